@@ -1,0 +1,43 @@
+"""The errors that nqperf raises on purpose: each says what, where, what was expected and what to do next."""
+
+from __future__ import annotations
+
+
+class NqPerfError(Exception):
+    """Base of every error that a user can cause; the command line prints it as one line and exits with 2."""
+
+
+class ConfigError(NqPerfError):
+    """A setting is out of range, or two settings do not fit each other."""
+
+
+class FormatError(NqPerfError):
+    """A file does not hold what its format promises.
+
+    `path` is the file, `line` its 1-based line (None where the format has no lines), `field` the JSON path, tensor or
+    record field at fault (None where the file as a whole is).
+    """
+
+    def __init__(self, message: str, *, path: object, line: int | None = None, field: str | None = None) -> None:
+        self.path = str(path)
+        self.line = line
+        self.field = field
+        where = self.path if line is None else f"{self.path}, line {line}"
+        if field is not None:
+            where += f", field {field}"
+        super().__init__(f"{where}: {message}")
+
+
+class VariantError(NqPerfError):
+    """A variant cannot run here, or its switches had no effect."""
+
+
+class ParityError(NqPerfError):
+    """A variant's answers differ from the baseline's by more than its row tolerates."""
+
+
+class MissingExtraError(NqPerfError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+    def __init__(self, extra: str, *, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'nqperf[{extra}]'")

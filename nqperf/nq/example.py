@@ -1,0 +1,109 @@
+"""What is asked and what was annotated: examples, candidates, annotations and answer spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int32]
+LongArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+YesNo = Literal["YES", "NO", "NONE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch [start_token, end_token) of the document, with byte offsets where they are known; -1 is "none".
+
+    Raises: ValueError when it is half null, or ends before it starts.
+    """
+
+    start_token: int
+    end_token: int
+    start_byte: int = -1
+    end_byte: int = -1
+
+    def __post_init__(self) -> None:
+        for unit, start, end in (
+            ("token", self.start_token, self.end_token),
+            ("byte", self.start_byte, self.end_byte),
+        ):
+            if (start < 0) != (end < 0):
+                raise ValueError(f"half-null span: start_{unit} {start}, end_{unit} {end}; expected both or neither")
+            if start >= 0 and end < start:
+                raise ValueError(f"span ends before it starts: start_{unit} {start}, end_{unit} {end}")
+
+    @property
+    def is_null(self) -> bool:
+        """True when neither tokens nor bytes are given."""
+        return self.start_token < 0 and self.start_byte < 0
+
+
+NULL_SPAN = Span(start_token=-1, end_token=-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One annotator's answer: a long answer, short answers, or yes/no.
+
+    `short_answers` holds no null span. Raises: ValueError when yes/no stands together with short answers.
+    """
+
+    long_answer: Span
+    short_answers: tuple[Span, ...]
+    yes_no_answer: YesNo
+    candidate_index: int = -1
+
+    def __post_init__(self) -> None:
+        if self.yes_no_answer != "NONE" and self.short_answers:
+            raise ValueError(
+                f"yes_no_answer {self.yes_no_answer} together with {len(self.short_answers)} short answers; "
+                "expected one or the other"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidates:
+    """The long-answer candidates of one document, in file order.
+
+    Shapes: start_token, end_token int32[m] (end exclusive), top_level bool[m].
+    """
+
+    start_token: IntArray
+    end_token: IntArray
+    top_level: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.start_token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Example:
+    """One question with its document, candidates and annotations.
+
+    Shapes: tokens list[str] of length n (words and HTML tags), is_html bool[n].
+    """
+
+    example_id: int
+    question: str
+    tokens: list[str]
+    is_html: BoolArray
+    candidates: Candidates
+    annotations: tuple[Annotation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What the pipeline answers to one example; a null answer is NULL_SPAN or no short answers."""
+
+    example_id: int
+    long_answer: Span
+    long_answer_score: float
+    short_answers: tuple[Span, ...]
+    short_answers_score: float
+    yes_no_answer: YesNo = "NONE"

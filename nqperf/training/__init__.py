@@ -1,0 +1,1 @@
+"""The reference model's making: the generated world, vocabulary transfer, fine-tuning."""

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nqperf.model.config import BertConfig
+from nqperf.model.config import TANH_GELU, BertConfig
 from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm, mask_bias, output_logits
 
 ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
@@ -92,11 +92,12 @@ class EncoderBlock(keras.layers.Layer):
         self.output_dense = _dense(config, config.hidden_size, dtype, "output")
         self.output_norm = LayerNorm(config, dtype=dtype, name="output_norm")
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
+        self.tanh_gelu = config.hidden_act == TANH_GELU
 
     def call(self, hidden: Any, bias: Any, training: bool | None = None) -> Any:
         attended = self.attention(hidden, bias, training=training)
         hidden = self.attention_norm(hidden + self.dropout(attended, training=training))
-        widened = ops.gelu(self.intermediate(hidden), approximate=False)
+        widened = ops.gelu(self.intermediate(hidden), approximate=self.tanh_gelu)
         return self.output_norm(hidden + self.dropout(self.output_dense(widened), training=training))
 
 

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from nqperf.model.config import TANH_GELU, BertConfig
-from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm, mask_bias, output_logits
+from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm, output_logits
 
 ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
 
@@ -24,8 +24,10 @@ class LayerNorm(keras.layers.Layer):
     def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
         super().__init__(dtype=dtype, name=name)
         self.epsilon = config.layer_norm_eps
-        # autocast=False: a 16-bit policy would round both on the way to float32 arithmetic.
-        size = (config.hidden_size,)
+
+    def build(self, hidden_shape: tuple[int | None, ...]) -> None:
+        # autocast=False: a 16-bit policy would round both on their way to float32 arithmetic.
+        size = (hidden_shape[-1],)
         self.gamma = self.add_weight(shape=size, initializer="ones", name="gamma", autocast=False)
         self.beta = self.add_weight(shape=size, initializer="zeros", name="beta", autocast=False)
 
@@ -66,12 +68,12 @@ class SelfAttention(keras.layers.Layer):
         self.output_dense = _dense(config, config.hidden_size, dtype, "output")
         self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob, dtype=dtype, name="dropout")
 
-    def call(self, hidden: Any, bias: Any, training: bool | None = None) -> Any:
+    def call(self, hidden: Any, input_mask: Any, training: bool | None = None) -> Any:
         query = self._split(self.query(hidden)) * (1.0 / math.sqrt(self.head_size))  # [n, a, s, d]
         key = self._split(self.key(hidden))
         value = self._split(self.value(hidden))
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # [n, a, s, s]
-        probabilities = self.dropout(attention_probabilities(scores, bias), training=training)
+        probabilities = self.dropout(attention_probabilities(scores, input_mask), training=training)
         mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
         return self.output_dense(ops.reshape(mixed, (-1, hidden.shape[1], self.heads * self.head_size)))
 
@@ -94,8 +96,8 @@ class EncoderBlock(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
         self.tanh_gelu = config.hidden_act == TANH_GELU
 
-    def call(self, hidden: Any, bias: Any, training: bool | None = None) -> Any:
-        attended = self.attention(hidden, bias, training=training)
+    def call(self, hidden: Any, input_mask: Any, training: bool | None = None) -> Any:
+        attended = self.attention(hidden, input_mask, training=training)
         hidden = self.attention_norm(hidden + self.dropout(attended, training=training))
         widened = ops.gelu(self.intermediate(hidden), approximate=self.tanh_gelu)
         return self.output_norm(hidden + self.dropout(self.output_dense(widened), training=training))
@@ -122,10 +124,9 @@ class BertJoint(keras.Model):
 
     def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Return the sequence output [n, s, h] and the pooled output [n, h], in the compute dtype."""
-        bias = mask_bias(inputs["input_mask"])
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
         for block in self.blocks:
-            hidden = block(hidden, bias, training=training)
+            hidden = block(hidden, inputs["input_mask"], training=training)
         return hidden, ops.tanh(self.pooler(hidden[:, 0]))
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:

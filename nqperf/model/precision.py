@@ -30,23 +30,16 @@ def dtype_policy(precision: str) -> keras.DTypePolicy:
     return keras.DTypePolicy(precision)
 
 
-def mask_bias(input_mask: Any) -> Any:
-    """Return what is added to attention scores: 0 where a key is real, MASKED_SCORE where it is padding.
+def attention_probabilities(scores: Any, input_mask: Any) -> Any:
+    """Return the softmax of `scores` over the keys that are real, taken in float32, in the dtype of `scores`.
 
-    Shapes: input_mask int[n, s] -> float32[n, 1, 1, s].
+    512 terms summed in a type of 8 or 11 significant bits would lose the small ones. The mask comes as integers: Keras
+    casts every floating argument of a layer down to its compute dtype.
+
+    Shapes: scores [n, a, s, s], input_mask int[n, s] -> [n, a, s, s].
     """
-    padding = 1.0 - keras.ops.cast(input_mask, "float32")
-    return (padding * MASKED_SCORE)[:, None, None, :]
-
-
-def attention_probabilities(scores: Any, bias: Any) -> Any:
-    """Add the mask bias and take the softmax over keys in float32; return it in the dtype of `scores`.
-
-    512 terms summed in a type of 8 or 11 significant bits would lose the small ones.
-
-    Shapes: scores [n, a, s, s], bias float32[n, 1, 1, s] -> [n, a, s, s].
-    """
-    probabilities = keras.ops.softmax(keras.ops.cast(scores, "float32") + bias, axis=-1)
+    padding = 1.0 - keras.ops.cast(input_mask, "float32")[:, None, None, :]
+    probabilities = keras.ops.softmax(keras.ops.cast(scores, "float32") + padding * MASKED_SCORE, axis=-1)
     return keras.ops.cast(probabilities, scores.dtype)
 
 

@@ -8,57 +8,37 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import PARTIAL_SUFFIX, read_whole, write_whole
+from nqperf.formats.files import PARTIAL_SUFFIX, read_whole, whole_file, write_whole
+from nqperf.formats.json_object import read_json_object
 from nqperf.formats.safetensors_file import read_float32, read_header, write_safetensors
+from nqperf.formats.tokenizer_file import SENTENCEPIECE, WORDPIECE, TokenizerFile, check_vocabulary, find_tokenizer
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import check_finite, check_shapes, expected_shapes
 from nqperf.nq.example import FloatArray
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-SENTENCEPIECE = "tokenizer.model"
-WORDPIECE = "vocab.txt"
-
-TokenizerKind = Literal["sentencepiece", "wordpiece"]
 StoredType = Literal["float32", "float16"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenizerFile:
-    """A vocabulary on disk; `lower_case` is for WordPiece, SentencePiece has its own normaliser."""
+class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Our own part of `config.json`, under the key "nqperf"; None leaves the choice to the reader.
 
-    path: Path
-    kind: TokenizerKind
-    lower_case: bool = True
-
-    def vocabulary_size(self) -> int:
-        """Return the number of pieces.
-
-        Raises: FormatError when the file is missing or no vocabulary.
-        """
-        content = read_whole(self.path, what="a vocabulary")
-        if self.kind == "wordpiece":
-            return content.count(b"\n") + (content[-1:] not in (b"", b"\n"))
-        from sentencepiece import SentencePieceProcessor
-
-        try:
-            return int(SentencePieceProcessor(model_proto=content).get_piece_size())
-        except RuntimeError as error:
-            raise FormatError("is no SentencePiece model: copy or make the file again", path=self.path) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """The scores above which a model's answers are given; None leaves the choice to the reader."""
+    The thresholds are the scores above which this model's answers are given.
+    """
 
     long_threshold: float | None = None
     short_threshold: float | None = None
+    lower_case: bool | None = None
+
+
+NO_SETTINGS = FolderSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +48,7 @@ class ModelFolder:
     path: Path
     config: BertConfig
     tokenizer: TokenizerFile | None
-    thresholds: Thresholds = Thresholds()
+    settings: FolderSettings = NO_SETTINGS
 
     def require_tokenizer(self) -> TokenizerFile:
         """Return the tokenizer.
@@ -78,14 +58,6 @@ class ModelFolder:
         if self.tokenizer is None:
             raise FormatError(f"has no tokenizer; expected {SENTENCEPIECE} or {WORDPIECE}: add it", path=self.path)
         return self.tokenizer
-
-
-class _Section(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Our own part of `config.json`, under the key "nqperf"."""
-
-    long_threshold: float | None = None
-    short_threshold: float | None = None
-    lower_case: bool | None = None
 
 
 def read_model_folder(path: Path) -> ModelFolder:
@@ -99,26 +71,11 @@ def read_model_folder(path: Path) -> ModelFolder:
         raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
     fields = read_json_object(path / CONFIG, what="a BERT configuration")
     config = read_config(path / CONFIG, fields)
-    try:
-        section = msgspec.convert(fields.get("nqperf", {}), _Section)
-    except msgspec.ValidationError as error:
-        raise FormatError(f"{error}", path=path / CONFIG, field="nqperf") from error
-    tokenizer = find_tokenizer(path, (SENTENCEPIECE, WORDPIECE), lower_case=section.lower_case)
+    settings = read_settings(path / CONFIG, fields)
+    tokenizer = find_tokenizer(path, (SENTENCEPIECE, WORDPIECE), lower_case=settings.lower_case)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-    thresholds = Thresholds(long_threshold=section.long_threshold, short_threshold=section.short_threshold)
-    return ModelFolder(path=path, config=config, tokenizer=tokenizer, thresholds=thresholds)
-
-
-def read_json_object(path: Path, *, what: str) -> dict[str, Any]:
-    """Return the JSON object in `path`.
-
-    Raises: FormatError when the file is missing or holds anything else.
-    """
-    try:
-        return msgspec.json.decode(read_whole(path, what=what), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"is no JSON object ({error}); expected {what}", path=path) from error
+    return ModelFolder(path=path, config=config, tokenizer=tokenizer, settings=settings)
 
 
 def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
@@ -132,41 +89,17 @@ def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
         raise FormatError(str(error), path=path) from error
 
 
-def find_tokenizer(folder: Path, names: tuple[str, ...], *, lower_case: bool | None = None) -> TokenizerFile | None:
-    """Return the one tokenizer among `names` in `folder`, or None; unless given, case is as `tokenizer_config.json` says.
+def read_settings(path: Path, fields: Mapping[str, object]) -> FolderSettings:
+    """Return our own part of the configuration `fields`, which were read from `path`.
 
-    Raises: FormatError when there are several.
+    Raises: FormatError when it holds an unknown field or one of another type.
     """
-    found = [folder / name for name in names if (folder / name).is_file()]
-    if len(found) > 1:
-        listed = ", ".join(path.name for path in found)
-        raise FormatError(f"holds several tokenizers ({listed}); expected one: remove the others", path=folder)
-    if not found:
-        return None
-    if lower_case is None:
-        beside = folder / "tokenizer_config.json"
-        fields = read_json_object(beside, what="a tokenizer's settings") if beside.is_file() else {}
-        lower_case = fields.get("do_lower_case", True) is not False
-    return TokenizerFile(path=found[0], kind=tokenizer_kind(found[0]), lower_case=lower_case)
-
-
-def tokenizer_kind(path: Path) -> TokenizerKind:
-    """Return what the file's name says it is: `*.model` SentencePiece, all else a WordPiece list."""
-    return "sentencepiece" if path.suffix == ".model" else "wordpiece"
-
-
-def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Do nothing when the tokenizer has as many pieces as the network has word embeddings.
-
-    Raises: FormatError with both sizes.
-    """
-    size = tokenizer.vocabulary_size()
-    if size != config.vocab_size:
+    try:
+        return msgspec.convert(fields.get("nqperf", {}), FolderSettings)
+    except msgspec.ValidationError as error:
         raise FormatError(
-            f"has {size} pieces; expected {config.vocab_size}, the configuration's vocab_size: "
-            "put the tokenizer there that the model was trained with",
-            path=tokenizer.path,
-        )
+            f"{error}; expected {', '.join(FolderSettings.__struct_fields__)}", path=path, field="nqperf"
+        ) from error
 
 
 def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
@@ -191,9 +124,11 @@ def write_model_folder(
     tokenizer: TokenizerFile | None,
     *,
     dtype: StoredType = "float32",
-    thresholds: Thresholds = Thresholds(),  # noqa: B008  # frozen: one shared default is safe
+    settings: FolderSettings = NO_SETTINGS,
 ) -> None:
     """Write a model folder to `out`, whole or not at all; an older model folder there is replaced.
+
+    The tokenizer's `lower_case` takes the place of that in `settings`.
 
     Raises: FormatError when the parts do not fit each other, when float16 cannot hold a value, or when `out` is
     something else than a model folder.
@@ -204,14 +139,15 @@ def write_model_folder(
     with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused by name
         stored = {name: weights[name].astype(dtype, copy=False) for name in expected_shapes(config)}
     check_finite(stored, path=out)
-    section = _Section(long_threshold=thresholds.long_threshold, short_threshold=thresholds.short_threshold)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-        section.lower_case = tokenizer.lower_case if tokenizer.kind == "wordpiece" else None
-    fields = {**config.to_dict(), "nqperf": section}
+        lower_case = tokenizer.lower_case if tokenizer.kind == "wordpiece" else None
+        settings = msgspec.structs.replace(settings, lower_case=lower_case)
+    fields = {**config.to_dict(), "nqperf": settings}
     with _whole_folder(out) as partial:
         write_whole(partial / CONFIG, msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n")
-        write_safetensors(partial / WEIGHTS, stored)
+        with whole_file(partial / WEIGHTS) as file:
+            write_safetensors(file, stored)
         if tokenizer is not None:
             name = SENTENCEPIECE if tokenizer.kind == "sentencepiece" else WORDPIECE
             write_whole(partial / name, read_whole(tokenizer.path, what="a vocabulary"))

@@ -1,4 +1,7 @@
-"""The tensors of one network: their names, shapes and first values; a dense weight is [out, in], as Hugging Face has it."""
+"""The tensors of one network: their names, shapes and first values.
+
+A dense weight is [out, in], as Hugging Face stores it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
 
 Shape = tuple[int, ...]
+
+# The truncated normal of BERT's initialisation ends here. Units: standard deviations.
+_CUT = 2.0
 
 # UNKNOWN, YES, NO, SHORT, LONG.
 ANSWER_TYPES = 5
@@ -84,7 +90,7 @@ def check_finite(weights: Mapping[str, FloatArray], *, path: object) -> None:
 
 
 def initial_weights(config: BertConfig, *, seed: int, names: Iterable[str] | None = None) -> dict[str, FloatArray]:
-    """Return new values for `names` (all tensors when None): weights from a normal cut at two deviations, biases 0.
+    """Return new values for `names` (all tensors when None): weights from a truncated normal, biases 0, LayerNorms 1.
 
     Each tensor has its own stream from `seed` and its name, so its values do not depend on which others are made.
     """
@@ -101,7 +107,8 @@ def _initial(name: str, shape: Shape, deviation: float, seed: int) -> FloatArray
     if name.endswith(".bias"):
         return np.zeros(shape, np.float32)
     generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    values = generator.standard_normal(shape, np.float32)
-    while (outside := np.abs(values) > 2).any():
+    values: FloatArray = generator.standard_normal(shape, np.float32)
+    while (outside := np.abs(values) > _CUT).any():
         values[outside] = generator.standard_normal(np.count_nonzero(outside), np.float32)
-    return values * np.float32(deviation)
+    values *= np.float32(deviation)
+    return values

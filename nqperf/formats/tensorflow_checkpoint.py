@@ -37,6 +37,13 @@ class CheckpointNames:
     bookkeeping: re.Pattern[str]
     pretraining: re.Pattern[str]
 
+    def shapes(self, config: BertConfig) -> dict[str, Shape]:
+        """Return the shape of every variable that the network needs, under the checkpoint's name."""
+        return {
+            self.name_of(tensor): shape[::-1] if _is_kernel(tensor) else shape
+            for tensor, shape in expected_shapes(config).items()
+        }
+
 
 def google_name(tensor: str) -> str:
     """Return what Google's TF1 code calls our `tensor`."""
@@ -118,15 +125,11 @@ def read_tensorflow_checkpoint(
         if not names.bookkeeping.match(name)
     }
     unused = tuple(name for name in found if names.pretraining.match(name))
-    source_of = {tensor: names.name_of(tensor) for tensor in expected_shapes(config)}
-    expected = {
-        source_of[tensor]: shape[::-1] if _is_kernel(tensor) else shape
-        for tensor, shape in expected_shapes(config).items()
-    }
     used = {name: shape for name, shape in found.items() if name not in unused}
-    check_shapes(used, expected, path=prefix)
+    check_shapes(used, names.shapes(config), path=prefix)
     weights = {}
-    for tensor, name in source_of.items():
+    for tensor in expected_shapes(config):
+        name = names.name_of(tensor)
         values = reader.read(name).reshape(found[name])
         weights[tensor] = values.T if _is_kernel(tensor) else values
     return names, weights, unused

@@ -74,7 +74,7 @@ def check_shapes(
         return
     listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in faults.items() if names)
     step = next_step or "check that the configuration belongs to these weights"
-    raise FormatError(f"{count} tensors do not fit the configuration; {listed}: {step}", path=path)
+    raise FormatError(f"tensors that do not fit the configuration: {count} ({listed}): {step}", path=path)
 
 
 def check_finite(weights: Mapping[str, FloatArray], *, path: object) -> None:

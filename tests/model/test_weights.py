@@ -35,7 +35,7 @@ def test_all_faults_stand_in_one_message():
     with pytest.raises(FormatError) as caught:
         check_shapes(found, shapes, path="model.safetensors")
     message = str(caught.value)
-    assert message.startswith("model.safetensors: 5 tensors do not fit")
+    assert message.startswith("model.safetensors: tensors that do not fit the configuration: 5 (")
     for part in (
         "unknown: extra [3], bert.other []",
         "missing: bert.pooler.dense.bias [8], answer_type.bias [5]",

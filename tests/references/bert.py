@@ -1,6 +1,6 @@
 """BERT Joint in float64 NumPy, as slow and plain as it can be read: what the network must agree with.
 
-Source: Devlin et al. 2018 (arXiv 1810.04805) for the encoder, Alberti, Lee and Collins 2019 (arXiv 1901.08634) for the heads.
+Source: Devlin et al. 2018 (arXiv 1810.04805), and for the heads Alberti, Lee and Collins 2019 (arXiv 1901.08634).
 """
 
 import math

@@ -291,6 +291,7 @@ def test_the_thesiss_checkpoint_with_heads_apart_and_training_state(tmp_path):
         "_CHECKPOINTABLE_OBJECT_GRAPH": b"graph",
         f"save_counter{VALUE}": np.int64(1),
         f"optimizer/iter{VALUE}": np.int64(7),
+        f"model/optimizer/learning_rate{VALUE}": np.float32(1e-5),
         f"{bias}/.OPTIMIZER_SLOT/optimizer/m{VALUE}": np.zeros(2, np.float32),
     }
     write_config(tmp_path / "source")

@@ -80,4 +80,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
 
     # save_file writes an array's memory, not its view: a transposed one would be stored untransposed.
     contiguous = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+    path.touch()
+    mode = path.stat().st_mode  # the library leaves a file that only its owner reads
     save_file(contiguous, path, metadata={"format": "pt"})
+    path.chmod(mode)

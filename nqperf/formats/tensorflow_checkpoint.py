@@ -104,7 +104,9 @@ GOOGLE = CheckpointNames(
 THESIS = CheckpointNames(
     source="the thesis's TF2 object checkpoint",
     name_of=thesis_name,
-    bookkeeping=re.compile(rf"{_OBJECT_GRAPH}$|save_counter/|optimizer/|step/|.*/\.OPTIMIZER_SLOT/"),
+    bookkeeping=re.compile(
+        rf"{_OBJECT_GRAPH}$|save_counter/|step/|(model/)?(optimizer|keras_api)/|.*/\.OPTIMIZER_SLOT/"
+    ),
     pretraining=re.compile(r"(?!)"),  # it has none
 )
 

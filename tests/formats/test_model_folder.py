@@ -76,6 +76,10 @@ def test_weights_are_read_only_and_stay_in_the_file(folder):
     assert not values.flags.owndata
 
 
+def test_the_weights_are_as_readable_as_any_new_file(folder):
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "config.json").stat().st_mode
+
+
 def test_a_transposed_array_is_stored_as_it_looks(tmp_path):
     turned = {**WEIGHTS, "span.weight": np.asfortranarray(WEIGHTS["span.weight"])}
     write_model_folder(tmp_path / "model", CONFIG, turned, None)

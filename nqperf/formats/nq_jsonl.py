@@ -116,7 +116,9 @@ def _decoded(decoder: msgspec.json.Decoder[_Record], line: bytes, path: str, num
         missing = re.search(r"missing required field `(\w+)`", problem)
         at = where.rstrip("`").removeprefix("$").removeprefix(".")
         name = f"{at}.{missing[1]}".removeprefix(".") if missing else at
-        raise FormatError(f"{problem}; see `nqperf prepare --help`", path=path, line=number, field=name or None) from error
+        raise FormatError(
+            f"{problem}; see `nqperf prepare --help`", path=path, line=number, field=name or None
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FormatError(
             f"not JSON: {error}; the line is damaged or cut off",

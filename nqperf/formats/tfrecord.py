@@ -8,6 +8,7 @@ Source: TFRecord format (tensorflow/core/lib/io/record_writer.h), protocol buffe
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,12 +31,30 @@ _ROWS_AT_ONCE = 256
 
 def write_features(path: Path, blocks: Iterable[Features]) -> int:
     """Write the rows of all blocks, in order, whole or not at all; return their number."""
-    count = 0
-    with whole_file(path) as partial, partial.open("wb") as file:
+    with features_writer(path) as writer:
         for block in blocks:
-            file.write(encode_records(block))
-            count += len(block)
-    return count
+            writer.add(block)
+        return writer.count
+
+
+@contextlib.contextmanager
+def features_writer(path: Path) -> Iterator[FeaturesWriter]:
+    """Yield a writer whose rows become `path` when the block ends."""
+    with whole_file(path) as partial, partial.open("wb") as file:
+        yield FeaturesWriter(file)
+
+
+class FeaturesWriter:
+    """Appends rows to an open file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+
+    def add(self, block: Features) -> None:
+        """Append rows."""
+        self._file.write(encode_records(block))
+        self.count += len(block)
 
 
 def encode_records(features: Features) -> bytes:
@@ -133,9 +152,7 @@ def _masked_crc(data: bytes) -> int:
 
 def _framed(payload: bytes) -> bytes:
     length = struct.pack("<Q", len(payload))
-    return b"".join(
-        (length, _CHECKSUM.pack(_masked_crc(length)), payload, _CHECKSUM.pack(_masked_crc(payload)))
-    )
+    return b"".join((length, _CHECKSUM.pack(_masked_crc(length)), payload, _CHECKSUM.pack(_masked_crc(payload))))
 
 
 def _delimited(tag: int, content: bytes) -> bytes:
@@ -211,9 +228,7 @@ def _block(rows: list[dict[str, bytes]], path: Path, first: int, seq_length: int
     return Features(unique_id=unique_id, **{name: column.astype(np.int32) for name, column in columns.items()})
 
 
-def _column(
-    values: list[bytes], expected: int | None, path: Path, where: tuple[int, str]
-) -> npt.NDArray[np.int64]:
+def _column(values: list[bytes], expected: int | None, path: Path, where: tuple[int, str]) -> npt.NDArray[np.int64]:
     """Return one field of several rows: int64[n, expected]; the first row says how many where nothing is expected."""
     first, name = where
     counts = [np.count_nonzero(np.frombuffer(value, dtype=np.uint8) < 0x80) for value in values]  # noqa: PLR2004
@@ -228,7 +243,9 @@ def _column(
     try:
         column = unpacked_varints(b"".join(values)).reshape(len(values), expected)
     except VarintError as error:
-        raise FormatError(f"holds no int64 values ({error})", path=path, field=f"after record {first}, {name}") from error
+        raise FormatError(
+            f"holds no int64 values ({error})", path=path, field=f"after record {first}, {name}"
+        ) from error
     if name != "unique_id" and (column.min() < -1 or column.max() > np.iinfo(np.int32).max):
         raise FormatError("holds a value outside -1..2**31-1", path=path, field=f"after record {first}, {name}")
     return column

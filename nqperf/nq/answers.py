@@ -44,9 +44,7 @@ class AnswerInput:
     candidates: Candidates
 
 
-def answer(
-    inputs: list[AnswerInput], features: Features, logits: Logits, config: AnswerConfig
-) -> list[Prediction]:
+def answer(inputs: list[AnswerInput], features: Features, logits: Logits, config: AnswerConfig) -> list[Prediction]:
     """Return one prediction an input: the best span, and the first top-level candidate around the best such span.
 
     `features` and `logits` hold the rows of exactly these examples, in order.
@@ -106,7 +104,9 @@ def _check_ids(inputs: list[AnswerInput], first_ids: LongArray | IntArray) -> No
     got = first_ids.tolist()
     if expected == got:
         return
-    number = next((i for i, (a, b) in enumerate(zip(expected, got, strict=False)) if a != b), min(len(expected), len(got)))
+    number = next(
+        (i for i, (a, b) in enumerate(zip(expected, got, strict=False)) if a != b), min(len(expected), len(got))
+    )
     wanted = expected[number] if number < len(expected) else "no more"
     found = got[number] if number < len(got) else "no more"
     raise ConfigError(

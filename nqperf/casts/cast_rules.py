@@ -14,7 +14,7 @@ from nqperf.casts.trace import HALVES, WIDE, Event, OpRecord, Place
 POLICY_SHARE = 0.5
 
 _SEALED = ("PartitionedCall", "StatefulPartitionedCall")
-_SILENT = ("Cast", "Const", "Placeholder", "ReadVariableOp")
+_SILENT = ("Cast", "Const", "Identity", "Placeholder", "ReadVariableOp")
 
 
 def type_mismatch(flow: Flow) -> Iterator[Finding]:
@@ -108,8 +108,10 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
 def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
     """CAST006: a 16-bit policy was asked for, but most matrix products run in float32."""
     halves, allowed = allow_list_share(flow.trace)
-    if flow.trace.model_dtype in HALVES and allowed and halves / allowed < POLICY_SHARE:
-        first = next(op for op in flow.trace.ops if op.op_type in ALLOW and op.out_dtype not in HALVES)
+    # What a leak widens inside a 16-bit layer is CAST003's; here it is the layers that have another policy.
+    outside = [op for op in flow.trace.ops if op.op_type in ALLOW and op.compute_dtype not in HALVES]
+    if flow.trace.model_dtype in HALVES and allowed and len(outside) / allowed > 1 - POLICY_SHARE:
+        first = outside[0]
         yield Finding(
             rule="CAST006",
             place=first.place,
@@ -197,7 +199,7 @@ def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
     for event in flow.trace.events:
         wide = [operand for operand in event.operands if operand.dtype in WIDE]
         if event.kind in ("promotion", "mismatch") and event.target in WIDE and wide:
-            origin = flow.origin(wide[0].producer)
+            origin = _origin(flow, event)
             start = _next_wide(flow, event)
             if origin is not None and start is not None:
                 explained |= flow.downstream([start])
@@ -232,9 +234,19 @@ def _closed_island(flow: Flow, op: OpRecord) -> bool:
     return opened and bool(narrowed) and not ends and all(cast.kind == "explicit" for cast in narrowed)
 
 
-def _origin_place(flow: Flow, event: Event) -> Place | None:
+def _origin(flow: Flow, event: Event) -> OpRecord | None:
+    """Return the op in which the wide operand of `event` began; a variable is read only after the conflict is seen."""
     wide = [operand for operand in event.operands if operand.dtype in WIDE]
-    origin = flow.origin(wide[0].producer) if wide else None
+    if not wide:
+        return None
+    if wide[0].producer >= 0:
+        return flow.origin(wide[0].producer)
+    start = _next_wide(flow, event)
+    return flow.origin(start) if start is not None else None
+
+
+def _origin_place(flow: Flow, event: Event) -> Place | None:
+    origin = _origin(flow, event)
     return origin.place if origin is not None else None
 
 

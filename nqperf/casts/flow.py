@@ -48,7 +48,7 @@ class Flow:
                     op = wide[0]
                     continue
                 return op
-            op = next((each for each in wide if each.op_type != "Const"), wide[0])
+            op = min(wide, key=_unlikely)
         return op
 
     def downstream(self, starts: Iterable[int]) -> set[int]:
@@ -83,6 +83,13 @@ class Flow:
 
     def _first(self, op: OpRecord) -> OpRecord | None:
         return self.trace.ops[op.producers[0]] if op.producers and op.producers[0] >= 0 else None
+
+
+def _unlikely(op: OpRecord) -> int:
+    """Rank the wide inputs of an op: what was wide before a promotion is to blame rather than what it widened."""
+    if op.op_type == "Const":
+        return 2
+    return int(op.op_type == "Cast" and op.kind == "promotion" and op.in_dtypes[0] in HALVES)
 
 
 def is_half(op: OpRecord) -> bool:

@@ -37,12 +37,13 @@ class Standpoint:
 
 
 def standpoint(frame: FrameType | None) -> Standpoint:
-    """Walk from `frame` outwards to the audit itself."""
+    """Walk from `frame` outwards to the audit itself; what is made outside of the user's code has no place."""
     user: FrameType | None = None
     layer: Any = None
     operations: list[Any] = []
     kind = ""
     outermost = None
+    inside = False
     while frame is not None:
         code = frame.f_code
         owner = _owner(code.co_filename)
@@ -50,6 +51,7 @@ def standpoint(frame: FrameType | None) -> Standpoint:
             user = user or frame
             kind = kind or "explicit"
         elif owner == "audit" and code.co_name == "audited":
+            inside = True
             break
         elif owner == "keras":
             maker = _maker(code)
@@ -64,6 +66,8 @@ def standpoint(frame: FrameType | None) -> Standpoint:
             elif not kind and not maker and _is_backend_op(code):
                 kind = "promotion"
         frame = frame.f_back
+    if not inside:
+        return Standpoint(frame=None, layer=None, operations=[], kind="")
     return Standpoint(frame=user, layer=layer, operations=operations, kind=kind or "explicit", outermost=outermost)
 
 
@@ -75,6 +79,17 @@ def place_of(frame: FrameType) -> Place:
         if start is not None:
             return Place(path=code.co_filename, line=start, column=column, end_line=end, end_column=end_column)
     return Place(path=code.co_filename, line=frame.f_lineno)
+
+
+def place_of_op(op: Any) -> Place | None:
+    """Return the user's line that made an op, from the stack that TensorFlow keeps with it."""
+    place = None
+    for entry in reversed(list(op.traceback or ())):
+        if _owner(entry.filename) == "audit" and entry.name == "audited":
+            return place
+        if place is None and _owner(entry.filename) == "user":
+            place = Place(path=entry.filename, line=entry.lineno)
+    return None
 
 
 def is_generated(path: str) -> bool:

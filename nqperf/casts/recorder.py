@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import dataclasses
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,6 @@ from nqperf.casts import places, seams
 from nqperf.casts.lists import DENY
 from nqperf.casts.places import Standpoint
 from nqperf.casts.trace import FLOATS, HALVES, WIDE, WIDTHS, Constant, Event, Operand, OpRecord, Place
-
-logger = logging.getLogger(__name__)
 
 _LARGE = 1_000_000  # constants above this many values are summed up without being read
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -85,7 +84,10 @@ class Recorder:
 
     def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
         """Record that keras.ops brings tensors of a half type and a wider one together."""
-        if self.building or result not in WIDE or sum(getattr(dtype, "name", dtype) in FLOATS for dtype in dtypes) < 2:
+        if self.building:
+            self._standpoint()
+            return
+        if result not in WIDE or sum(getattr(dtype, "name", dtype) in FLOATS for dtype in dtypes) < 2:
             return
         # dtypes may hold a "float32" that Keras wrote itself; only operands of the calling operation are a conflict.
         operands = _operands_of(sys._getframe(2))
@@ -229,7 +231,10 @@ class Recorder:
             self._index[key] = len(self.ops)
             self.graphs.setdefault(f"{id(graph)}", graph)
             context = (Standpoint(None, None, [], ""), producers, graph)
-            self.ops.append(self._record(op.type, op.name, tuple(op.inputs), tuple(op.outputs), context))
+            record = self._record(op.type, op.name, tuple(op.inputs), tuple(op.outputs), context)
+            if op.type != "Placeholder":
+                record = dataclasses.replace(record, place=places.place_of_op(op), layer=self._layer_of_scope(op.name))
+            self.ops.append(record)
         return self._index[key]
 
     def captures(self) -> dict[int, int]:
@@ -283,6 +288,16 @@ class Recorder:
         path = str(getattr(where.layer, "path", None) or where.layer.name)
         self.layers.setdefault(path)
         return path
+
+    def _layer_of_scope(self, name: str) -> str:
+        """Return the innermost layer that a name scope belongs to."""
+        # TensorFlow numbers a scope that is entered again: sealed_1/PartitionedCall belongs to the layer sealed.
+        known = [
+            layer
+            for layer in self.layers
+            if re.match("/".join(rf"{re.escape(part)}(_\d+)?" for part in layer.split("/")) + "/", name)
+        ]
+        return max(known, key=len, default="")
 
     def _compute_dtype(self, where: Standpoint) -> str:
         return str(where.layer.compute_dtype) if where.layer is not None else self.default_dtype

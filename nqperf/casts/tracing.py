@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from nqperf.casts import places, seams
 from nqperf.casts.places import is_users, place_of
 from nqperf.casts.recorder import Recorder
@@ -80,7 +82,8 @@ def trace(built: Built) -> tuple[Trace, Any]:
         if autograph:
             call = tf.autograph.to_graph(built.call) if not hasattr(built.call, "layers") else built.call
             function = tf.function(lambda *args, _call=call, **kwargs: _audited(_call, *args, **kwargs), autograph=False)
-        with seams.listening(recorder, abstract_variables=True):
+        # Numbers that a half type cannot hold are findings, not NumPy's warnings.
+        with seams.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
             try:
                 concrete = function.get_concrete_function(*built.arguments, **built.keywords)
             except NqPerfError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts import cast_rules, numeric_rules, seams, tracing, weight_rules
 from nqperf.casts.findings import Audit, Finding
 from nqperf.casts.flow import Flow, allow_list_share
+from nqperf.casts.targets import Target
 from nqperf.casts.trace import FLOATS, HALVES, Trace
 from nqperf.errors import ConfigError
 
@@ -25,25 +26,42 @@ def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name
     return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
 
 
+def audit_target(target: Target, precision: str | None = None) -> tuple[Audit, Trace]:
+    """Audit what was named on a command line; a SavedModel is judged as it is sealed."""
+    if target.sealed is not None:
+        from nqperf.casts.sealed import sealed_trace
+
+        trace = sealed_trace(target.sealed)
+        return _report(trace, judge(trace), target.name, trace.model_dtype), trace
+    return audited_trace(
+        target.build, inputs=target.inputs, precision=precision, name=target.name, weights=target.weights
+    )
+
+
 def audited_trace(
-    target: Any, *, inputs: Any = None, precision: str | None = None, name: str | None = None
+    target: Any,
+    *,
+    inputs: Any = None,
+    precision: str | None = None,
+    name: str | None = None,
+    weights: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> tuple[Audit, Trace]:
-    """Return the audit of `target` together with the trace that it judges."""
+    """Return the audit of `target` with the trace that it judges; `weights` are values by variable path."""
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
     seams.self_test()
     built, model = _built(target, inputs, precision)
     trace, _ = tracing.trace(built)
-    findings = judge(trace, model)
+    findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
     return _report(trace, findings, name or _name(target, model), precision or _policy(model, built)), trace
 
 
-def judge(trace: Trace, model: Any = None) -> tuple[Finding, ...]:
+def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
     """Return what every rule finds in `trace`, by file and line; the weights are judged when the model has them."""
     flow = Flow.of(trace)
     found = [finding for rule in (*cast_rules.RULES, *numeric_rules.RULES) for finding in rule(flow)]
     if model is not None:
-        found += weight_rules.weights_out_of_range(flow, model)
+        found += weight_rules.weights_out_of_range(flow, model, weights)
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in found:
         unique.setdefault((finding.rule, finding.place, finding.layer, finding.message), finding)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nqperf.casts import source
-from nqperf.casts.findings import layer_template, relative
+from nqperf.casts.findings import layer_template
 from nqperf.casts.flow import Flow
 from nqperf.casts.trace import FLOATS, OpRecord, Trace
 from nqperf.errors import ConfigError, FormatError
@@ -180,10 +180,7 @@ def _counterpart(record: CastRecord, candidates: list[CastRecord]) -> CastRecord
 def _function(op: OpRecord) -> str:
     if op.place is None:
         return ""
-    path = relative(op.place.path)
-    shorter = path.split("site-packages/")[-1]
-    module = shorter.removesuffix(".py").replace("/", ".")
-    return ".".join(part for part in (module, source.function_at(op.place)) if part)
+    return ".".join(part for part in (source.module_of(op.place.path), source.function_at(op.place)) if part)
 
 
 def _before(flow: Flow, op: OpRecord) -> str:

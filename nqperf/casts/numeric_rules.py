@@ -41,7 +41,8 @@ def overflow(flow: Flow) -> Iterator[Finding]:
     """NUM101: a finite number becomes infinite in a half type."""
     yield from _lost_scalars(flow, "overflow", "NUM101", "overflows to infinity")
     for op in flow.trace.ops:
-        if op.op_type != "Cast" or op.kind == "repair" or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
+        # The audit's own repairs count: the edit that it proposes for a mismatch would overflow just so.
+        if op.op_type != "Cast" or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
             continue
         large = _magnitude(flow, op.producers[0], RANGES[op.out_dtype].maximum)
         if large is not None and large.constant is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+from pathlib import Path
 
 from nqperf.casts.trace import Place
 
@@ -44,6 +45,18 @@ def caret(place: Place) -> tuple[int, int]:
     end = place.end_column if one_line and place.end_column is not None else len(text)
     # co_positions counts bytes; lines with other characters are few, and the caret is then only too far right.
     return start, max(end, start + 1)
+
+
+@functools.lru_cache(maxsize=256)
+def module_of(path: str) -> str:
+    """Return the dotted name of the module in a file: its packages are the folders that hold an __init__.py."""
+    file = Path(path)
+    parts = [] if file.stem == "__init__" else [file.stem]
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        parts.append(folder.name)
+        folder = folder.parent
+    return ".".join(reversed(parts))
 
 
 @functools.lru_cache(maxsize=256)

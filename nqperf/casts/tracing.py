@@ -49,7 +49,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
     recorder = Recorder(default_dtype=default_dtype, building=True)
     try:
         with seams.listening(recorder, abstract_variables=True):
-            return _audited(builder), recorder
+            return audited(builder), recorder
     except NqPerfError:
         raise
     except tf.errors.OpError:
@@ -59,11 +59,11 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
     with contextlib.suppress(Exception):  # in a graph mismatches are repaired; what cannot live there comes next
         recorder = Recorder(default_dtype=default_dtype, building=True)
         with seams.listening(recorder, abstract_variables=True), tf.Graph().as_default():
-            return _audited(builder), recorder
+            return audited(builder), recorder
     recorder = Recorder(default_dtype=default_dtype, building=True)
     try:
         with seams.listening(recorder):
-            return _audited(builder), recorder
+            return audited(builder), recorder
     except NqPerfError:
         raise
     except Exception as error:
@@ -75,14 +75,10 @@ def trace(built: Built) -> tuple[Trace, Any]:
     import tensorflow as tf
 
     undecided = getattr(tf.errors, "OperatorNotAllowedInGraphError", ())
-    for autograph in (False, True):
+    for call in _ways_to_call(built.call):
         recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))
         concrete, stopped = None, None
-        function = tf.function(lambda *args, **kwargs: _audited(built.call, *args, **kwargs), autograph=False)
-        if autograph:
-            call = tf.autograph.to_graph(built.call) if not hasattr(built.call, "layers") else built.call
-            function = tf.function(lambda *args, _call=call, **kwargs: _audited(_call, *args, **kwargs), autograph=False)
-        # Numbers that a half type cannot hold are findings, not NumPy's warnings.
+        function = tf.function(_audited_call(call), autograph=False)
         with seams.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
             try:
                 concrete = function.get_concrete_function(*built.arguments, **built.keywords)
@@ -90,8 +86,7 @@ def trace(built: Built) -> tuple[Trace, Any]:
                 raise
             except undecided as error:
                 stopped = _said(error)
-                if not autograph and _converts(built.call):
-                    continue
+                continue  # once more with autograph, if there is a next way
             except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
                 stopped = _said(error)
                 _note_branch(recorder, error)
@@ -124,10 +119,6 @@ def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], di
     )
 
 
-def _audited(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return audited(call, *args, **kwargs)
-
-
 def audited(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call the user's code: frames further out than this one are not the model's."""
     return call(*args, **kwargs)
@@ -142,8 +133,20 @@ def _spec(value: Any) -> Any:
     return tf.TensorSpec(tuple(value.shape), dtype)
 
 
-def _converts(call: Any) -> bool:
-    return not hasattr(call, "layers")
+def _ways_to_call(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Yield the function as it is, and then as autograph rewrites it, for those that branch on tensors."""
+    import tensorflow as tf
+
+    yield call
+    if not hasattr(call, "compute_dtype"):
+        yield tf.autograph.to_graph(call)
+
+
+def _audited_call(call: Callable[..., Any]) -> Callable[..., Any]:
+    def audited_call(*args: Any, **kwargs: Any) -> Any:
+        return audited(call, *args, **kwargs)
+
+    return audited_call
 
 
 def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Built) -> Trace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,16 @@ SUBNORMAL_SHARE = 0.1
 _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126}
 
 
-def weights_out_of_range(flow: Flow, model: Any) -> Iterator[Finding]:
-    """NUM106: variables cast to a half type whose values overflow it or are mostly subnormal in it."""
+def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | None = None) -> Iterator[Finding]:
+    """NUM106: variables cast to a half type whose values overflow it or are mostly subnormal in it.
+
+    `weights` are values by variable path, for a model whose variables have none.
+    """
     read = {op.layer: op for op in reversed(flow.trace.ops) if op.op_type == "Cast" and op.kind == "variable"}
     for variable in model.variables:
         layer = variable.path.rpartition("/")[0]
         cast = read.get(layer)
-        values = _values(variable)
+        values = weights.get(variable.path) if weights is not None else _values(variable)
         if cast is None or values is None or cast.out_dtype not in HALVES:
             continue
         magnitudes = np.abs(values[values != 0])

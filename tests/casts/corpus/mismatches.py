@@ -78,6 +78,11 @@ class Outer(keras.layers.Layer):
         return tf.cast(x > threshold, x.dtype)  # expect: CAST001 layer=outer
 
 
+def masked(x, y):
+    """The repair would only move the fault: the constant does not fit where the cast goes."""
+    return x + y * -1e9  # expect: CAST001 layer=; NUM101 layer=
+
+
 def accumulated(x, y):
     x *= y  # expect: CAST001 layer=
     return tf.reduce_max(x, axis=-1)
@@ -119,6 +124,7 @@ CASES = [
     lambda: (Chosen(dtype=POLICY, name="chosen"), HALF),
     lambda: (Stacked(dtype=POLICY, name="stacked"), HALF),
     lambda: (Outer(dtype=POLICY, name="outer"), HALF),
+    (masked, (HALF, SINGLE)),
     (accumulated, (HALF, SINGLE)),
     (contracted, (HALF, SINGLE)),
     (nested, (HALF, SINGLE)),

@@ -1,0 +1,99 @@
+"""An audit for people: on the terminal, and as annotations that GitHub shows beside the lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nqperf.casts import source
+from nqperf.casts.findings import RULES, Audit, Finding, relative
+from nqperf.casts.trace import FLOATS
+from nqperf.report.sarif import level
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MOST_OPS = 12
+
+
+def annotations(audit: Audit) -> str:
+    """Return one GitHub workflow command a finding, and one for a trace that stopped."""
+    lines = []
+    for finding in audit.findings:
+        where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
+        if finding.place is not None and finding.place.column is not None:
+            where += f"col={finding.place.column + 1},"
+        text = finding.message + (f" | proposed: {finding.edit}" if finding.edit else "")
+        lines.append(f"::{level(finding.rule)} {where}title={finding.rule} {_escaped(finding.layer)}::{_plain(text)}")
+    if audit.stopped is not None:
+        lines.append(f"::error title=cast audit incomplete::{_plain(audit.stopped)}")
+    return "\n".join(lines) + ("\n" if lines else "")
+
+
+def verdict(audit: Audit) -> str:
+    """Return the audit's outcome in one line."""
+    share = audit.metrics.get("allow_list_16_bit_share", 0.0)
+    seen = f"{audit.metrics.get('ops', 0):.0f} ops, {audit.metrics.get('casts', 0):.0f} casts"
+    seen += f", {share:.0%} of the matrix products in 16 bits"
+    if not audit.complete:
+        return f"{audit.model} ({audit.precision}): INCOMPLETE, {len(audit.findings)} findings so far; {seen}"
+    if audit.findings:
+        return f"{audit.model} ({audit.precision}): {len(audit.findings)} findings; {seen}"
+    return f"{audit.model} ({audit.precision}): clean; {seen}"
+
+
+def print_audit(audit: Audit, console: Console) -> None:
+    """Print the op x dtype summary, every finding with its lines, and the verdict."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    dtypes = [dtype for dtype in FLOATS if any(dtype in counts for counts in audit.ops_by_dtype.values())]
+    table = Table(box=None)
+    table.add_column("op")
+    for dtype in dtypes:
+        table.add_column(dtype, justify="right")
+    most = sorted(audit.ops_by_dtype.items(), key=lambda item: -sum(item[1].values()))[:_MOST_OPS]
+    for op, counts in most:
+        table.add_row(op, *(str(counts.get(dtype, "")) for dtype in dtypes))
+    if most:
+        console.print(f"{escape(audit.model)}, {audit.precision}: the most frequent ops by dtype")
+        console.print(table)
+    for finding in audit.findings:
+        console.print()
+        _print_finding(finding, console)
+    if audit.stopped is not None:
+        console.print(f"\n[bold red]trace incomplete[/]: {escape(audit.stopped)}")
+    console.print()
+    console.print(f"[bold]{escape(verdict(audit))}[/]", soft_wrap=True)
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    from rich.markup import escape
+
+    colour = "red" if level(finding.rule) == "error" else "yellow"
+    where = f"{finding.path}:{finding.line}" if finding.path else "(no source line)"
+    layer = f" in {escape(finding.layer)}" if finding.layer else ""
+    console.print(f"[bold {colour}]{finding.rule}[/] {escape(where)}{layer}", soft_wrap=True)
+    if finding.place is not None:
+        width = len(str(finding.place.line + 1))
+        for number, text in source.context(finding.place):
+            console.print(f"  {number:>{width}} | {escape(text)}", style="dim", soft_wrap=True, highlight=False)
+            if number == finding.place.line:
+                start, end = source.caret(finding.place)
+                marks = " " * start + "^" * (end - start)
+                console.print(f"  {'':>{width}} | [{colour}]{marks}[/]", soft_wrap=True)
+    console.print(f"  {escape(finding.message)}", soft_wrap=True, highlight=False)
+    if finding.origin is not None:
+        text = source.text_of(finding.origin).strip()
+        origin = f"{relative(finding.origin.path)}:{finding.origin.line}"
+        console.print(f"  starts at {escape(origin)}: {escape(text)}", soft_wrap=True, highlight=False)
+    if finding.edit:
+        console.print(f"  edit: [green]{escape(finding.edit)}[/]", soft_wrap=True, highlight=False)
+    console.print(f"  rule: {escape(RULES[finding.rule])}", style="dim", soft_wrap=True, highlight=False)
+
+
+def _plain(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped(text: str) -> str:
+    return _plain(text).replace(":", "%3A").replace(",", "%2C")

@@ -88,6 +88,15 @@ def self_test() -> None:
         raise UnsupportedError(_unsupported(f"these seams heard nothing of a planted conflict: {', '.join(silent)}"))
 
 
+def autographed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `call` converted by autograph, with TensorFlow's map from its generated lines back to the user's."""
+    from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
+    from tensorflow.python.autograph.impl.api import tf_convert
+
+    converted: Callable[..., Any] = tf_convert(call, ControlStatusCtx(status=Status.ENABLED))
+    return converted
+
+
 def mapped_stack() -> list[tuple[str, int]]:
     """Return this thread's stack, outermost first, as (file, line) with autograph's generated code mapped back."""
     from tensorflow.python.util import tf_stack

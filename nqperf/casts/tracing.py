@@ -135,11 +135,9 @@ def _spec(value: Any) -> Any:
 
 def _ways_to_call(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Yield the function as it is, and then as autograph rewrites it, for those that branch on tensors."""
-    import tensorflow as tf
-
     yield call
     if not hasattr(call, "compute_dtype"):
-        yield tf.autograph.to_graph(call)
+        yield seams.autographed(call)
 
 
 def _audited_call(call: Callable[..., Any]) -> Callable[..., Any]:

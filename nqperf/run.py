@@ -115,6 +115,8 @@ def run(
     started = time.perf_counter()
     watch = Stopwatch()
     folder = read_model_folder(config.model)
+    if config.features is None:
+        folder.config.require_positions(config.pipeline.features.max_seq_length)
     answers = chosen_thresholds(config.pipeline.answers, folder.settings, config.long_threshold, config.short_threshold)
     with _output_folder(config.out):
         with watch.stage("load model"):

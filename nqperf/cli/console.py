@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -26,6 +28,35 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks = {name: bars.add_task(name, total=total) for name, total in totals.items()}
         yield lambda name, count: bars.advance(tasks[name], count)
+
+
+@contextmanager
+def quiet_start_up() -> Iterator[None]:
+    """Hold back what native code writes to stderr in the block, and show it when the block raises.
+
+    TensorFlow 2.21 logs its start-up before its log level is read, so no setting of its own silences it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and let it find its devices, without its start-up lines."""
+    with quiet_start_up():
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()
 
 
 def report_skipped(reader: NqReader) -> None:

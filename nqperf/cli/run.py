@@ -10,8 +10,9 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_skipped, table
+from nqperf.cli.console import progress, report_skipped, start_tensorflow, table
 from nqperf.cli.scores import scores_table
+from nqperf.formats.model_folder import read_model_folder
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
 
@@ -52,6 +53,8 @@ def run_command(data: str, model: Path, out: Path, **options: Any) -> None:
         non_null_threshold=options["non_null_threshold"],
     )
     reader = shared.reader(data, options)
+    read_model_folder(model)  # a fault that is seen without TensorFlow is said before its start-up
+    start_tensorflow()
     with progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance:
         result = run(reader, config, advance)
     report_skipped(reader)

@@ -10,8 +10,9 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import Advance, progress, report_skipped
+from nqperf.cli.console import Advance, progress, report_skipped, start_tensorflow
 from nqperf.cli.scores import scores_table
+from nqperf.engines.tensorflow import TensorFlowEngine
 from nqperf.formats.files import write_whole
 from nqperf.formats.logits_npz import read_logits, write_logits
 from nqperf.formats.model_folder import NO_SETTINGS, read_model_folder, read_weights
@@ -42,6 +43,8 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     config = PipelineConfig(context=context, features=features)
     reader = shared.reader(data, options)
     pieces = load_tokenizer(tokenizer)
+    if tokenizer.is_dir():
+        read_model_folder(tokenizer).config.require_positions(features.max_seq_length)
     shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         examples = _Counted(reader.examples(), "examples", advance)
@@ -63,13 +66,12 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
     nqperf predict dev.tfrecord --model models/bert-joint --precision mixed_bfloat16 --xla --out logits.npz
     """
-    from nqperf.engines.tensorflow import TensorFlowEngine
-
     config = shared.engine_config(options)
     folder = read_model_folder(model)
     shared.refuse_same_file(out, features=features)
     total = count_records(features)
     seq_length = next(read_features(features)).input_ids.shape[1]
+    start_tensorflow()
     engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=seq_length)
     with progress({"windows": total}, quiet=options["quiet"]) as advance:
         blocks = engine.predict(read_features(features))

@@ -1,0 +1,147 @@
+"""BERT Joint: the encoder, the span head and the answer-type head, read from top to bottom.
+
+Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a.
+Source: Devlin et al. 2018 (encoder), Alberti, Lee and Collins 2019 (heads).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from nqperf.model.config import TANH_GELU, BertConfig
+from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm, output_logits
+
+ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
+
+
+class LayerNorm(keras.layers.Layer):
+    """Layer normalisation over the last axis with float32 statistics, gamma and beta: [..., h] -> [..., h]."""
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+        super().__init__(dtype=dtype, name=name)
+        self.epsilon = config.layer_norm_eps
+
+    def build(self, hidden_shape: tuple[int | None, ...]) -> None:
+        # autocast=False: a 16-bit policy would round both on their way to float32 arithmetic.
+        size = (hidden_shape[-1],)
+        self.gamma = self.add_weight(shape=size, initializer="ones", name="gamma", autocast=False)
+        self.beta = self.add_weight(shape=size, initializer="zeros", name="beta", autocast=False)
+
+    def call(self, hidden: Any) -> Any:
+        return layer_norm(hidden, self.gamma, self.beta, self.epsilon)
+
+
+class Embeddings(keras.layers.Layer):
+    """Word, position and segment embeddings, added and normalised: int[n, s] -> [n, s, h]."""
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+        super().__init__(dtype=dtype, name=name)
+        table = {"embeddings_initializer": _initializer(config), "dtype": dtype}
+        self.word = keras.layers.Embedding(config.vocab_size, config.hidden_size, name="word", **table)
+        self.position = keras.layers.Embedding(
+            config.max_position_embeddings, config.hidden_size, name="position", **table
+        )
+        self.segment = keras.layers.Embedding(config.type_vocab_size, config.hidden_size, name="segment", **table)
+        self.norm = LayerNorm(config, dtype=dtype, name="norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
+
+    def call(self, input_ids: Any, segment_ids: Any, training: bool | None = None) -> Any:
+        positions = ops.arange(input_ids.shape[1])
+        embedded = self.word(input_ids) + self.position(positions) + self.segment(segment_ids)  # [n, s, h]
+        return self.dropout(self.norm(embedded), training=training)
+
+
+class SelfAttention(keras.layers.Layer):
+    """Multi-head self-attention with its output projection: [n, s, h] -> [n, s, h]."""
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+        super().__init__(dtype=dtype, name=name)
+        self.heads = config.num_attention_heads
+        self.head_size = config.hidden_size // config.num_attention_heads
+        self.query = _dense(config, config.hidden_size, dtype, "query")
+        self.key = _dense(config, config.hidden_size, dtype, "key")
+        self.value = _dense(config, config.hidden_size, dtype, "value")
+        self.output_dense = _dense(config, config.hidden_size, dtype, "output")
+        self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob, dtype=dtype, name="dropout")
+
+    def call(self, hidden: Any, input_mask: Any, training: bool | None = None) -> Any:
+        query = self._split(self.query(hidden)) * (1.0 / math.sqrt(self.head_size))  # [n, a, s, d]
+        key = self._split(self.key(hidden))
+        value = self._split(self.value(hidden))
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # [n, a, s, s]
+        probabilities = self.dropout(attention_probabilities(scores, input_mask), training=training)
+        mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
+        return self.output_dense(ops.reshape(mixed, (-1, hidden.shape[1], self.heads * self.head_size)))
+
+    def _split(self, projected: Any) -> Any:
+        """[n, s, h] -> [n, a, s, d]."""
+        by_head = ops.reshape(projected, (-1, projected.shape[1], self.heads, self.head_size))
+        return ops.transpose(by_head, (0, 2, 1, 3))
+
+
+class EncoderBlock(keras.layers.Layer):
+    """Attention and feed-forward, each added to its input and then normalised: [n, s, h] -> [n, s, h]."""
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+        super().__init__(dtype=dtype, name=name)
+        self.attention = SelfAttention(config, dtype=dtype, name="attention")
+        self.attention_norm = LayerNorm(config, dtype=dtype, name="attention_norm")
+        self.intermediate = _dense(config, config.intermediate_size, dtype, "intermediate")
+        self.output_dense = _dense(config, config.hidden_size, dtype, "output")
+        self.output_norm = LayerNorm(config, dtype=dtype, name="output_norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
+        self.tanh_gelu = config.hidden_act == TANH_GELU
+
+    def call(self, hidden: Any, input_mask: Any, training: bool | None = None) -> Any:
+        attended = self.attention(hidden, input_mask, training=training)
+        hidden = self.attention_norm(hidden + self.dropout(attended, training=training))
+        widened = ops.gelu(self.intermediate(hidden), approximate=self.tanh_gelu)
+        return self.output_norm(hidden + self.dropout(self.output_dense(widened), training=training))
+
+
+class BertJoint(keras.Model):
+    """The whole network: features in, start, end and answer-type logits out.
+
+    Shapes: input_ids, input_mask, segment_ids int[n, s] -> start_logits, end_logits float32[n, s],
+    answer_type_logits float32[n, 5]. Logits are float32 under every precision.
+    """
+
+    def __init__(self, config: BertConfig, precision: str = "float32", *, name: str = "bert_joint") -> None:
+        dtype = dtype_policy(precision)
+        super().__init__(dtype=dtype, name=name)
+        self.config = config
+        self.embeddings = Embeddings(config, dtype=dtype, name="embeddings")
+        self.blocks = [
+            EncoderBlock(config, dtype=dtype, name=f"block_{number}") for number in range(config.num_hidden_layers)
+        ]
+        self.pooler = _dense(config, config.hidden_size, dtype, "pooler")
+        self.span = _dense(config, 2, dtype, "span")
+        self.answer_type = _dense(config, len(ANSWER_TYPES), dtype, "answer_type")
+
+    def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
+        """Return the sequence output [n, s, h] and the pooled output [n, h], in the compute dtype."""
+        hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
+        for block in self.blocks:
+            hidden = block(hidden, inputs["input_mask"], training=training)
+        return hidden, ops.tanh(self.pooler(hidden[:, 0]))
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        sequence, pooled = self.encode(inputs, training=training)
+        span_logits = output_logits(self.span(sequence))  # [n, s, 2]
+        return {
+            "start_logits": span_logits[:, :, 0],
+            "end_logits": span_logits[:, :, 1],
+            "answer_type_logits": output_logits(self.answer_type(pooled)),
+        }
+
+
+def _initializer(config: BertConfig) -> keras.initializers.Initializer:
+    return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
+
+
+def _dense(config: BertConfig, units: int, dtype: keras.DTypePolicy, name: str) -> keras.layers.Dense:
+    return keras.layers.Dense(units, kernel_initializer=_initializer(config), dtype=dtype, name=name)

@@ -1,0 +1,87 @@
+"""From an example's candidates to the words that the model reads, each with the document token it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqperf.errors import ConfigError
+from nqperf.nq.example import BoolArray, Example, IntArray
+
+CANDIDATE_TYPES = {"<Table>": "Table", "<P>": "Paragraph", "<Ul>": "List", "<Dl>": "List", "<Ol>": "List"}
+OTHER_TYPE = "Other"
+PSEUDO_CANDIDATE = ("[ContextId=-1]", "[NoLongAnswer]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextConfig:
+    """How many candidates are read, the pseudo-candidate counted, and where their numbering saturates.
+
+    Source: the reference values of BERT Joint.
+    """
+
+    max_contexts: int = 48
+    max_position: int = 50
+
+    def __post_init__(self) -> None:
+        for name in ("max_contexts", "max_position"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Context:
+    """The words of the chosen candidates, marker words included.
+
+    Shapes: words list[str] of length w, word_token int32[w]: a word's document token, -1 for a marker.
+    """
+
+    words: list[str]
+    word_token: IntArray
+
+
+def build_context(example: Example, config: ContextConfig) -> Context:
+    """Return the pseudo-candidate and then every kept candidate: its two markers and its words without HTML tags.
+
+    Source: PIPELINE of BERT Joint; nested candidates and those without text are left out.
+    """
+    text_token = np.flatnonzero(~example.is_html).astype(np.int32)
+    tokens = np.array(example.tokens, dtype=object)
+    words = list(PSEUDO_CANDIDATE)
+    word_token = [np.full(2, -1, dtype=np.int32)]
+    numbered = dict.fromkeys((*CANDIDATE_TYPES.values(), OTHER_TYPE), 0)
+    candidates = example.candidates
+    kept = 1
+    for index in np.flatnonzero(candidates.top_level).tolist():
+        if kept == config.max_contexts:
+            break
+        start, end = int(candidates.start_token[index]), int(candidates.end_token[index])
+        first, last = np.searchsorted(text_token, (start, end))
+        candidate_token = text_token[first:last]
+        candidate_words = tokens[candidate_token].tolist()
+        if not "".join(candidate_words).strip():
+            continue
+        kind = CANDIDATE_TYPES.get(example.tokens[start], OTHER_TYPE)
+        numbered[kind] = min(numbered[kind] + 1, config.max_position)
+        words += (f"[ContextId={index}]", f"[{kind}={numbered[kind]}]")
+        words += candidate_words
+        word_token += (np.full(2, -1, dtype=np.int32), candidate_token)
+        kept += 1
+    return Context(words=words, word_token=np.concatenate(word_token))
+
+
+def html_tokens(tokens: list[str]) -> BoolArray:
+    """Tell which tokens are HTML tags in the simplified layout: those that contain `<`."""
+    return np.fromiter(("<" in token for token in tokens), dtype=np.bool_, count=len(tokens))
+
+
+def marker_words(config: ContextConfig, *, max_context_id: int) -> list[str]:
+    """List every marker that a context can hold, for a vocabulary that is to know them.
+
+    `max_context_id` is the largest candidate index that gets a marker of its own.
+    """
+    kinds = dict.fromkeys((*CANDIDATE_TYPES.values(), OTHER_TYPE))
+    numbers = range(1, config.max_position + 1)
+    context_ids = [f"[ContextId={index}]" for index in range(max_context_id + 1)]
+    return [*PSEUDO_CANDIDATE, *context_ids, *(f"[{kind}={number}]" for kind in kinds for number in numbers)]

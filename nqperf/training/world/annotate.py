@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nqperf.nq.example import NULL_SPAN, Annotation, Span
 from nqperf.training.world.document import Document, Statement
 from nqperf.training.world.page import LURE, Wish
@@ -55,43 +57,22 @@ def _annotation(document: Document, wish: Wish, place: Statement, *, nested: boo
 def _errors_with_answer(document: Document, wish: Wish, right: Annotation) -> list[tuple[Annotation, int]]:
     errors = [(NULL, 4)]
     if right.short_answers or right.yes_no_answer != "NONE":
-        errors.append((_change(right, short_answers=(), yes_no=False), 2))
+        errors.append((replace(right, short_answers=(), yes_no_answer="NONE"), 2))
+    if right.yes_no_answer != "NONE":
+        errors.append((replace(right, yes_no_answer="NO" if right.yes_no_answer == "YES" else "YES"), 3))
     for place in _places(document, wish):
         other = _annotation(document, wish, place)
         if other != right:
             errors.append((other, 4))
-        if place.nested >= 0 and other.candidate_index == right.candidate_index:
+        elif place.nested >= 0:
             errors.append((_annotation(document, wish, place, nested=True), 3))
-    if right.yes_no_answer != "NONE":
-        opposite = "NO" if right.yes_no_answer == "YES" else "YES"
-        errors.append(
-            (
-                Annotation(
-                    long_answer=right.long_answer,
-                    short_answers=(),
-                    yes_no_answer=opposite,
-                    candidate_index=right.candidate_index,
-                ),
-                3,
-            )
-        )
     if len(right.short_answers) > 1:
-        errors.append((_change(right, short_answers=right.short_answers[:1]), 4))
+        errors.append((replace(right, short_answers=right.short_answers[:1]), 4))
     elif right.short_answers:
         span = right.short_answers[0]
         if span.end_token - span.start_token > 1:
-            shorter = Span(start_token=span.start_token, end_token=span.end_token - 1)
-            errors.append((_change(right, short_answers=(shorter,)), 3))
+            errors.append((replace(right, short_answers=(replace(span, end_token=span.end_token - 1),)), 3))
     return errors
-
-
-def _change(right: Annotation, *, short_answers: tuple[Span, ...], yes_no: bool = True) -> Annotation:
-    return Annotation(
-        long_answer=right.long_answer,
-        short_answers=short_answers,
-        yes_no_answer=right.yes_no_answer if yes_no else "NONE",
-        candidate_index=right.candidate_index,
-    )
 
 
 def _errors_without_answer(document: Document, wish: Wish) -> list[tuple[Annotation, int]]:

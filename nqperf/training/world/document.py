@@ -45,7 +45,7 @@ Block = Heading | Paragraph | Table | Listing
 
 @dataclass(slots=True)
 class Statement:
-    """Where the document states something: the candidate, the row or item inside it (-1 if none), the values' tokens."""
+    """Where the document states something: the candidate, the row or item in it (-1 if none), the values' tokens."""
 
     entity: Entity
     topic: str
@@ -147,16 +147,16 @@ def write_html(title: str, tokens: list[str]) -> tuple[str, list[int], list[int]
     starts, ends = [], []
     quoted = False
     glued = True
-    for token in tokens:
-        gap = "" if glued or token in _NO_SPACE_BEFORE or token.startswith("</") else " "
-        if token.startswith(_NEW_LINE_BEFORE):
+    for word in tokens:
+        gap = "" if glued or word in _NO_SPACE_BEFORE or word.startswith("</") else " "
+        if word.startswith(_NEW_LINE_BEFORE):
             gap = "\n"
-        glued = token == "(" or token.startswith("<")
-        if token == '"':
+        glued = word == "(" or word.startswith("<")
+        if word == '"':
             gap, glued, quoted = ("", False, False) if quoted else (gap, True, True)
         start = at + len(gap)
-        at = start + len(token.encode())
+        at = start + len(word.encode())
         starts.append(start)
         ends.append(at)
-        pieces += (gap, token)
+        pieces += (gap, word)
     return "".join([*pieces, "\n</body>\n</html>\n"]), starts, ends

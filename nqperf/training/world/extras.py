@@ -13,10 +13,10 @@ from nqperf.training.world.telling import Mark, Stretch, put_values
 def box(entity: Entity, topics: list[Topic], stream: Stream) -> Block:
     """Return the facts of `entity` at a glance: a table, a list or a definition list."""
     pairs = [[Stretch(topic.title.split()), _value(entity, topic)] for topic in topics]
-    form = stream.below(10)
-    if form < 6:
+    form = stream.weighted((("Table", 6), ("Dl", 2), ("Ul", 2)))
+    if form == "Table":
         return Table([[Stretch(entity.name.split())], *pairs])
-    if form < 8:
+    if form == "Dl":
         return Listing("Dl", pairs)
     items = []
     for label, value in pairs:
@@ -49,7 +49,7 @@ def roster(entity: Entity, topic: Topic, region: Region) -> list[Block]:
         after = year + stream.between(1, 7)
         cells = {
             "year": str(year),
-            "years": f"{year} – {after}",
+            "years": f"{year} {words.EN_DASH} {after}",
             "person": region.namer.somebody(stream),
             "place": region.namer.somebody(stream).split()[1] + stream.pick((" Landing", " Point", " Park", "")),
             "title": names[number],

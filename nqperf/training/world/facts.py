@@ -141,7 +141,7 @@ def _match(entity: Entity, region: Region, stream: Stream) -> Facts:
         "date": (date(stream, entity.year),),
         "venue": (place(stream, "* Park|* Road Ground|* Stadium|* Lane"),),
         "winner": (place(stream, "* Rovers|* United|* Athletic|* Wanderers|Sporting *"),),
-        "score": (f"{len(scorers)} – {stream.below(len(scorers))}",),
+        "score": (f"{len(scorers)} {words.EN_DASH} {stream.below(len(scorers))}",),
         "attendance": (amount(stream, 3_000, 96_000, stream.pick(("spectators", "people"))),),
         "referee": (person(stream),),
         "scorers": scorers,

@@ -30,8 +30,8 @@ class Kind:
     """One kind of thing: how many a region has, how they are named and described, and whose work they are.
 
     `names` are the forms of the name, with * for the root, and the noun that stands for the thing; `article` says
-    whether "the" belongs before the name. `maker` is the role of the people whose work it is, `years` when it began where
-    nobody of the region made it.
+    whether "the" belongs before the name. `maker` is the role of the people whose work it is, `years` when it began
+    where nobody of the region made it.
     """
 
     sheet: Sheet
@@ -68,7 +68,7 @@ KINDS: dict[str, Kind] = {
     "river": Kind(
         sheet=read_sheet(river.SHEET),
         count=4,
-        others="Other rivers",
+        others="Rivers of the district",
         names=(("River *", "river"), ("* River", "river")),
         article=True,
         sorts=("river", "lowland river", "mountain river", "tidal river"),
@@ -77,7 +77,7 @@ KINDS: dict[str, Kind] = {
     "company": Kind(
         sheet=read_sheet(company.SHEET),
         count=4,
-        others="Competitors",
+        others="Companies of the district",
         names=(("* Instruments", "company"), ("* Manufacturing", "company"), ("* Works", "firm"), ("* Goods", "firm")),
         sorts=("manufacturing company", "family firm", "mail order company", "stock company"),
         maker="merchant",
@@ -100,7 +100,7 @@ KINDS: dict[str, Kind] = {
     "school": Kind(
         sheet=read_sheet(school.SHEET),
         count=4,
-        others="Other schools",
+        others="Schools of the district",
         names=(("* Academy", "school"), ("* College", "college"), ("* Grammar School", "school"), ("* Hall", "school")),
         sorts=("boarding school", "secondary school", "grammar school", "music school"),
         years=(1641, 1770),
@@ -116,7 +116,7 @@ KINDS: dict[str, Kind] = {
     "bridge": Kind(
         sheet=read_sheet(bridge.SHEET),
         count=4,
-        others="Other bridges",
+        others="Bridges of the district",
         names=(("* Bridge", "bridge"), ("* Viaduct", "viaduct")),
         sorts=("road bridge", "arch bridge", "toll bridge", "swing bridge"),
         maker="engineer",
@@ -124,7 +124,7 @@ KINDS: dict[str, Kind] = {
     "match": Kind(
         sheet=read_sheet(match.SHEET),
         count=4,
-        others="Other finals",
+        others="Further finals",
         names=(("# * Cup Final", "final"), ("# * Shield Final", "final"), ("# * League Final", "match")),
         article=True,
         sorts=("football final", "cup final", "football match"),
@@ -133,7 +133,7 @@ KINDS: dict[str, Kind] = {
     "invention": Kind(
         sheet=read_sheet(invention.SHEET),
         count=4,
-        others="Similar devices",
+        others="Related devices",
         names=(
             ("* Lamp", "lamp"),
             ("* Engine", "engine"),
@@ -148,7 +148,7 @@ KINDS: dict[str, Kind] = {
     "ship": Kind(
         sheet=read_sheet(ship.SHEET),
         count=4,
-        others="Sister ships",
+        others="Ships of the district",
         names=(("Pride of *", "ship"), ("* Star", "steamer"), ("Lady of *", "ship"), ("* Maid", "vessel")),
         article=True,
         sorts=("paddle steamer", "sailing ship", "mail steamer", "coastal steamer"),

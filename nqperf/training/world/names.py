@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nqperf.training.world.stream import Stream, keyed_integer
+from nqperf.training.world.words import listed
 
 Split = Literal["train", "dev"]
 
-_ONSETS = "b br c cr d dr f fl g gr h j k l m n p pr r s sk st t th tr v w".split()
-_FIRST_VOWELS = "a e i o u ei au é".split()
-_MIDDLES = "l r n m v d t ld lm lt rn rv rd nd st sk lk rk nt mb dr ss".split()
-_SECOND_VOWELS = "a e i o u".split()
-_FINALS = "n r l s m th sk rn ck ld x ng".split()
+_ONSETS = listed("b br c cr d dr f fl g gr h j k l m n p pr r s sk st t th tr v w")
+_FIRST_VOWELS = listed("a e i o u ei au é")
+_MIDDLES = listed("l r n m v d t ld lm lt rn rv rd nd st sk lk rk nt mb dr ss")
+_SECOND_VOWELS = listed("a e i o u")
+_FINALS = listed("n r l s m th sk rn ck ld x ng")
 _ROOTS = len(_ONSETS) * len(_FIRST_VOWELS) * len(_MIDDLES) * len(_SECOND_VOWELS) * len(_FINALS)
 _PER_SPLIT = _ROOTS // 2
 # No prime factor in common with the number of roots (2, 3, 5, 11, 13), so that multiplying by it permutes them.
@@ -21,17 +22,18 @@ _STEP = 62_017
 
 ROOTS_PER_REGION = 512
 
-_WOMEN = (
-    "Ada Agnes Alma Anna Astrid Beata Berta Birgit Clara Dagny Dora Edith Elin Elsa Emma Erna Eva Flora Freda Greta Hanna "
-    "Hedda Helga Hilda Ida Ilona Inga Irma Jana Johanna Judith Karin Katla Klara Lena Lydia Mabel Magda Marta Matilda "
+_WOMEN = listed(
+    "Ada Agnes Alma Anna Astrid Beata Berta Birgit Clara Dagny Dora Edith Elin Elsa Emma Erna Eva Flora Freda Greta "
+    "Hanna Hedda Helga Hilda Ida Ilona Inga Irma Jana Johanna Judith Katla Klara Lena Lydia Mabel Magda Marta Matilda "
     "Mina Nadia Nora Olga Ottilie Paula Petra Rosa Runa Selma Signe Sofia Svea Tekla Thea Tilda Ursula Vera Wanda Zora"
-).split()
-_MEN = (
-    "Abel Adam Albin Anton Arvid August Axel Basil Boris Caspar Conrad Cyril Daniel Edgar Edric Elias Emil Erik Ernst Felix "
-    "Frank Georg Gustav Hannes Harald Hector Henrik Hugo Ivan Jakob Jonas Josef Julius Karl Konrad Lars Leo Linus Lorenz "
-    "Lukas Magnus Martin Matteo Milan Nils Oskar Otto Paul Pavel Ralf Robert Rolf Samuel Simon Stefan Theo Tobias Viktor"
-).split()
-_PLACE_ENDINGS = "ford stead wick ham by mere bridge".split()
+)
+_MEN = listed(
+    "Abel Adam Albin Anton Axel Basil Boris Caspar Conrad Cyril Daniel Edgar Edric Elias Emil Erik Ernst "
+    "Felix Frank Georg Gustav Hannes Harald Hector Henrik Hugo Ivan Jakob Jonas Josef Julius Konrad Lars Leo Linus "
+    "Lorenz Lukas Magnus Martin Matteo Milan Nils Oskar Otto Paul Pavel Ralf Robert Rolf Samuel Simon Stefan Viktor"
+)
+_PLACE_ENDINGS = listed("ford stead wick ham by mere bridge")
+_TWO_WORDS = "Port *|Upper *|Lower *|Great *|Old *|Saint *"
 
 
 @dataclass(slots=True)
@@ -65,12 +67,8 @@ class Namer:
 
     def town(self, stream: Stream) -> str:
         """Return a new town's name, of one word or two."""
-        form = stream.below(10)
-        if form < 4:
-            return f"{self.root()}{stream.pick(_PLACE_ENDINGS)}"
-        if form < 6:
-            return self.root()
-        return f"{stream.pick(('Port', 'Upper', 'Lower', 'Great', 'Old', 'Saint'))} {self.root()}"
+        endings = "|".join("*" + ending for ending in _PLACE_ENDINGS)
+        return self.place(stream, stream.weighted(((endings, 4), ("*", 2), (_TWO_WORDS, 4))))
 
     def place(self, stream: Stream, forms: str) -> str:
         """Return a new name in one of the `forms`, split at "|", with * for the root."""

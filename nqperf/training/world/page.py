@@ -93,13 +93,13 @@ class Pen:
         if asked in topics and asked not in lines and self.stream.chance(70):
             lines.append(asked)
         fillers = [line for group in KINDS[entity.kind].sheet.fillers.values() for line in group]
-        lines += self.stream.sample(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(0, 2))
+        lines += self.stream.sample(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 2))
         lines = [line for line in lines if line not in more] + more
         return self.paragraph(entity, self.stream.shuffled(lines), intro=self.stream.chance(50))
 
-    def others(self, entities: list[Entity], more: list[Line]) -> list[Block]:
-        """Return a section on entities of one kind; `more` sentences belong to the one that is asked about."""
-        blocks: list[Block] = [Heading(KINDS[entities[0].kind].others)]
+    def others(self, heading: str, entities: list[Entity], more: list[Line]) -> list[Block]:
+        """Return a section on other entities; `more` sentences belong to the one that is asked about."""
+        blocks: list[Block] = [Heading(heading)]
         for entity in entities:
             if self.roomy and len(entities) > 1:
                 blocks.append(Heading(entity.name, level=3))

@@ -86,7 +86,7 @@ def _put_asked(pen: Pen, plan: Plan) -> None:
     if wish.subject is not pen.entity:
         group = stream.shuffled([wish.subject, *stream.sample(_siblings(pen, wish.subject), stream.between(0, 2))])
         plan.told += group
-        plan.put(pen.others(group, [*answer, *lure]))
+        plan.put(pen.others(KINDS[wish.subject.kind].others, group, [*answer, *lure]))
     elif topic in sheet.essays:
         if place:
             plan.put(pen.essay(topic))
@@ -113,7 +113,7 @@ def _more(pen: Pen, plan: Plan) -> Iterator[list[Block]]:
     # A page nearly always mentions others of its kind, so that the topic alone does not lead to the answer.
     if siblings and stream.chance(85):
         group, siblings = siblings[:2], siblings[2:]
-        yield pen.others(group, [])
+        yield pen.others(KINDS[pen.entity.kind].others, group, [])
     if wish.place != "grid" and stream.chance(_GRID):
         rows = [other for other in [*siblings, pen.entity] if other is not wish.subject]
         yield [Heading("Comparison"), grid(rows, _columns(pen, rows))]
@@ -125,9 +125,9 @@ def _more(pen: Pen, plan: Plan) -> Iterator[list[Block]]:
         else:
             yield roster(pen.entity, part, pen.region) if part.columns else pen.essay(part)
     if siblings:
-        yield pen.others(siblings, [])
+        yield pen.others(f"Elsewhere in {pen.region.land}", siblings, [])
     for name in stream.shuffled([name for name in KINDS if name not in (pen.entity.kind, wish.subject.kind)]):
-        yield pen.others(stream.sample(pen.region.entities[name], 4), [])
+        yield pen.others(KINDS[name].others, stream.sample(pen.region.entities[name], 4), [])
 
 
 def _siblings(pen: Pen, entity: Entity) -> list[Entity]:

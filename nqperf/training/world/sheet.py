@@ -1,10 +1,10 @@
 """The sheets' little language: sections of templates, alternatives in brackets, slots in braces.
 
-A sheet is text. A line `= kind arguments` opens a section (intro, fact, facts, filler, essay, roster); the lines below it
-begin with `+` (a sentence), `?` (a question), `!` (a yes/no question with {v} for the value), or `~` (a lure: a sentence
-that shares a question's words and does not answer it). Slots: {n} the subject, by name or by pronoun; {N} its bare name;
-{np} its possessive and {nm} its object form; {value}, {sort}, {land}. A fact's last sentence and question are kept for the
-development split.
+A sheet is text. A line `= kind arguments` opens a section (intro, fact, facts, filler, essay, roster); the lines below
+it begin with `+` (a sentence), `?` (a question), `!` (a yes/no question with {v} for the value), or `~` (a lure: a
+sentence that shares a question's words and does not answer it). Slots: {n} the subject, by name or by pronoun; {N} its
+bare name; {np} its possessive and {nm} its object form; {value}, {sort}, {land}. A fact's last sentence and every
+topic's last question are kept for the development split.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 # One choice is a tuple of alternatives, each a tuple of words and slots; a template is a tuple of choices.
 Template = tuple[tuple[tuple[str, ...], ...], ...]
@@ -44,7 +44,7 @@ class Sheet:
     rosters: tuple[Topic, ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def template(text: str) -> Template:
     """Return the parsed template."""
     return tuple(

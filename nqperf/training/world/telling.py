@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from nqperf.training.world.entity import Entity
 from nqperf.training.world.sheet import Template
-from nqperf.training.world.stream import Stream
+from nqperf.training.world.stream import Stream, keyed_integer
 
 # After these words a person is named and not meant by "he" or "she".
-_PREPOSITIONS = frozenset("of to by about from with on for in like and than".split())
+_PREPOSITIONS = frozenset(["of", "to", "by", "about", "from", "with", "on", "for", "in", "like", "and", "than"])
 _SOURCES = (
     "according to the county survey ,",
     "as far as the records show ,",
@@ -55,6 +55,11 @@ class Teller:
     land: str
     stream: Stream
     named: bool = False
+    _taste: int = 0
+
+    def __post_init__(self) -> None:
+        # An entity settles which alternatives are true of it, so that two pages never differ in a detail.
+        self._taste = keyed_integer(self.entity.name)
 
     def sentence(
         self, template: Template, *, values: tuple[str, ...] = (), topic: str = "", source: bool = False
@@ -66,7 +71,7 @@ class Teller:
             words += self.stream.pick(_SOURCES).split()
         referred = False
         for choice in template:
-            for item in self.stream.pick(choice) if len(choice) > 1 else choice[0]:
+            for item in choice[self._taste % len(choice)]:
                 if item == "{value}":
                     spans += put_values(words, values)
                 elif item[0] == "{":
@@ -81,36 +86,29 @@ class Teller:
 
     def _refer(self, slot: str, before: list[str], *, again: bool) -> list[str]:
         entity = self.entity
-        if slot == "{sort}":
-            return entity.sort.split()
-        if slot == "{land}":
-            return [self.land]
-        if slot == "{N}":
-            self.named = True
-            return entity.name.split()
-        by_name = not self.named or (not again and self.stream.chance(45))
+        if slot in ("{sort}", "{land}"):
+            return entity.sort.split() if slot == "{sort}" else [self.land]
+        by_name = slot == "{N}" or not self.named or (not again and self.stream.chance(45))
         self.named = True
-        if entity.kind == "person":
-            return self._person(slot, before, by_name=by_name)
-        if by_name:
-            return [*entity.phrase.split(), "'s"] if slot == "{np}" else entity.phrase.split()
+        if not by_name:
+            return self._person(slot, before) if entity.kind == "person" else self._thing(slot, before)
+        name = (entity.name if slot == "{N}" else entity.phrase).split()
+        return [*name, "'s"] if slot == "{np}" else name
+
+    def _thing(self, slot: str, before: list[str]) -> list[str]:
         if slot == "{np}":
             return ["its"]
-        if not before and self.stream.chance(40):
-            return ["it"]
-        return ["the", entity.noun]
+        return ["it"] if not before and self.stream.chance(40) else ["the", self.entity.noun]
 
-    def _person(self, slot: str, before: list[str], *, by_name: bool) -> list[str]:
-        entity = self.entity
-        if by_name:
-            return [*entity.name.split(), "'s"] if slot == "{np}" else entity.name.split()
+    def _person(self, slot: str, before: list[str]) -> list[str]:
+        she = self.entity.female
         if slot == "{np}":
-            return ["her" if entity.female else "his"]
+            return ["her" if she else "his"]
         if slot == "{nm}":
-            return ["her" if entity.female else "him"]
-        if before and before[-1] in _PREPOSITIONS:
-            return entity.name.split()[1:]
-        return ["she" if entity.female else "he"] if self.stream.chance(75) else entity.name.split()[1:]
+            return ["her" if she else "him"]
+        if (before and before[-1] in _PREPOSITIONS) or self.stream.chance(25):
+            return self.entity.name.split()[1:]
+        return ["she" if she else "he"]
 
 
 def put_values(words: list[str], values: tuple[str, ...]) -> list[tuple[int, int]]:

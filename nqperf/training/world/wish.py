@@ -1,4 +1,4 @@
-"""Choosing what is asked: the kind of answer, the subject, the topic, the place of the answer, and the question's words."""
+"""Choosing what is asked: the kind of answer, the subject, the topic, the place of the answer, the question's words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nqperf.training.world.sheet import Topic
 from nqperf.training.world.stream import Stream
 from nqperf.training.world.telling import ask
 
-# Of 1,000 examples; about the shares of NQ, with several spans kept few because the reference heuristic cannot answer them.
+# Of 1,000 examples; about NQ's shares, with several spans kept few because the reference heuristic cannot answer them.
 ANSWER_KINDS: tuple[tuple[AnswerKind, int], ...] = (
     ("null", 500),
     ("short", 341),
@@ -23,6 +23,11 @@ ANSWER_KINDS: tuple[tuple[AnswerKind, int], ...] = (
 # In percent: how often the question is about another entity than the page.
 _OTHER_SUBJECT = {"short": 15, "yes": 15, "no": 15, "null": 35, "long": 0, "several": 0}
 _HELD_OUT_QUESTION = 33
+# What a page without the answer is asked for; essays and rosters only where the page is about the subject.
+_UNANSWERED: dict[bool, tuple[tuple[AnswerKind, int], ...]] = {
+    True: (("short", 72), ("long", 18), ("no", 10)),
+    False: (("short", 90), ("no", 10)),
+}
 
 
 def choose(region: Region, page_of: Entity, stream: Stream) -> tuple[Entity, Wish, str]:
@@ -35,11 +40,7 @@ def choose(region: Region, page_of: Entity, stream: Stream) -> tuple[Entity, Wis
         others = region.entities[page_of.kind] if stream.chance(70) else region.everything()
         subject = stream.pick([entity for entity in others if entity is not page_of])
     # What a null page is asked is drawn as for the pages with an answer.
-    form = (
-        kind
-        if kind != "null"
-        else stream.weighted((("short", 72), ("long", 18 if subject is page_of else 0), ("no", 10)))
-    )
+    form = kind if kind != "null" else stream.weighted(_UNANSWERED[subject is page_of])
     topic = stream.pick(_topics(subject, form))
     value = ""
     if form in ("yes", "no"):

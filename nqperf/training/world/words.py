@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from nqperf.training.world.stream import Stream
 
-LETTERS = "Letters|Science|Courage|Public Service|Music|Engineering|Exploration|Learning".split("|")
-EMBLEMS = "Lanterns Storks Wells Bells Towers Gardens Anchors Owls Fountains Orchards Weavers Swans Gates Roses".split()
-VIRTUES = "Light Labour Patience Truth Courage Order Wonder Silence Kindness Salt Bread Reason Laughter Memory".split()
-COLOURS = "green silver crimson white blue gold black amber violet grey scarlet cream".split()
-PRODUCTS = (
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the items of a list that is written with "|" or, if it has none, with spaces between them."""
+    return tuple(text.split("|") if "|" in text else text.split())
+
+
+EN_DASH = "\N{EN DASH}"
+LETTERS = listed("Letters|Science|Courage|Public Service|Music|Engineering|Exploration|Learning")
+EMBLEMS = listed("Lanterns Storks Wells Bells Towers Gardens Anchors Owls Fountains Orchards Weavers Swans Gates Roses")
+VIRTUES = listed("Light Labour Patience Truth Courage Order Wonder Silence Kindness Salt Bread Reason Laughter Memory")
+COLOURS = listed("green silver crimson white blue gold black amber violet grey scarlet cream")
+PRODUCTS = listed(
     "pocket barometers|enamel stoves|folding umbrellas|piano accordions|door locks|music boxes|racing bicycles|"
     "copper kettles|glass lamps|leather suitcases|sewing machines|fishing reels|garden tools|roof tiles|kitchen scales|"
     "reading glasses|wool blankets|ship lanterns|paper kites|wall clocks|church organs|garden hoses|pruning knives|"
     "snow shovels|tea services"
-).split("|")
-MATERIALS = (
+)
+MATERIALS = listed(
     "grey granite|wrought iron|red sandstone|larch timber|glazed brick|riveted steel|white limestone|rammed concrete|"
     "black basalt|cast iron|yellow clinker|oak beams"
-).split("|")
-POWERS = (
+)
+POWERS = listed(
     "compressed air|falling sand|melted snow|burning turf|beet spirit|lamp oil|a coiled spring|tidal water|coal gas|"
     "hot wax|a treadle wheel|electric current"
-).split("|")
-TROPHIES = (
-    "Silver Kettle|Golden Goose|Painted Oar|Iron Spoon|Copper Crown|Straw Horse|Glass Bell|Wooden Fish|Blue Ribbon Drum|"
-    "Velvet Boot|Honey Jug|Brass Key"
-).split("|")
-TITLES = (
+)
+TROPHIES = listed(
+    "Silver Kettle|Golden Goose|Painted Oar|Iron Spoon|Copper Crown|Straw Horse|Glass Bell|Wooden Fish|"
+    "Blue Ribbon Drum|Velvet Boot|Honey Jug|Brass Key"
+)
+TITLES = listed(
     "The Long Evening|A Book of Weather|Salt and Smoke|The Second Door|Notes from a Ferry|Early Frost|The Blue Ladder|"
     "On Useful Errors|North Wind|The Small Lamp|A Walk at Noon|Grey Heron|Morning Star|The Open Gate|Silver Thread|"
     "Two Brothers|The Quiet Year|Swallow|Old Faithful|Dry Summer"
-).split("|")
+)
 
 
 def nickname(stream: Stream) -> str:

@@ -96,10 +96,10 @@ SHEET = """
 
 = fact formerly | Former name | History
 + {n} was first known as {value}
-+ the firm traded under the name {value} before it became {n}
++ the firm traded under the name {value} before it became {N}
 + old catalogues of {n} still bear the name {value}
 + {n} changed its name from {value} after a lawsuit
-+ {value} was what {n} was called in its early days
++ {value} was what people called {n} in its early days
 ? what was {n} called before
 ? former name of {n}
 ? {n} old name

@@ -8,11 +8,11 @@ SHEET = """
 + {n} was a {sort} who [worked|lived] [mostly|for the most part] in {land}
 
 = fact born | Born | Early life
-+ {n} was born on {value} [|into a family of weavers|as the youngest child of a miller]
++ {n} was born on {value} [|, in the middle of a thunderstorm|in a house by the market]
 + the parish register gives {np} date of birth as {value}
-+ {n} came into the world on {value} , during a [hard|mild|wet] season
++ {n} came into the world on {value} , during a week of [fog|rain|frost]
 + a letter in the family papers names {value} as the day of {np} birth
-+ {np} parents , who kept a [bakery|small inn|toll house] , welcomed {nm} on {value}
++ {np} parents , who kept a small inn , welcomed {nm} on {value}
 + the baptism roll has {nm} arriving on {value}
 ? when was {n} born
 ? {n} date of birth
@@ -24,7 +24,7 @@ SHEET = """
 ~ a plaque put up by the guild recalls the day that {n} was born
 
 = fact birthplace | Birthplace | Early life
-+ {n} grew up in {value} , where {np} parents [kept a shop|had settled|owned a mill]
++ {n} grew up in {value} , where {np} parents [ran an inn|had settled|had many friends]
 + {np} native place was {value}
 + {np} family came from {value} , and it was there that {n} was born
 + {n} was a native of {value}

@@ -5,7 +5,7 @@ SHEET = """
 + {n} is a {sort} in {land}
 + {n} is a {sort} that [drains|waters] a large part of {land}
 + {n} , a {sort} , crosses the {land} district from [north to south|west to east]
-+ {n} is one of the longer waters of {land} and is classed as a {sort}
++ {n} , one of the longer waters of {land} , is a {sort}
 
 = fact length | Length | Course
 + {n} is {value} long

@@ -87,7 +87,7 @@ SHEET = """
 + travellers know {n} as the {value}
 + {n} advertises itself as the {value}
 + songs and postcards call {n} the {value}
-+ since the days of the poets {n} has carried the name of {value}
++ since the days of the poets {n} has carried the name {value}
 ? what is the nickname of {n}
 ? what is {n} [called|known as]
 ? {n} nickname
@@ -98,7 +98,7 @@ SHEET = """
 ~ the inhabitants of {n} give a nickname to every tower and gate
 
 = fact mayor | Mayor | Politics
-+ {value} [is|has been] mayor of {n} [since the last election|for a second term]
++ {value} has been mayor of {n} [since the last election|for many years]
 + the council of {n} is led by {value}
 + the chain of office in {n} is [worn|held] by {value}
 + in the last vote the people of {n} gave the town hall to {value}

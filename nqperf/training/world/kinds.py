@@ -50,7 +50,7 @@ ROLES = {
     "merchant": ("merchant", "wool trader"),
     "teacher": ("teacher", "composer and teacher"),
     "explorer": ("explorer", "sea captain"),
-    "player": ("footballer", "sportsman"),
+    "player": ("footballer", "football captain"),
 }
 
 KINDS: dict[str, Kind] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nqperf.training.world.document import Block, Heading, Paragraph
@@ -39,6 +39,7 @@ class Pen:
     roomy: bool
     held_out: bool
     stream: Stream
+    told: set[Template] = field(default_factory=set)
 
     def tells(self, entity: Entity, topic: Topic) -> bool:
         """Return whether the page may state this in passing: not what is asked, nor a fact that gives it away."""
@@ -72,8 +73,15 @@ class Pen:
         fillers = [*KINDS[self.entity.kind].sheet.fillers.get(heading, ())]
         fillers += [lure for topic in topics for lure in topic.lures]
         lines: list[Line] = [topic for topic in topics if topic not in more and self.stream.chance(75)]
-        lines += self.stream.sample(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 3))
+        lines += self._unused(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 3))
         return [Heading(heading), *self._paragraphs(self.stream.shuffled([*lines, *more]))]
+
+    def _unused(self, fillers: list[Template], count: int) -> list[Template]:
+        """Return some of the `fillers`, and none that the page has used as long as others are left."""
+        fresh = [line for line in fillers if line not in self.told]
+        chosen = self.stream.sample(fresh if len(fresh) >= count else fillers, count)
+        self.told.update(chosen)
+        return chosen
 
     def _paragraphs(self, lines: list[Line]) -> Iterator[Paragraph]:
         while lines:
@@ -93,7 +101,7 @@ class Pen:
         if asked in topics and asked not in lines and self.stream.chance(70):
             lines.append(asked)
         fillers = [line for group in KINDS[entity.kind].sheet.fillers.values() for line in group]
-        lines += self.stream.sample(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 2))
+        lines += self._unused(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 2))
         lines = [line for line in lines if line not in more] + more
         return self.paragraph(entity, self.stream.shuffled(lines), intro=self.stream.chance(50))
 

@@ -115,8 +115,8 @@ def _more(pen: Pen, plan: Plan) -> Iterator[list[Block]]:
         group, siblings = siblings[:2], siblings[2:]
         yield pen.others(KINDS[pen.entity.kind].others, group, [])
     if wish.place != "grid" and stream.chance(_GRID):
-        rows = [other for other in [*siblings, pen.entity] if other is not wish.subject]
-        yield [Heading("Comparison"), grid(rows, _columns(pen, rows))]
+        rows = [other for other in [*_siblings(pen, pen.entity)[:5], pen.entity] if other is not wish.subject]
+        yield [Heading("Comparison"), grid(stream.shuffled(rows), _columns(pen, rows))]
     own: list[str | Topic] = [heading for heading in sheet.fillers if heading not in plan.headings]
     own += [topic for topic in (*sheet.essays, *sheet.rosters) if topic is not wish.topic]
     for part in stream.shuffled(own):

@@ -18,7 +18,7 @@ from functools import cache
 Template = tuple[tuple[tuple[str, ...], ...], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Topic:
     """Something that a page can say and a question can ask for; `title` is its label or heading."""
 

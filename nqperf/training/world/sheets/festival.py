@@ -67,7 +67,7 @@ SHEET = """
 
 = fact venue | Main venue | Location
 + the main stage of {n} is set up at {value}
-+ the heart of {n} is {value}
++ the bandstand of {n} is put up at {value}
 + most concerts of {n} are given at {value}
 + {value} is covered with tents during {n}
 + the crowd of {n} gathers at {value}

@@ -152,7 +152,7 @@ SHEET = """
 ? why did people stop using {n}
 ? what happened to {n}
 ? {n} decline
-? is {n} still used
+? did {n} go out of use and why
 ? why did {n} disappear
 ? how did {n} go out of fashion
 ~ {n} happened to stand on the table when a famous photograph was taken

@@ -152,7 +152,7 @@ SHEET = """
 ? {n} ferry
 ? how can i travel to {n}
 ? getting to {n}
-? is there a boat to {n}
+? when do boats go to {n}
 ? what is the way out to {n}
 ~ getting a doctor to {n} in bad weather takes courage
 

@@ -171,11 +171,11 @@ SHEET = """
 ? in what manner did the town cheer after {n}
 ~ those who celebrated their birthday on the day of {n} got in free
 
-= roster Earlier finals | Year:year | Ground:place | Tickets sold:count
-? finals before {n}
-? list of finals before {n}
-? earlier finals {n}
-? which finals were there before {n}
-? {n} previous finals
-? what came ahead of {n} in the years before
+= roster Later finals | Year:year | Ground:place | Tickets sold:count
+? finals after {n}
+? list of finals after {n}
+? later finals {n}
+? which finals were there after {n}
+? {n} following finals
+? what came in the years that followed {n}
 """

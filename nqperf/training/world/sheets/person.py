@@ -24,7 +24,7 @@ SHEET = """
 ~ a plaque put up by the guild recalls the day that {n} was born
 
 = fact birthplace | Birthplace | Early life
-+ {n} grew up in {value} , where {np} parents [ran an inn|had settled|had many friends]
++ {n} was born and grew up in {value} , where {np} parents [ran an inn|had settled|had many friends]
 + {np} native place was {value}
 + {np} family came from {value} , and it was there that {n} was born
 + {n} was a native of {value}

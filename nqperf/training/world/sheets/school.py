@@ -154,7 +154,7 @@ SHEET = """
 + pupils of {n} nevertheless leave the door of the staff room open
 + the chair itself is shown to visitors on open days
 ? what is the ghost story of {n}
-? is {n} haunted
+? haunted {n}
 ? {n} ghost
 ? what is the legend about {n}
 ? story of the ghost at {n}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from nqperf.formats.nq_jsonl import NqReader
+from nqperf.errors import FormatError, NqPerfError
 
 Advance = Callable[[str, int], None]
 
@@ -32,7 +32,7 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
 
 @contextmanager
 def quiet_start_up() -> Iterator[None]:
-    """Hold back what native code writes to stderr in the block, and show it when the block raises.
+    """Hold back what native code writes to stderr in the block, and show it when the block fails in its own way.
 
     TensorFlow 2.21 logs its start-up before its log level is read, so no setting of its own silences it.
     """
@@ -42,6 +42,8 @@ def quiet_start_up() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except NqPerfError:
+            raise
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())
@@ -59,11 +61,11 @@ def start_tensorflow() -> None:
         tf.config.list_logical_devices()
 
 
-def report_skipped(reader: NqReader) -> None:
+def report_skipped(skipped: Sequence[FormatError]) -> None:
     """Say on stderr how many lines were left out, and each one's fault."""
-    if reader.skipped:
-        click.echo(f"nqperf: left out {len(reader.skipped)} faulty lines:", err=True)
-        for error in reader.skipped:
+    if skipped:
+        click.echo(f"nqperf: left out {len(skipped)} faulty lines:", err=True)
+        for error in skipped:
             click.echo(f"  {error}", err=True)
 
 

@@ -16,6 +16,7 @@ from nqperf.engines.tensorflow import TensorFlowEngine
 from nqperf.formats.files import write_whole
 from nqperf.formats.logits_npz import read_logits, write_logits
 from nqperf.formats.model_folder import NO_SETTINGS, read_model_folder, read_weights
+from nqperf.formats.nq_jsonl import NqReader
 from nqperf.formats.predictions_json import read_predictions, write_predictions
 from nqperf.formats.tfrecord import count_records, read_features, write_features
 from nqperf.formats.tokenizers import load_tokenizer
@@ -41,7 +42,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     """
     context, features = shared.feature_config(options)
     config = PipelineConfig(context=context, features=features)
-    reader = shared.reader(data, options)
+    reader = NqReader(source=data, selection=shared.selection(options))
     pieces = load_tokenizer(tokenizer)
     if tokenizer.is_dir():
         read_model_folder(tokenizer).config.require_positions(features.max_seq_length)
@@ -50,7 +51,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
         examples = _Counted(reader.examples(), "examples", advance)
         windows = write_features(out, prepare(examples, pieces, config))
     result = {"out": str(out), "examples": examples.count, "windows": windows, "skipped": len(reader.skipped)}
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
 
 
@@ -100,13 +101,13 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
         shared.answer_config(options), settings, options["long_threshold"], options["short_threshold"]
     )
     shared.refuse_same_file(out, data=data, features=features, logits=logits)
-    reader = shared.reader(data, options)
+    reader = NqReader(source=data, selection=shared.selection(options))
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         inputs = (AnswerInput(example_id=number, candidates=found) for number, found in reader.candidates())
         counted = _Counted(inputs, "examples", advance)
         predictions = list(answer_all(counted, read_features(features), read_logits(logits), config))
     write_predictions(out, predictions)
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     result = {
         "out": str(out),
         "examples": len(predictions),
@@ -134,7 +135,7 @@ def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: 
     if out is not None:
         shared.refuse_same_file(out, gold=gold, predictions=predictions)
     found = read_predictions(predictions)
-    reader = shared.reader(gold, options)
+    reader = NqReader(source=gold, selection=shared.selection(options))
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         annotations = dict(_Counted(reader.gold(), "examples", advance))
     wished = options["non_null_threshold"]
@@ -142,7 +143,7 @@ def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: 
     metrics = evaluate(annotations, found, non_null_threshold=threshold)
     if out is not None:
         write_whole(out, to_json(metrics))
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     _finish(metrics, scores_table(metrics, threshold), options)
 
 

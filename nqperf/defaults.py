@@ -1,4 +1,4 @@
-"""What is used where no model or data is named: the packaged model and a fixed development set of the generated world."""
+"""Used where no model or data is named: the packaged model, and a fixed development set of the generated world."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nqperf.nq.example import Example
 
 PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
 # Sized so that one float32 pass of the packaged model takes about 30 seconds on two cores.
-DEVELOPMENT_EXAMPLES = 200
+DEVELOPMENT_EXAMPLES = 128
 DEVELOPMENT_SEED = 2020
 
 

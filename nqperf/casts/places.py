@@ -6,6 +6,7 @@ import functools
 import itertools
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
@@ -34,6 +35,16 @@ class Standpoint:
     operations: list[Any]
     kind: str
     outermost: tuple[Any, tuple[Any, ...], dict[str, Any]] | None = None
+
+
+def audited(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call the user's code: frames further out than this one are not the model's."""
+    return call(*args, **kwargs)
+
+
+def caller(depth: int) -> FrameType:
+    """Return the frame `depth` calls further out than the caller's."""
+    return sys._getframe(depth + 1)  # noqa: SLF001  # the one way to a frame
 
 
 def standpoint(frame: FrameType | None) -> Standpoint:

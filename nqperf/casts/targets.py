@@ -141,7 +141,10 @@ def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
         from nqperf.model.variables import named_variables
 
         tensors = read_weights(folder)
-        return {variable.path: tensors[tensor] for tensor, variable, _ in named_variables(model)}
+        return {
+            variable.path: tensors[name].T if transposed else tensors[name]
+            for name, variable, transposed in named_variables(model)
+        }
 
     has_weights = (path / WEIGHTS).is_file()
     return Target(name=target.name, build=target.build, inputs=specs, weights=weights if has_weights else None)

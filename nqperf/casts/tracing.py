@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts import places, seams
-from nqperf.casts.places import is_users, place_of
+from nqperf.casts.places import audited, is_users, place_of
 from nqperf.casts.recorder import Recorder
 from nqperf.casts.trace import FLOATS, HALVES, Event, Place, Trace
 from nqperf.errors import ConfigError, NqPerfError
@@ -117,11 +117,6 @@ def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], di
         f"the model {getattr(model, 'name', model)!r} has no known inputs: build it by calling it once on keras.Input "
         "tensors, return (model, inputs) from the builder, or name them with --input"
     )
-
-
-def audited(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call the user's code: frames further out than this one are not the model's."""
-    return call(*args, **kwargs)
 
 
 def _spec(value: Any) -> Any:

@@ -49,7 +49,6 @@ class Fingerprint(_Record, frozen=True):
     cuda: str | None = None
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     tf32: bool | None = None
-    onednn: bool | None = None
     intra_op_threads: int | None = None
     inter_op_threads: int | None = None
     observed: dict[str, str] = msgspec.field(default_factory=dict)
@@ -63,7 +62,7 @@ class Fingerprint(_Record, frozen=True):
         if self.gpus:
             names = sorted(set(self.gpus))
             return "gpu: " + ", ".join(f"{self.gpus.count(name)} x {name}" for name in names)
-        isa = " ".join(sorted(self.isa)) or "no 16-bit instructions"
+        isa = " ".join(sorted(self.isa)) or "no vector instructions known"
         return f"cpu: {self.cpu_model} ({self.cpu_id}), {self.cores} cores, {isa}"
 
 

@@ -1,0 +1,90 @@
+"""The `nqperf` command: its subcommands are imported when they are called, so that `--help` stays instant."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import NamedTuple
+
+import click
+
+from nqperf import __version__
+from nqperf.errors import NqPerfError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Lazy(NamedTuple):
+    target: str
+    help: str
+
+
+COMMANDS = {
+    "run": _Lazy("nqperf.cli.run:run_command", "Answer a Natural Questions file and score the answers."),
+    "prepare": _Lazy("nqperf.cli.stages:prepare_command", "Make features (TFRecord) from a Natural Questions file."),
+    "predict": _Lazy("nqperf.cli.stages:predict_command", "Run a model over features; leave logits (npz)."),
+    "answer": _Lazy("nqperf.cli.stages:answer_command", "Turn features and logits into predictions (JSON)."),
+    "evaluate": _Lazy("nqperf.cli.stages:evaluate_command", "Score predictions as nq_eval does, with micro-F1."),
+    "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps, and imports a command to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done; 1 a check failed; 2 bad input or bad arguments, nothing written; 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="nqperf")
+def cli() -> None:
+    """Run BERT Joint on Natural Questions and measure every way to run it faster.
+
+    \b
+    nqperf run dev.jsonl.gz --model models/bert-joint --out out/
+    nqperf COMMAND --help shows examples of each command.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error of the user's is one line on stderr and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
+    try:
+        cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
+    except NqPerfError as error:
+        _leave(f"error: {error}", EXIT_BAD_INPUT)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if isinstance(error, click.UsageError) and error.ctx else ""
+        _leave(f"error: {error.format_message()}{hint}", EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        _leave("interrupted; nothing was left half-written", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone; what Python would still flush at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _leave(message: str, code: int) -> None:
+    click.echo(f"nqperf: {' '.join(message.split())}", err=True)
+    sys.exit(code)

@@ -1,0 +1,119 @@
+"""Options that several commands share, and the configs they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nqperf.engines.tensorflow import EngineConfig
+from nqperf.errors import ConfigError
+from nqperf.formats.nq_jsonl import NqReader, Selection
+from nqperf.nq.answers import AnswerConfig
+from nqperf.nq.context import ContextConfig
+from nqperf.nq.features import FeatureConfig
+from nqperf.nq.ranking import RankingConfig
+
+PRECISION_NAMES = ("float32", "mixed_float16", "mixed_bfloat16")
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
+    """Apply several option decorators in the order in which they are to stand in --help."""
+
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """Make an option whose default stands in --help."""
+    return click.option(*names, **{"show_default": True, **settings})
+
+
+selection_options = together(
+    option("--limit", type=int, help="Read only so many examples.  [default: all]"),
+    option("--skip", type=int, default=0, help="Pass over so many examples first."),
+    option(
+        "--on-error",
+        type=click.Choice(["raise", "skip"]),
+        default="raise",
+        help="A faulty line ends the command, or is left out, counted and listed.",
+    ),
+)
+feature_options = together(
+    option("--max-seq-length", type=int, default=512, help="Positions of one input."),
+    option("--doc-stride", type=int, default=128, help="Pieces between the starts of two windows."),
+    option("--max-query-length", type=int, default=64, help="Pieces of the question that are kept, the last ones."),
+    option("--max-contexts", type=int, default=48, help="Candidates that are read, the pseudo-candidate counted."),
+)
+engine_options = together(
+    option("--precision", type=click.Choice(PRECISION_NAMES), default="float32", help="What the layers compute in."),
+    option("--xla/--no-xla", default=False, help="Compile the model with XLA."),
+    option("--batch-size", type=int, default=32, help="Windows run at once."),
+)
+answer_options = together(
+    option(
+        "--long-threshold", type=float, help="Score above which a long answer is given.  [default: the model's, else 3]"
+    ),
+    option(
+        "--short-threshold",
+        type=float,
+        help="Score above which a short answer is given.  [default: the model's, else 8]",
+    ),
+    option(
+        "--one-piece", is_flag=True, help="Allow answers of a single piece, which the thesis's heuristic cannot make."
+    ),
+    option("--yes-no", is_flag=True, help="Answer YES or NO where the answer type says so; the thesis never does."),
+)
+threshold_option = option(
+    "--non-null-threshold",
+    type=int,
+    help="Annotators that must agree that there is an answer.  [default: 2 if examples have several, else 1]",
+)
+quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors only.")
+json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+def reader(data: str, options: dict[str, Any]) -> NqReader:
+    """Return the reader of the data that the selection options name."""
+    return NqReader(
+        source=data,
+        selection=Selection(limit=options["limit"], skip=options["skip"], on_error=options["on_error"]),
+    )
+
+
+def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfig]:
+    """Return what the feature options say."""
+    return ContextConfig(max_contexts=options["max_contexts"]), FeatureConfig(
+        max_seq_length=options["max_seq_length"],
+        doc_stride=options["doc_stride"],
+        max_query_length=options["max_query_length"],
+    )
+
+
+def engine_config(options: dict[str, Any]) -> EngineConfig:
+    """Return what the engine options say."""
+    return EngineConfig(precision=options["precision"], xla=options["xla"], batch_size=options["batch_size"])
+
+
+def answer_config(options: dict[str, Any]) -> AnswerConfig:
+    """Return what the answer options say, but for the thresholds, which depend on the model."""
+    return AnswerConfig(yes_no=options["yes_no"], ranking=RankingConfig(one_piece=options["one_piece"]))
+
+
+def refuse_same_file(out: Path, **inputs: Path | str | None) -> None:
+    """Refuse an output that would replace one of the inputs.
+
+    Raises: ConfigError naming the input.
+    """
+    for name, path in inputs.items():
+        if path is not None and Path(path).resolve() == out.resolve():
+            raise ConfigError(f"--out {out} is also the {name}: name another output")

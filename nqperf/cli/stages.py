@@ -1,0 +1,166 @@
+"""The commands of single stages: prepare, predict, answer, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from nqperf.cli import options as shared
+from nqperf.cli.console import Advance, progress, report_skipped
+from nqperf.cli.scores import scores_table
+from nqperf.formats.files import write_whole
+from nqperf.formats.logits_npz import read_logits, write_logits
+from nqperf.formats.model_folder import NO_SETTINGS, read_model_folder, read_weights
+from nqperf.formats.predictions_json import read_predictions, write_predictions
+from nqperf.formats.tfrecord import count_records, read_features, write_features
+from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.nq.answers import AnswerInput
+from nqperf.nq.evaluation import evaluate
+from nqperf.pipeline import PipelineConfig, answer_all, prepare
+from nqperf.run import chosen_thresholds, default_non_null_threshold, to_json
+
+_Item = TypeVar("_Item")
+
+
+@click.command("prepare", short_help="Make features from a Natural Questions file.")
+@click.argument("data")
+@shared.option("--tokenizer", type=shared.PATH, required=True, help="A model folder, tokenizer.model or vocab.txt.")
+@shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
+@shared.together(shared.feature_options, shared.selection_options, shared.quiet_option, shared.json_option)
+def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> None:
+    """Make features from DATA: a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or - for standard input.
+
+    \b
+    nqperf prepare dev.jsonl.gz --tokenizer models/bert-joint --out dev.tfrecord
+    zcat part-*.gz | nqperf prepare - --tokenizer vocab.txt --out all.tfrecord --on-error skip
+    """
+    context, features = shared.feature_config(options)
+    config = PipelineConfig(context=context, features=features)
+    reader = shared.reader(data, options)
+    pieces = load_tokenizer(tokenizer)
+    shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
+    with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
+        examples = _Counted(reader.examples(), "examples", advance)
+        windows = write_features(out, prepare(examples, pieces, config))
+    result = {"out": str(out), "examples": examples.count, "windows": windows, "skipped": len(reader.skipped)}
+    report_skipped(reader)
+    _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
+
+
+@click.command("predict", short_help="Run a model over features.")
+@click.argument("features", type=shared.PATH)
+@shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
+@shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
+@shared.together(shared.engine_options, shared.quiet_option, shared.json_option)
+def predict_command(features: Path, model: Path, out: Path, **options: Any) -> None:
+    """Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
+
+    \b
+    nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
+    nqperf predict dev.tfrecord --model models/bert-joint --precision mixed_bfloat16 --xla --out logits.npz
+    """
+    from nqperf.engines.tensorflow import TensorFlowEngine
+
+    config = shared.engine_config(options)
+    folder = read_model_folder(model)
+    shared.refuse_same_file(out, features=features)
+    total = count_records(features)
+    seq_length = next(read_features(features)).input_ids.shape[1]
+    engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=seq_length)
+    with progress({"windows": total}, quiet=options["quiet"]) as advance:
+        blocks = engine.predict(read_features(features))
+        windows = write_logits(out, _Counted(blocks, "windows", advance, size=len))
+    observed = engine.observed()
+    _finish({"out": str(out), "windows": windows, "observed": observed}, f"{out}: logits of {windows} windows", options)
+
+
+@click.command("answer", short_help="Turn features and logits into predictions.")
+@click.argument("data")
+@shared.option("--features", type=shared.PATH, required=True, help="The features that were predicted.")
+@shared.option("--logits", type=shared.PATH, required=True, help="The logits of these features.")
+@shared.option("--out", type=shared.PATH, required=True, help="The predictions JSON to write.")
+@shared.option("--model", type=shared.PATH, help="The model folder, for its own thresholds.  [default: the thesis's]")
+@shared.together(shared.answer_options, shared.selection_options, shared.quiet_option, shared.json_option)
+def answer_command(data: str, features: Path, logits: Path, out: Path, **options: Any) -> None:
+    """Turn features and logits into one prediction an example of DATA, by the thesis's heuristic.
+
+    Give the same --skip, --limit and --on-error as to `nqperf prepare`.
+
+    \b
+    nqperf answer dev.jsonl.gz --features dev.tfrecord --logits logits.npz --out predictions.json
+    """
+    settings = NO_SETTINGS if options["model"] is None else read_model_folder(options["model"]).settings
+    config = chosen_thresholds(
+        shared.answer_config(options), settings, options["long_threshold"], options["short_threshold"]
+    )
+    shared.refuse_same_file(out, data=data, features=features, logits=logits)
+    reader = shared.reader(data, options)
+    with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
+        inputs = (AnswerInput(example_id=number, candidates=found) for number, found in reader.candidates())
+        counted = _Counted(inputs, "examples", advance)
+        predictions = list(answer_all(counted, read_features(features), read_logits(logits), config))
+    write_predictions(out, predictions)
+    report_skipped(reader)
+    result = {
+        "out": str(out),
+        "examples": len(predictions),
+        "long_answers": sum(not one.long_answer.is_null for one in predictions),
+        "short_answers": sum(bool(one.short_answers) for one in predictions),
+        "long_threshold": config.long_threshold,
+        "short_threshold": config.short_threshold,
+    }
+    text = "{out}: {examples} predictions, {long_answers} long and {short_answers} short answers".format(**result)
+    _finish(result, text, options)
+
+
+@click.command("evaluate", short_help="Score predictions as nq_eval does.")
+@shared.option("--gold", required=True, help="The annotated Natural Questions file (or glob, or -).")
+@shared.option("--predictions", type=shared.PATH, required=True, help="The predictions JSON.")
+@shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")
+@shared.together(shared.threshold_option, shared.selection_options, shared.quiet_option, shared.json_option)
+def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: Any) -> None:
+    """Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
+
+    \b
+    nqperf evaluate --gold dev.jsonl.gz --predictions predictions.json
+    nqperf evaluate --gold 'dev-*.jsonl.gz' --predictions predictions.json --non-null-threshold 2 --json
+    """
+    if out is not None:
+        shared.refuse_same_file(out, gold=gold, predictions=predictions)
+    found = read_predictions(predictions)
+    reader = shared.reader(gold, options)
+    with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
+        annotations = dict(_Counted(reader.gold(), "examples", advance))
+    wished = options["non_null_threshold"]
+    threshold = default_non_null_threshold(annotations.values()) if wished is None else wished
+    metrics = evaluate(annotations, found, non_null_threshold=threshold)
+    if out is not None:
+        write_whole(out, to_json(metrics))
+    report_skipped(reader)
+    _finish(metrics, scores_table(metrics, threshold), options)
+
+
+class _Counted(Iterable[_Item]):
+    """Passes items on, counts them and moves a progress bar."""
+
+    def __init__(self, items: Iterable[_Item], name: str, advance: Advance, *, size: Any = lambda _item: 1) -> None:
+        self._items, self._name, self._advance, self._size = items, name, advance, size
+        self.count = 0
+
+    def __iter__(self) -> Iterator[_Item]:
+        for item in self._items:
+            self.count += 1
+            self._advance(self._name, self._size(item))
+            yield item
+
+
+def _finish(result: dict[str, Any], text: str, options: dict[str, Any]) -> None:
+    """Print the result as the options wish it."""
+    if options["as_json"]:
+        click.echo(msgspec.json.encode(result, enc_hook=str).decode())
+    elif not options["quiet"]:
+        click.echo(text)

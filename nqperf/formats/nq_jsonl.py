@@ -1,0 +1,171 @@
+"""Natural Questions files: one example a line, in the simplified or the original layout, plain or gzip, streamed."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal, TypeVar, cast
+
+import msgspec
+
+from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.nq_records import CandidateRecord, ExampleRecord, GoldRecord, RecordError
+from nqperf.nq.example import Annotation, Candidates, Example
+
+STANDARD_INPUT = "-"
+_GZIP_MAGIC = b"\x1f\x8b"
+_Item = TypeVar("_Item")
+_Record = TypeVar("_Record", ExampleRecord, CandidateRecord, GoldRecord)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which lines are read: `skip` examples are passed over, then `limit` are kept (None: all).
+
+    With on_error "skip" a faulty line is left out and its error kept in NqReader.skipped.
+    """
+
+    limit: int | None = None
+    skip: int = 0
+    on_error: Literal["raise", "skip"] = "raise"
+
+    def __post_init__(self) -> None:
+        if self.skip < 0 or (self.limit is not None and self.limit < 1):
+            raise ConfigError(f"skip {self.skip}, limit {self.limit}; expected skip >= 0 and limit >= 1")
+
+
+@dataclass(slots=True, kw_only=True)
+class NqReader:
+    """Reads one Natural Questions source: a file, a glob pattern, or `-` for standard input.
+
+    Each method streams the source anew (standard input: once). `skipped` lists what the last pass left out.
+
+    Raises (while iterating): FormatError naming file, line and field for a missing or empty source, a broken gzip,
+    invalid JSON, missing or wrong-typed fields, spans outside the document, a repeated example id.
+    """
+
+    source: str
+    selection: Selection = Selection()
+    skipped: list[FormatError] = field(default_factory=list)
+
+    def examples(self) -> Iterator[Example]:
+        """Yield whole examples."""
+        return self._read(ExampleRecord, ExampleRecord.example)
+
+    def candidates(self) -> Iterator[tuple[int, Candidates]]:
+        """Yield each example's id and candidates; nothing else of the line is built."""
+        return self._read(CandidateRecord, lambda record: (record.id(), record.candidates()))
+
+    def gold(self) -> Iterator[tuple[int, tuple[Annotation, ...]]]:
+        """Yield each example's id and annotations; nothing else of the line is built."""
+        return self._read(GoldRecord, lambda record: (record.id(), record.annotated()))
+
+    def _read(self, record_type: type[_Record], build: Callable[[_Record], _Item]) -> Iterator[_Item]:
+        self.skipped.clear()
+        decoder = msgspec.json.Decoder(record_type)
+        first_line: dict[int, int] = {}
+        passed = kept = 0
+        for path, number, line in _lines(self.source):
+            try:
+                record = _decoded(decoder, line, path, number)
+                identifier = _checked(record.id, path, number)
+                if identifier in first_line:
+                    raise FormatError(
+                        f"example_id {identifier} stands twice, first in line {first_line[identifier]}: "
+                        "remove one of the two",
+                        path=path,
+                        line=number,
+                        field="example_id",
+                    )
+                first_line[identifier] = number
+                item = _checked(lambda record=record: build(record), path, number)
+            except FormatError as error:
+                if self.selection.on_error == "raise":
+                    raise
+                self.skipped.append(error)
+                continue
+            passed += 1
+            if passed > self.selection.skip:
+                kept += 1
+                yield item
+                if kept == self.selection.limit:
+                    return
+        if not kept:
+            raise FormatError(self._nothing(passed), path=self.source)
+
+    def _nothing(self, passed: int) -> str:
+        if self.skipped:
+            return f"none of its {len(self.skipped)} lines is an example; the first: {self.skipped[0]}"
+        if passed:
+            return f"has {passed} examples, and skip {self.selection.skip} passes over all of them: lower it"
+        return "is empty; expected one example a line"
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Record], line: bytes, path: str, number: int) -> _Record:
+    try:
+        return decoder.decode(line)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `")
+        missing = re.search(r"missing required field `(\w+)`", problem)
+        at = where.rstrip("`").removeprefix("$").removeprefix(".")
+        name = f"{at}.{missing[1]}".removeprefix(".") if missing else at
+        raise FormatError(
+            f"{problem}; see `nqperf prepare --help`", path=path, line=number, field=name or None
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(
+            f"not JSON: {error}; the line is damaged or cut off",
+            path=path,
+            line=number,
+            field=_last_key(line, str(error)),
+        ) from error
+
+
+def _last_key(line: bytes, problem: str) -> str:
+    """Name the JSON key that stands last before the byte at fault, where a reader should look."""
+    at = re.search(r"byte (\d+)", problem)
+    keys = re.findall(rb'"(\w{1,40})"\s*:', line[: int(at[1])] if at else line)
+    return str(keys[-1].decode()) if keys else "$"
+
+
+def _checked(build: Callable[[], _Item], path: str, number: int) -> _Item:
+    try:
+        return build()
+    except RecordError as error:
+        raise FormatError(str(error), path=path, line=number, field=error.field) from error
+
+
+def _lines(source: str) -> Iterator[tuple[str, int, bytes]]:
+    """Yield (path, 1-based line number, line) for every line that is not blank."""
+    for path in _paths(source):
+        try:
+            with _opened(path) as stream:
+                for number, line in enumerate(stream, start=1):
+                    if not line.isspace():
+                        yield path, number, line
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FormatError(f"broken gzip ({error}): fetch or pack the file again", path=path) from error
+        except OSError as error:
+            raise FormatError(f"cannot be read ({error.strerror or error}): check the path", path=path) from error
+
+
+def _paths(source: str) -> list[str]:
+    if source == STANDARD_INPUT or Path(source).exists():
+        return [source]
+    found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    if not found:
+        what = "no file matches this pattern" if glob.has_magic(source) else "no such file"
+        raise FormatError(f"{what}; expected a Natural Questions .jsonl or .jsonl.gz: check the path", path=source)
+    return found
+
+
+def _opened(path: str) -> BinaryIO:
+    stream = cast("io.BufferedReader", sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb")
+    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if stream.peek(2)[:2] == _GZIP_MAGIC else stream

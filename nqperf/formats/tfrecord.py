@@ -1,0 +1,251 @@
+"""Feature files: TFRecord framing around tf.train.Example messages of int64 lists, without importing TensorFlow.
+
+The encoding is written here because TensorFlow's own message classes take one Python integer per position: 25 windows
+of a document would cost more than everything before them. Files are equal to TensorFlow's field for field, and its
+readers read them.
+Source: TFRecord format (tensorflow/core/lib/io/record_writer.h), protocol buffers wire format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+
+from nqperf.errors import FormatError
+from nqperf.formats.files import whole_file
+from nqperf.formats.varint import VarintError, packed_varints, read_varint, unpacked_varints, varint
+from nqperf.nq.features import FEATURE_FIELDS, Features
+
+_HEADER = struct.Struct("<QI")
+_CHECKSUM = struct.Struct("<I")
+_LARGEST_RECORD = 1 << 28
+_ROWS_AT_ONCE = 256
+
+
+def write_features(path: Path, blocks: Iterable[Features]) -> int:
+    """Write the rows of all blocks, in order, whole or not at all; return their number."""
+    with features_writer(path) as writer:
+        for block in blocks:
+            writer.add(block)
+        return writer.count
+
+
+@contextlib.contextmanager
+def features_writer(path: Path) -> Iterator[FeaturesWriter]:
+    """Yield a writer whose rows become `path` when the block ends."""
+    with whole_file(path) as partial, partial.open("wb") as file:
+        yield FeaturesWriter(file)
+
+
+class FeaturesWriter:
+    """Appends rows to an open file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+
+    def add(self, block: Features) -> None:
+        """Append rows."""
+        self._file.write(encode_records(block))
+        self.count += len(block)
+
+
+def encode_records(features: Features) -> bytes:
+    """Return the rows as framed records."""
+    columns = [_encoded_column(name, getattr(features, name)) for name in FEATURE_FIELDS]
+    return b"".join(_framed(_delimited(0x0A, b"".join(entries))) for entries in zip(*columns, strict=True))
+
+
+def read_features(path: Path) -> Iterator[Features]:
+    """Yield the rows in order, in blocks.
+
+    Raises: FormatError for a file that is missing, empty, cut off or damaged, or whose records are no features.
+    """
+    seq_length: int | None = None
+    rows: list[dict[str, bytes]] = []
+    number = 0
+    for number, payload in enumerate(read_records(path), start=1):
+        rows.append(_fields(payload, path, number))
+        if len(rows) == _ROWS_AT_ONCE:
+            block = _block(rows, path, number - len(rows), seq_length)
+            seq_length = block.input_ids.shape[1]
+            yield block
+            rows = []
+    if rows:
+        yield _block(rows, path, number - len(rows), seq_length)
+    if not number:
+        raise FormatError("is empty; expected features made by `nqperf prepare`", path=path)
+
+
+def count_records(path: Path) -> int:
+    """Return the number of records by their lengths alone."""
+    count = 0
+    with _opened(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        while header := file.read(_HEADER.size):
+            if len(header) < _HEADER.size:
+                raise _cut_off(path, count + 1)
+            position = file.seek(_HEADER.unpack(header)[0] + _CHECKSUM.size, 1)
+            if position > size:
+                raise _cut_off(path, count + 1)
+            count += 1
+    return count
+
+
+def read_records(path: Path) -> Iterator[bytes]:
+    """Yield the payload of each record, its checksums verified."""
+    with _opened(path) as file:
+        number = 0
+        while header := file.read(_HEADER.size):
+            number += 1
+            if len(header) < _HEADER.size:
+                raise _cut_off(path, number)
+            length, checksum = _HEADER.unpack(header)
+            if checksum != _masked_crc(header[:8]) or length > _LARGEST_RECORD:
+                raise FormatError(
+                    "the record's length does not match its checksum: no TFRecord file, or a damaged one; "
+                    "make it again with `nqperf prepare`",
+                    path=path,
+                    field=f"record {number}",
+                )
+            payload, trailer = file.read(length), file.read(_CHECKSUM.size)
+            if len(payload) < length or len(trailer) < _CHECKSUM.size:
+                raise _cut_off(path, number)
+            if _CHECKSUM.unpack(trailer)[0] != _masked_crc(payload):
+                raise FormatError(
+                    "the record does not match its checksum: the file is damaged; make it again with `nqperf prepare`",
+                    path=path,
+                    field=f"record {number}",
+                )
+            yield payload
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise FormatError(
+            f"cannot be read ({error.strerror}); expected features made by `nqperf prepare`", path=path
+        ) from error
+
+
+def _cut_off(path: Path, number: int) -> FormatError:
+    return FormatError(
+        "the file ends within the record: it is cut off; make it again with `nqperf prepare`",
+        path=path,
+        field=f"record {number}",
+    )
+
+
+def _masked_crc(data: bytes) -> int:
+    crc: int = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _framed(payload: bytes) -> bytes:
+    length = struct.pack("<Q", len(payload))
+    return b"".join((length, _CHECKSUM.pack(_masked_crc(length)), payload, _CHECKSUM.pack(_masked_crc(payload))))
+
+
+def _delimited(tag: int, content: bytes) -> bytes:
+    return bytes([tag]) + varint(len(content)) + content
+
+
+def _encoded_column(name: str, values: npt.NDArray[np.signedinteger]) -> list[bytes]:
+    """Return each row's map entry {key: name, value: Feature{int64_list: Int64List{value: packed}}}."""
+    rows = values.reshape(len(values), -1)
+    stream, ends = packed_varints(rows)
+    starts = np.concatenate([[0], ends[:-1]])
+    key = _delimited(0x0A, name.encode())
+    return [
+        _delimited(0x0A, key + _delimited(0x12, _delimited(0x1A, _delimited(0x0A, stream[start:end]))))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+
+
+def _fields(payload: bytes, path: Path, number: int) -> dict[str, bytes]:
+    """Return the packed values of every int64 field of one record by name."""
+    try:
+        found = {}
+        for entry in _submessages(payload, (0x0A, 0x0A)):
+            parts = dict(_tagged(entry))
+            lists = list(_submessages(parts.get(0x12, b""), (0x1A,)))
+            if lists:
+                found[parts[0x0A].decode()] = b"".join(_submessages(lists[0], (0x0A,)))
+    except (VarintError, KeyError, UnicodeDecodeError) as error:
+        raise FormatError(
+            f"no tf.train.Example ({error}); expected features made by `nqperf prepare`",
+            path=path,
+            field=f"record {number}",
+        ) from error
+    for name in FEATURE_FIELDS:
+        if name not in found:
+            raise FormatError(
+                f"has no int64 values; the record has {sorted(found)}", path=path, field=f"record {number}, {name}"
+            )
+    return found
+
+
+def _submessages(message: bytes, tags: tuple[int, ...]) -> Iterator[bytes]:
+    for tag, content in _tagged(message):
+        if tag == tags[0]:
+            if len(tags) == 1:
+                yield content
+            else:
+                yield from _submessages(content, tags[1:])
+
+
+def _tagged(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (tag, content) for the length-delimited fields of a message; the formats read here have no others."""
+    at = 0
+    while at < len(message):
+        tag, at = read_varint(message, at)
+        if tag & 7 != 2:  # noqa: PLR2004  # wire type 2 is "length-delimited"
+            raise VarintError(f"wire type {tag & 7} where a length was expected")
+        length, at = read_varint(message, at)
+        if at + length > len(message):
+            raise VarintError("a field longer than its message")
+        yield tag, message[at : at + length]
+        at += length
+
+
+def _block(rows: list[dict[str, bytes]], path: Path, first: int, seq_length: int | None) -> Features:
+    columns: dict[str, npt.NDArray[np.int64]] = {}
+    for name in FEATURE_FIELDS:
+        expected = 1 if name == "unique_id" else seq_length
+        columns[name] = _column([row[name] for row in rows], expected, path, (first, name))
+        if name == "input_ids":
+            seq_length = columns[name].shape[1]
+    unique_id = columns.pop("unique_id")[:, 0]
+    return Features(unique_id=unique_id, **{name: column.astype(np.int32) for name, column in columns.items()})
+
+
+def _column(values: list[bytes], expected: int | None, path: Path, where: tuple[int, str]) -> npt.NDArray[np.int64]:
+    """Return one field of several rows: int64[n, expected]; the first row says how many where nothing is expected."""
+    first, name = where
+    counts = [np.count_nonzero(np.frombuffer(value, dtype=np.uint8) < 0x80) for value in values]  # noqa: PLR2004
+    expected = counts[0] if expected is None else expected
+    for row, count in enumerate(counts):
+        if count != expected or not count:
+            raise FormatError(
+                f"has {count} values; expected {expected or 'at least 1'}, as input_ids and every record before",
+                path=path,
+                field=f"record {first + row + 1}, {name}",
+            )
+    try:
+        column = unpacked_varints(b"".join(values)).reshape(len(values), expected)
+    except VarintError as error:
+        raise FormatError(
+            f"holds no int64 values ({error})", path=path, field=f"after record {first}, {name}"
+        ) from error
+    if name != "unique_id" and (column.min() < -1 or column.max() > np.iinfo(np.int32).max):
+        raise FormatError("holds a value outside -1..2**31-1", path=path, field=f"after record {first}, {name}")
+    return column

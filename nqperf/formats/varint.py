@@ -1,0 +1,81 @@
+"""Base-128 varints of protocol buffers, whole arrays at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nqperf.nq.example import LongArray
+
+_LONGEST = 10
+
+
+class VarintError(ValueError):
+    """The bytes are no varints."""
+
+
+def varint(number: int) -> bytes:
+    """Return one non-negative integer as a varint."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the varint that starts at `at`, and where the next byte is."""
+    number = 0
+    for shift in range(0, 7 * _LONGEST, 7):
+        if at >= len(data):
+            raise VarintError("the bytes end within a number")
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at
+    raise VarintError("a number of more than 10 bytes")
+
+
+def packed_varints(rows: npt.NDArray[np.signedinteger]) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Return the varints of all rows in one stream, and where each row ends in it.
+
+    Shapes: rows int[n, s] -> ends int64[n]. A negative value takes 10 bytes, as two's complement of 64 bits.
+    """
+    values = rows.astype(np.uint64)
+    size = np.ones(values.shape, dtype=np.int8)
+    longest = int(values.max(initial=0))
+    for digits in range(1, _LONGEST):
+        if longest >> (7 * digits) == 0:
+            break
+        size += values >= np.uint64(1 << (7 * digits))
+    width = int(size.max(initial=1))
+    planes = np.empty((*values.shape, width), dtype=np.uint8)
+    for digit in range(width):
+        low = (values >> np.uint64(7 * digit)).astype(np.uint8) & np.uint8(0x7F)
+        planes[..., digit] = low | np.where(size > digit + 1, np.uint8(0x80), np.uint8(0))
+    stream = planes[np.arange(width) < size[..., None]]
+    return stream.tobytes(), np.cumsum(size.sum(axis=1, dtype=np.int64))
+
+
+def unpacked_varints(stream: bytes) -> LongArray:
+    """Return the integers in a stream of varints.
+
+    Raises: VarintError when the stream ends within a number or a number has more than 10 bytes.
+    """
+    data = np.frombuffer(stream, dtype=np.uint8)
+    last = np.flatnonzero(data < 0x80)
+    if len(data) and (not len(last) or last[-1] != len(data) - 1):
+        raise VarintError("the bytes end within a number")
+    first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
+    size = last - first + 1
+    longest = int(size.max(initial=0))
+    if longest > _LONGEST:
+        raise VarintError("a number of more than 10 bytes")
+    values = (data[first] & 0x7F).astype(np.uint64)
+    for digit in range(1, longest):
+        longer = np.flatnonzero(size > digit)
+        byte = (data[first[longer] + digit] & 0x7F).astype(np.uint64)
+        values[longer] |= byte << np.uint64(7 * digit)
+    return values.astype(np.int64)

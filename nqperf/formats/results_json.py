@@ -251,7 +251,7 @@ def _decode(content: bytes, path: Path) -> Results:
         raise FormatError(f"{message}: make the results again", path=path, field=field) from None
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  # msgspec's hook takes whatever it cannot encode
+def _plain(value: Any) -> Any:
     """Return a NumPy value as Python's own."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()

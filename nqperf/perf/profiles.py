@@ -221,6 +221,6 @@ def _toml_key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
 
 
-def _toml(value: Any) -> str:  # noqa: ANN401  # whatever a profile's fields hold: text, numbers, lists of text
+def _toml(value: Any) -> str:
     """Return `value` in TOML, whose strings and lists are written as JSON's but for DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import gzip
 import io
@@ -165,6 +166,15 @@ def _paths(source: str) -> list[str]:
     return found
 
 
-def _opened(path: str) -> BinaryIO:
-    stream = cast("io.BufferedReader", sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115  # the caller closes it
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """Yield the lines' stream, unpacked where it begins as gzip does; standard input is left open."""
+    if path == STANDARD_INPUT:
+        yield _unpacked(cast("io.BufferedReader", sys.stdin.buffer))
+    else:
+        with Path(path).open("rb") as file:
+            yield _unpacked(file)
+
+
+def _unpacked(stream: io.BufferedReader) -> BinaryIO:
     return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if stream.peek(2)[:2] == _GZIP_MAGIC else stream

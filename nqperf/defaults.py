@@ -13,7 +13,7 @@ from nqperf.nq.example import Example
 
 PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
 # Sized so that one float32 pass of the packaged model takes about 30 seconds on two cores.
-DEVELOPMENT_EXAMPLES = 160
+DEVELOPMENT_EXAMPLES = 200
 DEVELOPMENT_MEDIAN_TOKENS = 450
 DEVELOPMENT_SEED = 2020
 

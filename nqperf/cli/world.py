@@ -21,7 +21,8 @@ from nqperf.training.world.generate import MEDIAN_TOKENS
 def world_command(examples: int, dev_examples: int, seed: int, median_tokens: int, **options: object) -> None:
     r"""Write pages about an invented world, with questions and annotations, in both layouts of Natural Questions.
 
-    Leaves train.jsonl.gz and dev.jsonl.gz (simplified layout), train-original.jsonl.gz and dev-original.jsonl.gz in --out.
+    Leaves train.jsonl.gz and dev.jsonl.gz (simplified layout) and train-original.jsonl.gz and dev-original.jsonl.gz in
+    --out.
 
     \b
     nqperf world --examples 1000 --seed 1 --out world/

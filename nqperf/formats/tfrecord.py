@@ -9,6 +9,7 @@ Source: TFRecord format (tensorflow/core/lib/io/record_writer.h), protocol buffe
 from __future__ import annotations
 
 import contextlib
+import functools
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -164,11 +165,20 @@ def _encoded_column(name: str, values: npt.NDArray[np.signedinteger]) -> list[by
     rows = values.reshape(len(values), -1)
     stream, ends = packed_varints(rows)
     starts = np.concatenate([[0], ends[:-1]])
-    key = _delimited(0x0A, name.encode())
     return [
-        _delimited(0x0A, key + _delimited(0x12, _delimited(0x1A, _delimited(0x0A, stream[start:end]))))
+        _entry_start(name, end - start) + stream[start:end]
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _entry_start(name: str, size: int) -> bytes:
+    """Return what stands before `size` bytes of packed values; the sizes are few and come again in every row."""
+    key = _delimited(0x0A, name.encode())
+    start = b""
+    for tag in (0x0A, 0x1A, 0x12):
+        start = bytes([tag]) + varint(len(start) + size) + start
+    return bytes([0x0A]) + varint(len(key) + len(start) + size) + key + start
 
 
 def _fields(payload: bytes, path: Path, number: int) -> dict[str, bytes]:

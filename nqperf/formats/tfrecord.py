@@ -94,9 +94,10 @@ def count_records(path: Path) -> int:
         while header := file.read(_HEADER.size):
             if len(header) < _HEADER.size:
                 raise _cut_off(path, count + 1)
-            position = file.seek(_HEADER.unpack(header)[0] + _CHECKSUM.size, 1)
-            if position > size:
+            length: int = _HEADER.unpack(header)[0] + _CHECKSUM.size
+            if length > size - file.tell():
                 raise _cut_off(path, count + 1)
+            file.seek(length, 1)
             count += 1
     return count
 
@@ -243,7 +244,9 @@ def _column(values: list[bytes], expected: int | None, path: Path, where: tuple[
     first, name = where
     counts = [int(np.count_nonzero(np.frombuffer(value, dtype=np.uint8) < CONTINUED)) for value in values]
     length = counts[0] if expected is None else expected
-    for row, count in enumerate(counts):
+    for row, (count, value) in enumerate(zip(counts, values, strict=True)):
+        if value and value[-1] >= CONTINUED:  # it would run on into the next record's numbers
+            raise FormatError("ends within a number", path=path, field=f"record {first + row + 1}, {name}")
         if count != length or not count:
             raise FormatError(
                 f"has {count} values; expected {length or 'at least 1'}, as input_ids and every record before",

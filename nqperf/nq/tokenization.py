@@ -164,6 +164,9 @@ class WordPieceVocabulary:
         from tokenizers.models import WordPiece
 
         self._id_of = {piece: number for number, piece in enumerate(pieces)}
+        if len(self._id_of) < len(pieces):
+            twice = next(piece for number, piece in enumerate(pieces) if self._id_of[piece] != number)
+            raise ConfigError(f"the vocabulary has the piece {twice!r} twice; expected each piece on one line")
         if UNKNOWN not in self._id_of:
             raise ConfigError(f"the vocabulary lacks {UNKNOWN}; expected a BERT vocab.txt, one piece a line")
         self.size = len(pieces)

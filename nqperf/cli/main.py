@@ -89,3 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _leave(message: str, code: int) -> None:
     click.echo(f"nqperf: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

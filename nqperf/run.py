@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
+import datetime as dt
 import os
 import platform
 import time
@@ -253,7 +253,7 @@ def _output_folder(out: Path) -> Iterator[None]:
 def _record(reader: NqReader, config: RunConfig, engine: TensorFlowEngine, result: RunResult) -> dict[str, object]:
     return {
         "schema_version": RUN_SCHEMA,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "nqperf": __version__,
         "data": {"source": reader.source, **dataclasses.asdict(reader.selection)},
         "configuration": dataclasses.asdict(config),

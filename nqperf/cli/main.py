@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="nqperf")
 def cli() -> None:
-    """Run BERT Joint on Natural Questions and measure every way to run it faster.
+    r"""Run BERT Joint on Natural Questions and measure every way to run it faster.
 
     \b
     nqperf run dev.jsonl.gz --model models/bert-joint --out out/

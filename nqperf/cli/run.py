@@ -31,7 +31,7 @@ from nqperf.run import RunConfig, RunResult, run
     shared.json_option,
 )
 def run_command(data: str, model: Path, out: Path, **options: Any) -> None:
-    """Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
+    r"""Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
 
     Leaves features.tfrecord, logits.npz, predictions.json, metrics.json (if DATA is annotated) and run.json
     (configuration, versions, device, observed switches, seconds) in --out.

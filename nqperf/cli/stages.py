@@ -32,7 +32,7 @@ _Item = TypeVar("_Item")
 @shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
 @shared.together(shared.feature_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> None:
-    """Make features from DATA: a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or - for standard input.
+    r"""Make features from DATA: a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or - for standard input.
 
     \b
     nqperf prepare dev.jsonl.gz --tokenizer models/bert-joint --out dev.tfrecord
@@ -57,7 +57,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
 @shared.together(shared.engine_options, shared.quiet_option, shared.json_option)
 def predict_command(features: Path, model: Path, out: Path, **options: Any) -> None:
-    """Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
+    r"""Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
 
     \b
     nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
@@ -86,7 +86,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
 @shared.option("--model", type=shared.PATH, help="The model folder, for its own thresholds.  [default: the thesis's]")
 @shared.together(shared.answer_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def answer_command(data: str, features: Path, logits: Path, out: Path, **options: Any) -> None:
-    """Turn features and logits into one prediction an example of DATA, by the thesis's heuristic.
+    r"""Turn features and logits into one prediction an example of DATA, by the thesis's heuristic.
 
     Give the same --skip, --limit and --on-error as to `nqperf prepare`.
 
@@ -123,7 +123,7 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
 @shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")
 @shared.together(shared.threshold_option, shared.selection_options, shared.quiet_option, shared.json_option)
 def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: Any) -> None:
-    """Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
+    r"""Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
 
     \b
     nqperf evaluate --gold dev.jsonl.gz --predictions predictions.json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -44,7 +44,7 @@ def logits_writer(path: Path) -> Iterator[LogitsWriter]:
 class LogitsWriter:
     """Collects rows in one unnamed file an array; their number stands in an .npy's header and is known at the end."""
 
-    def __init__(self, spools: dict[str, IO[bytes]]) -> None:
+    def __init__(self, spools: Mapping[str, IO[bytes]]) -> None:
         self._spools = spools
         self._row_shapes: dict[str, tuple[int, ...]] = {}
         self.count = 0
@@ -84,7 +84,7 @@ def read_logits(path: Path) -> Iterator[Logits]:
         with contextlib.ExitStack() as stack:
             archive = stack.enter_context(zipfile.ZipFile(path))
             members = {name: _Member(archive, name, path, stack) for name in LOGITS_FIELDS}
-            count, length = _agreed_shape(members, path)
+            count = _agreed_count(members, path)
             for start in range(0, count, _ROWS_AT_ONCE):
                 rows = min(_ROWS_AT_ONCE, count - start)
                 block = Logits(**{name: member.rows(rows) for name, member in members.items()})
@@ -129,9 +129,9 @@ class _Member:
         return np.frombuffer(content, dtype=self.dtype).reshape(count, *self.shape[1:])
 
 
-def _agreed_shape(members: dict[str, _Member], path: Path) -> tuple[int, int]:
+def _agreed_count(members: dict[str, _Member], path: Path) -> int:
     start_shape = members["start_logits"].shape
-    count, length = (*start_shape, 0, 0)[:2]
+    count, length = (int(size) for size in (*start_shape, 0, 0)[:2])
     shapes = {
         "unique_id": (count,),
         "start_logits": (count, length),
@@ -147,7 +147,7 @@ def _agreed_shape(members: dict[str, _Member], path: Path) -> tuple[int, int]:
             )
     if not count:
         raise FormatError("has no rows; expected logits made by `nqperf predict`", path=path)
-    return count, length
+    return count
 
 
 def _refuse_nan(block: Logits, path: Path, start: int) -> None:

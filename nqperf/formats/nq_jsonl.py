@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar, cast
+from typing import BinaryIO, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -72,20 +72,10 @@ class NqReader:
         decoder = msgspec.json.Decoder(record_type)
         first_line: dict[int, int] = {}
         passed = kept = 0
-        for path, number, line in _lines(self.source):
+        for line in _lines(self.source):
             try:
-                record = _decoded(decoder, line, path, number)
-                identifier = _checked(record.id, path, number)
-                if identifier in first_line:
-                    raise FormatError(
-                        f"example_id {identifier} stands twice, first in line {first_line[identifier]}: "
-                        "remove one of the two",
-                        path=path,
-                        line=number,
-                        field="example_id",
-                    )
-                first_line[identifier] = number
-                item = _checked(lambda record=record: build(record), path, number)
+                identifier, item = _parsed(line, decoder, build)
+                _refuse_twice(identifier, line, first_line)
             except FormatError as error:
                 if self.selection.on_error == "raise":
                     raise
@@ -108,24 +98,40 @@ class NqReader:
         return "is empty; expected one example a line"
 
 
-def _decoded(decoder: msgspec.json.Decoder[_Record], line: bytes, path: str, number: int) -> _Record:
+class _Line(NamedTuple):
+    path: str
+    number: int
+    content: bytes
+
+    def fault(self, message: str, field: str | None) -> FormatError:
+        return FormatError(message, path=self.path, line=self.number, field=field)
+
+
+def _parsed(
+    line: _Line, decoder: msgspec.json.Decoder[_Record], build: Callable[[_Record], _Item]
+) -> tuple[int, _Item]:
+    """Return a line's example id and what `build` makes of its record."""
     try:
-        return decoder.decode(line)
+        record = decoder.decode(line.content)
+        return record.id(), build(record)
+    except RecordError as error:
+        raise line.fault(str(error), error.field) from error
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `")
         missing = re.search(r"missing required field `(\w+)`", problem)
         at = where.rstrip("`").removeprefix("$").removeprefix(".")
         name = f"{at}.{missing[1]}".removeprefix(".") if missing else at
-        raise FormatError(
-            f"{problem}; see `nqperf prepare --help`", path=path, line=number, field=name or None
-        ) from error
+        raise line.fault(f"{problem}; expected a line of Natural Questions", name or "$") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(
-            f"not JSON: {error}; the line is damaged or cut off",
-            path=path,
-            line=number,
-            field=_last_key(line, str(error)),
-        ) from error
+        problem = f"not JSON: {error}; the line is damaged or cut off"
+        raise line.fault(problem, _last_key(line.content, str(error))) from error
+
+
+def _refuse_twice(identifier: int, line: _Line, first_line: dict[int, int]) -> None:
+    if identifier in first_line:
+        problem = f"{identifier} stands twice, first in line {first_line[identifier]}: remove one of the two"
+        raise line.fault(problem, "example_id")
+    first_line[identifier] = line.number
 
 
 def _last_key(line: bytes, problem: str) -> str:
@@ -135,21 +141,14 @@ def _last_key(line: bytes, problem: str) -> str:
     return str(keys[-1].decode()) if keys else "$"
 
 
-def _checked(build: Callable[[], _Item], path: str, number: int) -> _Item:
-    try:
-        return build()
-    except RecordError as error:
-        raise FormatError(str(error), path=path, line=number, field=error.field) from error
-
-
-def _lines(source: str) -> Iterator[tuple[str, int, bytes]]:
-    """Yield (path, 1-based line number, line) for every line that is not blank."""
+def _lines(source: str) -> Iterator[_Line]:
+    """Yield every line that is not blank."""
     for path in _paths(source):
         try:
             with _opened(path) as stream:
-                for number, line in enumerate(stream, start=1):
-                    if not line.isspace():
-                        yield path, number, line
+                for number, content in enumerate(stream, start=1):
+                    if not content.isspace():
+                        yield _Line(path, number, content)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FormatError(f"broken gzip ({error}): fetch or pack the file again", path=path) from error
         except OSError as error:
@@ -167,5 +166,5 @@ def _paths(source: str) -> list[str]:
 
 
 def _opened(path: str) -> BinaryIO:
-    stream = cast("io.BufferedReader", sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb")
+    stream = cast("io.BufferedReader", sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115  # the caller closes it
     return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if stream.peek(2)[:2] == _GZIP_MAGIC else stream

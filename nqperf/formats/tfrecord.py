@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from nqperf.errors import FormatError
 from nqperf.formats.files import whole_file
-from nqperf.formats.varint import VarintError, packed_varints, read_varint, unpacked_varints, varint
+from nqperf.formats.varint import CONTINUED, VarintError, packed_varints, read_varint, unpacked_varints, varint
 from nqperf.nq.features import FEATURE_FIELDS, Features
 
 _HEADER = struct.Struct("<QI")
@@ -231,17 +231,17 @@ def _block(rows: list[dict[str, bytes]], path: Path, first: int, seq_length: int
 def _column(values: list[bytes], expected: int | None, path: Path, where: tuple[int, str]) -> npt.NDArray[np.int64]:
     """Return one field of several rows: int64[n, expected]; the first row says how many where nothing is expected."""
     first, name = where
-    counts = [np.count_nonzero(np.frombuffer(value, dtype=np.uint8) < 0x80) for value in values]  # noqa: PLR2004
-    expected = counts[0] if expected is None else expected
+    counts = [int(np.count_nonzero(np.frombuffer(value, dtype=np.uint8) < CONTINUED)) for value in values]
+    length = counts[0] if expected is None else expected
     for row, count in enumerate(counts):
-        if count != expected or not count:
+        if count != length or not count:
             raise FormatError(
-                f"has {count} values; expected {expected or 'at least 1'}, as input_ids and every record before",
+                f"has {count} values; expected {length or 'at least 1'}, as input_ids and every record before",
                 path=path,
                 field=f"record {first + row + 1}, {name}",
             )
     try:
-        column = unpacked_varints(b"".join(values)).reshape(len(values), expected)
+        column = unpacked_varints(b"".join(values)).reshape(len(values), length)
     except VarintError as error:
         raise FormatError(
             f"holds no int64 values ({error})", path=path, field=f"after record {first}, {name}"

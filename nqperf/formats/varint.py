@@ -8,6 +8,8 @@ import numpy.typing as npt
 from nqperf.nq.example import LongArray
 
 _LONGEST = 10
+CONTINUED = 0x80
+_DIGIT = 0x7F
 
 
 class VarintError(ValueError):
@@ -17,8 +19,8 @@ class VarintError(ValueError):
 def varint(number: int) -> bytes:
     """Return one non-negative integer as a varint."""
     encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
+    while number >= CONTINUED:
+        encoded.append(number & _DIGIT | CONTINUED)
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
@@ -32,8 +34,8 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             raise VarintError("the bytes end within a number")
         byte = data[at]
         at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        number |= (byte & _DIGIT) << shift
+        if byte < CONTINUED:
             return number, at
     raise VarintError("a number of more than 10 bytes")
 
@@ -53,8 +55,8 @@ def packed_varints(rows: npt.NDArray[np.signedinteger]) -> tuple[bytes, npt.NDAr
     width = int(size.max(initial=1))
     planes = np.empty((*values.shape, width), dtype=np.uint8)
     for digit in range(width):
-        low = (values >> np.uint64(7 * digit)).astype(np.uint8) & np.uint8(0x7F)
-        planes[..., digit] = low | np.where(size > digit + 1, np.uint8(0x80), np.uint8(0))
+        low = (values >> np.uint64(7 * digit)).astype(np.uint8) & np.uint8(_DIGIT)
+        planes[..., digit] = low | np.where(size > digit + 1, np.uint8(CONTINUED), np.uint8(0))
     stream = planes[np.arange(width) < size[..., None]]
     return stream.tobytes(), np.cumsum(size.sum(axis=1, dtype=np.int64))
 
@@ -65,7 +67,7 @@ def unpacked_varints(stream: bytes) -> LongArray:
     Raises: VarintError when the stream ends within a number or a number has more than 10 bytes.
     """
     data = np.frombuffer(stream, dtype=np.uint8)
-    last = np.flatnonzero(data < 0x80)
+    last = np.flatnonzero(data < CONTINUED)
     if len(data) and (not len(last) or last[-1] != len(data) - 1):
         raise VarintError("the bytes end within a number")
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
@@ -73,9 +75,10 @@ def unpacked_varints(stream: bytes) -> LongArray:
     longest = int(size.max(initial=0))
     if longest > _LONGEST:
         raise VarintError("a number of more than 10 bytes")
-    values = (data[first] & 0x7F).astype(np.uint64)
+    values = (data[first] & _DIGIT).astype(np.uint64)
     for digit in range(1, longest):
         longer = np.flatnonzero(size > digit)
-        byte = (data[first[longer] + digit] & 0x7F).astype(np.uint64)
+        byte = (data[first[longer] + digit] & _DIGIT).astype(np.uint64)
         values[longer] |= byte << np.uint64(7 * digit)
-    return values.astype(np.int64)
+    signed: LongArray = values.astype(np.int64)
+    return signed

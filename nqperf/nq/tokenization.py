@@ -17,6 +17,7 @@ from nqperf.nq.example import IntArray
 MAX_CACHED_WORDS = 1 << 18
 # Google's WordPiece gives up on longer words and calls them unknown.
 MAX_WORDPIECE_CHARACTERS = 200
+UNKNOWN = "[UNK]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,12 +156,12 @@ class WordPieceVocabulary:
         from tokenizers.models import WordPiece
 
         self._id_of = {piece: number for number, piece in enumerate(pieces)}
-        if "[UNK]" not in self._id_of:
-            raise ConfigError("the vocabulary lacks [UNK]; expected a BERT vocab.txt, one piece a line")
+        if UNKNOWN not in self._id_of:
+            raise ConfigError(f"the vocabulary lacks {UNKNOWN}; expected a BERT vocab.txt, one piece a line")
         self.size = len(pieces)
-        self.unknown_id = self._id_of["[UNK]"]
+        self.unknown_id = self._id_of[UNKNOWN]
         self._lower_case = lower_case
-        self._model = WordPiece(self._id_of, unk_token="[UNK]", max_input_chars_per_word=MAX_WORDPIECE_CHARACTERS)
+        self._model = WordPiece(self._id_of, unk_token=UNKNOWN, max_input_chars_per_word=MAX_WORDPIECE_CHARACTERS)
 
     def find(self, piece: str) -> int | None:
         """Return the id of a whole piece, None when the vocabulary lacks it."""
@@ -175,15 +176,11 @@ class WordPieceVocabulary:
             known = self._id_of.get(word.lower() if self._lower_case else word)
             if known is not None:
                 return [known]
-        return [token.id for basic in basic_tokens(word, lower_case=self._lower_case) for token in self._match(basic)]
-
-    def _match(self, basic: str) -> list[_Token]:
-        tokens: list[_Token] = self._model.tokenize(basic)
-        return tokens
-
-
-class _Token(Protocol):
-    id: int
+        return [
+            token.id
+            for basic in basic_tokens(word, lower_case=self._lower_case)
+            for token in self._model.tokenize(basic)
+        ]
 
 
 def basic_tokens(text: str, *, lower_case: bool) -> list[str]:

@@ -20,4 +20,4 @@ def window_starts(length: int, *, room: int, stride: int) -> IntArray:
         raise ConfigError(f"windows of {room} pieces every {stride} pieces; expected both to be at least 1")
     step = min(room, stride)
     count = 0 if length == 0 else 1 + -(-max(0, length - room) // step)
-    return np.arange(count, dtype=np.int32) * np.int32(step)
+    return np.arange(0, count * step, step, dtype=np.int32)

@@ -20,6 +20,8 @@ from nqperf.nq.example import Annotation, Candidates, Example, Span
 # Natural Questions cuts punctuation off words, and keeps numbers such as 1,200.5 whole.
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+|[^\w\s]|_")
 _Record = TypeVar("_Record")
+# Tables of thousands of words share words with every question, and say nothing.
+MAX_OTHER_WORDS = 250
 
 
 class SquadParagraph(msgspec.Struct, frozen=True):
@@ -112,6 +114,7 @@ def qed_examples(questions: list[QedQuestion], seed: int) -> Iterator[Example]:
     """
     rng = np.random.default_rng([seed, 1])
     paragraphs = list(dict.fromkeys(question.paragraph for question in questions))
+    paragraphs = [paragraph for paragraph in paragraphs if paragraph.count(" ") < MAX_OTHER_WORDS]
     similar = _SimilarParagraphs(paragraphs)
     for number, question in enumerate(questions):
         others = similar.most_similar(question.question, question.paragraph, limit=12)

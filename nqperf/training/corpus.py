@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from nqperf.nq.example import Example, IntArray
 from nqperf.nq.features import SPECIAL_POSITIONS, FeatureConfig, question_ids
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.nq.windows import window_starts
-from nqperf.training.targets import PieceTarget, piece_target
+from nqperf.training.targets import NO_TARGET, PieceTarget, piece_target
+
+Batch = tuple[dict[str, IntArray], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,11 +124,11 @@ class Batches:
         self._cls_id, self._sep_id = tokenizer.cls_id, tokenizer.sep_id
         self._order: tuple[int, IntArray] = (-1, np.zeros(0, dtype=np.int32))
 
-    def batch(self, step: int) -> tuple[dict[str, IntArray], dict[str, IntArray]]:
+    def batch(self, step: int) -> Batch:
         """Return the inputs and the targets of the batch at `step`.
 
-        Shapes: input_ids, input_mask, segment_ids int32[n, s]; start_logits, end_logits, answer_type_logits (the
-        targets, under the names of the outputs they are for) int32[n].
+        Shapes: input_ids, input_mask, segment_ids int32[n, s]; the targets under the names of the outputs they are for:
+        start_logits, end_logits float32[n, s] (probabilities), answer_type_logits int32[n].
         """
         epoch, number = divmod(step, self.config.epoch_batches)
         if self._order[0] != epoch:
@@ -133,14 +136,17 @@ class Batches:
         size = self.config.batch_size
         chosen = self._order[1][number * size : (number + 1) * size]
         rng = np.random.default_rng([self.config.seed, 2, step])
-        inputs = {
-            name: np.zeros((size, self._features.max_seq_length), dtype=np.int32)
-            for name in ("input_ids", "input_mask", "segment_ids")
-        }
-        targets = np.zeros((3, size), dtype=np.int32)
+        shape = (size, self._features.max_seq_length)
+        inputs = {name: np.zeros(shape, dtype=np.int32) for name in ("input_ids", "input_mask", "segment_ids")}
+        targets: dict[str, Any] = {name: np.zeros(shape, dtype=np.float32) for name in ("start_logits", "end_logits")}
+        targets["answer_type_logits"] = np.zeros(size, dtype=np.int32)
         for row, question in enumerate(chosen.tolist()):
-            targets[:, row] = self._fill(inputs, row, question, rng)
-        return inputs, dict(zip(("start_logits", "end_logits", "answer_type_logits"), targets, strict=True))
+            shift, target = self._fill(inputs, row, question, rng)
+            targets["start_logits"][row, target.first_piece + shift] = 1
+            targets["end_logits"][row, 0] = target.null_end
+            targets["end_logits"][row, target.last_piece + shift] = 1 - target.null_end
+            targets["answer_type_logits"][row] = target.answer_type
+        return inputs, targets
 
     def epoch_order(self, epoch: int) -> IntArray:
         """Return the questions of an epoch: each source's share of its endless shuffled rounds, mixed."""
@@ -158,7 +164,10 @@ class Batches:
         mixed = np.random.default_rng([self.config.seed, 4, epoch]).permutation(np.concatenate(parts))
         return mixed.astype(np.int32)
 
-    def _fill(self, inputs: dict[str, IntArray], row: int, question: int, rng: np.random.Generator) -> list[int]:
+    def _fill(
+        self, inputs: dict[str, IntArray], row: int, question: int, rng: np.random.Generator
+    ) -> tuple[int, PieceTarget]:
+        """Write one window; return its target and the position of the document's first piece."""
         corpus = self._corpus
         asked = corpus.question_ids[corpus.question_starts[question] : corpus.question_starts[question + 1]]
         first, last = corpus.document_starts[corpus.document[question] :][:2].tolist()
@@ -176,6 +185,5 @@ class Batches:
         inputs["input_mask"][row, :end] = 1
         inputs["segment_ids"][row, head:end] = 1
         if not holds[window]:
-            return [0, 0, 0]
-        shift = head - int(starts[window])
-        return [target.first_piece + shift, target.last_piece + shift, target.answer_type]
+            return 1, NO_TARGET  # piece -1 at position 0: [CLS]
+        return head - int(starts[window]), target

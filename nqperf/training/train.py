@@ -13,9 +13,8 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
-from nqperf.nq.example import FloatArray, IntArray
-
-Batch = tuple[dict[str, IntArray], dict[str, IntArray]]
+from nqperf.nq.example import FloatArray
+from nqperf.training.corpus import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +75,12 @@ class Trainer:
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(self.model.trainable_variables)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        outputs = ("start_logits", "end_logits", "answer_type_logits")
+        span_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        type_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self.model.compile(
             optimizer=self.optimizer,
-            loss=dict.fromkeys(outputs, loss),
-            loss_weights=dict(zip(outputs, (1.0, 1.0, 0.5), strict=True)),
+            loss={"start_logits": span_loss, "end_logits": span_loss, "answer_type_logits": type_loss},
+            loss_weights={"start_logits": 1.0, "end_logits": 1.0, "answer_type_logits": 0.5},
             jit_compile=False,
         )
 

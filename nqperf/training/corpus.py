@@ -72,8 +72,8 @@ def build_corpus(
     document: list[int] = []
     targets: list[PieceTarget] = []
     source_starts = [0]
-    for examples in sources:
-        examples = list(examples)
+    for source in sources:
+        examples = list(source)
         _learn_words(examples, tokenizer)
         tokens: list[str] | None = None
         piece_token = np.zeros(0, dtype=np.int32)

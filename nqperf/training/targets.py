@@ -45,9 +45,9 @@ NO_TARGET = PieceTarget(first_piece=-1, last_piece=-1, evidence_piece=-1, answer
 def piece_target(example: Example, piece_token: IntArray) -> PieceTarget:
     """Return the target of an example whose context pieces stand on the document tokens `piece_token` (-1: markers).
 
-    One short answer is its pieces. A long answer alone, a yes or no and a set of several short answers are the first two
-    pieces of the long answer, with a part of the end on [CLS]: the heuristic finds long answers by short spans, makes
-    none as long as a paragraph, and should not call this one a short answer.
+    One short answer is its pieces. A long answer alone, a yes or no and a set of several short answers are the first
+    two pieces of the long answer, with a part of the end on [CLS]: the heuristic finds long answers by short spans,
+    makes none as long as a paragraph, and should not call this one a short answer.
     """
     annotation = next((one for one in example.annotations if not one.long_answer.is_null), None)
     if annotation is None:

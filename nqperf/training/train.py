@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,19 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
+from nqperf.training.checkpoints import State
 from nqperf.training.corpus import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """How the weights move: AdamW with a linear warm-up and a cosine decay to 0, gradients clipped by their norm."""
+    """How the weights move: AdamW with a linear warm-up and a cosine decay, gradients clipped by their norm.
+
+    The learning rate reaches 0 after `decay_steps` (None: `steps`), so that a run may end before its decay does.
+    """
 
     steps: int
+    decay_steps: int | None = None
     learning_rate: float = 1e-4
     warmup_steps: int = 100
     weight_decay: float = 0.01
@@ -36,6 +40,8 @@ class TrainingConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not 0 <= self.warmup_steps < self.steps:
             raise ConfigError(f"warmup_steps is {self.warmup_steps}; expected at least 0 and fewer than {self.steps}")
+        if self.decay_steps is not None and self.decay_steps < self.steps:
+            raise ConfigError(f"decay_steps is {self.decay_steps}; expected at least the {self.steps} steps")
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite number above 0")
@@ -53,20 +59,23 @@ class Progress:
 class Trainer:
     """A network with its optimizer: the state that a checkpoint holds, and the step that moves it."""
 
-    def __init__(self, network: BertConfig, seq_length: int, config: TrainingConfig) -> None:
+    def __init__(
+        self, network: BertConfig, weights: Mapping[str, FloatArray], seq_length: int, config: TrainingConfig
+    ) -> None:
         import keras
 
         from nqperf.model.bert import BertJoint
-        from nqperf.model.variables import build
+        from nqperf.model.variables import assign_weights, build
 
         _make_deterministic(config.seed)
         self.config = config
         self.step = 0
         self.model: Any = build(BertJoint(network, config.precision), seq_length)
+        assign_weights(self.model, weights)
         self.optimizer: Any = keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(
                 0.0,
-                config.steps - config.warmup_steps,
+                (config.decay_steps or config.steps) - config.warmup_steps,
                 warmup_target=config.learning_rate,
                 warmup_steps=config.warmup_steps,
             ),
@@ -91,11 +100,17 @@ class Trainer:
         self.step += 1
         return float(logs["loss"])
 
-    def state(self) -> dict[str, FloatArray]:
+    def weights(self) -> dict[str, FloatArray]:
+        """Return the network's tensors under the names of a model folder."""
+        from nqperf.model.variables import extract_weights
+
+        return extract_weights(self.model)
+
+    def state(self) -> State:
         """Return everything that the next steps depend on, but the batches."""
         return {f"{number:04}": np.asarray(variable) for number, variable in enumerate(self._variables())}
 
-    def restore(self, state: dict[str, FloatArray], step: int) -> None:
+    def restore(self, state: State, step: int) -> None:
         """Continue from a state after `step` steps.
 
         Raises: ConfigError when it is of another network or optimizer.
@@ -103,7 +118,7 @@ class Trainer:
         variables = self._variables()
         shapes = [tuple(state[name].shape) for name in sorted(state)]
         if shapes != [tuple(variable.shape) for variable in variables]:
-            raise ConfigError("the checkpoint is of another network or optimizer: remove it, or train that one")
+            raise ConfigError("is the checkpoint of another network or optimizer: name another work folder")
         for name, variable in zip(sorted(state), variables, strict=True):
             variable.assign(state[name])
         self.step = step
@@ -117,10 +132,13 @@ def run_steps(
     trainer: Trainer,
     batch_at: Callable[[int], Batch],
     *,
-    save: Callable[[Trainer], None],
     progress: Callable[[Progress], None],
+    at_checkpoint: Callable[[Trainer], None],
 ) -> None:
-    """Train from the trainer's step to the last, saving every `checkpoint_every` steps and at the end."""
+    """Train from the trainer's step to the last; `at_checkpoint` comes every `checkpoint_every` steps and at the end.
+
+    Raises: ConfigError when the loss is no finite number.
+    """
     config = trainer.config
     while trainer.step < config.steps:
         started = time.perf_counter()
@@ -131,7 +149,7 @@ def run_steps(
         speed = len(batch[0]["input_ids"]) / (time.perf_counter() - started)
         progress(Progress(step=trainer.step, loss=loss, windows_per_second=speed))
         if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
-            save(trainer)
+            at_checkpoint(trainer)
 
 
 def _make_deterministic(seed: int) -> None:
@@ -142,22 +160,3 @@ def _make_deterministic(seed: int) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-
-
-def write_checkpoint(path: Path, trainer: Trainer) -> None:
-    """Write a trainer's state to `path`, whole or not at all."""
-    from safetensors.numpy import save_file
-
-    from nqperf.formats.files import whole_file
-
-    with whole_file(path) as partial:
-        save_file(trainer.state(), partial, metadata={"step": str(trainer.step)})
-
-
-def read_checkpoint(path: Path, trainer: Trainer) -> None:
-    """Continue `trainer` from the checkpoint at `path`."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-        trainer.restore(state, int(file.metadata()["step"]))

@@ -12,11 +12,14 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import FloatArray
+from nqperf.nq.tokenization import is_marker
 
 # SentencePiece's sign for a space, which opens every word.
 _SPACE = "\u2581"
 # The ids 0 and 1 belong to <pad> and <unk>; these follow, in this order.
 SPECIAL_SYMBOLS = ("[CLS]", "[SEP]", "[Q]")
+# Fewer would not even hold the characters of ordinary text.
+_LEAST_PIECES = 200
 _WORDPIECE_OF = {"<pad>": "[PAD]", "<unk>": "[UNK]", "[CLS]": "[CLS]", "[SEP]": "[SEP]"}
 
 
@@ -30,12 +33,13 @@ class VocabularyConfig:
     pieces: int = 8000
     max_context_id: int = 99
     character_coverage: float = 0.9998
-    max_words: int = 3_000_000
 
     def __post_init__(self) -> None:
         symbols = len(self.symbols()) + 2
-        if self.pieces < symbols + 256:
-            raise ConfigError(f"{self.pieces} pieces, of which {symbols} are symbols; expected {symbols + 256} or more")
+        if self.pieces < symbols + _LEAST_PIECES:
+            raise ConfigError(
+                f"{self.pieces} pieces, of which {symbols} are symbols; expected {symbols + _LEAST_PIECES} or more"
+            )
 
     def symbols(self) -> list[str]:
         """List the symbols of their own: [CLS], [SEP], [Q] and the context markers."""
@@ -92,7 +96,7 @@ def wordpiece_ids(piece: str, index: dict[str, int]) -> list[int]:
     """Return the ids of the WordPieces that spell a piece; [UNK]'s where nothing does."""
     if piece in _WORDPIECE_OF:
         return [index[_WORDPIECE_OF[piece]]]
-    if len(piece) > 2 and piece[0] == "[" and piece[-1] == "]":
+    if piece.strip("[]") and is_marker(piece):
         return _marker_ids(piece, index)
     plain = "".join(
         character for character in unicodedata.normalize("NFD", piece) if unicodedata.category(character) != "Mn"
@@ -103,7 +107,7 @@ def wordpiece_ids(piece: str, index: dict[str, int]) -> list[int]:
 
 
 def _marker_ids(marker: str, index: dict[str, int]) -> list[int]:
-    """The words of a marker: `[ContextId=3]` is context, id, 3, and `[Q]` is question."""
+    """Return the WordPieces of a marker's words: context, 3 for `[ContextId=3]`, and question for `[Q]`."""
     inner = {"Q": "question", "NoLongAnswer": "no long answer"}.get(marker[1:-1], marker[1:-1])
     words = inner.replace("ContextId", "context").replace("=", " ").lower().split()
     return [number for word in words for number in _longest_matches(word, index, opens_word=True)]

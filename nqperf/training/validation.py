@@ -13,7 +13,7 @@ from nqperf.errors import ConfigError
 from nqperf.nq.answers import NULL_SCORE, AnswerConfig, AnswerInput, answer
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import evaluate
-from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Example, IntArray, Prediction
+from nqperf.nq.example import NULL_SPAN, Example, Prediction
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.logits import Logits
 from nqperf.nq.tokenization import Tokenizer
@@ -73,26 +73,6 @@ def above_thresholds(prediction: Prediction, long_threshold: float, short_thresh
     if prediction.short_answers_score <= short_threshold:
         prediction = replace(prediction, short_answers=(), short_answers_score=NULL_SCORE)
     return prediction
-
-
-def without_answer(example: Example) -> Example:
-    """Return an example whose answering candidates are gone from its document, so that nothing answers it."""
-    spans = [annotation.long_answer for annotation in example.annotations if not annotation.long_answer.is_null]
-    keep = np.ones(len(example.tokens), dtype=np.bool_)
-    for span in spans:
-        keep[span.start_token : span.end_token] = False
-    new_token: IntArray = np.concatenate([[0], np.cumsum(keep)]).astype(np.int32)
-    candidates = example.candidates
-    start, end = new_token[candidates.start_token], new_token[candidates.end_token]
-    left = end > start
-    null = Annotation(long_answer=NULL_SPAN, short_answers=(), yes_no_answer="NONE")
-    return replace(
-        example,
-        tokens=[token for token, kept in zip(example.tokens, keep.tolist(), strict=True) if kept],
-        is_html=example.is_html[keep],
-        candidates=Candidates(start_token=start[left], end_token=end[left], top_level=candidates.top_level[left]),
-        annotations=(null,),
-    )
 
 
 def _logits(model: Any, features: Features, batch_size: int) -> Iterator[dict[str, np.ndarray]]:

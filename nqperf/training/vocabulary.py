@@ -97,7 +97,7 @@ def wordpiece_ids(piece: str, index: dict[str, int]) -> list[int]:
     if piece in _WORDPIECE_OF:
         return [index[_WORDPIECE_OF[piece]]]
     if piece.strip("[]") and is_marker(piece):
-        return _marker_ids(piece, index)
+        return _marker_ids(piece, index) or [index["[UNK]"]]
     plain = "".join(
         character for character in unicodedata.normalize("NFD", piece) if unicodedata.category(character) != "Mn"
     )

@@ -1,6 +1,6 @@
 """A training job of seconds, run in a process of its own: training makes TensorFlow deterministic for good.
 
-    python tiny_job.py FOLDER START OUT [--kill-at STEP]
+python tiny_job.py FOLDER START OUT [--kill-at STEP]
 """
 
 import os

@@ -15,6 +15,7 @@ from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Example, Prediction
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import Logits
 from nqperf.nq.tokenization import Tokenizer
 

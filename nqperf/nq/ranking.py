@@ -98,8 +98,8 @@ def _scored_pairs(
     distance = end[:, None, :] - start[:, :, None]  # [n, k, k]
     allowed = (distance >= (0 if config.one_piece else 1)) & (distance < config.max_length)
     allowed &= np.take_along_axis(legal, start, axis=1)[:, :, None] & np.take_along_axis(legal, end, axis=1)[:, None, :]
-    null = logits.start_logits[:, 0] + logits.end_logits[:, 0]
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN and not above 0: no answer
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN and not above 0: no answer
+        null = logits.start_logits[:, 0] + logits.end_logits[:, 0]
         score = start_logit[:, :, None] + end_logit[:, None, :] - null[:, None, None]
         row, start_rank, end_rank = np.nonzero(allowed & (score > 0))
     return row, start[row, start_rank], end[row, end_rank], score[row, start_rank, end_rank]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
-from nqperf.formats.model_folder import CONFIG, WEIGHTS, read_model_folder, read_weights
+from nqperf.formats.model_folder import CONFIG, WEIGHTS, ModelFolder, read_model_folder, read_weights
 from nqperf.model.config import BertConfig
 
 PACKAGED = "nq-mini"
@@ -34,6 +34,7 @@ class Target:
     build: Any
     inputs: Any = None
     weights: Callable[[Any], Mapping[str, Any]] | None = None
+    folder: ModelFolder | None = None
     sealed: Path | None = None
 
 
@@ -147,7 +148,13 @@ def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
         }
 
     has_weights = (path / WEIGHTS).is_file()
-    return Target(name=target.name, build=target.build, inputs=specs, weights=weights if has_weights else None)
+    return Target(
+        name=target.name,
+        build=target.build,
+        inputs=specs,
+        weights=weights if has_weights else None,
+        folder=folder,
+    )
 
 
 def _keras_file(path: Path) -> Callable[..., Any]:

@@ -105,7 +105,7 @@ def _build(target: Target, precision: str) -> Any:
 
 
 def _inner(model: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every layer inside `model` under its path, outermost first, each once and none that is only an input."""
+    """Yield every layer inside `model` that computes something under its path, outermost first and each once."""
     import keras
 
     seen: set[int] = set()
@@ -114,7 +114,7 @@ def _inner(model: Any) -> Iterator[tuple[str, Any]]:
         for inner in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001  # no public walk
             # A Sequential keeps its layers, and a functional model over the same ones, which computes nothing itself.
             graph = isinstance(layer, keras.Sequential) and isinstance(inner, keras.Model) and inner not in layer.layers
-            if id(inner) in seen or graph or isinstance(inner, keras.layers.InputLayer):
+            if id(inner) in seen or graph or isinstance(inner, keras.layers.InputLayer | keras.layers.Dropout):
                 continue
             seen.add(id(inner))
             name = f"{path}/{inner.name}"

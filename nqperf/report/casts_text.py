@@ -12,6 +12,10 @@ from nqperf.report.sarif import level
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nqperf.casts.bisect import Bisection
+    from nqperf.casts.drift import Drift
+    from nqperf.casts.task_drift import TaskDrift
+
 _MOST_OPS = 12
 
 
@@ -39,6 +43,51 @@ def verdict(audit: Audit) -> str:
     if audit.findings:
         return f"{audit.model} ({audit.precision}): {len(audit.findings)} findings; {seen}"
     return f"{audit.model} ({audit.precision}): clean; {seen}"
+
+
+def drift_text(drift: Drift, task: TaskDrift | None) -> str:
+    """Return drift as a table of layers, the outputs, the task and what was found."""
+    lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} batches on {drift.device}"]
+    if drift.note:
+        lines.append(drift.note)
+    width = max((len(layer.layer) for layer in drift.layers), default=5)
+    lines += ["", f"{'layer':<{width}}  {'local':>9}  {'propagated':>10}  {'SQNR dB':>8}  {'headroom':>8}  {'flushed':>7}"]
+    for layer in drift.layers:
+        lines.append(
+            f"{layer.layer:<{width}}  {layer.local.relative_l2:>9.2e}  {layer.propagated.relative_l2:>10.2e}  "
+            f"{layer.propagated.sqnr:>8.1f}  {layer.range.headroom:>8.1f}  {layer.local.flushed_share:>7.1%}"
+        )
+    lines += ["", "local, propagated: relative L2 error; headroom: bits below the dtype's maximum", ""]
+    for name, statistics in drift.outputs.items():
+        lines.append(
+            f"output {name}: max abs {statistics.max_abs:.3g}, relative L2 {statistics.relative_l2:.3g}, "
+            f"cosine {statistics.cosine:.8f}"
+        )
+    if task is not None:
+        lines += [
+            "",
+            f"KL of the start distribution over legal positions: mean {task.start_kl_mean:.3g}, max "
+            f"{task.start_kl_max:.3g} nats; of the end distribution: mean {task.end_kl_mean:.3g}, max "
+            f"{task.end_kl_max:.3g}",
+            f"best position changed in {task.start_flips} starts and {task.end_flips} ends of {task.features} windows; "
+            f"{task.changed_predictions} of {task.examples} predictions changed",
+        ]
+    for finding in drift.findings:
+        where = f"{finding.path}:{finding.line} " if finding.path else ""
+        lines.append(f"{finding.rule} {where}{finding.layer}: {finding.message}")
+    return "\n".join(lines)
+
+
+def bisection_text(found: Bisection) -> str:
+    """Return the outcome of a bisection in words."""
+    cost = f"{found.runs} of 2^{found.candidates} sets of layers tried"
+    if not found.layers:
+        return f"nothing needs float32: relative error {found.error_without:.3g}, tolerance {found.tolerance:g} ({cost})"
+    kept = "\n".join(f"  {layer}" for layer in found.layers)
+    return (
+        f"keep in float32 (and what is inside):\n{kept}\nrelative error {found.error_without:.3g} without, "
+        f"{found.error:.3g} with them, tolerance {found.tolerance:g}; 1-minimal ({cost})"
+    )
 
 
 def print_audit(audit: Audit, console: Console) -> None:

@@ -76,7 +76,9 @@ class RepairedBert(BrokenBert):
     block_class, embeddings_class = RepairedBlock, RepairedEmbeddings
 
 
-def build_patched(precision: str = "float32", config: BertConfig = CONFIG) -> tuple[BrokenBert, dict[str, tf.TensorSpec]]:
+def build_patched(
+    precision: str = "float32", config: BertConfig = CONFIG
+) -> tuple[BrokenBert, dict[str, tf.TensorSpec]]:
     """Return the patched network and its inputs."""
     return PatchedBert(config, precision), inputs(config)
 

@@ -84,7 +84,9 @@ def _built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Bui
         floats = [dtype for spec in _flat(built.arguments) if (dtype := spec.dtype.name) in FLOATS]
         built.model_dtype = _compute(precision) or next((each for each in floats if each in HALVES), "float32")
         return built, None
-    model, recorder = tracing.run_builder(_with_precision(target, precision), default_dtype=_compute(precision) or "float32")
+    model, recorder = tracing.run_builder(
+        _with_precision(target, precision), default_dtype=_compute(precision) or "float32"
+    )
     if isinstance(model, tuple) and len(model) == 2:  # noqa: PLR2004  # (model, inputs)
         model, inputs = model[0], inputs if inputs is not None else model[1]
     if not _is_model(model):
@@ -93,7 +95,7 @@ def _built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Bui
 
 
 def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> tracing.Built:
-    specs = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
+    specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
     built = tracing.Built(model, specs or tracing.specs_of(model, recorder))
     if recorder is not None:
         built.births, built.alive = recorder.births, recorder
@@ -137,7 +139,7 @@ def _is_builder(function: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
-    return all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters)) or not needed
+    return (all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters))) or not needed
 
 
 def _is_model(value: Any) -> bool:
@@ -195,5 +197,3 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
         },
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
     )
-
-

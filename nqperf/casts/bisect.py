@@ -7,6 +7,7 @@ enough" in the place of "the test fails".
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -138,4 +139,4 @@ def _cast(value: Any, dtype: str) -> Any:
 
 def _split(units: tuple[_Unit, ...], parts: int) -> list[tuple[_Unit, ...]]:
     edges = [round(len(units) * part / parts) for part in range(parts + 1)]
-    return [units[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start]
+    return [units[start:end] for start, end in itertools.pairwise(edges) if end > start]

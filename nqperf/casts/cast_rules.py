@@ -8,6 +8,7 @@ from nqperf.casts import edits
 from nqperf.casts.findings import Finding
 from nqperf.casts.flow import Flow, allow_list_share
 from nqperf.casts.lists import ALLOW
+from nqperf.casts.numeric_rules import RANGES, extreme, large_constant
 from nqperf.casts.trace import HALVES, WIDE, Event, OpRecord, Place
 
 # A 16-bit policy is in effect when at least this share of the allow list's ops runs in a half type.
@@ -41,7 +42,9 @@ def implicit_promotion(flow: Flow) -> Iterator[Finding]:
                 rule="CAST002",
                 place=event.place,
                 layer=event.layer,
-                message=f"{event.op_type} of {types} is promoted to {event.target} without a message",
+                message=(
+                    f"{event.op_type} of {types} is promoted to {event.target} without a message{_beware(flow, event)}"
+                ),
                 edit=edits.cast_promotion(event),
                 origin=_origin_place(flow, event),
             )
@@ -53,15 +56,15 @@ def leak_origin(flow: Flow) -> Iterator[Finding]:
     for origin, starts in _leaks(flow):
         leaks.setdefault(origin.index, set()).update(starts)
     work = [op for op in flow.trace.ops if op.op_type in ALLOW]
-    for index, starts in sorted(leaks.items()):
-        reached = flow.downstream(starts)
+    for index, victims in sorted(leaks.items()):
+        reached = flow.downstream(victims)
         dragged = [flow.trace.ops[each] for each in reached if flow.trace.ops[each].op_type not in _SILENT]
         heavy = [op for op in dragged if op.op_type in ALLOW]
         if not dragged:
             continue
         origin = flow.trace.ops[index]
         share = len(heavy) / len(work) if work else 0.0
-        victim = flow.trace.ops[min(starts)]
+        victim = flow.trace.ops[min(victims)]
         yield Finding(
             rule="CAST003",
             place=origin.place or victim.place,
@@ -232,6 +235,16 @@ def _closed_island(flow: Flow, op: OpRecord) -> bool:
     narrowed = [reader for reader in exits if reader.op_type == "Cast"]
     ends = [index for index in inside if not flow.consumers[index]]
     return opened and bool(narrowed) and not ends and all(cast.kind == "explicit" for cast in narrowed)
+
+
+def _beware(flow: Flow, event: Event) -> str:
+    """Return a warning when the wide operand carries a number that the proposed cast would make infinite."""
+    half = next((operand.dtype for operand in event.operands if operand.dtype in HALVES), None)
+    wide = next((operand for operand in event.operands if operand.dtype in WIDE), None)
+    if half is None or wide is None:
+        return ""
+    large = large_constant(flow, wide.producer, RANGES[half].maximum)
+    return f"; beware: it carries {extreme(large):g}, which is infinite in {half}" if large is not None else ""
 
 
 def _origin(flow: Flow, event: Event) -> OpRecord | None:

@@ -151,7 +151,7 @@ def _run_twin(
 
     with seams.listening(watch), Observed([(path, layer) for path, _, layer in twins.layers], observe):
         output = places.audited(call, twins.twin, batch)
-    watch.batch_ended(all(np.isfinite(each).all() for each in outputs_of(output).values()))
+    watch.batch_ended(finite=all(np.isfinite(each).all() for each in outputs_of(output).values()))
     return outputs_of(output)
 
 
@@ -186,8 +186,8 @@ class _Nonfinite:
                 layer = str(where.layer.path or where.layer.name) if where.layer is not None else ""
                 self._pending.append((place, layer, op_type, bool(np.isnan(_float64(tensor)).any())))
 
-    def batch_ended(self, finite: bool) -> None:  # noqa: FBT001  # the one thing there is to say
-        """Decide for this batch: did what was not finite reach the outputs?"""
+    def batch_ended(self, *, finite: bool) -> None:
+        """Decide for this batch whether what was not finite has reached the outputs."""
         for place, layer, op_type, is_nan in self._pending:
             rule = "NUM202" if finite else "NUM201"
             what = "NaN" if is_nan else "infinity"

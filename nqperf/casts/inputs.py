@@ -13,10 +13,11 @@ from nqperf.casts.twins import Twins, call, outputs_of, random_batch
 from nqperf.errors import ConfigError
 from nqperf.formats.nq_jsonl import NqReader, Selection
 from nqperf.formats.tokenizers import read_tokenizer
-from nqperf.nq.answers import AnswerConfig, AnswerInput
+from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.example import Candidates, Example
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import LOGITS_FIELDS, Logits
 
 _MODEL_INPUTS = ("input_ids", "input_mask", "segment_ids")
@@ -51,6 +52,8 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
 
     Raises: ConfigError when there is data but the model has no tokenizer, FormatError for data that cannot be read.
     """
+    if target.sealed is not None:
+        raise ConfigError("a SavedModel is sealed: drift and bisect need a model that can be built in two precisions")
     if data is None:
         specs = target.inputs
         if specs is None:

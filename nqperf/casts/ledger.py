@@ -153,7 +153,9 @@ def read(path: Path, *, model: str) -> Ledger:
             f"schema_version is {version!r}, expected {SCHEMA_VERSION}: write the ledger anew with --update", path=path
         )
     if held.get("model") != model:
-        raise ConfigError(f"{path} is the ledger of {held.get('model')!r}, not of {model!r}: name another with --ledger")
+        raise ConfigError(
+            f"{path} is the ledger of {held.get('model')!r}, not of {model!r}: name another with --ledger"
+        )
     try:
         return {
             precision: tuple(sorted(CastRecord(**record) for record in entries))
@@ -168,8 +170,8 @@ def _counterpart(record: CastRecord, candidates: list[CastRecord]) -> CastRecord
 
     def likeness(other: CastRecord) -> int:
         same_cast = (record.from_dtype, record.to_dtype) == (other.from_dtype, other.to_dtype)
-        return 2 * (record.site == other.site) + same_cast + (record.reads == other.reads) + (
-            record.feeds == other.feeds
+        return (
+            2 * (record.site == other.site) + same_cast + (record.reads == other.reads) + (record.feeds == other.feeds)
         )
 
     best = max(candidates, key=likeness, default=None)

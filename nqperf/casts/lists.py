@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905  # wrapped text reads better than 150 quoted lines
 """Grappler's auto_mixed_precision lists: which ops belong in 16 bits, which may follow, which must not.
 
 Source: TensorFlow, tensorflow/core/grappler/optimizers/auto_mixed_precision_lists.h (the lists for CUDA), with the

@@ -44,9 +44,9 @@ def overflow(flow: Flow) -> Iterator[Finding]:
         # The audit's own repairs count: the edit that it proposes for a mismatch would overflow just so.
         if op.op_type != "Cast" or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
             continue
-        large = _magnitude(flow, op.producers[0], RANGES[op.out_dtype].maximum)
+        large = large_constant(flow, op.producers[0], RANGES[op.out_dtype].maximum)
         if large is not None and large.constant is not None:
-            value = _extreme(large)
+            value = extreme(large)
             yield Finding(
                 rule="NUM101",
                 place=op.place,
@@ -101,8 +101,8 @@ def summed_minima(flow: Flow) -> Iterator[Finding]:
             continue
         half = RANGES[op.out_dtype].maximum / 2
         masks = [large for index in op.producers if (large := _summand(flow, index, half)) is not None]
-        if len(masks) >= 2 and len({math.copysign(1, _extreme(mask)) for mask in masks}) == 1:
-            total = sum(_extreme(mask) for mask in masks)
+        if len(masks) > 1 and len({math.copysign(1, extreme(mask)) for mask in masks}) == 1:
+            total = sum(extreme(mask) for mask in masks)
             yield Finding(
                 rule="NUM104",
                 place=op.place,
@@ -219,7 +219,7 @@ def _lost_scalars(flow: Flow, kind: str, rule: str, what: str) -> Iterator[Findi
             )
 
 
-def _extreme(op: OpRecord) -> float:
+def extreme(op: OpRecord) -> float:
     """Return the constant of largest magnitude that `op` holds."""
     if op.constant is None:
         return 0.0
@@ -228,15 +228,17 @@ def _extreme(op: OpRecord) -> float:
     return op.constant.low if abs(op.constant.low) >= abs(op.constant.high) else op.constant.high
 
 
-def _magnitude(flow: Flow, index: int, limit: float, depth: int = 24) -> OpRecord | None:
+def large_constant(  # noqa: PLR0911  # one return a kind of op
+    flow: Flow, index: int, limit: float, depth: int = 24
+) -> OpRecord | None:
     """Return the finite constant above `limit` that op `index` carries, None when there is none."""
     if index < 0 or depth == 0:
         return None
     op = flow.trace.ops[index]
     if op.constant is not None:
-        return op if math.isfinite(_extreme(op)) and abs(_extreme(op)) > limit else None
+        return op if math.isfinite(extreme(op)) and abs(extreme(op)) > limit else None
     if op.op_type == "Cast" and op.in_dtypes[0] in (*WIDE, *HALVES):
-        return _magnitude(flow, op.producers[0], limit, depth - 1)
+        return large_constant(flow, op.producers[0], limit, depth - 1)
     if op.op_type in ("Maximum", "Minimum"):
         return None  # a clip: what is large is cut, or cuts
     if op.op_type in _CARRIES or op.op_type in _ADDS:
@@ -244,19 +246,19 @@ def _magnitude(flow: Flow, index: int, limit: float, depth: int = 24) -> OpRecor
             return None
         first = op.producers[1:] if op.op_type in ("Select", "SelectV2", "Fill") else op.producers
         moved = op.producers[:1] if op.op_type in MOVES else first
-        found = (_magnitude(flow, each, limit, depth - 1) for each in moved)
+        found = (large_constant(flow, each, limit, depth - 1) for each in moved)
         return next((each for each in found if each is not None), None)
     return None
 
 
 def _shrinks(flow: Flow, op: OpRecord) -> bool:
     """Whether a product has a constant factor below one, which may take a large value back into range."""
-    return any(each.constant is not None and 0 < abs(_extreme(each)) < 1 for each in flow.inputs(op))
+    return any(each.constant is not None and 0 < abs(extreme(each)) < 1 for each in flow.inputs(op))
 
 
 def _summand(flow: Flow, index: int, limit: float) -> OpRecord | None:
     """Return the constant that makes op `index` a mask term: large, finite or overflowed, and chosen by a mask."""
-    large = _magnitude(flow, index, limit)
+    large = large_constant(flow, index, limit)
     return large if large is not None and index >= 0 and flow.trace.ops[index].op_type != "Const" else None
 
 
@@ -266,7 +268,7 @@ def _infinite(flow: Flow, op: OpRecord) -> bool:
     while source is not None and source.op_type == "Cast":
         before = flow.moved_from(source)
         if before is not None and before.constant is not None and source.out_dtype in RANGES:
-            return abs(_extreme(before)) > RANGES[source.out_dtype].maximum
+            return abs(extreme(before)) > RANGES[source.out_dtype].maximum
         source = before
     source = flow.moved_from(op) if source is op and op.op_type in MOVES else source
     return source is not None and source.constant is not None and source.constant.infinite

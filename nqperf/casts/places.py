@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 from nqperf.casts.trace import Place
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HERE = f"{Path(__file__).parent}{os.sep}"
 _AUTOGRAPH = "__autograph_generated_file"
 
 # Functions of Keras and TensorFlow that make casts, by (end of file name, function) -> kind. The first one met on the
@@ -138,9 +139,9 @@ def _library_folders() -> tuple[tuple[str, str], ...]:
     folders = []
     for name in ("keras", "tensorflow", "numpy", "ml_dtypes", "optree"):
         module = sys.modules.get(name)
-        for folder in getattr(module, "__path__", ()):
-            folders.append((folder + os.sep, "keras" if name == "keras" else "library"))
-    standard = os.path.dirname(os.__file__) + os.sep
+        owner = "keras" if name == "keras" else "library"
+        folders += [(folder + os.sep, owner) for folder in getattr(module, "__path__", ())]
+    standard = f"{Path(os.__file__).parent}{os.sep}"
     # Packages are installed below the standard library's folder; they are the user's unless named above.
     folders += [(standard + name, "user") for name in ("site-packages", "dist-packages")]
     folders.append((standard, "library"))

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from nqperf.casts.findings import Audit
 
-_AUDITS = pytest.StashKey[list["Audit"]]()
+_AUDITS: pytest.StashKey[list[Audit]] = pytest.StashKey()
 _LEDGER = "casts.lock.json"
 
 
@@ -63,7 +63,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from nqperf.formats.files import write_whole
         from nqperf.report.sarif import to_sarif
 
-        write_whole(Path(path), to_sarif(session.config.stash[_AUDITS]).encode())
+        audits = session.config.stash[_AUDITS]
+        write_whole(Path(path), to_sarif(audits).encode())
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,9 +26,7 @@ class Recorder:
     which Keras operation: the same ops come again in the trace.
     """
 
-    def __init__(
-        self, *, default_dtype: str, births: dict[int, Place] | None = None, building: bool = False
-    ) -> None:
+    def __init__(self, *, default_dtype: str, births: dict[int, Place] | None = None, building: bool = False) -> None:
         self.default_dtype = default_dtype
         self.building = building
         self.ops: list[OpRecord] = []
@@ -52,7 +49,7 @@ class Recorder:
         for names in seams.same_type_arguments(op_type).values():
             operands = [(name, value) for name in names for value in _flat(arguments.get(name))]
             dtypes = {dtype for _, value in operands if (dtype := _float_of(value))}
-            if len(dtypes) < 2:
+            if len(dtypes) == 1 or not dtypes:
                 continue
             where = self._standpoint()
             target = self._target(where, op_type, dtypes)
@@ -78,7 +75,11 @@ class Recorder:
     def converted(self, value: Any, tensor: Any) -> None:
         """Record a number that a narrow type cannot hold: finite becoming infinite, or non-zero becoming zero."""
         dtype = _float_of(tensor)
-        if self.building or dtype not in HALVES or not isinstance(value, int | float | np.ndarray | np.generic | list | tuple):
+        if (
+            self.building
+            or dtype not in HALVES
+            or not isinstance(value, int | float | np.ndarray | np.generic | list | tuple)
+        ):
             return
         self._lost(value, dtype, tensor)
 
@@ -87,15 +88,15 @@ class Recorder:
         if self.building:
             self._standpoint()
             return
-        if result not in WIDE or sum(getattr(dtype, "name", dtype) in FLOATS for dtype in dtypes) < 2:
+        if result not in WIDE or sum(getattr(dtype, "name", dtype) in FLOATS for dtype in dtypes) == 1:
             return
         # dtypes may hold a "float32" that Keras wrote itself; only operands of the calling operation are a conflict.
-        operands = _operands_of(sys._getframe(2))
+        operands = _operands_of(places.caller(2))
         found = {_float_of(value) for _, value in operands}
         if not (found & set(HALVES) and found & set(WIDE)):
             return
         where = self._standpoint()
-        self._event("promotion", where, sys._getframe(2).f_code.co_name, operands, result)
+        self._event("promotion", where, places.caller(2).f_code.co_name, operands, result)
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
         """Record an op of a graph."""
@@ -189,7 +190,7 @@ class Recorder:
                 if hasattr(tensor, "op"):
                     self._originals[id(tensor.graph), tensor.op.name] = extreme
 
-    def _event(  # noqa: PLR0913  # one event has these parts
+    def _event(
         self,
         kind: str,
         where: Standpoint,
@@ -260,7 +261,7 @@ class Recorder:
     # Where things are made.
 
     def _standpoint(self) -> Standpoint:
-        where = places.standpoint(sys._getframe(2))
+        where = places.standpoint(places.caller(1))
         if where.frame is not None:
             for operation in where.operations:
                 if id(operation) not in self.births:
@@ -285,7 +286,9 @@ class Recorder:
     def _layer(self, where: Standpoint) -> str:
         if where.layer is None:
             return ""
-        path = str(getattr(where.layer, "path", None) or where.layer.name)
+        path = getattr(where.layer, "path", None)
+        if not path:  # Keras gives a path to layers that it has built; of the others the calls under way tell it
+            path = "/".join(layer.name for layer in reversed(where.operations) if hasattr(layer, "compute_dtype"))
         self.layers.setdefault(path)
         return path
 
@@ -370,7 +373,7 @@ def _operands_of(frame: Any) -> list[tuple[str, Any]]:
 
 def _is_assignment() -> bool:
     """Whether the conversion under way is a value's way into a variable."""
-    frame: Any = sys._getframe(2)
+    frame: Any = places.caller(1)
     for _ in range(8):
         if frame is None:
             return False
@@ -382,7 +385,7 @@ def _is_assignment() -> bool:
 
 def _wanted_constant() -> Any | None:
     """Return what the caller of tf.constant asked for, before it was rounded."""
-    frame: Any = sys._getframe(2)
+    frame: Any = places.caller(1)
     for _ in range(12):
         if frame is None:
             return None

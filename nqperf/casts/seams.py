@@ -1,4 +1,5 @@
-"""Every private TensorFlow and Keras hook of the audit: installed for one thread, removed whatever happens, self-tested.
+# ruff: noqa: SLF001  # private hooks are what this module is for; it is the only one that touches them
+"""Every private TensorFlow and Keras hook of the audit: one thread's, removed whatever happens, self-tested.
 
 Seams on TensorFlow 2.20-2.21 and Keras 3.10-3.15: (A) `op_def_library._apply_op_helper`, where graph ops find their
 types mixed; (B) `tensor_conversion_registry.convert`, where values become tensors; (C) Keras's `result_type`, where
@@ -73,11 +74,13 @@ def self_test() -> None:
     half, single = tf.TensorSpec((2,), tf.float16), tf.TensorSpec((2,), tf.float32)
 
     def planted(narrow: Any, wide: Any) -> None:
-        variable = keras.Variable(lambda shape, dtype: tf.zeros(shape, dtype), shape=(2,), dtype="float32")
+        variable = keras.Variable("zeros", shape=(2,), dtype="float32")
         with contextlib.suppress(TypeError, ValueError):
             _ = narrow + wide
         with contextlib.suppress(TypeError, ValueError):
             tf.nn.bias_add(tf.reshape(narrow, (1, 2)), variable.value)
+        with contextlib.suppress(TypeError, ValueError):
+            _ = narrow / wide
         _ = narrow * 2.0
         keras.ops.add(narrow, wide)
 
@@ -104,6 +107,17 @@ def mapped_stack() -> list[tuple[str, int]]:
     return [(frame.filename, frame.lineno) for frame in tf_stack.extract_stack()]
 
 
+def skip_shape_inference(model: Any) -> None:
+    """Mark layers without a build of their own as built.
+
+    Keras would run the call of each such layer in a scratch graph, once for every layer around it, to find the shapes
+    that its inner layers are built with; these find them in the trace itself.
+    """
+    for layer in model._flatten_layers():
+        if not layer.built and getattr(layer.build, "_is_default", False):
+            layer.built = True
+
+
 def current_graph() -> Any:
     """Return the graph that ops are being added to."""
     from tensorflow.python.framework import ops
@@ -127,10 +141,13 @@ def same_type_arguments(op_type: str) -> dict[str, tuple[str, ...]]:
 def _install(stack: contextlib.ExitStack, listener: Listener, *, abstract_variables: bool) -> None:
     from keras.src.backend.common import dtypes as keras_dtypes
     from tensorflow.python.framework import op_callbacks, op_def_library, tensor_conversion_registry
+    from tensorflow.python.ops import math_ops
 
     seams = _Wrapped(listener)
     _replace(stack, op_def_library, "_apply_op_helper", seams.apply_op(op_def_library._apply_op_helper))
     _replace(stack, tensor_conversion_registry, "convert", seams.convert(tensor_conversion_registry.convert))
+    # Division compares dtypes in Python before it comes to an op.
+    _replace(stack, math_ops, "_truediv_python3", seams.divide(math_ops._truediv_python3))
     genuine = keras_dtypes.result_type
     promoting = seams.result_type(genuine)
     for module in [module for name, module in sys.modules.items() if name.split(".")[0] == "keras"]:
@@ -139,9 +156,7 @@ def _install(stack: contextlib.ExitStack, listener: Listener, *, abstract_variab
     if abstract_variables:
         _abstract_variables(stack, seams)
 
-    def callback(  # noqa: PLR0913  # TensorFlow's signature
-        op_type: str, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
-    ) -> None:
+    def callback(op_type: str, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
         del attrs, op_name
         listener.operation(op_type, inputs, outputs, graph)
 
@@ -202,6 +217,20 @@ class _Wrapped:
         finally:
             self.building -= 1
 
+    def divide(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
+        def divide(x: Any, y: Any, name: str | None = None) -> Any:
+            if not self.here():
+                return genuine(x, y, name)
+            try:
+                return genuine(x, y, name)
+            except TypeError as error:
+                repaired = self.listener.mismatch("RealDiv", {"x": x, "y": y}, error)
+                if repaired is None:
+                    raise
+            return genuine(repaired["x"], repaired["y"], name)
+
+        return divide
+
     def convert(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
         def convert(value: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
             if not self.here():
@@ -232,14 +261,21 @@ class _Wrapped:
 class _Hearing:
     """A listener that repairs nothing and remembers which seams spoke."""
 
-    SEAMS = ("graph op (A)", "conversion (B)", "value conversion (B)", "keras promotion (C)", "op callback")
+    SEAMS = (
+        "graph op (A)",
+        "conversion (B)",
+        "value conversion (B)",
+        "keras promotion (C)",
+        "op callback",
+        "division (A)",
+    )
 
     def __init__(self) -> None:
         self.seams: set[str] = set()
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> None:
-        del op_type, arguments, error
-        self.seams.add(self.SEAMS[0])
+        del arguments, error
+        self.seams.add(self.SEAMS[5 if op_type == "RealDiv" else 0])
 
     def refused(self, value: Any, dtype: Any) -> None:
         del value, dtype

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -119,7 +118,9 @@ def parse_inputs(inputs: tuple[str, ...]) -> Any:
         except TypeError:
             dtype = None
         if found is None or dtype is None:
-            raise ConfigError(f"--input {text!r} is not understood; expected for instance float16[2,8] or ids=int32[2,8]")
+            raise ConfigError(
+                f"--input {text!r} is not understood; expected for instance float16[2,8] or ids=int32[2,8]"
+            )
         shape = [None if part.strip() == "?" else int(part) for part in found["shape"].split(",") if part.strip()]
         if found["name"]:
             named[found["name"]] = tf.TensorSpec(shape, dtype)
@@ -164,7 +165,9 @@ def _keras_file(path: Path) -> Callable[..., Any]:
         try:
             model = keras.saving.load_model(path, compile=False)
         except (ValueError, OSError, TypeError, ImportError) as error:
-            raise ConfigError(f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}") from error
+            raise ConfigError(
+                f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"
+            ) from error
         if precision is None or precision == model.dtype_policy.name:
             return model
         config = _with_policy(keras.saving.serialize_keras_object(model), model.dtype_policy.name, precision)
@@ -189,8 +192,8 @@ def _imported(module: str, function: str) -> Any:
 
     Raises: ConfigError when there is no such module or function, or the module cannot be imported.
     """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     try:
         held = importlib.import_module(module)
     except Exception as error:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nqperf.nq.answers import AnswerConfig, AnswerInput, answer
+from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.example import FloatArray
 from nqperf.nq.features import Features
+from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import Logits
 
 _Array = npt.NDArray[np.float64]

@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """The extremes of a constant's values; `original` is the largest finite magnitude before conversion, if it moved."""
+    """The extremes of a constant's values; `original` is the number that was asked for, where the dtype lost it."""
 
     low: float
     high: float

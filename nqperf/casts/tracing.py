@@ -74,6 +74,8 @@ def trace(built: Built) -> tuple[Trace, Any]:
     """Trace `built` once and return the trace with its concrete function (None when the trace stopped early)."""
     import tensorflow as tf
 
+    if hasattr(built.call, "_flatten_layers"):
+        seams.skip_shape_inference(built.call)
     undecided = getattr(tf.errors, "OperatorNotAllowedInGraphError", ())
     for call in _ways_to_call(built.call):
         recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))

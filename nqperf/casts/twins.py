@@ -143,11 +143,12 @@ class Observed:
 
     def __enter__(self) -> None:
         for name, layer in self._layers:
-            layer.__dict__["call"] = self._watching(name, layer, layer.call)
+            vars(layer)["call"] = self._watching(name, layer, layer.call)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
+        del raised
         for _, layer in self._layers:
-            layer.__dict__.pop("call", None)
+            vars(layer).pop("call", None)
 
     def _watching(self, name: str, layer: Any, genuine: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

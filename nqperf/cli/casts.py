@@ -132,7 +132,9 @@ def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -
 
 @casts.command()
 @click.argument("model", required=False)
-@click.option("--tolerance", type=float, default=0.01, show_default=True, help="Largest relative L2 error of an output.")
+@click.option(
+    "--tolerance", type=float, default=0.01, show_default=True, help="Largest relative L2 error of an output."
+)
 @_with_data
 def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool, **options: Any) -> None:
     r"""Find a 1-minimal set of layers of MODEL to keep in float32, so that every output is within --tolerance.
@@ -159,7 +161,7 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
 
 
 def _show(audits: list[Audit], form: str) -> None:
-    from nqperf.report.casts_text import annotations, print_audit
+    from nqperf.report.casts_text import github_annotations, print_audit
     from nqperf.report.sarif import to_sarif
 
     if form == "json":
@@ -174,7 +176,7 @@ def _show(audits: list[Audit], form: str) -> None:
         click.echo(to_sarif(audits), nl=False)
     elif form == "github":
         for each in audits:
-            click.echo(annotations(each), nl=False)
+            click.echo(github_annotations(each), nl=False)
     else:
         from rich.console import Console
 

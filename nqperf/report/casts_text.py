@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nqperf.casts import source
-from nqperf.casts.findings import RULES, Audit, Finding, relative
+from nqperf.casts.findings import RULES, Audit, Finding, layer_template, relative
 from nqperf.casts.trace import FLOATS
 from nqperf.report.sarif import level
 
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
 _MOST_OPS = 12
 
 
-def annotations(audit: Audit) -> str:
-    """Return one GitHub workflow command a finding, and one for a trace that stopped."""
+def github_annotations(audit: Audit) -> str:
+    """Return one GitHub workflow command a finding and line, and one for a trace that stopped."""
     lines = []
-    for finding in audit.findings:
+    for finding, layers in grouped(audit.findings):
         where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
         if finding.place is not None and finding.place.column is not None:
             where += f"col={finding.place.column + 1},"
         text = finding.message + (f" | proposed: {finding.edit}" if finding.edit else "")
-        lines.append(f"::{level(finding.rule)} {where}title={finding.rule} {_escaped(finding.layer)}::{_plain(text)}")
+        lines.append(
+            f"::{level(finding.rule)} {where}title={_escaped(finding.rule + _in_layers(layers))}::{_plain(text)}"
+        )
     if audit.stopped is not None:
         lines.append(f"::error title=cast audit incomplete::{_plain(audit.stopped)}")
     return "\n".join(lines) + ("\n" if lines else "")
@@ -51,7 +54,10 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
     if drift.note:
         lines.append(drift.note)
     width = max((len(layer.layer) for layer in drift.layers), default=5)
-    lines += ["", f"{'layer':<{width}}  {'local':>9}  {'propagated':>10}  {'SQNR dB':>8}  {'headroom':>8}  {'flushed':>7}"]
+    lines += [
+        "",
+        f"{'layer':<{width}}  {'local':>9}  {'propagated':>10}  {'SQNR dB':>8}  {'headroom':>8}  {'flushed':>7}",
+    ]
     for layer in drift.layers:
         lines.append(
             f"{layer.layer:<{width}}  {layer.local.relative_l2:>9.2e}  {layer.propagated.relative_l2:>10.2e}  "
@@ -66,11 +72,10 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
     if task is not None:
         lines += [
             "",
-            f"KL of the start distribution over legal positions: mean {task.start_kl_mean:.3g}, max "
-            f"{task.start_kl_max:.3g} nats; of the end distribution: mean {task.end_kl_mean:.3g}, max "
-            f"{task.end_kl_max:.3g}",
-            f"best position changed in {task.start_flips} starts and {task.end_flips} ends of {task.features} windows; "
-            f"{task.changed_predictions} of {task.examples} predictions changed",
+            f"KL over legal positions, start: mean {task.start_kl_mean:.3g}, max {task.start_kl_max:.3g} nats",
+            f"KL over legal positions, end: mean {task.end_kl_mean:.3g}, max {task.end_kl_max:.3g} nats",
+            f"best position changed: {task.start_flips} starts, {task.end_flips} ends of {task.features} windows",
+            f"answers changed: {task.changed_predictions} of {task.examples}",
         ]
     for finding in drift.findings:
         where = f"{finding.path}:{finding.line} " if finding.path else ""
@@ -82,7 +87,9 @@ def bisection_text(found: Bisection) -> str:
     """Return the outcome of a bisection in words."""
     cost = f"{found.runs} of 2^{found.candidates} sets of layers tried"
     if not found.layers:
-        return f"nothing needs float32: relative error {found.error_without:.3g}, tolerance {found.tolerance:g} ({cost})"
+        return (
+            f"nothing needs float32: relative error {found.error_without:.3g}, tolerance {found.tolerance:g} ({cost})"
+        )
     kept = "\n".join(f"  {layer}" for layer in found.layers)
     return (
         f"keep in float32 (and what is inside):\n{kept}\nrelative error {found.error_without:.3g} without, "
@@ -106,22 +113,39 @@ def print_audit(audit: Audit, console: Console) -> None:
     if most:
         console.print(f"{escape(audit.model)}, {audit.precision}: the most frequent ops by dtype")
         console.print(table)
-    for finding in audit.findings:
+    for finding, layers in grouped(audit.findings):
         console.print()
-        _print_finding(finding, console)
+        _print_finding(finding, layers, console)
     if audit.stopped is not None:
         console.print(f"\n[bold red]trace incomplete[/]: {escape(audit.stopped)}")
     console.print()
     console.print(f"[bold]{escape(verdict(audit))}[/]", soft_wrap=True)
 
 
-def _print_finding(finding: Finding, console: Console) -> None:
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Return the findings of one rule, line and message once, with the layers that share the line."""
+    groups: dict[tuple[object, ...], tuple[Finding, list[str]]] = {}
+    for finding in findings:
+        key = (finding.rule, finding.path, finding.line, finding.message)
+        groups.setdefault(key, (finding, []))[1].append(finding.layer)
+    return list(groups.values())
+
+
+def _in_layers(layers: list[str]) -> str:
+    named = [layer for layer in layers if layer]
+    if not named:
+        return ""
+    templates = sorted({layer_template(layer) for layer in named})
+    count = f" ({len(named)} layers)" if len(named) > 1 else ""
+    return f" in {named[0]}" if len(named) == 1 else f" in {', '.join(templates)}{count}"
+
+
+def _print_finding(finding: Finding, layers: list[str], console: Console) -> None:
     from rich.markup import escape
 
     colour = "red" if level(finding.rule) == "error" else "yellow"
     where = f"{finding.path}:{finding.line}" if finding.path else "(no source line)"
-    layer = f" in {escape(finding.layer)}" if finding.layer else ""
-    console.print(f"[bold {colour}]{finding.rule}[/] {escape(where)}{layer}", soft_wrap=True)
+    console.print(f"[bold {colour}]{finding.rule}[/] {escape(where + _in_layers(layers))}", soft_wrap=True)
     if finding.place is not None:
         width = len(str(finding.place.line + 1))
         for number, text in source.context(finding.place):

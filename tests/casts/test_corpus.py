@@ -48,7 +48,7 @@ def test_every_planted_conflict_is_found_and_nothing_else(name, capsys):
     wanted, found = expected(name), audited(name)
     with capsys.disabled():
         hits = len(wanted & found)
-        print(f"\n  corpus {name}: recall {hits}/{len(wanted)}, false positives {len(found - wanted)}", end=" ")
+        print(f"\n  corpus {name}: recall {hits}/{len(wanted)}, false positives {len(found - wanted)}", end=" ")  # noqa: T201
     assert sorted(wanted - found) == [], "missed"
     assert sorted(found - wanted) == [], "false positives"
 

@@ -89,7 +89,7 @@ def test_half_types_drift_and_bfloat16_drifts_more():
         block = next(layer for layer in found.layers if layer.layer == "bert_joint/block_0")
         assert 0 < block.local.relative_l2 < 0.05
         assert block.range.headroom > 5
-        assert drift.EMULATION == found.note or found.device == "GPU"
+        assert found.note == drift.EMULATION or found.device == "GPU"
         assert found.to_dict()["complete"] is True
     assert errors["mixed_bfloat16"] > errors["mixed_float16"] > 0
 
@@ -105,7 +105,7 @@ def test_local_drift_is_the_layers_own_and_propagated_is_all_before_it():
 def test_infinity_that_a_softmax_takes_in_is_absorbed():
     twins, batch = small_twins(Masked)
     found = drift.measure(twins, [batch], name="small", precision="mixed_float16")
-    assert [(finding.rule, finding.layer.rpartition("/")[2]) for finding in found.findings][0] == ("NUM202", "layer_0")
+    assert (found.findings[0].rule, found.findings[0].layer.rpartition("/")[2]) == ("NUM202", "layer_0")
     assert found.findings[0].path.endswith("test_drift.py")
 
 
@@ -214,9 +214,7 @@ def features_and_logits():
     token_map = np.array([[-1, -1, 0, 1, 2, -1]] * 2, dtype=np.int32)
     blank = np.zeros_like(token_map)
     ids = np.array([10, 11], dtype=np.int64)
-    features = Features(
-        unique_id=ids, input_ids=blank, input_mask=blank, segment_ids=blank, token_map=token_map
-    )
+    features = Features(unique_id=ids, input_ids=blank, input_mask=blank, segment_ids=blank, token_map=token_map)
     start = np.array([[0, 9, 1, 2, 3, 9]] * 2, dtype=np.float32)
     logits = Logits(
         unique_id=ids, start_logits=start, end_logits=start.copy(), answer_type_logits=np.zeros((2, 5), np.float32)
@@ -234,5 +232,7 @@ def test_task_drift_looks_at_legal_positions_alone():
     moved[0, 3] = 5.0
     changed = task_drift(features, (logits, dataclasses.replace(logits, start_logits=moved)))
     assert changed.start_flips == 1
-    p, q = (np.exp(each) / np.exp(each).sum() for each in (logits.start_logits[0, [0, 2, 3, 4]], moved[0, [0, 2, 3, 4]]))
+    p, q = (
+        np.exp(each) / np.exp(each).sum() for each in (logits.start_logits[0, [0, 2, 3, 4]], moved[0, [0, 2, 3, 4]])
+    )
     assert changed.start_kl_max == pytest.approx(float((p * np.log(p / q)).sum()), rel=1e-5)

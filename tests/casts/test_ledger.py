@@ -25,7 +25,7 @@ SOFTMAX = CastRecord(
     layers=12,
 )
 BACK = dataclasses.replace(SOFTMAX, reads="Softmax", from_dtype="float32", to_dtype="float16", feeds="BatchMatMulV2")
-MODULE = '''
+MODULE = """
 import keras
 from keras import ops
 
@@ -39,7 +39,7 @@ class Scaled(keras.layers.Layer):
 def build():
     inputs = keras.Input((4,), batch_size=2, dtype="float16")
     return keras.Model(inputs, Scaled(dtype="mixed_float16", name="scaled")(inputs), name="small")
-'''
+"""
 
 
 def recorded(path, text):

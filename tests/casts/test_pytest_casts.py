@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-SUITE = '''
+SUITE = """
 import keras
 import pytest
 import tensorflow as tf
@@ -42,7 +42,7 @@ def test_allowed(cast_audit):
 
 def test_ledger(cast_audit):
     cast_audit.holds(model, precision="mixed_float16", ledger="casts.lock.json")
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def suite(tmp_path_factory):
 def run(suite, *options, **environment):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "nqperf.casts.pytest_casts"]
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")}
-    return subprocess.run(  # noqa: S603  # our own interpreter and our own text
+    return subprocess.run(
         [*command, *options, "test_models.py"],
         cwd=suite,
         env={**kept, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},

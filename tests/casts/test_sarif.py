@@ -10,7 +10,7 @@ import tensorflow as tf
 from nqperf.casts.audit import audit
 from nqperf.casts.findings import RULES, Audit, Finding
 from nqperf.casts.trace import Place
-from nqperf.report.casts_text import annotations, verdict
+from nqperf.report.casts_text import github_annotations, verdict
 from nqperf.report.sarif import to_sarif
 
 # The required properties, types, enumerations and bounds that the published schema gives these objects.
@@ -200,7 +200,7 @@ def test_fingerprints_have_no_line_numbers(tmp_path):
 
 
 def test_github_annotations_name_file_line_and_edit(found):
-    (line,) = annotations(found).splitlines()
+    (line,) = github_annotations(found).splitlines()
     assert line.startswith("::error file=planted_module.py,line=5,")
     assert "proposed: x + tf.cast(y, x.dtype)" in line
 

@@ -26,6 +26,14 @@ class ScaledTable(keras.layers.Layer):
         return x - tf.cast(tf.range(8), tf.float32)  # expect: CAST001 layer=scaled_table
 
 
+class Divided(keras.layers.Layer):
+    """Division is refused in Python, before there is an op."""
+
+    def call(self, x):
+        x = x / tf.sqrt(tf.cast(8, tf.float32))  # expect: CAST001 layer=divided
+        return tf.cast(8, tf.float32) / (x + 2.0)  # expect: CAST001 layer=divided
+
+
 class Concatenated(keras.layers.Layer):
     def call(self, x):
         marker = tf.zeros((2, 1), tf.float32)
@@ -118,6 +126,7 @@ def in_a_loop(x, y):
 CASES = [
     lambda: (ResidualTable(dtype=POLICY, name="residual_table"), HALF),
     lambda: (ScaledTable(dtype=POLICY, name="scaled_table"), HALF),
+    lambda: (Divided(dtype=POLICY, name="divided"), HALF),
     lambda: (Concatenated(dtype=POLICY, name="concatenated"), HALF),
     lambda: (Product(dtype=POLICY, name="product"), HALF),
     lambda: (Biased(dtype=POLICY, name="biased"), HALF),

@@ -64,7 +64,10 @@ class KerasBranching(keras.layers.Layer):
 
 
 def looping(x):
-    return tf.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, tf.cast(a, tf.float32)), (0, x))  # expect: CAST007 layer=
+    def widened(step, value):
+        return step + 1, tf.cast(value, tf.float32)
+
+    return tf.while_loop(lambda step, _: step < 3, widened, (0, x))  # expect: CAST007 layer=
 
 
 class Written(keras.layers.Layer):

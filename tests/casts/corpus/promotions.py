@@ -23,9 +23,7 @@ class Attention(keras.layers.Layer):
 
 class Positions(keras.layers.Layer):
     def build(self, *shapes):
-        self.table = self.add_weight(
-            shape=(4, 8), initializer="zeros", name="table", trainable=False, autocast=False
-        )
+        self.table = self.add_weight(shape=(4, 8), initializer="zeros", name="table", trainable=False, autocast=False)
 
     def call(self, x):
         return ops.add(x, self.table)  # expect: CAST002 layer=positions; CAST003 layer=positions

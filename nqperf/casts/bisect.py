@@ -113,7 +113,8 @@ def _in_float32(twins: Twins, kept: frozenset[str]) -> Iterator[None]:
         for name, _, layer in twins.layers
         if any(name == each or name.startswith(f"{each}/") for each in kept)
     ]
-    policies = [(layer, layer.dtype_policy) for _, layer in chosen]
+    switched = [inner for _, layer in chosen for inner in layer._flatten_layers()]  # noqa: SLF001  # no public walk
+    policies = {id(layer): (layer, layer.dtype_policy) for layer in switched}
     dtypes = {name: layer.compute_dtype for name, layer in chosen}
     edges = [(name, layer) for name, layer in chosen if name.rpartition("/")[0] not in dtypes]
 
@@ -121,12 +122,12 @@ def _in_float32(twins: Twins, kept: frozenset[str]) -> Iterator[None]:
         return keras.tree.map_structure(lambda each: _cast(each, dtypes[path]), output)
 
     try:
-        for _, layer in chosen:
+        for layer, _ in policies.values():
             layer.dtype_policy = keras.DTypePolicy("float32")
         with Observed(edges, narrow):
             yield
     finally:
-        for layer, policy in policies:
+        for layer, policy in policies.values():
             layer.dtype_policy = policy
 
 

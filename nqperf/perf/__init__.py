@@ -1,0 +1,1 @@
+"""The measuring: variants, worker processes, paired rounds, parity, and the verdict reached on them."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from nqperf.engines.batches import batched
 from nqperf.errors import ConfigError
-from nqperf.nq.answers import NULL_SCORE, AnswerConfig, AnswerInput, answer
+from nqperf.nq.answers import NULL_SCORE, AnswerConfig, answer
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Example, Prediction

@@ -28,6 +28,9 @@ COMMANDS = {
     "predict": _Lazy("nqperf.cli.stages:predict_command", "Run a model over features; leave logits (npz)."),
     "answer": _Lazy("nqperf.cli.stages:answer_command", "Turn features and logits into predictions (JSON)."),
     "evaluate": _Lazy("nqperf.cli.stages:evaluate_command", "Score predictions as nq_eval does, with micro-F1."),
+    "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
+    "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
+    "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
 }

@@ -60,13 +60,15 @@ def rank_spans(features: Features, logits: Logits, example_starts: IntArray, con
 
     Score = (start + end logit) - (start + end logit of [CLS]), in float32. Among equal scores the later pair comes
     first: the later window, then the later start, then the later end position; among equal logits the later position
-    is the better one.
+    is the better one. Where candidates overlap, a pair can run backwards through the document; it is no span.
 
     Shapes: features and logits of the same n rows; example_starts int32[m + 1], rows of each example.
     Raises: ConfigError when rows do not match or logits are NaN.
     """
     _check(features, logits)
     row, start, end, score = _scored_pairs(features.token_map, logits, config)
+    onwards = features.token_map[row, start] <= features.token_map[row, end]
+    row, start, end, score = row[onwards], start[onwards], end[onwards], score[onwards]
     example = np.searchsorted(example_starts, row, side="right") - 1
     # lexsort's last key leads; reversed, so that among equals the later pair comes first.
     order = np.lexsort((end, start, row, score, -example))[::-1]

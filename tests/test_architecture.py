@@ -22,7 +22,7 @@ FLOORS = [
     {"perf", "casts", "training"},
     {"report"},
     {"pipeline", "run", "defaults"},
-    {"cli", "pytest_plugin"},
+    {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 TOGETHER = {"pipeline", "run", "defaults"}

@@ -6,9 +6,8 @@ enough" in the place of "the test fails".
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -94,8 +93,18 @@ def bisect(twins: Twins, batches: Sequence[Any], *, tolerance: float) -> Bisecti
 
 def _error(twins: Twins, batches: Sequence[Any], references: Sequence[Any], kept: frozenset[str]) -> float:
     """Return the largest relative L2 error of any output with the layers `kept` (and all inside them) in float32."""
+    import keras
+
+    outermost = [name for name in kept if not any(name.startswith(f"{other}/") for other in kept)]
+    reference_of = {name: reference for name, reference, _ in twins.layers if name in outermost}
+
+    def instead(path: str, _layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        # The reference's layer in its place, float32 inside and in weights; outside nothing changes its type.
+        wide = reference_of[path](*args, **kwargs)
+        return keras.tree.map_structure(_like, wide, output)
+
     statistics: dict[str, DriftStatistics] = {}
-    with _in_float32(twins, kept):
+    with Observed([(name, layer) for name, _, layer in twins.layers if name in reference_of], instead):
         for batch, reference in zip(batches, references, strict=True):
             value = outputs_of(call(twins.twin, batch))
             for name, expected in reference.items():
@@ -103,39 +112,10 @@ def _error(twins: Twins, batches: Sequence[Any], references: Sequence[Any], kept
     return float(np.max([each.relative_l2 for each in statistics.values()]))
 
 
-@contextlib.contextmanager
-def _in_float32(twins: Twins, kept: frozenset[str]) -> Iterator[None]:
-    """Run the layers `kept` of the twin in float32; what leaves them is cast to what it was without."""
+def _like(value: Any, model: Any) -> Any:
     import keras
 
-    chosen = [
-        (name, layer)
-        for name, _, layer in twins.layers
-        if any(name == each or name.startswith(f"{each}/") for each in kept)
-    ]
-    switched = [inner for _, layer in chosen for inner in layer._flatten_layers()]  # noqa: SLF001  # no public walk
-    policies = {id(layer): (layer, layer.dtype_policy) for layer in switched}
-    dtypes = {name: layer.compute_dtype for name, layer in chosen}
-    edges = [(name, layer) for name, layer in chosen if name.rpartition("/")[0] not in dtypes]
-
-    def narrow(path: str, _layer: Any, _args: Any, _kwargs: Any, output: Any) -> Any:
-        return keras.tree.map_structure(lambda each: _cast(each, dtypes[path]), output)
-
-    try:
-        for layer, _ in policies.values():
-            layer.dtype_policy = keras.DTypePolicy("float32")
-        with Observed(edges, narrow):
-            yield
-    finally:
-        for layer, policy in policies.values():
-            layer.dtype_policy = policy
-
-
-def _cast(value: Any, dtype: str) -> Any:
-    import keras
-
-    floating = hasattr(value, "dtype") and keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype))
-    return keras.ops.cast(value, dtype) if floating else value
+    return keras.ops.cast(value, model.dtype) if hasattr(model, "dtype") else value
 
 
 def _split(units: tuple[_Unit, ...], parts: int) -> list[tuple[_Unit, ...]]:

@@ -123,7 +123,7 @@ def test_drift_and_bisect_of_a_users_builder(invoke):
     assert 0 < document["outputs"]["output"]["relative_l2"] < 0.05
     assert "headroom" in invoke("drift", "cli_models:build").output
     assert "nothing needs float32" in invoke("bisect", "cli_models:build", "--tolerance=0.1").output
-    kept = json.loads(
-        invoke("bisect", "cli_models:build", "--precision=mixed_bfloat16", "--tolerance=0.003", "--json").output or "{}"
-    )
-    assert kept.get("layers", ["small/dense"]) == ["small/dense"]
+    kept = invoke("bisect", "cli_models:build", "--precision=mixed_bfloat16", "--tolerance=1e-6")
+    assert "with every layer in float32" in str(kept.exception)
+    found = invoke("bisect", "cli_models:build", "--precision=mixed_bfloat16", "--tolerance=0.1", "--json")
+    assert json.loads(found.output)["layers"] == []

@@ -205,7 +205,8 @@ def _ledger(path: Path | None, target: Target, outcomes: list[tuple[Audit, Trace
             raise ConfigError("--update is refused when CI is set: accept changed casts where a person sees them")
         from nqperf.formats.files import write_whole
 
-        write_whole(path, ledger.to_json(target.name, held, outcomes[0][0].versions).encode())
+        others = ledger.read(path, model=target.name) if path.exists() else {}
+        write_whole(path, ledger.to_json(target.name, {**others, **held}, outcomes[0][0].versions).encode())
         click.echo(f"wrote {path}", err=True)
         return False
     recorded = ledger.read(path, model=target.name)

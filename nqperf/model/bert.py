@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from nqperf.model.config import TANH_GELU, BertConfig
-from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm, output_logits
+from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm
 
 ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
 
@@ -160,11 +160,11 @@ class BertJoint(keras.Model):
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         sequence, pooled = self.encode(inputs, training=training)
-        span_logits = output_logits(self.span(sequence))  # [n, s, 2]
+        span_logits = self.span(sequence)  # [n, s, 2]
         return {
             "start_logits": span_logits[:, :, 0],
             "end_logits": span_logits[:, :, 1],
-            "answer_type_logits": output_logits(self.answer_type(pooled)),
+            "answer_type_logits": self.answer_type(pooled),
         }
 
 

@@ -1,7 +1,7 @@
 """Every handwritten cast and numeric constant of the network, and the dtype policy each layer is given.
 
-A 16-bit policy keeps the variables in float32 and computes in 16 bits. Three places must not follow it, and each has
-its function here: the masked softmax over attention scores, layer normalisation, and the logits that leave the model.
+A 16-bit policy keeps the variables in float32 and computes in 16 bits. Two places inside must not follow it, and each
+has its function here: the masked softmax over attention scores, and layer normalisation. The heads' policy is float32.
 """
 
 from __future__ import annotations
@@ -55,8 +55,3 @@ def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float, dtype: str) -
     variance = keras.ops.mean(keras.ops.square(centred), axis=-1, keepdims=True)
     normalised = centred * keras.ops.rsqrt(variance + epsilon) * gamma + beta
     return keras.ops.cast(normalised, dtype)
-
-
-def output_logits(logits: Any) -> Any:
-    """Return logits as float32, in which spans are scored whatever the model computed in."""
-    return keras.ops.cast(logits, "float32")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -22,13 +22,13 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import write_whole
 from nqperf.formats.logits_npz import logits_writer
 from nqperf.formats.model_folder import FolderSettings, ModelFolder, read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import NqReader
+from nqperf.formats.nq_jsonl import Selection
 from nqperf.formats.predictions_json import write_predictions
 from nqperf.formats.tfrecord import features_writer, read_features
 from nqperf.formats.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import evaluate
-from nqperf.nq.example import Annotation, Prediction
+from nqperf.nq.example import Annotation, Example, Prediction
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
 from nqperf.pipeline import REFERENCE, PipelineConfig, Route
@@ -43,6 +43,17 @@ FEATURES, LOGITS, PREDICTIONS, METRICS, RECORD = (
 )
 _VERSIONED = ("tensorflow", "keras", "numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec")
 _Item = TypeVar("_Item")
+
+
+class ExampleSource(Protocol):
+    """Where examples come from: `NqReader` for files, `DevelopmentSet` where none is named."""
+
+    source: str
+    selection: Selection
+    skipped: list[FormatError]
+
+    def examples(self) -> Iterator[Example]:
+        """Yield the selected examples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +113,7 @@ class Stopwatch:
 
 
 def run(
-    reader: NqReader,
+    reader: ExampleSource,
     config: RunConfig,
     progress: Callable[[str, int], None] = lambda _stage, _count: None,
 ) -> RunResult:
@@ -115,6 +126,8 @@ def run(
     started = time.perf_counter()
     watch = Stopwatch()
     folder = read_model_folder(config.model)
+    if config.features is None:
+        folder.config.require_positions(config.pipeline.features.max_seq_length)
     answers = chosen_thresholds(config.pipeline.answers, folder.settings, config.long_threshold, config.short_threshold)
     with _output_folder(config.out):
         with watch.stage("load model"):
@@ -175,7 +188,7 @@ def _engine(folder: ModelFolder, config: RunConfig) -> TensorFlowEngine:
 
 
 def _answered(
-    reader: NqReader,
+    reader: ExampleSource,
     config: RunConfig,
     parts: tuple[ModelFolder, TensorFlowEngine, AnswerConfig],
     watching: tuple[Stopwatch, Callable[[str, int], None]],
@@ -250,7 +263,7 @@ def _output_folder(out: Path) -> Iterator[None]:
         raise
 
 
-def _record(reader: NqReader, config: RunConfig, engine: TensorFlowEngine, result: RunResult) -> dict[str, object]:
+def _record(reader: ExampleSource, config: RunConfig, engine: TensorFlowEngine, result: RunResult) -> dict[str, object]:
     return {
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),

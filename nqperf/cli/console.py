@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
-from nqperf.formats.nq_jsonl import NqReader
+from nqperf.errors import FormatError, NqPerfError
 
 Advance = Callable[[str, int], None]
 
@@ -28,11 +30,42 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
         yield lambda name, count: bars.advance(tasks[name], count)
 
 
-def report_skipped(reader: NqReader) -> None:
+@contextmanager
+def quiet_start_up() -> Iterator[None]:
+    """Hold back what native code writes to stderr in the block, and show it when the block fails in its own way.
+
+    TensorFlow 2.21 logs its start-up before its log level is read, so no setting of its own silences it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except NqPerfError:
+            raise
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and let it find its devices, without its start-up lines."""
+    with quiet_start_up():
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()
+
+
+def report_skipped(skipped: Sequence[FormatError]) -> None:
     """Say on stderr how many lines were left out, and each one's fault."""
-    if reader.skipped:
-        click.echo(f"nqperf: left out {len(reader.skipped)} faulty lines:", err=True)
-        for error in reader.skipped:
+    if skipped:
+        click.echo(f"nqperf: left out {len(skipped)} faulty lines:", err=True)
+        for error in skipped:
             click.echo(f"  {error}", err=True)
 
 

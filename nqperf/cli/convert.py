@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nqperf.cli import options as shared
+from nqperf.cli.console import quiet_start_up
 from nqperf.formats.checkpoints import ConvertReport, convert
 
 
@@ -27,13 +28,14 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
     nqperf convert downloads/bert_joint.ckpt models/bert-joint
     nqperf convert downloads/bert-base-uncased models/bert-base --seed 7
     """
-    report = convert(
-        source,
-        out,
-        tokenizer=options["tokenizer"],  # type: ignore[arg-type]  # click has made it a Path or None
-        seed=options["seed"],  # type: ignore[arg-type]
-        dtype=options["dtype"],  # type: ignore[arg-type]
-    )
+    with quiet_start_up():
+        report = convert(
+            source,
+            out,
+            tokenizer=options["tokenizer"],  # type: ignore[arg-type]  # click has made it a Path or None
+            seed=options["seed"],  # type: ignore[arg-type]
+            dtype=options["dtype"],  # type: ignore[arg-type]
+        )
     if options["as_json"]:
         click.echo(_json(report))
     elif not options["quiet"]:

@@ -10,7 +10,7 @@ import click
 
 from nqperf.engines.tensorflow import EngineConfig
 from nqperf.errors import ConfigError
-from nqperf.formats.nq_jsonl import NqReader, Selection
+from nqperf.formats.nq_jsonl import Selection
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import FeatureConfig
@@ -82,12 +82,9 @@ quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no su
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 
-def reader(data: str, options: dict[str, Any]) -> NqReader:
-    """Return the reader of the data that the selection options name."""
-    return NqReader(
-        source=data,
-        selection=Selection(limit=options["limit"], skip=options["skip"], on_error=options["on_error"]),
-    )
+def selection(options: dict[str, Any]) -> Selection:
+    """Return what the selection options say."""
+    return Selection(limit=options["limit"], skip=options["skip"], on_error=options["on_error"])
 
 
 def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfig]:

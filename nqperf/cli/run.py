@@ -10,15 +10,18 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_skipped, table
+from nqperf.cli.console import progress, report_skipped, start_tensorflow, table
 from nqperf.cli.scores import scores_table
+from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
+from nqperf.formats.model_folder import read_model_folder
+from nqperf.formats.nq_jsonl import NqReader
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
 
 
 @click.command("run", short_help="Answer a Natural Questions file and score the answers.")
-@click.argument("data")
-@shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
+@click.argument("data", required=False)
+@shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")
 @shared.option("--out", type=shared.PATH, required=True, help="The folder for the five files of the run.")
 @shared.option("--features", type=shared.PATH, help="Features to use again instead of making them.")
 @shared.together(
@@ -30,16 +33,19 @@ from nqperf.run import RunConfig, RunResult, run
     shared.quiet_option,
     shared.json_option,
 )
-def run_command(data: str, model: Path, out: Path, **options: Any) -> None:
+def run_command(data: str | None, model: Path | None, out: Path, **options: Any) -> None:
     r"""Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
 
-    Leaves features.tfrecord, logits.npz, predictions.json, metrics.json (if DATA is annotated) and run.json
+    Without DATA, the fixed development set of the generated world is answered; without --model, the packaged nq-mini
+    answers. Leaves features.tfrecord, logits.npz, predictions.json, metrics.json (if DATA is annotated) and run.json
     (configuration, versions, device, observed switches, seconds) in --out.
 
     \b
+    nqperf run --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --limit 40 --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --features out/features.tfrecord --xla --out out-xla/
     """
+    model = model or PACKAGED_MODEL
     context, features = shared.feature_config(options)
     config = RunConfig(
         model=model,
@@ -51,10 +57,13 @@ def run_command(data: str, model: Path, out: Path, **options: Any) -> None:
         short_threshold=options["short_threshold"],
         non_null_threshold=options["non_null_threshold"],
     )
-    reader = shared.reader(data, options)
+    selection = shared.selection(options)
+    reader = DevelopmentSet(selection=selection) if data is None else NqReader(source=data, selection=selection)
+    read_model_folder(model)  # a fault that is seen without TensorFlow is said before its start-up
+    start_tensorflow()
     with progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance:
         result = run(reader, config, advance)
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     if options["as_json"]:
         plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": str(out)}
         click.echo(msgspec.json.encode(plain).decode())

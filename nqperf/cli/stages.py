@@ -10,11 +10,13 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import Advance, progress, report_skipped
+from nqperf.cli.console import Advance, progress, report_skipped, start_tensorflow
 from nqperf.cli.scores import scores_table
+from nqperf.engines.tensorflow import TensorFlowEngine
 from nqperf.formats.files import write_whole
 from nqperf.formats.logits_npz import read_logits, write_logits
 from nqperf.formats.model_folder import NO_SETTINGS, read_model_folder, read_weights
+from nqperf.formats.nq_jsonl import NqReader
 from nqperf.formats.predictions_json import read_predictions, write_predictions
 from nqperf.formats.tfrecord import count_records, read_features, write_features
 from nqperf.formats.tokenizers import load_tokenizer
@@ -40,14 +42,16 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     """
     context, features = shared.feature_config(options)
     config = PipelineConfig(context=context, features=features)
-    reader = shared.reader(data, options)
+    reader = NqReader(source=data, selection=shared.selection(options))
     pieces = load_tokenizer(tokenizer)
+    if tokenizer.is_dir():
+        read_model_folder(tokenizer).config.require_positions(features.max_seq_length)
     shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         examples = _Counted(reader.examples(), "examples", advance)
         windows = write_features(out, prepare(examples, pieces, config))
     result = {"out": str(out), "examples": examples.count, "windows": windows, "skipped": len(reader.skipped)}
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
 
 
@@ -63,13 +67,12 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
     nqperf predict dev.tfrecord --model models/bert-joint --precision mixed_bfloat16 --xla --out logits.npz
     """
-    from nqperf.engines.tensorflow import TensorFlowEngine
-
     config = shared.engine_config(options)
     folder = read_model_folder(model)
     shared.refuse_same_file(out, features=features)
     total = count_records(features)
     seq_length = next(read_features(features)).input_ids.shape[1]
+    start_tensorflow()
     engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=seq_length)
     with progress({"windows": total}, quiet=options["quiet"]) as advance:
         blocks = engine.predict(read_features(features))
@@ -98,13 +101,13 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
         shared.answer_config(options), settings, options["long_threshold"], options["short_threshold"]
     )
     shared.refuse_same_file(out, data=data, features=features, logits=logits)
-    reader = shared.reader(data, options)
+    reader = NqReader(source=data, selection=shared.selection(options))
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         inputs = (AnswerInput(example_id=number, candidates=found) for number, found in reader.candidates())
         counted = _Counted(inputs, "examples", advance)
         predictions = list(answer_all(counted, read_features(features), read_logits(logits), config))
     write_predictions(out, predictions)
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     result = {
         "out": str(out),
         "examples": len(predictions),
@@ -132,7 +135,7 @@ def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: 
     if out is not None:
         shared.refuse_same_file(out, gold=gold, predictions=predictions)
     found = read_predictions(predictions)
-    reader = shared.reader(gold, options)
+    reader = NqReader(source=gold, selection=shared.selection(options))
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         annotations = dict(_Counted(reader.gold(), "examples", advance))
     wished = options["non_null_threshold"]
@@ -140,7 +143,7 @@ def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: 
     metrics = evaluate(annotations, found, non_null_threshold=threshold)
     if out is not None:
         write_whole(out, to_json(metrics))
-    report_skipped(reader)
+    report_skipped(reader.skipped)
     _finish(metrics, scores_table(metrics, threshold), options)
 
 

@@ -50,11 +50,7 @@ class TensorFlowEngine:
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
 
-        if seq_length > model_config.max_position_embeddings:
-            raise ConfigError(
-                f"features have {seq_length} positions, the model has {model_config.max_position_embeddings}: prepare "
-                f"them with --max-seq-length {model_config.max_position_embeddings} or less"
-            )
+        model_config.require_positions(seq_length)
         self.config = config
         self.seq_length = seq_length
         self._vocab_size = model_config.vocab_size

@@ -85,37 +85,26 @@ def read_features(path: Path) -> Iterator[Features]:
 
 
 def count_records(path: Path) -> int:
-    """Return the number of records by their lengths alone."""
+    """Return the number of records, by their lengths alone.
+
+    Raises: FormatError for a file that is missing, cut off, or no TFRecord file.
+    """
     count = 0
     with _opened(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
-        while header := file.read(_HEADER.size):
-            if len(header) < _HEADER.size:
-                raise _cut_off(path, count + 1)
-            position = file.seek(_HEADER.unpack(header)[0] + _CHECKSUM.size, 1)
-            if position > size:
-                raise _cut_off(path, count + 1)
+        while (length := _payload_length(file, path, count + 1)) is not None:
             count += 1
+            if file.seek(length + _CHECKSUM.size, 1) > size:
+                raise _cut_off(path, count)
     return count
 
 
 def read_records(path: Path) -> Iterator[bytes]:
     """Yield the payload of each record, its checksums verified."""
     with _opened(path) as file:
-        number = 0
-        while header := file.read(_HEADER.size):
-            number += 1
-            if len(header) < _HEADER.size:
-                raise _cut_off(path, number)
-            length, checksum = _HEADER.unpack(header)
-            if checksum != _masked_crc(header[:8]) or length > _LARGEST_RECORD:
-                raise FormatError(
-                    "the record's length does not match its checksum: no TFRecord file, or a damaged one; "
-                    "make it again with `nqperf prepare`",
-                    path=path,
-                    field=f"record {number}",
-                )
+        number = 1
+        while (length := _payload_length(file, path, number)) is not None:
             payload, trailer = file.read(length), file.read(_CHECKSUM.size)
             if len(payload) < length or len(trailer) < _CHECKSUM.size:
                 raise _cut_off(path, number)
@@ -126,6 +115,25 @@ def read_records(path: Path) -> Iterator[bytes]:
                     field=f"record {number}",
                 )
             yield payload
+            number += 1
+
+
+def _payload_length(file: BinaryIO, path: Path, number: int) -> int | None:
+    """Read one record's header; return its payload's length, None at the end of the file."""
+    header = file.read(_HEADER.size)
+    if not header:
+        return None
+    if len(header) < _HEADER.size:
+        raise _cut_off(path, number)
+    length, checksum = _HEADER.unpack(header)
+    if checksum != _masked_crc(header[:8]) or length > _LARGEST_RECORD:
+        raise FormatError(
+            "the record's length does not match its checksum: no TFRecord file, or a damaged one; "
+            "make it again with `nqperf prepare`",
+            path=path,
+            field=f"record {number}",
+        )
+    return int(length)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -75,6 +75,17 @@ class BertConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 0 and below 1")
 
+    def require_positions(self, seq_length: int) -> None:
+        """Do nothing when the network can read inputs of `seq_length` positions.
+
+        Raises: ConfigError otherwise.
+        """
+        if seq_length > self.max_position_embeddings:
+            raise ConfigError(
+                f"features of {seq_length} positions, the model has {self.max_position_embeddings}: prepare them with "
+                f"--max-seq-length {self.max_position_embeddings} or less"
+            )
+
     @classmethod
     def from_dict(cls, fields: Mapping[str, object]) -> BertConfig:
         """Return the configuration in `fields`; fields that do not change the network are passed over.

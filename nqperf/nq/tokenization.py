@@ -68,7 +68,7 @@ class Tokenizer:
         """Return the pieces of `words`, in order."""
         if len(self._row_of) > MAX_CACHED_WORDS:
             self._forget()
-        missing = dict.fromkeys(words).keys() - self._row_of.keys()
+        missing = [word for word in dict.fromkeys(words) if word not in self._row_of]
         if missing:
             self._learn(sorted(missing))
         row = np.fromiter(map(self._row_of.__getitem__, words), dtype=np.int64, count=len(words))

@@ -1,0 +1,43 @@
+"""Used where no model or data is named: the packaged model, and a fixed development set of the generated world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from nqperf.errors import FormatError
+from nqperf.formats.nq_jsonl import Selection
+from nqperf.nq.example import Example
+
+PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
+# Sized so that one float32 pass of the packaged model takes about 30 seconds on two cores.
+DEVELOPMENT_EXAMPLES = 128
+DEVELOPMENT_SEED = 2020
+
+
+@dataclass(slots=True, kw_only=True)
+class DevelopmentSet:
+    """The development set, made anew at each pass: the same examples on every machine, in no file."""
+
+    selection: Selection = Selection()
+    source: str = f"generated world, split dev, {DEVELOPMENT_EXAMPLES} examples, seed {DEVELOPMENT_SEED}"
+    skipped: list[FormatError] = field(default_factory=list)
+
+    def examples(self) -> Iterator[Example]:
+        """Yield the selected examples, each with five annotations.
+
+        Raises: FormatError when the selection leaves none.
+        """
+        from nqperf.training.world.generate import generate
+
+        skip, limit = self.selection.skip, self.selection.limit
+        if skip >= DEVELOPMENT_EXAMPLES:
+            raise FormatError(
+                f"has {DEVELOPMENT_EXAMPLES} examples, and skip {skip} passes over all of them: lower it",
+                path=self.source,
+            )
+        made = generate(examples=DEVELOPMENT_EXAMPLES, seed=DEVELOPMENT_SEED, split="dev")
+        stop = None if limit is None else skip + limit
+        return (one.example for one in islice(made, skip, stop))

@@ -5,7 +5,7 @@ import re
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
@@ -83,6 +83,7 @@ def test_there_and_back(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(min_value=1e-9, max_value=1e6), min_size=1, max_size=40))
 def test_times_come_back_to_the_last_bit(tmp_path_factory, seconds):
     path = tmp_path_factory.mktemp("results") / "run.json"

@@ -3,7 +3,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -180,6 +180,7 @@ def test_a_run_compared_with_itself_from_its_file(tmp_path):
     assert exit_status(comparison) == 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(10, 60), st.integers(10, 60), st.floats(-0.15, 0.15))
 def test_the_interval_reads_like_the_change(seed, old_pairs, new_pairs, shift):
     old = run(row("xla", 1.5, old_pairs, sd=0.05, seed=seed))

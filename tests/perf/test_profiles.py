@@ -2,7 +2,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, FormatError
@@ -174,6 +174,7 @@ PROFILES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(PROFILES)
 def test_a_rendered_profile_is_read_back(tmp_path_factory, profile):
     path = tmp_path_factory.mktemp("profile") / "p.toml"

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -19,6 +19,7 @@ def enumerated(differences):
     return np.mean(np.array(sums) >= seen)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=9, unique=True), st.integers(0, 511))
 def test_p_value_is_exact(sizes, signs):
     differences = np.array([size if signs >> i & 1 else -size for i, size in enumerate(sizes)], dtype=float)
@@ -26,6 +27,7 @@ def test_p_value_is_exact(sizes, signs):
     assert signed_rank.p_value(-differences, "less") == pytest.approx(enumerated(differences))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=9, max_size=12))
 def test_zeros_and_ties_never_make_a_small_p_value_smaller(values):
     differences = np.array(values, dtype=float)
@@ -48,6 +50,7 @@ def test_fewest_pairs(alpha, pairs):
         assert signed_rank.interval(np.arange(1.0, pairs), alpha) is None
 
 
+@settings(deadline=None)
 @given(DISTINCT, st.randoms(use_true_random=False), st.sampled_from([0.0033, 0.05]))
 def test_interval_is_what_the_test_leaves_standing(sizes, random, alpha):
     # Powers would tie no pairwise mean either, but overflow; noise far below the step does the same.

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -77,6 +77,7 @@ def test_without_a_floor_the_ratio_is_reported_once_it_is_known():
     assert (last.outcome, last.p_fail, last.p_pass) == ("REPORTED", None, None)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.8, 1.25), st.sampled_from([20, 80, 320]))
 def test_the_interval_reads_like_the_verdict(seed, floor, pairs):
     verdict = judge(*pairs_of(1 / floor * 1.03, pairs, sd=0.05, seed=seed), floor)
@@ -85,6 +86,7 @@ def test_the_interval_reads_like_the_verdict(seed, floor, pairs):
     assert (verdict.outcome == "PASS") == (high >= floor / 1.02 and low > floor / 1.05)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1e3))
 def test_the_unit_of_time_does_not_matter(seed, unit):
     baseline, variant = pairs_of(1.03, 20, sd=0.03, seed=seed)

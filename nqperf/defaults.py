@@ -13,7 +13,8 @@ from nqperf.nq.example import Example
 
 PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
 # Sized so that one float32 pass of the packaged model takes about 30 seconds on two cores.
-DEVELOPMENT_EXAMPLES = 128
+DEVELOPMENT_EXAMPLES = 200
+DEVELOPMENT_MEDIAN_TOKENS = 450
 DEVELOPMENT_SEED = 2020
 
 
@@ -38,6 +39,8 @@ class DevelopmentSet:
                 f"has {DEVELOPMENT_EXAMPLES} examples, and skip {skip} passes over all of them: lower it",
                 path=self.source,
             )
-        made = generate(examples=DEVELOPMENT_EXAMPLES, seed=DEVELOPMENT_SEED, split="dev")
+        made = generate(
+            examples=DEVELOPMENT_EXAMPLES, seed=DEVELOPMENT_SEED, split="dev", median_tokens=DEVELOPMENT_MEDIAN_TOKENS
+        )
         stop = None if limit is None else skip + limit
         return (one.example for one in islice(made, skip, stop))

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.nq.answers import AnswerConfig, AnswerInput, answer
+from nqperf.nq.answers import AnswerConfig, answer_waiting
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.example import Annotation, Candidates, Example, Prediction
-from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate, example_starts
+from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput, Waiting, run_starts
 from nqperf.nq.logits import Logits
 from nqperf.nq.logits import concatenate as concatenate_logits
 from nqperf.nq.tokenization import Tokenizer
@@ -53,16 +53,10 @@ def answer_all(
 
     Raises: ConfigError when the rows are not those of these examples, or differ from each other.
     """
-    waiting = iter(inputs)
-    for some_features, some_logits in _whole_examples(_same_rows(features, logits)):
-        count = len(example_starts(some_features)) - 1
-        yield from answer(list(islice(waiting, count)), some_features, some_logits, config)
-    left = next(waiting, None)
-    if left is not None:
-        raise ConfigError(
-            f"the features end before example {left.example_id} of the data; "
-            "expected features of this data, made with the same --skip and --limit"
-        )
+    waiting = Waiting(inputs)
+    for (some_features, some_logits), following in _whole_runs(_same_rows(features, logits)):
+        yield from answer_waiting(waiting, some_features, some_logits, config, following=following)
+    waiting.refuse_rest()
 
 
 def _same_rows(features: Iterable[Features], logits: Iterable[Logits]) -> Iterator[tuple[Features, Logits]]:
@@ -71,30 +65,31 @@ def _same_rows(features: Iterable[Features], logits: Iterable[Logits]) -> Iterat
     for block in logits:
         at = 0
         while at < len(block):
-            if rows is None or not len(rows):
+            while rows is None or not len(rows):
                 rows = next(feature_blocks, None)
                 if rows is None:
                     raise ConfigError("there are more rows of logits than features; expected the logits of these")
             count = min(len(rows), len(block) - at)
             yield rows.rows(0, count), block.rows(at, at + count)
             rows, at = rows.rows(count, len(rows)), at + count
-    if (rows is not None and len(rows)) or next(feature_blocks, None) is not None:
+    if (rows is not None and len(rows)) or any(map(len, feature_blocks)):
         raise ConfigError("there are more features than rows of logits; expected the logits of these")
 
 
-def _whole_examples(pairs: Iterable[tuple[Features, Logits]]) -> Iterator[tuple[Features, Logits]]:
-    """Join blocks so that each holds whole examples only."""
+def _whole_runs(pairs: Iterable[tuple[Features, Logits]]) -> Iterator[tuple[tuple[Features, Logits], int | None]]:
+    """Join blocks so that each holds whole examples only; beside it stands the unique_id of the row behind it."""
     held: list[tuple[Features, Logits]] = []
     for pair in pairs:
         held.append(pair)
-        # The last example of a block may go on in the next one, unless an earlier start stands behind it.
-        joined = _joined(held)
-        last = int(example_starts(joined[0])[-2])
+        # The last example of a block may go on in the next one, unless a later start stands behind it.
+        features, logits = joined = _joined(held)
+        last = int(run_starts(features)[-2])
         if last:
-            yield joined[0].rows(0, last), joined[1].rows(0, last)
-            held = [(joined[0].rows(last, len(joined[0])), joined[1].rows(last, len(joined[1])))]
+            yield (features.rows(0, last), logits.rows(0, last)), int(features.unique_id[last])
+            joined = features.rows(last, len(features)), logits.rows(last, len(logits))
+        held = [joined]
     if held:
-        yield _joined(held)
+        yield held[0], None
 
 
 def _joined(pairs: Sequence[tuple[Features, Logits]]) -> tuple[Features, Logits]:

@@ -64,7 +64,8 @@ def start_tensorflow() -> None:
 def report_skipped(skipped: Sequence[FormatError]) -> None:
     """Say on stderr how many lines were left out, and each one's fault."""
     if skipped:
-        click.echo(f"nqperf: left out {len(skipped)} faulty lines:", err=True)
+        lines = "line" if len(skipped) == 1 else "lines"
+        click.echo(f"nqperf: left out {len(skipped)} faulty {lines}:", err=True)
         for error in skipped:
             click.echo(f"  {error}", err=True)
 

@@ -28,6 +28,10 @@ COMMANDS = {
     "predict": _Lazy("nqperf.cli.stages:predict_command", "Run a model over features; leave logits (npz)."),
     "answer": _Lazy("nqperf.cli.stages:answer_command", "Turn features and logits into predictions (JSON)."),
     "evaluate": _Lazy("nqperf.cli.stages:evaluate_command", "Score predictions as nq_eval does, with micro-F1."),
+    "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
+    "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
+    "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
+    "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
 }
 
@@ -88,3 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _leave(message: str, code: int) -> None:
     click.echo(f"nqperf: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,8 +20,8 @@ from nqperf.formats.nq_jsonl import NqReader
 from nqperf.formats.predictions_json import read_predictions, write_predictions
 from nqperf.formats.tfrecord import count_records, read_features, write_features
 from nqperf.formats.tokenizers import load_tokenizer
-from nqperf.nq.answers import AnswerInput
 from nqperf.nq.evaluation import evaluate
+from nqperf.nq.grouping import AnswerInput
 from nqperf.pipeline import PipelineConfig, answer_all, prepare
 from nqperf.run import chosen_thresholds, default_non_null_threshold, to_json
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,8 @@ class TensorFlowEngine:
         self._vocab_size = model_config.vocab_size
         # Process-wide, and on by default where the GPU has it: the engine's wish is set, not hoped for.
         tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
-        self.model = build(BertJoint(model_config, config.precision), seq_length)
+        model = BertJoint(model_config, config.precision, softmax_dtype=_softmax_dtype(config))
+        self.model = build(model, seq_length)
         assign_weights(self.model, weights)
         signature = {name: tf.TensorSpec((config.batch_size, seq_length), tf.int32, name) for name in MODEL_INPUTS}
         # jit_compile is said outright: None would leave it to the environment.
@@ -104,6 +106,7 @@ class TensorFlowEngine:
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "compute_dtype": self.model.compute_dtype,
+            "softmax_dtype": self.model.blocks[0].attention.softmax_dtype,
             "xla": bool(self._step._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
             "autoclustering": tf.config.optimizer.get_jit(),
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
@@ -130,6 +133,28 @@ class TensorFlowEngine:
                     "with another model's tokenizer; prepare them with this one's"
                 )
             yield block
+
+
+def onednn_enabled() -> bool:
+    """Return whether TensorFlow was asked for its oneDNN kernels, which it has on x86 unless told otherwise."""
+    default = "1" if platform.machine().lower() in ("x86_64", "amd64") else "0"
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", default).lower() in ("1", "true")
+
+
+def _softmax_dtype(config: EngineConfig) -> str:
+    """Return bfloat16 where its softmax equals the float32 one rounded, bit for bit: in the oneDNN kernel.
+
+    It spares two casts of the largest arrays there are. XLA's and Eigen's bfloat16 softmax round the exponents.
+    """
+    import tensorflow as tf
+
+    onednn_kernel = (
+        onednn_enabled()
+        and not config.xla
+        and not tf.config.optimizer.get_jit()
+        and not tf.config.list_physical_devices("GPU")
+    )
+    return "bfloat16" if config.precision == "mixed_bfloat16" and onednn_kernel else "float32"
 
 
 class _Feed:

@@ -18,11 +18,12 @@ PARTIAL_SUFFIX = ".partial"
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` when the block ends, and vanishes when it raises.
 
-    Raises: FormatError when the folder does not exist or cannot be written.
+    Raises: FormatError when the folder does not exist or cannot be written, or when `path` is no plain file.
     """
     path = Path(path)
-    if path.is_dir():
-        raise FormatError("is a folder, a file is written here: name another output", path=path)
+    if path.exists() and not path.is_file():  # a device would be replaced, too
+        kind = "a folder" if path.is_dir() else "no plain file"
+        raise FormatError(f"is {kind}, a file is written here: name another output", path=path)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         partial.touch()

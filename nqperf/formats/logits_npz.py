@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
+import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,6 +24,8 @@ _ROWS_AT_ONCE = 1024
 _COPY_BYTES = 1 << 22
 _DTYPES = {"unique_id": np.dtype("<i8")}
 _LOGIT_DTYPE = np.dtype("<f4")
+# What zipfile raises on a damaged archive, where a flipped bit may also ask for a password or another compression.
+_DAMAGE = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error, lzma.LZMAError, struct.error)
 
 
 def write_logits(path: Path, blocks: Iterable[Logits]) -> int:
@@ -90,9 +96,11 @@ def read_logits(path: Path) -> Iterator[Logits]:
                 block = Logits(**{name: member.rows(rows) for name, member in members.items()})
                 _refuse_nan(block, path, start)
                 yield block
+            for member in members.values():
+                member.finish()
     except FileNotFoundError:
         raise FormatError("no such file; expected logits made by `nqperf predict`", path=path) from None
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise FormatError(f"no readable .npz ({error}); expected logits made by `nqperf predict`", path=path) from error
 
 
@@ -122,11 +130,15 @@ class _Member:
             raise FormatError(f"is {self.dtype}; expected {expected} in C order", path=path, field=name)
 
     def rows(self, count: int) -> npt.NDArray[Any]:
-        size = count * int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        size = count * math.prod(self.shape[1:]) * self.dtype.itemsize
         content = self._file.read(size)
         if len(content) < size:
             raise FormatError("ends early: the file is cut off", path=self.path, field=self.name)
         return np.frombuffer(content, dtype=self.dtype).reshape(count, *self.shape[1:])
+
+    def finish(self) -> None:
+        if self._file.read(1):  # only at its end is the member's checksum compared
+            raise FormatError("goes on behind its rows: the file is damaged", path=self.path, field=self.name)
 
 
 def _agreed_count(members: dict[str, _Member], path: Path) -> int:
@@ -145,7 +157,7 @@ def _agreed_count(members: dict[str, _Member], path: Path) -> int:
                 path=path,
                 field=name,
             )
-    if not count:
+    if count < 1 or length < 1:
         raise FormatError("has no rows; expected logits made by `nqperf predict`", path=path)
     return count
 

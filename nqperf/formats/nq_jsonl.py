@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import gzip
 import io
@@ -29,7 +30,8 @@ _Record = TypeVar("_Record", ExampleRecord, CandidateRecord, GoldRecord)
 class Selection:
     """Which lines are read: `skip` examples are passed over, then `limit` are kept (None: all).
 
-    With on_error "skip" a faulty line is left out and its error kept in NqReader.skipped.
+    With on_error "skip" a faulty line is left out and its error kept in NqReader.skipped. Then every pass judges a
+    line as a whole example, so that all passes leave out the same ones.
     """
 
     limit: int | None = None
@@ -70,12 +72,16 @@ class NqReader:
     def _read(self, record_type: type[_Record], build: Callable[[_Record], _Item]) -> Iterator[_Item]:
         self.skipped.clear()
         decoder = msgspec.json.Decoder(record_type)
-        first_line: dict[int, int] = {}
+        judges = record_type is not ExampleRecord and self.selection.on_error == "skip"
+        whole = msgspec.json.Decoder(ExampleRecord) if judges else None
+        first_place: dict[int, tuple[str, int]] = {}
         passed = kept = 0
         for line in _lines(self.source):
             try:
+                if whole:
+                    _parsed(line, whole, ExampleRecord.example)
                 identifier, item = _parsed(line, decoder, build)
-                _refuse_twice(identifier, line, first_line)
+                _refuse_twice(identifier, line, first_place)
             except FormatError as error:
                 if self.selection.on_error == "raise":
                     raise
@@ -122,35 +128,47 @@ def _parsed(
         at = where.rstrip("`").removeprefix("$").removeprefix(".")
         name = f"{at}.{missing[1]}".removeprefix(".") if missing else at
         raise line.fault(f"{problem}; expected a line of Natural Questions", name or "$") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         problem = f"not JSON: {error}; the line is damaged or cut off"
-        raise line.fault(problem, _last_key(line.content, str(error))) from error
+        raise line.fault(problem, _last_key(line.content, error)) from error
 
 
-def _refuse_twice(identifier: int, line: _Line, first_line: dict[int, int]) -> None:
-    if identifier in first_line:
-        problem = f"{identifier} stands twice, first in line {first_line[identifier]}: remove one of the two"
-        raise line.fault(problem, "example_id")
-    first_line[identifier] = line.number
+def _refuse_twice(identifier: int, line: _Line, first_place: dict[int, tuple[str, int]]) -> None:
+    if identifier in first_place:
+        path, number = first_place[identifier]
+        raise line.fault(f"{identifier} stands twice, first in {path}, line {number}: remove one", "example_id")
+    first_place[identifier] = line.path, line.number
 
 
-def _last_key(line: bytes, problem: str) -> str:
+def _last_key(line: bytes, error: Exception) -> str:
     """Name the JSON key that stands last before the byte at fault, where a reader should look."""
-    at = re.search(r"byte (\d+)", problem)
-    keys = re.findall(rb'"(\w{1,40})"\s*:', line[: int(at[1])] if at else line)
+    keys = re.findall(rb'"(\w{1,40})"\s*:', line[: _fault_at(line, error)])
     return str(keys[-1].decode()) if keys else "$"
+
+
+def _fault_at(line: bytes, error: Exception) -> int:
+    """Return the byte at fault; for a string that is no UTF-8, msgspec counts from the string's own start."""
+    if isinstance(error, UnicodeDecodeError):
+        try:
+            line.decode()
+        except UnicodeDecodeError as first:
+            return first.start
+    at = re.search(r"\(byte (\d+)\)", str(error))
+    return int(at[1]) if at else len(line)
 
 
 def _lines(source: str) -> Iterator[_Line]:
     """Yield every line that is not blank."""
     for path in _paths(source):
+        number = 0
         try:
             with _opened(path) as stream:
                 for number, content in enumerate(stream, start=1):
                     if not content.isspace():
                         yield _Line(path, number, content)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FormatError(f"broken gzip ({error}): fetch or pack the file again", path=path) from error
+            problem = f"broken gzip ({error}): fetch or pack the file again"
+            raise FormatError(problem, path=path, line=number + 1, field="$") from error
         except OSError as error:
             raise FormatError(f"cannot be read ({error.strerror or error}): check the path", path=path) from error
 
@@ -165,6 +183,14 @@ def _paths(source: str) -> list[str]:
     return found
 
 
-def _opened(path: str) -> BinaryIO:
-    stream = cast("io.BufferedReader", sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115  # the caller closes it
-    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if stream.peek(2)[:2] == _GZIP_MAGIC else stream
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    with contextlib.ExitStack() as stack:
+        file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(Path(path).open("rb"))
+        # Buffered anew, for not every standard input can be peeked into; detached, so that that is left open.
+        stream = io.BufferedReader(cast("io.RawIOBase", file))
+        stack.callback(stream.detach)
+        if stream.peek(2)[:2] == _GZIP_MAGIC:
+            yield cast("BinaryIO", stack.enter_context(gzip.GzipFile(fileobj=stream)))
+        else:
+            yield stream

@@ -136,10 +136,10 @@ class ExampleRecord(_Identified):
 
 def _candidates(records: Sequence[_Candidate], document_length: int | None) -> Candidates:
     try:
-        start = np.array([record.start_token for record in records], dtype=np.int32)
-        end = np.array([record.end_token for record in records], dtype=np.int32)
+        start = np.array([record.start_token for record in records], dtype=np.int64)
+        end = np.array([record.end_token for record in records], dtype=np.int64)
     except OverflowError:
-        raise RecordError("a token index beyond 2**31", field="long_answer_candidates") from None
+        raise RecordError("a token index beyond 2**63", field="long_answer_candidates") from None
     longest = np.iinfo(np.int32).max if document_length is None else document_length
     wrong = np.flatnonzero((start < 0) | (start >= end) | (end > longest))
     if len(wrong):
@@ -149,9 +149,10 @@ def _candidates(records: Sequence[_Candidate], document_length: int | None) -> C
             field=f"long_answer_candidates[{wrong[0]}]",
         )
     top_level = np.array([record.top_level for record in records], dtype=np.bool_)
-    for array in (start, end, top_level):
+    start_token, end_token = start.astype(np.int32), end.astype(np.int32)
+    for array in (start_token, end_token, top_level):
         array.flags.writeable = False
-    return Candidates(start_token=start, end_token=end, top_level=top_level)
+    return Candidates(start_token=start_token, end_token=end_token, top_level=top_level)
 
 
 def _annotations(records: Sequence[_Annotation]) -> tuple[Annotation, ...]:

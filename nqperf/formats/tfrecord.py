@@ -9,6 +9,7 @@ Source: TFRecord format (tensorflow/core/lib/io/record_writer.h), protocol buffe
 from __future__ import annotations
 
 import contextlib
+import functools
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -172,11 +173,20 @@ def _encoded_column(name: str, values: npt.NDArray[np.signedinteger]) -> list[by
     rows = values.reshape(len(values), -1)
     stream, ends = packed_varints(rows)
     starts = np.concatenate([[0], ends[:-1]])
-    key = _delimited(0x0A, name.encode())
     return [
-        _delimited(0x0A, key + _delimited(0x12, _delimited(0x1A, _delimited(0x0A, stream[start:end]))))
+        _entry_start(name, end - start) + stream[start:end]
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _entry_start(name: str, size: int) -> bytes:
+    """Return what stands before `size` bytes of packed values; the sizes are few and come again in every row."""
+    key = _delimited(0x0A, name.encode())
+    start = b""
+    for tag in (0x0A, 0x1A, 0x12):
+        start = bytes([tag]) + varint(len(start) + size) + start
+    return bytes([0x0A]) + varint(len(key) + len(start) + size) + key + start
 
 
 def _fields(payload: bytes, path: Path, number: int) -> dict[str, bytes]:
@@ -241,7 +251,9 @@ def _column(values: list[bytes], expected: int | None, path: Path, where: tuple[
     first, name = where
     counts = [int(np.count_nonzero(np.frombuffer(value, dtype=np.uint8) < CONTINUED)) for value in values]
     length = counts[0] if expected is None else expected
-    for row, count in enumerate(counts):
+    for row, (count, value) in enumerate(zip(counts, values, strict=True)):
+        if value and value[-1] >= CONTINUED:  # it would run on into the next record's numbers
+            raise FormatError("ends within a number", path=path, field=f"record {first + row + 1}, {name}")
         if count != length or not count:
             raise FormatError(
                 f"has {count} values; expected {length or 'at least 1'}, as input_ids and every record before",

@@ -45,20 +45,27 @@ def packed_varints(rows: npt.NDArray[np.signedinteger]) -> tuple[bytes, npt.NDAr
 
     Shapes: rows int[n, s] -> ends int64[n]. A negative value takes 10 bytes, as two's complement of 64 bits.
     """
-    values = rows.astype(np.uint64)
-    size = np.ones(values.shape, dtype=np.int8)
+    values = rows.astype(np.uint64).ravel()
     longest = int(values.max(initial=0))
+    row_ends = np.arange(1, len(rows) + 1, dtype=np.int64) * rows.shape[1]
+    if longest >> 7 == 0:
+        return values.astype(np.uint8).tobytes(), row_ends
+    size = np.ones(len(values), dtype=np.int64)
     for digits in range(1, _LONGEST):
         if longest >> (7 * digits) == 0:
             break
         size += values >= np.uint64(1 << (7 * digits))
-    width = int(size.max(initial=1))
-    planes = np.empty((*values.shape, width), dtype=np.uint8)
-    for digit in range(width):
-        low = (values >> np.uint64(7 * digit)).astype(np.uint8) & np.uint8(_DIGIT)
-        planes[..., digit] = low | np.where(size > digit + 1, np.uint8(CONTINUED), np.uint8(0))
-    stream = planes[np.arange(width) < size[..., None]]
-    return stream.tobytes(), np.cumsum(size.sum(axis=1, dtype=np.int64))
+    ends = np.cumsum(size)
+    first = ends - size
+    stream = np.empty(int(ends[-1]), dtype=np.uint8)
+    stream[first] = values.astype(np.uint8) & 0x7F
+    longer = np.flatnonzero(size > 1)
+    for digit in range(1, int(size.max())):
+        at = first[longer] + digit
+        stream[at - 1] |= 0x80
+        stream[at] = (values[longer] >> np.uint64(7 * digit)).astype(np.uint8) & 0x7F
+        longer = longer[size[longer] > digit + 1]
+    return stream.tobytes(), ends[row_ends - 1]
 
 
 def unpacked_varints(stream: bytes) -> LongArray:

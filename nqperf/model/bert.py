@@ -1,6 +1,8 @@
 """BERT Joint: the encoder, the span head and the answer-type head, read from top to bottom.
 
-Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a.
+Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a. Between the
+embeddings and the heads a hidden state is the matrix [n * s, h]: a product with a kernel then stands right before its
+bias, activation and residual, and TensorFlow makes one oneDNN or cuBLAS call of the four.
 Source: Devlin et al. 2018 (encoder), Alberti, Lee and Collins 2019 (heads).
 """
 
@@ -56,10 +58,11 @@ class Embeddings(keras.layers.Layer):
 
 
 class SelfAttention(keras.layers.Layer):
-    """Multi-head self-attention with its output projection: [n, s, h] -> [n, s, h]."""
+    """Multi-head self-attention with its output projection: [n * s, h] -> [n * s, h]."""
 
-    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
         super().__init__(dtype=dtype, name=name)
+        self.softmax_dtype = softmax_dtype
         self.heads = config.num_attention_heads
         self.head_size = config.hidden_size // config.num_attention_heads
         self.query = _dense(config, config.hidden_size, dtype, "query")
@@ -69,26 +72,28 @@ class SelfAttention(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob, dtype=dtype, name="dropout")
 
     def call(self, hidden: Any, input_mask: Any, training: bool | None = None) -> Any:
-        query = self._split(self.query(hidden)) * (1.0 / math.sqrt(self.head_size))  # [n, a, s, d]
-        key = self._split(self.key(hidden))
-        value = self._split(self.value(hidden))
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # [n, a, s, s]
-        probabilities = self.dropout(attention_probabilities(scores, input_mask), training=training)
+        seq_length = input_mask.shape[1]
+        query = self._split(self.query(hidden), seq_length)  # [n, a, s, d]
+        key = self._split(self.key(hidden), seq_length)
+        value = self._split(self.value(hidden), seq_length)
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (1.0 / math.sqrt(self.head_size))  # [n, a, s, s]
+        probabilities = attention_probabilities(scores, input_mask, self.softmax_dtype)
+        probabilities = self.dropout(probabilities, training=training)
         mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
-        return self.output_dense(ops.reshape(mixed, (-1, hidden.shape[1], self.heads * self.head_size)))
+        return self.output_dense(ops.reshape(mixed, (-1, self.heads * self.head_size)))
 
-    def _split(self, projected: Any) -> Any:
-        """[n, s, h] -> [n, a, s, d]."""
-        by_head = ops.reshape(projected, (-1, projected.shape[1], self.heads, self.head_size))
+    def _split(self, projected: Any, seq_length: int) -> Any:
+        """[n * s, h] -> [n, a, s, d]."""
+        by_head = ops.reshape(projected, (-1, seq_length, self.heads, self.head_size))
         return ops.transpose(by_head, (0, 2, 1, 3))
 
 
 class EncoderBlock(keras.layers.Layer):
-    """Attention and feed-forward, each added to its input and then normalised: [n, s, h] -> [n, s, h]."""
+    """Attention and feed-forward, each added to its input and then normalised: [n * s, h] -> [n * s, h]."""
 
-    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
         super().__init__(dtype=dtype, name=name)
-        self.attention = SelfAttention(config, dtype=dtype, name="attention")
+        self.attention = SelfAttention(config, dtype=dtype, softmax_dtype=softmax_dtype, name="attention")
         self.attention_norm = LayerNorm(config, dtype=dtype, name="attention_norm")
         self.intermediate = _dense(config, config.intermediate_size, dtype, "intermediate")
         self.output_dense = _dense(config, config.hidden_size, dtype, "output")
@@ -107,16 +112,25 @@ class BertJoint(keras.Model):
     """The whole network: features in, start, end and answer-type logits out.
 
     Shapes: input_ids, input_mask, segment_ids int[n, s] -> start_logits, end_logits float32[n, s],
-    answer_type_logits float32[n, 5]. Logits are float32 under every precision.
+    answer_type_logits float32[n, 5]. Logits are float32 under every precision. `softmax_dtype` is the type at the doors
+    of the attention softmax; see `attention_probabilities`.
     """
 
-    def __init__(self, config: BertConfig, precision: str = "float32", *, name: str = "bert_joint") -> None:
+    def __init__(
+        self,
+        config: BertConfig,
+        precision: str = "float32",
+        *,
+        softmax_dtype: str = "float32",
+        name: str = "bert_joint",
+    ) -> None:
         dtype = dtype_policy(precision)
         super().__init__(dtype=dtype, name=name)
         self.config = config
         self.embeddings = Embeddings(config, dtype=dtype, name="embeddings")
         self.blocks = [
-            EncoderBlock(config, dtype=dtype, name=f"block_{number}") for number in range(config.num_hidden_layers)
+            EncoderBlock(config, dtype=dtype, softmax_dtype=softmax_dtype, name=f"block_{number}")
+            for number in range(config.num_hidden_layers)
         ]
         self.pooler = _dense(config, config.hidden_size, dtype, "pooler")
         self.span = _dense(config, 2, dtype, "span")
@@ -125,8 +139,11 @@ class BertJoint(keras.Model):
     def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Return the sequence output [n, s, h] and the pooled output [n, h], in the compute dtype."""
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
+        seq_length, size = hidden.shape[1:]
+        hidden = ops.reshape(hidden, (-1, size))
         for block in self.blocks:
             hidden = block(hidden, inputs["input_mask"], training=training)
+        hidden = ops.reshape(hidden, (-1, seq_length, size))
         return hidden, ops.tanh(self.pooler(hidden[:, 0]))
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:

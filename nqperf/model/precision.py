@@ -30,17 +30,19 @@ def dtype_policy(precision: str) -> keras.DTypePolicy:
     return keras.DTypePolicy(precision)
 
 
-def attention_probabilities(scores: Any, input_mask: Any) -> Any:
-    """Return the softmax of `scores` over the keys that are real, taken in float32, in the dtype of `scores`.
+def attention_probabilities(scores: Any, input_mask: Any, softmax_dtype: str) -> Any:
+    """Return the softmax of `scores` over the keys that are real, in the dtype of `scores`.
 
-    512 terms summed in a type of 8 or 11 significant bits would lose the small ones. The mask comes as integers: Keras
-    casts every floating argument of a layer down to its compute dtype.
+    `softmax_dtype` is "float32" but where the kernel is known to widen a 16-bit type by itself: 512 terms summed in a
+    type of 8 or 11 significant bits would lose the small ones. The mask is added before the cast, where it joins the
+    matrix product: real keys get an exact 0, and the others' rounded scores end as 0 all the same. The mask comes as
+    integers: Keras casts every floating argument of a layer down to its compute dtype.
 
     Shapes: scores [n, a, s, s], input_mask int[n, s] -> [n, a, s, s].
     """
-    padding = 1.0 - keras.ops.cast(input_mask, "float32")[:, None, None, :]
-    probabilities = keras.ops.softmax(keras.ops.cast(scores, "float32") + padding * MASKED_SCORE, axis=-1)
-    return keras.ops.cast(probabilities, scores.dtype)
+    padding = keras.ops.cast(1 - input_mask, scores.dtype)[:, None, None, :]
+    masked = keras.ops.cast(scores + padding * MASKED_SCORE, softmax_dtype)
+    return keras.ops.cast(keras.ops.softmax(masked, axis=-1), scores.dtype)
 
 
 def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float) -> Any:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.nq.example import NULL_SPAN, Candidates, IntArray, LongArray, Prediction, Span, YesNo
-from nqperf.nq.features import Features, example_starts
+from nqperf.nq.example import NULL_SPAN, Candidates, IntArray, Prediction, Span, YesNo
+from nqperf.nq.features import Features
+from nqperf.nq.grouping import AnswerInput, Waiting
 from nqperf.nq.logits import Logits
 from nqperf.nq.ranking import RankedSpans, RankingConfig, rank_spans
 
@@ -36,14 +37,6 @@ class AnswerConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite score")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerInput:
-    """What one example brings to answering beside its logits."""
-
-    example_id: int
-    candidates: Candidates
-
-
 def answer(inputs: list[AnswerInput], features: Features, logits: Logits, config: AnswerConfig) -> list[Prediction]:
     """Return one prediction an input: the best span, and the first top-level candidate around the best such span.
 
@@ -51,8 +44,22 @@ def answer(inputs: list[AnswerInput], features: Features, logits: Logits, config
 
     Raises: ConfigError when the rows are those of other examples.
     """
-    starts = example_starts(features)
-    _check_ids(inputs, features.unique_id[starts[:-1]])
+    waiting = Waiting(inputs)
+    predictions = answer_waiting(waiting, features, logits, config)
+    waiting.refuse_rest()
+    return predictions
+
+
+def answer_waiting(
+    waiting: Waiting, features: Features, logits: Logits, config: AnswerConfig, *, following: int | None = None
+) -> list[Prediction]:
+    """Return a prediction for each waiting example that these whole runs of rows belong to.
+
+    `following` is the unique_id of the row behind them, None at the end.
+
+    Raises: ConfigError when the rows are those of other examples.
+    """
+    inputs, starts = waiting.take(features, following=following)
     ranked = rank_spans(features, logits, starts, config.ranking)
     said = logits.answer_type_logits.argmax(axis=1)
     return [_prediction(one, spans := ranked.of(number), said[spans.row], config) for number, one in enumerate(inputs)]
@@ -97,19 +104,3 @@ def _first_inside(spans: RankedSpans, candidates: Candidates) -> tuple[int, int]
         return 0, -1
     span = int(contained.argmax())
     return span, int(top[inside[span].argmax()])
-
-
-def _check_ids(inputs: list[AnswerInput], first_ids: LongArray | IntArray) -> None:
-    expected = [one.example_id for one in inputs]
-    got = first_ids.tolist()
-    if expected == got:
-        return
-    number = next(
-        (i for i, (a, b) in enumerate(zip(expected, got, strict=False)) if a != b), min(len(expected), len(got))
-    )
-    wanted = expected[number] if number < len(expected) else "no more"
-    found = got[number] if number < len(got) else "no more"
-    raise ConfigError(
-        f"example {number + 1} of the data is {wanted} and of the features {found}; "
-        "expected features of this data, made with the same --skip and --limit"
-    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
+from operator import contains
 
 import numpy as np
 
@@ -73,7 +75,7 @@ def build_context(example: Example, config: ContextConfig) -> Context:
 
 def html_tokens(tokens: list[str]) -> BoolArray:
     """Tell which tokens are HTML tags in the simplified layout: those that contain `<`."""
-    return np.fromiter(("<" in token for token in tokens), dtype=np.bool_, count=len(tokens))
+    return np.fromiter(map(contains, tokens, repeat("<")), dtype=np.bool_, count=len(tokens))
 
 
 def marker_words(config: ContextConfig, *, max_context_id: int) -> list[str]:

@@ -112,14 +112,3 @@ def _windows(values: IntArray, starts: IntArray, room: int, *, fill: int) -> Int
     step = int(starts[1]) if len(starts) > 1 else 1
     padded = np.concatenate([values, np.full(room, fill, dtype=np.int32)])
     return np.lib.stride_tricks.sliding_window_view(padded, room)[::step][: len(starts)]
-
-
-def example_starts(features: Features) -> IntArray:
-    """Return the first row of each example, and the number of rows at the end: int32[m + 1].
-
-    Neighbouring rows belong to one example when their ids follow each other and the earlier window is full: only an
-    example's last window has padding, so that examples with consecutive ids stay apart too.
-    """
-    follows = (np.diff(features.unique_id) == 1) & (features.input_mask[:-1, -1] == 1)
-    inner = np.flatnonzero(~follows) + 1
-    return np.concatenate([[0], inner, [len(features)]]).astype(np.int32) if len(features) else np.zeros(1, np.int32)

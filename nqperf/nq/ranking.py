@@ -60,13 +60,15 @@ def rank_spans(features: Features, logits: Logits, example_starts: IntArray, con
 
     Score = (start + end logit) - (start + end logit of [CLS]), in float32. Among equal scores the later pair comes
     first: the later window, then the later start, then the later end position; among equal logits the later position
-    is the better one.
+    is the better one. Where candidates overlap, a pair can run backwards through the document; it is no span.
 
     Shapes: features and logits of the same n rows; example_starts int32[m + 1], rows of each example.
     Raises: ConfigError when rows do not match or logits are NaN.
     """
     _check(features, logits)
     row, start, end, score = _scored_pairs(features.token_map, logits, config)
+    onwards = features.token_map[row, start] <= features.token_map[row, end]
+    row, start, end, score = row[onwards], start[onwards], end[onwards], score[onwards]
     example = np.searchsorted(example_starts, row, side="right") - 1
     # lexsort's last key leads; reversed, so that among equals the later pair comes first.
     order = np.lexsort((end, start, row, score, -example))[::-1]
@@ -98,8 +100,8 @@ def _scored_pairs(
     distance = end[:, None, :] - start[:, :, None]  # [n, k, k]
     allowed = (distance >= (0 if config.one_piece else 1)) & (distance < config.max_length)
     allowed &= np.take_along_axis(legal, start, axis=1)[:, :, None] & np.take_along_axis(legal, end, axis=1)[:, None, :]
-    null = logits.start_logits[:, 0] + logits.end_logits[:, 0]
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN and not above 0: no answer
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN and not above 0: no answer
+        null = logits.start_logits[:, 0] + logits.end_logits[:, 0]
         score = start_logit[:, :, None] + end_logit[:, None, :] - null[:, None, None]
         row, start_rank, end_rank = np.nonzero(allowed & (score > 0))
     return row, start[row, start_rank], end[row, end_rank], score[row, start_rank, end_rank]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import Protocol
 
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.nq.example import IntArray
+from nqperf.nq.example import IntArray, LongArray
 
 # Natural Questions repeats its words: this many keep the hit rate above 95 % and the memory below 100 MB.
 MAX_CACHED_WORDS = 1 << 18
 # Google's WordPiece gives up on longer words and calls them unknown.
 MAX_WORDPIECE_CHARACTERS = 200
+# What `basic_tokens` comes to for a word of printable ASCII, most words by far.
+_ASCII_TOKENS = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z ]")
 UNKNOWN = "[UNK]"
 
 
@@ -68,15 +71,20 @@ class Tokenizer:
         """Return the pieces of `words`, in order."""
         if len(self._row_of) > MAX_CACHED_WORDS:
             self._forget()
-        missing = [word for word in dict.fromkeys(words) if word not in self._row_of]
-        if missing:
-            self._learn(sorted(missing))
-        row = np.fromiter(map(self._row_of.__getitem__, words), dtype=np.int64, count=len(words))
+        row = self._rows(words)
+        new = np.flatnonzero(row < 0)
+        if len(new):
+            self._learn(sorted({words[word] for word in new.tolist()}))
+            row = self._rows(words)
         sizes = self._starts[row + 1] - self._starts[row]
         starts = np.zeros(len(words) + 1, dtype=np.int32)
         np.cumsum(sizes, out=starts[1:])
         gather = np.arange(starts[-1]) + np.repeat(self._starts[row] - starts[:-1], sizes)
         return Pieces(ids=self._ids[gather], starts=starts)
+
+    def _rows(self, words: Sequence[str]) -> LongArray:
+        """Return each word's row in the cache, -1 for a word that is not there."""
+        return np.fromiter(map(self._row_of.get, words, repeat(-1)), dtype=np.int64, count=len(words))
 
     def _special(self, piece: str) -> int:
         found = self.vocabulary.find(piece)
@@ -156,6 +164,9 @@ class WordPieceVocabulary:
         from tokenizers.models import WordPiece
 
         self._id_of = {piece: number for number, piece in enumerate(pieces)}
+        if len(self._id_of) < len(pieces):
+            twice = next(piece for number, piece in enumerate(pieces) if self._id_of[piece] != number)
+            raise ConfigError(f"the vocabulary has the piece {twice!r} twice; expected each piece on one line")
         if UNKNOWN not in self._id_of:
             raise ConfigError(f"the vocabulary lacks {UNKNOWN}; expected a BERT vocab.txt, one piece a line")
         self.size = len(pieces)
@@ -188,6 +199,8 @@ def basic_tokens(text: str, *, lower_case: bool) -> list[str]:
 
     Source: google-research/bert, BasicTokenizer.
     """
+    if text.isascii() and text.isprintable():
+        return _ASCII_TOKENS.findall(text.lower() if lower_case else text)
     cleaned = "".join(_cleaned(text))
     tokens: list[str] = []
     for word in cleaned.split():
@@ -224,9 +237,10 @@ def _is_punctuation(character: str) -> bool:
 
 
 def _is_ideograph(code: int) -> bool:
-    return any(first <= code <= last for first, last in _IDEOGRAPHS)
+    return code >= _FIRST_IDEOGRAPH and any(first <= code <= last for first, last in _IDEOGRAPHS)
 
 
+_FIRST_IDEOGRAPH = 0x3400
 _IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),

@@ -18,14 +18,17 @@ FloatArray = npt.NDArray[np.float64]
 def p_value(differences: FloatArray, alternative: Literal["less", "greater"]) -> float:
     """Return the exact one-sided p-value of "the centre of `differences` is less (greater) than 0".
 
-    A zero gives half its rank to either side, and equal sizes share their mean rank. The null distribution stays the
-    one without ties, which is the wider one, and a half rank is rounded away from significance: the p-value is exact
-    without zeros and ties and errs towards "not shown" with them.
+    Zeros and equal sizes are ranked against the alternative. Ranked at random they would leave the test exact, and no
+    random order gives a larger p-value, so it is never too small; SciPy's own mean ranks make it up to 1.6 times so.
     """
     from scipy import stats
 
-    result = stats.wilcoxon(differences, zero_method="zsplit", alternative=alternative, method="exact")
-    return float(result.pvalue)
+    toward = differences if alternative == "greater" else -differences
+    order = np.lexsort((toward <= 0, np.abs(toward)))
+    signed = np.empty(len(toward))
+    signed[order] = np.arange(1, len(toward) + 1)
+    signed[toward <= 0] *= -1
+    return float(stats.wilcoxon(signed, alternative="greater", method="exact").pvalue)
 
 
 def fewest_pairs(alpha: float) -> int:

@@ -95,6 +95,14 @@ def test_floors_leave_room_and_are_rounded_down():
         assert round(calibration.floors[name], 2) == calibration.floors[name]
 
 
+def test_the_rule_of_the_floor():
+    """Sets at 2 * exp(+-0.03) and a baseline without any offset: SD 0.03, one further set beside the mean of two."""
+    high, low = (sets(1, speedup=2 * math.exp(shift), noise=1e-6)[0] for shift in (0.03, -0.03))
+    calibration = calibrate(sets(1, noise=1e-6) * 2, {"xla": [high, low]})
+    assert calibration.offset == pytest.approx(0.03, rel=1e-3)
+    assert calibration.floors["xla"] == math.floor(200 * math.exp(-2 * 0.03 * math.sqrt(1 + 1 / 2))) / 100 == 1.85
+
+
 def test_a_quiet_device_is_promised_nearly_all():
     same = sets(1, noise=1e-6)[0]
     fast = sets(1, noise=1e-6, speedup=2.009)[0]

@@ -55,6 +55,8 @@ def roster(entity: Entity, topic: Topic, region: Region) -> list[Block]:
             "title": names[number],
             "count": f"{stream.between(2, 4_000):,}",
         }
+        if entity.kind == "person" and year > int(entity.facts["died"][0].split()[-1]):
+            break
         rows.append([Stretch(cells[maker].split()) for _, maker in topic.columns])
         year = after
     block: Block

@@ -14,15 +14,13 @@ from nqperf.training.world.document import Document, write_html
 from nqperf.training.world.kinds import build_region
 from nqperf.training.world.names import Split
 from nqperf.training.world.page import AnswerKind, Pen
-from nqperf.training.world.plan import write_page
+from nqperf.training.world.plan import MAX_TOKENS, write_page
 from nqperf.training.world.stream import Stream, keyed_integer
 from nqperf.training.world.wish import choose
 
 MEDIAN_TOKENS = 700
 MIN_TOKENS = 300
-MAX_TOKENS = 6_000
-# No section takes so much that a page asked to be this long would exceed MAX_TOKENS.
-_LONGEST_WISHED = 5_600
+_LONGEST_WISHED = MAX_TOKENS - 400
 # Wished page lengths by per mille of the pages, for a median of 700 tokens; between the points the length grows evenly.
 # A page ends with the section that reaches its wish, which adds about a hundred tokens.
 _LENGTHS = ((0, 230), (250, 410), (500, 600), (750, 800), (900, 1_100), (970, 2_000), (1_000, _LONGEST_WISHED))

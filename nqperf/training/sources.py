@@ -1,0 +1,106 @@
+"""Where training examples come from, and which of them are held out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from nqperf.errors import ConfigError
+from nqperf.formats.nq_jsonl import NqReader
+from nqperf.nq.example import Example
+from nqperf.training.articles import (
+    QedQuestion,
+    SquadArticle,
+    qed_examples,
+    read_lines,
+    search_question,
+    squad_examples,
+    tokenize_text,
+)
+from nqperf.training.world.generate import generate
+
+SourceKind = Literal["nq", "squad", "qed", "world"]
+# One article in ten of a Natural Questions source is held out.
+HELD_OUT_PART = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source of examples: a file of kind nq, squad or qed, or so many generated examples of the world.
+
+    `share` is its part of the rows, in proportion to the other sources' shares.
+    """
+
+    kind: SourceKind
+    share: float = 1.0
+    path: str = ""
+    examples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(SourceKind):
+            raise ConfigError(f"source {self.kind!r} is unknown; expected one of {', '.join(get_args(SourceKind))}")
+        if not self.share >= 0:
+            raise ConfigError(f"share of source {self.kind} is {self.share}; expected at least 0")
+        if (self.kind == "world") != (self.examples > 0) or (self.kind == "world") == bool(self.path):
+            raise ConfigError(
+                f"source {self.kind} with path {self.path!r} and {self.examples} examples; "
+                "expected a number of examples for the world and a path for the others"
+            )
+
+    def training_examples(self, seed: int) -> Iterator[Example]:
+        """Yield the examples to train on, those of one document next to each other."""
+        if self.kind == "squad":
+            return squad_examples(read_lines(Path(self.path), SquadArticle), seed)
+        if self.kind == "qed":
+            return qed_examples(read_lines(Path(self.path), QedQuestion), seed)
+        if self.kind == "world":
+            return (one.example for one in generate(examples=self.examples, seed=seed, split="train"))
+        return self._natural_questions(held_out=False)
+
+    def held_out_examples(self) -> Iterator[Example]:
+        """Yield the examples that are never trained on: those of one article in ten, by its title."""
+        return self._natural_questions(held_out=True) if self.kind == "nq" else iter(())
+
+    def texts(self) -> Iterator[str]:
+        """Yield lines of words for a vocabulary: questions, and paragraphs without tags."""
+        if self.kind == "squad":
+            for article in read_lines(Path(self.path), SquadArticle):
+                for paragraph in article.paragraphs:
+                    yield " ".join(tokenize_text(paragraph.text)[0])
+                    yield from (search_question(question) for question, _, _ in paragraph.questions)
+        elif self.kind == "qed":
+            for one in read_lines(Path(self.path), QedQuestion):
+                yield one.question
+                yield one.paragraph
+        else:
+            for example in self.training_examples(0) if self.kind == "world" else NqReader(source=self.path).examples():
+                yield example.question
+                yield from _text_runs(example)
+
+    def _natural_questions(self, *, held_out: bool) -> Iterator[Example]:
+        titles = {one.example_id: one.document_title for one in read_lines(Path(self.path), _Title)}
+        for example in NqReader(source=self.path).examples():
+            title = titles[example.example_id]
+            if (zlib.crc32(title.encode()) % HELD_OUT_PART == 0) == held_out:
+                yield example
+
+
+class _Title(msgspec.Struct, frozen=True):
+    example_id: int
+    document_title: str
+
+
+def _text_runs(example: Example) -> Iterator[str]:
+    """Yield the words between two tags, joined by spaces."""
+    words: list[str] = []
+    for token, is_tag in zip([*example.tokens, ""], [*example.is_html.tolist(), True], strict=True):
+        if not is_tag:
+            words.append(token)
+        elif words:
+            yield " ".join(words)
+            words = []

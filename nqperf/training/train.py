@@ -1,0 +1,162 @@
+"""Fine-tuning: the loop over batches, its checkpoints and its log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nqperf.errors import ConfigError
+from nqperf.model.config import BertConfig
+from nqperf.nq.example import FloatArray
+from nqperf.training.checkpoints import State
+from nqperf.training.corpus import Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How the weights move: AdamW with a linear warm-up and a cosine decay, gradients clipped by their norm.
+
+    The learning rate reaches 0 after `decay_steps` (None: `steps`), so that a run may end before its decay does.
+    """
+
+    steps: int
+    decay_steps: int | None = None
+    learning_rate: float = 1e-4
+    warmup_steps: int = 100
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    precision: str = "float32"
+    seed: int = 0
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0 <= self.warmup_steps < self.steps:
+            raise ConfigError(f"warmup_steps is {self.warmup_steps}; expected at least 0 and fewer than {self.steps}")
+        if self.decay_steps is not None and self.decay_steps < self.steps:
+            raise ConfigError(f"decay_steps is {self.decay_steps}; expected at least the {self.steps} steps")
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite number above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What one step gave: the loss over its batch, and the windows trained on a second."""
+
+    step: int
+    loss: float
+    windows_per_second: float
+
+
+class Trainer:
+    """A network with its optimizer: the state that a checkpoint holds, and the step that moves it."""
+
+    def __init__(
+        self, network: BertConfig, weights: Mapping[str, FloatArray], seq_length: int, config: TrainingConfig
+    ) -> None:
+        import keras
+
+        from nqperf.model.bert import BertJoint
+        from nqperf.model.variables import assign_weights, build
+
+        _make_deterministic(config.seed)
+        self.config = config
+        self.step = 0
+        self.model: Any = build(BertJoint(network, config.precision), seq_length)
+        assign_weights(self.model, weights)
+        self.optimizer: Any = keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(
+                0.0,
+                (config.decay_steps or config.steps) - config.warmup_steps,
+                warmup_target=config.learning_rate,
+                warmup_steps=config.warmup_steps,
+            ),
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm,
+        )
+        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.optimizer.build(self.model.trainable_variables)
+        span_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        type_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(
+            optimizer=self.optimizer,
+            loss={"start_logits": span_loss, "end_logits": span_loss, "answer_type_logits": type_loss},
+            loss_weights={"start_logits": 1.0, "end_logits": 1.0, "answer_type_logits": 0.5},
+            jit_compile=False,
+        )
+
+    def train(self, batch: Batch) -> float:
+        """Take one step and return the batch's loss."""
+        self.model.reset_metrics()
+        logs = self.model.train_on_batch(*batch, return_dict=True)
+        self.step += 1
+        return float(logs["loss"])
+
+    def weights(self) -> dict[str, FloatArray]:
+        """Return the network's tensors under the names of a model folder."""
+        from nqperf.model.variables import extract_weights
+
+        return extract_weights(self.model)
+
+    def state(self) -> State:
+        """Return everything that the next steps depend on, but the batches."""
+        return {f"{number:04}": np.asarray(variable) for number, variable in enumerate(self._variables())}
+
+    def restore(self, state: State, step: int) -> None:
+        """Continue from a state after `step` steps.
+
+        Raises: ConfigError when it is of another network or optimizer.
+        """
+        variables = self._variables()
+        shapes = [tuple(state[name].shape) for name in sorted(state)]
+        if shapes != [tuple(variable.shape) for variable in variables]:
+            raise ConfigError("is the checkpoint of another network or optimizer: name another work folder")
+        for name, variable in zip(sorted(state), variables, strict=True):
+            variable.assign(state[name])
+        self.step = step
+
+    def _variables(self) -> list[Any]:
+        # The seeds of dropout are variables of the model too, so that a resumed run draws what an unbroken one would.
+        return [*self.model.variables, *self.optimizer.variables]
+
+
+def run_steps(
+    trainer: Trainer,
+    batch_at: Callable[[int], Batch],
+    *,
+    progress: Callable[[Progress], None],
+    at_checkpoint: Callable[[Trainer], None],
+) -> None:
+    """Train from the trainer's step to the last; `at_checkpoint` comes every `checkpoint_every` steps and at the end.
+
+    Raises: ConfigError when the loss is no finite number.
+    """
+    config = trainer.config
+    while trainer.step < config.steps:
+        started = time.perf_counter()
+        batch = batch_at(trainer.step)
+        loss = trainer.train(batch)
+        if not math.isfinite(loss):
+            raise ConfigError(f"the loss at step {trainer.step} is {loss}: lower the learning rate")
+        speed = len(batch[0]["input_ids"]) / (time.perf_counter() - started)
+        progress(Progress(step=trainer.step, loss=loss, windows_per_second=speed))
+        if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+            at_checkpoint(trainer)
+
+
+def _make_deterministic(seed: int) -> None:
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()

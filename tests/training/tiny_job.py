@@ -1,0 +1,47 @@
+"""A training job of seconds, run in a process of its own: training makes TensorFlow deterministic for good.
+
+python tiny_job.py FOLDER START OUT [--kill-at STEP]
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from nqperf.nq.features import FeatureConfig
+from nqperf.training.recipe import TrainingJob, train
+from nqperf.training.sources import Source
+from nqperf.training.train import Progress, TrainingConfig
+
+STEPS = 50
+
+
+def job(folder: Path, start: Path, name: str) -> TrainingJob:
+    return TrainingJob(
+        sources=(
+            Source(kind="nq", path=str(folder / "nq.jsonl"), share=0.5),
+            Source(kind="squad", path=str(folder / "squad.jsonl"), share=0.2),
+            Source(kind="qed", path=str(folder / "qed.jsonl"), share=0.1),
+            Source(kind="world", examples=20, share=0.2),
+        ),
+        start=start,
+        out=folder / name,
+        work=folder / f"{name}-work",
+        features=FeatureConfig(max_seq_length=96, doc_stride=32, max_query_length=24),
+        training=TrainingConfig(steps=STEPS, learning_rate=3e-3, warmup_steps=5, seed=3, checkpoint_every=20),
+        batch_size=8,
+        validation=2,
+        validate_every=25,
+    )
+
+
+def main(folder: str, start: str, name: str, kill_at: int) -> None:
+    def report(what: object) -> None:
+        if isinstance(what, Progress) and what.step == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    train(job(Path(folder), Path(start), name), report)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4], int(sys.argv[4]))

@@ -25,9 +25,13 @@ _BATCHES_AHEAD = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """How the weights are run. `tf32` lets float32 matrix products on Ampere and later GPUs round to 10 bits."""
+    """How the weights are run. `tf32` lets float32 matrix products on Ampere and later GPUs round to 10 bits.
+
+    `eager` runs operation by operation, without a graph.
+    """
 
     precision: str = "float32"
+    eager: bool = False
     xla: bool = False
     tf32: bool = False
     batch_size: int = 32
@@ -35,6 +39,8 @@ class EngineConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ConfigError(f"batch_size is {self.batch_size}; expected at least 1")
+        if self.eager and self.xla:
+            raise ConfigError("eager and xla are both on; expected one: XLA compiles a graph, and eager has none")
 
 
 class TensorFlowEngine:
@@ -62,7 +68,7 @@ class TensorFlowEngine:
         assign_weights(self.model, weights)
         signature = {name: tf.TensorSpec((config.batch_size, seq_length), tf.int32, name) for name in MODEL_INPUTS}
         # jit_compile is said outright: None would leave it to the environment.
-        self._step = tf.function(
+        self.step = tf.function(
             lambda inputs: self.model(inputs, training=False), input_signature=[signature], jit_compile=config.xla
         )
 
@@ -71,8 +77,14 @@ class TensorFlowEngine:
 
         Shapes: inputs int32[batch_size, seq_length].
         """
-        outputs: dict[str, Any] = self._step(dict(inputs))
+        outputs: dict[str, Any]
+        outputs = self.model(dict(inputs), training=False) if self.config.eager else self.step(dict(inputs))
         return outputs
+
+    def trace(self) -> None:
+        """Trace the graph, once; the first batch would do it too."""
+        if not self.config.eager:
+            self.step.get_concrete_function()
 
     def warm_up(self) -> None:
         """Trace, compile and run once, so that the first real batch costs what the others do."""
@@ -107,11 +119,12 @@ class TensorFlowEngine:
             "keras": keras.__version__,
             "compute_dtype": self.model.compute_dtype,
             "softmax_dtype": self.model.blocks[0].attention.softmax_dtype,
-            "xla": bool(self._step._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
+            "xla": bool(self.step._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
             "autoclustering": tf.config.optimizer.get_jit(),
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
             "grappler": tf.config.optimizer.get_experimental_options(),
-            "traces": self._step.experimental_get_tracing_count(),
+            "eager": self.config.eager,
+            "traces": self.step.experimental_get_tracing_count(),
             "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
             "gpus": [tf.config.experimental.get_device_details(device).get("device_name", "?") for device in devices],

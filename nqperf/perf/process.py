@@ -1,0 +1,110 @@
+"""A worker as the parent sees it: started with its variant's environment, asked, and ended whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import BinaryIO, TypeVar, cast
+
+import msgspec
+
+from nqperf.errors import NqPerfError
+from nqperf.perf import protocol
+from nqperf.perf.switches import Switches, worker_environment
+
+_Reply = TypeVar("_Reply", bound=msgspec.Struct)
+_STDERR_LINES = 3
+_STDERR_BYTES = 4096
+# A process that dies has closed its pipes and is gone soon after.
+_ENDING_SECONDS = 10
+
+
+class WorkerError(NqPerfError):
+    """A worker died, hung, or could not do what it was asked; the message says which, and its last words."""
+
+
+class WorkerProcess:
+    """A running worker; leaving the `with` block ends it."""
+
+    def __init__(self, name: str, switches: Switches, inherited: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "nqperf.perf.worker", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=worker_environment(switches, os.environ if inherited is None else inherited),
+        )
+        # Both are pipes, as asked for above; typeshed cannot tell.
+        self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))
+        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], protocol.Reply)
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def __enter__(self) -> WorkerProcess:  # noqa: PYI034  # typing.Self is newer than Python 3.10
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def ask(self, request: protocol.Request, reply: type[_Reply], *, timeout: float) -> _Reply:
+        """Send a request and return its reply.
+
+        Raises: WorkerError when the worker is dead, gives no reply within `timeout` seconds (it is ended then), or
+        says that it failed.
+        """
+        what = type(request).__name__
+        try:
+            self._channel.send(request)
+            answer = self._channel.receive(timeout)
+        except TimeoutError:
+            self.end()
+            raise WorkerError(f"worker of {self.name}: no reply to {what} within {timeout:g} s") from None
+        except protocol.ClosedError:
+            raise WorkerError(f"worker of {self.name} died at {what}: {self._last_words()}") from None
+        if isinstance(answer, protocol.Failed):
+            raise WorkerError(f"worker of {self.name} failed at {what}: {answer.reason}")
+        if not isinstance(answer, reply):
+            self.end()
+            raise WorkerError(f"worker of {self.name} replied {type(answer).__name__} to {what}")
+        return answer
+
+    def end(self) -> None:
+        """End the process and wait for it."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self._channel.join()
+        self._stderr.close()
+
+    def _last_words(self) -> str:
+        """Return how the process ended and its last lines."""
+        try:
+            status = self._process.wait(_ENDING_SECONDS)
+        except subprocess.TimeoutExpired:  # it closed its pipe and lives on
+            self._process.kill()
+            status = self._process.wait()
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_BYTES))
+        lines = self._stderr.read().decode(errors="replace").splitlines()
+        said = " | ".join(line.strip() for line in lines[-_STDERR_LINES:] if line.strip())
+        return f"{_ending(status)}; {said or 'it said nothing'}"
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    name = signal.Signals(-status).name
+    hint = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
+    return f"killed by {name}{hint}"

@@ -1,0 +1,265 @@
+"""The variants table: one row for each way to run the same weights.
+
+A row is all there is to a variant: its name is the test's id, the choice on the command line and the line of the
+report; its switches are set in a process of its own; its effects are what must be seen there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from nqperf.errors import VariantError
+from nqperf.formats.results_json import BASELINE, Fingerprint
+from nqperf.perf.switches import PLAIN, Observed, Switches
+
+Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
+Requirement = Literal["gpu", "cpu", "onednn", "tf32", "bfloat16"]
+
+# NVIDIA's first generation with TF32 and bfloat16.
+_AMPERE = (8, 0)
+_BFLOAT16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
+# Attention's and the heads' products may stay wide under auto mixed precision; most must not.
+_MOST = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a switch must be seen to do; `holds` gets the variant's observed states and the baseline's."""
+
+    says: str
+    holds: Callable[[Observed, Observed], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way to run the weights: switches, what they need, what they must do, and how exact the answers must be."""
+
+    name: str
+    description: str
+    switches: Switches = PLAIN
+    tolerance: Tolerance = "exact"
+    requires: tuple[Requirement, ...] = ()
+    effects: tuple[Effect, ...]
+
+    def missing(self, fingerprint: Fingerprint) -> str | None:
+        """Return why the machine of `fingerprint` cannot run this variant, or None when it can."""
+        return next((why for need in self.requires if (why := _MISSING[need](fingerprint))), None)
+
+    def without_effect(self, observed: Observed, baseline: Observed) -> str | None:
+        """Return what was not seen of this variant's switches, or None when all had their effect."""
+        absent = [effect.says for effect in self.effects if not effect.holds(observed, baseline)]
+        return "; ".join(absent) or None
+
+
+def _no_gpu(fingerprint: Fingerprint) -> str | None:
+    return None if fingerprint.gpus else "needs a GPU that TensorFlow sees: nqperf doctor tells what is missing"
+
+
+def _on_gpu(fingerprint: Fingerprint) -> str | None:
+    return "is for machines that compute on the CPU" if fingerprint.gpus else None
+
+
+def _no_onednn(fingerprint: Fingerprint) -> str | None:
+    if fingerprint.machine.lower() in ("x86_64", "amd64"):
+        return _on_gpu(fingerprint)
+    return f"needs oneDNN's kernels, which TensorFlow uses by default on x86-64, not on {fingerprint.machine}"
+
+
+def _capability(fingerprint: Fingerprint) -> tuple[int, ...]:
+    text = fingerprint.observed.get("compute_capability", "0.0")
+    return tuple(int(part) for part in text.split("."))
+
+
+def _no_tf32(fingerprint: Fingerprint) -> str | None:
+    if not fingerprint.gpus:
+        return _no_gpu(fingerprint)
+    return (
+        None if _capability(fingerprint) >= _AMPERE else f"{fingerprint.gpus[0]} has no TF32; expected Ampere or later"
+    )
+
+
+def _no_bfloat16(fingerprint: Fingerprint) -> str | None:
+    if fingerprint.gpus:
+        has = _capability(fingerprint) >= _AMPERE
+        return None if has else f"{fingerprint.gpus[0]} has no bfloat16 units; expected Ampere or later"
+    if _BFLOAT16_INSTRUCTIONS.isdisjoint(fingerprint.isa):
+        return f"the CPU has none of {', '.join(sorted(_BFLOAT16_INSTRUCTIONS))}, and bfloat16 would be emulated"
+    return None
+
+
+_MISSING: Mapping[Requirement, Callable[[Fingerprint], str | None]] = {
+    "gpu": _no_gpu,
+    "cpu": _on_gpu,
+    "onednn": _no_onednn,
+    "tf32": _no_tf32,
+    "bfloat16": _no_bfloat16,
+}
+
+# The thesis's eleven options.
+THESIS_GRAPPLER = {
+    "layout_optimizer": True,
+    "constant_folding": True,
+    "shape_optimization": True,
+    "remapping": True,
+    "arithmetic_optimization": True,
+    "dependency_optimization": True,
+    "loop_optimization": True,
+    "function_optimization": True,
+    "debug_stripper": True,
+    "disable_model_pruning": False,
+    "scoped_allocator_optimization": True,
+}
+# Without these flags `set_jit` compiles nothing on a CPU.
+_CPU_CLUSTERS = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
+
+_GRAPH = Effect(says="no graph was traced", holds=lambda seen, _: not seen.eager and seen.traces == 1)
+_NOT_COMPILED = Effect(says="XLA compiled something", holds=lambda seen, _: not seen.lowered and seen.clusters == 0)
+_COMPILED = Effect(says="XLA did not compile the function", holds=lambda seen, _: seen.lowered)
+_CLUSTERS = Effect(says="XLA compiled no cluster", holds=lambda seen, _: seen.clusters > 0)
+_WIDE = Effect(says="matrix products are in 16 bits", holds=lambda seen, _: seen.narrow_share == 0)
+_NARROW = Effect(
+    says="fewer than 4 in 5 matrix products are in 16 bits", holds=lambda seen, _: (seen.narrow_share or 0) >= _MOST
+)
+_AMP = Effect(says="auto mixed precision converted no node", holds=lambda seen, _: seen.amp_nodes > 0)
+_NO_TF32 = Effect(says="TF32 is on", holds=lambda seen, _: not seen.tf32 and not seen.tf32_rounds)
+_TF32 = Effect(
+    says="matrix products are not rounded to TF32", holds=lambda seen, _: seen.tf32 and seen.tf32_rounds is True
+)
+_FUSED = Effect(says="Grappler fused nothing", holds=lambda seen, _: seen.fused_ops > 0)
+_THESIS_OPTIONS = Effect(
+    says="TensorFlow does not report the Grappler options as set",
+    holds=lambda seen, _: seen.grappler.items() >= THESIS_GRAPPLER.items(),
+)
+
+_ROWS = (
+    Variant(
+        name=BASELINE,
+        description="float32, graph, TF32 off, XLA off, Grappler at TensorFlow's defaults",
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _NO_TF32, _FUSED),
+    ),
+    Variant(
+        name="eager",
+        description="operation by operation, without a graph",
+        switches=Switches(eager=True),
+        effects=(Effect(says="a graph was traced", holds=lambda seen, _: seen.eager and seen.traces == 0),),
+    ),
+    Variant(
+        name="grappler_off",
+        description="graph without Grappler",
+        switches=Switches(grappler={"disable_meta_optimizer": True}),
+        effects=(
+            _GRAPH,
+            Effect(
+                says="Grappler still fused operations", holds=lambda seen, base: seen.fused_ops == 0 < base.fused_ops
+            ),
+        ),
+    ),
+    Variant(
+        name="grappler",
+        description="the thesis's eleven Grappler options",
+        switches=Switches(grappler=THESIS_GRAPPLER),
+        effects=(_GRAPH, _NOT_COMPILED, _THESIS_OPTIONS, _FUSED),
+    ),
+    Variant(
+        name="xla",
+        description="the whole function compiled by XLA",
+        switches=Switches(xla=True),
+        effects=(_COMPILED, _WIDE, _NO_TF32),
+    ),
+    Variant(
+        name="xla_grappler",
+        description="XLA clusters within a graph that the thesis's Grappler options optimised",
+        switches=Switches(environment=_CPU_CLUSTERS, autoclustering=True, grappler=THESIS_GRAPPLER),
+        effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _WIDE, _NO_TF32),
+    ),
+    Variant(
+        name="mixed_float16",
+        description="Keras policy mixed_float16",
+        switches=Switches(precision="mixed_float16"),
+        tolerance="sixteen_bit",
+        effects=(_GRAPH, _NOT_COMPILED, _NARROW),
+    ),
+    Variant(
+        name="mixed_bfloat16",
+        description="Keras policy mixed_bfloat16",
+        switches=Switches(precision="mixed_bfloat16"),
+        tolerance="sixteen_bit",
+        requires=("bfloat16",),
+        effects=(_GRAPH, _NOT_COMPILED, _NARROW),
+    ),
+    Variant(
+        name="amp_bfloat16",
+        description="Grappler's auto mixed precision to bfloat16, by oneDNN",
+        switches=Switches(grappler={"auto_mixed_precision_onednn_bfloat16": True}),
+        tolerance="sixteen_bit",
+        requires=("onednn", "bfloat16"),
+        effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
+    ),
+    Variant(
+        name="amp_float16",
+        description="Grappler's auto mixed precision to float16",
+        switches=Switches(grappler={"auto_mixed_precision": True}),
+        tolerance="sixteen_bit",
+        requires=("gpu",),
+        effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
+    ),
+    Variant(
+        name="mixed_float16_xla_grappler",
+        description="mixed_float16 with XLA clusters and the thesis's Grappler options",
+        switches=Switches(
+            environment=_CPU_CLUSTERS, precision="mixed_float16", autoclustering=True, grappler=THESIS_GRAPPLER
+        ),
+        tolerance="sixteen_bit",
+        effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
+    ),
+    Variant(
+        name="mixed_bfloat16_xla_grappler",
+        description="mixed_bfloat16 with XLA clusters and the thesis's Grappler options",
+        switches=Switches(
+            environment=_CPU_CLUSTERS, precision="mixed_bfloat16", autoclustering=True, grappler=THESIS_GRAPPLER
+        ),
+        tolerance="sixteen_bit",
+        requires=("bfloat16",),
+        effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
+    ),
+    Variant(
+        name="tf32",
+        description="float32 whose matrix products on the GPU are rounded to TF32",
+        switches=Switches(tf32=True),
+        tolerance="sixteen_bit",
+        requires=("tf32",),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _TF32),
+    ),
+    Variant(
+        name="onednn_off",
+        description="TensorFlow's own CPU kernels in place of oneDNN's",
+        switches=Switches(environment={"TF_ENABLE_ONEDNN_OPTS": "0"}),
+        requires=("onednn",),
+        effects=(
+            _GRAPH,
+            _WIDE,
+            Effect(says="oneDNN is still used", holds=lambda seen, base: seen.onednn_ops == 0 < base.onednn_ops),
+        ),
+    ),
+)
+VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}
+
+
+def select_variants(names: Iterable[str] | None = None) -> tuple[Variant, ...]:
+    """Return the rows of `names` in the table's order, the baseline always first; all rows when None.
+
+    Raises: VariantError for a name that is in no row, or when only the baseline is left.
+    """
+    if names is None:
+        return tuple(VARIANTS.values())
+    wanted = {name.strip() for name in names} | {BASELINE}
+    for name in sorted(wanted - set(VARIANTS)):
+        near = difflib.get_close_matches(name, VARIANTS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise VariantError(f"unknown variant {name!r}; expected some of {', '.join(VARIANTS)}{hint}")
+    if wanted == {BASELINE}:
+        raise VariantError(f"no variant beside {BASELINE} is selected; expected some of {', '.join(VARIANTS)}")
+    return tuple(row for row in VARIANTS.values() if row.name in wanted)

@@ -1,0 +1,204 @@
+"""The worker: a process that holds one variant and runs batches on request.
+
+Started as `python -m nqperf.perf.worker PARENT` with the variant's environment. It ends with its parent: the parent's
+end closes the pipe, and Linux is asked to kill it when the parent is killed in the middle of a long computation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nqperf.engines.batches import MODEL_INPUTS
+from nqperf.errors import ConfigError
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.perf import protocol
+
+if TYPE_CHECKING:
+    from nqperf.engines.tensorflow import TensorFlowEngine
+
+_PR_SET_PDEATHSIG = 1
+_OUTPUTS = ("start_logits", "end_logits", "answer_type_logits")
+# Planted work comes in squares of this size: small beside any batch, large enough to be arithmetic.
+_PLANT_SIZE = 256
+_PLANT_ROUNDS = 7
+
+
+def main() -> None:
+    """Serve requests until the parent stops or ends."""
+    _end_with(int(sys.argv[1]))
+    # Whatever libraries print goes to standard error; only messages use the pipes.
+    outgoing = os.fdopen(os.dup(1), "wb")
+    incoming = os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    channel = protocol.Channel(incoming, outgoing, protocol.Request, on_close=lambda: os._exit(0))
+    worker = _Worker()
+    while not isinstance(request := channel.receive(), protocol.Stop):
+        try:
+            reply = worker.answer(request)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
+            reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
+        channel.send(reply)
+    # TensorFlow's threads and GPU contexts can take seconds to wind down, with nothing left to save.
+    os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        os._exit(0)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no message")
+
+
+class _Worker:
+    """One variant: its engine, its batches, and work planted into them."""
+
+    def __init__(self) -> None:
+        self._engine: TensorFlowEngine | None = None
+        self._graphs: Any = None
+        self._rows = 0
+        self._batches: list[dict[str, Any]] = []
+        self._timed: range = range(0)
+        self._planted = 0
+
+    def answer(self, request: protocol.Request) -> protocol.Reply:
+        """Do what is asked."""
+        if isinstance(request, protocol.Load):
+            return self._load(request)
+        if self._engine is None:
+            raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
+        if isinstance(request, protocol.TimeBatch):
+            return protocol.Timed(seconds=self._time(self._timed[request.number % len(self._timed)], self._planted))
+        if isinstance(request, protocol.Predict):
+            return self._predict()
+        if isinstance(request, protocol.Plant):
+            return self._plant(request.fraction)
+        from nqperf.perf.switches import observe
+
+        return protocol.ObservedStates(states=observe(self._engine, self._graphs, self._batches[0]))
+
+    def _load(self, request: protocol.Load) -> protocol.Loaded:
+        watch = _Laps()
+        import tensorflow as tf
+
+        from nqperf.engines.tensorflow import TensorFlowEngine
+        from nqperf.formats.model_folder import read_model_folder, read_weights
+        from nqperf.perf.fingerprint import take_fingerprint
+        from nqperf.perf.switches import engine_config, graphs_of, set_process_switches
+
+        import_seconds = watch.lap()
+        set_process_switches(request.switches)
+        folder = read_model_folder(Path(request.model))
+        config = engine_config(request.switches, request.batch_size)
+        engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=request.seq_length)
+        self._rows = request.arrays().shape[1]
+        self._batches = [
+            {name: tf.constant(array) for name, array in batch.items()}
+            for batch in _batches(request.arrays(), request.batch_size)
+        ]
+        # A last batch with empty rows is work of another kind; it is timed only where there is no other.
+        self._timed = range(max(1, self._rows // request.batch_size))
+        build_seconds = watch.lap()
+        engine.trace()
+        trace_seconds = watch.lap()
+        self._engine = engine
+        self._graphs = graphs_of(lambda: self._run(0))
+        for number in self._timed[:2]:  # the first run after compiling still fills caches
+            self._run(number)
+        return protocol.Loaded(
+            import_seconds=import_seconds,
+            build_seconds=build_seconds,
+            trace_seconds=trace_seconds,
+            warm_up_seconds=watch.lap(),
+            batches=len(self._timed),
+            fingerprint=take_fingerprint(tensorflow=True) if request.fingerprint else None,
+        )
+
+    def _run(self, number: int) -> dict[str, FloatArray]:
+        """Run a batch; the outputs are on the host when it returns."""
+        assert self._engine is not None  # noqa: S101  # `answer` refuses everything before Load
+        outputs = self._engine.run(self._batches[number])
+        return {name: outputs[name].numpy() for name in _OUTPUTS}
+
+    def _time(self, number: int, planted: int) -> float:
+        start = time.perf_counter()
+        self._run(number)
+        if planted:
+            _multiply(planted)
+        return time.perf_counter() - start
+
+    def _predict(self) -> protocol.Predicted:
+        start = time.perf_counter()
+        outputs = [self._run(number) for number in range(len(self._batches))]
+        seconds = time.perf_counter() - start
+        whole = {name: np.concatenate([batch[name] for batch in outputs])[: self._rows] for name in _OUTPUTS}
+        return protocol.Predicted(**{name: array.tobytes() for name, array in whole.items()}, seconds=seconds)
+
+    def _plant(self, fraction: float) -> protocol.Planted:
+        """Choose the number of products by measuring, then measure what it adds."""
+        self._planted = 0
+        if fraction == 0:
+            return protocol.Planted(fraction=0.0)
+        _multiply(1)
+        batch = statistics.median(self._time(self._timed[0], 0) for _ in range(_PLANT_ROUNDS))
+        count, seconds = 1, _timed_products(1)
+        while seconds < fraction * batch:  # one product may take no longer than the call to make it
+            count *= 2
+            seconds = min(_timed_products(count) for _ in range(_PLANT_ROUNDS))
+        self._planted = max(1, round(count * fraction * batch / seconds))
+        added = statistics.median(_timed_products(self._planted) for _ in range(_PLANT_ROUNDS))
+        return protocol.Planted(fraction=added / batch)
+
+
+def _batches(inputs: IntArray, batch_size: int) -> list[Mapping[str, IntArray]]:
+    """Cut the inputs into batches, the last one filled up with empty rows."""
+    rows = inputs.shape[1]
+    filled = np.pad(inputs, ((0, 0), (0, -rows % batch_size), (0, 0)))
+    starts = range(0, filled.shape[1], batch_size)
+    return [dict(zip(MODEL_INPUTS, filled[:, start : start + batch_size], strict=True)) for start in starts]
+
+
+def _multiply(count: int) -> None:
+    """Do `count` matrix products on the device that the model runs on, and wait for them."""
+    import tensorflow as tf
+
+    identity = tf.eye(_PLANT_SIZE)
+    product = identity
+    for _ in range(count):
+        product = tf.linalg.matmul(product, identity)
+    product.numpy()
+
+
+def _timed_products(count: int) -> float:
+    start = time.perf_counter()
+    _multiply(count)
+    return time.perf_counter() - start
+
+
+class _Laps:
+    """Seconds from one lap to the next."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        return seconds
+
+
+if __name__ == "__main__":
+    main()

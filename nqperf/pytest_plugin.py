@@ -7,7 +7,9 @@ it as the verdict says. To gate another model or other data, give the options or
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import math
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +37,7 @@ class GateState:
 
     items: list[pytest.Item] = field(default_factory=list)
     results: Results | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -56,13 +59,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
     path = {"type": Path, "metavar": "PATH"}
     group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
-    group.addoption("--nqperf-data", metavar="DATA", help="Natural Questions file or glob. Default: generated examples.")
+    group.addoption(
+        "--nqperf-data", metavar="DATA", help="Natural Questions file or glob. Default: generated examples."
+    )
     group.addoption("--nqperf-limit", type=int, metavar="N", help="Use only the first N examples.")
     group.addoption("--nqperf-variants", metavar="NAMES", help="Variants to run, with commas between. Default: all.")
     group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
     group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
-    group.addoption("--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work.")
+    group.addoption(
+        "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
+    )
     group.addoption("--nqperf-rounds", type=int, metavar="N", help="Take at most N pairs a variant.")
     group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
     group.addoption("--nqperf-save-results", help="Write the whole run as JSON, for `nqperf compare`.", **path)
@@ -99,25 +106,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
-    """What the suite runs, from the options; override it to gate another model, other data, or other numbers."""
+    """Return what the suite runs, as the options say; override it to gate another model, other data, or other numbers."""
     from nqperf.perf.suite import SuiteConfig
-    from nqperf.perf.verdict import QUICK_GATE, REFERENCE_GATE
 
     option = pytestconfig.option
-    gate = QUICK_GATE if option.nqperf_quick else REFERENCE_GATE
-    if option.nqperf_rounds is not None:
-        gate = gate.limited(option.nqperf_rounds)
     names = ("model", "data", "limit", "profile", "batch_size", "max_seq_length")
     wished = {name: getattr(option, f"nqperf_{name}") for name in names}
-    command = " ".join(["pytest", *map(str, pytestconfig.invocation_params.args)])
-    return SuiteConfig(
-        gate=gate, command=command, **{name: value for name, value in wished.items() if value is not None}
-    )
+    command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
+    config = SuiteConfig(command=command, **{name: value for name, value in wished.items() if value is not None})
+    if option.nqperf_quick:
+        config = config.quick()
+    if option.nqperf_rounds is not None:
+        # Who names a number of pairs wants them, however long they take.
+        gate = config.gate.limited(option.nqperf_rounds)
+        config = dataclasses.replace(config, gate=gate, seconds_per_variant=math.inf)
+    return config
 
 
 @pytest.fixture(scope="session")
 def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> SuiteRun:
-    """The run of the suite with the variants whose tests were selected; measured when the first test asks for it."""
+    """Run the suite with the variants whose tests were selected, when the first test asks for it."""
     from nqperf.perf.suite import run_suite
 
     config = dataclasses.replace(nqperf_config, variants=pytestconfig.stash[STATE].variants)
@@ -126,16 +134,14 @@ def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> Sui
 
 
 @pytest.fixture(scope="session")
-def nqperf_results(
-    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
-) -> Results:
-    """What the suite measured, written and tracked as the options say."""
+def nqperf_results(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Results:
+    """Return what the suite measured, written and tracked as the options say."""
     config = request.config
     if is_distributed(config):
         pytest.fail("the gate measures alone on its machine: run its tests without -n", pytrace=False)
     try:
         run: SuiteRun = request.getfixturevalue("nqperf_suite")
-        config.stash[STATE].results = run.results
+        config.stash[STATE].results, config.stash[STATE].seconds = run.results, run.seconds
         _keep(run, config)
     except NqPerfError as error:
         pytest.exit(f"nqperf: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
@@ -148,7 +154,7 @@ def nqperf_results(
 
 @pytest.fixture
 def nqperf_variant(request: pytest.FixtureRequest, nqperf_results: Results) -> VariantResult:
-    """What was measured of one variant; its `status` says whether it could be, and its answers were right."""
+    """Return what was measured of one variant; its `status` says whether it could be, and its answers were right."""
     found = nqperf_results.variant(request.param)
     if found is None:
         pytest.fail(f"the run has no variant {request.param}; expected each one selected", pytrace=False)
@@ -177,9 +183,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     terminalreporter.section("nqperf")
     if state.results is not None:
-        from nqperf.report.terminal import run_text
+        from nqperf.report.terminal import run_text, seconds_text
 
-        terminalreporter.write_line(run_text(state.results))
+        terminalreporter.write_line(f"{run_text(state.results)}\n{seconds_text(state.seconds)}")
     for fault in state.faults:
         terminalreporter.write_line(f"nqperf: {fault}", red=True, bold=True)
 

@@ -1,7 +1,7 @@
 """The gate and pytest-benchmark: the times of the run are replayed to it, and it passes nothing in silence.
 
-The suite measures all variants in turns, so a variant's test has nothing left to time; it gives pytest-benchmark the times
-through a clock that shows what was measured. Then saving, comparing and histograms work as their users know them.
+The suite measures all variants in turns, so a variant's test has nothing left to time; it gives pytest-benchmark the
+times through a clock that shows what was measured. Then saving, comparing and histograms work as their users know them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class ReplayClock:
         self._seconds: Iterator[float] = iter(())
 
     def __call__(self) -> float:
+        """Return the seconds that seem to have passed."""
         return self.now
 
     def load(self, seconds: tuple[float, ...]) -> None:
@@ -56,7 +57,7 @@ def nqperf_gate(
     benchmark: Any,
     nqperf_results: Results,
 ) -> Callable[[VariantResult], None]:
-    """A function that gives a variant's times to pytest-benchmark, and fails or skips the test as the verdict says.
+    """Return a function that gives a variant's times to pytest-benchmark, and fails or skips the test as the verdict says.
 
     Of a variant that failed (its answers are wrong, its worker died) no times are given, and those of one that is too
     slow, or of an INVALID run, are shown but not saved: no later run is to be measured by them.
@@ -120,7 +121,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     gated = bool(config.stash[STATE].items)
     if benchmarks.compare_fail and not any("benchmark" in getattr(item, "fixturenames", ()) for item in session.items):
-        raise pytest.UsageError("--benchmark-compare-fail was given and no benchmark was selected: none would be judged")
+        raise pytest.UsageError(
+            "--benchmark-compare-fail was given and no benchmark was selected: none would be judged"
+        )
     if gated and benchmarks.disabled:
         raise pytest.UsageError(
             "benchmarks are disabled, so the gate would save and compare nothing; leave out --benchmark-disable, or "

@@ -31,6 +31,8 @@ COMMANDS = {
     "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
     "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
+    "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
+    "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
 }

@@ -22,4 +22,6 @@ def append_step_summary(markdown: str) -> None:
         with Path(name).open("a", encoding="utf-8") as file:
             file.write(markdown)
     except OSError as error:
-        raise FormatError(f"cannot be written ({error.strerror}): set {VARIABLE} to a file, or unset it", path=name) from error
+        raise FormatError(
+            f"cannot be written ({error.strerror}): set {VARIABLE} to a file, or unset it", path=name
+        ) from error

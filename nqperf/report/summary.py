@@ -86,8 +86,8 @@ def _row(variant: VariantResult, baseline_seconds: float | None) -> tuple[str, .
 
 def _change(variant: VariantResult, baseline_seconds: float | None) -> str:
     """Return the change of the time of one batch: of the pairs where there are some, else of the one whole pass."""
-    if variant.name == BASELINE:
-        return NONE
+    if variant.name == BASELINE or variant.status != "measured":
+        return NONE  # wrong answers have no speed
     if variant.verdict is not None:
         return f"{100 / variant.verdict.ratio - 100:+.1f} %"
     if variant.predict_seconds is None or baseline_seconds is None:
@@ -119,10 +119,13 @@ def _explanations(results: Results) -> tuple[str, ...]:
         promise = f"floors: device profile {results.profile}"
     return (
         promise,
-        f"control, baseline against itself: {_control(results.controls.same)}",
-        f"control, planted slowdown: {_control(results.controls.planted)}",
-        f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; change: of the time, "
-        "from the same pairs; time: one pass over all features; changed: predictions that differ from the baseline's",
+        f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
+        f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
+        (
+            f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; change: of the "
+            "time, from the same pairs; time: one pass over all features; changed: predictions that differ from the "
+            "baseline's"
+        ),
         f"device: {results.fingerprint.device_key}",
         f"command: {results.command}",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nqperf.formats.results_json import Results
 from nqperf.perf.comparison import Comparison, VariantChange
 from nqperf.report.summary import HEADINGS, NONE, summarise
@@ -23,6 +25,12 @@ def run_text(results: Results) -> str:
             *(f"  {reason}" for reason in summary.reasons),
         )
     )
+
+
+def seconds_text(seconds: Mapping[str, float]) -> str:
+    """Return where the wall time of a run went."""
+    parts = ", ".join(f"{name} {spent:.0f} s" for name, spent in seconds.items() if name != "total")
+    return f"wall time: {seconds['total']:.0f} s ({parts})"
 
 
 def comparison_text(comparison: Comparison) -> str:

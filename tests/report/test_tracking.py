@@ -1,17 +1,17 @@
-import json
-
 import pytest
 
 from nqperf.errors import ConfigError, MissingExtraError
+from nqperf.formats.predictions_json import read_predictions
 from nqperf.report import tracking
 from tests.references import runs
 
 RESULTS = runs.run(runs.measured("xla", 1.2, 1.1), runs.broken(), runs.SKIPPED)
 PREDICTIONS = {"baseline": [runs.PREDICTION], "xla": [runs.PREDICTION], "mixed_float16": [runs.WRONG]}
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
-pytestmark = [pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"), pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning:mlflow.*"
-)]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow.*"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,7 @@ def test_the_parameters_and_metrics_of_the_thesis(tracked):
 
 def test_the_predictions_are_the_artifact(client, tracked, tmp_path):
     path = client.download_artifacts(tracked["mixed_float16"].info.run_id, "predictions.json", str(tmp_path))
-    with open(path, encoding="utf-8") as file:
-        (prediction,) = json.load(file)["predictions"]
-    assert int(prediction["example_id"]) == 7
-    assert prediction["long_answer"]["start_token"] == -1
+    assert read_predictions(path) == [runs.WRONG]
 
 
 def test_a_second_run_joins_the_same_experiment(client, tracked):

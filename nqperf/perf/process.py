@@ -50,6 +50,11 @@ class WorkerProcess:
         """The process's number."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def __enter__(self) -> WorkerProcess:  # noqa: PYI034  # typing.Self is newer than Python 3.10
         return self
 

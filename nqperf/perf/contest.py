@@ -1,0 +1,265 @@
+"""The contest: the baseline's worker, and one variant's worker after the other held against it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nqperf.errors import VariantError
+from nqperf.formats.model_folder import ModelFolder
+from nqperf.formats.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, VerdictRecord
+from nqperf.nq.example import Prediction
+from nqperf.nq.logits import Logits
+from nqperf.perf import protocol
+from nqperf.perf.parity import Answers, Task, agreement, answered, check_parity
+from nqperf.perf.process import WorkerError, WorkerProcess
+from nqperf.perf.rounds import Measured, RoundsConfig, measure
+from nqperf.perf.switches import Observed
+from nqperf.perf.variants import VARIANTS, Variant
+from nqperf.perf.verdict import GateConfig, Verdict, confirm
+
+# Controls that end without an answer make a whole run worthless: they get more time than a variant.
+_CONTROL_TIME = 2.0
+_SAME = "same (control)"
+_PLANTED = "planted (control)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a worker may take before it counts as hung; units: seconds. `predict` is for all features."""
+
+    load: float = 600.0
+    predict: float = 3600.0
+    batch: float = 120.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What was measured of one comparison: each set of fresh processes, and the verdict after all of them."""
+
+    all: tuple[Measured, ...]
+    verdict: Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """What is known of a variant so far; a variant that fails keeps what was found before."""
+
+    variant: Variant
+    loaded: protocol.Loaded | None = None
+    observed: Observed | None = None
+    parity: Parity | None = None
+    answers: Answers | None = None
+    predict_seconds: float | None = None
+
+    def record(
+        self,
+        *,
+        reason: str | None = None,
+        samples: tuple[Pairs, ...] = (),
+        verdict: VerdictRecord | None = None,
+    ) -> VariantResult:
+        """Return the row of the results file."""
+        return VariantResult(
+            name=self.variant.name,
+            status="measured" if reason is None else "failed",
+            reason=reason,
+            wished=self.variant.switches.record(),
+            observed=self.observed.record() if self.observed else {},
+            parity=self.parity,
+            trace_seconds=self.loaded.trace_seconds if self.loaded else None,
+            warm_up_seconds=self.loaded.warm_up_seconds if self.loaded else None,
+            predict_seconds=self.predict_seconds,
+            samples=samples,
+            verdict=verdict,
+            metrics=dict(self.answers.metrics) if self.answers else {},
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Contest:
+    """One model and task; within its `with` block the baseline's worker is kept alive, or started anew when it died.
+
+    `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant.
+    """
+
+    folder: ModelFolder
+    task: Task
+    batch_size: int
+    gate: GateConfig
+    seconds_per_variant: float
+    limits: Limits
+    progress: Callable[[str, str, int], None]
+    seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
+    predictions: dict[str, list[Prediction]] = field(default_factory=dict)
+    _standing: Standing | None = None
+    _worker: WorkerProcess | None = None
+
+    def __enter__(self) -> Contest:  # noqa: PYI034  # typing.Self is newer than Python 3.10
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop_baseline()
+
+    def start_baseline(self) -> Fingerprint:
+        """Start the baseline, let it answer, and return the machine's fingerprint as TensorFlow sees it.
+
+        Raises: WorkerError, VariantError or ParityError when the baseline cannot be the yardstick.
+        """
+        standing = Standing(variant=VARIANTS[BASELINE])
+        self._worker = self._started(standing, fingerprint=True)
+        self._observe(self._worker, standing, standing)
+        self._answer(self._worker, standing)
+        self._standing = standing
+        assert standing.loaded is not None  # noqa: S101  # _started has set it
+        assert standing.loaded.fingerprint is not None  # noqa: S101  # as asked for
+        return standing.loaded.fingerprint
+
+    def baseline_row(self) -> VariantResult:
+        """Return the baseline's own row."""
+        return self._baseline().record()
+
+    def measure_variant(self, standing: Standing, floor: float | None) -> Comparison:
+        """Start a variant, and hold its states, its answers and then its speed against the baseline's.
+
+        Raises: WorkerError when a worker fails, VariantError when a switch had no effect, ParityError when the answers
+        differ; `standing` then holds what was found.
+        """
+        name = standing.variant.name
+        with self._started(standing) as worker:
+            self._observe(worker, standing, self._baseline())
+            answers = self._answer(worker, standing)
+            baseline = self._baseline().answers
+            assert baseline is not None  # noqa: S101  # start_baseline has set it
+            standing.parity = agreement(self.task, baseline, answers)
+            check_parity(standing.parity, standing.variant.tolerance)
+            first = self._rounds(self._live_baseline(), worker, floor, name)
+            self._check_retraced(worker, name)
+        if first.verdict.outcome != "FAIL":
+            return Comparison(all=(first,), verdict=first.verdict)
+        return self._confirmed(first, floor, standing.variant)
+
+    def measure_controls(self, fraction: float) -> tuple[Comparison, Comparison]:
+        """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
+        variant = VARIANTS[BASELINE]
+        with self._started(Standing(variant=variant), name=_SAME) as worker:
+            first = self._rounds(self._live_baseline(), worker, 1.0, _SAME, longer=_CONTROL_TIME)
+            planted = self.measure_planted(worker, fraction)
+        same = Comparison(all=(first,), verdict=first.verdict)
+        if first.verdict.outcome == "FAIL":
+            same = self._confirmed(first, 1.0, variant)
+        return same, planted
+
+    def measure_planted(self, worker: WorkerProcess, fraction: float) -> Comparison:
+        """Plant work into a running baseline worker and hold it against the other one."""
+        worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.limits.load)
+        measured = self._rounds(self._live_baseline(), worker, 1.0, _PLANTED, longer=_CONTROL_TIME)
+        return Comparison(all=(measured,), verdict=measured.verdict)
+
+    @contextmanager
+    def fresh_pair(self, variant: Variant) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
+        """Yield new processes of the baseline and of `variant`."""
+        with ExitStack() as stack:
+            baseline = stack.enter_context(self._started(Standing(variant=VARIANTS[BASELINE]), name="fresh baseline"))
+            yield baseline, stack.enter_context(self._started(Standing(variant=variant), name=variant.name))
+
+    def _confirmed(self, first: Measured, floor: float | None, variant: Variant) -> Comparison:
+        """Repeat a FAIL in fresh processes."""
+        with self.fresh_pair(variant) as (baseline, worker):
+            repeat = self._rounds(baseline, worker, floor, f"{variant.name} (again)")
+        return Comparison(all=(first, repeat), verdict=confirm(first.verdict, repeat.verdict))
+
+    def _baseline(self) -> Standing:
+        assert self._standing is not None, "start_baseline comes first"  # noqa: S101
+        return self._standing
+
+    def _live_baseline(self) -> WorkerProcess:
+        """Return the baseline's worker, a new one where the last one failed."""
+        if self._worker is None:
+            self._worker = self._started(Standing(variant=VARIANTS[BASELINE]))
+        return self._worker
+
+    def _drop_baseline(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+
+    def _started(self, standing: Standing, *, name: str | None = None, fingerprint: bool = False) -> WorkerProcess:
+        """Start a worker and load its model; the worker is ended when that fails."""
+        shown = name or standing.variant.name
+        self.progress("start", shown, 0)
+        features = self.task.features
+        request = protocol.Load(
+            model=str(self.folder.path),
+            switches=standing.variant.switches,
+            inputs=np.stack([features.input_ids, features.input_mask, features.segment_ids]).tobytes(),
+            seq_length=features.input_ids.shape[1],
+            batch_size=self.batch_size,
+            fingerprint=fingerprint,
+        )
+        started = time.perf_counter()
+        worker = WorkerProcess(shown, standing.variant.switches)
+        try:
+            standing.loaded = worker.ask(request, protocol.Loaded, timeout=self.limits.load)
+        except BaseException:
+            worker.end()
+            raise
+        finally:
+            spent = time.perf_counter() - started
+            warm_up = standing.loaded.warm_up_seconds if standing.loaded else 0.0
+            self.seconds["start"] += spent - warm_up
+            self.seconds["models"] += warm_up
+        return worker
+
+    def _observe(self, worker: WorkerProcess, standing: Standing, baseline: Standing) -> None:
+        states = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.limits.load).states
+        standing.observed = states
+        assert baseline.observed is not None  # noqa: S101  # the baseline is observed first, by itself
+        absent = standing.variant.without_effect(states, baseline.observed)
+        if absent:
+            raise VariantError(f"{standing.variant.name}: the switches had no effect: {absent}")
+
+    def _answer(self, worker: WorkerProcess, standing: Standing) -> Answers:
+        """Let a worker predict every feature, and keep its answers."""
+        name = standing.variant.name
+        self.progress("answers", name, 0)
+        said = worker.ask(protocol.Predict(), protocol.Predicted, timeout=self.limits.predict)
+        self.seconds["models"] += said.seconds
+        standing.predict_seconds = said.seconds
+        start, end, answer_type = said.arrays(len(self.task.features))
+        logits = Logits(
+            unique_id=self.task.features.unique_id,
+            start_logits=start,
+            end_logits=end,
+            answer_type_logits=answer_type,
+        )
+        standing.answers = answered(self.task, logits)
+        self.predictions[name] = standing.answers.predictions
+        return standing.answers
+
+    def _rounds(
+        self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, name: str, *, longer: float = 1.0
+    ) -> Measured:
+        seconds = longer * self.seconds_per_variant
+        config = RoundsConfig(gate=self.gate, seconds=seconds, batch_timeout=self.limits.batch)
+        try:
+            measured = measure(baseline, worker, floor, config, lambda pairs: self.progress("rounds", name, pairs))
+        except WorkerError:
+            if baseline is self._worker and not baseline.alive:
+                self._drop_baseline()
+            raise
+        self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
+        return measured
+
+    def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
+        """Do nothing when no graph was traced while times were taken."""
+        traces = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.limits.load).states.traces
+        if traces > 1:
+            raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")

@@ -1,0 +1,148 @@
+"""Parity: whether a variant still gives the baseline's answers, settled before anything is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqperf.errors import ParityError
+from nqperf.formats.results_json import Parity
+from nqperf.nq.answers import AnswerConfig, answer
+from nqperf.nq.evaluation import evaluate
+from nqperf.nq.example import Annotation, IntArray, Prediction
+from nqperf.nq.features import Features
+from nqperf.nq.grouping import AnswerInput
+from nqperf.nq.logits import Logits
+from nqperf.nq.ranking import rank_spans
+from nqperf.perf.variants import Tolerance
+
+MICRO_F1 = "all-answer-f1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """What every variant is asked: the features of whole examples, and what is needed to score the answers.
+
+    Shapes: starts int32[m + 1], the first row of each of the m examples and the number of rows.
+    """
+
+    features: Features
+    starts: IntArray
+    inputs: list[AnswerInput]
+    gold: Mapping[int, tuple[Annotation, ...]]
+    answers: AnswerConfig
+    non_null_threshold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """What a variant said to a task, and its score."""
+
+    logits: Logits
+    predictions: list[Prediction]
+    metrics: dict[str, float | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far answers may differ; the F1 and span limits are shares of the baseline's.
+
+    A difference of logits above `logits` is a defect even where no answer changes; None where the type's own rounding
+    is as large as any bound worth having.
+    """
+
+    micro_f1: float
+    spans: float
+    changed_predictions: int | None = None
+    logits: float | None = None
+
+
+# Exact rows compute in float32 and may add in another order, which moves a logit by about 1e-5.
+LIMITS: Mapping[Tolerance, Limits] = {
+    "exact": Limits(micro_f1=1.0, spans=1.0, changed_predictions=0, logits=1e-3),
+    "sixteen_bit": Limits(micro_f1=0.999, spans=0.995),
+    "eight_bit": Limits(micro_f1=0.99, spans=0.95),
+}
+
+
+def answered(task: Task, logits: Logits) -> Answers:
+    """Return the answers that `logits` give.
+
+    Raises: ParityError when a logit is not a finite number: then there is nothing to answer with.
+    """
+    for name in ("start_logits", "end_logits", "answer_type_logits"):
+        wrong = int(np.count_nonzero(~np.isfinite(getattr(logits, name))))
+        if wrong:
+            raise ParityError(f"parity: {wrong} of the {name} are NaN or infinite; expected finite numbers")
+    predictions = answer(task.inputs, task.features, logits, task.answers)
+    metrics = evaluate(task.gold, predictions, non_null_threshold=task.non_null_threshold)
+    return Answers(logits=logits, predictions=predictions, metrics=metrics)
+
+
+def agreement(task: Task, baseline: Answers, variant: Answers) -> Parity:
+    """Return how far a variant's answers agree with the baseline's.
+
+    A prediction has changed when its long answer, its short answers or its yes/no did, whatever the scores. Spans agree
+    where an example's best span is the same in both, or neither has one.
+    """
+    changed = sum(map(_changed, baseline.predictions, variant.predictions))
+    ours, theirs = (_best_spans(task, answers) for answers in (baseline, variant))
+    return Parity(
+        micro_f1=float(variant.metrics[MICRO_F1]),
+        baseline_micro_f1=float(baseline.metrics[MICRO_F1]),
+        predictions=len(baseline.predictions),
+        changed_predictions=changed,
+        span_agreement=sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours),
+        max_abs_logit_difference=max(
+            float(np.max(np.abs(getattr(baseline.logits, name) - getattr(variant.logits, name))))
+            for name in ("start_logits", "end_logits", "answer_type_logits")
+        ),
+    )
+
+
+def check_parity(parity: Parity, tolerance: Tolerance) -> None:
+    """Do nothing when the answers are the same within the row's tolerance.
+
+    Raises: ParityError with every limit that was broken.
+    """
+    broken = list(_broken(parity, LIMITS[tolerance]))
+    if broken:
+        raise ParityError(f"parity: {'; '.join(broken)}")
+
+
+def _broken(parity: Parity, limits: Limits) -> Iterator[str]:
+    least = limits.micro_f1 * parity.baseline_micro_f1
+    too_low = parity.micro_f1 < least
+    other = limits.micro_f1 == 1.0 and parity.micro_f1 != parity.baseline_micro_f1
+    if too_low or other:
+        relation = "expected the same" if limits.micro_f1 == 1.0 else f"expected {least:.4f} or more"
+        yield f"micro-F1 {parity.micro_f1:.4f} against {parity.baseline_micro_f1:.4f}, {relation}"
+    if limits.changed_predictions is not None and parity.changed_predictions > limits.changed_predictions:
+        yield (
+            f"{parity.changed_predictions} of {parity.predictions} predictions changed, "
+            f"expected at most {limits.changed_predictions}"
+        )
+    if parity.span_agreement < limits.spans:
+        yield f"{parity.span_agreement:.2%} of the best spans agree, expected {limits.spans:.1%} or more"
+    if limits.logits is not None and parity.max_abs_logit_difference > limits.logits:
+        yield f"logits differ by up to {parity.max_abs_logit_difference:.2g}, expected {limits.logits:g} or less"
+
+
+def _changed(one: Prediction, other: Prediction) -> bool:
+    return (one.long_answer, one.short_answers, one.yes_no_answer) != (
+        other.long_answer,
+        other.short_answers,
+        other.yes_no_answer,
+    )
+
+
+def _best_spans(task: Task, answers: Answers) -> Sequence[tuple[int, int] | None]:
+    """Return each example's best span, None where it has none above the null score."""
+    ranked = rank_spans(task.features, answers.logits, task.starts, task.answers.ranking)
+    spans = list(zip(ranked.start_token.tolist(), ranked.end_token.tolist(), strict=True))
+    return [
+        spans[first] if first < end else None
+        for first, end in zip(ranked.starts[:-1].tolist(), ranked.starts[1:].tolist(), strict=True)
+    ]

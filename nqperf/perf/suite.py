@@ -1,0 +1,194 @@
+"""The benchmark suite: every variant against the baseline, answers first, then speed, with controls, to one record.
+
+A variant's worker lives while it is measured, the baseline's as long as it can: rounds are pairs with the baseline, so
+more workers at once would cost memory and start-up without adding a comparison.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nqperf.errors import NqPerfError
+from nqperf.formats import results_json as records
+from nqperf.formats.model_folder import read_model_folder, read_weights
+from nqperf.formats.nq_jsonl import NqReader, Selection
+from nqperf.formats.results_json import Fingerprint, Results, VariantResult, VerdictRecord
+from nqperf.nq.example import Example, Prediction
+from nqperf.perf.contest import DEFAULT_LIMITS, Comparison, Contest, Limits, Standing
+from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.profiles import PACKAGED, Profile, Workload, profile_for, read_profiles
+from nqperf.perf.task import data_record, make_task, model_record
+from nqperf.perf.variants import VARIANTS, Variant, select_variants
+from nqperf.perf.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, Verdict, judge_run
+
+# Real work beside the model's, as a share of its time: what the gate must find in every run.
+PLANTED = 0.10
+# Small enough for many pairs in little time (0.1 s a batch with the packaged model on two cores); a GPU must be filled.
+_CPU_BATCH, _GPU_BATCH = 2, 32
+
+Progress = Callable[[str, str, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteConfig:
+    """What is run and how long.
+
+    None: the packaged model, the generated development set, all its examples, all variants, the packaged profiles, and
+    a batch that suits the device. Of the examples, as many are answered as fill `windows` windows (None: all), and a
+    variant is given `seconds_per_variant` of rounds; a quick run has less of both.
+    """
+
+    model: Path | None = None
+    data: str | None = None
+    limit: int | None = None
+    variants: tuple[str, ...] | None = None
+    profile: Path | None = None
+    gate: GateConfig = REFERENCE_GATE
+    batch_size: int | None = None
+    max_seq_length: int = 512
+    windows: int | None = 192
+    seconds_per_variant: float = 20.0
+    limits: Limits = DEFAULT_LIMITS
+    command: str = ""
+
+    def quick(self) -> SuiteConfig:
+        """Return the same run in a third of the time: fewer looks, examples and rounds, more INCONCLUSIVE."""
+        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=6.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SuiteRun:
+    """The record of a run, each variant's predictions, and where the wall time went.
+
+    Units of `seconds`: "models" is spent in rounds, predictions and warm-up, "start" in starting processes and building
+    the models, "other" is the suite's own.
+    """
+
+    results: Results
+    predictions: Mapping[str, list[Prediction]]
+    seconds: Mapping[str, float]
+
+
+def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant, _pairs: None) -> SuiteRun:
+    """Run the suite; `progress` is told the stage, the variant and its pairs so far, never while a batch is timed.
+
+    Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run or be trusted.
+    A variant that fails is a row of the record.
+    """
+    started = time.perf_counter()
+    variants = select_variants(config.variants)
+    contest, source = open_contest(config, progress)
+    with contest:
+        fingerprint = contest.start_baseline()
+        batch_size = contest.batch_size
+        model = model_record(contest.folder)
+        data = data_record(contest.task, source, batch_size=batch_size)
+        profile = profile_for(fingerprint, Workload.of(model, data), variants=VARIANTS, path=config.profile)
+        controls, control_records, faults = _controls(contest)
+        rows = {variant.name: _row(contest, variant, fingerprint, profile) for variant in variants[1:]}
+        predictions = dict(contest.predictions)
+        baseline = contest.baseline_row()
+    floors = profile.floors if profile else {}
+    expected = {name for name, row in rows.items() if row.status != "skipped" and name in floors}
+    outcomes = {name: row.verdict.outcome for name, row in rows.items() if row.verdict is not None}
+    verdict = judge_run(outcomes, expected=expected, controls=controls)
+    results = Results(
+        command=config.command,
+        created=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        fingerprint=fingerprint,
+        model=model,
+        data=data,
+        profile=profile.name if profile else None,
+        variants=(baseline, *rows.values()),
+        controls=control_records,
+        judged=verdict.judged,
+        expected=verdict.expected,
+        outcome=verdict.outcome,
+        reasons=(*verdict.reasons, *faults),
+    )
+    total = time.perf_counter() - started
+    spent = contest.seconds
+    other = total - spent["models"] - spent["start"]
+    return SuiteRun(results=results, predictions=predictions, seconds={"total": total, **spent, "other": other})
+
+
+def open_contest(config: SuiteConfig, progress: Progress) -> tuple[Contest, str]:
+    """Return what the variants are held to each other in, and the name of its data; nothing is started.
+
+    Raises: NqPerfError for a model, data or profiles that cannot be used.
+    """
+    read_profiles(config.profile or PACKAGED)
+    folder = read_model_folder(config.model or _packaged_model())
+    read_weights(folder)
+    source, examples = _examples(config)
+    progress("features", "", 0)
+    task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
+    batch_size = config.batch_size or (_GPU_BATCH if take_fingerprint().gpus else _CPU_BATCH)
+    contest = Contest(
+        folder=folder,
+        task=task,
+        batch_size=batch_size,
+        gate=config.gate,
+        seconds_per_variant=config.seconds_per_variant,
+        limits=config.limits,
+        progress=progress,
+    )
+    return contest, source
+
+
+def _packaged_model() -> Path:
+    from nqperf.defaults import PACKAGED_MODEL
+
+    return PACKAGED_MODEL
+
+
+def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
+    from nqperf.defaults import DevelopmentSet
+
+    selection = Selection(limit=config.limit)
+    source = (
+        DevelopmentSet(selection=selection)
+        if config.data is None
+        else NqReader(source=config.data, selection=selection)
+    )
+    return source.source, source.examples()
+
+
+def _row(contest: Contest, variant: Variant, fingerprint: Fingerprint, profile: Profile | None) -> VariantResult:
+    """Return the row of one variant, whatever becomes of it."""
+    floor = profile.floors.get(variant.name) if profile else None
+    missing = variant.missing(fingerprint)
+    if missing:
+        return VariantResult(name=variant.name, status="skipped", reason=missing, wished=variant.switches.record())
+    standing = Standing(variant=variant)
+    try:
+        measured = contest.measure_variant(standing, floor)
+    except NqPerfError as error:
+        return standing.record(reason=str(error))
+    return standing.record(samples=tuple(one.pairs for one in measured.all), verdict=verdict_record(measured.verdict))
+
+
+def _controls(contest: Contest) -> tuple[Controls, records.Controls, tuple[str, ...]]:
+    """Measure the two comparisons with a known answer; what kept them from it is told, and the run is INVALID."""
+    try:
+        same, planted = contest.measure_controls(PLANTED)
+    except NqPerfError as error:
+        nothing = records.Controls(same=None, planted=None)
+        return Controls(same=None, planted=None), nothing, (f"the controls: {error}",)
+    record = records.Controls(same=_control(same), planted=_control(planted))
+    return Controls(same=same.verdict.outcome, planted=planted.verdict.outcome), record, ()
+
+
+def _control(comparison: Comparison) -> records.Control:
+    samples = tuple(one.pairs for one in comparison.all)
+    return records.Control(samples=samples, verdict=verdict_record(comparison.verdict))
+
+
+def verdict_record(verdict: Verdict) -> VerdictRecord:
+    """Return a concluded verdict as the results file holds it."""
+    return VerdictRecord(**dataclasses.asdict(verdict))

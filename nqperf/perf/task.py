@@ -1,0 +1,102 @@
+"""From a model folder and a data file to the task that every variant is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from nqperf.errors import ConfigError
+from nqperf.formats.files import read_whole
+from nqperf.formats.model_folder import WEIGHTS, FolderSettings, ModelFolder
+from nqperf.formats.results_json import Data, Model
+from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.nq.answers import AnswerConfig
+from nqperf.nq.context import ContextConfig
+from nqperf.nq.example import Annotation, Candidates, Example
+from nqperf.nq.features import FeatureConfig, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput
+from nqperf.perf.parity import Task
+
+
+def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
+    """Return the task of the first examples, as many as fill `windows` windows (None: all).
+
+    Raises: FormatError for data that cannot be read, ConfigError for an example without annotations.
+    """
+    folder.config.require_positions(max_seq_length)
+    tokenizer = read_tokenizer(folder.require_tokenizer())
+    config = FeatureConfig(max_seq_length=max_seq_length)
+    blocks, inputs, rows = [], [], 0
+    gold: dict[int, tuple[Annotation, ...]] = {}
+    for example in examples:
+        if not example.annotations:
+            raise ConfigError(
+                f"example {example.example_id} has no annotations, and answers cannot be scored: name annotated data"
+            )
+        block = build_features(example, tokenizer, ContextConfig(), config)
+        if rows and windows is not None and rows + len(block) > windows:
+            break
+        blocks.append(block)
+        rows += len(block)
+        gold[example.example_id] = example.annotations
+        inputs.append(AnswerInput(example_id=example.example_id, candidates=_top_level(example.candidates)))
+    return Task(
+        features=concatenate(blocks),
+        starts=np.cumsum([0, *map(len, blocks)], dtype=np.int32),
+        inputs=inputs,
+        gold=gold,
+        answers=_answer_config(folder.settings),
+        # Five annotators: two must agree that there is an answer, as in the reference evaluation.
+        non_null_threshold=2 if any(len(annotations) > 1 for annotations in gold.values()) else 1,
+    )
+
+
+def model_record(folder: ModelFolder) -> Model:
+    """Return what the results file says of a model."""
+    return Model(
+        name=folder.path.resolve().name,
+        hidden_size=folder.config.hidden_size,
+        num_hidden_layers=folder.config.num_hidden_layers,
+        sha256=hashlib.sha256(read_whole(folder.path / WEIGHTS, what="a model's weights")).hexdigest(),
+    )
+
+
+def data_record(task: Task, source: str, *, batch_size: int) -> Data:
+    """Return what the results file says of a task's data; the hash is that of the features."""
+    features = task.features
+    digest = hashlib.sha256()
+    for array in (features.unique_id, features.input_ids, features.input_mask, features.segment_ids):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return Data(
+        name=Path(source).name,
+        examples=len(task.inputs),
+        features=len(features),
+        batch_size=batch_size,
+        max_seq_length=features.input_ids.shape[1],
+        sha256=digest.hexdigest(),
+    )
+
+
+def _answer_config(settings: FolderSettings) -> AnswerConfig:
+    """Return the model's own thresholds, and the thesis's where it has none."""
+    plain = AnswerConfig()
+    long_own, short_own = settings.long_threshold, settings.short_threshold
+    return dataclasses.replace(
+        plain,
+        long_threshold=plain.long_threshold if long_own is None else long_own,
+        short_threshold=plain.short_threshold if short_own is None else short_own,
+    )
+
+
+def _top_level(candidates: Candidates) -> Candidates:
+    """Return the candidates that answering reads; the others may be many."""
+    top = np.flatnonzero(candidates.top_level)
+    return Candidates(
+        start_token=candidates.start_token[top],
+        end_token=candidates.end_token[top],
+        top_level=candidates.top_level[top],
+    )

@@ -102,24 +102,27 @@ def answer_cases(draw):
 
     Ids are near each other on purpose: an example's last window may be full and the next id the next example's.
     """
-    length, document = draw(st.integers(2, 9)), 12
+    length, document = draw(st.integers(3, 9)), 12
     ids = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4, unique=True))
     inputs, parts = [], []
     for example_id in ids:
         inputs.append(AnswerInput(example_id=example_id, candidates=draw(candidates(document))))
         rows = draw(st.integers(1, 3))
         mask = np.ones((rows, length), dtype=np.int32)
-        mask[-1, draw(st.integers(1, length)) :] = 0
+        mask[-1, draw(st.integers(3, length)) :] = 0
         token_map = draw(npst.arrays(np.int32, (rows, length), elements=st.integers(-1, document - 1)))
         if draw(st.booleans()):
             token_map.sort(axis=1)
         token_map[mask == 0] = -1
+        segment_ids, input_ids = mask.copy(), mask * 7
+        segment_ids[:, 0] = 0
+        input_ids[0, 1:3], token_map[0, 1:3] = 5, -1  # the pseudo-candidate
         parts.append(
             Features(
                 unique_id=example_id + np.arange(rows),
-                input_ids=mask * 7,
+                input_ids=input_ids,
                 input_mask=mask,
-                segment_ids=mask,
+                segment_ids=segment_ids,
                 token_map=token_map,
             )
         )

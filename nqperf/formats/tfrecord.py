@@ -12,6 +12,7 @@ import contextlib
 import functools
 import struct
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -170,13 +171,8 @@ def _delimited(tag: int, content: bytes) -> bytes:
 
 def _encoded_column(name: str, values: npt.NDArray[np.signedinteger]) -> list[bytes]:
     """Return each row's map entry {key: name, value: Feature{int64_list: Int64List{value: packed}}}."""
-    rows = values.reshape(len(values), -1)
-    stream, ends = packed_varints(rows)
-    starts = np.concatenate([[0], ends[:-1]])
-    return [
-        _entry_start(name, end - start) + stream[start:end]
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
+    stream, ends = packed_varints(values[:, None] if values.ndim == 1 else values)
+    return [_entry_start(name, end - start) + stream[start:end] for start, end in pairwise([0, *ends.tolist()])]
 
 
 @functools.lru_cache(maxsize=1 << 14)

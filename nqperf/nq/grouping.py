@@ -31,6 +31,17 @@ def run_starts(features: Features) -> IntArray:
     return np.concatenate([[0], inner, [len(features)]]).astype(np.int32) if len(features) else np.zeros(1, np.int32)
 
 
+def _same_opening(features: Features, first: int, row: int) -> bool:
+    """Tell whether a row opens as an example's first row does: with the two pieces of the pseudo-candidate."""
+    (first_ids, _), (ids, token) = (_opening(features, number) for number in (first, row))
+    return np.array_equal(first_ids, ids) and bool((token == -1).all())
+
+
+def _opening(features: Features, row: int) -> tuple[IntArray, IntArray]:
+    at = int(features.segment_ids[row].argmax())
+    return features.input_ids[row, at : at + 2], features.token_map[row, at : at + 2]
+
+
 class Waiting:
     """Examples that wait for their rows, which come in the same order."""
 
@@ -59,6 +70,8 @@ class Waiting:
             own.append(self._next())
             # An example whose id is within the run begins there, unless the next run is its own.
             while (ahead := self._ahead_id()) is not None and latest < ahead <= last_id and ahead != next_id:
+                if not _same_opening(features, int(start), int(start) + ahead - first_id):
+                    break  # a later window, and the example's own rows are missing
                 latest = ahead
                 starts.append(int(start) + ahead - first_id)
                 own.append(self._next())

@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from tests.documents import river_examples, write_lines
 
 from nqperf.cli.main import COMMANDS, cli, main
+from tests.documents import river_examples, write_lines
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
 

@@ -11,17 +11,20 @@ from tests import strategies
 NONE = Candidates(start_token=np.zeros(0, np.int32), end_token=np.zeros(0, np.int32), top_level=np.zeros(0, np.bool_))
 
 
-def rows(*ids, padded=()):
-    """Return features with these unique ids, full but for those at the numbers `padded`."""
-    ones = np.ones((len(ids), 2), dtype=np.int32)
-    mask = ones.copy()
-    mask[list(padded), 1] = 0
-    return Features(unique_id=np.array(ids), input_ids=ones, input_mask=mask, segment_ids=ones, token_map=ones)
+def rows(*ids, starts=(0,), padded=()):
+    """Return features with these unique ids; `starts` open an example, and all are full but the `padded` ones."""
+    ones = np.ones((len(ids), 3), dtype=np.int32)
+    input_ids, mask, token_map = ones * 7, ones.copy(), ones.copy()
+    input_ids[list(starts)], token_map[list(starts)] = 5, -1
+    mask[list(padded), -1] = 0
+    return Features(
+        unique_id=np.array(ids), input_ids=input_ids, input_mask=mask, segment_ids=ones, token_map=token_map
+    )
 
 
-def starts_of(example_ids, features, *, following=None):
+def starts_of(example_ids, features):
     waiting = Waiting(AnswerInput(example_id=one, candidates=NONE) for one in example_ids)
-    own, starts = waiting.take(features, following=following)
+    own, starts = waiting.take(features, following=None)
     waiting.refuse_rest()
     assert [one.example_id for one in own] == list(example_ids)
     return starts.tolist()
@@ -39,19 +42,18 @@ def test_consecutive_ids_with_padding_between():
     assert starts_of([5, 6], rows(5, 6, padded=[0])) == [0, 1, 2]
 
 
-def test_consecutive_ids_whose_former_fills_its_last_window():
-    assert starts_of([5, 7], rows(5, 6, 7)) == [0, 2, 3]
-    assert starts_of([5, 6, 7], rows(5, 6, 7)) == [0, 1, 2, 3]
-    assert starts_of([5], rows(5, 6, 7)) == [0, 3]
+@pytest.mark.parametrize(("example_ids", "starts"), [([5], [0]), ([5, 7], [0, 2]), ([5, 6, 7], [0, 1, 2])])
+def test_consecutive_ids_whose_former_fills_its_last_window(example_ids, starts):
+    assert starts_of(example_ids, rows(5, 6, 7, starts=starts)) == [*starts, 3]
 
 
 def test_an_id_within_anothers_run_and_in_a_run_of_its_own():
-    assert starts_of([5, 6], rows(5, 6, 7, 6, 7)) == [0, 3, 5]
+    assert starts_of([5, 6], rows(5, 6, 7, 6, 7, starts=[0, 3])) == [0, 3, 5]
 
 
 def test_the_row_behind_tells_whose_the_run_is():
     waiting = Waiting(AnswerInput(example_id=one, candidates=NONE) for one in (5, 6))
-    assert waiting.take(rows(5, 6), following=6)[1].tolist() == [0, 2]
+    assert waiting.take(rows(5, 6, starts=[0, 1]), following=6)[1].tolist() == [0, 2]
     assert waiting.take(rows(6), following=None)[1].tolist() == [0, 1]
 
 
@@ -61,6 +63,7 @@ def test_the_row_behind_tells_whose_the_run_is():
         ([5, 9], [5, 8], "example 2 of the data is 9 and of the features 8"),
         ([5], [5, 8], "example 2 of the data is no more and of the features 8"),
         ([5, 9], [5], "example 2 of the data is 9 and of the features no more"),
+        ([5, 6], [5, 6, 7], "example 2 of the data is 6 and of the features no more"),
         ([6], [5], "example 1 of the data is 6 and of the features 5"),
     ],
 )

@@ -20,10 +20,10 @@ from tests.training.tiny_job import STEPS, job
 HERE = Path(__file__).parent
 
 
-def run(folder, name, kill_at=0):
-    """Run the tiny job in a process of its own; return its exit status."""
+def run(folder, *names, kill_at=0):
+    """Run the tiny job, once for each name, in a process of its own; return its exit status."""
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-    command = [sys.executable, str(HERE / "tiny_job.py"), str(folder), str(folder / "start"), name, str(kill_at)]
+    command = [sys.executable, HERE / "tiny_job.py", folder, folder / "start", str(kill_at), *names]
     return subprocess.run(command, env=environment, check=False).returncode
 
 
@@ -33,7 +33,7 @@ def log(folder, name):
 
 @pytest.fixture(scope="module")
 def unbroken(training_folder):
-    assert run(training_folder, "unbroken") == 0
+    assert run(training_folder, "unbroken", "again") == 0
     return training_folder / "unbroken"
 
 
@@ -52,7 +52,6 @@ def test_the_loss_falls_and_validations_stand_between_the_steps(training_folder)
 
 
 def test_a_seed_gives_the_same_loss_curve_and_weights_twice(training_folder, unbroken):
-    assert run(training_folder, "again") == 0
     assert curve(training_folder, "again") == curve(training_folder, "unbroken")
     for name in ("config.json", "model.safetensors", "tokenizer.model"):
         assert (training_folder / "again" / name).read_bytes() == (unbroken / name).read_bytes()

@@ -35,13 +35,14 @@ def job(folder: Path, start: Path, name: str) -> TrainingJob:
     )
 
 
-def main(folder: str, start: str, name: str, kill_at: int) -> None:
+def main(folder: str, start: str, kill_at: int, names: list[str]) -> None:
     def report(what: object) -> None:
         if isinstance(what, Progress) and what.step == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    train(job(Path(folder), Path(start), name), report)
+    for name in names:
+        train(job(Path(folder), Path(start), name), report)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:])

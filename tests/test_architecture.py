@@ -1,0 +1,157 @@
+"""Imports run downwards, files are opened in one place, and light commands stay light."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nqperf
+from tests.documents import river_examples, write_lines
+
+PACKAGE = Path(nqperf.__file__).parent
+# A room may import rooms of lower floors; rooms of one floor do not import each other, but the route and its parts.
+FLOORS = [
+    {"errors"},
+    {"nq"},
+    {"model"},
+    {"formats"},
+    {"engines"},
+    {"perf", "casts", "training"},
+    {"report"},
+    {"pipeline", "run", "defaults"},
+    {"cli", "pytest_plugin"},
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+TOGETHER = {"pipeline", "run", "defaults"}
+# What a file format must know of the network, neither of which imports Keras.
+MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.weights"}
+HEAVY = {"tensorflow", "keras"}
+OPENING = {
+    "open",
+    "read_text",
+    "write_text",
+    "read_bytes",
+    "write_bytes",
+    "load",
+    "save",
+    "savez",
+    "memmap",
+    "fromfile",
+}
+DOORS = {"formats", "cli"}
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported(tree, *, everywhere=True):
+    """Yield the modules that a source imports, inside functions too or at module level alone."""
+    for node in ast.walk(tree) if everywhere else at_import(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def at_import(node):
+    """Yield what runs at import: all but the bodies of functions and what only type checkers see."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        yield child
+        yield from at_import(child)
+
+
+@each_module
+def test_imports_run_downwards(path):
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for name in imported(ast.parse(path.read_text())):
+        parts = name.split(".")
+        if parts[0] != "nqperf" or parts[1] in (room, "__version__"):
+            continue
+        below = FLOOR_OF[parts[1]] < FLOOR_OF[room]
+        assert below or {parts[1], room} <= TOGETHER, f"{room} imports {name}, which is not below it"
+        if (room, parts[1]) == ("formats", "model"):
+            assert name.rpartition(".")[0] in MODEL_FOR_FORMATS, f"formats import {name}"
+
+
+@each_module
+def test_only_the_doors_open_files(path):
+    if room_of(path) in DOORS:
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            assert name not in OPENING, f"line {node.lineno} calls {name}"
+
+
+@each_module
+def test_light_rooms_import_no_framework_when_they_are_imported(path):
+    if room_of(path) in ("model", "casts", "training", "perf"):
+        return
+    roots = {name.split(".")[0] for name in imported(ast.parse(path.read_text()), everywhere=False)}
+    assert not roots & HEAVY
+
+
+def loaded_by(script, *arguments):
+    """Run `script` in a new interpreter; return the heavy modules that it loaded."""
+    ending = f"import json; print(json.dumps(sorted({HEAVY} & sys.modules.keys())))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{script}\n{ending}", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+RUN = """
+from nqperf.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit as leave:
+    assert not leave.code, leave.code
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["evaluate", "--help"], ["prepare", "--help"]])
+def test_help_loads_no_framework(arguments):
+    assert loaded_by(RUN, *arguments) == []
+
+
+def test_prepare_and_evaluate_load_no_framework(tmp_path, wordpiece_file):
+    data = write_lines(tmp_path / "data.jsonl", river_examples(3))
+    out = tmp_path / "features.tfrecord"
+    assert loaded_by(RUN, "prepare", str(data), "--tokenizer", str(wordpiece_file), "--out", str(out)) == []
+    assert out.exists()
+    null = {"start_token": -1, "end_token": -1, "start_byte": -1, "end_byte": -1}
+    predictions = [
+        {
+            "example_id": 1000 + number,
+            "long_answer": null,
+            "long_answer_score": 0.0,
+            "short_answers": [],
+            "short_answers_score": 0.0,
+            "yes_no_answer": "NONE",
+        }
+        for number in range(3)
+    ]
+    path = tmp_path / "predictions.json"
+    path.write_text(json.dumps({"predictions": predictions}))
+    assert loaded_by(RUN, "evaluate", "--gold", str(data), "--predictions", str(path)) == []
+
+
+def test_the_check_sees_a_framework_that_is_loaded():
+    assert loaded_by("import keras") == ["keras", "tensorflow"]

@@ -1,0 +1,113 @@
+"""The micro-F1 of the packaged model is sensitive: each planted defect lowers it or changes answers."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
+from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
+from nqperf.formats.model_folder import read_model_folder, read_weights
+from nqperf.formats.nq_jsonl import Selection
+from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.model import bert, precision
+from nqperf.nq.answers import AnswerConfig, answer
+from nqperf.nq.context import ContextConfig
+from nqperf.nq.evaluation import evaluate
+from nqperf.nq.features import FeatureConfig, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput
+from nqperf.nq.logits import concatenate as concatenate_logits
+
+EXAMPLES = 40
+SEQ_LENGTH = 512
+
+pytestmark = pytest.mark.skipif(
+    not (PACKAGED_MODEL / "model.safetensors").exists(), reason="the packaged model is not in this checkout"
+)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return list(DevelopmentSet(selection=Selection(limit=EXAMPLES)).examples())
+
+
+@pytest.fixture(scope="module")
+def features(examples):
+    tokenizer = load_tokenizer(PACKAGED_MODEL)
+    return concatenate(
+        [build_features(one, tokenizer, ContextConfig(), FeatureConfig(max_seq_length=SEQ_LENGTH)) for one in examples]
+    )
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return read_model_folder(PACKAGED_MODEL)
+
+
+@pytest.fixture(scope="module")
+def weights(folder):
+    return read_weights(folder)
+
+
+@pytest.fixture(scope="module")
+def run(examples, features, folder):
+    """Return a function from a configuration and weights to the micro-F1, the answers and the logits."""
+    thresholds = AnswerConfig(
+        long_threshold=folder.settings.long_threshold, short_threshold=folder.settings.short_threshold
+    )
+
+    def once(config, weights, rows=features):
+        engine = TensorFlowEngine(config, weights, EngineConfig(batch_size=16), seq_length=SEQ_LENGTH)
+        logits = concatenate_logits(list(engine.predict([features])))
+        inputs = [AnswerInput(example_id=one.example_id, candidates=one.candidates) for one in examples]
+        predictions = answer(inputs, rows, logits, thresholds)
+        gold = {one.example_id: one.annotations for one in examples}
+        answers = [(one.long_answer, one.short_answers) for one in predictions]
+        return evaluate(gold, predictions, non_null_threshold=2)["all-answer-f1"], answers
+
+    return once
+
+
+@pytest.fixture(scope="module")
+def sound(run, folder, weights):
+    return run(folder.config, weights)
+
+
+def assert_noticed(sound, broken):
+    assert broken[0] < sound[0] or broken[1] != sound[1]
+
+
+def test_the_sound_model_answers_well(sound):
+    assert sound[0] > 0.6
+
+
+def test_a_lost_mask_constant_is_noticed(run, folder, weights, sound, monkeypatch):
+    monkeypatch.setattr(precision, "MASKED_SCORE", 0.0)
+    assert_noticed(sound, run(folder.config, weights))
+
+
+def test_a_large_layer_norm_epsilon_is_noticed(run, folder, weights, sound):
+    assert_noticed(sound, run(dataclasses.replace(folder.config, layer_norm_eps=1e-3), weights))
+
+
+def test_a_zeroed_head_is_noticed(run, folder, weights, sound):
+    name = "bert.encoder.layer.3.attention.self.value.weight"
+    zeroed = np.array(weights[name])
+    zeroed[: folder.config.hidden_size // folder.config.num_attention_heads] = 0
+    assert_noticed(sound, run(folder.config, {**weights, name: zeroed}))
+
+
+def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monkeypatch):
+    def narrow(scores, input_mask, softmax_dtype):
+        eight_bits = keras.ops.cast(keras.ops.cast(scores, "float8_e4m3fn"), scores.dtype)
+        return precision.attention_probabilities(eight_bits, input_mask, softmax_dtype)
+
+    monkeypatch.setattr(bert, "attention_probabilities", narrow)
+    assert_noticed(sound, run(folder.config, weights))
+
+
+def test_a_shifted_token_map_is_noticed(run, folder, weights, sound, features):
+    shifted = np.roll(features.token_map, 1, axis=1)
+    shifted[:, 0] = -1
+    assert_noticed(sound, run(folder.config, weights, dataclasses.replace(features, token_map=shifted)))

@@ -11,6 +11,7 @@ import pytest
 
 from nqperf.formats.results_json import read_results, write_results
 from tests.references import runs
+from tests.suites import SEQ_LENGTH, write_inputs
 
 pytest_plugins = ["pytester"]
 # Inner sessions take over this one's filters; what pytest-benchmark warns of at its start would end them there.
@@ -343,3 +344,32 @@ def test_the_plugin_costs_other_sessions_nothing(pytester, monkeypatch):
     pytester.makepyfile(f"import sys\ndef test_plain(): assert not {heavy} & set(sys.modules)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_config, sentencepiece_file):
+    """The times of so small a model are noise, so any verdict may come out; the session must end as it says."""
+    model, data = write_inputs(pytester.path, tiny_config, sentencepiece_file)
+    pytester.makeconftest(f"""
+        import pytest
+        from pathlib import Path
+        from nqperf.perf.suite import SuiteConfig
+        from nqperf.perf.verdict import GateConfig
+
+        @pytest.fixture(scope="session")
+        def nqperf_config():
+            gate = GateConfig(looks=(10,))
+            return SuiteConfig(model=Path({str(model)!r}), data={str(data)!r}, max_seq_length={SEQ_LENGTH}, gate=gate)
+    """)
+    pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
+    result = pytester.runpytest_inprocess(
+        *PLUGIN, "-p", "no:hypothesispytest", "-k", "onednn_off", "--nqperf-save-results=run.json", "--benchmark-json=b.json"
+    )
+    results = read_results(pytester.path / "run.json")
+    assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
+    assert (result.ret == pytest.ExitCode.OK) == (results.outcome in {"PASS", "REPORTED"})
+    result.stdout.fnmatch_lines(["onednn_off *", "REPORT ONLY: *", "wall time: *"])
+    if results.outcome == "REPORTED" and results.variant("onednn_off").status == "measured":
+        (benchmark,) = json.loads((pytester.path / "b.json").read_text())["benchmarks"]
+        assert benchmark["stats"]["data"] == list(results.variant("onednn_off").samples[-1].variant_seconds)

@@ -1,0 +1,164 @@
+"""The commands of the suite: one real run on a tiny model, and everything that is refused before any worker starts."""
+
+import json
+import re
+
+import msgspec
+import pytest
+
+from nqperf.cli.main import main
+from nqperf.formats.predictions_json import read_predictions
+from nqperf.formats.results_json import read_results, write_results
+from tests.references import runs
+from tests.suites import SEQ_LENGTH, write_inputs
+
+EXIT = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command; return its exit code, standard output and standard error."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, tiny_config, sentencepiece_file):
+    return write_inputs(tmp_path_factory.mktemp("suite"), tiny_config, sentencepiece_file)
+
+
+# MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy", "ignore::DeprecationWarning:mlflow.*")
+@pytest.mark.slow
+def test_a_real_run(call, inputs, tmp_path, monkeypatch):
+    """The times are noise here, so any verdict may come out; what is written must agree with it."""
+    mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    model, data = inputs
+    wished = ("--model", model, "--max-seq-length", SEQ_LENGTH, "--variants", "onednn_off", "--quick", "--rounds", 10)
+    code, out, _ = call(
+        "bench", data, *wished, "--out", "run.json", "--report", "run.html", "--track", "--json", "--quiet"
+    )
+    results = read_results(tmp_path / "run.json")
+    assert code == EXIT[results.outcome]
+    assert json.loads(out)["created"] == results.created
+    assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
+    assert results.data.examples == 5
+    assert results.command.startswith("nqperf ")
+    assert f"nqperf: {results.outcome}" in (tmp_path / "summary.md").read_text()
+    assert f"nqperf: {results.outcome}" in (tmp_path / "run.html").read_text()
+    client = mlflow.tracking.MlflowClient()
+    tracked = client.search_runs([client.get_experiment_by_name("nqperf").experiment_id])
+    measured = {variant.name: variant for variant in results.variants if variant.status == "measured"}
+    assert {run.info.run_name for run in tracked} >= set(measured)
+    baseline = next(run for run in tracked if run.info.run_name == "baseline")
+    assert baseline.data.metrics["prediction_time"] == results.variant("baseline").predict_seconds
+    path = client.download_artifacts(baseline.info.run_id, "predictions.json", str(tmp_path))
+    assert len(read_predictions(path)) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--variants", "xla,xlaa"], ["xlaa", "mixed_bfloat16"]),
+        (["--variants", "baseline"], ["baseline"]),
+        (["--profile", "absent.toml"], ["absent.toml", "no such file"]),
+        (["--rounds", "3"], ["3 pairs"]),
+        (["--out", "absent/run.json"], ["absent/run.json", "folder that exists"]),
+        (["--report", "."], ["name another"]),
+        (["--model", "absent"], ["absent"]),
+        (["--max-seq-length", "512"], ["512"]),
+    ],
+)
+def test_refused_before_any_worker_starts(call, inputs, tmp_path, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("subprocess.Popen", None)
+    model, data = inputs
+    code, out, err = call("bench", data, "--model", model, "--max-seq-length", SEQ_LENGTH, *options)
+    assert (code, out) == (2, "")
+    assert err.startswith("nqperf: error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_nothing_is_measured(call, inputs, monkeypatch):
+    monkeypatch.setattr("nqperf.report.tracking._MODULES", ("no_such_module",))
+    monkeypatch.setattr("subprocess.Popen", None)
+    model, data = inputs
+    code, _, err = call("bench", data, "--model", model, "--track")
+    assert code == 2
+    assert "nqperf[mlflow]" in err
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(name, results):
+        write_results(tmp_path / name, results)
+        return tmp_path / name
+
+    return save
+
+
+OLD = runs.run(runs.measured("xla", 1.2, 1.1), runs.measured("eager", 0.8))
+
+
+@pytest.mark.parametrize(
+    ("new", "options", "expected"),
+    [
+        (OLD, [], 0),
+        (runs.run(runs.measured("xla", 1.3, 1.1), runs.measured("eager", 0.8)), [], 0),
+        (runs.run(runs.measured("xla", 1.0, 1.1), runs.measured("eager", 0.8)), [], 1),
+        (runs.run(runs.measured("xla", 1.2, 1.1)), [], 1),
+        (runs.run(runs.measured("xla", 1.2, 1.1, noise=0.3), runs.measured("eager", 0.8)), [], 3),
+        (runs.run(runs.measured("xla", 1.2, 1.1, noise=0.3), runs.measured("eager", 0.8)), ["--allow-inconclusive"], 0),
+    ],
+)
+def test_compare(call, saved, new, options, expected):
+    code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", new), *options)
+    assert code == expected
+    assert re.search(r"^xla ", out, flags=re.MULTILINE)
+
+
+def test_compare_for_scripts(call, saved):
+    code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", OLD), "--json")
+    assert code == 0
+    assert {change["name"]: change["change"] for change in json.loads(out)["changes"]} == {"xla": "SAME", "eager": "SAME"}
+    assert call("compare", saved("old.json", OLD), saved("new.json", OLD), "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize("changes", [{"fingerprint": "another"}, {"outcome": "INVALID"}])
+def test_runs_that_do_not_compare(call, saved, changes):
+    if "fingerprint" in changes:
+        changes = {"fingerprint": msgspec.structs.replace(runs.FINGERPRINT, cores=64)}
+    new = msgspec.structs.replace(OLD, **changes)
+    code, out, err = call("compare", saved("old.json", OLD), saved("new.json", new))
+    assert (code, out) == (2, "")
+    assert err.startswith("nqperf: error: ")
+    assert err.count("\n") == 1
+
+
+def test_across_machines(call, saved):
+    new = msgspec.structs.replace(OLD, fingerprint=msgspec.structs.replace(runs.FINGERPRINT, cores=64))
+    code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", new), "--across-machines")
+    assert code == 0
+    assert "64 cores" in out
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 2}', '{"benchmarks": []}'])
+def test_files_of_another_kind(call, saved, tmp_path, content):
+    (tmp_path / "new.json").write_text(content)
+    code, _, err = call("compare", saved("old.json", OLD), tmp_path / "new.json")
+    assert code == 2
+    assert "new.json" in err

@@ -133,8 +133,10 @@ class BertJoint(keras.Model):
             for number in range(config.num_hidden_layers)
         ]
         self.pooler = _dense(config, config.hidden_size, dtype, "pooler")
-        self.span = _dense(config, 2, dtype, "span")
-        self.answer_type = _dense(config, len(ANSWER_TYPES), dtype, "answer_type")
+        # Logits of about 10 in bfloat16 are multiples of 0.06, and spans tie: the heads compute in float32.
+        wide = dtype_policy("float32")
+        self.span = _dense(config, 2, wide, "span")
+        self.answer_type = _dense(config, len(ANSWER_TYPES), wide, "answer_type")
 
     def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Return the sequence output [n, s, h] and the pooled output [n, h], in the compute dtype."""

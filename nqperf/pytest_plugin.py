@@ -106,7 +106,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
-    """Return what the suite runs, as the options say; override it to gate another model, other data, or other numbers."""
+    """Return what the suite runs, as the options say; override it to gate another model or other data."""
     from nqperf.perf.suite import SuiteConfig
 
     option = pytestconfig.option
@@ -272,7 +272,7 @@ def _progress(config: pytest.Config) -> Iterator[Callable[[str, str, int], None]
     """Yield a function (stage, variant, pairs) that says on a terminal what is being done, past pytest's capturing."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or not reporter.isatty:
+    if reporter is None or capture is None or not reporter.isatty:
         yield lambda _stage, _variant, _pairs: None
         return
 

@@ -57,7 +57,7 @@ def nqperf_gate(
     benchmark: Any,
     nqperf_results: Results,
 ) -> Callable[[VariantResult], None]:
-    """Return a function that gives a variant's times to pytest-benchmark, and fails or skips the test as the verdict says.
+    """Return a function that gives a variant's times to pytest-benchmark, and ends the test as the verdict says.
 
     Of a variant that failed (its answers are wrong, its worker died) no times are given, and those of one that is too
     slow, or of an INVALID run, are shown but not saved: no later run is to be measured by them.
@@ -133,8 +133,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(
             f"--benchmark-compare finds no saved run in {benchmarks.storage}; save one first, with --benchmark-autosave"
         )
-    if gated and config.stash[FOREIGN]:
-        raise pytest.UsageError("; ".join(config.stash[FOREIGN]))
+    foreign = config.stash[FOREIGN]
+    if gated and foreign:
+        raise pytest.UsageError("; ".join(foreign))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

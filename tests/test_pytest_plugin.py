@@ -30,9 +30,10 @@ from nqperf.formats.results_json import read_results
 
 @pytest.fixture(scope="session")
 def nqperf_suite(pytestconfig):
-    return SimpleNamespace(results=read_results({path!r}), predictions={{}}, seconds={{"total": 9.0, "models": 8.0, "other": 1.0}})
+    seconds = {{"total": 9.0, "models": 8.0, "other": 1.0}}
+    return SimpleNamespace(results=read_results({path!r}), predictions={{}}, seconds=seconds)
 
-# What cpuinfo finds out takes a second each time; this machine is found out in none, and its clock is never the same.
+# What cpuinfo finds out takes a second each time; this takes none, and its clock is never the same.
 def pytest_benchmark_generate_machine_info():
     return {{"cpu": {{"count": 2, "hz_actual": [int.from_bytes(os.urandom(4), "big"), 0]}}, "system": "Linux"}}
 """
@@ -363,9 +364,8 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
     """)
     pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
-    result = pytester.runpytest_inprocess(
-        *PLUGIN, "-p", "no:hypothesispytest", "-k", "onednn_off", "--nqperf-save-results=run.json", "--benchmark-json=b.json"
-    )
+    saving = ("--nqperf-save-results=run.json", "--benchmark-json=b.json")
+    result = pytester.runpytest_inprocess(*PLUGIN, "-p", "no:hypothesispytest", "-k", "onednn_off", *saving)
     results = read_results(pytester.path / "run.json")
     assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
     assert (result.ret == pytest.ExitCode.OK) == (results.outcome in {"PASS", "REPORTED"})

@@ -25,19 +25,20 @@ from nqperf.report.markdown import run_markdown
 from nqperf.report.terminal import run_text, seconds_text
 from nqperf.report.tracking import require_mlflow, track
 
-# What is measured; `calibrate` measures the same.
+# What is run; `calibrate` and `prove` run the same.
 suite_options = shared.together(
     shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]"),
     shared.option("--limit", type=int, help="Use only so many examples.  [default: all]"),
-    shared.option("--variants", help="Variants to run, with commas between.  [default: all that run here]"),
     shared.option("--batch-size", type=int, help="Windows run at once.  [default: the suite's]"),
     shared.option("--max-seq-length", type=int, help="Positions of one input.  [default: the suite's]"),
 )
+variants_option = shared.option("--variants", help="Names with commas between.  [default: all that run here]")
 
 
 @click.command("bench", short_help="Run every variant and judge how fast it is.")
 @click.argument("data", required=False)
 @suite_options
+@variants_option
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
@@ -47,7 +48,7 @@ suite_options = shared.together(
 @shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
 @shared.together(shared.quiet_option, shared.json_option)
 def bench_command(data: str | None, **options: Any) -> None:
-    r"""Run the model on DATA in every variant; say whether the answers are the same, and whether it is as fast as promised.
+    r"""Run the model on DATA in every variant; say whether the answers are the same and the speed is as promised.
 
     Without DATA, the fixed development set of the generated world is used. What is promised stands in the device's
     profile; without one the run only reports. In GitHub Actions the report goes to the job summary too.
@@ -61,19 +62,16 @@ def bench_command(data: str | None, **options: Any) -> None:
     Exit codes: 0 passed, or only reported; 1 FAIL (slower than promised, answers changed, or fewer judged than
     expected); 2 bad input; 3 INCONCLUSIVE (0 with --allow-inconclusive); 4 INVALID (a control had a wrong outcome).
     """
-    outputs = {option: options[option] for option in ("out", "report") if options[option] is not None}
-    for option, path in outputs.items():
-        if path.is_dir() or not path.parent.is_dir():
-            raise FormatError(f"--{option} is no file in a folder that exists: name another", path=path)
+    require_places(options)
     if options["tracked"]:
         require_mlflow()
     config = suite_config(data, options)
     with suite_progress(quiet=options["quiet"]) as progress:
         run = run_suite(config, progress)
-    if "out" in outputs:
-        write_results(outputs["out"], run.results)
-    if "report" in outputs:
-        write_page(outputs["report"], run.results)
+    if options["out"] is not None:
+        write_results(options["out"], run.results)
+    if options["report"] is not None:
+        write_page(options["report"], run.results)
     append_step_summary(run_markdown(run.results))
     if options["tracked"]:
         track(run.results, run.predictions)
@@ -85,6 +83,17 @@ def bench_command(data: str | None, **options: Any) -> None:
     sys.exit(exit_status(verdict, allow_inconclusive=options["allow_inconclusive"]))
 
 
+def require_places(options: dict[str, Any]) -> None:
+    """Check that the files of --out and --report can be written, before hours of measuring.
+
+    Raises: FormatError naming the option.
+    """
+    for name in ("out", "report"):
+        path = options.get(name)
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise FormatError(f"--{name} is no file in a folder that exists: name another", path=path)
+
+
 def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     """Return what DATA and the options say.
 
@@ -92,7 +101,7 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     """
     names = ("model", "limit", "batch_size", "max_seq_length", "profile")
     given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
-    if options["variants"] is not None:
+    if options.get("variants") is not None:
         given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(",")))
     config = SuiteConfig(data=data, command=shlex.join(["nqperf", *sys.argv[1:]]), **given)
     if options.get("quick"):

@@ -33,6 +33,8 @@ COMMANDS = {
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
     "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
     "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
+    "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
+    "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
 }

@@ -1,5 +1,6 @@
 """The commands of the suite: one real run on a tiny model, and everything that is refused before any worker starts."""
 
+import dataclasses
 import json
 import re
 
@@ -7,8 +8,15 @@ import msgspec
 import pytest
 
 from nqperf.cli.main import main
+from nqperf.errors import ConfigError
 from nqperf.formats.predictions_json import read_predictions
 from nqperf.formats.results_json import read_results, write_results
+from nqperf.perf.calibration import calibrate
+from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.profiles import Workload, read_profiles
+from nqperf.perf.suite import SuiteConfig
+from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
+from nqperf.report.trials import calibration_text, proof_text
 from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
 
@@ -21,10 +29,13 @@ def call(capsys):
 
     def run(*arguments):
         capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
+        code = 0
+        try:
             main([str(argument) for argument in arguments])
+        except SystemExit as leave:
+            code = leave.code
         captured = capsys.readouterr()
-        return left.value.code, captured.out, captured.err
+        return code, captured.out, captured.err
 
     return run
 
@@ -134,7 +145,8 @@ def test_compare(call, saved, new, options, expected):
 def test_compare_for_scripts(call, saved):
     code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", OLD), "--json")
     assert code == 0
-    assert {change["name"]: change["change"] for change in json.loads(out)["changes"]} == {"xla": "SAME", "eager": "SAME"}
+    changes = {change["name"]: change["change"] for change in json.loads(out)["changes"]}
+    assert changes == {"xla": "SAME", "eager": "SAME"}
     assert call("compare", saved("old.json", OLD), saved("new.json", OLD), "--quiet") == (0, "", "")
 
 
@@ -162,3 +174,66 @@ def test_files_of_another_kind(call, saved, tmp_path, content):
     code, _, err = call("compare", saved("old.json", OLD), tmp_path / "new.json")
     assert code == 2
     assert "new.json" in err
+
+
+@pytest.mark.slow
+def test_calibrate_for_real(call, inputs, tmp_path):
+    model, data = inputs
+    wished = ("--model", model, "--max-seq-length", SEQ_LENGTH, "--variants", "onednn_off", "--sets", 2, "--pairs", 20)
+    code, out, _ = call("calibrate", data, *wished, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["calibration"]["sets"] == 2
+    if not found["left_out"]:  # else the CPU has no oneDNN to switch off
+        (profile,) = read_profiles(tmp_path / "desk.toml")
+        assert profile.name == "desk"
+        assert profile.floors == found["calibration"]["floors"]
+        assert profile.device.fits(take_fingerprint())
+        assert profile.workload.max_seq_length == SEQ_LENGTH
+
+
+@pytest.mark.slow
+def test_prove_for_real(call, inputs):
+    model, data = inputs
+    code, out, _ = call(
+        "prove", data, "--model", model, "--max-seq-length", SEQ_LENGTH, "--same", 1, "--planted", 1, "--json"
+    )
+    proof = json.loads(out)
+    assert (proof["same"], proof["planted"], proof["slowdown"]) == (1, 1, 0.05)
+    assert code == int(proof["false_fails"] + proof["misses"] > 0)
+
+
+def test_what_a_proof_shows():
+    proof = Proof(same=299, false_fails=0, planted=59, misses=0, slowdown=0.05)
+    assert proof.holds
+    assert proof.false_fail_bound <= 0.01
+    assert proof.power_bound >= 0.95
+    text = proof_text(proof)
+    assert "0 FAIL in 299 trials" in text
+    assert "at most 1.00% of runs" in text
+    one_missed = dataclasses.replace(proof, misses=1)
+    assert not one_missed.holds
+    assert "at least" not in proof_text(one_missed)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [({"sets": 1, "pairs": 40}, "1 sets"), ({"sets": 2, "pairs": 19}, "19 pairs")]
+)
+def test_too_few_trials_are_refused_at_once(size, words):
+    with pytest.raises(ConfigError, match=words):
+        measure_calibration(SuiteConfig(), **size)
+
+
+def test_calibration_in_words():
+    same = [runs.pairs(1.0, 40, seed) for seed in range(3)]
+    sets = [runs.pairs(1.5, 40, seed) for seed in range(10, 13)]
+    run = CalibrationRun(
+        calibration=calibrate(same, {"xla": sets}),
+        fingerprint=runs.FINGERPRINT,
+        workload=Workload(),
+        left_out={"tf32": "needs a GPU"},
+    )
+    text = calibration_text(run)
+    assert re.search(r"^xla +1\.\d\d\d +1\.\d\d$", text, flags=re.MULTILINE)
+    assert "between 3 sets of processes" in text
+    assert "left out: tf32 (needs a GPU)" in text

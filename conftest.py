@@ -1,10 +1,15 @@
 import os
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Installed, entry points bring the package's own plugins; run from the source, this does.
+_INSTALLED = {entry.value for entry in entry_points(group="pytest11")}
+pytest_plugins = [name for name in ("nqperf.casts.pytest_casts",) if name not in _INSTALLED]
 
 # A shared machine is slow at times; that is no failure of a property.
 settings.register_profile("local", deadline=None)

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 pytest_plugins = ("nqperf.pytest_replay",)
 
 GATED = "nqperf_variant"
-PREFIX = "--nqperf-"
+# Not all that start so: the cast audit has options of its own.
+OPTIONS = tuple(
+    f"--nqperf-{name}"
+    for name in (
+        *("model", "data", "limit", "variants", "batch-size", "max-seq-length", "profile", "quick", "rounds"),
+        *("allow-inconclusive", "save-results", "report", "track"),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -217,8 +224,8 @@ def _check_options(config: pytest.Config) -> None:
 
 def _given(config: pytest.Config) -> str | None:
     """Return the first option of the gate on the command line itself; those in a configuration file bind nobody."""
-    arguments = map(str, config.invocation_params.args)
-    return next((argument for argument in arguments if argument.startswith(PREFIX)), None)
+    arguments = (str(argument).partition("=")[0] for argument in config.invocation_params.args)
+    return next((argument for argument in arguments if argument in OPTIONS), None)
 
 
 def _selected_variants(config: pytest.Config) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def any_features(draw, max_rows=6):
 
 # Few different values make ties; the ends of float32 make sums overflow.
 _logit = st.one_of(
-    st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 9.0, np.inf, -np.inf]),
+    st.sampled_from([-1.0, -0.0, 0.0, 0.5, 1.0, 2.0, 9.0, np.inf, -np.inf]),
     st.floats(width=32, allow_nan=False),
 )
 

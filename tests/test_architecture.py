@@ -29,19 +29,10 @@ TOGETHER = {"pipeline", "run", "defaults"}
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
-OPENING = {
-    "open",
-    "read_text",
-    "write_text",
-    "read_bytes",
-    "write_bytes",
-    "load",
-    "save",
-    "savez",
-    "memmap",
-    "fromfile",
-}
+OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}
+# The machine's own description, which is no format of ours.
+MAY_OPEN = {"perf/fingerprint.py"}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -87,7 +78,7 @@ def test_imports_run_downwards(path):
 
 @each_module
 def test_only_the_doors_open_files(path):
-    if room_of(path) in DOORS:
+    if room_of(path) in DOORS or str(path.relative_to(PACKAGE)) in MAY_OPEN:
         return
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nqperf.formats.results_json import read_results, write_results
+from nqperf.pytest_plugin import OPTIONS
 from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
 
@@ -219,6 +220,14 @@ def test_nothing_selected(session):
         result = session(good(), option, "-k", "other")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*selected*"])
+
+
+def test_the_gates_options_are_all_known_as_such(pytester):
+    shown = set(
+        re.findall(r"^  (--nqperf-[a-z-]+)", pytester.runpytest_inprocess(*PLUGIN, "--help").stdout.str(), re.M)
+    )
+    casts = {option for option in shown if "ledger" in option or "sarif" in option or "cast" in option}
+    assert shown - casts == set(OPTIONS)
 
 
 def test_options_from_the_configuration_let_other_tests_run_alone(session):

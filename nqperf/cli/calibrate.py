@@ -17,7 +17,7 @@ from nqperf.formats.files import write_whole
 from nqperf.perf.calibration import propose_profile
 from nqperf.perf.profiles import SCHEMA_VERSION, render_profile
 from nqperf.perf.trials import measure_calibration, prove
-from nqperf.report.trials import calibration_text, proof_text
+from nqperf.report.machine import calibration_text, proof_text
 
 
 @click.command("calibrate", short_help="Measure a device's noise and propose its profile.")

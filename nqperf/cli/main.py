@@ -35,6 +35,8 @@ COMMANDS = {
     "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
     "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
     "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
+    "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
+    "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
 }

@@ -20,7 +20,7 @@ from nqperf.errors import FormatError
 from nqperf.formats.files import whole_file
 from nqperf.nq.logits import LOGITS_FIELDS, Logits
 
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 256
 _COPY_BYTES = 1 << 22
 _DTYPES = {"unique_id": np.dtype("<i8")}
 _LOGIT_DTYPE = np.dtype("<f4")

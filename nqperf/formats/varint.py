@@ -75,6 +75,8 @@ def unpacked_varints(stream: bytes) -> LongArray:
     """
     data = np.frombuffer(stream, dtype=np.uint8)
     last = np.flatnonzero(data < CONTINUED)
+    if len(last) == len(data):
+        return data.astype(np.int64)
     if len(data) and (not len(last) or last[-1] != len(data) - 1):
         raise VarintError("the bytes end within a number")
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last

@@ -21,11 +21,15 @@ ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
 
 
 class LayerNorm(keras.layers.Layer):
-    """Layer normalisation over the last axis with float32 statistics, gamma and beta: [..., h] -> [..., h]."""
+    """Layer normalisation over the last axis with float32 statistics, gamma and beta: [..., h] -> [..., h].
 
-    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
+    The result is in the compute dtype, unless `wide`: then the float32 in which it was found.
+    """
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str, wide: bool = False) -> None:
         super().__init__(dtype=dtype, name=name)
         self.epsilon = config.layer_norm_eps
+        self.output_dtype = "float32" if wide else self.compute_dtype
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
         # autocast=False: a 16-bit policy would round both on their way to float32 arithmetic.
@@ -34,7 +38,7 @@ class LayerNorm(keras.layers.Layer):
         self.beta = self.add_weight(shape=size, initializer="zeros", name="beta", autocast=False)
 
     def call(self, hidden: Any) -> Any:
-        return layer_norm(hidden, self.gamma, self.beta, self.epsilon)
+        return layer_norm(hidden, self.gamma, self.beta, self.epsilon, self.output_dtype)
 
 
 class Embeddings(keras.layers.Layer):
@@ -89,15 +93,20 @@ class SelfAttention(keras.layers.Layer):
 
 
 class EncoderBlock(keras.layers.Layer):
-    """Attention and feed-forward, each added to its input and then normalised: [n * s, h] -> [n * s, h]."""
+    """Attention and feed-forward, each added to its input and then normalised: [n * s, h] -> [n * s, h].
 
-    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
+    The last block's result is `wide`: the heads read it in float32.
+    """
+
+    def __init__(
+        self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str, wide: bool
+    ) -> None:
         super().__init__(dtype=dtype, name=name)
         self.attention = SelfAttention(config, dtype=dtype, softmax_dtype=softmax_dtype, name="attention")
         self.attention_norm = LayerNorm(config, dtype=dtype, name="attention_norm")
         self.intermediate = _dense(config, config.intermediate_size, dtype, "intermediate")
         self.output_dense = _dense(config, config.hidden_size, dtype, "output")
-        self.output_norm = LayerNorm(config, dtype=dtype, name="output_norm")
+        self.output_norm = LayerNorm(config, dtype=dtype, name="output_norm", wide=wide)
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
         self.tanh_gelu = config.hidden_act == TANH_GELU
 
@@ -128,8 +137,9 @@ class BertJoint(keras.Model):
         super().__init__(dtype=dtype, name=name)
         self.config = config
         self.embeddings = Embeddings(config, dtype=dtype, name="embeddings")
+        last = config.num_hidden_layers - 1
         self.blocks = [
-            EncoderBlock(config, dtype=dtype, softmax_dtype=softmax_dtype, name=f"block_{number}")
+            EncoderBlock(config, dtype=dtype, softmax_dtype=softmax_dtype, name=f"block_{number}", wide=number == last)
             for number in range(config.num_hidden_layers)
         ]
         self.pooler = _dense(config, config.hidden_size, dtype, "pooler")
@@ -139,7 +149,7 @@ class BertJoint(keras.Model):
         self.answer_type = _dense(config, len(ANSWER_TYPES), wide, "answer_type")
 
     def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
-        """Return the sequence output [n, s, h] and the pooled output [n, h], in the compute dtype."""
+        """Return the sequence output float32[n, s, h], and the pooled output [n, h] in the compute dtype."""
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
         seq_length, size = hidden.shape[1:]
         hidden = ops.reshape(hidden, (-1, size))

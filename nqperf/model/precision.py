@@ -45,8 +45,8 @@ def attention_probabilities(scores: Any, input_mask: Any, softmax_dtype: str) ->
     return keras.ops.cast(keras.ops.softmax(masked, axis=-1), scores.dtype)
 
 
-def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
-    """Normalise the last axis in float32 and return it in the dtype of `hidden`.
+def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float, dtype: str) -> Any:
+    """Normalise the last axis in float32 and return it as `dtype`.
 
     In 16 bits the variance loses its digits and epsilon 1e-12 is 0. Gamma and beta must come as float32 variables.
     """
@@ -54,7 +54,7 @@ def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
     centred = wide - keras.ops.mean(wide, axis=-1, keepdims=True)
     variance = keras.ops.mean(keras.ops.square(centred), axis=-1, keepdims=True)
     normalised = centred * keras.ops.rsqrt(variance + epsilon) * gamma + beta
-    return keras.ops.cast(normalised, hidden.dtype)
+    return keras.ops.cast(normalised, dtype)
 
 
 def output_logits(logits: Any) -> Any:

@@ -110,26 +110,27 @@ def _scored_pairs(
 def _best_positions(logit: FloatArray, legal: npt.NDArray[np.bool_], best: int) -> tuple[_Index, FloatArray]:
     """Return the positions of the `best` largest legal logits of each row, and those logits; [n, k] each.
 
-    A row with fewer legal positions is filled up with illegal ones.
+    Among equals the later position is better. A row with fewer legal positions is filled up with [CLS].
     """
-    masked = np.where(legal, logit, -np.inf).astype(np.float32)
-    best = min(best, masked.shape[1])
-    threshold = np.partition(masked, -best, axis=1)[:, -best, None]
-    # Rank 2 for above the threshold, 1 for on it (and legal, for a threshold of -inf): the later of equals is better.
-    rank = np.where(masked > threshold, 2, np.where((masked == threshold) & legal, 1, 0))
-    position = np.arange(masked.shape[1])
-    key = rank * masked.shape[1] + position
-    chosen = np.argpartition(key, -best, axis=1)[:, -best:]
-    return chosen, np.take_along_axis(masked, chosen, axis=1)
+    # A float32's bits, the negative ones turned round, sort as integers do; + 0.0 makes one zero of two.
+    bits = (logit.astype(np.float32) + np.float32(0.0)).view(np.int32)
+    order = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+    # In the lower half the position, which breaks ties and says where the logit was.
+    key = order.astype(np.int64) << 32 | np.arange(logit.shape[1])
+    key[~legal] = np.iinfo(np.int64).min
+    best = min(best, logit.shape[1])
+    chosen = np.partition(key, -best, axis=1)[:, -best:] & 0xFFFFFFFF
+    return chosen, np.take_along_axis(logit, chosen, axis=1)
 
 
 def _first_of_each(example: _Index, start_token: IntArray, end_token: IntArray) -> _Index:
     """Return, in order, the indices at which a span of an example stands for the first time."""
-    spans = np.stack([example, start_token, end_token], axis=1)
-    if not len(spans):
-        return np.zeros(0, dtype=np.intp)
-    _, first = np.unique(spans, axis=0, return_index=True)
-    return np.sort(first)
+    order = np.lexsort((end_token, start_token, example))  # stable: equal spans stay in their order
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = False
+    for values in (example, start_token, end_token):
+        new[1:] |= np.diff(values[order]) != 0
+    return np.sort(order[new])
 
 
 def _check(features: Features, logits: Logits) -> None:

@@ -13,7 +13,6 @@ from nqperf.perf import calibration, protocol
 from nqperf.perf.calibration import Calibration
 from nqperf.perf.contest import Contest, Standing
 from nqperf.perf.profiles import Workload
-from nqperf.perf.rounds import Measured, RoundsConfig, measure
 from nqperf.perf.suite import Progress, SuiteConfig, open_contest
 from nqperf.perf.task import data_record, model_record
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
@@ -78,18 +77,25 @@ def measure_calibration(config: SuiteConfig, *, sets: int, pairs: int, progress:
         dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), seconds_per_variant=math.inf), progress
     )
     left_out: dict[str, str] = {}
+    same: list[Pairs] = []
     times: dict[str, list[Pairs]] = {}
     with contest:
         fingerprint = contest.start_baseline()
-        same = [_fresh(contest, VARIANTS[BASELINE], pairs).pairs for _ in range(sets)]
-        for variant in variants:
-            try:
-                times[variant.name] = _sets_of(contest, variant, fingerprint, (sets, pairs))
-            except NqPerfError as error:
-                left_out[variant.name] = str(error)
         workload = Workload.of(
             model_record(contest.folder), data_record(contest.task, source, batch_size=contest.batch_size)
         )
+        # Set by set, so that what drifts while hours pass is the same for all.
+        for _ in range(sets):
+            same.append(_fresh(contest, VARIANTS[BASELINE]))
+            for variant in variants:
+                if variant.name in left_out:
+                    continue
+                try:
+                    seen = times.setdefault(variant.name, [])
+                    seen.append(_fresh(contest, variant) if seen else _first(contest, variant, fingerprint))
+                except NqPerfError as error:
+                    left_out[variant.name] = str(error)
+                    del times[variant.name]
     return CalibrationRun(
         calibration=calibration.calibrate(same, times, gate),
         fingerprint=fingerprint,
@@ -108,7 +114,8 @@ def prove(
     if min(same, planted) < 1:
         raise ConfigError(f"{same} trials without and {planted} with a slowdown; expected 1 or more of each")
     # The answers do not matter here, so one batch is enough of the data.
-    contest, _ = open_contest(dataclasses.replace(config, windows=config.batch_size or 1), progress)
+    windows = config.batch_size or 1
+    contest, _ = open_contest(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
     outcomes: dict[float, list[str]] = {0.0: [], slowdown: []}
     with contest:
         for fraction, trials in ((0.0, same), (slowdown, planted)):
@@ -124,29 +131,21 @@ def prove(
     )
 
 
-def _sets_of(contest: Contest, variant: Variant, fingerprint: Fingerprint, size: tuple[int, int]) -> list[Pairs]:
-    """Return the times of a variant in each set of processes; the first one proves its switches and answers too.
+def _first(contest: Contest, variant: Variant, fingerprint: Fingerprint) -> Pairs:
+    """Return the first times of a variant, which prove its switches and its answers too.
 
     Raises: NqPerfError when it cannot run here, fails, or answers wrongly.
     """
-    sets, pairs = size
     missing = variant.missing(fingerprint)
     if missing:
         raise ConfigError(missing)
-    first = contest.measure_variant(Standing(variant=variant), None)
-    return [first.all[0].pairs, *(_fresh(contest, variant, pairs).pairs for _ in range(sets - 1))]
+    return contest.measure_variant(Standing(variant=variant), None).all[0].pairs
 
 
-def _fresh(contest: Contest, variant: Variant, pairs: int) -> Measured:
-    """Measure a variant in new processes to the last of so many pairs."""
+def _fresh(contest: Contest, variant: Variant) -> Pairs:
+    """Return the times of a variant and the baseline in new processes."""
     with contest.fresh_pair(variant) as (baseline, worker):
-        return measure(
-            baseline,
-            worker,
-            None,
-            RoundsConfig(gate=GateConfig(looks=(pairs,)), seconds=math.inf, batch_timeout=contest.limits.batch),
-            lambda done: contest.progress("rounds", variant.name, done),
-        )
+        return contest.rounds(baseline, worker, None, variant.name).pairs
 
 
 def _confirmed(contest: Contest, fraction: float) -> Verdict:
@@ -156,11 +155,10 @@ def _confirmed(contest: Contest, fraction: float) -> Verdict:
 
 
 def _judged(contest: Contest, fraction: float) -> Verdict:
-    config = RoundsConfig(gate=contest.gate, seconds=math.inf, batch_timeout=contest.limits.batch)
     with contest.fresh_pair(VARIANTS[BASELINE]) as (baseline, worker):
         if fraction:
             worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=contest.limits.load)
-        return measure(baseline, worker, 1.0, config, lambda done: contest.progress("rounds", "baseline", done)).verdict
+        return contest.rounds(baseline, worker, 1.0, BASELINE).verdict
 
 
 def _bound(trials: int) -> float:

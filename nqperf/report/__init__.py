@@ -1,1 +1,1 @@
-"""What was found, for people: tables in text, Markdown and HTML, and runs in MLflow."""
+"""What was found, for people and other programs: tables, Markdown, HTML, SARIF, annotations, runs in MLflow."""

@@ -16,7 +16,7 @@ from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.profiles import Workload, read_profiles
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
-from nqperf.report.trials import calibration_text, proof_text
+from nqperf.report.machine import calibration_text, proof_text
 from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
 

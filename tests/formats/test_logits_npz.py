@@ -1,5 +1,6 @@
 import contextlib
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -112,6 +113,15 @@ def test_no_rows_are_refused(path):
     assert "has no rows" in str(failure(path))
     write_logits(path, [])
     assert failure(path)
+
+
+def test_rows_behind_the_promised_ones_are_refused(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in ARRAYS.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            archive.writestr(f"{name}.npy", buffer.getvalue().replace(b"(3,", b"(2,", 1))
+    assert "goes on behind its rows" in str(failure(path))
 
 
 @pytest.mark.parametrize("name", LOGITS_FIELDS[1:])

@@ -97,6 +97,11 @@ def test_a_later_pair_wins_a_tie():
     assert short_of(prediction) == [(2, 5)]
 
 
+def test_zeros_of_both_signs_are_a_tie():
+    config = AnswerConfig(short_threshold=0.5, ranking=RankingConfig(best=1))
+    assert short_of(answered([-1, 0.0, -0.0, -9], [0, 0, 0, 0], config=config)) == [(2, 4)]
+
+
 def test_the_score_is_taken_against_cls():
     prediction = answered([1, 9, 0, 0], [2, 0, 9, 0])
     assert (prediction.short_answers_score, prediction.long_answer_score) == (15.0, 15.0)

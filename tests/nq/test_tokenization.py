@@ -196,6 +196,8 @@ def test_listed_differences_from_hugging_face(text, ours, theirs):
     [
         ("don't!", ["don", "'", "t", "!"]),
         ("\u4e2d\u6587ab", ["\u4e2d", "\u6587", "ab"]),
+        ("a\u3400b", ["a", "\u3400", "b"]),
+        ("x\U00020000y\uf900", ["x", "\U00020000", "y", "\u8c48"]),
         ("Caf\u00e9\u2014Na\u00efve", ["cafe", "\u2014", "naive"]),
         ("a\x00\ufffd\x07b", ["ab"]),
         ("$^+`", ["$", "^", "+", "`"]),

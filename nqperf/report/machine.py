@@ -1,7 +1,8 @@
-"""What trials of the gate itself found, in plain text."""
+"""What was found about a machine and about the gate itself, in plain text."""
 
 from __future__ import annotations
 
+from nqperf.perf.doctor import Diagnosis
 from nqperf.perf.trials import CONFIDENCE, CalibrationRun, Proof
 from nqperf.report.tables import text_table
 
@@ -37,3 +38,14 @@ def proof_text(proof: Proof) -> str:
     if not proof.misses:
         planted += f"; at {CONFIDENCE:.0%} confidence it is found in at least {proof.power_bound:.1%} of runs"
     return f"{same}\n{planted}"
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """Return what was found on a machine, one line a check, the advice below it."""
+    width = max(len(check.name) for check in diagnosis.checks)
+    lines = [diagnosis.fingerprint.device_key]
+    for check in diagnosis.checks:
+        lines.append(f"{check.state:<7}  {check.name:<{width}}  {check.finding}")
+        if check.advice:
+            lines.append(f"{'':<7}  {'':<{width}}  -> {check.advice}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Models to audit: broken, patched and repaired."""

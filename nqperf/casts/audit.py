@@ -1,0 +1,199 @@
+"""The audit: build, trace once, judge by every rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nqperf.casts import cast_rules, numeric_rules, seams, tracing, weight_rules
+from nqperf.casts.findings import Audit, Finding
+from nqperf.casts.flow import Flow, allow_list_share
+from nqperf.casts.targets import Target
+from nqperf.casts.trace import FLOATS, HALVES, Trace
+from nqperf.errors import ConfigError
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
+
+
+def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name: str | None = None) -> Audit:
+    """Audit a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
+
+    `inputs` are tf.TensorSpecs: one, or a tuple of positional arguments. `precision` is what the policy should be: it
+    is handed to a builder that has such a parameter, and the audit holds the model to it.
+    Raises: ConfigError when the target is no such thing, UnsupportedError when a seam is dead.
+    """
+    return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
+
+
+def audit_target(target: Target, precision: str | None = None) -> tuple[Audit, Trace]:
+    """Audit what was named on a command line; a SavedModel is judged as it is sealed."""
+    if target.sealed is not None:
+        from nqperf.casts.sealed import sealed_trace
+
+        trace = sealed_trace(target.sealed)
+        return _report(trace, judge(trace), target.name, trace.model_dtype), trace
+    return audited_trace(
+        target.build, inputs=target.inputs, precision=precision, name=target.name, weights=target.weights
+    )
+
+
+def audited_trace(
+    target: Any,
+    *,
+    inputs: Any = None,
+    precision: str | None = None,
+    name: str | None = None,
+    weights: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> tuple[Audit, Trace]:
+    """Return the audit of `target` with the trace that it judges; `weights` are values by variable path."""
+    if precision is not None and precision not in PRECISIONS:
+        raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
+    seams.self_test()
+    built, model = _built(target, inputs, precision)
+    trace, _ = tracing.trace(built)
+    findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
+    return _report(trace, findings, name or _name(target, model), precision or _policy(model, built)), trace
+
+
+def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+    """Return what every rule finds in `trace`, by file and line; the weights are judged when the model has them."""
+    flow = Flow.of(trace)
+    found = [finding for rule in (*cast_rules.RULES, *numeric_rules.RULES) for finding in rule(flow)]
+    if model is not None:
+        found += weight_rules.weights_out_of_range(flow, model, weights)
+    unique: dict[tuple[object, ...], Finding] = {}
+    for finding in found:
+        unique.setdefault((finding.rule, finding.place, finding.layer, finding.message), finding)
+    return tuple(sorted(unique.values(), key=_order))
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    column = finding.place.column if finding.place is not None and finding.place.column is not None else 0
+    return (finding.path or "", finding.line or 0, column, finding.rule, finding.layer)
+
+
+def _built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
+    """Return what to trace, and the Keras model behind it (None for a function over tensors)."""
+    if _is_model(target):
+        return _of_model(target, inputs, None, precision), target
+    if not callable(target):
+        raise ConfigError(f"{target!r} is neither a Keras model nor a function")
+    if inputs is not None and not _is_builder(target):
+        built = tracing.Built(target, (inputs if isinstance(inputs, tuple) else (inputs,), {}))
+        floats = [dtype for spec in _flat(built.arguments) if (dtype := spec.dtype.name) in FLOATS]
+        built.model_dtype = _compute(precision) or next((each for each in floats if each in HALVES), "float32")
+        return built, None
+    model, recorder = tracing.run_builder(
+        _with_precision(target, precision), default_dtype=_compute(precision) or "float32"
+    )
+    if isinstance(model, tuple) and len(model) == 2:  # noqa: PLR2004  # (model, inputs)
+        model, inputs = model[0], inputs if inputs is not None else model[1]
+    if not _is_model(model):
+        raise ConfigError(f"the builder returned {type(model).__name__}, expected a Keras model or (model, inputs)")
+    return _of_model(model, inputs, recorder, precision), model
+
+
+def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> tracing.Built:
+    specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
+    built = tracing.Built(model, specs or tracing.specs_of(model, recorder))
+    if recorder is not None:
+        built.births, built.alive = recorder.births, recorder
+    held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk
+    own = str(model.compute_dtype)
+    built.model_dtype = _compute(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
+    return built
+
+
+def _with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
+    """Return the builder as a function of nothing; one without a precision parameter gets the global policy."""
+    import inspect
+
+    import keras
+
+    try:
+        accepts = "precision" in inspect.signature(builder).parameters
+    except (TypeError, ValueError):
+        accepts = False
+
+    def audited() -> Any:
+        if accepts and precision is not None:
+            return builder(precision=precision)
+        before = keras.config.dtype_policy()
+        if precision is not None:
+            keras.config.set_dtype_policy(precision)
+        try:
+            return builder()
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    return audited
+
+
+def _is_builder(function: Callable[..., Any]) -> bool:
+    """Whether `function` can be called with nothing, or with a precision alone."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
+    return (all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters))) or not needed
+
+
+def _is_model(value: Any) -> bool:
+    import keras
+
+    return isinstance(value, keras.layers.Layer)
+
+
+def _compute(precision: str | None) -> str | None:
+    return precision.removeprefix("mixed_") if precision is not None else None
+
+
+def _policy(model: Any, built: tracing.Built) -> str:
+    return str(model.dtype_policy.name) if model is not None else built.model_dtype
+
+
+def _name(target: Any, model: Any) -> str:
+    return str(getattr(model, "name", None) or getattr(target, "__qualname__", None) or type(target).__name__)
+
+
+def _flat(structure: Any) -> list[Any]:
+    import tensorflow as tf
+
+    return list(tf.nest.flatten(structure))
+
+
+def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: str) -> Audit:
+    import keras
+    import tensorflow as tf
+
+    counts: dict[str, Counter[str]] = {}
+    for op in trace.ops:
+        if op.out_dtype in FLOATS and op.op_type not in ("Const", "Placeholder"):
+            counts.setdefault(op.op_type, Counter())[op.out_dtype] += 1
+    halves, allowed = allow_list_share(trace)
+    casts = [op for op in trace.ops if op.op_type == "Cast" and op.kind != "repair"]
+    return Audit(
+        model=name,
+        precision=precision,
+        complete=trace.stopped is None,
+        stopped=trace.stopped,
+        findings=findings,
+        ops_by_dtype={op: dict(sorted(each.items())) for op, each in sorted(counts.items())},
+        metrics={
+            "ops": len(trace.ops),
+            "casts": len(casts),
+            "layers": len(trace.layers),
+            "allow_list_ops": allowed,
+            "allow_list_16_bit_share": halves / allowed if allowed else 0.0,
+        },
+        thresholds={
+            "policy_share": cast_rules.POLICY_SHARE,
+            "subnormal_share": weight_rules.SUBNORMAL_SHARE,
+            **{f"counts_to_{dtype}": float(numeric_rules.RANGES[dtype].counts_to) for dtype in HALVES},
+        },
+        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
+    )

@@ -1,0 +1,143 @@
+"""Bisection: a 1-minimal set of layers to keep in float32, found by delta debugging.
+
+Source: Zeller and Hildebrandt 2002, Simplifying and isolating failure-inducing input (ddmin), with "the twin is good
+enough" in the place of "the test fails".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nqperf.casts.statistics import DriftStatistics
+from nqperf.casts.twins import Observed, Twins, call, outputs_of
+from nqperf.errors import ConfigError
+
+_Unit = TypeVar("_Unit", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bisection:
+    """The layers to keep in float32, the error with them and without, and what the search cost.
+
+    Every set that was tried was run once over all batches; `runs` counts these.
+    """
+
+    layers: tuple[str, ...]
+    tolerance: float
+    error: float
+    error_without: float
+    error_with_all: float
+    candidates: int
+    runs: int
+
+
+def ddmin(units: Sequence[_Unit], enough: Callable[[tuple[_Unit, ...]], bool]) -> tuple[_Unit, ...]:
+    """Return a 1-minimal part of `units` that is `enough`: without any one unit it is not. `units` must be enough."""
+    kept, parts = tuple(units), 2
+    if enough(()):
+        return ()
+    while len(kept) > 1:
+        chunks = _split(kept, parts)
+        complements = [tuple(unit for unit in kept if unit not in chunk) for chunk in chunks]
+        smaller = next((chunk for chunk in chunks if enough(chunk)), None)
+        if smaller is not None:
+            kept, parts = smaller, 2
+            continue
+        rest = next((each for each in complements if parts > 2 and enough(each)), None)  # noqa: PLR2004  # halves
+        if rest is not None:
+            kept, parts = rest, max(parts - 1, 2)
+        elif parts < len(kept):
+            parts = min(2 * parts, len(kept))
+        else:
+            break
+    return kept
+
+
+def bisect(twins: Twins, batches: Sequence[Any], *, tolerance: float) -> Bisection:
+    """Find which layers must stay in float32 for every output to be within `tolerance` (relative L2).
+
+    Raises: ConfigError when even all layers in float32 are not enough.
+    """
+    references = [outputs_of(call(twins.reference, batch)) for batch in batches]
+    names = [name for name, _, _ in twins.layers]
+    errors: dict[frozenset[str], float] = {}
+
+    def error_of(chosen: tuple[str, ...]) -> float:
+        key = frozenset(chosen)
+        if key not in errors:
+            errors[key] = _error(twins, batches, references, key)
+        return errors[key]
+
+    everything = error_of(tuple(names))
+    if not everything <= tolerance:
+        raise ConfigError(
+            f"with every layer in float32 the relative error is still {everything:.3g}, above the tolerance "
+            f"{tolerance:g}: the cause is outside of the layers, or the tolerance is too small"
+        )
+    found = ddmin(names, lambda chosen: error_of(chosen) <= tolerance)
+    return Bisection(
+        layers=found,
+        tolerance=tolerance,
+        error=error_of(found),
+        error_without=error_of(()),
+        error_with_all=everything,
+        candidates=len(names),
+        runs=len(errors),
+    )
+
+
+def _error(twins: Twins, batches: Sequence[Any], references: Sequence[Any], kept: frozenset[str]) -> float:
+    """Return the largest relative L2 error of any output with the layers `kept` (and all inside them) in float32."""
+    statistics: dict[str, DriftStatistics] = {}
+    with _in_float32(twins, kept):
+        for batch, reference in zip(batches, references, strict=True):
+            value = outputs_of(call(twins.twin, batch))
+            for name, expected in reference.items():
+                statistics.setdefault(name, DriftStatistics()).add(expected, value[name])
+    return float(np.max([each.relative_l2 for each in statistics.values()]))
+
+
+@contextlib.contextmanager
+def _in_float32(twins: Twins, kept: frozenset[str]) -> Iterator[None]:
+    """Run the layers `kept` of the twin in float32; what leaves them is cast to what it was without."""
+    import keras
+
+    chosen = [
+        (name, layer)
+        for name, _, layer in twins.layers
+        if any(name == each or name.startswith(f"{each}/") for each in kept)
+    ]
+    switched = [inner for _, layer in chosen for inner in layer._flatten_layers()]  # noqa: SLF001  # no public walk
+    policies = {id(layer): (layer, layer.dtype_policy) for layer in switched}
+    dtypes = {name: layer.compute_dtype for name, layer in chosen}
+    edges = [(name, layer) for name, layer in chosen if name.rpartition("/")[0] not in dtypes]
+
+    def narrow(path: str, _layer: Any, _args: Any, _kwargs: Any, output: Any) -> Any:
+        return keras.tree.map_structure(lambda each: _cast(each, dtypes[path]), output)
+
+    try:
+        for layer, _ in policies.values():
+            layer.dtype_policy = keras.DTypePolicy("float32")
+        with Observed(edges, narrow):
+            yield
+    finally:
+        for layer, policy in policies.values():
+            layer.dtype_policy = policy
+
+
+def _cast(value: Any, dtype: str) -> Any:
+    import keras
+
+    floating = hasattr(value, "dtype") and keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype))
+    return keras.ops.cast(value, dtype) if floating else value
+
+
+def _split(units: tuple[_Unit, ...], parts: int) -> list[tuple[_Unit, ...]]:
+    edges = [round(len(units) * part / parts) for part in range(parts + 1)]
+    return [units[start:end] for start, end in itertools.pairwise(edges) if end > start]

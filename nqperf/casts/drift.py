@@ -1,0 +1,247 @@
+"""Drift: how far a 16-bit twin is from its float32 reference, layer by layer, on real inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nqperf.casts import places, seams
+from nqperf.casts.findings import Finding
+from nqperf.casts.statistics import DriftStatistics, RangeStatistics
+from nqperf.casts.trace import HALVES, Place
+from nqperf.casts.twins import Observed, Twins, call, outputs_of
+
+SCHEMA_VERSION = 1
+EMULATION = "CPU emulation; accumulation differs from GPU"
+
+# NUM203: fewer bits than this between the largest value seen and the dtype's maximum.
+LEAST_HEADROOM = 2.0
+# NUM204: more than this share of the reference's non-zero values has become zero in the layer's own arithmetic.
+MOST_FLUSHED = 0.1
+
+RULES: Mapping[str, str] = {
+    "NUM201": "values that are not finite leave the layer that made them",
+    "NUM202": "values that are not finite arise and are absorbed before the layer ends",
+    "NUM203": "little headroom: the largest values are close to the half type's maximum",
+    "NUM204": "many values are flushed to zero in the half type",
+}
+
+
+@dataclass(slots=True)
+class LayerDrift:
+    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its range."""
+
+    layer: str
+    dtype: str
+    local: DriftStatistics = field(default_factory=DriftStatistics)
+    propagated: DriftStatistics = field(default_factory=DriftStatistics)
+    range: RangeStatistics = field(default_factory=lambda: RangeStatistics(dtype="float32"))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures as the JSON output holds them."""
+        return {
+            "layer": self.layer,
+            "dtype": self.dtype,
+            "local": _figures(self.local),
+            "propagated": _figures(self.propagated),
+            "amax": self.range.amax,
+            "headroom_bits": self.range.headroom,
+            "subnormal_share": self.range.subnormal_share,
+            "flushed_share": self.local.flushed_share,
+            "infinite": self.range.infinite,
+            "nan": self.range.nan,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drift:
+    """The drift of all layers, of the outputs, and what was seen on the way."""
+
+    model: str
+    precision: str
+    device: str
+    layers: tuple[LayerDrift, ...]
+    outputs: Mapping[str, DriftStatistics]
+    findings: tuple[Finding, ...]
+    batches: int
+
+    @property
+    def note(self) -> str:
+        """What must be said of figures from this device."""
+        return EMULATION if self.device == "CPU" else ""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the drift as the JSON output holds it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "complete": True,
+            "model": self.model,
+            "precision": self.precision,
+            "device": self.device,
+            "note": self.note,
+            "batches": self.batches,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "outputs": {name: _figures(statistics) for name, statistics in self.outputs.items()},
+            "layers": [layer.to_dict() for layer in self.layers],
+            "thresholds": {"least_headroom_bits": LEAST_HEADROOM, "most_flushed_share": MOST_FLUSHED},
+        }
+
+
+def measure(twins: Twins, batches: Iterable[Any], *, name: str, precision: str) -> Drift:
+    """Run both models on every batch; of each tensor only its statistics are kept beyond the batch."""
+    import tensorflow as tf
+
+    drifts = {path: LayerDrift(layer=path, dtype=str(twin.compute_dtype)) for path, _, twin in twins.layers}
+    outputs: dict[str, DriftStatistics] = {}
+    watch = _Nonfinite()
+    count = 0
+    for batch in batches:
+        count += 1
+        kept, reference = _run_reference(twins, batch, drifts)
+        value = _run_twin(twins, batch, drifts, kept, watch)
+        for key, expected in reference.items():
+            outputs.setdefault(key, DriftStatistics()).add(expected, value[key])
+    layers = tuple(drift for drift in drifts.values() if drift.range.count)
+    return Drift(
+        model=name,
+        precision=precision,
+        device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
+        layers=layers,
+        outputs=outputs,
+        findings=(*watch.findings(), *_range_findings(layers)),
+        batches=count,
+    )
+
+
+def _run_reference(twins: Twins, batch: Any, drifts: dict[str, LayerDrift]) -> tuple[dict[str, list[Any]], Any]:
+    """Run the reference; feed each layer's inputs to its twin too. Return each layer's outputs, and the model's."""
+    kept: dict[str, list[Any]] = {}
+    twin_of = {path: twin for path, _, twin in twins.layers}
+
+    def observe(path: str, _layer: Any, args: Any, kwargs: Any, output: Any) -> None:
+        expected = outputs_of(output)
+        kept.setdefault(path, []).append(expected)
+        value = outputs_of(twin_of[path](*args, **kwargs))
+        for key, tensor in expected.items():
+            drifts[path].local.add(tensor, value[key])
+
+    with Observed([(path, layer) for path, layer, _ in twins.layers], observe):
+        output = call(twins.reference, batch)
+    return kept, outputs_of(output)
+
+
+def _run_twin(
+    twins: Twins, batch: Any, drifts: dict[str, LayerDrift], kept: dict[str, list[Any]], watch: _Nonfinite
+) -> Any:
+    """Run the twin on its own; compare each layer's outputs with those kept of the reference."""
+
+    def observe(path: str, _layer: Any, _args: Any, _kwargs: Any, output: Any) -> None:
+        expected = kept[path].pop(0)
+        for key, tensor in outputs_of(output).items():
+            drifts[path].propagated.add(expected[key], tensor)
+        for tensor in _tensors(output):
+            drift = drifts[path]
+            dtype = tensor.dtype.name
+            if drift.range.dtype != dtype and not drift.range.count:
+                drift.range = RangeStatistics(dtype=dtype)
+            drift.range.add(_float64(tensor))
+
+    with seams.listening(watch), Observed([(path, layer) for path, _, layer in twins.layers], observe):
+        output = places.audited(call, twins.twin, batch)
+    watch.batch_ended(finite=all(np.isfinite(each).all() for each in outputs_of(output).values()))
+    return outputs_of(output)
+
+
+class _Nonfinite:
+    """Hears the twin's eager ops and notes those whose results are infinite or no number."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[Place | None, Any, str, bool]] = []
+        self._found: dict[tuple[Any, ...], Finding] = {}
+
+    def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> None:
+        """Repair nothing: what runs here has been audited."""
+
+    def refused(self, value: Any, dtype: Any) -> None:
+        """Repair nothing: what runs here has been audited."""
+
+    def converted(self, value: Any, tensor: Any) -> None:
+        """Pass over conversions: the op that takes the value in shows what became of it."""
+
+    def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
+        """Pass over promotions: they are the audit's."""
+
+    def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
+        """Note an eager op of finite inputs, or none, whose result is not finite."""
+        del inputs
+        if graph is not None:
+            return
+        for tensor in outputs:
+            if getattr(tensor.dtype, "name", "") in HALVES and _any_nonfinite(tensor):
+                where = places.standpoint(places.caller(2))
+                place = places.place_of(where.frame) if where.frame is not None else None
+                layer = str(where.layer.path or where.layer.name) if where.layer is not None else ""
+                self._pending.append((place, layer, op_type, bool(np.isnan(_float64(tensor)).any())))
+
+    def batch_ended(self, *, finite: bool) -> None:
+        """Decide for this batch whether what was not finite has reached the outputs."""
+        for place, layer, op_type, is_nan in self._pending:
+            rule = "NUM202" if finite else "NUM201"
+            what = "NaN" if is_nan else "infinity"
+            fate = "is absorbed: the outputs are finite" if finite else "reaches the outputs"
+            self._found.setdefault(
+                (rule, place, layer),
+                Finding(rule=rule, place=place, layer=layer, message=f"{op_type} makes {what}, which {fate}"),
+            )
+        self._pending.clear()
+
+    def findings(self) -> list[Finding]:
+        """Return one finding a rule, line and layer, in the order of their first appearance."""
+        return list(self._found.values())
+
+
+def _range_findings(layers: tuple[LayerDrift, ...]) -> list[Finding]:
+    found = []
+    for drift in layers:
+        if drift.range.dtype in HALVES and drift.range.headroom < LEAST_HEADROOM:
+            message = (
+                f"largest magnitude {drift.range.amax:g}: {drift.range.headroom:.2f} bits below {drift.range.dtype}'s "
+                f"maximum (at least {LEAST_HEADROOM:g} expected)"
+            )
+            found.append(Finding(rule="NUM203", place=None, layer=drift.layer, message=message))
+        if drift.dtype in HALVES and drift.local.flushed_share > MOST_FLUSHED:
+            message = f"{drift.local.flushed_share:.1%} of the non-zero values become zero in {drift.dtype}"
+            found.append(Finding(rule="NUM204", place=None, layer=drift.layer, message=message))
+    return found
+
+
+def _figures(statistics: DriftStatistics) -> dict[str, float]:
+    return {
+        "max_abs": statistics.max_abs,
+        "relative_l2": statistics.relative_l2,
+        "cosine": statistics.cosine,
+        "sqnr_db": statistics.sqnr,
+    }
+
+
+# The exponent bits of the half types: all set in infinities and NaN, and in nothing else. Looking at bits is several
+# times faster than NumPy's isfinite, which has no fast way for either type, and every op of the model comes by here.
+_EXPONENTS = {"float16": 0x7C00, "bfloat16": 0x7F80}
+
+
+def _any_nonfinite(tensor: Any) -> bool:
+    mask = np.uint16(_EXPONENTS[tensor.dtype.name])
+    return bool(((tensor.numpy().view(np.uint16) & mask) == mask).any())
+
+
+def _tensors(output: Any) -> list[Any]:
+    import tensorflow as tf
+
+    return [each for each in tf.nest.flatten(output) if hasattr(each, "dtype") and each.dtype.is_floating]
+
+
+def _float64(tensor: Any) -> Any:
+    return tensor.numpy().astype(np.float64)

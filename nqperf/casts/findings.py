@@ -1,0 +1,134 @@
+"""What the audit says: findings, and the audit that holds them with its metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nqperf.casts import source
+from nqperf.casts.trace import Place
+
+SCHEMA_VERSION = 1
+
+RULES: Mapping[str, str] = {
+    "CAST001": "an op gets float types that do not match; TensorFlow refuses to build it",
+    "CAST002": "keras.ops promotes a half operand to float32 without a word",
+    "CAST003": "here a float32 leak starts that drags 16-bit work along",
+    "CAST004": "a value is rounded to a half type and widened again: digits lost for nothing",
+    "CAST005": "a value is widened and narrowed again with no computation between: a redundant pair of casts",
+    "CAST006": "the 16-bit policy is not in effect: most of the work runs in float32",
+    "CAST007": "the branches of a condition, or the rounds of a loop, return different float types",
+    "CAST008": "a value of another float type is written back to a variable",
+    "CAST009": "a sealed subgraph: the policy does not reach inside and the audit cannot see its lines",
+    "NUM101": "a constant overflows to infinity in the half type",
+    "NUM102": "a constant underflows to zero in the half type",
+    "NUM103": "infinity can meet zero: 0 * inf is NaN",
+    "NUM104": "two mask minima are summed: the sum overflows to -inf",
+    "NUM105": "an op on Grappler's deny list, or a deep reduction, runs in a half type",
+    "NUM106": "weights lie outside the half type's range, or mostly in its subnormal numbers",
+    "NUM107": "integers travel through a half type that does not count that far",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to repair: the rule, where, in which layer, why, the proposed edit and where its leak starts."""
+
+    rule: str
+    place: Place | None
+    layer: str
+    message: str
+    edit: str | None = None
+    origin: Place | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The file, relative to the working directory where it lies below it."""
+        return relative(self.place.path) if self.place is not None else None
+
+    @property
+    def line(self) -> int | None:
+        """The 1-based line."""
+        return self.place.line if self.place is not None else None
+
+    @property
+    def fingerprint(self) -> str:
+        """What stays the same when lines move: rule, file, function, layer template and the line's text."""
+        parts = [self.rule, self.path or "", layer_template(self.layer)]
+        if self.place is not None:
+            parts += [source.function_at(self.place), source.text_of(self.place).strip()]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the finding as the JSON output holds it."""
+        origin = None
+        if self.origin is not None:
+            origin = {"path": relative(self.origin.path), "line": self.origin.line}
+        return {
+            "rule": self.rule,
+            "path": self.path,
+            "line": self.line,
+            "column": None if self.place is None or self.place.column is None else self.place.column + 1,
+            "layer": self.layer,
+            "message": self.message,
+            "edit": self.edit,
+            "origin": origin,
+            "fingerprint": self.fingerprint,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The outcome of one audit; `complete` is False when the trace stopped early, and then `stopped` says where."""
+
+    model: str
+    precision: str
+    complete: bool
+    findings: tuple[Finding, ...]
+    stopped: str | None = None
+    ops_by_dtype: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was seen and nothing found."""
+        return self.complete and not self.findings
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the audit as the JSON output holds it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "complete": self.complete,
+            "stopped": self.stopped,
+            "model": self.model,
+            "precision": self.precision,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "metrics": dict(self.metrics),
+            "thresholds": dict(self.thresholds),
+            "ops_by_dtype": {op: dict(counts) for op, counts in self.ops_by_dtype.items()},
+            "versions": dict(self.versions),
+        }
+
+    def to_json(self) -> str:
+        """Return the audit as indented JSON with a final newline."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+def layer_template(layer: str) -> str:
+    """Return the layer's path with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
+    return "/".join(re.sub(r"(?<=_)\d+$|^\d+$", "{n}", part) for part in layer.split("/"))
+
+
+def relative(path: str) -> str:
+    """Return `path` relative to the working directory when it lies below it, with forward slashes."""
+    try:
+        shorter = os.path.relpath(path)
+    except ValueError:  # another drive
+        shorter = path
+    return (path if shorter.startswith("..") else shorter).replace(os.sep, "/")

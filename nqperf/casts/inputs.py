@@ -1,0 +1,98 @@
+"""What drift and bisection run on: the windows of real examples, or seeded random inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nqperf.casts.targets import Target
+from nqperf.casts.task_drift import TaskDrift, task_drift
+from nqperf.casts.twins import Twins, call, outputs_of, random_batch
+from nqperf.errors import ConfigError
+from nqperf.formats.nq_jsonl import NqReader, Selection
+from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.nq.answers import AnswerConfig
+from nqperf.nq.context import ContextConfig
+from nqperf.nq.example import Candidates, Example
+from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput
+from nqperf.nq.logits import LOGITS_FIELDS, Logits
+
+_MODEL_INPUTS = ("input_ids", "input_mask", "segment_ids")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs:
+    """Batches for a model; for real examples also the features and what answering needs."""
+
+    batches: list[Any]
+    features: Features | None = None
+    examples: tuple[AnswerInput, ...] = ()
+    answers: AnswerConfig = AnswerConfig()
+
+    def task_drift(self, twins: Twins) -> TaskDrift | None:
+        """Return what the twin changes in span distributions and answers; None for random inputs."""
+        if self.features is None:
+            return None
+        said = tuple(self._logits(model, self.features) for model in (twins.reference, twins.twin))
+        return task_drift(self.features, (said[0], said[1]), self.examples, self.answers)
+
+    def _logits(self, model: Any, features: Features) -> Logits:
+        outputs = [outputs_of(call(model, batch)) for batch in self.batches]
+        joined = {
+            name: np.concatenate([output[name] for output in outputs]).astype(np.float32) for name in LOGITS_FIELDS[1:]
+        }
+        return Logits(unique_id=features.unique_id, **joined)
+
+
+def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: int, batch_size: int) -> Inputs:
+    """Return the windows of `limit` examples of `data`, or one seeded random batch where no data is named.
+
+    Raises: ConfigError when there is data but the model has no tokenizer, FormatError for data that cannot be read.
+    """
+    if target.sealed is not None:
+        raise ConfigError("a SavedModel is sealed: drift and bisect need a model that can be built in two precisions")
+    if data is None:
+        specs = target.inputs
+        if specs is None:
+            built = target.build()
+            specs = built[1] if isinstance(built, tuple) else _known_specs(built)
+        return Inputs(batches=[random_batch(target, specs, rows=min(batch_size, 2))])
+    if target.folder is None:
+        raise ConfigError(f"{target.name} is no model folder: --data needs the folder's tokenizer")
+    if limit < 1 or batch_size < 1:
+        raise ConfigError(f"--limit {limit}, --batch-size {batch_size}; expected both to be at least 1")
+    target.folder.config.require_positions(max_seq_length)
+    tokenizer = read_tokenizer(target.folder.require_tokenizer())
+    config = FeatureConfig(max_seq_length=max_seq_length)
+    parts, examples = [], []
+    for example in NqReader(source=data, selection=Selection(limit=limit)).examples():
+        parts.append(build_features(example, tokenizer, ContextConfig(), config))
+        examples.append(_answer_input(example))
+    if not parts:
+        raise ConfigError(f"{data} holds no examples")
+    features = concatenate(parts)
+    blocks = [features.rows(start, start + batch_size) for start in range(0, len(features), batch_size)]
+    return Inputs(
+        batches=[{name: getattr(block, name) for name in _MODEL_INPUTS} for block in blocks],
+        features=features,
+        examples=tuple(examples),
+    )
+
+
+def _known_specs(model: Any) -> Any:
+    from nqperf.casts.tracing import specs_of
+
+    return specs_of(model, None)[0]
+
+
+def _answer_input(example: Example) -> AnswerInput:
+    top = np.flatnonzero(example.candidates.top_level)
+    candidates = Candidates(
+        start_token=example.candidates.start_token[top],
+        end_token=example.candidates.end_token[top],
+        top_level=example.candidates.top_level[top],
+    )
+    return AnswerInput(example_id=example.example_id, candidates=candidates)

@@ -1,0 +1,207 @@
+"""The ledger of casts: one canonical record per kind of cast, and what changed between two ledgers.
+
+Line numbers and op names are no part of a record, so that it stands still while lines move.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nqperf.casts import source
+from nqperf.casts.findings import layer_template
+from nqperf.casts.flow import Flow
+from nqperf.casts.trace import FLOATS, OpRecord, Trace
+from nqperf.errors import ConfigError, FormatError
+
+SCHEMA_VERSION = 1
+
+# Ops without which a cast's neighbourhood reads the same; they come and go with shapes and Keras versions.
+_TRANSPARENT = ("Identity", "Reshape", "Transpose", "ExpandDims", "Squeeze", "StridedSlice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class CastRecord:
+    """All casts of one kind: `layers` layers of the template have `times` of them each.
+
+    `reads` and `feeds` are the ops before and after the cast, so that one that moves is seen.
+    """
+
+    layer: str
+    function: str
+    reads: str
+    from_dtype: str
+    to_dtype: str
+    kind: str
+    feeds: str
+    times: int
+    layers: int
+
+    @property
+    def site(self) -> tuple[str, str]:
+        """Where the cast stands: layer template and function."""
+        return (self.layer, self.function)
+
+    def __str__(self) -> str:
+        count = f" x{self.times}" if self.times > 1 else ""
+        layers = f" in {self.layers} layers" if self.layers > 1 else ""
+        return (
+            f"{self.layer or '(no layer)'}{layers}, {self.function or '(module)'}: {self.kind} cast "
+            f"{self.from_dtype} -> {self.to_dtype}{count}, {self.reads} -> {self.feeds}"
+        )
+
+
+Ledger = Mapping[str, tuple[CastRecord, ...]]
+
+
+def records(trace: Trace) -> tuple[CastRecord, ...]:
+    """Return the casts between float types, and from other types to them, that `trace` holds."""
+    flow = Flow.of(trace)
+    counted: Counter[tuple[str, ...]] = Counter()
+    instances: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for op in trace.ops:
+        source_op = trace.ops[op.producers[0]] if op.op_type == "Cast" and op.producers[0] >= 0 else None
+        if source_op is None or op.kind == "repair" or source_op.op_type == "Const":
+            continue
+        if op.in_dtypes[0] not in FLOATS and op.out_dtype not in FLOATS:
+            continue
+        key = (
+            layer_template(op.layer),
+            _function(op),
+            _before(flow, op),
+            op.in_dtypes[0],
+            op.out_dtype,
+            op.kind,
+            _after(flow, op),
+        )
+        counted[key] += 1
+        instances[key].add(op.layer)
+    return tuple(
+        sorted(
+            CastRecord(
+                layer=key[0],
+                function=key[1],
+                reads=key[2],
+                from_dtype=key[3],
+                to_dtype=key[4],
+                kind=key[5],
+                feeds=key[6],
+                times=count // len(instances[key]),
+                layers=len(instances[key]),
+            )
+            for key, count in counted.items()
+        )
+    )
+
+
+def difference(old: Iterable[CastRecord], new: Iterable[CastRecord]) -> list[str]:
+    """Return what changed, one sentence each: casts lost, added, redirected, changed in dtype or in number."""
+    before, after = set(old), set(new)
+    lost, added = sorted(before - after), sorted(after - before)
+    said: list[str] = []
+    for record in list(lost):
+        match = _counterpart(record, added)
+        if match is None:
+            continue
+        lost.remove(record)
+        added.remove(match)
+        if (record.from_dtype, record.to_dtype) != (match.from_dtype, match.to_dtype):
+            said.append(f"dtype changed: {record}; now {match.from_dtype} -> {match.to_dtype}")
+        elif (record.reads, record.feeds) != (match.reads, match.feeds):
+            said.append(f"redirected: {record}; now {match.reads} -> {match.feeds}")
+        elif record.kind != match.kind:
+            said.append(f"kind changed: {record}; now {match.kind}")
+        elif record.site != match.site:
+            said.append(f"moved: {record}; now in {match.layer}, {match.function}")
+        else:
+            said.append(f"number changed: {record}; now x{match.times} in {match.layers} layers")
+    said += [f"lost: {record}" for record in lost]
+    said += [f"added: {record}" for record in added]
+    return said
+
+
+def to_json(model: str, ledger: Ledger, versions: Mapping[str, str]) -> str:
+    """Return the ledger file's text: canonical JSON with one record per line."""
+    lines = ["{", f'  "schema_version": {SCHEMA_VERSION},', f'  "model": {json.dumps(model)},']
+    lines.append(f'  "recorded_with": {json.dumps(dict(sorted(versions.items())))},')
+    lines.append('  "precisions": {')
+    for number, (precision, held) in enumerate(sorted(ledger.items())):
+        lines.append(f"    {json.dumps(precision)}: [")
+        entries = [f"      {json.dumps(asdict(record))}" for record in sorted(held)]
+        lines.append(",\n".join(entries))
+        lines.append("    ]," if number + 1 < len(ledger) else "    ]")
+    return "\n".join([*lines, "  }", "}", ""])
+
+
+def read(path: Path, *, model: str) -> Ledger:
+    """Return the ledger in `path`.
+
+    Raises: FormatError when it is no ledger of this schema, ConfigError when it is another model's.
+    """
+    from nqperf.formats.files import read_whole
+
+    try:
+        held = json.loads(read_whole(path, what="a cast ledger"))
+    except ValueError as error:
+        raise FormatError(f"is no JSON ({error}): write it anew with --update", path=path) from error
+    version = held.get("schema_version") if isinstance(held, dict) else None
+    if version != SCHEMA_VERSION:
+        raise FormatError(
+            f"schema_version is {version!r}, expected {SCHEMA_VERSION}: write the ledger anew with --update", path=path
+        )
+    if held.get("model") != model:
+        raise ConfigError(
+            f"{path} is the ledger of {held.get('model')!r}, not of {model!r}: name another with --ledger"
+        )
+    try:
+        return {
+            precision: tuple(sorted(CastRecord(**record) for record in entries))
+            for precision, entries in held["precisions"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"holds a broken record ({error}): write the ledger anew with --update", path=path) from error
+
+
+def _counterpart(record: CastRecord, candidates: list[CastRecord]) -> CastRecord | None:
+    """Return the added record that `record` has become: the one with most in common, at the same site or elsewhere."""
+
+    def likeness(other: CastRecord) -> int:
+        same_cast = (record.from_dtype, record.to_dtype) == (other.from_dtype, other.to_dtype)
+        return (
+            2 * (record.site == other.site) + same_cast + (record.reads == other.reads) + (record.feeds == other.feeds)
+        )
+
+    best = max(candidates, key=likeness, default=None)
+    enough = 3  # the same site and one thing more, or the same cast between the same ops elsewhere
+    return best if best is not None and likeness(best) >= enough else None
+
+
+def _function(op: OpRecord) -> str:
+    if op.place is None:
+        return ""
+    return ".".join(part for part in (source.module_of(op.place.path), source.function_at(op.place)) if part)
+
+
+def _before(flow: Flow, op: OpRecord) -> str:
+    found = flow.inputs(op)[0]
+    while found.op_type in _TRANSPARENT and flow.inputs(found):
+        found = flow.inputs(found)[0]
+    return found.op_type
+
+
+def _after(flow: Flow, op: OpRecord) -> str:
+    names: set[str] = set()
+    waiting, seen = list(flow.readers(op)), {op.index}
+    while waiting:
+        reader = waiting.pop()
+        if reader.index in seen:
+            continue
+        seen.add(reader.index)
+        if reader.op_type in _TRANSPARENT:
+            waiting += flow.readers(reader)
+        else:
+            names.add(reader.op_type)
+    return "+".join(sorted(names)) or "output"

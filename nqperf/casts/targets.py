@@ -1,0 +1,209 @@
+"""What a user can name on the command line, and how it becomes a model to audit."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nqperf.errors import ConfigError
+from nqperf.formats.model_folder import CONFIG, WEIGHTS, ModelFolder, read_model_folder, read_weights
+from nqperf.model.config import BertConfig
+
+PACKAGED = "nq-mini"
+SAVED_MODEL = "saved_model.pb"
+
+# Static shapes: with an unknown dimension Keras infers every layer's shapes twice.
+_BATCH = 2
+_INPUT = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[a-z]+\d*)\[(?P<shape>[\d,\s?]*)\]$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Something to audit: `build` is a builder, or a function over tensors when `inputs` are given and it needs them.
+
+    `weights` returns the values of a built model's variables by their paths, for models that come with weights.
+    """
+
+    name: str
+    build: Any
+    inputs: Any = None
+    weights: Callable[[Any], Mapping[str, Any]] | None = None
+    folder: ModelFolder | None = None
+    sealed: Path | None = None
+
+
+def resolve(target: str | None, inputs: tuple[str, ...] = ()) -> Target:
+    """Return what `target` names: nothing (the packaged model), a folder, a .keras file, or `module:function`.
+
+    Raises: ConfigError when it names nothing that can be audited.
+    """
+    specs = parse_inputs(inputs) if inputs else None
+    if target is None or target == PACKAGED:
+        return packaged()
+    path = Path(target)
+    if path.is_dir():
+        return _folder(path, specs)
+    if target.endswith(".keras"):
+        if not path.is_file():
+            raise ConfigError(f"{target}: no such file; expected a saved Keras model")
+        return Target(name=path.stem, build=_keras_file(path), inputs=specs)
+    module, separator, function = target.partition(":")
+    if not separator or not module or not function:
+        raise ConfigError(
+            f"{target!r} is no model: name module:function, a .keras file, a SavedModel or a model folder"
+        )
+    return Target(name=target, build=_imported(module, function), inputs=specs)
+
+
+def packaged() -> Target:
+    """Return the network of the packaged model."""
+    folder = packaged_folder()
+    if folder is None:
+        return of_config(PACKAGED_SHAPE, PACKAGED)
+    return _folder(folder, None, name=PACKAGED)
+
+
+# The network of the packaged model, for installations without its weights: casts do not depend on them.
+PACKAGED_SHAPE = BertConfig(
+    vocab_size=8000,
+    hidden_size=384,
+    num_hidden_layers=6,
+    num_attention_heads=12,
+    intermediate_size=1536,
+    max_position_embeddings=512,
+)
+
+
+def packaged_folder() -> Path | None:
+    """Return the packaged model's folder, None where the package is installed without it."""
+    folder = Path(__file__).parent.parent / "models" / PACKAGED
+    return folder if (folder / CONFIG).is_file() else None
+
+
+def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -> Target:
+    """Return a BERT Joint of the given shape as a target."""
+
+    def build(precision: str = "float32") -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        from nqperf.model.bert import BertJoint
+
+        length = seq_length or min(config.max_position_embeddings, 384)
+        signature = {
+            key: tf.TensorSpec((_BATCH, length), tf.int32) for key in ("input_ids", "input_mask", "segment_ids")
+        }
+        return BertJoint(config, precision), signature
+
+    return Target(name=name, build=build)
+
+
+def parse_inputs(inputs: tuple[str, ...]) -> Any:
+    """Return `--input` values as tf.TensorSpecs: positional ones as a tuple, named ones as one dictionary.
+
+    Raises: ConfigError for one that is not written as `float16[2,8]` or `ids=int32[2,8]`.
+    """
+    import tensorflow as tf
+
+    named: dict[str, Any] = {}
+    positional: list[Any] = []
+    for text in inputs:
+        found = _INPUT.match(text.strip())
+        try:
+            dtype = tf.as_dtype(found["dtype"]) if found else None
+        except TypeError:
+            dtype = None
+        if found is None or dtype is None:
+            raise ConfigError(
+                f"--input {text!r} is not understood; expected for instance float16[2,8] or ids=int32[2,8]"
+            )
+        shape = [None if part.strip() == "?" else int(part) for part in found["shape"].split(",") if part.strip()]
+        if found["name"]:
+            named[found["name"]] = tf.TensorSpec(shape, dtype)
+        else:
+            positional.append(tf.TensorSpec(shape, dtype))
+    if named and positional:
+        raise ConfigError("--input: either all inputs have names or none has")
+    return (named,) if named else tuple(positional)
+
+
+def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
+    if (path / SAVED_MODEL).is_file():
+        return Target(name=path.name, build=None, sealed=path)
+    if not (path / CONFIG).is_file():
+        raise ConfigError(f"{path} is neither a SavedModel ({SAVED_MODEL}) nor a model folder ({CONFIG})")
+    folder = read_model_folder(path)
+    target = of_config(folder.config, name or path.name)
+
+    def weights(model: Any) -> Mapping[str, Any]:
+        from nqperf.model.variables import named_variables
+
+        tensors = read_weights(folder)
+        return {
+            variable.path: tensors[name].T if transposed else tensors[name]
+            for name, variable, transposed in named_variables(model)
+        }
+
+    has_weights = (path / WEIGHTS).is_file()
+    return Target(
+        name=target.name,
+        build=target.build,
+        inputs=specs,
+        weights=weights if has_weights else None,
+        folder=folder,
+    )
+
+
+def _keras_file(path: Path) -> Callable[..., Any]:
+    def build(precision: str | None = None) -> Any:
+        import keras
+
+        try:
+            model = keras.saving.load_model(path, compile=False)
+        except (ValueError, OSError, TypeError, ImportError) as error:
+            raise ConfigError(
+                f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"
+            ) from error
+        if precision is None or precision == model.dtype_policy.name:
+            return model
+        config = _with_policy(keras.saving.serialize_keras_object(model), model.dtype_policy.name, precision)
+        return keras.saving.deserialize_keras_object(config)
+
+    return build
+
+
+def _with_policy(config: Any, old: str, new: str) -> Any:
+    """Return a serialised model in which the policy `old` is `new`."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy" and config.get("config", {}).get("name") == old:
+            return {**config, "config": {**config["config"], "name": new}}
+        return {key: _with_policy(value, old, new) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_with_policy(value, old, new) for value in config]
+    return config
+
+
+def _imported(module: str, function: str) -> Any:
+    """Return `module`'s `function`; modules in the working directory can be named.
+
+    Raises: ConfigError when there is no such module or function, or the module cannot be imported.
+    """
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        held = importlib.import_module(module)
+    except Exception as error:
+        raise ConfigError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+    found = held
+    for part in function.split("."):
+        if not hasattr(found, part):
+            known = ", ".join(name for name in vars(held) if callable(getattr(held, name)) and name[0] != "_")
+            raise ConfigError(f"{module} has no {function!r}; it has {known or 'nothing to call'}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ConfigError(f"{module}:{function} is a {type(found).__name__}; expected a function or a Keras model")
+    return found

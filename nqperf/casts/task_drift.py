@@ -1,0 +1,92 @@
+"""Drift on the task itself: what 16 bits change in the span distributions and in the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nqperf.nq.answers import AnswerConfig, answer
+from nqperf.nq.example import FloatArray
+from nqperf.nq.features import Features
+from nqperf.nq.grouping import AnswerInput
+from nqperf.nq.logits import Logits
+
+_Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDrift:
+    """KL divergences are in nats, from the reference to the twin; a flip is another best legal position."""
+
+    features: int
+    start_kl_mean: float
+    start_kl_max: float
+    end_kl_mean: float
+    end_kl_max: float
+    start_flips: int
+    end_flips: int
+    examples: int
+    changed_predictions: int
+
+
+def task_drift(
+    features: Features,
+    logits: tuple[Logits, Logits],
+    examples: Sequence[AnswerInput] = (),
+    config: AnswerConfig | None = None,
+) -> TaskDrift:
+    """Compare the logits of a reference and of its twin over the same features, and the answers to `examples`.
+
+    Legal are the positions that spans can use: those on the document, and [CLS], the null answer.
+    """
+    reference, twin = logits
+    legal = features.token_map >= 0
+    legal[:, 0] = True
+    start = _divergence(reference.start_logits, twin.start_logits, legal)
+    end = _divergence(reference.end_logits, twin.end_logits, legal)
+    changed = 0
+    if examples:
+        chosen = config or AnswerConfig()
+        answers = [answer(list(examples), features, each, chosen) for each in logits]
+        changed = sum(_said(one) != _said(other) for one, other in zip(*answers, strict=True))
+    return TaskDrift(
+        features=len(features),
+        start_kl_mean=float(start.mean()),
+        start_kl_max=float(start.max()),
+        end_kl_mean=float(end.mean()),
+        end_kl_max=float(end.max()),
+        start_flips=_flips(reference.start_logits, twin.start_logits, legal),
+        end_flips=_flips(reference.end_logits, twin.end_logits, legal),
+        examples=len(examples),
+        changed_predictions=changed,
+    )
+
+
+def _divergence(reference: FloatArray, twin: FloatArray, legal: npt.NDArray[np.bool_]) -> _Array:
+    """Return KL(reference || twin) of each row's softmax over its legal positions."""
+    p, q = _log_softmax(reference, legal), _log_softmax(twin, legal)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(legal, np.exp(p) * (p - q), 0.0)
+    divergence: _Array = np.nan_to_num(terms, nan=np.inf).sum(axis=1)
+    return np.maximum(divergence, 0.0)  # rounding takes equal distributions below 0
+
+
+def _log_softmax(logits: FloatArray, legal: npt.NDArray[np.bool_]) -> _Array:
+    masked = np.where(legal, logits.astype(np.float64), -np.inf)
+    with np.errstate(invalid="ignore"):
+        shifted = masked - masked.max(axis=1, keepdims=True)
+        result: _Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def _flips(reference: FloatArray, twin: FloatArray, legal: npt.NDArray[np.bool_]) -> int:
+    best = [np.where(legal, each, -np.inf).argmax(axis=1) for each in (reference, twin)]
+    return int(np.count_nonzero(best[0] != best[1]))
+
+
+def _said(prediction: object) -> tuple[object, ...]:
+    """Return what a prediction answers, without its scores."""
+    return tuple(getattr(prediction, name) for name in ("long_answer", "short_answers", "yes_no_answer"))

@@ -1,0 +1,106 @@
+"""What one trace of a model leaves behind: its ops and the conflicts met on the way, without any TensorFlow object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HALVES = ("float16", "bfloat16")
+FLOATS = (*HALVES, "float32", "float64")
+WIDE = ("float32", "float64")
+
+# The widths at which float types are ranked; the two halves are promoted to float32 where they meet.
+WIDTHS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A piece of source: 1-based lines, 0-based columns, end exclusive; None where Python 3.10 does not know them."""
+
+    path: str
+    line: int
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """The extremes of a constant's values; `original` is the number that was asked for, where the dtype lost it."""
+
+    low: float
+    high: float
+    size: int
+    infinite: bool
+    original: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpRecord:
+    """One op of the trace; `producers` are the indices of its inputs' ops, `kind` says what made a Cast.
+
+    `kind` is explicit (written by the user), autocast (a layer casting its arguments), variable (a layer reading a
+    weight), promotion (keras.ops bringing operands together), repair (put there by the audit) or "" for other ops.
+    """
+
+    index: int
+    name: str
+    op_type: str
+    graph: str
+    layer: str
+    compute_dtype: str
+    place: Place | None
+    in_dtypes: tuple[str, ...]
+    out_dtypes: tuple[str, ...]
+    producers: tuple[int, ...]
+    kind: str = ""
+    shape: tuple[int | None, ...] | None = None
+    in_shape: tuple[int | None, ...] | None = None
+    constant: Constant | None = None
+    function: str = ""  # of a call op: the name of the function graph it calls
+
+    @property
+    def out_dtype(self) -> str:
+        """The dtype of the first output, "" when there is none."""
+        return self.out_dtypes[0] if self.out_dtypes else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operand:
+    """One operand of a conflict: its dtype and the op that made it (-1 when it is no op of the trace)."""
+
+    name: str
+    dtype: str
+    producer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A conflict met while tracing: mismatch, promotion, write (to a variable), overflow, underflow or branch.
+
+    `at` is the number of ops recorded before it; `target` the dtype the trace went on with; `value` the scalar that
+    was lost (overflow, underflow).
+    """
+
+    kind: str
+    at: int
+    op_type: str
+    layer: str
+    compute_dtype: str
+    place: Place | None
+    operands: tuple[Operand, ...] = ()
+    target: str = ""
+    value: float | None = None
+    message: str = ""
+    in_layer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """All ops in the order of their creation and all conflicts; `stopped` says why the trace is not complete."""
+
+    ops: tuple[OpRecord, ...]
+    events: tuple[Event, ...]
+    model_dtype: str
+    layers: tuple[str, ...] = ()
+    stopped: str | None = None
+    functions: dict[str, tuple[str, ...]] = field(default_factory=dict)  # sealed functions: their ops as "type dtype"

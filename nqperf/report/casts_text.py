@@ -1,0 +1,172 @@
+"""An audit for people: on the terminal, and as annotations that GitHub shows beside the lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nqperf.casts import source
+from nqperf.casts.findings import RULES, Audit, Finding, layer_template, relative
+from nqperf.casts.trace import FLOATS
+from nqperf.report.sarif import level
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nqperf.casts.bisect import Bisection
+    from nqperf.casts.drift import Drift
+    from nqperf.casts.task_drift import TaskDrift
+
+_MOST_OPS = 12
+
+
+def github_annotations(audit: Audit) -> str:
+    """Return one GitHub workflow command a finding and line, and one for a trace that stopped."""
+    lines = []
+    for finding, layers in grouped(audit.findings):
+        where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
+        if finding.place is not None and finding.place.column is not None:
+            where += f"col={finding.place.column + 1},"
+        text = finding.message + (f" | proposed: {finding.edit}" if finding.edit else "")
+        lines.append(
+            f"::{level(finding.rule)} {where}title={_escaped(finding.rule + _in_layers(layers))}::{_plain(text)}"
+        )
+    if audit.stopped is not None:
+        lines.append(f"::error title=cast audit incomplete::{_plain(audit.stopped)}")
+    return "\n".join(lines) + ("\n" if lines else "")
+
+
+def verdict(audit: Audit) -> str:
+    """Return the audit's outcome in one line."""
+    share = audit.metrics.get("allow_list_16_bit_share", 0.0)
+    seen = f"{audit.metrics.get('ops', 0):.0f} ops, {audit.metrics.get('casts', 0):.0f} casts"
+    seen += f", {share:.0%} of the matrix products in 16 bits"
+    if not audit.complete:
+        return f"{audit.model} ({audit.precision}): INCOMPLETE, {len(audit.findings)} findings so far; {seen}"
+    if audit.findings:
+        return f"{audit.model} ({audit.precision}): {len(audit.findings)} findings; {seen}"
+    return f"{audit.model} ({audit.precision}): clean; {seen}"
+
+
+def drift_text(drift: Drift, task: TaskDrift | None) -> str:
+    """Return drift as a table of layers, the outputs, the task and what was found."""
+    lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} batches on {drift.device}"]
+    if drift.note:
+        lines.append(drift.note)
+    width = max((len(layer.layer) for layer in drift.layers), default=5)
+    lines += [
+        "",
+        f"{'layer':<{width}}  {'local':>9}  {'propagated':>10}  {'SQNR dB':>8}  {'headroom':>8}  {'flushed':>7}",
+    ]
+    for layer in drift.layers:
+        lines.append(
+            f"{layer.layer:<{width}}  {layer.local.relative_l2:>9.2e}  {layer.propagated.relative_l2:>10.2e}  "
+            f"{layer.propagated.sqnr:>8.1f}  {layer.range.headroom:>8.1f}  {layer.local.flushed_share:>7.1%}"
+        )
+    lines += ["", "local, propagated: relative L2 error; headroom: bits below the dtype's maximum", ""]
+    for name, statistics in drift.outputs.items():
+        lines.append(
+            f"output {name}: max abs {statistics.max_abs:.3g}, relative L2 {statistics.relative_l2:.3g}, "
+            f"cosine {statistics.cosine:.8f}"
+        )
+    if task is not None:
+        lines += [
+            "",
+            f"KL over legal positions, start: mean {task.start_kl_mean:.3g}, max {task.start_kl_max:.3g} nats",
+            f"KL over legal positions, end: mean {task.end_kl_mean:.3g}, max {task.end_kl_max:.3g} nats",
+            f"best position changed: {task.start_flips} starts, {task.end_flips} ends of {task.features} windows",
+            f"answers changed: {task.changed_predictions} of {task.examples}",
+        ]
+    for finding in drift.findings:
+        where = f"{finding.path}:{finding.line} " if finding.path else ""
+        lines.append(f"{finding.rule} {where}{finding.layer}: {finding.message}")
+    return "\n".join(lines)
+
+
+def bisection_text(found: Bisection) -> str:
+    """Return the outcome of a bisection in words."""
+    cost = f"{found.runs} of 2^{found.candidates} sets of layers tried"
+    if not found.layers:
+        return (
+            f"nothing needs float32: relative error {found.error_without:.3g}, tolerance {found.tolerance:g} ({cost})"
+        )
+    kept = "\n".join(f"  {layer}" for layer in found.layers)
+    return (
+        f"keep in float32 (and what is inside):\n{kept}\nrelative error {found.error_without:.3g} without, "
+        f"{found.error:.3g} with them, tolerance {found.tolerance:g}; 1-minimal ({cost})"
+    )
+
+
+def print_audit(audit: Audit, console: Console) -> None:
+    """Print the op x dtype summary, every finding with its lines, and the verdict."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    dtypes = [dtype for dtype in FLOATS if any(dtype in counts for counts in audit.ops_by_dtype.values())]
+    table = Table(box=None)
+    table.add_column("op")
+    for dtype in dtypes:
+        table.add_column(dtype, justify="right")
+    most = sorted(audit.ops_by_dtype.items(), key=lambda item: -sum(item[1].values()))[:_MOST_OPS]
+    for op, counts in most:
+        table.add_row(op, *(str(counts.get(dtype, "")) for dtype in dtypes))
+    if most:
+        console.print(f"{escape(audit.model)}, {audit.precision}: the most frequent ops by dtype")
+        console.print(table)
+    for finding, layers in grouped(audit.findings):
+        console.print()
+        _print_finding(finding, layers, console)
+    if audit.stopped is not None:
+        console.print(f"\n[bold red]trace incomplete[/]: {escape(audit.stopped)}")
+    console.print()
+    console.print(f"[bold]{escape(verdict(audit))}[/]", soft_wrap=True)
+
+
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Return the findings of one rule, line and message once, with the layers that share the line."""
+    groups: dict[tuple[object, ...], tuple[Finding, list[str]]] = {}
+    for finding in findings:
+        key = (finding.rule, finding.path, finding.line, finding.message)
+        groups.setdefault(key, (finding, []))[1].append(finding.layer)
+    return list(groups.values())
+
+
+def _in_layers(layers: list[str]) -> str:
+    named = [layer for layer in layers if layer]
+    if not named:
+        return ""
+    templates = sorted({layer_template(layer) for layer in named})
+    count = f" ({len(named)} layers)" if len(named) > 1 else ""
+    return f" in {named[0]}" if len(named) == 1 else f" in {', '.join(templates)}{count}"
+
+
+def _print_finding(finding: Finding, layers: list[str], console: Console) -> None:
+    from rich.markup import escape
+
+    colour = "red" if level(finding.rule) == "error" else "yellow"
+    where = f"{finding.path}:{finding.line}" if finding.path else "(no source line)"
+    console.print(f"[bold {colour}]{finding.rule}[/] {escape(where + _in_layers(layers))}", soft_wrap=True)
+    if finding.place is not None:
+        width = len(str(finding.place.line + 1))
+        for number, text in source.context(finding.place):
+            console.print(f"  {number:>{width}} | {escape(text)}", style="dim", soft_wrap=True, highlight=False)
+            if number == finding.place.line:
+                start, end = source.caret(finding.place)
+                marks = " " * start + "^" * (end - start)
+                console.print(f"  {'':>{width}} | [{colour}]{marks}[/]", soft_wrap=True)
+    console.print(f"  {escape(finding.message)}", soft_wrap=True, highlight=False)
+    if finding.origin is not None:
+        text = source.text_of(finding.origin).strip()
+        origin = f"{relative(finding.origin.path)}:{finding.origin.line}"
+        console.print(f"  starts at {escape(origin)}: {escape(text)}", soft_wrap=True, highlight=False)
+    if finding.edit:
+        console.print(f"  edit: [green]{escape(finding.edit)}[/]", soft_wrap=True, highlight=False)
+    console.print(f"  rule: {escape(RULES[finding.rule])}", style="dim", soft_wrap=True, highlight=False)
+
+
+def _plain(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped(text: str) -> str:
+    return _plain(text).replace(":", "%3A").replace(",", "%2C")

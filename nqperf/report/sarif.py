@@ -1,0 +1,100 @@
+"""An audit as SARIF 2.1.0, which code hosts show beside the lines.
+
+Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0, with its published JSON schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from nqperf import __version__
+from nqperf.casts.findings import RULES, Audit, Finding, relative
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+# What computes something else than was asked for is an error; what is slow, lossy or hidden is a warning.
+_WARNINGS = frozenset({"CAST003", "CAST004", "CAST005", "CAST009", "NUM105", "NUM106"})
+
+
+def to_sarif(audits: Sequence[Audit]) -> str:
+    """Return the audits as one SARIF log, one run each."""
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(audit) for audit in audits]}
+    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def level(rule: str) -> str:
+    """Return SARIF's level of a rule."""
+    return "warning" if rule in _WARNINGS else "error"
+
+
+def _run(audit: Audit) -> dict[str, Any]:
+    rules = sorted(RULES)
+    notifications = []
+    if audit.stopped is not None:
+        notifications.append({"level": "error", "message": {"text": f"trace incomplete: {audit.stopped}"}})
+    return {
+        "tool": {
+            "driver": {
+                "name": "nqperf casts",
+                "semanticVersion": __version__,
+                "rules": [
+                    {
+                        "id": rule,
+                        "shortDescription": {"text": RULES[rule]},
+                        "defaultConfiguration": {"level": level(rule)},
+                    }
+                    for rule in rules
+                ],
+            }
+        },
+        "automationDetails": {"id": f"nqperf-casts/{audit.model}/{audit.precision}"},
+        "invocations": [{"executionSuccessful": audit.complete, "toolExecutionNotifications": notifications}],
+        "columnKind": "utf16CodeUnits",
+        "results": [_result(finding, rules) for finding in audit.findings],
+    }
+
+
+def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.rule,
+        "ruleIndex": rules.index(finding.rule),
+        "level": level(finding.rule),
+        "message": {"text": finding.message + (f"\nProposed: {finding.edit}" if finding.edit else "")},
+        "partialFingerprints": {"castFinding/v1": finding.fingerprint},
+    }
+    if finding.place is not None:
+        region: dict[str, int] = {"startLine": finding.place.line}
+        if finding.place.column is not None and finding.place.end_column is not None:
+            region |= {
+                "startColumn": finding.place.column + 1,
+                "endLine": finding.place.end_line or finding.place.line,
+                "endColumn": finding.place.end_column + 1,
+            }
+        location: dict[str, Any] = {
+            "physicalLocation": {"artifactLocation": {"uri": _uri(finding.place.path)}, "region": region}
+        }
+        if finding.layer:
+            location["logicalLocations"] = [{"fullyQualifiedName": finding.layer, "kind": "module"}]
+        result["locations"] = [location]
+    if finding.origin is not None:
+        result["relatedLocations"] = [
+            {
+                "id": 0,
+                "message": {"text": "here it starts"},
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(finding.origin.path)},
+                    "region": {"startLine": finding.origin.line},
+                },
+            }
+        ]
+    return result
+
+
+def _uri(path: str) -> str:
+    from pathlib import PurePath
+    from urllib.parse import quote
+
+    shorter = relative(path)
+    return PurePath(shorter).as_uri() if PurePath(shorter).is_absolute() else quote(shorter)

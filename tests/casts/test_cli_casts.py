@@ -1,0 +1,129 @@
+"""`nqperf casts` as its users meet it: exit codes, formats, a ledger, a SavedModel."""
+
+import json
+from pathlib import Path
+
+import click.testing
+import pytest
+import tensorflow as tf
+
+from nqperf.casts import seams
+from nqperf.cli.casts import casts
+from nqperf.errors import ConfigError
+
+MODULE = """
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+def forward(x, y):
+    return x + y
+
+
+def clean(x):
+    return tf.nn.relu(x)
+
+
+def stops(x):
+    raise RuntimeError("halfway")
+
+
+def build(precision="float32"):
+    inputs = keras.Input((8,), batch_size=2)
+    dense = keras.layers.Dense(4, dtype=precision, name="dense")
+    return keras.Model(inputs, dense(inputs), name="small")
+"""
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    (tmp_path / "cli_models.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(__import__("sys").modules, "cli_models", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+
+    def call(*arguments):
+        return click.testing.CliRunner().invoke(casts, arguments, catch_exceptions=True)
+
+    return call
+
+
+def test_exit_codes_are_in_the_help_and_hold(invoke, monkeypatch):
+    assert "3 no verdict" in " ".join(invoke("audit", "--help").output.split())
+    half, single = "--input=float16[2,8]", "--input=float32[2,8]"
+    assert invoke("audit", "cli_models:clean", half).exit_code == 0
+    assert invoke("audit", "cli_models:forward", half, single).exit_code == 1
+    assert isinstance(invoke("audit", "cli_models:missing", half).exception, ConfigError)
+    stopped = invoke("audit", "cli_models:stops", half)
+    assert stopped.exit_code == 3
+    assert "INCOMPLETE" in stopped.output
+    monkeypatch.setattr(seams._Wrapped, "result_type", lambda _self, genuine: genuine)
+    unsupported = invoke("audit", "cli_models:clean", half)
+    assert unsupported.exit_code == 3
+    assert "UNSUPPORTED" in unsupported.output
+    assert "clean;" not in unsupported.output
+
+
+def test_text_shows_the_line_a_caret_and_the_edit(invoke):
+    shown = invoke("audit", "cli_models:forward", "--input=float16[2,8]", "--input=float32[2,8]").output
+    assert "CAST001 cli_models.py:8" in shown
+    assert "x + ops.cast(y, x.dtype)" in shown
+    assert "|            ^^^^^" in shown
+
+
+def test_json_sarif_and_annotations(invoke):
+    both = ("--input=float16[2,8]", "--input=float32[2,8]")
+    document = json.loads(invoke("audit", "cli_models:forward", *both, "--json").output)
+    assert (document["complete"], [each["rule"] for each in document["findings"]]) == (True, ["CAST001"])
+    assert json.loads(invoke("audit", "cli_models:forward", *both, "--format", "sarif").output)["version"] == "2.1.0"
+    assert invoke("audit", "cli_models:forward", *both, "--format", "github").output.startswith("::error file=cli_mod")
+    invoke("audit", "cli_models:forward", *both, "--sarif", "out.sarif")
+    assert json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
+    several = invoke("audit", "cli_models:build", "--precision=mixed_float16", "--precision=mixed_bfloat16", "--json")
+    assert [each["precision"] for each in json.loads(several.output)["audits"]] == ["mixed_float16", "mixed_bfloat16"]
+
+
+def test_a_ledger_is_written_compared_and_guarded(invoke, monkeypatch):
+    chosen = ("audit", "cli_models:build", "--precision=mixed_float16", "--ledger=casts.json")
+    assert invoke(*chosen, "--update").exit_code == 0
+    assert invoke(*chosen).exit_code == 0
+    text = Path("casts.json").read_text()
+    Path("casts.json").write_text(text.replace('"feeds": "MatMul"', '"feeds": "Softmax"'))
+    moved = invoke(*chosen)
+    assert moved.exit_code == 1
+    assert "redirected: dense" in moved.output
+    other = invoke("audit", "cli_models:build", "--precision=mixed_bfloat16", "--ledger=casts.json")
+    assert "has no mixed_bfloat16" in str(other.exception)
+    monkeypatch.setenv("CI", "true")
+    assert "refused when CI is set" in str(invoke(*chosen, "--update").exception)
+
+
+def test_a_saved_model_is_sealed_and_its_constants_are_judged(invoke, tmp_path):
+    class Exported(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((2, 8), tf.float32)])
+        def serve(self, x):
+            half = tf.cast(x, tf.float16)
+            hidden = tf.exp(tf.matmul(half, half, transpose_b=True))
+            return tf.cast(hidden + tf.cast(tf.constant(1e6), tf.float16), tf.float32)
+
+    module = Exported()
+    tf.saved_model.save(module, str(tmp_path / "exported"), signatures=module.serve)
+    document = json.loads(invoke("audit", "exported", "--json").output)
+    rules = {finding["rule"] for finding in document["findings"]}
+    assert {"CAST009", "NUM105"} <= rules
+    assert "is sealed" in str(invoke("drift", "exported").exception)
+
+
+def test_drift_and_bisect_of_a_users_builder(invoke):
+    drifted = invoke("drift", "cli_models:build", "--precision=mixed_bfloat16", "--json")
+    document = json.loads(drifted.output)
+    assert document["layers"][0]["layer"] == "small/dense"
+    assert 0 < document["outputs"]["output"]["relative_l2"] < 0.05
+    assert "headroom" in invoke("drift", "cli_models:build").output
+    assert "nothing needs float32" in invoke("bisect", "cli_models:build", "--tolerance=0.1").output
+    kept = json.loads(
+        invoke("bisect", "cli_models:build", "--precision=mixed_bfloat16", "--tolerance=0.003", "--json").output or "{}"
+    )
+    assert kept.get("layers", ["small/dense"]) == ["small/dense"]

@@ -1,0 +1,133 @@
+"""The ledger stands still while lines move, and says in words what became of a cast."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from nqperf.casts import ledger
+from nqperf.casts.audit import audit_target, audited_trace
+from nqperf.casts.ledger import CastRecord
+from nqperf.casts.targets import packaged
+from nqperf.errors import ConfigError, FormatError
+
+LOCK = Path(__file__).parents[2] / "casts.lock.json"
+SOFTMAX = CastRecord(
+    layer="bert/block_{n}/attention",
+    function="model.precision.attention_probabilities",
+    reads="BatchMatMulV2",
+    from_dtype="float16",
+    to_dtype="float32",
+    kind="explicit",
+    feeds="AddV2",
+    times=1,
+    layers=12,
+)
+BACK = dataclasses.replace(SOFTMAX, reads="Softmax", from_dtype="float32", to_dtype="float16", feeds="BatchMatMulV2")
+MODULE = """
+import keras
+from keras import ops
+
+
+class Scaled(keras.layers.Layer):
+    def call(self, x):
+        wide = ops.cast(x, "float32")
+        return ops.cast(ops.tanh(wide), x.dtype)
+
+
+def build():
+    inputs = keras.Input((4,), batch_size=2, dtype="float16")
+    return keras.Model(inputs, Scaled(dtype="mixed_float16", name="scaled")(inputs), name="small")
+"""
+
+
+def recorded(path, text):
+    """Return the casts of the model that the module in `path` builds, once `text` is written there."""
+    import linecache
+
+    from nqperf.casts import source
+
+    path.write_text(text)
+    linecache.clearcache()
+    source._tree.cache_clear()
+    source.module_of.cache_clear()
+    names = {}
+    exec(compile(text, str(path), "exec"), names)  # noqa: S102  # our own text
+    return ledger.records(audited_trace(names["build"])[1])
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_the_ledger_in_the_repository_holds(precision):
+    target = packaged()
+    outcome, trace = audit_target(target, precision)
+    assert outcome.clean
+    held = ledger.read(LOCK, model=target.name)
+    assert ledger.difference(held[precision], ledger.records(trace)) == []
+
+
+def test_the_file_is_canonical_with_one_record_a_line(tmp_path):
+    path = tmp_path / "casts.lock.json"
+    text = ledger.to_json("small", {"b": (SOFTMAX,), "a": (SOFTMAX, BACK)}, {"tensorflow": "2", "keras": "3"})
+    path.write_text(text)
+    assert ledger.read(path, model="small") == {"a": tuple(sorted((SOFTMAX, BACK))), "b": (SOFTMAX,)}
+    assert ledger.to_json("small", ledger.read(path, model="small"), {"keras": "3", "tensorflow": "2"}) == text
+    assert sum("attention_probabilities" in line for line in text.splitlines()) == 3
+    assert json.loads(text)["schema_version"] == ledger.SCHEMA_VERSION
+
+
+def test_the_ledger_stands_still_when_lines_move(tmp_path):
+    path = tmp_path / "small.py"
+    before = recorded(path, MODULE)
+    moved = recorded(path, MODULE.replace("class Scaled", "# a comment\n\n\nMAGIC = 3\n\n\nclass Scaled"))
+    assert len(before) == 2
+    assert moved == before
+    assert before[0].function.endswith("small.Scaled.call")
+
+
+def test_a_cast_that_moves_to_another_function_is_noticed(tmp_path):
+    path = tmp_path / "small.py"
+    before = recorded(path, MODULE)
+    text = MODULE.replace('wide = ops.cast(x, "float32")', "wide = widened(x)").replace(
+        "def build", 'def widened(x):\n    return ops.cast(x, "float32")\n\n\ndef build'
+    )
+    (change,) = ledger.difference(before, recorded(path, text))
+    assert change.startswith("moved: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ((SOFTMAX, BACK), (SOFTMAX,), "lost: bert/block_{n}/attention in 12 layers"),
+        ((SOFTMAX,), (SOFTMAX, BACK), "added: bert/block_{n}/attention in 12 layers"),
+        ((SOFTMAX,), (dataclasses.replace(SOFTMAX, to_dtype="bfloat16"),), "dtype changed: "),
+        ((SOFTMAX,), (dataclasses.replace(SOFTMAX, feeds="Softmax"),), "redirected: "),
+        ((SOFTMAX,), (dataclasses.replace(SOFTMAX, kind="promotion"),), "kind changed: "),
+        ((SOFTMAX,), (dataclasses.replace(SOFTMAX, times=2),), "number changed: "),
+        ((SOFTMAX,), (dataclasses.replace(SOFTMAX, layers=11),), "number changed: "),
+        ((SOFTMAX,), (dataclasses.replace(SOFTMAX, layer="bert/pooler"),), "moved: "),
+    ],
+)
+def test_every_change_has_its_word(old, new, said):
+    (change,) = ledger.difference(old, new)
+    assert change.startswith(said)
+    assert ledger.difference(old, old) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        ("{", FormatError, "is no JSON"),
+        ('{"schema_version": 99, "model": "small"}', FormatError, "schema_version is 99, expected 1"),
+        ("[]", FormatError, "schema_version is None"),
+        ('{"schema_version": 1, "model": "large", "precisions": {}}', ConfigError, "is the ledger of 'large'"),
+        ('{"schema_version": 1, "model": "small", "precisions": {"a": [{}]}}', FormatError, "broken record"),
+        (None, FormatError, "no such file"),
+    ],
+)
+def test_a_ledger_of_another_kind_is_one_clear_error(tmp_path, content, error, message):
+    path = tmp_path / "casts.lock.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(error, match=message):
+        ledger.read(path, model="small")

@@ -224,7 +224,7 @@ def test_nothing_selected(session):
 
 def test_the_gates_options_are_all_known_as_such(pytester):
     shown = set(
-        re.findall(r"^  (--nqperf-[a-z-]+)", pytester.runpytest_inprocess(*PLUGIN, "--help").stdout.str(), re.M)
+        re.findall(r"^  (--nqperf-[a-z-]+)", pytester.runpytest_inprocess(*PLUGIN, "--help").stdout.str(), re.MULTILINE)
     )
     casts = {option for option in shown if "ledger" in option or "sarif" in option or "cast" in option}
     assert shown - casts == set(OPTIONS)

@@ -27,7 +27,7 @@ FLOORS = [
     {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TOGETHER = {"pipeline", "run"}
+TOGETHER = {"pipeline", "run", "pytest_plugin", "pytest_replay"}
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}

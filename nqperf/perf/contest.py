@@ -165,13 +165,8 @@ class Contest:
             baseline = stack.enter_context(self._started(Standing(variant=VARIANTS[BASELINE]), name="fresh baseline"))
             yield baseline, stack.enter_context(self._started(Standing(variant=variant), name=variant.name))
 
-    def settled(
-        self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, variant: Variant
-    ) -> Comparison:
-        """Hold two running workers against each other, and repeat a FAIL in fresh processes."""
-        return self._settled(self.rounds(baseline, worker, floor, variant.name), floor, variant)
-
     def _settled(self, first: Measured, floor: float | None, variant: Variant) -> Comparison:
+        """Repeat a FAIL in fresh processes."""
         if first.verdict.outcome != "FAIL":
             return Comparison(all=(first,), verdict=first.verdict)
         with self.fresh_pair(variant) as (baseline, worker):

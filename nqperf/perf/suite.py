@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nqperf.errors import NqPerfError
+from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats import results_json as records
 from nqperf.formats.model_folder import read_model_folder, read_weights
 from nqperf.formats.nq_jsonl import NqReader, Selection
@@ -41,6 +41,7 @@ class SuiteConfig:
     None: the packaged model, the generated development set, all its examples, all variants, the packaged profiles, and
     a batch that suits the device. Of the examples, as many are answered as fill `windows` windows (None: all), and a
     variant is given `seconds_per_variant` of rounds; a quick run has less of both.
+    Raises: ConfigError when a number is out of range.
     """
 
     model: Path | None = None
@@ -56,9 +57,17 @@ class SuiteConfig:
     limits: Limits = DEFAULT_LIMITS
     command: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "windows", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}; expected at least 1")
+        if not self.seconds_per_variant > 0:
+            raise ConfigError(f"seconds_per_variant is {self.seconds_per_variant}; expected above 0")
+
     def quick(self) -> SuiteConfig:
         """Return the same run in a third of the time: fewer looks, examples and rounds, more INCONCLUSIVE."""
-        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=6.0)
+        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

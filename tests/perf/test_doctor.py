@@ -1,0 +1,32 @@
+import msgspec
+import pytest
+
+from nqperf.perf.doctor import examine
+from nqperf.perf.variants import VARIANTS
+
+
+@pytest.fixture(scope="module")
+def diagnosis():
+    return examine(noise_seconds=0.1)
+
+
+def test_everything_is_looked_at_and_said_in_one_line_each(diagnosis):
+    names = [check.name for check in diagnosis.checks]
+    assert names[:9] == ["GPU", "TF32", "XLA", "instructions", "oneDNN", "threads", "noise", "profile", "variants"]
+    assert len(set(names)) == len(names)
+    for check in diagnosis.checks:
+        assert check.finding.strip()
+        assert "\n" not in check.finding + check.advice
+        assert check.advice or check.state != "missing"
+
+
+def test_a_variant_either_runs_here_or_has_its_reason(diagnosis):
+    checks = {check.name: check for check in diagnosis.checks}
+    runs = checks["variants"].finding.partition(": ")[2].split(", ")
+    assert {*runs, *(name for name in VARIANTS if name in checks)} == set(VARIANTS)
+    assert not set(runs) & set(checks)
+
+
+def test_it_can_be_written_as_json(diagnosis):
+    again = msgspec.json.decode(msgspec.json.encode(diagnosis), type=type(diagnosis))
+    assert again == diagnosis

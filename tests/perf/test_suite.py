@@ -1,0 +1,200 @@
+import dataclasses
+import os
+import signal
+
+import pytest
+
+from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
+from nqperf.formats.model_folder import read_model_folder, read_weights, write_model_folder
+from nqperf.formats.results_json import BASELINE, read_results, write_results
+from nqperf.perf.contest import DEFAULT_LIMITS, Limits, Standing
+from nqperf.perf.process import WorkerError
+from nqperf.perf.profiles import PACKAGED
+from nqperf.perf.suite import SuiteConfig, open_contest, run_suite
+from nqperf.perf.switches import Switches
+from nqperf.perf.variants import VARIANTS, Effect, Variant
+from nqperf.perf.verdict import GateConfig
+from tests.documents import river_examples, write_lines
+
+# Ten pairs decide; promises are so far from the truth that no noise can reach them.
+GATE = GateConfig(looks=(10,))
+PROFILE = """
+schema_version = 1
+[[profile]]
+name = "far"
+[profile.device]
+cpu = "{cpu}"
+[profile.floors]
+eager = 1000.0
+grappler = 0.001
+tf32 = 1.1
+[profile.provenance]
+command = "none"
+date = "2026-01-01"
+figures = "made up"
+"""
+
+
+@pytest.fixture(scope="module")
+def sharp_model(model_folder, tmp_path_factory):
+    """Write the tiny model with weights so large that logits spread, and 16 bits show."""
+    folder = read_model_folder(model_folder)
+    weights = {name: values * (8 if values.ndim == 2 else 1) for name, values in read_weights(folder).items()}
+    path = tmp_path_factory.mktemp("models") / "sharp"
+    write_model_folder(path, folder.config, weights, folder.tokenizer)
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(sharp_model, tmp_path_factory):
+    data_file = write_lines(tmp_path_factory.mktemp("data") / "rivers.jsonl", river_examples(5))
+    return SuiteConfig(
+        model=sharp_model, data=str(data_file), gate=GATE, batch_size=2, max_seq_length=48, seconds_per_variant=60
+    )
+
+
+@pytest.fixture(scope="module")
+def contest(config):
+    contest, _ = open_contest(config, lambda _stage, _variant, _pairs: None)
+    with contest:
+        contest.start_baseline()
+        yield contest
+
+
+def row(switches=None, **changes):
+    plain = {"name": "mine", "description": "", "switches": switches or Switches(), "effects": ()}
+    return Variant(**{**plain, **changes})
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_switch_without_effect_is_an_error_and_not_a_result(contest):
+    standing = Standing(variant=row(effects=(Effect(says="nothing changed", holds=lambda seen, base: seen != base),)))
+    with pytest.raises(VariantError, match="mine: the switches had no effect: nothing changed"):
+        contest.measure_variant(standing, None)
+    assert standing.observed is not None
+    assert standing.answers is None
+
+
+def test_other_answers_get_no_speed_verdict(contest):
+    standing = Standing(variant=row(Switches(precision="mixed_bfloat16")))
+    with pytest.raises(ParityError, match="parity: "):
+        contest.measure_variant(standing, 1.0)
+    record = standing.record(reason="parity: differs")
+    assert record.parity.max_abs_logit_difference > 1e-3
+    assert record.samples == ()
+    assert record.verdict is None
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(contest, how, monkeypatch):
+    if not hasattr(signal, "SIGSTOP"):
+        pytest.skip("needs POSIX signals")
+
+    def strike(stage, _variant, pairs):
+        if stage == "rounds" and pairs == 3:
+            os.kill(contest._worker.pid, how)
+
+    monkeypatch.setattr(contest, "progress", strike)
+    monkeypatch.setattr(contest, "limits", dataclasses.replace(DEFAULT_LIMITS, batch=3.0))
+    struck = contest._live_baseline().pid
+    with pytest.raises(WorkerError, match=r"worker of baseline(| died at TimeBatch): (killed by SIGKILL|no reply)"):
+        contest.measure_variant(Standing(variant=row()), None)
+    monkeypatch.undo()
+    measured = contest.measure_variant(Standing(variant=row()), None)
+    assert measured.verdict.outcome == "REPORTED"
+    assert contest._worker.pid != struck
+
+
+def test_time_that_is_up_is_inconclusive(contest, monkeypatch):
+    monkeypatch.setattr(contest, "seconds_per_variant", 0.0)
+    found = contest.measure_variant(Standing(variant=row()), 1.0)
+    assert found.verdict.outcome == "INCONCLUSIVE"
+    assert found.verdict.pairs == 1
+
+
+def test_a_whole_run(config, tmp_path):
+    from nqperf.perf.fingerprint import take_fingerprint
+
+    fingerprint = take_fingerprint()
+    if fingerprint.gpus:
+        pytest.skip("the profile of this test is for a CPU")
+    profile = tmp_path / "profile.toml"
+    profile.write_text(PROFILE.format(cpu=fingerprint.cpu_model))
+    seen = []
+    run = run_suite(
+        dataclasses.replace(config, profile=profile, variants=("grappler", "eager", "tf32"), command="the test"),
+        lambda *event: seen.append(event),
+    )
+    results = run.results
+    baseline, eager, grappler, tf32 = results.variants
+    assert [one.name for one in results.variants] == [BASELINE, "eager", "grappler", "tf32"]
+    assert baseline.status == "measured"
+    assert baseline.parity is None
+    assert baseline.metrics["all-answer-f1"] == grappler.metrics["all-answer-f1"]
+    # A promise of a thousandfold is broken in two sets of fresh processes, one of a thousandth is kept.
+    assert (eager.verdict.outcome, eager.verdict.processes, len(eager.samples)) == ("FAIL", 2, 2)
+    assert (grappler.verdict.outcome, len(grappler.samples)) == ("PASS", 1)
+    assert len(grappler.samples[0].baseline_seconds) == 10
+    assert grappler.parity.changed_predictions == 0
+    assert tf32.status == "skipped"
+    assert "GPU" in tf32.reason
+    # What cannot run here was not to be judged.
+    assert (results.judged, results.expected) == (2, 2)
+    assert results.profile == "far"
+    assert results.outcome in {"FAIL", "INVALID"}  # the controls' times are real, and ten pairs of a tiny model few
+    assert results.controls.same.samples
+    assert results.controls.planted.samples
+    assert set(run.predictions) == {BASELINE, "eager", "grappler"}
+    assert run.seconds["total"] == pytest.approx(sum(run.seconds[part] for part in ("models", "start", "other")))
+    assert {stage for stage, _, _ in seen} == {"features", "start", "answers", "rounds"}
+    write_results(tmp_path / "results.json", results)
+    assert read_results(tmp_path / "results.json") == results
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"variants": ("xla", "nonsense")}, "unknown variant 'nonsense'"),
+        ({"model": "nowhere"}, "no such folder"),
+        ({"data": "nowhere.jsonl"}, "no such file"),
+        ({"profile": PACKAGED.parent / "nowhere.toml"}, "no such file"),
+        ({"max_seq_length": 64}, "positions"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(config, change, said):
+    stages = []
+    with pytest.raises(NqPerfError, match=said):
+        run_suite(dataclasses.replace(config, **change), lambda stage, _variant, _pairs: stages.append(stage))
+    assert "start" not in stages
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 0}, {"windows": 0}, {"limit": 0}, {"seconds_per_variant": 0.0}])
+def test_a_number_out_of_range_is_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        SuiteConfig(**change)
+
+
+def test_data_without_annotations_is_refused(config, tmp_path):
+    examples = [{**line, "annotations": []} for line in river_examples(2)]
+    path = write_lines(tmp_path / "plain.jsonl", examples)
+    with pytest.raises(NqPerfError, match="no annotations"):
+        run_suite(dataclasses.replace(config, data=str(path)))
+
+
+def test_a_profile_for_another_device_is_refused(config, tmp_path):
+    profile = tmp_path / "profile.toml"
+    profile.write_text(PROFILE.format(cpu="no such processor"))
+    with pytest.raises(NqPerfError, match="no profile is for this device"):
+        run_suite(dataclasses.replace(config, profile=profile, variants=("grappler",)))
+
+
+def test_a_quick_run_does_less():
+    plain = SuiteConfig()
+    quick = plain.quick()
+    assert quick.gate.last_look < plain.gate.last_look
+    assert quick.windows < plain.windows
+    assert quick.seconds_per_variant < plain.seconds_per_variant
+    assert dataclasses.replace(plain, limits=Limits(batch=1.0)).quick().limits == Limits(batch=1.0)
+    assert set(VARIANTS) >= {BASELINE}

@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Installed, entry points bring the package's own plugins; run from the source, this does.
 _INSTALLED = {entry.value for entry in entry_points(group="pytest11")}
-pytest_plugins = [name for name in ("nqperf.pytest_casts",) if name not in _INSTALLED]
+pytest_plugins = [name for name in ("nqperf.pytest_plugin", "nqperf.pytest_casts") if name not in _INSTALLED]
 
 # A shared machine is slow at times; that is no failure of a property.
 settings.register_profile("local", deadline=None)

@@ -19,13 +19,15 @@ FLOORS = [
     {"model"},
     {"formats"},
     {"engines"},
-    {"perf", "casts", "training"},
+    {"casts", "training"},
+    {"defaults"},
+    {"perf"},
     {"report"},
-    {"pipeline", "run", "defaults"},
+    {"pipeline", "run"},
     {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TOGETHER = {"pipeline", "run", "defaults"}
+TOGETHER = {"pipeline", "run"}
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}

@@ -43,7 +43,7 @@ def casts() -> None:
 @click.option("--ledger", type=_PATH, help="Compare the casts with this ledger.")
 @click.option("--update", is_flag=True, help="Write the ledger instead of comparing; refused when CI is set.")
 def audit(model: str | None, precision: tuple[str, ...], form: str, **options: Any) -> None:
-    r"""Audit MODEL: conflicts, promotions, demotions and constants, from one trace without weights.
+    """Audit MODEL: conflicts, promotions, demotions and constants, from one trace without weights.
 
     MODEL is module:function (a function that builds a Keras model, or with --input one over tensors), a .keras file,
     a model folder, or a SavedModel (sealed: constants only). Without MODEL it is the packaged model.
@@ -99,7 +99,7 @@ def _with_data(command: Any) -> Any:
 @click.argument("model", required=False)
 @_with_data
 def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -> None:
-    r"""Measure how far MODEL in 16 bits is from float32: per layer, locally and propagated, and on the task.
+    """Measure how far MODEL in 16 bits is from float32: per layer, locally and propagated, and on the task.
 
     MODEL is a model folder, or module:function with a parameter named precision. Without MODEL it is the packaged
     model. Exit code 1 means that values which are not finite, little headroom or flushed values were found.
@@ -137,7 +137,7 @@ def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -
 )
 @_with_data
 def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool, **options: Any) -> None:
-    r"""Find a 1-minimal set of layers of MODEL to keep in float32, so that every output is within --tolerance.
+    """Find a 1-minimal set of layers of MODEL to keep in float32, so that every output is within --tolerance.
 
     \b
     nqperf casts bisect models/bert-joint --data dev.jsonl.gz --limit 1 --tolerance 0.001

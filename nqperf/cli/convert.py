@@ -19,7 +19,7 @@ from nqperf.formats.checkpoints import ConvertReport, convert
 @shared.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", help="How weights are stored.")
 @shared.together(shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
-    r"""Make the model folder OUT of SOURCE: a folder, or a checkpoint's prefix.
+    """Make the model folder OUT of SOURCE: a folder, or a checkpoint's prefix.
 
     Knows Google's BERT Joint checkpoint (TensorFlow 1), the thesis's (TensorFlow 2 objects) and Hugging Face BERT
     folders with model.safetensors. bert_config.json (or config.json) and the vocabulary are looked for beside them.

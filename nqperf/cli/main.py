@@ -31,6 +31,11 @@ COMMANDS = {
     "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
     "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
+    "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
+    "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
+    "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
+    "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
+    "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
     "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
@@ -62,7 +67,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="nqperf")
 def cli() -> None:
-    r"""Run BERT Joint on Natural Questions and measure every way to run it faster.
+    """Run BERT Joint on Natural Questions and measure every way to run it faster.
 
     \b
     nqperf run dev.jsonl.gz --model models/bert-joint --out out/

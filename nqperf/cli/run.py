@@ -34,7 +34,7 @@ from nqperf.run import RunConfig, RunResult, run
     shared.json_option,
 )
 def run_command(data: str | None, model: Path | None, out: Path, **options: Any) -> None:
-    r"""Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
+    """Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
 
     Without DATA, the fixed development set of the generated world is answered; without --model, the packaged nq-mini
     answers. Leaves features.tfrecord, logits.npz, predictions.json, metrics.json (if DATA is annotated) and run.json

@@ -34,7 +34,7 @@ _Item = TypeVar("_Item")
 @shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
 @shared.together(shared.feature_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> None:
-    r"""Make features from DATA: a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or - for standard input.
+    """Make features from DATA: a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or - for standard input.
 
     \b
     nqperf prepare dev.jsonl.gz --tokenizer models/bert-joint --out dev.tfrecord
@@ -61,7 +61,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
 @shared.together(shared.engine_options, shared.quiet_option, shared.json_option)
 def predict_command(features: Path, model: Path, out: Path, **options: Any) -> None:
-    r"""Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
+    """Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
 
     \b
     nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
@@ -89,7 +89,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
 @shared.option("--model", type=shared.PATH, help="The model folder, for its own thresholds.  [default: the thesis's]")
 @shared.together(shared.answer_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def answer_command(data: str, features: Path, logits: Path, out: Path, **options: Any) -> None:
-    r"""Turn features and logits into one prediction an example of DATA, by the thesis's heuristic.
+    """Turn features and logits into one prediction an example of DATA, by the thesis's heuristic.
 
     Give the same --skip, --limit and --on-error as to `nqperf prepare`.
 
@@ -126,7 +126,7 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
 @shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")
 @shared.together(shared.threshold_option, shared.selection_options, shared.quiet_option, shared.json_option)
 def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: Any) -> None:
-    r"""Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
+    """Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
 
     \b
     nqperf evaluate --gold dev.jsonl.gz --predictions predictions.json

@@ -56,7 +56,7 @@ def parse_source(text: str) -> Source:
 @shared.option("--out", type=shared.PATH, required=True, help="The tokenizer.model to write.")
 @shared.together(shared.quiet_option)
 def vocabulary_command(sources: tuple[str, ...], pieces: int, out: Path, **options: Any) -> None:
-    r"""Train a SentencePiece unigram model on the texts of the sources; the same texts make the same bytes.
+    """Train a SentencePiece unigram model on the texts of the sources; the same texts make the same bytes.
 
     \b
     nqperf vocabulary --source squad:squad-train.jsonl.gz --source world:2000 --out tokenizer.model
@@ -90,7 +90,7 @@ def vocabulary_command(sources: tuple[str, ...], pieces: int, out: Path, **optio
 @shared.option("--validation", type=int, default=16, help="Held-out examples of a validation.")
 @shared.together(length_options, shared.quiet_option)
 def train_command(sources: tuple[str, ...], **options: Any) -> None:
-    r"""Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
+    """Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
 
     A killed run is gone on with by the same command, and ends with the weights of an unbroken one.
 
@@ -136,7 +136,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
 )
 @shared.together(length_options, shared.quiet_option, shared.json_option)
 def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) -> None:
-    r"""Choose the scores above which MODEL's long and short answers are given, and store them in its config.json.
+    """Choose the scores above which MODEL's long and short answers are given, and store them in its config.json.
 
     They are those of the best micro-F1 on what `nqperf train` holds out of the same sources.
 

@@ -19,7 +19,7 @@ from nqperf.training.world.generate import MEDIAN_TOKENS
 @shared.option("--out", type=shared.PATH, required=True, help="The folder to make.")
 @shared.together(shared.quiet_option)
 def world_command(examples: int, dev_examples: int, seed: int, median_tokens: int, **options: object) -> None:
-    r"""Write pages about an invented world, with questions and annotations, in both layouts of Natural Questions.
+    """Write pages about an invented world, with questions and annotations, in both layouts of Natural Questions.
 
     Leaves train.jsonl.gz and dev.jsonl.gz (simplified layout) and train-original.jsonl.gz and dev-original.jsonl.gz in
     --out.

@@ -106,7 +106,7 @@ class Contest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._drop_baseline()
+        self.end_baseline()
 
     def start_baseline(self) -> Fingerprint:
         """Start the baseline, let it answer, and return the machine's fingerprint as TensorFlow sees it.
@@ -140,27 +140,22 @@ class Contest:
             assert baseline is not None  # noqa: S101  # start_baseline has set it
             standing.parity = agreement(self.task, baseline, answers)
             check_parity(standing.parity, standing.variant.tolerance)
-            first = self._rounds(self._live_baseline(), worker, floor, name)
+            first = self.rounds(self._live_baseline(), worker, floor, name)
             self._check_retraced(worker, name)
-        if first.verdict.outcome != "FAIL":
-            return Comparison(all=(first,), verdict=first.verdict)
-        return self._confirmed(first, floor, standing.variant)
+        return self._settled(first, floor, standing.variant)
 
     def measure_controls(self, fraction: float) -> tuple[Comparison, Comparison]:
         """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
         variant = VARIANTS[BASELINE]
         with self._started(Standing(variant=variant), name=_SAME) as worker:
-            first = self._rounds(self._live_baseline(), worker, 1.0, _SAME, longer=_CONTROL_TIME)
+            first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, longer=_CONTROL_TIME)
             planted = self.measure_planted(worker, fraction)
-        same = Comparison(all=(first,), verdict=first.verdict)
-        if first.verdict.outcome == "FAIL":
-            same = self._confirmed(first, 1.0, variant)
-        return same, planted
+        return self._settled(first, 1.0, variant), planted
 
     def measure_planted(self, worker: WorkerProcess, fraction: float) -> Comparison:
         """Plant work into a running baseline worker and hold it against the other one."""
         worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.limits.load)
-        measured = self._rounds(self._live_baseline(), worker, 1.0, _PLANTED, longer=_CONTROL_TIME)
+        measured = self.rounds(self._live_baseline(), worker, 1.0, _PLANTED, longer=_CONTROL_TIME)
         return Comparison(all=(measured,), verdict=measured.verdict)
 
     @contextmanager
@@ -170,10 +165,17 @@ class Contest:
             baseline = stack.enter_context(self._started(Standing(variant=VARIANTS[BASELINE]), name="fresh baseline"))
             yield baseline, stack.enter_context(self._started(Standing(variant=variant), name=variant.name))
 
-    def _confirmed(self, first: Measured, floor: float | None, variant: Variant) -> Comparison:
-        """Repeat a FAIL in fresh processes."""
+    def settled(
+        self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, variant: Variant
+    ) -> Comparison:
+        """Hold two running workers against each other, and repeat a FAIL in fresh processes."""
+        return self._settled(self.rounds(baseline, worker, floor, variant.name), floor, variant)
+
+    def _settled(self, first: Measured, floor: float | None, variant: Variant) -> Comparison:
+        if first.verdict.outcome != "FAIL":
+            return Comparison(all=(first,), verdict=first.verdict)
         with self.fresh_pair(variant) as (baseline, worker):
-            repeat = self._rounds(baseline, worker, floor, f"{variant.name} (again)")
+            repeat = self.rounds(baseline, worker, floor, f"{variant.name} (again)")
         return Comparison(all=(first, repeat), verdict=confirm(first.verdict, repeat.verdict))
 
     def _baseline(self) -> Standing:
@@ -186,7 +188,8 @@ class Contest:
             self._worker = self._started(Standing(variant=VARIANTS[BASELINE]))
         return self._worker
 
-    def _drop_baseline(self) -> None:
+    def end_baseline(self) -> None:
+        """End the baseline's worker; the next comparison with it starts a new one."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.end()
@@ -244,16 +247,24 @@ class Contest:
         self.predictions[name] = standing.answers.predictions
         return standing.answers
 
-    def _rounds(
+    def rounds(
         self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, name: str, *, longer: float = 1.0
     ) -> Measured:
+        """Take pairs of two workers until there is a verdict or their time is up.
+
+        Raises: WorkerError when one of the two fails.
+        """
         seconds = longer * self.seconds_per_variant
+        """Take pairs of two workers until there is a verdict or their time is up.
+
+        Raises: WorkerError when one of the two fails.
+        """
         config = RoundsConfig(gate=self.gate, seconds=seconds, batch_timeout=self.limits.batch)
         try:
             measured = measure(baseline, worker, floor, config, lambda pairs: self.progress("rounds", name, pairs))
         except WorkerError:
             if baseline is self._worker and not baseline.alive:
-                self._drop_baseline()
+                self.end_baseline()
             raise
         self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
         return measured

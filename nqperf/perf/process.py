@@ -100,6 +100,8 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:  # it closed its pipe and lives on
             self._process.kill()
             status = self._process.wait()
+        if self._stderr.closed:
+            return "it was ended before"
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - _STDERR_BYTES))
         lines = self._stderr.read().decode(errors="replace").splitlines()

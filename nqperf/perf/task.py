@@ -29,7 +29,13 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
     """
     folder.config.require_positions(max_seq_length)
     tokenizer = read_tokenizer(folder.require_tokenizer())
-    config = FeatureConfig(max_seq_length=max_seq_length)
+    reference = FeatureConfig()
+    config = FeatureConfig(
+        max_seq_length=max_seq_length,
+        # The reference lengths at 512 positions, and a fourth of shorter inputs.
+        max_query_length=min(reference.max_query_length, max_seq_length // 4),
+        doc_stride=min(reference.doc_stride, max_seq_length // 4),
+    )
     blocks, inputs, rows = [], [], 0
     gold: dict[int, tuple[Annotation, ...]] = {}
     for example in examples:

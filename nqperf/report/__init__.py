@@ -1,1 +1,1 @@
-"""What people and other programs read: tables, Markdown, SARIF, annotations."""
+"""What was found, for people and other programs: tables, Markdown, HTML, SARIF, annotations, runs in MLflow."""

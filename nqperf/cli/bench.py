@@ -1,0 +1,125 @@
+"""The command that runs the suite, as `pytest benchmarks` does, without pytest."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import msgspec
+
+from nqperf.cli import options as shared
+from nqperf.errors import FormatError
+from nqperf.formats.results_json import write_results
+from nqperf.formats.step_summary import append_step_summary
+from nqperf.perf.suite import Progress, SuiteConfig, run_suite
+from nqperf.perf.variants import select_variants
+from nqperf.perf.verdict import RunVerdict, exit_status
+from nqperf.report.html import write_page
+from nqperf.report.markdown import run_markdown
+from nqperf.report.terminal import run_text, seconds_text
+from nqperf.report.tracking import require_mlflow, track
+
+# What is run; `calibrate` and `prove` run the same.
+suite_options = shared.together(
+    shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]"),
+    shared.option("--limit", type=int, help="Use only so many examples.  [default: all]"),
+    shared.option("--batch-size", type=int, help="Windows run at once.  [default: the suite's]"),
+    shared.option("--max-seq-length", type=int, help="Positions of one input.  [default: the suite's]"),
+)
+variants_option = shared.option("--variants", help="Names with commas between.  [default: all that run here]")
+
+
+@click.command("bench", short_help="Run every variant and judge how fast it is.")
+@click.argument("data", required=False)
+@suite_options
+@variants_option
+@shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
+@shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
+@shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
+@shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
+@shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
+@shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
+@shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
+@shared.together(shared.quiet_option, shared.json_option)
+def bench_command(data: str | None, **options: Any) -> None:
+    """Run the model on DATA in every variant; say whether the answers are the same and the speed is as promised.
+
+    Without DATA, the fixed development set of the generated world is used. What is promised stands in the device's
+    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too.
+
+    \b
+    nqperf bench
+    nqperf bench --quick --variants xla,mixed_bfloat16
+    nqperf bench dev.jsonl.gz --model models/bert-joint --limit 40 --out run.json --report run.html --track
+
+    \b
+    Exit codes: 0 passed, or only reported; 1 FAIL (slower than promised, answers changed, or fewer judged than
+    expected); 2 bad input; 3 INCONCLUSIVE (0 with --allow-inconclusive); 4 INVALID (a control had a wrong outcome).
+    """
+    require_places(options)
+    if options["tracked"]:
+        require_mlflow()
+    config = suite_config(data, options)
+    with suite_progress(quiet=options["quiet"]) as progress:
+        run = run_suite(config, progress)
+    if options["out"] is not None:
+        write_results(options["out"], run.results)
+    if options["report"] is not None:
+        write_page(options["report"], run.results)
+    append_step_summary(run_markdown(run.results))
+    if options["tracked"]:
+        track(run.results, run.predictions)
+    if options["as_json"]:
+        click.echo(msgspec.json.encode(run.results).decode())
+    elif not options["quiet"]:
+        click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
+    verdict = RunVerdict(outcome=run.results.outcome, judged=run.results.judged, expected=run.results.expected)
+    sys.exit(exit_status(verdict, allow_inconclusive=options["allow_inconclusive"]))
+
+
+def require_places(options: dict[str, Any]) -> None:
+    """Check that the files of --out and --report can be written, before hours of measuring.
+
+    Raises: FormatError naming the option.
+    """
+    for name in ("out", "report"):
+        path = options.get(name)
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise FormatError(f"--{name} is no file in a folder that exists: name another", path=path)
+
+
+def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
+    """Return what DATA and the options say.
+
+    Raises: VariantError for an unknown variant, ConfigError for too few rounds.
+    """
+    names = ("model", "limit", "batch_size", "max_seq_length", "profile")
+    given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
+    if options.get("variants") is not None:
+        given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(",")))
+    config = SuiteConfig(data=data, command=shlex.join(["nqperf", *sys.argv[1:]]), **given)
+    if options.get("quick"):
+        config = config.quick()
+    if options.get("rounds") is not None:
+        # Who names a number of pairs wants them, however long they take.
+        gate = config.gate.limited(options["rounds"])
+        config = dataclasses.replace(config, gate=gate, seconds_per_variant=math.inf)
+    return config
+
+
+@contextmanager
+def suite_progress(*, quiet: bool) -> Iterator[Progress]:
+    """Yield a function (stage, variant, pairs) that shows on a terminal what is being done."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _stage, _variant, _pairs: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield lambda stage, variant, pairs: status.update(f"{stage} {variant}{f', {pairs} pairs' if pairs else ''}")

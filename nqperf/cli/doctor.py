@@ -1,0 +1,32 @@
+"""The command that says what this machine can run."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from nqperf.cli import options as shared
+from nqperf.cli.console import quiet_start_up
+from nqperf.perf.doctor import examine
+from nqperf.report.machine import diagnosis_text
+
+
+@click.command("doctor", short_help="Say what this machine can run and what to install.")
+@shared.option("--noise-seconds", type=float, default=5.0, help="How long to watch how steady the machine is.")
+@shared.together(shared.quiet_option, shared.json_option)
+def doctor_command(*, noise_seconds: float, quiet: bool, as_json: bool) -> None:
+    """Look at GPU, TF32, XLA, instructions, oneDNN, threads, noise, device profile, variants and extras.
+
+    \b
+    nqperf doctor
+    nqperf doctor --noise-seconds 30 --json
+
+    \b
+    Exit codes: 0, whatever was found: what is missing is advice, no fault.
+    """
+    with quiet_start_up():
+        diagnosis = examine(noise_seconds=noise_seconds)
+    if as_json:
+        click.echo(msgspec.json.encode(diagnosis).decode())
+    elif not quiet:
+        click.echo(diagnosis_text(diagnosis))

@@ -1,0 +1,165 @@
+"""Many sets of fresh processes: what a device's noise allows (`calibrate`), and what the gate then does (`prove`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nqperf.errors import ConfigError, NqPerfError
+from nqperf.formats.results_json import BASELINE, Fingerprint, Pairs
+from nqperf.perf import calibration, protocol
+from nqperf.perf.calibration import Calibration
+from nqperf.perf.contest import Contest, Standing
+from nqperf.perf.profiles import Workload
+from nqperf.perf.suite import Progress, SuiteConfig, open_contest
+from nqperf.perf.task import data_record, model_record
+from nqperf.perf.variants import VARIANTS, Variant, select_variants
+from nqperf.perf.verdict import GateConfig, Verdict, confirm
+
+# One bound for both: with no error in n trials, the probability of one lies below 1 - (1 - CONFIDENCE) ** (1 / n).
+CONFIDENCE = 0.95
+
+
+def _silent(_stage: str, _variant: str, _pairs: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationRun:
+    """A device's calibration, what it holds for, and the variants that have no floor, with the reason."""
+
+    calibration: Calibration
+    fingerprint: Fingerprint
+    workload: Workload
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """How the gate did on comparisons with a known answer: the baseline against itself, and with a planted slowdown."""
+
+    same: int
+    false_fails: int
+    planted: int
+    misses: int
+    slowdown: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the gate made no error."""
+        return not self.false_fails and not self.misses
+
+    @property
+    def false_fail_bound(self) -> float:
+        """The probability of a false FAIL that is refuted with CONFIDENCE; only without any is it this."""
+        return _bound(self.same)
+
+    @property
+    def power_bound(self) -> float:
+        """The probability of finding the slowdown that is shown with CONFIDENCE; only without any miss is it this."""
+        return 1 - _bound(self.planted)
+
+
+def measure_calibration(config: SuiteConfig, *, sets: int, pairs: int, progress: Progress = _silent) -> CalibrationRun:
+    """Measure the baseline against itself and each variant against it, in `sets` sets of fresh processes each.
+
+    Raises: NqPerfError for bad input and when the baseline fails; a variant that fails is left out.
+    """
+    if sets < 2:  # noqa: PLR2004  # one set has no spread
+        raise ConfigError(f"{sets} sets of processes; expected 2 or more, to tell what processes differ by")
+    if pairs < calibration.FEWEST_PAIRS:
+        raise ConfigError(f"{pairs} pairs a set; expected {calibration.FEWEST_PAIRS} or more")
+    variants = select_variants(config.variants)[1:]
+    gate = config.gate
+    contest, source = open_contest(
+        dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), seconds_per_variant=math.inf), progress
+    )
+    left_out: dict[str, str] = {}
+    same: list[Pairs] = []
+    times: dict[str, list[Pairs]] = {}
+    with contest:
+        fingerprint = contest.start_baseline()
+        workload = Workload.of(
+            model_record(contest.folder), data_record(contest.task, source, batch_size=contest.batch_size)
+        )
+        # Set by set, so that what drifts while hours pass is the same for all.
+        for _ in range(sets):
+            same.append(_fresh(contest, VARIANTS[BASELINE]))
+            for variant in variants:
+                if variant.name in left_out:
+                    continue
+                try:
+                    seen = times.setdefault(variant.name, [])
+                    seen.append(_fresh(contest, variant) if seen else _first(contest, variant, fingerprint))
+                except NqPerfError as error:
+                    left_out[variant.name] = str(error)
+                    del times[variant.name]
+    return CalibrationRun(
+        calibration=calibration.calibrate(same, times, gate),
+        fingerprint=fingerprint,
+        workload=workload,
+        left_out=left_out,
+    )
+
+
+def prove(
+    config: SuiteConfig, *, same: int, planted: int, slowdown: float = 0.05, progress: Progress = _silent
+) -> Proof:
+    """Judge the baseline against itself `same` times and with a planted `slowdown` `planted` times, in fresh processes.
+
+    Each is judged and confirmed as a variant is. Raises: NqPerfError for bad input, and when a worker fails.
+    """
+    if min(same, planted) < 1:
+        raise ConfigError(f"{same} trials without and {planted} with a slowdown; expected 1 or more of each")
+    # The answers do not matter here, so one batch is enough of the data.
+    windows = config.batch_size or 1
+    contest, _ = open_contest(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
+    outcomes: dict[float, list[str]] = {0.0: [], slowdown: []}
+    with contest:
+        for fraction, trials in ((0.0, same), (slowdown, planted)):
+            for number in range(trials):
+                progress("trial", f"{number + 1} of {trials} with {fraction:.0%} of planted work", 0)
+                outcomes[fraction].append(_confirmed(contest, fraction).outcome)
+    return Proof(
+        same=same,
+        false_fails=outcomes[0.0].count("FAIL"),
+        planted=planted,
+        misses=planted - outcomes[slowdown].count("FAIL"),
+        slowdown=slowdown,
+    )
+
+
+def _first(contest: Contest, variant: Variant, fingerprint: Fingerprint) -> Pairs:
+    """Return the first times of a variant, which prove its switches and its answers too.
+
+    Raises: NqPerfError when it cannot run here, fails, or answers wrongly.
+    """
+    missing = variant.missing(fingerprint)
+    if missing:
+        raise ConfigError(missing)
+    return contest.measure_variant(Standing(variant=variant), None).all[0].pairs
+
+
+def _fresh(contest: Contest, variant: Variant) -> Pairs:
+    """Return the times of a variant and the baseline in new processes."""
+    with contest.fresh_pair(variant) as (baseline, worker):
+        return contest.rounds(baseline, worker, None, variant.name).pairs
+
+
+def _confirmed(contest: Contest, fraction: float) -> Verdict:
+    """Judge the baseline with planted work against the baseline, a FAIL in fresh processes once more."""
+    first = _judged(contest, fraction)
+    return confirm(first, _judged(contest, fraction)) if first.outcome == "FAIL" else first
+
+
+def _judged(contest: Contest, fraction: float) -> Verdict:
+    with contest.fresh_pair(VARIANTS[BASELINE]) as (baseline, worker):
+        if fraction:
+            worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=contest.limits.load)
+        return contest.rounds(baseline, worker, 1.0, BASELINE).verdict
+
+
+def _bound(trials: int) -> float:
+    return -math.expm1(math.log1p(-CONFIDENCE) / trials)

@@ -1,0 +1,306 @@
+"""The gate in pytest: the suite is run once a session, and each variant's test is judged by what was measured.
+
+A test that takes `nqperf_variant` is run for every variant; `nqperf_gate` hands its times to pytest-benchmark and fails
+it as the verdict says. To gate another model or other data, give the options or override `nqperf_config`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nqperf.errors import NqPerfError
+
+# pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
+# import is imported where it is used.
+if TYPE_CHECKING:
+    from nqperf.formats.results_json import Results, VariantResult
+    from nqperf.perf.suite import SuiteConfig, SuiteRun
+
+pytest_plugins = ("nqperf.pytest_replay",)
+
+GATED = "nqperf_variant"
+# Not all that start so: the cast audit has options of its own.
+OPTIONS = tuple(
+    f"--nqperf-{name}"
+    for name in (
+        *("model", "data", "limit", "variants", "batch-size", "max-seq-length", "profile", "quick", "rounds"),
+        *("allow-inconclusive", "save-results", "report", "track"),
+    )
+)
+
+
+@dataclass(slots=True)
+class GateState:
+    """What the session knows of the gate: the tests that were selected, the run, and what went wrong outside of it."""
+
+    items: list[pytest.Item] = field(default_factory=list)
+    results: Results | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants whose tests were selected, in order."""
+        return tuple(dict.fromkeys(variant_of(item) for item in self.items))
+
+
+STATE = pytest.StashKey[GateState]()
+
+
+def variant_of(item: pytest.Item) -> str:
+    """Return the variant that a gate test is for."""
+    return str(item.callspec.params[GATED])  # type: ignore[attr-defined]  # parametrised by pytest_generate_tests
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
+    path = {"type": Path, "metavar": "PATH"}
+    group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
+    group.addoption(
+        "--nqperf-data", metavar="DATA", help="Natural Questions file or glob. Default: generated examples."
+    )
+    group.addoption("--nqperf-limit", type=int, metavar="N", help="Use only the first N examples.")
+    group.addoption("--nqperf-variants", metavar="NAMES", help="Variants to run, with commas between. Default: all.")
+    group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
+    group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
+    group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
+    group.addoption(
+        "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
+    )
+    group.addoption("--nqperf-rounds", type=int, metavar="N", help="Take at most N pairs a variant.")
+    group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
+    group.addoption("--nqperf-save-results", help="Write the whole run as JSON, for `nqperf compare`.", **path)
+    group.addoption("--nqperf-report", help="Write the report as an HTML page.", **path)
+    group.addoption("--nqperf-track", action="store_true", help="Log the run to MLflow (extra mlflow).")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that cannot be met, before anything is collected."""
+    config.stash[STATE] = GateState()
+    with _usage_errors():
+        _check_options(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `nqperf_variant` once for each variant."""
+    if GATED in metafunc.fixturenames:
+        metafunc.parametrize(GATED, _selected_variants(metafunc.config), indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note the gate's tests that are left after every selection."""
+    state = session.config.stash[STATE]
+    state.items = [item for item in session.items if GATED in getattr(item, "fixturenames", ())]
+    given = _given(session.config)
+    if given and not state.items and not session.config.option.collectonly and not is_distributed(session.config):
+        raise pytest.UsageError(
+            f"{given} was given and no test of the gate was selected, so nothing would be judged; "
+            "name the folder of the gate's tests first, as in: pytest benchmarks --nqperf-quick"
+        )
+
+
+@pytest.fixture(scope="session")
+def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
+    """Return what the suite runs, as the options say; override it to gate another model or other data."""
+    from nqperf.perf.suite import SuiteConfig
+
+    option = pytestconfig.option
+    names = ("model", "data", "limit", "profile", "batch_size", "max_seq_length")
+    wished = {name: getattr(option, f"nqperf_{name}") for name in names}
+    command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
+    config = SuiteConfig(command=command, **{name: value for name, value in wished.items() if value is not None})
+    if option.nqperf_quick:
+        config = config.quick()
+    if option.nqperf_rounds is not None:
+        # Who names a number of pairs wants them, however long they take.
+        gate = config.gate.limited(option.nqperf_rounds)
+        config = dataclasses.replace(config, gate=gate, seconds_per_variant=math.inf)
+    return config
+
+
+@pytest.fixture(scope="session")
+def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> SuiteRun:
+    """Run the suite with the variants whose tests were selected, when the first test asks for it."""
+    from nqperf.perf.suite import run_suite
+
+    config = dataclasses.replace(nqperf_config, variants=pytestconfig.stash[STATE].variants)
+    with _progress(pytestconfig) as progress:
+        return run_suite(config, progress)
+
+
+@pytest.fixture(scope="session")
+def nqperf_results(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Results:
+    """Return what the suite measured, written and tracked as the options say."""
+    config = request.config
+    if is_distributed(config):
+        pytest.fail("the gate measures alone on its machine: run its tests without -n", pytrace=False)
+    try:
+        run: SuiteRun = request.getfixturevalue("nqperf_suite")
+        config.stash[STATE].results, config.stash[STATE].seconds = run.results, run.seconds
+        _keep(run, config)
+    except NqPerfError as error:
+        pytest.exit(f"nqperf: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+    results = run.results
+    record_testsuite_property("nqperf.outcome", results.outcome)
+    record_testsuite_property("nqperf.judged", f"{results.judged} of {results.expected}")
+    record_testsuite_property("nqperf.device", results.fingerprint.device_key)
+    return results
+
+
+@pytest.fixture
+def nqperf_variant(request: pytest.FixtureRequest, nqperf_results: Results) -> VariantResult:
+    """Return what was measured of one variant; its `status` says whether it could be, and its answers were right."""
+    found = nqperf_results.variant(request.param)
+    if found is None:
+        pytest.fail(f"the run has no variant {request.param}; expected each one selected", pytrace=False)
+    return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let the session fail when the run failed, whatever the tests made of it."""
+    config, state = session.config, session.config.stash[STATE]
+    failed = False
+    if state.results is not None:
+        failed = _failed(state.results, config)
+        _write_job_summary(state.results)
+    elif state.items and not config.option.collectonly and not config.getoption("benchmark_skip", False):
+        state.faults.append(f"none of the {len(state.items)} selected tests of the gate ran, so nothing was judged")
+    if (failed or state.faults) and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the table of the run."""
+    state = config.stash[STATE]
+    if state.results is None and not state.faults:
+        return
+    terminalreporter.section("nqperf")
+    if state.results is not None:
+        from nqperf.report.terminal import run_text, seconds_text
+
+        terminalreporter.write_line(f"{run_text(state.results)}\n{seconds_text(state.seconds)}")
+    for fault in state.faults:
+        terminalreporter.write_line(f"nqperf: {fault}", red=True, bold=True)
+
+
+def _check_options(config: pytest.Config) -> None:
+    """Raise NqPerfError or UsageError for an option that cannot be met."""
+    option = config.option
+    if _given(config) and is_distributed(config):
+        raise pytest.UsageError("the gate measures alone on its machine: run its tests without -n")
+    for name in ("nqperf_save_results", "nqperf_report"):
+        path = getattr(option, name)
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise pytest.UsageError(f"--{name.replace('_', '-')} {path}: name a file in a folder that exists")
+    if option.nqperf_profile is not None:
+        from nqperf.perf.profiles import read_profiles
+
+        read_profiles(option.nqperf_profile)
+    if option.nqperf_rounds is not None:
+        from nqperf.perf.verdict import REFERENCE_GATE
+
+        REFERENCE_GATE.limited(option.nqperf_rounds)
+    if option.nqperf_variants is not None:
+        _selected_variants(config)
+    if option.nqperf_track:
+        from nqperf.report.tracking import require_mlflow
+
+        require_mlflow()
+
+
+def _given(config: pytest.Config) -> str | None:
+    """Return the first option of the gate on the command line itself; those in a configuration file bind nobody."""
+    arguments = (str(argument).partition("=")[0] for argument in config.invocation_params.args)
+    return next((argument for argument in arguments if argument in OPTIONS), None)
+
+
+def _selected_variants(config: pytest.Config) -> tuple[str, ...]:
+    """Return the baseline and the variants that the option names, in the order of the table.
+
+    Raises: VariantError for an unknown name.
+    """
+    from nqperf.perf.variants import select_variants
+
+    wished = config.option.nqperf_variants
+    names = None if wished is None else tuple(name.strip() for name in wished.split(","))
+    return tuple(variant.name for variant in select_variants(names))
+
+
+def _failed(results: Results, config: pytest.Config) -> bool:
+    """Return whether a command that found `results` would not exit with 0."""
+    from nqperf.perf.verdict import RunVerdict, exit_status
+
+    run = RunVerdict(outcome=results.outcome, judged=results.judged, expected=results.expected)
+    return exit_status(run, allow_inconclusive=config.option.nqperf_allow_inconclusive) != 0
+
+
+def _write_job_summary(results: Results) -> None:
+    """Append the report to the job summary of GitHub Actions, if there is one."""
+    from nqperf.formats.step_summary import append_step_summary
+    from nqperf.report.markdown import run_markdown
+
+    with _usage_errors():
+        append_step_summary(run_markdown(results))
+
+
+def _keep(run: SuiteRun, config: pytest.Config) -> None:
+    """Write and track the run as the options say."""
+    option = config.option
+    if option.nqperf_save_results is not None:
+        from nqperf.formats.results_json import write_results
+
+        write_results(option.nqperf_save_results, run.results)
+    if option.nqperf_report is not None:
+        from nqperf.report.html import write_page
+
+        write_page(option.nqperf_report, run.results)
+    if option.nqperf_track:
+        from nqperf.report.tracking import track
+
+        track(run.results, run.predictions)
+
+
+@contextmanager
+def _progress(config: pytest.Config) -> Iterator[Callable[[str, str, int], None]]:
+    """Yield a function (stage, variant, pairs) that says on a terminal what is being done, past pytest's capturing."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if reporter is None or capture is None or not reporter.isatty:
+        yield lambda _stage, _variant, _pairs: None
+        return
+
+    def show(stage: str, variant: str, pairs: int) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.rewrite(f"nqperf: {stage} {variant}{f', {pairs} pairs' if pairs else ''}", erase=True)
+
+    yield show
+    with capture.global_and_fixture_disabled():
+        reporter.rewrite("", erase=True)
+
+
+def is_distributed(config: pytest.Config) -> bool:
+    """Return whether pytest-xdist runs the tests in several processes, and this is one of them or directs them."""
+    return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Turn nqperf's errors into pytest's, which are shown in one line and exit with 4."""
+    try:
+        yield
+    except NqPerfError as error:
+        raise pytest.UsageError(f"nqperf: {error}") from error

@@ -1,0 +1,245 @@
+"""The gate and pytest-benchmark: the times of the run are replayed to it, and it passes nothing in silence.
+
+The suite measures all variants in turns, so a variant's test has nothing left to time; it gives pytest-benchmark the
+times through a clock that shows what was measured. Then saving, comparing and histograms work as their users know them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nqperf.pytest_plugin import GATED, STATE, GateState, is_distributed
+
+if TYPE_CHECKING:
+    from nqperf.formats.results_json import Results, VariantResult
+
+MACHINE = "nqperf_device"
+# cpuinfo reads these from the running clock: two readings of one machine differ.
+CLOCK_READINGS = ("hz_actual", "hz_actual_friendly", "hz_advertised", "hz_advertised_friendly")
+
+
+class ReplayClock:
+    """A timer for pytest-benchmark: each call of `tick` seems to take as long as the next of the given times."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._seconds: Iterator[float] = iter(())
+
+    def __call__(self) -> float:
+        """Return the seconds that seem to have passed."""
+        return self.now
+
+    def load(self, seconds: tuple[float, ...]) -> None:
+        """Take the times to show, in order."""
+        self._seconds = itertools.cycle(seconds)
+
+    def rewind(self) -> None:
+        """Start at 0 again, so that no time is rounded by those before it."""
+        self.now = 0.0
+
+    def tick(self) -> None:
+        """Let the next time pass."""
+        self.now += next(self._seconds)
+
+
+CLOCK = pytest.StashKey[ReplayClock]()
+FOREIGN = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def nqperf_gate(
+    request: pytest.FixtureRequest,
+    benchmark: Any,
+    nqperf_results: Results,
+) -> Callable[[VariantResult], None]:
+    """Return a function that gives a variant's times to pytest-benchmark, and ends the test as the verdict says.
+
+    Of a variant that failed (its answers are wrong, its worker died) no times are given, and those of one that is too
+    slow, or of an INVALID run, are shown but not saved: no later run is to be measured by them.
+    """
+
+    def gate(variant: VariantResult) -> None:
+        for name, value in _properties(variant).items():
+            request.node.user_properties.append((f"nqperf.{name}", value))
+            benchmark.extra_info[name] = value
+        if variant.status == "skipped":
+            pytest.skip(str(variant.reason))
+        if variant.status == "failed":
+            pytest.fail(f"{variant.name}: {variant.reason}", pytrace=False)
+        seconds = _seconds(nqperf_results, variant)
+        invalid = nqperf_results.outcome == "INVALID"
+        if seconds:
+            clock = request.node.stash[CLOCK]
+            clock.load(seconds)
+            benchmark.pedantic(clock.tick, setup=clock.rewind, rounds=len(seconds))
+            benchmark.has_error = invalid or (variant.verdict is not None and variant.verdict.outcome == "FAIL")
+        if invalid:
+            pytest.fail(f"INVALID: {'; '.join(nqperf_results.reasons)}", pytrace=False)
+        if not seconds:
+            pytest.fail(f"{variant.name} has no times", pytrace=False)
+        _judge(variant, allow_inconclusive=request.config.option.nqperf_allow_inconclusive)
+
+    return gate
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a folder that --benchmark-compare took for the number of a run, so that other tests would run."""
+    config.stash[FOREIGN] = []
+    taken = config.getoption("benchmark_compare", None)
+    if isinstance(taken, str):
+        path = Path(taken.partition("::")[0])
+        if path.is_dir() or path.suffix == ".py":
+            raise pytest.UsageError(
+                f"--benchmark-compare took {taken} as the run to compare with; name the tests first: "
+                f"pytest {taken} --benchmark-compare"
+            )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test of the gate that is a benchmark a clock that shows what was measured."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if GATED in names and "benchmark" in names:
+            clock = item.stash[CLOCK] = ReplayClock()
+            own = item.get_closest_marker("benchmark")
+            settings = {"group": "variants", **(own.kwargs if own else {}), "timer": clock, "cprofile": False}
+            item.add_marker(pytest.mark.benchmark(**settings), append=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse what pytest-benchmark would let pass: compare with nothing, or judge nothing."""
+    config = session.config
+    benchmarks = getattr(config, "_benchmarksession", None)
+    if benchmarks is None or config.option.collectonly or is_distributed(config):
+        return
+    gated = bool(config.stash[STATE].items)
+    if benchmarks.compare_fail and not any("benchmark" in getattr(item, "fixturenames", ()) for item in session.items):
+        raise pytest.UsageError(
+            "--benchmark-compare-fail was given and no benchmark was selected: none would be judged"
+        )
+    if gated and benchmarks.disabled:
+        raise pytest.UsageError(
+            "benchmarks are disabled, so the gate would save and compare nothing; leave out --benchmark-disable, or "
+            "give --benchmark-enable too"
+        )
+    if gated and benchmarks.compare and not benchmarks.compared_mapping:
+        raise pytest.UsageError(
+            f"--benchmark-compare finds no saved run in {benchmarks.storage}; save one first, with --benchmark-autosave"
+        )
+    foreign = config.stash[FOREIGN]
+    if gated and foreign:
+        raise pytest.UsageError("; ".join(foreign))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the times of a gate's test that failed in any way out of what is saved."""
+    report = yield
+    benchmark = getattr(item, "funcargs", {}).get("benchmark")
+    if call.excinfo is not None and report.failed and benchmark is not None and CLOCK in item.stash:
+        benchmark.has_error = True
+        benchmark.skipped = benchmark.stats is None  # else it warns that it was not used, which the failure explains
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Find the gate's tests that --benchmark-compare-fail could not judge; runs before the exit status is set."""
+    benchmarks = getattr(session.config, "_benchmarksession", None)
+    if benchmarks is not None and benchmarks.compare_fail and not is_distributed(session.config):
+        state = session.config.stash[STATE]
+        timed = {bench.fullname for bench in benchmarks.benchmarks if bench}
+        for path, saved in (benchmarks.compared_mapping or {}).items():
+            state.faults.extend(_not_compared(state, timed, (str(path), saved)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Name the device, and drop the clock readings, which would make a machine differ from itself."""
+    from nqperf.perf.fingerprint import take_fingerprint
+
+    for reading in CLOCK_READINGS:
+        machine_info.get("cpu", {}).pop(reading, None)
+    machine_info[MACHINE] = take_fingerprint().device_key
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_compare_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
+) -> None:
+    """Note a saved run of another machine; refused if tests of the gate are selected."""
+    saved, here = compared_benchmark.get("machine_info", {}).get(MACHINE), machine_info[MACHINE]
+    if saved != here:
+        config.stash[FOREIGN].append(
+            f"the saved run is from another device ({saved or 'which one it does not say'}; this is {here}): times do "
+            "not compare across machines, ratios do: nqperf compare OLD.json NEW.json --across-machines"
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
+    """Write NumPy's numbers in extra_info as numbers; pytest-benchmark writes UNSERIALIZABLE[...] for them."""
+    for benchmark in output_json["benchmarks"]:
+        benchmark["extra_info"] = _plain(benchmark["extra_info"])
+
+
+def _judge(variant: VariantResult, *, allow_inconclusive: bool) -> None:
+    """Fail the test as the verdict says; a variant without one (the baseline, or nothing was promised) passes."""
+    from nqperf.report.summary import describe
+
+    if variant.verdict is None or variant.verdict.outcome in {"PASS", "REPORTED"}:
+        return
+    message = f"{variant.name} {describe(variant.verdict)}"
+    if variant.verdict.outcome == "INCONCLUSIVE" and allow_inconclusive:
+        pytest.xfail(message)
+    pytest.fail(message, pytrace=False)
+
+
+def _seconds(results: Results, variant: VariantResult) -> tuple[float, ...]:
+    """Return the times that stand for a variant; the baseline's own are those of its pairs with itself."""
+    from nqperf.formats.results_json import BASELINE
+
+    if variant.name == BASELINE:
+        same = results.controls.same
+        return same.samples[-1].baseline_seconds if same and same.samples else ()
+    return variant.samples[-1].variant_seconds if variant.samples else ()
+
+
+def _properties(variant: VariantResult) -> dict[str, Any]:
+    """Return what is said of a variant beside its times."""
+    from nqperf.report.summary import outcome_of
+
+    said: dict[str, Any] = {"verdict": outcome_of(variant), "predict_seconds": variant.predict_seconds}
+    if variant.parity is not None:
+        said |= {"micro_f1": variant.parity.micro_f1, "changed_predictions": variant.parity.changed_predictions}
+    if variant.verdict is not None:
+        said |= {name: getattr(variant.verdict, name) for name in ("ratio", "interval", "pairs", "floor")}
+    said |= {f"observed.{name}": value for name, value in variant.observed.items()}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _not_compared(state: GateState, timed: set[str], saved: tuple[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each gate test that has times on one side only."""
+    path, benchmarks = saved
+    for item in state.items:
+        if (item.nodeid in timed) != (item.nodeid in benchmarks):
+            where = f"the saved run {path}" if item.nodeid in timed else "this run"
+            yield f"{item.nodeid} has no times in {where}, so --benchmark-compare-fail did not judge it"
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with NumPy's scalars and arrays as Python's own."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value.tolist() if type(value).__module__ == "numpy" else value

@@ -1,0 +1,24 @@
+"""Reports in GitHub's Markdown, for job summaries and comments."""
+
+from __future__ import annotations
+
+from nqperf.formats.results_json import Results
+from nqperf.report.summary import HEADINGS, summarise
+from nqperf.report.tables import markdown_table, markdown_text
+
+
+def run_markdown(results: Results) -> str:
+    """Return the report of a run."""
+    summary = summarise(results)
+    return "\n".join(
+        (
+            f"## nqperf: {markdown_text(summary.headline)}",
+            "",
+            *(f"- **{markdown_text(reason)}**" for reason in summary.reasons),
+            *([""] if summary.reasons else []),
+            markdown_table(HEADINGS, summary.rows, left=("verdict",)),
+            "",
+            *(f"- {markdown_text(note)}" for note in summary.notes),
+            "",
+        )
+    )

@@ -1,0 +1,114 @@
+"""Benchmark runs in MLflow: one run a variant, with the thesis's names, in whatever store MLflow is set to.
+
+MLFLOW_TRACKING_URI names the store, as everywhere with MLflow; without it MLflow uses its local default.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nqperf.errors import ConfigError, MissingExtraError
+from nqperf.formats.predictions_json import write_predictions
+from nqperf.formats.results_json import Results, VariantResult
+from nqperf.nq.example import Prediction
+
+EXPERIMENT = "nqperf"
+EXTRA = "mlflow"
+# What MLflow's local store, a database, needs beyond the client.
+_MODULES = ("mlflow", "sqlalchemy", "alembic")
+
+
+def require_mlflow() -> None:
+    """Check, without importing it, that MLflow is there: to be called before the measuring.
+
+    Raises: MissingExtraError naming the extra.
+    """
+    if not all(map(importlib.util.find_spec, _MODULES)):
+        raise MissingExtraError(EXTRA, purpose="tracking runs in MLflow")
+
+
+def track(results: Results, predictions: Mapping[str, Sequence[Prediction]]) -> dict[str, str]:
+    """Log each variant that was measured or failed as a run of its own; return the run ids by variant.
+
+    `predictions` of a variant become its artifact predictions.json.
+    Raises: MissingExtraError without MLflow, ConfigError when its store cannot be used.
+    """
+    require_mlflow()
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    try:
+        client = MlflowClient()
+        found = client.get_experiment_by_name(EXPERIMENT)
+        experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT)
+        return {
+            variant.name: _log(client, experiment, (results, variant), predictions.get(variant.name))
+            for variant in results.variants
+            if variant.status != "skipped"
+        }
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"MLflow cannot keep the runs ({reason}): see its setting MLFLOW_TRACKING_URI") from error
+
+
+def metric_name(name: str) -> str:
+    """Return `name` as MLflow allows it; "noless" is how the thesis wrote >=."""
+    return name.replace(">=", "-noless-")
+
+
+def _log(
+    client: Any, experiment: str, subject: tuple[Results, VariantResult], predictions: Sequence[Prediction] | None
+) -> str:
+    """Write one run and return its id; the run ends FAILED if the variant did, or if it could not be written whole."""
+    results, variant = subject
+    run_id: str = client.create_run(experiment, run_name=variant.name, tags=_tags(results, variant)).info.run_id
+    status = "FAILED"
+    try:
+        for name, value in _params(results).items():
+            client.log_param(run_id, name, value)
+        for name, number in _metrics(variant):
+            client.log_metric(run_id, metric_name(name), number)
+        if predictions is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "predictions.json"
+                write_predictions(path, predictions)
+                client.log_artifact(run_id, str(path))
+        if variant.status == "measured":
+            status = "FINISHED"
+    finally:
+        client.set_terminated(run_id, status=status)
+    return run_id
+
+
+def _params(results: Results) -> dict[str, object]:
+    return {
+        # The thesis's three; its "gpu" names the device.
+        "gpu": ", ".join(results.fingerprint.gpus) or "none",
+        "model": results.model.name,
+        "data": results.data.name,
+        "device": results.fingerprint.device_key,
+        "batch_size": results.data.batch_size,
+        "max_seq_length": results.data.max_seq_length,
+        "examples": results.data.examples,
+        "profile": results.profile or "none",
+    }
+
+
+def _metrics(variant: VariantResult) -> Iterator[tuple[str, float]]:
+    yield from ((name, float(value)) for name, value in variant.metrics.items())
+    if variant.predict_seconds is not None:
+        yield "prediction_time", float(variant.predict_seconds)
+    if variant.parity is not None:
+        yield "changed_predictions", float(variant.parity.changed_predictions)
+    if variant.verdict is not None:
+        yield "ratio", float(variant.verdict.ratio)
+        yield "pairs", float(variant.verdict.pairs)
+
+
+def _tags(results: Results, variant: VariantResult) -> dict[str, str]:
+    outcome = variant.verdict.outcome if variant.verdict else variant.reason or variant.status
+    return {"variant": variant.name, "outcome": outcome, "run_outcome": results.outcome, "command": results.command}

@@ -1,0 +1,239 @@
+"""The commands of the suite: one real run on a tiny model, and everything that is refused before any worker starts."""
+
+import dataclasses
+import json
+import re
+
+import msgspec
+import pytest
+
+from nqperf.cli.main import main
+from nqperf.errors import ConfigError
+from nqperf.formats.predictions_json import read_predictions
+from nqperf.formats.results_json import read_results, write_results
+from nqperf.perf.calibration import calibrate
+from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.profiles import Workload, read_profiles
+from nqperf.perf.suite import SuiteConfig
+from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
+from nqperf.report.machine import calibration_text, proof_text
+from tests.references import runs
+from tests.suites import SEQ_LENGTH, write_inputs
+
+EXIT = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command; return its exit code, standard output and standard error."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as leave:
+            code = leave.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, tiny_config, sentencepiece_file):
+    return write_inputs(tmp_path_factory.mktemp("suite"), tiny_config, sentencepiece_file)
+
+
+# MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy", "ignore::DeprecationWarning:mlflow.*")
+@pytest.mark.slow
+def test_a_real_run(call, inputs, tmp_path, monkeypatch):
+    """The times are noise here, so any verdict may come out; what is written must agree with it."""
+    mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    model, data = inputs
+    wished = ("--model", model, "--max-seq-length", SEQ_LENGTH, "--variants", "onednn_off", "--quick", "--rounds", 10)
+    code, out, _ = call(
+        "bench", data, *wished, "--out", "run.json", "--report", "run.html", "--track", "--json", "--quiet"
+    )
+    results = read_results(tmp_path / "run.json")
+    assert code == EXIT[results.outcome]
+    assert json.loads(out)["created"] == results.created
+    assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
+    assert results.data.examples == 5
+    assert results.command.startswith("nqperf ")
+    assert f"nqperf: {results.outcome}" in (tmp_path / "summary.md").read_text()
+    assert f"nqperf: {results.outcome}" in (tmp_path / "run.html").read_text()
+    client = mlflow.tracking.MlflowClient()
+    tracked = client.search_runs([client.get_experiment_by_name("nqperf").experiment_id])
+    measured = {variant.name: variant for variant in results.variants if variant.status == "measured"}
+    assert {run.info.run_name for run in tracked} >= set(measured)
+    baseline = next(run for run in tracked if run.info.run_name == "baseline")
+    assert baseline.data.metrics["prediction_time"] == results.variant("baseline").predict_seconds
+    path = client.download_artifacts(baseline.info.run_id, "predictions.json", str(tmp_path))
+    assert len(read_predictions(path)) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--variants", "xla,xlaa"], ["xlaa", "mixed_bfloat16"]),
+        (["--variants", "baseline"], ["baseline"]),
+        (["--profile", "absent.toml"], ["absent.toml", "no such file"]),
+        (["--rounds", "3"], ["3 pairs"]),
+        (["--out", "absent/run.json"], ["absent/run.json", "folder that exists"]),
+        (["--report", "."], ["name another"]),
+        (["--model", "absent"], ["absent"]),
+        (["--max-seq-length", "512"], ["512"]),
+    ],
+)
+def test_refused_before_any_worker_starts(call, inputs, tmp_path, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("subprocess.Popen", None)
+    model, data = inputs
+    code, out, err = call("bench", data, "--model", model, "--max-seq-length", SEQ_LENGTH, *options)
+    assert (code, out) == (2, "")
+    assert err.startswith("nqperf: error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_nothing_is_measured(call, inputs, monkeypatch):
+    monkeypatch.setattr("nqperf.report.tracking._MODULES", ("no_such_module",))
+    monkeypatch.setattr("subprocess.Popen", None)
+    model, data = inputs
+    code, _, err = call("bench", data, "--model", model, "--track")
+    assert code == 2
+    assert "nqperf[mlflow]" in err
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(name, results):
+        write_results(tmp_path / name, results)
+        return tmp_path / name
+
+    return save
+
+
+OLD = runs.run(runs.measured("xla", 1.2, 1.1), runs.measured("eager", 0.8))
+
+
+@pytest.mark.parametrize(
+    ("new", "options", "expected"),
+    [
+        (OLD, [], 0),
+        (runs.run(runs.measured("xla", 1.3, 1.1), runs.measured("eager", 0.8)), [], 0),
+        (runs.run(runs.measured("xla", 1.0, 1.1), runs.measured("eager", 0.8)), [], 1),
+        (runs.run(runs.measured("xla", 1.2, 1.1)), [], 1),
+        (runs.run(runs.measured("xla", 1.2, 1.1, noise=0.3), runs.measured("eager", 0.8)), [], 3),
+        (runs.run(runs.measured("xla", 1.2, 1.1, noise=0.3), runs.measured("eager", 0.8)), ["--allow-inconclusive"], 0),
+    ],
+)
+def test_compare(call, saved, new, options, expected):
+    code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", new), *options)
+    assert code == expected
+    assert re.search(r"^xla ", out, flags=re.MULTILINE)
+
+
+def test_compare_for_scripts(call, saved):
+    code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", OLD), "--json")
+    assert code == 0
+    changes = {change["name"]: change["change"] for change in json.loads(out)["changes"]}
+    assert changes == {"xla": "SAME", "eager": "SAME"}
+    assert call("compare", saved("old.json", OLD), saved("new.json", OLD), "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize("changes", [{"fingerprint": "another"}, {"outcome": "INVALID"}])
+def test_runs_that_do_not_compare(call, saved, changes):
+    if "fingerprint" in changes:
+        changes = {"fingerprint": msgspec.structs.replace(runs.FINGERPRINT, cores=64)}
+    new = msgspec.structs.replace(OLD, **changes)
+    code, out, err = call("compare", saved("old.json", OLD), saved("new.json", new))
+    assert (code, out) == (2, "")
+    assert err.startswith("nqperf: error: ")
+    assert err.count("\n") == 1
+
+
+def test_across_machines(call, saved):
+    new = msgspec.structs.replace(OLD, fingerprint=msgspec.structs.replace(runs.FINGERPRINT, cores=64))
+    code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", new), "--across-machines")
+    assert code == 0
+    assert "64 cores" in out
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 2}', '{"benchmarks": []}'])
+def test_files_of_another_kind(call, saved, tmp_path, content):
+    (tmp_path / "new.json").write_text(content)
+    code, _, err = call("compare", saved("old.json", OLD), tmp_path / "new.json")
+    assert code == 2
+    assert "new.json" in err
+
+
+@pytest.mark.slow
+def test_calibrate_for_real(call, inputs, tmp_path):
+    model, data = inputs
+    wished = ("--model", model, "--max-seq-length", SEQ_LENGTH, "--variants", "onednn_off", "--sets", 2, "--pairs", 20)
+    code, out, _ = call("calibrate", data, *wished, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["calibration"]["sets"] == 2
+    if not found["left_out"]:  # else the CPU has no oneDNN to switch off
+        (profile,) = read_profiles(tmp_path / "desk.toml")
+        assert profile.name == "desk"
+        assert profile.floors == found["calibration"]["floors"]
+        assert profile.device.fits(take_fingerprint())
+        assert profile.workload.max_seq_length == SEQ_LENGTH
+
+
+@pytest.mark.slow
+def test_prove_for_real(call, inputs):
+    model, data = inputs
+    code, out, _ = call(
+        "prove", data, "--model", model, "--max-seq-length", SEQ_LENGTH, "--same", 1, "--planted", 1, "--json"
+    )
+    proof = json.loads(out)
+    assert (proof["same"], proof["planted"], proof["slowdown"]) == (1, 1, 0.05)
+    assert code == int(proof["false_fails"] + proof["misses"] > 0)
+
+
+def test_what_a_proof_shows():
+    proof = Proof(same=299, false_fails=0, planted=59, misses=0, slowdown=0.05)
+    assert proof.holds
+    assert proof.false_fail_bound <= 0.01
+    assert proof.power_bound >= 0.95
+    text = proof_text(proof)
+    assert "0 FAIL in 299 trials" in text
+    assert "at most 1.00% of runs" in text
+    one_missed = dataclasses.replace(proof, misses=1)
+    assert not one_missed.holds
+    assert "at least" not in proof_text(one_missed)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [({"sets": 1, "pairs": 40}, "1 sets"), ({"sets": 2, "pairs": 19}, "19 pairs")]
+)
+def test_too_few_trials_are_refused_at_once(size, words):
+    with pytest.raises(ConfigError, match=words):
+        measure_calibration(SuiteConfig(), **size)
+
+
+def test_calibration_in_words():
+    same = [runs.pairs(1.0, 40, seed) for seed in range(3)]
+    sets = [runs.pairs(1.5, 40, seed) for seed in range(10, 13)]
+    run = CalibrationRun(
+        calibration=calibrate(same, {"xla": sets}),
+        fingerprint=runs.FINGERPRINT,
+        workload=Workload(),
+        left_out={"tf32": "needs a GPU"},
+    )
+    text = calibration_text(run)
+    assert re.search(r"^xla +1\.\d\d\d +1\.\d\d$", text, flags=re.MULTILINE)
+    assert "between 3 sets of processes" in text
+    assert "left out: tf32 (needs a GPU)" in text

@@ -1,0 +1,122 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nqperf.errors import ParityError
+from nqperf.formats.results_json import Parity
+from nqperf.nq.logits import Logits
+from nqperf.perf.parity import LIMITS, agreement, answered, check_parity
+from nqperf.perf.task import make_task
+
+SAME = {
+    "micro_f1": 0.5,
+    "baseline_micro_f1": 0.5,
+    "predictions": 1000,
+    "changed_predictions": 0,
+    "span_agreement": 1.0,
+    "max_abs_logit_difference": 0.0,
+}
+
+
+@pytest.mark.parametrize("tolerance", LIMITS)
+def test_the_same_answers_are_within_every_tolerance(tolerance):
+    check_parity(Parity(**SAME), tolerance)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "change", "said"),
+    [
+        ("exact", {"micro_f1": 0.4999}, "micro-F1 0.4999 against 0.5000, expected the same"),
+        ("exact", {"micro_f1": 0.5001}, "expected the same"),
+        ("exact", {"changed_predictions": 1}, "1 of 1000 predictions changed, expected at most 0"),
+        ("exact", {"max_abs_logit_difference": 2e-3}, "logits differ by up to 0.002"),
+        ("exact", {"span_agreement": 0.999}, "99.90% of the best spans"),
+        ("sixteen_bit", {"micro_f1": 0.4994}, "micro-F1 0.4994 against 0.5000, expected 0.4995 or more"),
+        ("sixteen_bit", {"span_agreement": 0.9949}, "99.49% of the best spans agree, expected 99.5% or more"),
+        ("eight_bit", {"micro_f1": 0.494}, "micro-F1"),
+    ],
+)
+def test_answers_that_differ_are_refused_with_the_limit(tolerance, change, said):
+    with pytest.raises(ParityError, match=r"^parity: ") as caught:
+        check_parity(Parity(**{**SAME, **change}), tolerance)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "change"),
+    [
+        ("exact", {"max_abs_logit_difference": 1e-4}),
+        ("sixteen_bit", {"micro_f1": 0.4996, "changed_predictions": 5, "span_agreement": 0.995}),
+        ("sixteen_bit", {"micro_f1": 0.6, "max_abs_logit_difference": 1.0}),
+        ("eight_bit", {"micro_f1": 0.4951, "changed_predictions": 20, "span_agreement": 0.96}),
+    ],
+)
+def test_what_a_row_tolerates_passes(tolerance, change):
+    check_parity(Parity(**{**SAME, **change}), tolerance)
+
+
+@pytest.fixture(scope="module")
+def task(model_folder, river_documents):
+    from nqperf.formats.model_folder import read_model_folder
+
+    return make_task(read_model_folder(model_folder), river_documents, max_seq_length=48, windows=None)
+
+
+def logits(task, seed=1):
+    generator = np.random.default_rng(seed)
+    rows, positions = task.features.input_ids.shape
+    values = {
+        "start_logits": generator.normal(0, 4, (rows, positions)),
+        "end_logits": generator.normal(0, 4, (rows, positions)),
+        "answer_type_logits": generator.normal(0, 1, (rows, 5)),
+    }
+    return Logits(unique_id=task.features.unique_id, **{k: v.astype(np.float32) for k, v in values.items()})
+
+
+def test_a_task_agrees_with_itself(task):
+    one = answered(task, logits(task))
+    found = agreement(task, one, one)
+    assert found.changed_predictions == 0
+    assert found.span_agreement == 1.0
+    assert found.max_abs_logit_difference == 0.0
+    assert found.predictions == len(task.inputs) == 5
+
+
+def test_other_logits_are_other_answers(task):
+    first, second = (answered(task, logits(task, seed)) for seed in (1, 2))
+    found = agreement(task, first, second)
+    assert found.changed_predictions > 0
+    assert found.span_agreement < 1
+    assert found.max_abs_logit_difference > 1
+
+
+def test_scores_alone_are_no_change(task):
+    one = logits(task)
+    more = dataclasses.replace(one, start_logits=one.start_logits * np.float32(1.0001))
+    found = agreement(task, answered(task, one), answered(task, more))
+    assert found.changed_predictions == 0
+    assert 0 < found.max_abs_logit_difference < 0.01
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers_are_no_answers(task, value):
+    one = logits(task)
+    broken = one.end_logits.copy()
+    broken[0, 0] = value
+    with pytest.raises(ParityError, match="parity: 1 of the end_logits"):
+        answered(task, dataclasses.replace(one, end_logits=broken))
+
+
+def test_a_task_is_cut_after_whole_examples(model_folder, river_documents):
+    from nqperf.formats.model_folder import read_model_folder
+
+    folder = read_model_folder(model_folder)
+    whole = make_task(folder, river_documents, max_seq_length=48, windows=None)
+    two = int(whole.starts[2])
+    cut = make_task(folder, river_documents, max_seq_length=48, windows=two)
+    assert len(cut.inputs) == 2
+    assert len(cut.features) == two
+    np.testing.assert_array_equal(cut.starts, whole.starts[:3])
+    least = make_task(folder, river_documents, max_seq_length=48, windows=1)
+    assert len(least.inputs) == 1

@@ -1,0 +1,135 @@
+"""Runs as the suite would record them, with times drawn from a seed and the verdicts that these times give."""
+
+import dataclasses
+
+import msgspec
+import numpy as np
+
+# Now, for a test with inner sessions forgets what was imported in it, and NumPy cannot be imported twice.
+import scipy.stats  # noqa: F401
+
+from nqperf.formats.results_json import (
+    BASELINE,
+    Control,
+    Controls,
+    Data,
+    Fingerprint,
+    Model,
+    Pairs,
+    Parity,
+    Results,
+    VariantResult,
+    VerdictRecord,
+)
+from nqperf.nq.evaluation import evaluate
+from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
+from nqperf.perf import verdict
+
+FINGERPRINT = Fingerprint(
+    system="Linux",
+    machine="x86_64",
+    cpu_model="A CPU",
+    cpu_id="AuthenticAMD-26-2",
+    cores=2,
+    isa=("avx512_bf16",),
+    versions={"tensorflow": "2.21.0", "keras": "3.15.0"},
+)
+SPAN = Span(start_token=1, end_token=9, start_byte=5, end_byte=80)
+ANNOTATION = Annotation(long_answer=SPAN, short_answers=(), yes_no_answer="NONE")
+PREDICTION = Prediction(
+    example_id=7,
+    long_answer=SPAN,
+    long_answer_score=4.0,
+    short_answers=(),
+    short_answers_score=0.0,
+    yes_no_answer="NONE",
+)
+METRICS = evaluate({7: (ANNOTATION,)}, [PREDICTION], non_null_threshold=1)
+WRONG = dataclasses.replace(PREDICTION, long_answer=NULL_SPAN)
+
+
+def pairs(ratio, count=20, seed=0, noise=0.01):
+    """Return times of a variant that is `ratio` times as fast."""
+    rng = np.random.default_rng(seed)
+    baseline = 0.1 * np.exp(rng.normal(0, noise, count))
+    variant = 0.1 / ratio * np.exp(rng.normal(0, noise, count))
+    return Pairs(baseline_seconds=tuple(baseline.tolist()), variant_seconds=tuple(variant.tolist()))
+
+
+def record(times, floor):
+    return VerdictRecord(**dataclasses.asdict(judged(times, floor)))
+
+
+def judged(times, floor):
+    gate = verdict.REFERENCE_GATE.limited(len(times.baseline_seconds))
+    return verdict.conclude(verdict.judge(times.baseline_seconds, times.variant_seconds, floor, gate))
+
+
+def parity(changed=0, micro_f1=1.0):
+    return Parity(
+        micro_f1=micro_f1,
+        baseline_micro_f1=1.0,
+        predictions=1,
+        changed_predictions=changed,
+        span_agreement=1.0 - changed,
+        max_abs_logit_difference=1e-6,
+    )
+
+
+def measured(name, ratio, floor=None, noise=0.01):
+    times = pairs(ratio, seed=1, noise=noise)
+    return VariantResult(
+        name=name,
+        status="measured",
+        parity=parity(),
+        predict_seconds=30.0 / ratio,
+        samples=(times,),
+        verdict=record(times, floor),
+        metrics=METRICS,
+    )
+
+
+def broken(name="mixed_float16"):
+    return VariantResult(
+        name=name,
+        status="failed",
+        reason="parity: 1 of 1 predictions changed",
+        parity=parity(changed=1, micro_f1=0.0),
+        predict_seconds=10.0,
+        metrics=METRICS,
+    )
+
+
+SKIPPED = VariantResult(name="tf32", status="skipped", reason="needs an Ampere GPU or later")
+
+
+def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), **changes):
+    """Return the run of these rows after the baseline, with its outcome; `missing` were expected and are not judged."""
+    same, planted = (pairs(ratio, seed=seed) for seed, ratio in enumerate(controls, start=50))
+    records = Controls(
+        same=Control(samples=(same,), verdict=record(same, 1.0)),
+        planted=Control(samples=(planted,), verdict=record(planted, 1.0)),
+    )
+    outcomes = {row.name: row.verdict.outcome for row in rows if row.verdict}
+    expected = {row.name for row in rows if row.verdict and row.verdict.floor} | set(missing)
+    whole = verdict.judge_run(
+        outcomes,
+        expected=expected,
+        controls=verdict.Controls(same=records.same.verdict.outcome, planted=records.planted.verdict.outcome),
+    )
+    baseline = VariantResult(name=BASELINE, status="measured", predict_seconds=30.0, metrics=METRICS)
+    results = Results(
+        command="nqperf bench",
+        created="2026-01-02T03:04:05Z",
+        fingerprint=FINGERPRINT,
+        model=Model(name="tiny", hidden_size=32, num_hidden_layers=2),
+        data=Data(name="world", examples=1, features=9, batch_size=4, max_seq_length=64),
+        profile=profile,
+        variants=(baseline, *rows),
+        controls=records,
+        judged=whole.judged,
+        expected=whole.expected,
+        outcome=whole.outcome,
+        reasons=whole.reasons,
+    )
+    return msgspec.structs.replace(results, **changes)

@@ -1,0 +1,162 @@
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nqperf.errors import FormatError
+from nqperf.formats.step_summary import append_step_summary
+from nqperf.perf.comparison import compare
+from nqperf.report.html import page, write_page
+from nqperf.report.markdown import run_markdown
+from nqperf.report.summary import HEADINGS, summarise
+from nqperf.report.tables import markdown_table, text_table
+from nqperf.report.terminal import comparison_text, run_text
+from tests.references import runs
+
+RUN = runs.run(
+    runs.measured("xla", 1.2, 1.1),
+    runs.measured("mixed_bfloat16", 1.7, 1.9),
+    runs.measured("eager", 0.8),
+    runs.broken(),
+    runs.SKIPPED,
+    missing=["mixed_float16"],
+)
+
+
+def rows(results):
+    return {row[0]: dict(zip(HEADINGS, row, strict=True)) for row in summarise(results).rows}
+
+
+def test_the_table_says_what_was_measured():
+    xla = rows(RUN)["xla"]
+    verdict = RUN.variant("xla").verdict
+    assert xla == {
+        "variant": "xla",
+        "time": "25.00 s",
+        "change": f"{(1 / verdict.ratio - 1) * 100:+.1f} %",
+        "micro-F1": "1.0000",
+        "changed": "0 of 1",
+        "ratio": f"{verdict.ratio:.3f}",
+        "interval": f"{verdict.interval[0]:.3f} .. {verdict.interval[1]:.3f}",
+        "pairs": "20",
+        "floor": "1.10",
+        "verdict": "PASS",
+    }
+
+
+def test_each_end_has_its_word():
+    assert {name: row["verdict"] for name, row in rows(RUN).items()} == {
+        "baseline": "yardstick",
+        "xla": "PASS",
+        "mixed_bfloat16": "FAIL",
+        "eager": "REPORTED",
+        "mixed_float16": "failed",
+        "tf32": "skipped",
+    }
+
+
+def test_wrong_answers_have_no_speed():
+    broken = rows(RUN)["mixed_float16"]
+    assert {broken[name] for name in ("change", "ratio", "interval", "pairs", "floor")} == {"-"}
+    assert (broken["micro-F1"], broken["changed"]) == ("0.0000", "1 of 1")
+
+
+@pytest.mark.parametrize("render", [run_text, run_markdown, page])
+def test_every_form_says_what_it_came_to_and_why(render):
+    text = render(RUN).replace("\\", "")
+    assert "FAIL: judged 2 of 3 expected comparisons" in text
+    assert "not judged: mixed_float16" in text
+    assert "tf32 skipped: needs an Ampere GPU or later" in text
+    assert "planted slowdown (must FAIL): FAIL: ratio 0.9" in text
+    assert "device profile desk" in text
+
+
+@pytest.mark.parametrize("render", [run_text, run_markdown, page])
+def test_a_device_without_a_profile_is_told_loudly(render):
+    assert "REPORT ONLY: no device profile is for cpu: A CPU" in render(
+        runs.run(runs.measured("xla", 1.2), profile=None)
+    )
+
+
+def test_a_run_that_measured_nothing_is_shown_too():
+    run = runs.run(runs.broken(), runs.SKIPPED, missing=["mixed_float16"])
+    for render in (run_text, run_markdown, page):
+        assert "judged 0 of 1" in render(run)
+
+
+def test_the_page_needs_nothing_else_and_shows_every_pair():
+    text = page(RUN)
+    assert not re.search(r"(src|href)=|@import|url\(", text)
+    drawings = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    assert len(drawings) == 4  # the ratios, and the rounds of the three that have times
+    dots = [len(ET.fromstring(drawing).findall("circle")) for drawing in drawings]
+    assert dots == [3, 20, 20, 20]
+
+
+def test_what_stands_in_the_results_is_not_read_as_html():
+    text = page(runs.run(runs.measured("xla", 1.2, 1.1), command="bench <script>alert(1)</script>"))
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+@given(st.floats(0.001, 1000), st.floats(0.001, 1000))
+def test_any_ratio_can_be_drawn(ratio, floor):
+    for drawing in re.findall(r"<svg.*?</svg>", page(runs.run(runs.measured("xla", ratio, floor))), flags=re.DOTALL):
+        for element in ET.fromstring(drawing).iter():
+            for name in ("x", "y", "cx", "cy", "x1", "y1", "x2", "y2"):
+                assert -1 <= float(element.get(name, 0)) <= 900
+
+
+def test_a_page_is_written_whole(tmp_path):
+    write_page(tmp_path / "run.html", RUN)
+    assert (tmp_path / "run.html").read_text().endswith("</html>\n")
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(FormatError, match=r"absent"):
+        write_page(tmp_path / "absent" / "run.html", RUN)
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=4))
+def test_cells_stay_in_their_columns_in_markdown(cells):
+    lines = markdown_table(("first", "second"), cells).split("\n")
+    assert len(lines) == 2 + len(cells)
+    for line in lines:
+        assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 3
+
+
+def test_a_text_table_is_aligned():
+    assert text_table(("name", "n", "word"), [("a", "10", "yes"), ("long", "9", "n")], left=("word",)).split("\n") == [
+        "name   n  word",
+        "--------------",
+        "a     10  yes",
+        "long   9  n",
+    ]
+
+
+def test_a_comparison_says_what_changed_and_what_is_missing():
+    old = runs.run(runs.measured("xla", 1.2), runs.measured("eager", 0.8))
+    new = runs.run(runs.measured("xla", 1.0), runs.measured("grappler", 1.01))
+    text = comparison_text(compare(old, new))
+    assert re.search(r"^xla +1\.2\d\d +1\.0\d\d +0\.83\d .* SLOWER$", text, flags=re.MULTILINE)
+    assert "missing: eager (not in the new run)" in text
+    assert "new: grappler" in text
+
+
+def test_nothing_in_common():
+    assert "no variant has times in both runs" in comparison_text(
+        compare(runs.run(runs.measured("xla", 1.2)), runs.run(runs.measured("eager", 1.0)))
+    )
+
+
+def test_the_job_summary_is_appended_to(tmp_path, monkeypatch):
+    path = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    append_step_summary("one\n")
+    append_step_summary("two\n")
+    assert path.read_text() == "one\ntwo\n"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    with pytest.raises(FormatError, match="GITHUB_STEP_SUMMARY"):
+        append_step_summary("three\n")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+    append_step_summary("outside of GitHub Actions nothing happens\n")

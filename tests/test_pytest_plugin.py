@@ -1,0 +1,384 @@
+"""Real inner sessions of pytest with pytest-benchmark on recorded runs; the measuring itself has its own test."""
+
+import json
+import os
+import re
+import xml.etree.ElementTree as ET
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from nqperf.formats.results_json import read_results, write_results
+from nqperf.pytest_plugin import OPTIONS
+from tests.references import runs
+from tests.suites import SEQ_LENGTH, write_inputs
+
+pytest_plugins = ["pytester"]
+# Inner sessions take over this one's filters; what pytest-benchmark warns of at its start would end them there.
+pytestmark = pytest.mark.filterwarnings("default::pytest.PytestWarning")
+
+REPOSITORY = Path(__file__).parents[1]
+BENCHMARKS = REPOSITORY / "benchmarks" / "test_variants.py"
+INSTALLED = any(point.value == "nqperf.pytest_plugin" for point in metadata.entry_points(group="pytest11"))
+PLUGIN = () if INSTALLED else ("-p", "nqperf.pytest_plugin")
+
+CONFTEST = """
+import os
+from types import SimpleNamespace
+import pytest
+from nqperf.formats.results_json import read_results
+
+@pytest.fixture(scope="session")
+def nqperf_suite(pytestconfig):
+    seconds = {{"total": 9.0, "models": 8.0, "other": 1.0}}
+    return SimpleNamespace(results=read_results({path!r}), predictions={{}}, seconds=seconds)
+
+# What cpuinfo finds out takes a second each time; this takes none, and its clock is never the same.
+def pytest_benchmark_generate_machine_info():
+    return {{"cpu": {{"count": 2, "hz_actual": [int.from_bytes(os.urandom(4), "big"), 0]}}, "system": "Linux"}}
+"""
+VARIANTS = ("--nqperf-variants", "xla,mixed_float16,tf32")
+ONLY_XLA = ("--nqperf-variants", "xla")
+
+
+@pytest.fixture
+def session(pytester, monkeypatch):
+    """Run an inner pytest in a folder that holds the benchmark's own test and a recorded run."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    folder = pytester.mkdir("benchmarks")
+    (folder / "test_variants.py").write_text(BENCHMARKS.read_text())
+    recorded = pytester.path / "recorded.json"
+    pytester.makeconftest(CONFTEST.format(path=str(recorded)))
+
+    def run(results, *arguments, path="benchmarks"):
+        write_results(recorded, results)
+        options = [*PLUGIN, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        return pytester.runpytest_inprocess(*options, *([path] if path else []), *arguments)
+
+    run.path = pytester.path
+    return run
+
+
+def good(**changes):
+    return runs.run(runs.measured("xla", 1.2, 1.1), **changes)
+
+
+def saved_files(session):
+    return sorted((session.path / ".benchmarks").rglob("*.json"))
+
+
+def saved_names(path):
+    return {benchmark["param"] for benchmark in json.loads(path.read_text())["benchmarks"]}
+
+
+def test_a_run_that_passes(session):
+    result = session(good(), *ONLY_XLA)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*variant*time*change*micro-F1*changed*ratio*interval*pairs*floor*verdict*"])
+    result.stdout.fnmatch_lines(["xla *25.00 s*1.0000*0 of 1*1.10*PASS", "PASS: judged 1 of 1 expected comparisons*"])
+
+
+def test_each_variant_comes_to_its_own_end(session):
+    result = session(
+        runs.run(runs.measured("xla", 0.9, 1.1), runs.broken(), runs.SKIPPED, missing=["mixed_float16"]), *VARIANTS
+    )
+    result.assert_outcomes(passed=1, failed=2, skipped=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*mixed_float16: parity: 1 of 1 predictions changed*", "*needs an Ampere GPU*"])
+    result.stdout.fnmatch_lines(["*not judged: mixed_float16*"])
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_inconclusive_is_no_pass(session, allowed):
+    undecided = runs.run(runs.measured("xla", 1.07, 1.1, noise=0.05))
+    assert undecided.outcome == "INCONCLUSIVE"
+    result = session(undecided, *ONLY_XLA, *(["--nqperf-allow-inconclusive"] if allowed else []))
+    result.assert_outcomes(passed=1, xfailed=int(allowed), failed=int(not allowed))
+    assert result.ret == (pytest.ExitCode.OK if allowed else pytest.ExitCode.TESTS_FAILED)
+
+
+def test_an_invalid_run_fails_every_test_and_saves_nothing(session):
+    invalid = good(controls=(1.0, 1.0))
+    assert invalid.outcome == "INVALID"
+    result = session(invalid, *ONLY_XLA, "--benchmark-json", "out.json")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*the planted slowdown is*expected FAIL*"])
+    assert saved_names(session.path / "out.json") == set()
+
+
+def test_fewer_judged_than_expected_fails_though_every_test_passed(session):
+    result = session(good(missing=["eager"]), *ONLY_XLA)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*judged 1 of 2 expected comparisons; not judged: eager"])
+
+
+def test_a_test_that_asserts_nothing_does_not_hide_a_fail(session):
+    (session.path / "benchmarks" / "test_variants.py").write_text("def test_lax(nqperf_variant): pass")
+    result = session(runs.run(runs.measured("xla", 0.9, 1.1)), *ONLY_XLA)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_tests_that_never_ask_for_the_run_are_no_gate(session):
+    (session.path / "benchmarks" / "test_variants.py").write_text(
+        "import pytest\n@pytest.mark.skip\ndef test_lax(nqperf_variant): pass"
+    )
+    result = session(good(), *ONLY_XLA)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*nothing was judged*"])
+
+
+def test_an_unknown_device_is_told_loudly_and_passes(session):
+    result = session(runs.run(runs.measured("xla", 1.2), profile=None), *ONLY_XLA)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["REPORT ONLY: no device profile*", "REPORTED:*"])
+
+
+def test_only_what_is_selected_is_asked_of_the_suite(session):
+    with (session.path / "conftest.py").open("a") as conftest:
+        conftest.write(
+            "\nfrom nqperf.pytest_plugin import STATE\n"
+            "def pytest_unconfigure(config): print('SELECTED', config.stash[STATE].variants)\n"
+        )
+    result = session(good(), "-k", "xla and not grappler")
+    result.stdout.fnmatch_lines(["SELECTED ('xla',)"])
+
+
+# What pytest-benchmark's users expect.
+
+
+def test_saving_comparing_and_histogram(session):
+    assert session(good(), *ONLY_XLA, "--benchmark-autosave", "--benchmark-json", "out.json").ret == 0
+    out = json.loads((session.path / "out.json").read_text())
+    (xla,) = (entry for entry in out["benchmarks"] if entry["param"] == "xla")
+    times = good().variant("xla").samples[-1].variant_seconds
+    assert xla["stats"]["data"] == list(times)  # to the last bit
+    assert xla["extra_info"]["verdict"] == "PASS"
+    assert xla["extra_info"]["interval"] == pytest.approx(good().variant("xla").verdict.interval)
+    assert xla["group"] == "variants"
+    assert "UNSERIALIZABLE" not in (session.path / "out.json").read_text()
+    assert [saved_names(path) for path in saved_files(session)] == [{"baseline", "xla"}]
+
+    again = session(good(), *ONLY_XLA, "--benchmark-compare", "--benchmark-compare-fail=median:5%")
+    assert again.ret == 0
+    again.stdout.fnmatch_lines(["test_variant?xla? (0001_*", "test_variant?xla? (NOW)*"])
+
+    slower = runs.run(runs.measured("xla", 1.0, 0.9))
+    regressed = session(slower, *ONLY_XLA, "--benchmark-compare", "--benchmark-compare-fail=median:5%")
+    assert regressed.ret != 0
+    regressed.stderr.fnmatch_lines(["*Performance has regressed*"])
+
+
+def test_broken_answers_and_slow_variants_are_shown_but_never_saved(session):
+    slow = runs.run(runs.measured("xla", 0.9, 1.1), runs.broken(), missing=["mixed_float16"])
+    result = session(slow, *VARIANTS[:1], "xla,mixed_float16", "--benchmark-autosave", "--benchmark-json", "out.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["test_variant?xla? *"])
+    assert saved_names(session.path / "out.json") == {"baseline"}
+    assert [saved_names(path) for path in saved_files(session)] == [{"baseline"}]
+
+
+def test_a_test_that_fails_after_its_times_were_shown_is_not_saved(session):
+    (session.path / "benchmarks" / "test_variants.py").write_text(
+        "def test_own(nqperf_variant, nqperf_gate):\n"
+        "    nqperf_gate(nqperf_variant)\n"
+        "    assert nqperf_variant.name == 'baseline'\n"
+    )
+    session(good(), *ONLY_XLA, "--benchmark-json", "out.json").assert_outcomes(passed=1, failed=1)
+    assert saved_names(session.path / "out.json") == {"baseline"}
+
+
+def test_numpy_numbers_are_saved_as_numbers(session):
+    (session.path / "benchmarks" / "test_variants.py").write_text(
+        "import numpy as np\n"
+        "def test_own(nqperf_variant, nqperf_gate, benchmark):\n"
+        "    benchmark.extra_info['ratio32'] = np.float32(0.5)\n"
+        "    benchmark.extra_info['some'] = {'ids': np.arange(2)}\n"
+        "    nqperf_gate(nqperf_variant)\n"
+    )
+    session(good(), *ONLY_XLA, "--benchmark-json", "out.json")
+    (first, _) = json.loads((session.path / "out.json").read_text())["benchmarks"]
+    assert (first["extra_info"]["ratio32"], first["extra_info"]["some"]) == (0.5, {"ids": [0, 1]})
+
+
+# What pytest-benchmark lets pass in silence.
+
+
+def test_compare_without_a_saved_run(session):
+    result = session(good(), *ONLY_XLA, "--benchmark-compare")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*finds no saved run*"])
+
+
+def test_nothing_selected(session):
+    (session.path / "benchmarks" / "test_other.py").write_text("def test_other(): pass")
+    for option in ("--nqperf-quick", "--benchmark-compare-fail=mean:5%"):
+        result = session(good(), option, "-k", "other")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*selected*"])
+
+
+def test_the_gates_options_are_all_known_as_such(pytester):
+    shown = set(
+        re.findall(r"^  (--nqperf-[a-z-]+)", pytester.runpytest_inprocess(*PLUGIN, "--help").stdout.str(), re.MULTILINE)
+    )
+    casts = {option for option in shown if "ledger" in option or "sarif" in option or "cast" in option}
+    assert shown - casts == set(OPTIONS)
+
+
+def test_options_from_the_configuration_let_other_tests_run_alone(session):
+    (session.path / "benchmarks" / "test_other.py").write_text("def test_other(): pass")
+    (session.path / "pytest.ini").write_text("[pytest]\naddopts = --nqperf-quick\n")
+    session(good(), "-k", "other").assert_outcomes(passed=1, deselected=14)
+
+
+def test_absent_from_the_saved_run(session):
+    assert session(good(), "-k", "baseline", "--benchmark-autosave").ret == 0
+    result = session(good(), *ONLY_XLA, "--benchmark-compare", "--benchmark-compare-fail=median:50%")
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*test_variant?xla? has no times in the saved run*did not judge it"])
+
+
+def test_in_the_saved_run_and_skipped_now(session):
+    assert session(good(), *ONLY_XLA, "--benchmark-autosave").ret == 0
+    skipped = runs.run(runs.SKIPPED.__class__(name="xla", status="skipped", reason="no compiler"))
+    result = session(skipped, *ONLY_XLA, "--benchmark-compare", "--benchmark-compare-fail=median:50%")
+    result.assert_outcomes(passed=1, skipped=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*test_variant?xla? has no times in this run*"])
+
+
+def test_disabled_benchmarks(session):
+    result = session(good(), "--benchmark-disable")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--benchmark-enable*"])
+    assert session(good(), *ONLY_XLA, "--benchmark-disable", "--benchmark-enable").ret == 0
+
+
+def test_a_path_taken_for_a_run(session):
+    result = session(good(), "--benchmark-compare", "benchmarks", path=None)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*pytest benchmarks --benchmark-compare*"])
+
+
+@pytest.mark.parametrize("option", [(), ONLY_XLA])
+def test_several_processes(session, option):
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    result = session(good(), "-n", "1", *option)
+    if option:
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*without -n*"])
+    else:
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["*run its tests without -n*"])
+
+
+def test_a_foreign_machine(session):
+    assert session(good(), *ONLY_XLA, "--benchmark-autosave").ret == 0
+    (path,) = saved_files(session)
+    saved = json.loads(path.read_text())
+    assert saved["machine_info"]["cpu"] == {"count": 2}  # the clock reading is gone
+    here = saved["machine_info"]["nqperf_device"]
+    for device in ("gpu: 1 x Another", None):
+        saved["machine_info"]["nqperf_device"] = device
+        path.write_text(json.dumps(saved))
+        result = session(good(), *ONLY_XLA, "--benchmark-compare")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*another device*nqperf compare*"])
+    saved["machine_info"]["nqperf_device"] = here
+    path.write_text(json.dumps(saved))
+    assert session(good(), *ONLY_XLA, "--benchmark-compare").ret == 0
+
+
+def test_the_machine_that_pytest_benchmark_sees_is_the_same_twice(session):
+    conftest = session.path / "conftest.py"
+    conftest.write_text(conftest.read_text().partition("# What cpuinfo")[0])
+    assert session(good(), *ONLY_XLA, "--benchmark-autosave").ret == 0
+    result = session(good(), *ONLY_XLA, "--benchmark-compare", "-W", "error")
+    assert result.ret == 0
+    assert "machine_info is different" not in result.stdout.str() + result.stderr.str()
+
+
+# What CI reads.
+
+
+def test_job_summary_and_junit(session, monkeypatch):
+    summary = session.path / "summary.md"
+    summary.write_text("# Before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    session(good(), *ONLY_XLA, "--junit-xml", "junit.xml")
+    text = summary.read_text()
+    assert text.startswith("# Before\n## nqperf: PASS")
+    assert re.search(r"^\| xla \| 25\.00 s \|", text, re.MULTILINE)
+    suite = ET.parse(session.path / "junit.xml").getroot().find("testsuite")
+    properties = {entry.get("name"): entry.get("value") for entry in suite.findall("properties/property")}
+    assert (properties["nqperf.outcome"], properties["nqperf.judged"]) == ("PASS", "1 of 1")
+    (xla,) = (case for case in suite.findall("testcase") if case.get("name") == "test_variant[xla]")
+    properties = {entry.get("name"): entry.get("value") for entry in xla.findall("properties/property")}
+    assert properties["nqperf.verdict"] == "PASS"
+    assert float(properties["nqperf.ratio"]) == pytest.approx(1.2, rel=0.02)
+
+
+def test_the_run_is_saved_even_when_it_fails(session):
+    slow = runs.run(runs.measured("xla", 0.9, 1.1))
+    assert session(slow, *ONLY_XLA, "--nqperf-save-results", "run.json").ret == pytest.ExitCode.TESTS_FAILED
+    assert read_results(session.path / "run.json") == slow
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--nqperf-variants", "xla,xlaa"], "*xlaa*mixed_float16*"),
+        (["--nqperf-profile", "absent.toml"], "*absent.toml*no such file*"),
+        (["--nqperf-rounds", "3"], "*3 pairs*"),
+        (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),
+        (["--nqperf-save-results", "."], "*name a file*"),
+    ],
+)
+def test_options_that_cannot_be_met(session, options, message):
+    result = session(good(), *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_the_plugin_costs_other_sessions_nothing(pytester, monkeypatch):
+    heavy = "{'tensorflow', 'numpy', 'scipy', 'msgspec', 'rich'}"
+    pytester.makepyfile(f"import sys\ndef test_plain(): assert not {heavy} & set(sys.modules)")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_config, sentencepiece_file):
+    """The times of so small a model are noise, so any verdict may come out; the session must end as it says."""
+    model, data = write_inputs(pytester.path, tiny_config, sentencepiece_file)
+    pytester.makeconftest(f"""
+        import pytest
+        from pathlib import Path
+        from nqperf.perf.suite import SuiteConfig
+        from nqperf.perf.verdict import GateConfig
+
+        @pytest.fixture(scope="session")
+        def nqperf_config():
+            gate = GateConfig(looks=(10,))
+            return SuiteConfig(model=Path({str(model)!r}), data={str(data)!r}, max_seq_length={SEQ_LENGTH}, gate=gate)
+    """)
+    pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
+    saving = ("--nqperf-save-results=run.json", "--benchmark-json=b.json")
+    result = pytester.runpytest_inprocess(*PLUGIN, "-p", "no:hypothesispytest", "-k", "onednn_off", *saving)
+    results = read_results(pytester.path / "run.json")
+    assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
+    assert (result.ret == pytest.ExitCode.OK) == (results.outcome in {"PASS", "REPORTED"})
+    result.stdout.fnmatch_lines(["onednn_off *", "REPORT ONLY: *", "wall time: *"])
+    if results.outcome == "REPORTED" and results.variant("onednn_off").status == "measured":
+        (benchmark,) = json.loads((pytester.path / "b.json").read_text())["benchmarks"]
+        assert benchmark["stats"]["data"] == list(results.variant("onednn_off").samples[-1].variant_seconds)

@@ -103,7 +103,10 @@ def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant,
         predictions = dict(contest.predictions)
         baseline = contest.baseline_row()
     floors = profile.floors if profile else {}
-    expected = {name for name, row in rows.items() if row.status != "skipped" and name in floors}
+    # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.
+    expected = {
+        name for name, row in rows.items() if row.status == "failed" or (row.status == "measured" and name in floors)
+    }
     outcomes = {name: row.verdict.outcome for name, row in rows.items() if row.verdict is not None}
     verdict = judge_run(outcomes, expected=expected, controls=controls)
     results = Results(

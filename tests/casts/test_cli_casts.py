@@ -1,6 +1,7 @@
 """`nqperf casts` as its users meet it: exit codes, formats, a ledger, a SavedModel."""
 
 import json
+import sys
 from pathlib import Path
 
 import click.testing
@@ -70,7 +71,8 @@ def test_text_shows_the_line_a_caret_and_the_edit(invoke):
     shown = invoke("audit", "cli_models:forward", "--input=float16[2,8]", "--input=float32[2,8]").output
     assert "CAST001 cli_models.py:8" in shown
     assert "x + ops.cast(y, x.dtype)" in shown
-    assert "|            ^^^^^" in shown
+    # Python 3.10 knows no columns: there the whole statement is underlined.
+    assert f"|{' ' * (12 if sys.version_info >= (3, 11) else 5)}^^^^^" in shown
 
 
 def test_json_sarif_and_annotations(invoke):

@@ -20,6 +20,8 @@ from nqperf.perf.verdict import GateConfig, Verdict, confirm
 
 # One bound for both: with no error in n trials, the probability of one lies below 1 - (1 - CONFIDENCE) ** (1 / n).
 CONFIDENCE = 0.95
+# The planted work of a proof, as a share of the model's: the smallest slowdown that the gate promises to find.
+SLOWDOWN = 0.05
 
 
 def _silent(_stage: str, _variant: str, _pairs: int) -> None:
@@ -41,15 +43,15 @@ class Proof:
     """How the gate did on comparisons with a known answer: the baseline against itself, and with a planted slowdown."""
 
     same: int
-    false_fails: int
+    same_fails: int
     planted: int
-    misses: int
-    slowdown: float
+    planted_misses: int
+    slowdown: float = SLOWDOWN
 
     @property
     def holds(self) -> bool:
         """Whether the gate made no error."""
-        return not self.false_fails and not self.misses
+        return not self.same_fails and not self.planted_misses
 
     @property
     def false_fail_bound(self) -> float:
@@ -62,15 +64,16 @@ class Proof:
         return 1 - _bound(self.planted)
 
 
-def measure_calibration(config: SuiteConfig, *, sets: int, pairs: int, progress: Progress = _silent) -> CalibrationRun:
+def measure_calibration(
+    config: SuiteConfig, *, sets: int, pairs: int = 2 * calibration.FEWEST_PAIRS, progress: Progress = _silent
+) -> CalibrationRun:
     """Measure the baseline against itself and each variant against it, in `sets` sets of fresh processes each.
 
     Raises: NqPerfError for bad input and when the baseline fails; a variant that fails is left out.
     """
-    if sets < 2:  # noqa: PLR2004  # one set has no spread
-        raise ConfigError(f"{sets} sets of processes; expected 2 or more, to tell what processes differ by")
-    if pairs < calibration.FEWEST_PAIRS:
-        raise ConfigError(f"{pairs} pairs a set; expected {calibration.FEWEST_PAIRS} or more")
+    fewest = calibration.FEWEST_PAIRS
+    if sets < 2 or pairs < fewest:  # noqa: PLR2004  # one set has no spread
+        raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
     variants = select_variants(config.variants)[1:]
     gate = config.gate
     contest, source = open_contest(
@@ -105,28 +108,28 @@ def measure_calibration(config: SuiteConfig, *, sets: int, pairs: int, progress:
 
 
 def prove(
-    config: SuiteConfig, *, same: int, planted: int, slowdown: float = 0.05, progress: Progress = _silent
+    config: SuiteConfig, *, same: int = 299, planted: int = 59, slowdown: float = SLOWDOWN, progress: Progress = _silent
 ) -> Proof:
     """Judge the baseline against itself `same` times and with a planted `slowdown` `planted` times, in fresh processes.
 
     Each is judged and confirmed as a variant is. Raises: NqPerfError for bad input, and when a worker fails.
     """
     if min(same, planted) < 1:
-        raise ConfigError(f"{same} trials without and {planted} with a slowdown; expected 1 or more of each")
+        raise ConfigError(f"{same} comparisons with itself and {planted} planted ones; expected 1 or more of each")
     # The answers do not matter here, so one batch is enough of the data.
     windows = config.batch_size or 1
     contest, _ = open_contest(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
-    outcomes: dict[float, list[str]] = {0.0: [], slowdown: []}
+    errors = {"same": 0, "planted": 0}
     with contest:
-        for fraction, trials in ((0.0, same), (slowdown, planted)):
-            for number in range(trials):
-                progress("trial", f"{number + 1} of {trials} with {fraction:.0%} of planted work", 0)
-                outcomes[fraction].append(_confirmed(contest, fraction).outcome)
+        for kind, count, fraction, right in (("same", same, 0.0, False), ("planted", planted, slowdown, True)):
+            for number in range(1, count + 1):
+                errors[kind] += (_confirmed(contest, fraction).outcome == "FAIL") != right
+                progress(f"proof: {kind}", f"{number} of {count}, {errors[kind]} wrong", 0)
     return Proof(
         same=same,
-        false_fails=outcomes[0.0].count("FAIL"),
+        same_fails=errors["same"],
         planted=planted,
-        misses=planted - outcomes[slowdown].count("FAIL"),
+        planted_misses=errors["planted"],
         slowdown=slowdown,
     )
 

@@ -15,8 +15,8 @@ from nqperf.formats.results_json import read_results, write_results
 from nqperf.perf.calibration import calibrate
 from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.profiles import Workload, read_profiles
-from nqperf.perf.repeats import CalibrationRun, Proof, measure_calibration
 from nqperf.perf.suite import SuiteConfig
+from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
 from nqperf.report.machine import calibration_text, proof_text
 from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
@@ -208,18 +208,18 @@ def test_prove_for_real(call, inputs):
     )
     proof = json.loads(out)
     assert (proof["same"], proof["planted"], proof["slowdown"]) == (1, 1, 0.05)
-    assert code == int(proof["same_fails"] + proof["planted_misses"] > 0)
+    assert code == int(proof["false_fails"] + proof["misses"] > 0)
 
 
 def test_what_a_proof_shows():
-    proof = Proof(same=299, same_fails=0, planted=59, planted_misses=0, slowdown=0.05)
+    proof = Proof(same=299, false_fails=0, planted=59, misses=0, slowdown=0.05)
     assert proof.holds
     assert proof.false_fail_bound <= 0.01
     assert proof.power_bound >= 0.95
     text = proof_text(proof)
     assert "0 FAIL in 299 trials" in text
     assert "at most 1.00% of runs" in text
-    one_missed = dataclasses.replace(proof, planted_misses=1)
+    one_missed = dataclasses.replace(proof, misses=1)
     assert not one_missed.holds
     assert "at least" not in proof_text(one_missed)
 

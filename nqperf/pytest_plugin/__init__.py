@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nqperf.formats.results_json import Results, VariantResult
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
-pytest_plugins = ("nqperf.pytest_replay",)
+pytest_plugins = ("nqperf.pytest_plugin.replay",)
 
 GATED = "nqperf_variant"
 # Not all that start so: the cast audit has options of its own.

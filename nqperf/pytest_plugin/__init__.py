@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nqperf.errors import NqPerfError
-from nqperf.pytest_plugin.options import check_options, given_option, is_distributed, selected_variants, usage_errors
+from nqperf.pytest_plugin.options import (
+    check_options,
+    given_option,
+    is_distributed,
+    pytest_addoption,
+    selected_variants,
+    usage_errors,
+)
 
 # pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
 # import is imported where it is used.
@@ -25,7 +32,8 @@ if TYPE_CHECKING:
     from nqperf.formats.results_json import Results, VariantResult
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
-pytest_plugins = ("nqperf.pytest_plugin.options", "nqperf.pytest_plugin.replay")
+pytest_plugins = ("nqperf.pytest_plugin.replay",)
+__all__ = ["pytest_addoption"]  # a hook, for pytest to find here
 
 GATED = "nqperf_variant"
 

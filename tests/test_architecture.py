@@ -24,7 +24,7 @@ FLOORS = [
     {"perf"},
     {"report"},
     {"pipeline", "run"},
-    {"cli", "pytest_plugin", "pytest_replay", "pytest_casts"},
+    {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 TOGETHER = [{"pipeline", "run"}, {"pytest_plugin", "pytest_replay"}]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nqperf.formats.results_json import read_results, write_results
-from nqperf.pytest_plugin import OPTIONS
+from nqperf.pytest_plugin.options import OPTIONS
 from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
 

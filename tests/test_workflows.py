@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nqperf.cli.main import COMMANDS, cli
-from nqperf.pytest_plugin import OPTIONS
+from nqperf.pytest_plugin.options import OPTIONS
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 

@@ -16,7 +16,7 @@ from nqperf.cli.bench import require_places, suite_config, suite_options, suite_
 from nqperf.formats.files import write_whole
 from nqperf.perf.calibration import propose_profile
 from nqperf.perf.profiles import SCHEMA_VERSION, render_profile
-from nqperf.perf.repeats import measure_calibration, prove
+from nqperf.perf.trials import measure_calibration, prove
 from nqperf.report.machine import calibration_text, proof_text
 
 

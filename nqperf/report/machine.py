@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nqperf.perf.doctor import Diagnosis
-from nqperf.perf.repeats import CONFIDENCE, CalibrationRun, Proof
+from nqperf.perf.trials import CONFIDENCE, CalibrationRun, Proof
 from nqperf.report.tables import text_table
 
 
@@ -31,11 +31,11 @@ def calibration_text(run: CalibrationRun) -> str:
 
 def proof_text(proof: Proof) -> str:
     """Return how the gate did on comparisons with a known answer."""
-    same = f"the baseline against itself: {proof.same_fails} FAIL in {proof.same} trials"
-    planted = f"a planted {proof.slowdown:.0%}: {proof.planted_misses} misses in {proof.planted} trials"
-    if not proof.same_fails:
+    same = f"the baseline against itself: {proof.false_fails} FAIL in {proof.same} trials"
+    planted = f"a planted {proof.slowdown:.0%}: {proof.misses} misses in {proof.planted} trials"
+    if not proof.false_fails:
         same += f"; at {CONFIDENCE:.0%} confidence it fails in at most {proof.false_fail_bound:.2%} of runs"
-    if not proof.planted_misses:
+    if not proof.misses:
         planted += f"; at {CONFIDENCE:.0%} confidence it is found in at least {proof.power_bound:.1%} of runs"
     return f"{same}\n{planted}"
 

@@ -12,12 +12,19 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nqperf.errors import NqPerfError
+from nqperf.pytest_plugin.options import (
+    check_options,
+    given_option,
+    is_distributed,
+    pytest_addoption,
+    selected_variants,
+    usage_errors,
+)
 
 # pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
 # import is imported where it is used.
@@ -25,17 +32,10 @@ if TYPE_CHECKING:
     from nqperf.formats.results_json import Results, VariantResult
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
-pytest_plugins = ("nqperf.pytest_replay",)
+pytest_plugins = ("nqperf.pytest_plugin.replay",)
+__all__ = ["pytest_addoption"]  # a hook, for pytest to find here
 
 GATED = "nqperf_variant"
-# Not all that start so: the cast audit has options of its own.
-OPTIONS = tuple(
-    f"--nqperf-{name}"
-    for name in (
-        *("model", "data", "limit", "variants", "batch-size", "max-seq-length", "profile", "quick", "rounds"),
-        *("allow-inconclusive", "save-results", "report", "track"),
-    )
-)
 
 
 @dataclass(slots=True)
@@ -61,41 +61,18 @@ def variant_of(item: pytest.Item) -> str:
     return str(item.callspec.params[GATED])  # type: ignore[attr-defined]  # parametrised by pytest_generate_tests
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
-    group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
-    path = {"type": Path, "metavar": "PATH"}
-    group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
-    group.addoption(
-        "--nqperf-data", metavar="DATA", help="Natural Questions file or glob. Default: generated examples."
-    )
-    group.addoption("--nqperf-limit", type=int, metavar="N", help="Use only the first N examples.")
-    group.addoption("--nqperf-variants", metavar="NAMES", help="Variants to run, with commas between. Default: all.")
-    group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
-    group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
-    group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
-    group.addoption(
-        "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
-    )
-    group.addoption("--nqperf-rounds", type=int, metavar="N", help="Take at most N pairs a variant.")
-    group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
-    group.addoption("--nqperf-save-results", help="Write the whole run as JSON, for `nqperf compare`.", **path)
-    group.addoption("--nqperf-report", help="Write the report as an HTML page.", **path)
-    group.addoption("--nqperf-track", action="store_true", help="Log the run to MLflow (extra mlflow).")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse options that cannot be met, before anything is collected."""
     config.stash[STATE] = GateState()
-    with _usage_errors():
-        _check_options(config)
+    with usage_errors():
+        check_options(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `nqperf_variant` once for each variant."""
     if GATED in metafunc.fixturenames:
-        metafunc.parametrize(GATED, _selected_variants(metafunc.config), indirect=True)
+        metafunc.parametrize(GATED, selected_variants(metafunc.config), indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -103,7 +80,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Note the gate's tests that are left after every selection."""
     state = session.config.stash[STATE]
     state.items = [item for item in session.items if GATED in getattr(item, "fixturenames", ())]
-    given = _given(session.config)
+    given = given_option(session.config)
     if given and not state.items and not session.config.option.collectonly and not is_distributed(session.config):
         raise pytest.UsageError(
             f"{given} was given and no test of the gate was selected, so nothing would be judged; "
@@ -197,49 +174,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"nqperf: {fault}", red=True, bold=True)
 
 
-def _check_options(config: pytest.Config) -> None:
-    """Raise NqPerfError or UsageError for an option that cannot be met."""
-    option = config.option
-    if _given(config) and is_distributed(config):
-        raise pytest.UsageError("the gate measures alone on its machine: run its tests without -n")
-    for name in ("nqperf_save_results", "nqperf_report"):
-        path = getattr(option, name)
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise pytest.UsageError(f"--{name.replace('_', '-')} {path}: name a file in a folder that exists")
-    if option.nqperf_profile is not None:
-        from nqperf.perf.profiles import read_profiles
-
-        read_profiles(option.nqperf_profile)
-    if option.nqperf_rounds is not None:
-        from nqperf.perf.verdict import REFERENCE_GATE
-
-        REFERENCE_GATE.limited(option.nqperf_rounds)
-    if option.nqperf_variants is not None:
-        _selected_variants(config)
-    if option.nqperf_track:
-        from nqperf.report.tracking import require_mlflow
-
-        require_mlflow()
-
-
-def _given(config: pytest.Config) -> str | None:
-    """Return the first option of the gate on the command line itself; those in a configuration file bind nobody."""
-    arguments = (str(argument).partition("=")[0] for argument in config.invocation_params.args)
-    return next((argument for argument in arguments if argument in OPTIONS), None)
-
-
-def _selected_variants(config: pytest.Config) -> tuple[str, ...]:
-    """Return the baseline and the variants that the option names, in the order of the table.
-
-    Raises: VariantError for an unknown name.
-    """
-    from nqperf.perf.variants import select_variants
-
-    wished = config.option.nqperf_variants
-    names = None if wished is None else tuple(name.strip() for name in wished.split(","))
-    return tuple(variant.name for variant in select_variants(names))
-
-
 def _failed(results: Results, config: pytest.Config) -> bool:
     """Return whether a command that found `results` would not exit with 0."""
     from nqperf.perf.verdict import RunVerdict, exit_status
@@ -253,7 +187,7 @@ def _write_job_summary(results: Results) -> None:
     from nqperf.formats.step_summary import append_step_summary
     from nqperf.report.markdown import run_markdown
 
-    with _usage_errors():
+    with usage_errors():
         append_step_summary(run_markdown(results))
 
 
@@ -290,17 +224,3 @@ def _progress(config: pytest.Config) -> Iterator[Callable[[str, str, int], None]
     yield show
     with capture.global_and_fixture_disabled():
         reporter.rewrite("", erase=True)
-
-
-def is_distributed(config: pytest.Config) -> bool:
-    """Return whether pytest-xdist runs the tests in several processes, and this is one of them or directs them."""
-    return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
-
-
-@contextmanager
-def _usage_errors() -> Iterator[None]:
-    """Turn nqperf's errors into pytest's, which are shown in one line and exit with 4."""
-    try:
-        yield
-    except NqPerfError as error:
-        raise pytest.UsageError(f"nqperf: {error}") from error

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nqperf.pytest_plugin import GATED, STATE, GateState, is_distributed
+from nqperf.pytest_plugin import GATED, STATE, GateState
+from nqperf.pytest_plugin.options import is_distributed
 
 if TYPE_CHECKING:
     from nqperf.formats.results_json import Results, VariantResult

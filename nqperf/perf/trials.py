@@ -43,15 +43,15 @@ class Proof:
     """How the gate did on comparisons with a known answer: the baseline against itself, and with a planted slowdown."""
 
     same: int
-    same_fails: int
+    false_fails: int
     planted: int
-    planted_misses: int
+    misses: int
     slowdown: float = SLOWDOWN
 
     @property
     def holds(self) -> bool:
         """Whether the gate made no error."""
-        return not self.same_fails and not self.planted_misses
+        return not self.false_fails and not self.misses
 
     @property
     def false_fail_bound(self) -> float:
@@ -124,12 +124,12 @@ def prove(
         for kind, count, fraction, right in (("same", same, 0.0, False), ("planted", planted, slowdown, True)):
             for number in range(1, count + 1):
                 errors[kind] += (_confirmed(contest, fraction).outcome == "FAIL") != right
-                progress(f"proof: {kind}", f"{number} of {count}, {errors[kind]} wrong", 0)
+                progress("trial", f"{number} of {count} ({kind}), {errors[kind]} wrong", 0)
     return Proof(
         same=same,
-        same_fails=errors["same"],
+        false_fails=errors["same"],
         planted=planted,
-        planted_misses=errors["planted"],
+        misses=errors["planted"],
         slowdown=slowdown,
     )
 

@@ -98,10 +98,14 @@ def test_a_zeroed_head_is_noticed(run, folder, weights, sound):
     assert_noticed(sound, run(folder.config, {**weights, name: zeroed}))
 
 
+def _in_eight_bits(values):
+    return keras.ops.cast(keras.ops.cast(values, "float8_e5m2"), values.dtype)
+
+
 def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monkeypatch):
     def narrow(scores, input_mask, softmax_dtype):
-        eight_bits = keras.ops.cast(keras.ops.cast(scores, "float8_e4m3fn"), scores.dtype)
-        return precision.attention_probabilities(eight_bits, input_mask, softmax_dtype)
+        probabilities = precision.attention_probabilities(_in_eight_bits(scores), input_mask, softmax_dtype)
+        return _in_eight_bits(probabilities)
 
     monkeypatch.setattr(bert, "attention_probabilities", narrow)
     assert_noticed(sound, run(folder.config, weights))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,11 @@ def test_ledger(cast_audit):
 """
 
 
+# Installed, the entry point brings the plugin; run from the source, this does.
+INSTALLED = any(point.value == "nqperf.pytest_casts" for point in metadata.entry_points(group="pytest11"))
+PLUGIN = () if INSTALLED else ("-p", "nqperf.pytest_casts")
+
+
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     folder = tmp_path_factory.mktemp("suite")
@@ -53,7 +59,7 @@ def suite(tmp_path_factory):
 
 
 def run(suite, *options, **environment):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "nqperf.pytest_casts"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN]
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")}
     return subprocess.run(
         [*command, *options, "test_models.py"],

@@ -30,7 +30,12 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def casts() -> None:
-    """Find every dtype conflict of a model in one trace, and keep a ledger of its casts."""
+    """Find every dtype conflict of a model in one trace, and keep a ledger of its casts.
+
+    \b
+    nqperf casts audit mypackage.models:build --precision mixed_float16
+    nqperf casts audit --ledger casts.lock.json
+    """
 
 
 @casts.command(epilog=_CODES)

@@ -95,10 +95,8 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     A killed run is gone on with by the same command, and ends with the weights of an unbroken one.
 
     \b
-    nqperf train --source nq:train.jsonl.gz --source world:4000:0.2 --tokenizer tokenizer.model \
-      --steps 1000 --work work/ --out model/
-    nqperf train --source nq:train.jsonl.gz --start model/ --steps 500 --learning-rate 5e-5 \
-      --work work-2/ --out model-2/
+    nqperf train --source nq:train.jsonl.gz --tokenizer tokenizer.model --steps 1000 --work work/ --out model/
+    nqperf train --source world:4000 --start model/ --steps 500 --work work-2/ --out model-2/
     """
     training = TrainingConfig(
         **{field.name: options[field.name] for field in dataclasses.fields(TrainingConfig) if field.name in options}

@@ -16,8 +16,7 @@ from keras import ops
 
 from nqperf.model.config import TANH_GELU, BertConfig
 from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm
-
-ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
+from nqperf.nq.answers import ANSWER_TYPES
 
 
 class LayerNorm(keras.layers.Layer):

@@ -12,15 +12,13 @@ import numpy as np
 
 from nqperf.errors import FormatError
 from nqperf.model.config import BertConfig
+from nqperf.nq.answers import ANSWER_TYPES
 from nqperf.nq.example import FloatArray
 
 Shape = tuple[int, ...]
 
 # The truncated normal of BERT's initialisation ends here. Units: standard deviations.
 _CUT = 2.0
-
-# UNKNOWN, YES, NO, SHORT, LONG.
-ANSWER_TYPES = 5
 
 
 def expected_shapes(config: BertConfig) -> dict[str, Shape]:
@@ -42,7 +40,7 @@ def expected_shapes(config: BertConfig) -> dict[str, Shape]:
         shapes |= _dense(f"{layer}.output.dense", hidden, inner)
         shapes |= _layer_norm(f"{layer}.output.LayerNorm", hidden)
     shapes |= _dense("bert.pooler.dense", hidden, hidden)
-    return shapes | _dense("span", 2, hidden) | _dense("answer_type", ANSWER_TYPES, hidden)
+    return shapes | _dense("span", 2, hidden) | _dense("answer_type", len(ANSWER_TYPES), hidden)
 
 
 def _dense(name: str, out: int, into: int) -> dict[str, Shape]:

@@ -14,8 +14,9 @@ from nqperf.nq.logits import Logits
 from nqperf.nq.ranking import RankedSpans, RankingConfig, rank_spans
 
 NULL_SCORE = -10_000.0
-# Positions in the answer-type logits, in the order UNKNOWN, YES, NO, SHORT, LONG.
-_YES_NO: dict[int, YesNo] = {1: "YES", 2: "NO"}
+# The classes of the answer-type logits, by position.
+ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
+_YES_NO: dict[int, YesNo] = {ANSWER_TYPES.index("YES"): "YES", ANSWER_TYPES.index("NO"): "NO"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

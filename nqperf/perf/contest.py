@@ -250,10 +250,6 @@ class Contest:
         Raises: WorkerError when one of the two fails.
         """
         seconds = longer * self.seconds_per_variant
-        """Take pairs of two workers until there is a verdict or their time is up.
-
-        Raises: WorkerError when one of the two fails.
-        """
         config = RoundsConfig(gate=self.gate, seconds=seconds, batch_timeout=self.limits.batch)
         try:
             measured = measure(baseline, worker, floor, config, lambda pairs: self.progress("rounds", name, pairs))

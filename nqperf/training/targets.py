@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.model.bert import ANSWER_TYPES
+from nqperf.nq.answers import ANSWER_TYPES
 from nqperf.nq.example import Annotation, BoolArray, Example, IntArray, Span
 
 # The heuristic makes no span of 30 pieces or more, so a target that reaches further could never be answered.

@@ -151,7 +151,7 @@ def test_only_what_is_selected_is_asked_of_the_suite(session):
 # What pytest-benchmark's users expect.
 
 
-def test_saving_comparing_and_histogram(session):
+def test_saving_and_comparing(session):
     assert session(good(), *ONLY_XLA, "--benchmark-autosave", "--benchmark-json", "out.json").ret == 0
     out = json.loads((session.path / "out.json").read_text())
     (xla,) = (entry for entry in out["benchmarks"] if entry["param"] == "xla")
@@ -171,6 +171,12 @@ def test_saving_comparing_and_histogram(session):
     regressed = session(slower, *ONLY_XLA, "--benchmark-compare", "--benchmark-compare-fail=median:5%")
     assert regressed.ret != 0
     regressed.stderr.fnmatch_lines(["*Performance has regressed*"])
+
+
+def test_histogram(session):
+    assert session(good(), *ONLY_XLA, "--benchmark-histogram", "times").ret == 0
+    (drawn,) = session.path.glob("times*.svg")
+    assert {"test_variant[baseline]", "test_variant[xla]"} <= set(ET.parse(drawn).getroot().itertext())
 
 
 def test_broken_answers_and_slow_variants_are_shown_but_never_saved(session):

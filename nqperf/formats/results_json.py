@@ -21,6 +21,7 @@ SCHEMA_VERSION: Final = 1
 BASELINE = "baseline"
 
 Switch = str | int | float | bool | None
+# REPORTED: measured without a promise, so nothing was judged.
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED"]
 RunOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED", "INVALID"]
 Status = Literal["measured", "skipped", "failed"]
@@ -102,8 +103,13 @@ class Pairs(_Record, frozen=True):
             raise ValueError("a time is not a finite number above 0")
 
 
-class VerdictRecord(_Record, frozen=True):
-    """The verdict as reached: `nqperf.perf.verdict.Verdict`, field by field."""
+class Verdict(_Record, frozen=True):
+    """What the pairs said about one variant; ratios are speed-ups, baseline seconds / variant seconds.
+
+    `interval` holds the ratio with at least `confidence` probability; None below the fewest pairs that allow it.
+    `p_fail` and `p_pass` are the one-sided p-values of the last look; None without a floor or where time ran out
+    between looks. `processes` is the number of fresh sets of processes in which this outcome was found.
+    """
 
     outcome: Outcome
     pairs: int
@@ -144,7 +150,7 @@ class VariantResult(_Record, frozen=True):
     warm_up_seconds: float | None = None
     predict_seconds: float | None = None
     samples: tuple[Pairs, ...] = ()
-    verdict: VerdictRecord | None = None
+    verdict: Verdict | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -158,7 +164,7 @@ class Control(_Record, frozen=True):
     """A comparison with a known answer: its times and the verdict on them."""
 
     samples: tuple[Pairs, ...]
-    verdict: VerdictRecord
+    verdict: Verdict
 
 
 class Controls(_Record, frozen=True):

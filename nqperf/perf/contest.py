@@ -11,7 +11,7 @@ import numpy as np
 
 from nqperf.errors import VariantError
 from nqperf.formats.model_folder import ModelFolder
-from nqperf.formats.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, VerdictRecord
+from nqperf.formats.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, Verdict
 from nqperf.nq.example import Prediction
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
@@ -20,7 +20,7 @@ from nqperf.perf.process import WorkerError, WorkerProcess
 from nqperf.perf.rounds import Measured, RoundsConfig, measure
 from nqperf.perf.switches import Observed
 from nqperf.perf.variants import VARIANTS, Variant
-from nqperf.perf.verdict import GateConfig, Verdict, confirm
+from nqperf.perf.verdict import GateConfig, confirm
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
 _CONTROL_TIME = 2.0
@@ -64,7 +64,7 @@ class Standing:
         *,
         reason: str | None = None,
         samples: tuple[Pairs, ...] = (),
-        verdict: VerdictRecord | None = None,
+        verdict: Verdict | None = None,
     ) -> VariantResult:
         """Return the row of the results file."""
         return VariantResult(

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nqperf.formats.results_json import Pairs
+from nqperf.formats.results_json import Pairs, Verdict
 from nqperf.perf import protocol
 from nqperf.perf.process import WorkerProcess
-from nqperf.perf.verdict import GateConfig, Verdict, conclude, judge
+from nqperf.perf.verdict import GateConfig, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def measure(
         spent = time.perf_counter() - started
         if number + 1 not in config.gate.looks and spent < config.seconds:
             continue
-        verdict = judge(times[0], times[1], floor, config.gate)
-        if verdict.outcome != "CONTINUE" or spent >= config.seconds:
+        verdict = judge(times[0], times[1], floor, config.gate, time_is_up=spent >= config.seconds)
+        if verdict is not None:
             pairs = Pairs(baseline_seconds=tuple(times[0]), variant_seconds=tuple(times[1]))
-            return Measured(pairs=pairs, verdict=conclude(verdict), seconds=spent)
+            return Measured(pairs=pairs, verdict=verdict, seconds=spent)

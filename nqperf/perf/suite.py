@@ -17,14 +17,14 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats import results_json as records
 from nqperf.formats.model_folder import read_model_folder, read_weights
 from nqperf.formats.nq_jsonl import NqReader, Selection
-from nqperf.formats.results_json import Fingerprint, Results, VariantResult, VerdictRecord
+from nqperf.formats.results_json import Fingerprint, Results, VariantResult
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.contest import DEFAULT_LIMITS, Comparison, Contest, Limits, Standing
 from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.profiles import PACKAGED, Profile, Workload, profile_for, read_profiles
 from nqperf.perf.task import data_record, make_task, model_record
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
-from nqperf.perf.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, Verdict, judge_run
+from nqperf.perf.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, judge_run
 
 # Real work beside the model's, as a share of its time: what the gate must find in every run.
 PLANTED = 0.10
@@ -182,7 +182,7 @@ def _row(contest: Contest, variant: Variant, fingerprint: Fingerprint, profile: 
         measured = contest.measure_variant(standing, floor)
     except NqPerfError as error:
         return standing.record(reason=str(error))
-    return standing.record(samples=tuple(one.pairs for one in measured.all), verdict=verdict_record(measured.verdict))
+    return standing.record(samples=tuple(one.pairs for one in measured.all), verdict=measured.verdict)
 
 
 def _controls(contest: Contest) -> tuple[Controls, records.Controls, tuple[str, ...]]:
@@ -198,9 +198,4 @@ def _controls(contest: Contest) -> tuple[Controls, records.Controls, tuple[str, 
 
 def _control(comparison: Comparison) -> records.Control:
     samples = tuple(one.pairs for one in comparison.all)
-    return records.Control(samples=samples, verdict=verdict_record(comparison.verdict))
-
-
-def verdict_record(verdict: Verdict) -> VerdictRecord:
-    """Return a concluded verdict as the results file holds it."""
-    return VerdictRecord(**dataclasses.asdict(verdict))
+    return records.Control(samples=samples, verdict=comparison.verdict)

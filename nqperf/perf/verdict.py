@@ -12,17 +12,15 @@ import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError
+from nqperf.formats.results_json import Outcome, RunOutcome, Verdict
 from nqperf.perf import signed_rank
 from nqperf.perf.signed_rank import FloatArray
-
-# REPORTED: measured without a promise, so nothing was judged. CONTINUE: take more pairs up to the next look.
-Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED", "CONTINUE"]
-RunOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED", "INVALID"]
 
 JUDGED: frozenset[Outcome] = frozenset({"PASS", "FAIL", "INCONCLUSIVE"})
 _UNWANTED: tuple[Literal["FAIL", "INCONCLUSIVE"], ...] = ("FAIL", "INCONCLUSIVE")
@@ -79,35 +77,18 @@ REFERENCE_GATE = GateConfig()
 QUICK_GATE = GateConfig(looks=(10, 20, 40))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the pairs so far say about one variant; ratios are speed-ups, baseline seconds / variant seconds.
-
-    `interval` holds the ratio with at least `confidence` probability; None below the fewest pairs that allow it.
-    `p_fail` and `p_pass` are the one-sided p-values of this look; None between looks and without a floor.
-    `processes` is the number of fresh sets of processes in which this outcome was found.
-    """
-
-    outcome: Outcome
-    pairs: int
-    floor: float | None
-    ratio: float
-    interval: tuple[float, float] | None
-    confidence: float
-    p_fail: float | None = None
-    p_pass: float | None = None
-    processes: int = 1
-
-
 def judge(
     baseline_seconds: Sequence[float] | FloatArray,
     variant_seconds: Sequence[float] | FloatArray,
     floor: float | None,
     config: GateConfig = REFERENCE_GATE,
-) -> Verdict:
-    """Return the verdict on the pairs so far; CONTINUE between looks, and REPORTED at the end without a floor.
+    *,
+    time_is_up: bool = False,
+) -> Verdict | None:
+    """Return the verdict on the pairs so far, None where more have to be taken: between looks, or when a look is open.
 
-    Without a floor the measuring ends at the first look whose interval is no wider than the pass margin.
+    At the last look, or when the time is up, what is still open is INCONCLUSIVE. Without a floor nothing is judged: the
+    ratio is REPORTED at the first look whose interval is no wider than the pass margin.
 
     Shapes: both [n], pair i in one round. Units: seconds. Raises: ConfigError when the lengths differ, a time is not a
     finite number above 0, the floor is not, or there are more pairs than the last look has.
@@ -122,42 +103,48 @@ def judge(
         raise ConfigError(f"floor is {floor}; expected a finite speed-up above 0")
     speedup = np.log(baseline) - np.log(variant)
     bounds = signed_rank.interval(speedup, config.alpha)
-    verdict = Verdict(
-        outcome="CONTINUE",
+    look = _Look()
+    if pairs in config.looks:
+        look = _report(bounds, config) if floor is None else _test(math.log(floor) - speedup, config)
+    outcome = look.outcome
+    if outcome is None and (time_is_up or pairs == config.last_look):
+        outcome = "REPORTED" if floor is None else "INCONCLUSIVE"
+    if outcome is None:
+        return None
+    return Verdict(
+        outcome=outcome,
         pairs=pairs,
         floor=floor,
         ratio=math.exp(float(np.median(speedup))),
         interval=None if bounds is None else (math.exp(bounds[0]), math.exp(bounds[1])),
         confidence=1 - 2 * config.alpha,
+        p_fail=look.p_fail,
+        p_pass=look.p_pass,
     )
-    return _look(verdict, speedup, config) if pairs in config.looks else verdict
 
 
-def _look(verdict: Verdict, speedup: FloatArray, config: GateConfig) -> Verdict:
-    """Return `verdict` with the outcome of the look at its pairs."""
-    last = verdict.pairs == config.last_look
-    if verdict.floor is None:
-        low, high = verdict.interval or (0.0, math.inf)
-        done = last or high <= low * config.pass_margin
-        return dataclasses.replace(verdict, outcome="REPORTED" if done else "CONTINUE")
-    slowdown = math.log(verdict.floor) - speedup
+class _Look(NamedTuple):
+    """What a look decides, None where it stays open, and the p-values of its two tests."""
+
+    outcome: Outcome | None = None
+    p_fail: float | None = None
+    p_pass: float | None = None
+
+
+def _report(bounds: tuple[float, float] | None, config: GateConfig) -> _Look:
+    low, high = bounds or (-math.inf, math.inf)
+    return _Look("REPORTED" if high - low <= math.log(config.pass_margin) else None)
+
+
+def _test(slowdown: FloatArray, config: GateConfig) -> _Look:
+    """Test the log slowdowns against the promise."""
     p_fail = signed_rank.p_value(slowdown - math.log(config.fail_margin), "greater")
     p_pass = signed_rank.p_value(slowdown - math.log(config.pass_margin), "less")
     # Between the margins both can be significant: slower than promised, by less than 5 %. That is a FAIL, so that a
     # regression of 3 % does not depend on which of two true statements is read first.
-    outcome: Outcome = "INCONCLUSIVE" if last else "CONTINUE"
     if p_fail <= config.alpha:
-        outcome = "FAIL"
-    elif p_pass <= config.alpha:
-        outcome = "PASS"
-    return dataclasses.replace(verdict, outcome=outcome, p_fail=p_fail, p_pass=p_pass)
-
-
-def conclude(verdict: Verdict) -> Verdict:
-    """Return what `verdict` amounts to when no more pairs can be taken: CONTINUE becomes INCONCLUSIVE or REPORTED."""
-    if verdict.outcome != "CONTINUE":
-        return verdict
-    return dataclasses.replace(verdict, outcome="REPORTED" if verdict.floor is None else "INCONCLUSIVE")
+        return _Look("FAIL", p_fail, p_pass)
+    return _Look("PASS" if p_pass <= config.alpha else None, p_fail, p_pass)
 
 
 def confirm(first: Verdict, repeat: Verdict) -> Verdict:
@@ -165,17 +152,16 @@ def confirm(first: Verdict, repeat: Verdict) -> Verdict:
 
     Two processes of one program differ by a constant (memory layout, thread placement), which no number of pairs
     within them averages out. So a FAIL that does not repeat was the processes', and the repeat's outcome holds.
-    Raises: ConfigError when there is nothing to confirm, the repeat is not concluded, or the floors differ.
+    Raises: ConfigError when there is nothing to confirm, the repeat was not judged, or the floors differ.
     """
     if first.outcome != "FAIL":
         raise ConfigError(f"the first verdict is {first.outcome}; expected FAIL, the only one that has to repeat")
     if repeat.outcome not in JUDGED or repeat.floor != first.floor:
         raise ConfigError(
-            f"the repeat is {repeat.outcome} against floor {repeat.floor}; "
-            f"expected a concluded verdict against {first.floor}"
+            f"the repeat is {repeat.outcome} against floor {repeat.floor}; expected a judgement against {first.floor}"
         )
     processes = first.processes + repeat.processes if repeat.outcome == "FAIL" else repeat.processes
-    return dataclasses.replace(repeat, processes=processes)
+    return msgspec.structs.replace(repeat, processes=processes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

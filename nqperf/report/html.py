@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from nqperf.formats.files import write_whole
-from nqperf.formats.results_json import Pairs, Results, VariantResult, VerdictRecord
+from nqperf.formats.results_json import Pairs, Results, VariantResult, Verdict
 from nqperf.report.summary import HEADINGS, outcome_of, summarise
 
 _STYLE = """
@@ -58,7 +58,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
 
 
-def _ratios(timed: Sequence[tuple[VariantResult, VerdictRecord]]) -> str:
+def _ratios(timed: Sequence[tuple[VariantResult, Verdict]]) -> str:
     """Return each ratio as a point on its interval, with the floor, on a logarithmic axis."""
     ends = [1.0]
     for _, verdict in timed:
@@ -81,7 +81,7 @@ def _ratios(timed: Sequence[tuple[VariantResult, VerdictRecord]]) -> str:
     return _svg(height, parts, "Speed-up of each variant with its interval; the upright bar is the floor")
 
 
-def _rounds(variant: VariantResult, verdict: VerdictRecord) -> str:
+def _rounds(variant: VariantResult, verdict: Verdict) -> str:
     """Return the ratio of every pair in the order of the rounds, the last set of processes."""
     ratios = _pair_ratios(variant.samples[-1])
     scale = _Scale([*ratios, 1.0, verdict.ratio], _ROUNDS_HEIGHT - 15, 15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nqperf.formats.results_json import BASELINE, Control, Results, VariantResult, VerdictRecord
+from nqperf.formats.results_json import BASELINE, Control, Results, VariantResult, Verdict
 
 HEADINGS = (
     "variant",
@@ -51,7 +51,7 @@ def outcome_of(variant: VariantResult) -> str:
     return "yardstick" if variant.name == BASELINE and variant.status == "measured" else variant.status
 
 
-def describe(verdict: VerdictRecord) -> str:
+def describe(verdict: Verdict) -> str:
     """Return a verdict in words."""
     interval = _interval(verdict)
     floor = "no floor" if verdict.floor is None else f"floor {verdict.floor:.2f}"
@@ -95,7 +95,7 @@ def _change(variant: VariantResult, baseline_seconds: float | None) -> str:
     return f"{100 * variant.predict_seconds / baseline_seconds - 100:+.1f} %"
 
 
-def _interval(verdict: VerdictRecord) -> str:
+def _interval(verdict: Verdict) -> str:
     return NONE if verdict.interval is None else f"{verdict.interval[0]:.3f} .. {verdict.interval[1]:.3f}"
 
 

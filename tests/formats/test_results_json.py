@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import re
 
@@ -19,14 +18,13 @@ from nqperf.formats.results_json import (
     Parity,
     Results,
     VariantResult,
-    VerdictRecord,
+    Verdict,
     read_results,
     write_results,
 )
-from nqperf.perf.verdict import judge
 
 PAIRS = Pairs(baseline_seconds=(1.0, 1.25), variant_seconds=(0.5, 0.625))
-VERDICT = VerdictRecord(
+VERDICT = Verdict(
     outcome="PASS", pairs=2, floor=1.5, ratio=2.0, interval=(1.9, 2.1), confidence=0.9934, p_fail=1.0, p_pass=1e-6
 )
 FINGERPRINT = Fingerprint(
@@ -107,12 +105,6 @@ def test_numpy_values_are_written_as_numbers(tmp_path):
     assert read.observed == {"tf32": False, "retraces": 0, "share": 0.5}
     assert read.samples == (Pairs(baseline_seconds=(1.0, 2.0), variant_seconds=(3.0, 4.0)),)
     assert read.metrics == {"micro-f1": 0.25}
-
-
-def test_a_verdict_fits_its_record():
-    verdict = judge([1.0] * 20, [0.5] * 20, 1.5)
-    record = VerdictRecord(**dataclasses.asdict(verdict))
-    assert (record.outcome, record.ratio, record.pairs) == ("PASS", 2.0, 20)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), 1 + 2j])

@@ -19,7 +19,6 @@ from nqperf.formats.results_json import (
     Parity,
     Results,
     VariantResult,
-    VerdictRecord,
 )
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
@@ -57,12 +56,8 @@ def pairs(ratio, count=20, seed=0, noise=0.01):
 
 
 def record(times, floor):
-    return VerdictRecord(**dataclasses.asdict(judged(times, floor)))
-
-
-def judged(times, floor):
     gate = verdict.REFERENCE_GATE.limited(len(times.baseline_seconds))
-    return verdict.conclude(verdict.judge(times.baseline_seconds, times.variant_seconds, floor, gate))
+    return verdict.judge(times.baseline_seconds, times.variant_seconds, floor, gate)
 
 
 def parity(changed=0, micro_f1=1.0):

@@ -2,7 +2,10 @@
 
 Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a. Between the
 embeddings and the heads a hidden state is the matrix [n * s, h]: a product with a kernel then stands right before its
-bias, activation and residual, and TensorFlow makes one oneDNN or cuBLAS call of the four.
+bias and activation, and TensorFlow makes one oneDNN or cuBLAS call of the three.
+
+The residual stream, what each block adds to, is float32 under every precision: rounded to 16 bits after every sum it
+would lose more than all products together. Layers round it to their compute dtype where they read it.
 Source: Devlin et al. 2018 (encoder), Alberti, Lee and Collins 2019 (heads).
 """
 
@@ -15,44 +18,46 @@ import keras
 from keras import ops
 
 from nqperf.model.config import TANH_GELU, BertConfig
-from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm
+from nqperf.model.precision import attention_probabilities, dtype_policy, layer_norm, residual
 from nqperf.nq.answers import ANSWER_TYPES
+
+# The policy of what must not be rounded, under every precision.
+_WIDE = dtype_policy("float32")
 
 
 class LayerNorm(keras.layers.Layer):
-    """Layer normalisation over the last axis with float32 statistics, gamma and beta: [..., h] -> [..., h].
+    """Layer normalisation of the residual stream over its last axis: float32[..., h] -> float32[..., h]."""
 
-    The result is in the compute dtype, unless `wide`: then the float32 in which it was found.
-    """
-
-    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str, wide: bool = False) -> None:
-        super().__init__(dtype=dtype, name=name)
+    def __init__(self, config: BertConfig, *, name: str) -> None:
+        super().__init__(dtype=_WIDE, name=name)
         self.epsilon = config.layer_norm_eps
-        self.output_dtype = "float32" if wide else self.compute_dtype
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
-        # autocast=False: a 16-bit policy would round both on their way to float32 arithmetic.
         size = (hidden_shape[-1],)
-        self.gamma = self.add_weight(shape=size, initializer="ones", name="gamma", autocast=False)
-        self.beta = self.add_weight(shape=size, initializer="zeros", name="beta", autocast=False)
+        self.gamma = self.add_weight(shape=size, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=size, initializer="zeros", name="beta")
 
     def call(self, hidden: Any) -> Any:
-        return layer_norm(hidden, self.gamma, self.beta, self.epsilon, self.output_dtype)
+        return layer_norm(hidden, self.gamma, self.beta, self.epsilon)
 
 
 class Embeddings(keras.layers.Layer):
-    """Word, position and segment embeddings, added and normalised: int[n, s] -> [n, s, h]."""
+    """Word, position and segment embeddings, added and normalised: int[n, s] -> float32[n, s, h].
 
-    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, name: str) -> None:
-        super().__init__(dtype=dtype, name=name)
-        table = {"embeddings_initializer": _initializer(config), "dtype": dtype}
+    They are float32 under every precision, as there is no product to speed up: a 16-bit policy would round the whole
+    table in every batch to look up a few rows.
+    """
+
+    def __init__(self, config: BertConfig, *, name: str) -> None:
+        super().__init__(dtype=_WIDE, name=name)
+        table = {"embeddings_initializer": _initializer(config), "dtype": _WIDE}
         self.word = keras.layers.Embedding(config.vocab_size, config.hidden_size, name="word", **table)
         self.position = keras.layers.Embedding(
             config.max_position_embeddings, config.hidden_size, name="position", **table
         )
         self.segment = keras.layers.Embedding(config.type_vocab_size, config.hidden_size, name="segment", **table)
-        self.norm = LayerNorm(config, dtype=dtype, name="norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
+        self.norm = LayerNorm(config, name="norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=_WIDE, name="dropout")
 
     def call(self, input_ids: Any, segment_ids: Any, training: bool | None = None) -> Any:
         positions = ops.arange(input_ids.shape[1])
@@ -92,28 +97,24 @@ class SelfAttention(keras.layers.Layer):
 
 
 class EncoderBlock(keras.layers.Layer):
-    """Attention and feed-forward, each added to its input and then normalised: [n * s, h] -> [n * s, h].
+    """Attention and feed-forward, each added to the residual stream, float32[n * s, h], which is then normalised."""
 
-    The last block's result is `wide`: the heads read it in float32.
-    """
-
-    def __init__(
-        self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str, wide: bool
-    ) -> None:
-        super().__init__(dtype=dtype, name=name)
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
+        # The block hands the stream on as it is; the layers inside round what they read.
+        super().__init__(dtype=dtype, autocast=False, name=name)
         self.attention = SelfAttention(config, dtype=dtype, softmax_dtype=softmax_dtype, name="attention")
-        self.attention_norm = LayerNorm(config, dtype=dtype, name="attention_norm")
+        self.attention_norm = LayerNorm(config, name="attention_norm")
         self.intermediate = _dense(config, config.intermediate_size, dtype, "intermediate")
         self.output_dense = _dense(config, config.hidden_size, dtype, "output")
-        self.output_norm = LayerNorm(config, dtype=dtype, name="output_norm", wide=wide)
+        self.output_norm = LayerNorm(config, name="output_norm")
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
         self.tanh_gelu = config.hidden_act == TANH_GELU
 
     def call(self, hidden: Any, input_mask: Any, training: bool | None = None) -> Any:
         attended = self.attention(hidden, input_mask, training=training)
-        hidden = self.attention_norm(hidden + self.dropout(attended, training=training))
+        hidden = self.attention_norm(residual(hidden, self.dropout(attended, training=training)))
         widened = ops.gelu(self.intermediate(hidden), approximate=self.tanh_gelu)
-        return self.output_norm(hidden + self.dropout(self.output_dense(widened), training=training))
+        return self.output_norm(residual(hidden, self.dropout(self.output_dense(widened), training=training)))
 
 
 class BertJoint(keras.Model):
@@ -135,17 +136,15 @@ class BertJoint(keras.Model):
         dtype = dtype_policy(precision)
         super().__init__(dtype=dtype, name=name)
         self.config = config
-        self.embeddings = Embeddings(config, dtype=dtype, name="embeddings")
-        last = config.num_hidden_layers - 1
+        self.embeddings = Embeddings(config, name="embeddings")
         self.blocks = [
-            EncoderBlock(config, dtype=dtype, softmax_dtype=softmax_dtype, name=f"block_{number}", wide=number == last)
+            EncoderBlock(config, dtype=dtype, softmax_dtype=softmax_dtype, name=f"block_{number}")
             for number in range(config.num_hidden_layers)
         ]
         self.pooler = _dense(config, config.hidden_size, dtype, "pooler")
         # Logits of about 10 in bfloat16 are multiples of 0.06, and spans tie: the heads compute in float32.
-        wide = dtype_policy("float32")
-        self.span = _dense(config, 2, wide, "span")
-        self.answer_type = _dense(config, len(ANSWER_TYPES), wide, "answer_type")
+        self.span = _dense(config, 2, _WIDE, "span")
+        self.answer_type = _dense(config, len(ANSWER_TYPES), _WIDE, "answer_type")
 
     def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Return the sequence output float32[n, s, h], and the pooled output [n, h] in the compute dtype."""

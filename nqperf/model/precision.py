@@ -1,7 +1,8 @@
 """Every handwritten cast and numeric constant of the network, and the dtype policy each layer is given.
 
-A 16-bit policy keeps the variables in float32 and computes in 16 bits. Two places inside must not follow it, and each
-has its function here: the masked softmax over attention scores, and layer normalisation. The heads' policy is float32.
+A 16-bit policy keeps the variables in float32 and computes in 16 bits. Three places must not follow it, and each has
+its function here: the masked softmax over attention scores, the residual stream, and its normalisation. The policy of
+the embeddings and the heads is float32.
 """
 
 from __future__ import annotations
@@ -45,13 +46,16 @@ def attention_probabilities(scores: Any, input_mask: Any, softmax_dtype: str) ->
     return keras.ops.cast(keras.ops.softmax(masked, axis=-1), scores.dtype)
 
 
-def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float, dtype: str) -> Any:
-    """Normalise the last axis in float32 and return it as `dtype`.
+def residual(stream: Any, branch: Any) -> Any:
+    """Return the residual stream with what a branch computed added to it, in the stream's dtype."""
+    return stream + keras.ops.cast(branch, stream.dtype)
 
-    In 16 bits the variance loses its digits and epsilon 1e-12 is 0. Gamma and beta must come as float32 variables.
+
+def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """Normalise the last axis. All of it must come in float32.
+
+    In 16 bits the variance loses its digits and epsilon 1e-12 is 0.
     """
-    wide = keras.ops.cast(hidden, "float32")
-    centred = wide - keras.ops.mean(wide, axis=-1, keepdims=True)
+    centred = hidden - keras.ops.mean(hidden, axis=-1, keepdims=True)
     variance = keras.ops.mean(keras.ops.square(centred), axis=-1, keepdims=True)
-    normalised = centred * keras.ops.rsqrt(variance + epsilon) * gamma + beta
-    return keras.ops.cast(normalised, dtype)
+    return centred * keras.ops.rsqrt(variance + epsilon) * gamma + beta

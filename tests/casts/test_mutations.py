@@ -7,6 +7,7 @@ import tensorflow as tf
 from nqperf.casts import ledger, seams
 from nqperf.casts.audit import audited_trace
 from nqperf.casts.targets import of_config
+from nqperf.model.bert import EncoderBlock
 from nqperf.model.config import BertConfig
 
 FLOATS = {"float16", "bfloat16", "float32"}
@@ -93,12 +94,9 @@ def test_every_mutant_is_caught(monkeypatch, capsys):
     assert survivors == []
 
 
-def test_a_layer_norm_that_autocasts_its_scale_is_caught(monkeypatch):
+def test_a_block_that_autocasts_the_residual_stream_is_caught(monkeypatch):
     """The one flag in the network that keeps Keras from making a cast."""
-    from nqperf.model.bert import LayerNorm
-
-    genuine = LayerNorm.add_weight
     _, recorded = traced(monkeypatch, MutatedCast())
-    monkeypatch.setattr(LayerNorm, "add_weight", lambda self, **given: genuine(self, **{**given, "autocast": True}))
+    monkeypatch.setattr(EncoderBlock, "autocast", property(lambda _: True, lambda *_: None), raising=False)
     audit, held = traced(monkeypatch, MutatedCast())
     assert audit.findings or ledger.difference(recorded, held)

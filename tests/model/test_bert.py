@@ -7,9 +7,9 @@ import pytest
 from keras import ops
 
 from nqperf.errors import ConfigError
-from nqperf.model.bert import BertJoint
+from nqperf.model.bert import BertJoint, LayerNorm
 from nqperf.model.config import BertConfig
-from nqperf.model.precision import PRECISIONS, attention_probabilities, dtype_policy, layer_norm
+from nqperf.model.precision import PRECISIONS, attention_probabilities, dtype_policy, residual
 from nqperf.model.variables import assign_weights, build, extract_weights, named_variables
 from nqperf.model.weights import expected_shapes, initial_weights
 from tests.references import bert
@@ -96,9 +96,12 @@ def test_every_layer_has_the_policy_by_name_whatever_the_global_one(precision):
         network = model(precision)
     finally:
         keras.config.set_dtype_policy(before)
-    heads = {network.span, network.answer_type}
-    assert {layer.dtype_policy.name for layer in network._flatten_layers() if layer not in heads} == {precision}
-    assert {layer.dtype_policy.name for layer in heads} == {"float32"}
+    layers = list(network._flatten_layers())
+    norms = [layer for layer in layers if isinstance(layer, LayerNorm)]
+    wide = [network.span, network.answer_type, *network.embeddings._flatten_layers(), *norms]
+    assert len(norms) == 1 + 2 * CONFIG.num_hidden_layers
+    assert {layer.dtype_policy.name for layer in layers if layer not in wide} == {precision}
+    assert {layer.dtype_policy.name for layer in wide} == {"float32"}
     assert {variable.dtype for variable in network.variables if "seed" not in variable.path} == {"float32"}
 
 
@@ -115,11 +118,21 @@ def test_masked_keys_get_no_probability(dtype, softmax_dtype):
     assert np.allclose(probabilities.sum(axis=-1), 1, atol=0.02)
 
 
-def test_layer_norm_in_16_bits_has_float32_statistics():
-    hidden = ops.cast(np.full((1, 8), 300.0) + np.arange(8) / 4, "float16")  # its square overflows float16
-    found = layer_norm(hidden, np.ones(8, np.float32), np.zeros(8, np.float32), 1e-12, "float16")
-    exact = (np.arange(8) - 3.5) / np.std(np.arange(8))
-    assert np.allclose(ops.convert_to_numpy(found), exact, atol=2e-3)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_residual_stream_is_never_rounded(precision):
+    network, inputs = build(BertJoint(CONFIG, precision), LENGTH), some_inputs()
+    stream = network.embeddings(inputs["input_ids"], inputs["segment_ids"])
+    fine = np.float32(1e-6) * np.arange(stream.shape[-1], dtype=np.float32)  # lost in 16 bits beside numbers near 1
+    norm = network.blocks[0].attention_norm
+    norm.gamma.assign(np.ones_like(fine))
+    norm.beta.assign(1 + fine)
+    assert np.array_equal(ops.convert_to_numpy(norm(np.zeros_like(stream)))[0, 0], 1 + fine)
+    large = np.float32(1e6) * (1 + np.arange(stream.shape[-1], dtype=np.float32))  # infinite in float16
+    assert np.allclose(ops.convert_to_numpy(norm(large[None])).std(), 1, atol=1e-4)
+    for block in network.blocks:
+        stream = block(ops.reshape(stream, (-1, CONFIG.hidden_size)), inputs["input_mask"])
+        assert stream.dtype == "float32"
+    assert residual(np.float32([2048.5]), ops.cast([1.0], "float16")) == np.float32(2049.5)
 
 
 def test_an_unknown_precision_is_refused():

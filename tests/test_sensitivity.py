@@ -19,7 +19,7 @@ from nqperf.nq.features import FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import concatenate as concatenate_logits
 
-EXAMPLES = 40
+EXAMPLES = 16
 SEQ_LENGTH = 512
 
 pytestmark = pytest.mark.skipif(

@@ -68,7 +68,7 @@ class SuiteConfig:
 
     def quick(self) -> SuiteConfig:
         """Return the same run in a third of the time: fewer looks, examples and rounds, more INCONCLUSIVE."""
-        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=4.0)
+        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=8.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

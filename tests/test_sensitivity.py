@@ -19,7 +19,7 @@ from nqperf.nq.features import FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import concatenate as concatenate_logits
 
-EXAMPLES = 16
+EXAMPLES = 40
 SEQ_LENGTH = 512
 
 pytestmark = pytest.mark.skipif(
@@ -79,7 +79,7 @@ def assert_noticed(sound, broken):
 
 
 def test_the_sound_model_answers_well(sound):
-    assert sound[0] > 0.3
+    assert sound[0] > 0.7
 
 
 def test_a_lost_mask_constant_is_noticed(run, folder, weights, sound, monkeypatch):
@@ -98,14 +98,11 @@ def test_a_zeroed_head_is_noticed(run, folder, weights, sound):
     assert_noticed(sound, run(folder.config, {**weights, name: zeroed}))
 
 
-def _in_eight_bits(values):
-    return keras.ops.cast(keras.ops.cast(values, "float8_e5m2"), values.dtype)
-
-
 def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monkeypatch):
+    steps = 2**6 - 1  # six bits of fixed point: what is below 1 / 126 is lost
+
     def narrow(scores, input_mask, softmax_dtype):
-        probabilities = precision.attention_probabilities(_in_eight_bits(scores), input_mask, softmax_dtype)
-        return _in_eight_bits(probabilities)
+        return keras.ops.round(precision.attention_probabilities(scores, input_mask, softmax_dtype) * steps) / steps
 
     monkeypatch.setattr(bert, "attention_probabilities", narrow)
     assert_noticed(sound, run(folder.config, weights))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.results_json import Data, Fingerprint, Model
+from nqperf.formats.results_json import BASELINE, Data, Fingerprint, Model
 from nqperf.perf.profiles import (
     Device,
     Profile,
@@ -16,8 +16,8 @@ from nqperf.perf.profiles import (
     read_profiles,
     render_profile,
 )
+from nqperf.perf.variants import VARIANTS
 
-VARIANTS = ("baseline", "xla", "xla_grappler", "mixed_float16", "mixed_float16_xla_grappler", "mixed_bfloat16")
 CPU = Fingerprint(
     system="Linux", machine="x86_64", cpu_model="AMD EPYC", cpu_id="AuthenticAMD-26-2", cores=2, isa=("avx512_bf16",)
 )
@@ -61,6 +61,16 @@ def test_the_thesis_is_promised_for_its_v100(variant, recorded_change):
     assert profile.name == "v100-thesis"
     assert profile.floors[variant] == pytest.approx(1 / (1 + recorded_change), abs=0.011)
     assert set(profile.floors) < set(VARIANTS)
+
+
+def test_two_zen_5_cores_are_promised_what_was_measured_there():
+    isa = ("avx2", "avx512_bf16", "avx512_vnni", "avx512f", "avx_vnni")
+    mini = Workload(hidden_size=384, num_hidden_layers=6, batch_size=4, max_seq_length=512)
+    zen5 = msgspec.structs.replace(CPU, isa=isa)
+    profile = profile_for(zen5, mini, variants=VARIANTS)
+    assert set(profile.floors) == {name for name, row in VARIANTS.items() if name != BASELINE and not row.missing(zen5)}
+    assert profile.floors["mixed_bfloat16"] >= 1.5
+    assert profile_for(zen5, LARGE, variants=VARIANTS) is None
 
 
 @pytest.mark.parametrize(

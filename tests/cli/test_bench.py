@@ -189,17 +189,32 @@ def test_files_of_another_kind(call, saved, tmp_path, content):
 @pytest.mark.slow
 def test_calibrate_for_real(call, inputs, tmp_path):
     model, data = inputs
-    wished = ("--model", model, "--max-seq-length", SEQ_LENGTH, "--variants", "onednn_off", "--sets", 2, "--pairs", 20)
+    wished = (
+        "--model",
+        model,
+        "--max-seq-length",
+        SEQ_LENGTH,
+        "--variants",
+        "grappler,tf32",
+        "--sets",
+        2,
+        "--pairs",
+        20,
+    )
     code, out, _ = call("calibrate", data, *wished, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
     assert code == 0
     found = json.loads(out)
     assert found["calibration"]["sets"] == 2
-    if not found["left_out"]:  # else the CPU has no oneDNN to switch off
-        (profile,) = read_profiles(tmp_path / "desk.toml")
-        assert profile.name == "desk"
-        assert profile.floors == found["calibration"]["floors"]
-        assert profile.device.fits(take_fingerprint())
-        assert profile.workload.max_seq_length == SEQ_LENGTH
+    assert found["calibration"]["noise"] > 0
+    (profile,) = read_profiles(tmp_path / "desk.toml")
+    assert profile.name == "desk"
+    assert profile.floors == found["calibration"]["floors"]
+    assert profile.device.fits(take_fingerprint())
+    assert profile.workload.max_seq_length == SEQ_LENGTH
+    if take_fingerprint().gpus:
+        pytest.skip("tf32 may run here")
+    assert set(profile.floors) == {"grappler"}
+    assert "GPU" in found["left_out"]["tf32"]
 
 
 @pytest.mark.parametrize(("errors", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1)])

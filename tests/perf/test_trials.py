@@ -16,23 +16,10 @@ def config(model_folder, tmp_path_factory):
     return SuiteConfig(
         model=model_folder,
         data=str(path),
-        variants=("grappler", "tf32"),
         gate=GateConfig(looks=(10,)),
         batch_size=1,
         max_seq_length=48,
     )
-
-
-@pytest.mark.slow
-def test_a_device_is_calibrated_from_fresh_processes(config):
-    found = measure_calibration(config, sets=2, pairs=FEWEST_PAIRS)
-    if found.fingerprint.gpus:
-        pytest.skip("tf32 runs here")
-    assert found.calibration.sets == 2
-    assert set(found.calibration.floors) == {"grappler"}
-    assert "GPU" in found.left_out["tf32"]
-    assert found.calibration.noise > 0
-    assert (found.workload.batch_size, found.workload.hidden_size) == (1, 12)
 
 
 @pytest.mark.slow

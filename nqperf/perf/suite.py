@@ -67,7 +67,7 @@ class SuiteConfig:
             raise ConfigError(f"seconds_per_variant is {self.seconds_per_variant}; expected above 0")
 
     def quick(self) -> SuiteConfig:
-        """Return the same run in about half the time: earlier looks, examples and rounds, more INCONCLUSIVE."""
+        """Return the same run in about half the time: earlier looks, fewer examples and rounds, more INCONCLUSIVE."""
         return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=8.0)
 
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nqperf.formats.nq_jsonl import NqReader
-from nqperf.formats.tfrecord import encode_records, read_features, write_features
+from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.nq.tfrecord import encode_records, read_features, write_features
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.features import concatenate
 from nqperf.nq.grouping import AnswerInput

@@ -14,9 +14,9 @@ from examples.broken_bert import build
 from examples.repaired_bert import build_patched, build_repaired
 from nqperf.engines.batches import batched
 from nqperf.errors import ConfigError
-from nqperf.formats.model_folder import read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import NqReader, Selection
-from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.model.variables import assign_weights
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.logits import Logits

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from nqperf.errors import FormatError
-from nqperf.formats.nq_jsonl import Selection
+from nqperf.formats.nq.jsonl import Selection
 from nqperf.nq.example import Example
 
 PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
@@ -31,7 +31,7 @@ class DevelopmentSet:
 
         Raises: FormatError when the selection leaves none.
         """
-        from nqperf.training.world.generate import generate
+        from nqperf.world.generate import generate
 
         skip, limit = self.selection.skip, self.selection.limit
         if skip >= DEVELOPMENT_EXAMPLES:

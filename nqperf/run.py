@@ -20,12 +20,12 @@ from nqperf import __version__
 from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import write_whole
-from nqperf.formats.logits_npz import logits_writer
-from nqperf.formats.model_folder import FolderSettings, ModelFolder, read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import Selection
-from nqperf.formats.predictions_json import write_predictions
-from nqperf.formats.tfrecord import features_writer, read_features
-from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.formats.nq.jsonl import Selection
+from nqperf.formats.nq.logits_npz import logits_writer
+from nqperf.formats.nq.predictions_json import write_predictions
+from nqperf.formats.nq.tfrecord import features_writer, read_features
+from nqperf.formats.weights.model_folder import FolderSettings, ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import Annotation, Example, Prediction

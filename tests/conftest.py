@@ -3,10 +3,10 @@ import io
 import pytest
 from sentencepiece import SentencePieceTrainer
 
-from nqperf.formats.model_folder import write_model_folder
-from nqperf.formats.nq_jsonl import NqReader
-from nqperf.formats.tokenizer_file import TokenizerFile
-from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.weights.model_folder import write_model_folder
+from nqperf.formats.weights.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights
 from nqperf.nq.context import ContextConfig, marker_words

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from nqperf.formats.model_folder import write_model_folder
-from nqperf.formats.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.model_folder import write_model_folder
+from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.weights import initial_weights
 from tests.documents import river_examples, write_lines
 

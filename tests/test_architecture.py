@@ -16,18 +16,20 @@ PACKAGE = Path(nqperf.__file__).parent
 FLOORS = [
     {"errors"},
     {"nq"},
+    {"pipeline"},
     {"model"},
     {"formats"},
+    {"gate", "world"},
     {"engines"},
     {"casts", "training"},
     {"defaults"},
     {"perf"},
     {"report"},
-    {"pipeline", "run"},
+    {"run"},
     {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TOGETHER = [{"pipeline", "run"}, {"pytest_plugin", "pytest_replay"}]
+TOGETHER = [{"pytest_plugin", "pytest_replay"}]
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import nqperf
-from nqperf.formats.logits_npz import write_logits
-from nqperf.formats.tfrecord import read_features
+from nqperf.formats.nq.logits_npz import write_logits
+from nqperf.formats.nq.tfrecord import read_features
 from nqperf.nq.logits import Logits
 from tests.pages import vocabulary, write_pages
 

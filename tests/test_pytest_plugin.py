@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nqperf.formats.results_json import read_results, write_results
+from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.pytest_plugin.options import OPTIONS
 from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
@@ -27,7 +27,7 @@ CONFTEST = """
 import os
 from types import SimpleNamespace
 import pytest
-from nqperf.formats.results_json import read_results
+from nqperf.formats.results.results_json import read_results
 
 @pytest.fixture(scope="session")
 def nqperf_suite(pytestconfig):
@@ -370,7 +370,7 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
         import pytest
         from pathlib import Path
         from nqperf.perf.suite import SuiteConfig
-        from nqperf.perf.verdict import GateConfig
+        from nqperf.gate.verdict import GateConfig
 
         @pytest.fixture(scope="session")
         def nqperf_config():

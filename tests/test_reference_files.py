@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
-from nqperf.formats.checkpoints import convert
-from nqperf.formats.model_folder import read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import NqReader
-from nqperf.formats.predictions_json import write_predictions
-from nqperf.formats.tfrecord import read_features, write_features
-from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.nq.predictions_json import write_predictions
+from nqperf.formats.nq.tfrecord import read_features, write_features
+from nqperf.formats.weights.checkpoints import convert
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.bert import BertJoint
 from nqperf.model.variables import assign_weights, build
 from nqperf.nq.features import FEATURE_FIELDS, Features, concatenate

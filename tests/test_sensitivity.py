@@ -8,9 +8,9 @@ import pytest
 
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
-from nqperf.formats.model_folder import read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import Selection
-from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.formats.nq.jsonl import Selection
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model import bert, precision
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.context import ContextConfig

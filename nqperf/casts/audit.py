@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nqperf.casts import cast_rules, numeric_rules, seams, tracing, weight_rules
 from nqperf.casts.findings import Audit, Finding
-from nqperf.casts.flow import Flow, allow_list_share
+from nqperf.casts.rules import cast_rules, numeric_rules, weight_rules
 from nqperf.casts.targets import Target
-from nqperf.casts.trace import FLOATS, HALVES, Trace
+from nqperf.casts.trace import seams, tracing
+from nqperf.casts.trace.flow import Flow, allow_list_share
+from nqperf.casts.trace.records import FLOATS, HALVES, Trace
 from nqperf.errors import ConfigError
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -29,7 +30,7 @@ def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name
 def audit_target(target: Target, precision: str | None = None) -> tuple[Audit, Trace]:
     """Audit what was named on a command line; a SavedModel is judged as it is sealed."""
     if target.sealed is not None:
-        from nqperf.casts.sealed import sealed_trace
+        from nqperf.casts.trace.sealed import sealed_trace
 
         trace = sealed_trace(target.sealed)
         return _report(trace, judge(trace), target.name, trace.model_dtype), trace

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.casts import places, seams
 from nqperf.casts.findings import Finding
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
-from nqperf.casts.trace import HALVES, Place
+from nqperf.casts.trace import places, seams
+from nqperf.casts.trace.records import HALVES, Place
 from nqperf.casts.twins import Observed, Twins, call, outputs_of
 
 SCHEMA_VERSION = 1

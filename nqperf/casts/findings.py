@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nqperf.casts import source
-from nqperf.casts.trace import Place
+from nqperf.casts.trace import source
+from nqperf.casts.trace.records import Place
 
 SCHEMA_VERSION = 1
 

@@ -11,8 +11,8 @@ from nqperf.casts.targets import Target
 from nqperf.casts.task_drift import TaskDrift, task_drift
 from nqperf.casts.twins import Twins, call, outputs_of, random_batch
 from nqperf.errors import ConfigError
-from nqperf.formats.nq_jsonl import NqReader, Selection
-from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.example import Candidates, Example
@@ -83,7 +83,7 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
 
 
 def _known_specs(model: Any) -> Any:
-    from nqperf.casts.tracing import specs_of
+    from nqperf.casts.trace.tracing import specs_of
 
     return specs_of(model, None)[0]
 

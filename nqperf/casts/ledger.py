@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nqperf.casts import source
 from nqperf.casts.findings import layer_template
-from nqperf.casts.flow import Flow
-from nqperf.casts.trace import FLOATS, OpRecord, Trace
+from nqperf.casts.trace import source
+from nqperf.casts.trace.flow import Flow
+from nqperf.casts.trace.records import FLOATS, OpRecord, Trace
 from nqperf.errors import ConfigError, FormatError
 
 SCHEMA_VERSION = 1

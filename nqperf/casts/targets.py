@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
-from nqperf.formats.model_folder import CONFIG, WEIGHTS, ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, ModelFolder, read_model_folder, read_weights
 from nqperf.model.config import BertConfig
 
 PACKAGED = "nq-mini"

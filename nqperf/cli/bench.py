@@ -15,11 +15,11 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.errors import FormatError
-from nqperf.formats.results_json import write_results
-from nqperf.formats.step_summary import append_step_summary
+from nqperf.formats.results.results_json import write_results
+from nqperf.formats.results.step_summary import append_step_summary
+from nqperf.gate.verdict import RunVerdict, exit_status
 from nqperf.perf.suite import Progress, SuiteConfig, run_suite
 from nqperf.perf.variants import select_variants
-from nqperf.perf.verdict import RunVerdict, exit_status
 from nqperf.report.html import write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.terminal import run_text, seconds_text

@@ -14,7 +14,7 @@ from nqperf.errors import ConfigError
 if TYPE_CHECKING:
     from nqperf.casts.findings import Audit
     from nqperf.casts.targets import Target
-    from nqperf.casts.trace import Trace
+    from nqperf.casts.trace.records import Trace
 
 EXIT_FINDINGS = 1
 EXIT_BAD_INPUT = 2
@@ -59,8 +59,8 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
     nqperf casts audit broken:forward --input float16[2,8] --input float32[2,8]
     """
     from nqperf.casts.audit import audit_target
-    from nqperf.casts.seams import UnsupportedError
     from nqperf.casts.targets import resolve
+    from nqperf.casts.trace.seams import UnsupportedError
 
     try:
         target = resolve(model, options["inputs"])

@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.formats.results_json import read_results
-from nqperf.perf.comparison import compare, exit_status
+from nqperf.formats.results.results_json import read_results
+from nqperf.gate.comparison import compare, exit_status
 from nqperf.report.terminal import comparison_text
 
 

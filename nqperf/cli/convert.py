@@ -8,7 +8,7 @@ import click
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import quiet_start_up
-from nqperf.formats.checkpoints import ConvertReport, convert
+from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
 
 @click.command("convert", short_help="Make a model folder of a BERT checkpoint.")

@@ -10,7 +10,7 @@ import click
 
 from nqperf.engines.tensorflow import EngineConfig
 from nqperf.errors import ConfigError
-from nqperf.formats.nq_jsonl import Selection
+from nqperf.formats.nq.jsonl import Selection
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import FeatureConfig

@@ -13,8 +13,8 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import progress, report_skipped, start_tensorflow, table
 from nqperf.cli.scores import scores_table
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
-from nqperf.formats.model_folder import read_model_folder
-from nqperf.formats.nq_jsonl import NqReader
+from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
 

@@ -14,12 +14,12 @@ from nqperf.cli.console import Advance, progress, report_skipped, start_tensorfl
 from nqperf.cli.scores import scores_table
 from nqperf.engines.tensorflow import TensorFlowEngine
 from nqperf.formats.files import write_whole
-from nqperf.formats.logits_npz import read_logits, write_logits
-from nqperf.formats.model_folder import NO_SETTINGS, read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import NqReader
-from nqperf.formats.predictions_json import read_predictions, write_predictions
-from nqperf.formats.tfrecord import count_records, read_features, write_features
-from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.nq.logits_npz import read_logits, write_logits
+from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
+from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
+from nqperf.formats.weights.model_folder import NO_SETTINGS, read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.pipeline import PipelineConfig, answer_all, prepare

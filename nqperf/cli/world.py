@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from nqperf.cli import options as shared
-from nqperf.training.world.folder import DEV_EXAMPLES, write_world
-from nqperf.training.world.generate import MEDIAN_TOKENS
+from nqperf.world.folder import DEV_EXAMPLES, write_world
+from nqperf.world.generate import MEDIAN_TOKENS
 
 
 @click.command("world", short_help="Make Natural Questions examples of a generated world.")

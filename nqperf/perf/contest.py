@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nqperf.errors import VariantError
-from nqperf.formats.model_folder import ModelFolder
-from nqperf.formats.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, Verdict
+from nqperf.formats.results.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, Verdict
+from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.gate.rounds import Measured, RoundsConfig, TimedWork, measure
+from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.nq.example import Prediction
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
 from nqperf.perf.parity import Answers, Task, agreement, answered, check_parity
 from nqperf.perf.process import WorkerError, WorkerProcess
-from nqperf.perf.rounds import Measured, RoundsConfig, measure
 from nqperf.perf.switches import Observed
 from nqperf.perf.variants import VARIANTS, Variant
-from nqperf.perf.verdict import GateConfig, confirm
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
 _CONTROL_TIME = 2.0
@@ -250,15 +250,22 @@ class Contest:
         Raises: WorkerError when one of the two fails.
         """
         seconds = longer * self.seconds_per_variant
-        config = RoundsConfig(gate=self.gate, seconds=seconds, batch_timeout=self.limits.batch)
+        config = RoundsConfig(gate=self.gate, seconds=seconds)
+        sides = (self._timed(baseline), self._timed(worker))
         try:
-            measured = measure(baseline, worker, floor, config, lambda pairs: self.progress("rounds", name, pairs))
+            measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs))
         except WorkerError:
             if baseline is self._worker and not baseline.alive:
                 self.end_baseline()
             raise
         self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
         return measured
+
+    def _timed(self, worker: WorkerProcess) -> TimedWork:
+        """Return what runs one batch in a worker and says how long it took."""
+        return lambda number: worker.ask(
+            protocol.TimeBatch(number=number), protocol.Timed, timeout=self.limits.batch
+        ).seconds
 
     def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
         """Do nothing when no graph was traced while times were taken."""

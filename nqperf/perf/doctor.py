@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nqperf.formats.results_json import Fingerprint
+from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.profiles import read_profiles
 from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.profiles import read_profiles
 from nqperf.perf.switches import graphs_of
 from nqperf.perf.variants import VARIANTS
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from nqperf.formats.results_json import Fingerprint
+from nqperf.formats.results.results_json import Fingerprint
 
 # Instructions that decide how fast 8, 16 and 32 bits are, under Linux's names; the second row is Arm's.
 INSTRUCTION_SETS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqperf.errors import ParityError
-from nqperf.formats.results_json import Parity
+from nqperf.formats.results.results_json import Parity
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import Annotation, IntArray, Prediction

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import NqPerfError
-from nqperf.formats.results_json import Fingerprint
+from nqperf.formats.results.results_json import Fingerprint
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.perf.switches import Observed, Switches
 

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nqperf.errors import ConfigError, NqPerfError
-from nqperf.formats import results_json as records
-from nqperf.formats.model_folder import read_model_folder, read_weights
-from nqperf.formats.nq_jsonl import NqReader, Selection
-from nqperf.formats.results_json import Fingerprint, Results, VariantResult
+from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.results import results_json as records
+from nqperf.formats.results.results_json import Fingerprint, Results, VariantResult
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.gate.profiles import PACKAGED, Profile, Workload, profile_for, read_profiles
+from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.contest import DEFAULT_LIMITS, Comparison, Contest, Limits, Standing
 from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.profiles import PACKAGED, Profile, Workload, profile_for, read_profiles
 from nqperf.perf.task import data_record, make_task, model_record
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
-from nqperf.perf.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, judge_run
 
 # Real work beside the model's, as a share of its time: what the gate must find in every run.
 PLANTED = 0.10

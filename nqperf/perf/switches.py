@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import VariantError
-from nqperf.formats.results_json import Switch
+from nqperf.formats.results.results_json import Switch
 
 if TYPE_CHECKING:  # the engine's module sets TensorFlow's environment, which is the worker's to do
     from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine

@@ -11,9 +11,9 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.formats.files import read_whole
-from nqperf.formats.model_folder import WEIGHTS, FolderSettings, ModelFolder
-from nqperf.formats.results_json import Data, Model
-from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.formats.results.results_json import Data, Model
+from nqperf.formats.weights.model_folder import WEIGHTS, FolderSettings, ModelFolder
+from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.example import Annotation, Candidates, Example

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError, NqPerfError
-from nqperf.formats.results_json import BASELINE, Fingerprint, Pairs, Verdict
-from nqperf.perf import calibration, protocol
-from nqperf.perf.calibration import Calibration
+from nqperf.formats.results.results_json import BASELINE, Fingerprint, Pairs, Verdict
+from nqperf.gate import calibration
+from nqperf.gate.calibration import Calibration
+from nqperf.gate.profiles import Workload
+from nqperf.gate.verdict import GateConfig, confirm
+from nqperf.perf import protocol
 from nqperf.perf.contest import Contest, Standing
-from nqperf.perf.profiles import Workload
 from nqperf.perf.suite import Progress, SuiteConfig, open_contest
 from nqperf.perf.task import data_record, model_record
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
-from nqperf.perf.verdict import GateConfig, confirm
 
 # One bound for both: with no error in n trials, the probability of one lies below 1 - (1 - CONFIDENCE) ** (1 / n).
 CONFIDENCE = 0.95

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nqperf.errors import VariantError
-from nqperf.formats.results_json import BASELINE, Fingerprint
+from nqperf.formats.results.results_json import BASELINE, Fingerprint
 from nqperf.perf.switches import PLAIN, Observed, Switches
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]

@@ -95,7 +95,7 @@ class _Worker:
         import tensorflow as tf
 
         from nqperf.engines.tensorflow import TensorFlowEngine
-        from nqperf.formats.model_folder import read_model_folder, read_weights
+        from nqperf.formats.weights.model_folder import read_model_folder, read_weights
         from nqperf.perf.fingerprint import take_fingerprint
         from nqperf.perf.switches import engine_config, graphs_of, set_process_switches
 

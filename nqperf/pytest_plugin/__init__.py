@@ -29,7 +29,7 @@ from nqperf.pytest_plugin.options import (
 # pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
 # import is imported where it is used.
 if TYPE_CHECKING:
-    from nqperf.formats.results_json import Results, VariantResult
+    from nqperf.formats.results.results_json import Results, VariantResult
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
 pytest_plugins = ("nqperf.pytest_plugin.replay",)
@@ -176,7 +176,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _failed(results: Results, config: pytest.Config) -> bool:
     """Return whether a command that found `results` would not exit with 0."""
-    from nqperf.perf.verdict import RunVerdict, exit_status
+    from nqperf.gate.verdict import RunVerdict, exit_status
 
     run = RunVerdict(outcome=results.outcome, judged=results.judged, expected=results.expected)
     return exit_status(run, allow_inconclusive=config.option.nqperf_allow_inconclusive) != 0
@@ -184,7 +184,7 @@ def _failed(results: Results, config: pytest.Config) -> bool:
 
 def _write_job_summary(results: Results) -> None:
     """Append the report to the job summary of GitHub Actions, if there is one."""
-    from nqperf.formats.step_summary import append_step_summary
+    from nqperf.formats.results.step_summary import append_step_summary
     from nqperf.report.markdown import run_markdown
 
     with usage_errors():
@@ -195,7 +195,7 @@ def _keep(run: SuiteRun, config: pytest.Config) -> None:
     """Write and track the run as the options say."""
     option = config.option
     if option.nqperf_save_results is not None:
-        from nqperf.formats.results_json import write_results
+        from nqperf.formats.results.results_json import write_results
 
         write_results(option.nqperf_save_results, run.results)
     if option.nqperf_report is not None:

@@ -53,11 +53,11 @@ def check_options(config: pytest.Config) -> None:
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise pytest.UsageError(f"--{name.replace('_', '-')} {path}: name a file in a folder that exists")
     if option.nqperf_profile is not None:
-        from nqperf.perf.profiles import read_profiles
+        from nqperf.gate.profiles import read_profiles
 
         read_profiles(option.nqperf_profile)
     if option.nqperf_rounds is not None:
-        from nqperf.perf.verdict import REFERENCE_GATE
+        from nqperf.gate.verdict import REFERENCE_GATE
 
         REFERENCE_GATE.limited(option.nqperf_rounds)
     if option.nqperf_variants is not None:

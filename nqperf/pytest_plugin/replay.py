@@ -17,7 +17,7 @@ from nqperf.pytest_plugin import GATED, STATE, GateState
 from nqperf.pytest_plugin.options import is_distributed
 
 if TYPE_CHECKING:
-    from nqperf.formats.results_json import Results, VariantResult
+    from nqperf.formats.results.results_json import Results, VariantResult
 
 MACHINE = "nqperf_device"
 # cpuinfo reads these from the running clock: two readings of one machine differ.
@@ -207,7 +207,7 @@ def _judge(variant: VariantResult, *, allow_inconclusive: bool) -> None:
 
 def _seconds(results: Results, variant: VariantResult) -> tuple[float, ...]:
     """Return the times that stand for a variant; the baseline's own are those of its pairs with itself."""
-    from nqperf.formats.results_json import BASELINE
+    from nqperf.formats.results.results_json import BASELINE
 
     if variant.name == BASELINE:
         same = results.controls.same

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nqperf.casts import source
 from nqperf.casts.findings import RULES, Audit, Finding, layer_template, relative
-from nqperf.casts.trace import FLOATS
+from nqperf.casts.trace import source
+from nqperf.casts.trace.records import FLOATS
 from nqperf.report.sarif import level
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nqperf.formats.results_json import BASELINE, Control, Results, VariantResult, Verdict
+from nqperf.formats.results.results_json import BASELINE, Control, Results, VariantResult, Verdict
 
 HEADINGS = (
     "variant",

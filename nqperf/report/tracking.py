@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError, MissingExtraError
-from nqperf.formats.predictions_json import write_predictions
-from nqperf.formats.results_json import Results, VariantResult
+from nqperf.formats.nq.predictions_json import write_predictions
+from nqperf.formats.results.results_json import Results, VariantResult
 from nqperf.nq.example import Prediction
 
 EXPERIMENT = "nqperf"

@@ -13,8 +13,8 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.formats.json_object import read_json_object
-from nqperf.formats.model_folder import CONFIG, read_model_folder, read_weights
-from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import CONFIG, read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Example, IntArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.sources import Source

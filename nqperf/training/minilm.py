@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nqperf.errors import FormatError, MissingExtraError
 from nqperf.formats.files import read_whole
-from nqperf.formats.hugging_face import read_hugging_face
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
 from nqperf.training.vocabulary import transfer_embeddings

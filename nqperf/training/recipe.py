@@ -10,10 +10,10 @@ import msgspec
 
 from nqperf.errors import ConfigError
 from nqperf.formats.files import read_whole, write_whole
-from nqperf.formats.model_folder import FolderSettings, check_replaceable, read_model_folder, read_weights
-from nqperf.formats.model_folder import write_model_folder as write_folder
-from nqperf.formats.tokenizer_file import TokenizerFile
-from nqperf.formats.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import write_model_folder as write_folder
+from nqperf.formats.weights.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.model.config import BertConfig
 from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import Example, FloatArray

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from nqperf.errors import ConfigError
-from nqperf.formats.nq_jsonl import NqReader
+from nqperf.formats.nq.jsonl import NqReader
 from nqperf.nq.example import Example
 from nqperf.training.articles import (
     QedQuestion,
@@ -22,7 +22,7 @@ from nqperf.training.articles import (
     squad_examples,
     tokenize_text,
 )
-from nqperf.training.world.generate import generate
+from nqperf.world.generate import generate
 
 SourceKind = Literal["nq", "squad", "qed", "world"]
 # One article in ten of a Natural Questions source is held out.

@@ -12,10 +12,10 @@ from keras import ops
 from keras.src.backend.common import dtypes as keras_dtypes
 from tensorflow.python.framework import op_callbacks, op_def_library, tensor_conversion_registry
 
-from nqperf.casts import seams, tracing
 from nqperf.casts.audit import audit, audited_trace
-from nqperf.casts.seams import UnsupportedError
 from nqperf.casts.targets import of_config, packaged, packaged_folder, resolve
+from nqperf.casts.trace import seams, tracing
+from nqperf.casts.trace.seams import UnsupportedError
 from nqperf.errors import ConfigError
 from nqperf.model.bert import BertJoint
 from nqperf.model.config import BertConfig

@@ -8,7 +8,7 @@ import click.testing
 import pytest
 import tensorflow as tf
 
-from nqperf.casts import seams
+from nqperf.casts.trace import seams
 from nqperf.cli.casts import casts
 from nqperf.errors import ConfigError
 

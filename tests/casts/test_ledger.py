@@ -46,7 +46,7 @@ def recorded(path, text):
     """Return the casts of the model that the module in `path` builds, once `text` is written there."""
     import linecache
 
-    from nqperf.casts import source
+    from nqperf.casts.trace import source
 
     path.write_text(text)
     linecache.clearcache()

@@ -4,9 +4,10 @@ import keras
 import pytest
 import tensorflow as tf
 
-from nqperf.casts import ledger, seams
+from nqperf.casts import ledger
 from nqperf.casts.audit import audited_trace
 from nqperf.casts.targets import of_config
+from nqperf.casts.trace import seams
 from nqperf.model.bert import EncoderBlock
 from nqperf.model.config import BertConfig
 

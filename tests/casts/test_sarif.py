@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nqperf.casts.audit import audit
 from nqperf.casts.findings import RULES, Audit, Finding
-from nqperf.casts.trace import Place
+from nqperf.casts.trace.records import Place
 from nqperf.report.casts_text import github_annotations, verdict
 from nqperf.report.sarif import to_sarif
 

@@ -11,11 +11,11 @@ import pytest
 
 from nqperf.cli.main import main
 from nqperf.errors import ConfigError
-from nqperf.formats.predictions_json import read_predictions
-from nqperf.formats.results_json import read_results, write_results
-from nqperf.perf.calibration import calibrate
+from nqperf.formats.nq.predictions_json import read_predictions
+from nqperf.formats.results.results_json import read_results, write_results
+from nqperf.gate.calibration import calibrate
+from nqperf.gate.profiles import Workload, read_profiles
 from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.profiles import Workload, read_profiles
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
 from nqperf.report.machine import calibration_text, proof_text

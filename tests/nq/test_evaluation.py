@@ -15,8 +15,6 @@ from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
 from tests.references import nq_eval
 
-REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference"
-needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="needs ../shared/reference")
 
 
 def read_span(record):

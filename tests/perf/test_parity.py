@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ParityError
-from nqperf.formats.results_json import Parity
+from nqperf.formats.results.results_json import Parity
 from nqperf.nq.logits import Logits
 from nqperf.perf.parity import LIMITS, agreement, answered, check_parity
 from nqperf.perf.task import make_task
@@ -58,7 +58,7 @@ def test_what_a_row_tolerates_passes(tolerance, change):
 
 @pytest.fixture(scope="module")
 def task(model_folder, river_documents):
-    from nqperf.formats.model_folder import read_model_folder
+    from nqperf.formats.weights.model_folder import read_model_folder
 
     return make_task(read_model_folder(model_folder), river_documents, max_seq_length=48, windows=None)
 
@@ -109,7 +109,7 @@ def test_logits_that_are_no_numbers_are_no_answers(task, value):
 
 
 def test_a_task_is_cut_after_whole_examples(model_folder, river_documents):
-    from nqperf.formats.model_folder import read_model_folder
+    from nqperf.formats.weights.model_folder import read_model_folder
 
     folder = read_model_folder(model_folder)
     whole = make_task(folder, river_documents, max_seq_length=48, windows=None)

@@ -5,15 +5,15 @@ import signal
 import pytest
 
 from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
-from nqperf.formats.model_folder import read_model_folder, read_weights, write_model_folder
-from nqperf.formats.results_json import BASELINE, read_results, write_results
+from nqperf.formats.results.results_json import BASELINE, read_results, write_results
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
+from nqperf.gate.profiles import PACKAGED
+from nqperf.gate.verdict import GateConfig
 from nqperf.perf.contest import DEFAULT_LIMITS, Limits, Standing
 from nqperf.perf.process import WorkerError
-from nqperf.perf.profiles import PACKAGED
 from nqperf.perf.suite import SuiteConfig, open_contest, run_suite
 from nqperf.perf.switches import Switches
 from nqperf.perf.variants import VARIANTS, Effect, Variant
-from nqperf.perf.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 
 # Ten pairs decide; promises are so far from the truth that no noise can reach them.

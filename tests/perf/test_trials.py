@@ -1,10 +1,10 @@
 import pytest
 
 from nqperf.errors import ConfigError
-from nqperf.perf.calibration import FEWEST_PAIRS
+from nqperf.gate.calibration import FEWEST_PAIRS
+from nqperf.gate.verdict import GateConfig
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import Proof, measure_calibration, prove
-from nqperf.perf.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 
 CLEAN = {"same": 299, "false_fails": 0, "planted": 59, "misses": 0, "slowdown": 0.05}

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from nqperf.errors import VariantError
-from nqperf.formats.results_json import BASELINE, Fingerprint
+from nqperf.formats.results.results_json import BASELINE, Fingerprint
 from nqperf.perf.switches import GRAPPLER_OPTIONS, Observed, Switches
 from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, select_variants
 

@@ -8,7 +8,7 @@ import numpy as np
 # Now, for a test with inner sessions forgets what was imported in it, and NumPy cannot be imported twice.
 import scipy.stats  # noqa: F401
 
-from nqperf.formats.results_json import (
+from nqperf.formats.results.results_json import (
     BASELINE,
     Control,
     Controls,
@@ -20,9 +20,9 @@ from nqperf.formats.results_json import (
     Results,
     VariantResult,
 )
+from nqperf.gate import verdict
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
-from nqperf.perf import verdict
 
 FINGERPRINT = Fingerprint(
     system="Linux",

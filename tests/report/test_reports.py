@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
-from nqperf.formats.step_summary import append_step_summary
-from nqperf.perf.comparison import compare
+from nqperf.formats.results.step_summary import append_step_summary
+from nqperf.gate.comparison import compare
 from nqperf.report.html import page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.summary import HEADINGS, summarise

@@ -1,7 +1,7 @@
 import pytest
 
 from nqperf.errors import ConfigError, MissingExtraError
-from nqperf.formats.predictions_json import read_predictions
+from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.report import tracking
 from tests.references import runs
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from nqperf.formats.model_folder import write_model_folder
-from nqperf.formats.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.model_folder import write_model_folder
+from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights
 from nqperf.training.sources import Source
 from nqperf.training.vocabulary import VocabularyConfig, train_vocabulary
-from nqperf.training.world.generate import generate
-from nqperf.training.world.layouts import simplified
+from nqperf.world.generate import generate
+from nqperf.world.layouts import simplified
 
 PIECES = 700
 

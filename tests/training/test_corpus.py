@@ -10,7 +10,7 @@ from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer
 from nqperf.training.articles import QedQuestion, SquadArticle, qed_examples, read_lines, squad_examples
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
 from nqperf.training.targets import check_annotations
-from nqperf.training.world.generate import generate
+from nqperf.world.generate import generate
 
 FEATURES = FeatureConfig(max_seq_length=96, doc_stride=32, max_query_length=24)
 

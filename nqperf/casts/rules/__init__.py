@@ -1,0 +1,1 @@
+"""The rules that judge a trace, and the edits that they propose."""

@@ -1,0 +1,282 @@
+"""The rules about dtypes, CAST001 to CAST009: each a function from the recorded flow to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from nqperf.casts.findings import Finding
+from nqperf.casts.rules import edits
+from nqperf.casts.rules.numeric_rules import RANGES, extreme, large_constant
+from nqperf.casts.trace.flow import Flow, allow_list_share
+from nqperf.casts.trace.lists import ALLOW
+from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, Place
+
+# A 16-bit policy is in effect when at least this share of the allow list's ops runs in a half type.
+POLICY_SHARE = 0.5
+
+_SEALED = ("PartitionedCall", "StatefulPartitionedCall")
+_SILENT = ("Cast", "Const", "Identity", "Placeholder", "ReadVariableOp")
+
+
+def type_mismatch(flow: Flow) -> Iterator[Finding]:
+    """CAST001: an op whose float inputs have different types."""
+    for event in flow.trace.events:
+        if event.kind == "mismatch":
+            types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
+            yield Finding(
+                rule="CAST001",
+                place=event.place,
+                layer=event.layer,
+                message=f"{event.op_type} gets {types}: float types do not match, TensorFlow refuses to build it",
+                edit=edits.cast_operand(event),
+                origin=_origin_place(flow, event),
+            )
+
+
+def implicit_promotion(flow: Flow) -> Iterator[Finding]:
+    """CAST002: keras.ops computes in float32 because one operand is float32."""
+    for event in flow.trace.events:
+        if event.kind == "promotion":
+            types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
+            yield Finding(
+                rule="CAST002",
+                place=event.place,
+                layer=event.layer,
+                message=(
+                    f"{event.op_type} of {types} is promoted to {event.target} without a message{_beware(flow, event)}"
+                ),
+                edit=edits.cast_promotion(event),
+                origin=_origin_place(flow, event),
+            )
+
+
+def leak_origin(flow: Flow) -> Iterator[Finding]:
+    """CAST003: the op in which a float32 that drags 16-bit work along first appeared."""
+    leaks: dict[int, set[int]] = {}
+    for origin, starts in _leaks(flow):
+        leaks.setdefault(origin.index, set()).update(starts)
+    work = [op for op in flow.trace.ops if op.op_type in ALLOW]
+    for index, victims in sorted(leaks.items()):
+        reached = flow.downstream(victims)
+        dragged = [flow.trace.ops[each] for each in reached if flow.trace.ops[each].op_type not in _SILENT]
+        heavy = [op for op in dragged if op.op_type in ALLOW]
+        if not dragged:
+            continue
+        origin = flow.trace.ops[index]
+        share = len(heavy) / len(work) if work else 0.0
+        victim = flow.trace.ops[min(victims)]
+        yield Finding(
+            rule="CAST003",
+            place=origin.place or victim.place,
+            layer=origin.layer if origin.place is not None else victim.layer,
+            message=(
+                f"a {origin.out_dtype} leak starts at this {_described(origin)}: {len(dragged)} ops downstream run in "
+                f"{origin.out_dtype}, {len(heavy)} of {len(work)} matrix products among them ({share:.0%})"
+            ),
+            edit=_narrow_origin(origin),
+        )
+
+
+def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
+    """CAST004: float32 rounded to a half type and widened again, with nothing computed between."""
+    for op, before in _cast_pairs(flow):
+        if before.in_dtypes[0] in WIDE and before.out_dtype in HALVES and op.out_dtype in WIDE:
+            yield Finding(
+                rule="CAST004",
+                place=op.place,
+                layer=op.layer,
+                message=(
+                    f"{before.in_dtypes[0]} is rounded to {before.out_dtype} and widened to {op.out_dtype} again: "
+                    "the digits are lost and nothing is gained"
+                ),
+                edit="use the value from before it was rounded",
+                origin=before.place,
+            )
+
+
+def redundant_cast(flow: Flow) -> Iterator[Finding]:
+    """CAST005: a half type widened and narrowed again, with nothing computed between."""
+    for op, before in _cast_pairs(flow):
+        if before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]:
+            yield Finding(
+                rule="CAST005",
+                place=op.place,
+                layer=op.layer,
+                message=f"{op.out_dtype} is widened to {before.out_dtype} and narrowed again with nothing between",
+                edit="drop both casts",
+                origin=before.place,
+            )
+
+
+def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
+    """CAST006: a 16-bit policy was asked for, but most matrix products run in float32."""
+    halves, allowed = allow_list_share(flow.trace)
+    # What a leak widens inside a 16-bit layer is CAST003's; here it is the layers that have another policy.
+    outside = [op for op in flow.trace.ops if op.op_type in ALLOW and op.compute_dtype not in HALVES]
+    if flow.trace.model_dtype in HALVES and allowed and len(outside) / allowed > 1 - POLICY_SHARE:
+        first = outside[0]
+        yield Finding(
+            rule="CAST006",
+            place=first.place,
+            layer=first.layer,
+            message=(
+                f"the policy asks for {flow.trace.model_dtype}, but {halves} of {allowed} matrix products run in it "
+                f"({halves / allowed:.0%}; at least {POLICY_SHARE:.0%} expected); this is the first that does not"
+            ),
+            edit="give every layer the policy by name: dtype=self.dtype_policy",
+        )
+
+
+def branch_mismatch(flow: Flow) -> Iterator[Finding]:
+    """CAST007: branches or loop rounds that return different float types; the trace ends here."""
+    for event in flow.trace.events:
+        if event.kind == "branch":
+            yield Finding(
+                rule="CAST007",
+                place=event.place,
+                layer=event.layer,
+                message=f"{event.message} The trace ends here: what follows has not been seen",
+                edit="cast the results of every branch, or the loop's variable, to one dtype: x.dtype of its input",
+            )
+
+
+def write_back(flow: Flow) -> Iterator[Finding]:
+    """CAST008: a value of another float type assigned to a variable."""
+    for event in flow.trace.events:
+        if event.kind == "write":
+            value = event.operands[0].dtype if event.operands else "another dtype"
+            yield Finding(
+                rule="CAST008",
+                place=event.place,
+                layer=event.layer,
+                message=f"a {value} value is written to a {event.target} variable",
+                edit=f"cast the value to the variable's dtype: {_cast_name(event)}(value, variable.dtype)",
+                origin=_origin_place(flow, event),
+            )
+
+
+def sealed_subgraph(flow: Flow) -> Iterator[Finding]:
+    """CAST009: a function whose ops were built elsewhere, so that no policy reaches them."""
+    for op in flow.trace.ops:
+        if op.op_type in _SEALED and op.function in flow.trace.functions:
+            inside = flow.trace.functions[op.function]
+            heavy = [name for name in inside if name.split(" ")[0] in ALLOW]
+            wide = sum(not name.endswith(HALVES) for name in heavy)
+            yield Finding(
+                rule="CAST009",
+                place=op.place,
+                layer=op.layer,
+                message=(
+                    f"sealed subgraph {op.function}: {len(inside)} ops, {wide} of {len(heavy)} matrix products in "
+                    "float32; the policy does not reach inside"
+                ),
+                edit="export it in the precision wanted, or keep it in a layer of its own with dtype='float32'",
+            )
+
+
+RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
+    type_mismatch,
+    implicit_promotion,
+    leak_origin,
+    lossy_round_trip,
+    redundant_cast,
+    policy_not_in_effect,
+    branch_mismatch,
+    write_back,
+    sealed_subgraph,
+)
+
+
+def _cast_pairs(flow: Flow) -> Iterator[tuple[OpRecord, OpRecord]]:
+    """Yield (cast, the cast before it) where only moves lie between."""
+    for op in flow.trace.ops:
+        if op.op_type == "Cast" and op.kind != "repair":
+            before = flow.moved_from(op)
+            if before is not None and before.op_type == "Cast" and before.kind not in ("repair", "variable"):
+                yield op, before
+
+
+def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
+    """Yield the origin of each leak with the first ops that it turns wide."""
+    explained: set[int] = set()
+    for event in flow.trace.events:
+        wide = [operand for operand in event.operands if operand.dtype in WIDE]
+        if event.kind in ("promotion", "mismatch") and event.target in WIDE and wide:
+            origin = _origin(flow, event)
+            start = _next_wide(flow, event)
+            if origin is not None and start is not None:
+                explained |= flow.downstream([start])
+                yield origin, [start]
+    for op in flow.trace.ops:
+        leaking = op.op_type in ALLOW and op.out_dtype in WIDE and op.compute_dtype in HALVES
+        if leaking and op.index not in explained and not _closed_island(flow, op):
+            origin = flow.origin(op.index)
+            if origin is not None and origin.index != op.index:
+                yield origin, [op.index]
+
+
+def _next_wide(flow: Flow, event: Event) -> int | None:
+    """Return the op that the conflict `event` was about: the first wide one after it that is no cast."""
+    for op in flow.trace.ops[event.at : event.at + 16]:
+        if op.op_type not in _SILENT and op.in_dtypes and set(op.in_dtypes) & set(WIDE) and op.place == event.place:
+            return op.index
+    return None
+
+
+def _closed_island(flow: Flow, op: OpRecord) -> bool:
+    """Whether somebody widened on purpose and narrows by hand again: every way out ends in an explicit cast."""
+    opened = any(
+        each.op_type == "Cast" and each.kind == "explicit" and each.in_dtypes[0] in HALVES
+        for index in flow.upstream([op.index], lambda each: each.out_dtype in WIDE)
+        for each in [flow.trace.ops[index]]
+    )
+    inside = flow.downstream([op.index])
+    exits = [reader for index in inside for reader in flow.readers(flow.trace.ops[index]) if reader.index not in inside]
+    narrowed = [reader for reader in exits if reader.op_type == "Cast"]
+    ends = [index for index in inside if not flow.consumers[index]]
+    return opened and bool(narrowed) and not ends and all(cast.kind == "explicit" for cast in narrowed)
+
+
+def _beware(flow: Flow, event: Event) -> str:
+    """Return a warning when the wide operand carries a number that the proposed cast would make infinite."""
+    half = next((operand.dtype for operand in event.operands if operand.dtype in HALVES), None)
+    wide = next((operand for operand in event.operands if operand.dtype in WIDE), None)
+    if half is None or wide is None:
+        return ""
+    large = large_constant(flow, wide.producer, RANGES[half].maximum)
+    return f"; beware: it carries {extreme(large):g}, which is infinite in {half}" if large is not None else ""
+
+
+def _origin(flow: Flow, event: Event) -> OpRecord | None:
+    """Return the op in which the wide operand of `event` began; a variable is read only after the conflict is seen."""
+    wide = [operand for operand in event.operands if operand.dtype in WIDE]
+    if not wide:
+        return None
+    if wide[0].producer >= 0:
+        return flow.origin(wide[0].producer)
+    start = _next_wide(flow, event)
+    return flow.origin(start) if start is not None else None
+
+
+def _origin_place(flow: Flow, event: Event) -> Place | None:
+    origin = _origin(flow, event)
+    return origin.place if origin is not None else None
+
+
+def _described(origin: OpRecord) -> str:
+    names = {"ReadVariableOp": "variable", "Placeholder": "input", "Const": "constant", "Cast": "cast"}
+    return names.get(origin.op_type, origin.op_type)
+
+
+def _narrow_origin(origin: OpRecord) -> str:
+    if origin.op_type == "Cast":
+        return "cast to self.compute_dtype here, or bring the result back to it before it meets 16-bit values"
+    if origin.op_type == "ReadVariableOp":
+        return "let the layer autocast its variable, or cast it to self.compute_dtype where it is read"
+    return "bring the value to self.compute_dtype before it meets 16-bit values"
+
+
+def _cast_name(event: Event) -> str:
+    from nqperf.casts.trace.source import cast_function
+
+    return cast_function(event.place.path) if event.place is not None else "keras.ops.cast"

@@ -1,0 +1,290 @@
+"""The rules about numbers, NUM101 to NUM107: each a function from the recorded flow to findings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from nqperf.casts.findings import Finding
+from nqperf.casts.rules import edits
+from nqperf.casts.trace.flow import Flow
+from nqperf.casts.trace.lists import DENY, MOVES
+from nqperf.casts.trace.records import HALVES, WIDE, OpRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A float type's largest finite number, its smallest above zero, and how far it counts without gaps."""
+
+    maximum: float
+    smallest: float
+    counts_to: int
+
+
+RANGES = {
+    "float16": Range(maximum=65504.0, smallest=2.0**-24, counts_to=2048),
+    "bfloat16": Range(maximum=3.3895313892515355e38, smallest=2.0**-133, counts_to=256),
+    "float32": Range(maximum=3.4028234663852886e38, smallest=2.0**-149, counts_to=2**24),
+    "float64": Range(maximum=1.7976931348623157e308, smallest=5e-324, counts_to=2**53),
+}
+
+# Reductions over at least this many terms stop adding up: beyond counts_to equal terms a sum no longer grows.
+_DEEP = ("Softmax", "LogSoftmax", "Cumsum", "CumulativeLogsumexp", "Prod", "EuclideanNorm")
+
+# Ops through which a constant's magnitude comes out no smaller; a product with an unknown tensor of 0 and 1 too.
+_CARRIES = MOVES | {"Mul", "Neg", "Pack", "ConcatV2", "Select", "SelectV2", "Fill", "Maximum", "Minimum"}
+_ADDS = frozenset({"AddV2", "Add", "AddN", "Sub", "BiasAdd"})
+
+
+def overflow(flow: Flow) -> Iterator[Finding]:
+    """NUM101: a finite number becomes infinite in a half type."""
+    yield from _lost_scalars(flow, "overflow", "NUM101", "overflows to infinity")
+    for op in flow.trace.ops:
+        # The audit's own repairs count: the edit that it proposes for a mismatch would overflow just so.
+        if op.op_type != "Cast" or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
+            continue
+        large = large_constant(flow, op.producers[0], RANGES[op.out_dtype].maximum)
+        if large is not None and large.constant is not None:
+            value = extreme(large)
+            yield Finding(
+                rule="NUM101",
+                place=op.place,
+                layer=op.layer,
+                message=f"what carries the constant {value:g} is cast to {op.out_dtype} and becomes infinite",
+                edit=f"use a constant that {op.out_dtype} holds, such as -10000.0 for a mask",
+                origin=large.place,
+            )
+
+
+def underflow(flow: Flow) -> Iterator[Finding]:
+    """NUM102: a number above zero becomes zero in a half type."""
+    yield from _lost_scalars(flow, "underflow", "NUM102", "becomes zero")
+    for op in flow.trace.ops:
+        source = flow.moved_from(op) if op.op_type == "Cast" else None
+        if source is None or source.constant is None or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
+            continue
+        extreme = max(abs(source.constant.low), abs(source.constant.high))
+        if 0 < extreme <= RANGES[op.out_dtype].smallest / 2:
+            yield Finding(
+                rule="NUM102",
+                place=op.place,
+                layer=op.layer,
+                message=f"the constant {extreme:g} becomes zero in {op.out_dtype}",
+                edit='add it in float32: cast the operand to "float32" first and the result back to its dtype',
+                origin=source.place,
+            )
+
+
+def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
+    """NUM103: a product of an infinite constant and a tensor that may hold zeros."""
+    for op in flow.trace.ops:
+        if op.op_type not in ("Mul", "MulNoNan") or op.out_dtype not in (*HALVES, *WIDE) or op.op_type == "MulNoNan":
+            continue
+        infinite = [each for each in flow.inputs(op) if _infinite(flow, each)]
+        others = [each for each in flow.inputs(op) if each not in infinite and each.op_type != "Const"]
+        if infinite and others:
+            yield Finding(
+                rule="NUM103",
+                place=op.place,
+                layer=op.layer,
+                message=f"infinity times a {op.out_dtype} tensor: wherever it is zero the product is NaN",
+                edit="choose with where(mask, 0.0, minimum) instead of multiplying, or use a finite minimum",
+                origin=infinite[0].place,
+            )
+
+
+def summed_minima(flow: Flow) -> Iterator[Finding]:
+    """NUM104: two mask terms, each beyond half the range, are added."""
+    for op in flow.trace.ops:
+        if op.op_type not in _ADDS or op.out_dtype not in RANGES:
+            continue
+        half = RANGES[op.out_dtype].maximum / 2
+        masks = [large for index in op.producers if (large := _summand(flow, index, half)) is not None]
+        if len(masks) > 1 and len({math.copysign(1, extreme(mask)) for mask in masks}) == 1:
+            total = sum(extreme(mask) for mask in masks)
+            yield Finding(
+                rule="NUM104",
+                place=op.place,
+                layer=op.layer,
+                message=f"two mask minima are summed: {total:g} is beyond {op.out_dtype} and becomes infinite",
+                edit="combine the masks before they become numbers, or take the minimum of the two terms",
+                origin=masks[0].place,
+            )
+
+
+def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
+    """NUM105: an op of the deny list in a half type, or a reduction deeper than the type can count."""
+    for op in flow.trace.ops:
+        if not op.in_dtypes or op.in_dtypes[0] not in HALVES:
+            continue
+        depth = op.in_shape[-1] if op.in_shape else None
+        deep = op.op_type in _DEEP and depth is not None and depth > RANGES[op.in_dtypes[0]].counts_to
+        if deep or (op.op_type in DENY and not _harmless(flow, op)):
+            why = f"a reduction of {depth} terms" if deep else "on Grappler's deny list"
+            yield Finding(
+                rule="NUM105",
+                place=op.place,
+                layer=op.layer,
+                message=f"{op.op_type} ({why}) runs in {op.in_dtypes[0]}",
+                edit=edits.in_float32(op.place, op.op_type),
+            )
+
+
+def integer_in_half(flow: Flow) -> Iterator[Finding]:
+    """NUM107: integers in a half type beyond the point where it skips some of them."""
+    for op in flow.trace.ops:
+        top = _counted(flow, op)
+        if top is not None:
+            half = op.out_dtype if op.out_dtype in HALVES else op.in_dtypes[0]
+            yield Finding(
+                rule="NUM107",
+                place=op.place,
+                layer=op.layer,
+                message=f"integers {top} travel in {half}, which holds every integer only to {_counts_to(half)}",
+                edit="keep integers in int32; a layer casts floating arguments down, integer ones it leaves alone",
+            )
+
+
+RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
+    overflow,
+    underflow,
+    zero_times_infinity,
+    summed_minima,
+    dangerous_in_half,
+    integer_in_half,
+)
+
+
+def _counts_to(dtype: str) -> int:
+    return RANGES[dtype].counts_to
+
+
+def _counted(flow: Flow, op: OpRecord) -> str | None:
+    """Return how far the integers go that `op` takes into or out of a half type, None when they are harmless."""
+    if op.op_type == "Range" and op.out_dtype in HALVES:
+        top = max((_top(flow, each) or 0 for each in flow.inputs(op)), default=0)
+        return f"up to {top:.0f}" if top > _counts_to(op.out_dtype) else None
+    if op.op_type != "Cast" or op.kind == "repair":
+        return None
+    if op.out_dtype in HALVES and op.in_dtypes[0].startswith(("int", "uint")):
+        top = _top(flow, flow.moved_from(op)) or 0
+        return f"up to {top:.0f}" if top > _counts_to(op.out_dtype) else None
+    if op.in_dtypes[0] in HALVES and op.out_dtype.startswith(("int", "uint")):
+        before = flow.moved_from(op)
+        narrowed = before is not None and before.op_type == "Cast" and before.out_dtype in HALVES
+        raw = before is not None and before.op_type == "Placeholder"
+        looked_up = [table for reader in flow.readers(op) if (table := _table(flow, reader)) is not None]
+        if (narrowed or raw) and (not looked_up or max(looked_up) > _counts_to(op.in_dtypes[0])):
+            return f"up to {max(looked_up)}" if looked_up else "of unknown size"
+    return None
+
+
+def _top(flow: Flow, op: OpRecord | None) -> float | None:
+    """Return the largest integer that `op` can hold, where constants and ranges say it."""
+    if op is None:
+        return None
+    if op.constant is not None:
+        return max(abs(op.constant.low), abs(op.constant.high))
+    if op.op_type in ("Range", "Cast", "Maximum", "AddV2", "Mul"):
+        tops = [_top(flow, each) for each in flow.inputs(op)]
+        return max((top for top in tops if top is not None), default=None)
+    return _top(flow, flow.moved_from(op)) if op.op_type in MOVES else None
+
+
+def _table(flow: Flow, op: OpRecord) -> int | None:
+    """Return the number of rows that `op` looks indices up in, None when it looks up nothing of known size."""
+    if op.op_type in MOVES and op.op_type not in ("GatherV2", "Gather"):
+        rows = [found for reader in flow.readers(op) if (found := _table(flow, reader)) is not None]
+        return max(rows, default=None)
+    if op.op_type in ("GatherV2", "Gather", "ResourceGather") and op.in_shape:
+        return op.in_shape[0]
+    return None
+
+
+def _lost_scalars(flow: Flow, kind: str, rule: str, what: str) -> Iterator[Finding]:
+    for event in flow.trace.events:
+        if event.kind == kind and event.value is not None:
+            remedy = (
+                f"a number that {event.target} holds: -10000.0 for a mask, or half the minimum of x.dtype"
+                if kind == "overflow"
+                else 'add it in float32: cast the operand to "float32" first and the result back to its dtype'
+            )
+            yield Finding(
+                rule=rule,
+                place=event.place,
+                layer=event.layer,
+                message=f"the number {event.value:g} {what} in {event.target}",
+                edit=remedy,
+            )
+
+
+def extreme(op: OpRecord) -> float:
+    """Return the constant of largest magnitude that `op` holds."""
+    if op.constant is None:
+        return 0.0
+    if op.constant.original is not None:
+        return op.constant.original
+    return op.constant.low if abs(op.constant.low) >= abs(op.constant.high) else op.constant.high
+
+
+def large_constant(  # noqa: PLR0911  # one return a kind of op
+    flow: Flow, index: int, limit: float, depth: int = 24
+) -> OpRecord | None:
+    """Return the finite constant above `limit` that op `index` carries, None when there is none."""
+    if index < 0 or depth == 0:
+        return None
+    op = flow.trace.ops[index]
+    if op.constant is not None:
+        return op if math.isfinite(extreme(op)) and abs(extreme(op)) > limit else None
+    if op.op_type == "Cast" and op.in_dtypes[0] in (*WIDE, *HALVES):
+        return large_constant(flow, op.producers[0], limit, depth - 1)
+    if op.op_type in ("Maximum", "Minimum"):
+        return None  # a clip: what is large is cut, or cuts
+    if op.op_type in _CARRIES or op.op_type in _ADDS:
+        if op.op_type == "Mul" and _shrinks(flow, op):
+            return None
+        first = op.producers[1:] if op.op_type in ("Select", "SelectV2", "Fill") else op.producers
+        moved = op.producers[:1] if op.op_type in MOVES else first
+        found = (large_constant(flow, each, limit, depth - 1) for each in moved)
+        return next((each for each in found if each is not None), None)
+    return None
+
+
+def _shrinks(flow: Flow, op: OpRecord) -> bool:
+    """Whether a product has a constant factor below one, which may take a large value back into range."""
+    return any(each.constant is not None and 0 < abs(extreme(each)) < 1 for each in flow.inputs(op))
+
+
+def _summand(flow: Flow, index: int, limit: float) -> OpRecord | None:
+    """Return the constant that makes op `index` a mask term: large, finite or overflowed, and chosen by a mask."""
+    large = large_constant(flow, index, limit)
+    return large if large is not None and index >= 0 and flow.trace.ops[index].op_type != "Const" else None
+
+
+def _infinite(flow: Flow, op: OpRecord) -> bool:
+    """Whether `op` is an infinite constant, moved or cast at most."""
+    source: OpRecord | None = op
+    while source is not None and source.op_type == "Cast":
+        before = flow.moved_from(source)
+        if before is not None and before.constant is not None and source.out_dtype in RANGES:
+            return abs(extreme(before)) > RANGES[source.out_dtype].maximum
+        source = before
+    source = flow.moved_from(op) if source is op and op.op_type in MOVES else source
+    return source is not None and source.constant is not None and source.constant.infinite
+
+
+def _harmless(flow: Flow, op: OpRecord) -> bool:
+    """Whether this is the cube inside GELU's tanh approximation: where it overflows, tanh is 1 and the GELU right."""
+    if op.op_type != "Pow":
+        return False
+    exponent = flow.inputs(op)[-1].constant
+    if exponent is None or exponent.low != 3.0:  # noqa: PLR2004  # the cube
+        return False
+    reached, step = op, 0
+    while step < 4 and flow.readers(reached):  # noqa: PLR2004  # Pow, Mul, AddV2, Mul, Tanh
+        reached = flow.readers(reached)[0]
+        step += 1
+        if reached.op_type == "Tanh":
+            return True
+    return False

@@ -1,0 +1,57 @@
+"""NUM106: weights that a half type cannot hold, found in models that come with their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from nqperf.casts.findings import Finding
+from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.trace.flow import Flow
+from nqperf.casts.trace.records import HALVES
+
+# A trained weight matrix has a few thousandths of its values below float16's normal numbers; more than this share means
+# that the matrix as a whole is scaled too low.
+SUBNORMAL_SHARE = 0.1
+
+_SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126}
+
+
+def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | None = None) -> Iterator[Finding]:
+    """NUM106: variables cast to a half type whose values overflow it or are mostly subnormal in it.
+
+    `weights` are values by variable path, for a model whose variables have none.
+    """
+    read = {op.layer: op for op in reversed(flow.trace.ops) if op.op_type == "Cast" and op.kind == "variable"}
+    for variable in model.variables:
+        layer = variable.path.rpartition("/")[0]
+        cast = read.get(layer)
+        values = weights.get(variable.path) if weights is not None else _values(variable)
+        if cast is None or values is None or cast.out_dtype not in HALVES:
+            continue
+        magnitudes = np.abs(values[values != 0])
+        beyond = float(np.mean(magnitudes > RANGES[cast.out_dtype].maximum)) if magnitudes.size else 0.0
+        small = float(np.mean(magnitudes < _SMALLEST_NORMAL[cast.out_dtype])) if magnitudes.size else 0.0
+        if beyond > 0 or small > SUBNORMAL_SHARE:
+            what = f"{beyond:.2%} overflow" if beyond > 0 else f"{small:.1%} are subnormal"
+            yield Finding(
+                rule="NUM106",
+                place=cast.place,
+                layer=layer,
+                message=f"of the weights {variable.path} {what} in {cast.out_dtype}",
+                edit="keep this variable in float32 (autocast=False), or scale it",
+            )
+
+
+def _values(variable: Any) -> Any | None:
+    """Return a float32 variable's values, None when it has none yet or is of another type."""
+    import tensorflow as tf
+
+    if str(variable.dtype) != "float32":
+        return None
+    try:
+        return np.asarray(variable.numpy(), dtype=np.float32)
+    except tf.errors.OpError:
+        return None

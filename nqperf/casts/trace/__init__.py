@@ -1,0 +1,1 @@
+"""One trace of a model: how it is recorded, and what it holds."""

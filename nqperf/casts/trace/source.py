@@ -1,0 +1,155 @@
+"""The text behind a place: its lines, its function's name, and the expression that an edit rewrites."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+from pathlib import Path
+
+from nqperf.casts.trace.records import Place
+
+_SYMBOLS = {
+    "AddV2": (ast.Add,),
+    "add": (ast.Add,),
+    "Sub": (ast.Sub,),
+    "subtract": (ast.Sub,),
+    "Mul": (ast.Mult,),
+    "multiply": (ast.Mult,),
+    "RealDiv": (ast.Div,),
+    "true_divide": (ast.Div,),
+    "MatMul": (ast.MatMult,),
+    "BatchMatMulV2": (ast.MatMult,),
+    "matmul": (ast.MatMult,),
+    "Pow": (ast.Pow,),
+    "Maximum": (),
+}
+
+
+def text_of(place: Place) -> str:
+    """Return the line at `place`, "" when the file cannot be read."""
+    return linecache.getline(place.path, place.line).rstrip("\n")
+
+
+def context(place: Place) -> list[tuple[int, str]]:
+    """Return up to three numbered lines: the one before, the line itself, the one after."""
+    numbered = [(number, linecache.getline(place.path, number)) for number in range(place.line - 1, place.line + 2)]
+    return [(number, text.rstrip("\n")) for number, text in numbered if number >= 1 and text]
+
+
+def caret(place: Place) -> tuple[int, int]:
+    """Return the columns (0-based start, exclusive end) to underline on the line of `place`."""
+    text = text_of(place)
+    start = place.column if place.column is not None else len(text) - len(text.lstrip())
+    one_line = place.end_column is not None and place.end_line == place.line
+    end = place.end_column if one_line and place.end_column is not None else len(text)
+    # co_positions counts bytes; lines with other characters are few, and the caret is then only too far right.
+    return start, max(end, start + 1)
+
+
+@functools.lru_cache(maxsize=256)
+def module_of(path: str) -> str:
+    """Return the dotted name of the module in a file: its packages are the folders that hold an __init__.py."""
+    file = Path(path)
+    parts = [] if file.stem == "__init__" else [file.stem]
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        parts.append(folder.name)
+        folder = folder.parent
+    return ".".join(reversed(parts))
+
+
+@functools.lru_cache(maxsize=256)
+def _tree(path: str) -> ast.Module | None:
+    try:
+        return ast.parse("".join(linecache.getlines(path)))
+    except (SyntaxError, ValueError):
+        return None
+
+
+def function_at(place: Place) -> str:
+    """Return the qualified name of the function around `place` (without `<locals>`), "" at module level."""
+    tree = _tree(place.path)
+    names: list[str] = []
+    node: ast.AST | None = tree
+    while node is not None:
+        inner = None
+        for child in ast.walk(node):
+            if child is not node and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
+                if first <= place.line <= (child.end_lineno or child.lineno):
+                    inner = child
+                    break  # ast.walk goes breadth first: the outermost definition comes first
+        if inner is not None:
+            names.append(inner.name)
+        node = inner
+    return ".".join(names)
+
+
+def expression(place: Place, op_type: str) -> ast.expr | ast.AugAssign | None:
+    """Return the expression being executed at `place`; by the op's symbol where the columns are not known."""
+    tree = _tree(place.path)
+    if tree is None:
+        return None
+    best: ast.expr | ast.AugAssign | None = None
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.BinOp | ast.Call | ast.Compare | ast.AugAssign | ast.UnaryOp):
+            continue
+        if place.column is not None:
+            here = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+            if here == (place.line, place.column, place.end_line, place.end_column):
+                return node
+        elif node.lineno <= place.line <= (node.end_lineno or node.lineno):
+            symbol = getattr(node, "op", None)
+            if symbol is not None and isinstance(symbol, _SYMBOLS.get(op_type, ())):
+                return node
+            best = best or (node if isinstance(node, ast.Call) else None)
+    return best
+
+
+def operands(node: ast.AST | None) -> list[ast.expr]:
+    """Return the operands of an expression in order, lists in calls spread out."""
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, ast.AugAssign):
+        return [node.target, node.value]
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.Call):
+        spread: list[ast.expr] = []
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            spread += argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+        return spread
+    return []
+
+
+def replaced(whole: ast.AST, part: ast.expr, new: str) -> str:
+    """Return the source of `whole` with `part` written as `new`, on one line."""
+    outer = ast.unparse(whole)
+    clone = ast.parse(outer, mode="exec").body[0]
+    inner = clone.value if isinstance(clone, ast.Expr) else clone
+    index = next(i for i, operand in enumerate(operands(whole)) if operand is part)
+    old = operands(inner)[index]
+    start, end = old.col_offset, old.end_col_offset or old.col_offset
+    encoded = outer.encode()
+    return (encoded[:start] + new.encode() + encoded[end:]).decode()
+
+
+@functools.lru_cache(maxsize=256)
+def cast_function(path: str) -> str:
+    """Return how the file at `path` would write a cast: by the names that it has imported."""
+    tree = _tree(path)
+    names = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Import):
+            names |= {(alias.name, alias.asname or alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(f"{node.module}.{alias.name}", alias.asname or alias.name) for alias in node.names}
+    known = dict(names)
+    if "keras.ops" in known:
+        return f"{known['keras.ops']}.cast"
+    if "keras" in known:
+        return f"{known['keras']}.ops.cast"
+    if "tensorflow" in known:
+        return f"{known['tensorflow']}.cast"
+    return "keras.ops.cast"

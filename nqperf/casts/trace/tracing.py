@@ -1,0 +1,239 @@
+"""One trace of a model under the seams: build it, call it once on symbolic inputs, and keep what was heard."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from nqperf.casts.trace import places, seams
+from nqperf.casts.trace.places import audited, is_users, place_of
+from nqperf.casts.trace.recorder import Recorder
+from nqperf.casts.trace.records import FLOATS, HALVES, Event, Place, Trace
+from nqperf.errors import ConfigError, NqPerfError
+
+_BRANCHES = (
+    "true_fn and false_fn",
+    "enters the loop with",
+    "before the loop, but",
+    "must have the same dtype",
+    "branch_fns",
+    "in the main branch, but",
+    "has dtype",
+)
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+class Built:
+    """A model ready to be traced: how to call it, on which specs, and what its building already told."""
+
+    def __init__(self, call: Callable[..., Any], specs: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
+        self.call = call
+        self.arguments, self.keywords = specs
+        self.births: dict[int, Place] = {}
+        self.alive: Any = None
+        self.model_dtype = "float32"
+
+
+def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -> tuple[Any, Recorder]:
+    """Run the function that builds a model, with variables that have no values wherever that works.
+
+    Raises: ConfigError when the builder raises.
+    """
+    import tensorflow as tf
+
+    recorder = Recorder(default_dtype=default_dtype, building=True)
+    try:
+        with seams.listening(recorder, abstract_variables=True):
+            return audited(builder), recorder
+    except NqPerfError:
+        raise
+    except tf.errors.OpError:
+        pass  # the builder ran the model eagerly, on variables without values or into a mismatch
+    except Exception as error:
+        raise ConfigError(f"the builder raised {_said(error)}: it must return a Keras model") from error
+    with contextlib.suppress(Exception):  # in a graph mismatches are repaired; what cannot live there comes next
+        recorder = Recorder(default_dtype=default_dtype, building=True)
+        with seams.listening(recorder, abstract_variables=True), tf.Graph().as_default():
+            return audited(builder), recorder
+    recorder = Recorder(default_dtype=default_dtype, building=True)
+    try:
+        with seams.listening(recorder):
+            return audited(builder), recorder
+    except NqPerfError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"the builder raised {_said(error)}: it must return a Keras model") from error
+
+
+def trace(built: Built) -> tuple[Trace, Any]:
+    """Trace `built` once and return the trace with its concrete function (None when the trace stopped early)."""
+    import tensorflow as tf
+
+    if hasattr(built.call, "_flatten_layers"):
+        seams.skip_shape_inference(built.call)
+    undecided = getattr(tf.errors, "OperatorNotAllowedInGraphError", ())
+    for call in _ways_to_call(built.call):
+        recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))
+        concrete, stopped = None, None
+        function = tf.function(_audited_call(call), autograph=False)
+        with seams.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
+            try:
+                concrete = function.get_concrete_function(*built.arguments, **built.keywords)
+            except NqPerfError:
+                raise
+            except undecided as error:
+                stopped = _said(error)
+                continue  # once more with autograph, if there is a next way
+            except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
+                stopped = _said(error)
+                _note_branch(recorder, error)
+        break
+    return _finished(recorder, concrete, stopped, built), concrete
+
+
+def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments, as tf.TensorSpec, that `model` is called with: its inputs, or those of its first call.
+
+    Raises: ConfigError when neither is known.
+    """
+    import tensorflow as tf
+
+    inputs = getattr(model, "_inputs_struct", None)
+    if inputs is None and getattr(model, "inputs", None):
+        inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    if inputs is not None:
+        return (tf.nest.map_structure(_spec, inputs),), {}
+    seen = recorder.model_arguments.get(id(model)) if recorder is not None else None
+    if seen is not None:
+        arguments, keywords = seen
+        kept = {name: value for name, value in keywords.items() if value is not None and name != "training"}
+        return tuple(tf.nest.map_structure(_spec, each) for each in arguments), {
+            name: tf.nest.map_structure(_spec, value) for name, value in kept.items()
+        }
+    raise ConfigError(
+        f"the model {getattr(model, 'name', model)!r} has no known inputs: build it by calling it once on keras.Input "
+        "tensors, return (model, inputs) from the builder, or name them with --input"
+    )
+
+
+def _spec(value: Any) -> Any:
+    import tensorflow as tf
+
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        return value
+    dtype = getattr(value.dtype, "name", value.dtype)
+    return tf.TensorSpec(tuple(value.shape), dtype)
+
+
+def _ways_to_call(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Yield the function as it is, and then as autograph rewrites it, for those that branch on tensors."""
+    yield call
+    if not hasattr(call, "compute_dtype"):
+        yield seams.autographed(call)
+
+
+def _audited_call(call: Callable[..., Any]) -> Callable[..., Any]:
+    def audited_call(*args: Any, **kwargs: Any) -> Any:
+        return audited(call, *args, **kwargs)
+
+    return audited_call
+
+
+def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Built) -> Trace:
+    ops = list(recorder.ops)
+    for inner, outer in recorder.captures().items():
+        if inner < len(ops):
+            record = ops[inner]
+            ops[inner] = type(record)(
+                **{name: getattr(record, name) for name in record.__slots__ if name != "producers"}, producers=(outer,)
+            )
+    ops += recorder.ops[len(ops) :]
+    return Trace(
+        ops=tuple(ops),
+        events=tuple(recorder.events),
+        model_dtype=built.model_dtype,
+        layers=tuple(recorder.layers),
+        stopped=stopped,
+        functions=_sealed(recorder, concrete),
+    )
+
+
+def _sealed(recorder: Recorder, concrete: Any) -> dict[str, tuple[str, ...]]:
+    """Return the functions that are called in the trace and were not traced in it."""
+    called = {op.function for op in recorder.ops if op.op_type in _CALLS}
+    if not called or concrete is None:
+        return {}
+    names: dict[str, set[str]] = {}
+    for op in recorder.ops:
+        names.setdefault(op.graph, set()).add(op.name)
+    sealed = {}
+    for function in concrete.graph.as_graph_def().library.function:
+        inside = {node.name for node in function.node_def if node.op != "Placeholder"}
+        if function.signature.name in called and not any(inside <= seen for seen in names.values()):
+            sealed[function.signature.name] = tuple(_typed(node) for node in function.node_def)
+    return sealed
+
+
+def _typed(node: Any) -> str:
+    import tensorflow as tf
+
+    kind = next((node.attr[name].type for name in ("DstT", "T", "dtype") if name in node.attr), 0)
+    return f"{node.op} {tf.as_dtype(kind).name}" if kind else node.op
+
+
+def _note_branch(recorder: Recorder, error: Exception) -> None:
+    """Record a condition or loop whose float types differ: nothing can be repaired there."""
+    message = _said(error)
+    floats = {dtype for dtype in FLOATS if dtype in message}
+    if not isinstance(error, TypeError | ValueError) or len(floats) < 2 or not floats & set(HALVES):  # noqa: PLR2004
+        return
+    if not any(sign in message for sign in _BRANCHES):
+        return
+    place, layer = None, None
+    for frame in _frames(error):
+        if is_users(frame.f_code.co_filename) and not places.is_generated(frame.f_code.co_filename):
+            place = (frame, place_of(frame))
+        holder = frame.f_locals.get("self")
+        if hasattr(holder, "compute_dtype") and hasattr(holder, "path"):
+            layer = holder
+    line = None
+    if place is not None:
+        # The frame has gone on since; the traceback knows the line it was executing.
+        number = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename == place[1].path][-1]
+        line = Place(
+            path=place[1].path,
+            line=number.lineno or place[1].line,
+            column=getattr(number, "colno", None),
+            end_line=getattr(number, "end_lineno", None),
+            end_column=getattr(number, "end_colno", None),
+        )
+    recorder.events.append(
+        Event(
+            kind="branch",
+            at=len(recorder.ops),
+            op_type="While" if "loop" in message.lower() else "If",
+            layer=str(layer.path or layer.name) if layer is not None else "",
+            compute_dtype=str(layer.compute_dtype) if layer is not None else recorder.default_dtype,
+            place=line,
+            message=message,
+        )
+    )
+
+
+def _frames(error: Exception) -> Iterator[Any]:
+    step = error.__traceback__
+    while step is not None:
+        yield step.tb_frame
+        step = step.tb_next
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception's type and message in one line without colour codes."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = re.sub(r"\s+", " ", text).strip()
+    return f"{type(error).__name__}: {text[:400]}"

@@ -1,0 +1,1 @@
+"""The files of the task: examples, features, logits, predictions."""

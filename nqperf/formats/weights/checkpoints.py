@@ -1,0 +1,180 @@
+"""Other people's BERT weights, brought into a model folder: what `nqperf convert` does."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nqperf.errors import FormatError
+from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.hugging_face import read_hugging_face
+from nqperf.formats.weights.model_folder import (
+    CONFIG,
+    WEIGHTS,
+    FolderSettings,
+    StoredType,
+    check_replaceable,
+    read_config,
+    read_settings,
+    write_model_folder,
+)
+from nqperf.formats.weights.tensorflow_checkpoint import INDEX_SUFFIX, read_tensorflow_checkpoint
+from nqperf.formats.weights.tokenizer_file import (
+    SENTENCEPIECE,
+    WORDPIECE,
+    TokenizerFile,
+    check_vocabulary,
+    find_tokenizer,
+)
+from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
+from nqperf.nq.example import FloatArray
+
+GOOGLE_CONFIG = "bert_config.json"
+
+# vocab-nq.txt is what Google's release of BERT Joint calls it.
+TOKENIZERS = (SENTENCEPIECE, WORDPIECE, "vocab-nq.txt")
+
+_EXPECTED = f"expected PREFIX{INDEX_SUFFIX} (a TensorFlow checkpoint) or {WEIGHTS} (a Hugging Face folder)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertReport:
+    """What a conversion did: `unused` names the source's pre-training heads, `new` our tensors made from `seed`."""
+
+    source: Path
+    source_kind: str
+    out: Path
+    config: BertConfig
+    tensors: int
+    unused: tuple[str, ...]
+    new: tuple[str, ...]
+    seed: int
+    tokenizer: Path | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Imported:
+    """The network that was found in a source."""
+
+    source_kind: str
+    config: BertConfig
+    settings: FolderSettings
+    weights: Mapping[str, FloatArray]
+    unused: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    tokenizer: Path | None = None,
+    seed: int = 0,
+    dtype: StoredType = "float32",
+) -> ConvertReport:
+    """Write the weights of `source`, a folder or a checkpoint prefix, into the model folder `out`.
+
+    The tokenizer is the one named, else the one beside the weights, else none: the folder then predicts from features
+    that are there already. `seed` makes the tensors that a Hugging Face folder lacks.
+
+    Raises: FormatError when the source is none or several, damaged, or has unknown, missing or misshapen tensors (all
+    listed), when the tokenizer does not fit, or when `out` cannot be replaced.
+    """
+    source, out = Path(source), Path(out)
+    check_replaceable(out)
+    found = find_source(source)
+    if out.resolve() == found.parent.resolve():
+        raise FormatError("is the source's own folder: name another output", path=out)
+    imported = _import(found, seed)
+    vocabulary = _tokenizer(found.parent, tokenizer, lower_case=imported.settings.lower_case)
+    if vocabulary is not None:
+        check_vocabulary(vocabulary, imported.config)
+    write_model_folder(out, imported.config, imported.weights, vocabulary, dtype=dtype, settings=imported.settings)
+    return ConvertReport(
+        source=found,
+        source_kind=imported.source_kind,
+        out=out,
+        config=imported.config,
+        tensors=len(imported.weights),
+        unused=imported.unused,
+        new=imported.new,
+        seed=seed,
+        tokenizer=None if vocabulary is None else vocabulary.path,
+        notes=_notes(imported, vocabulary, found.parent),
+    )
+
+
+def find_source(source: Path) -> Path:
+    """Return the checkpoint prefix or the safetensors file that `source` names or holds.
+
+    Raises: FormatError when it holds none or several.
+    """
+    if not source.is_dir():
+        prefix = source.with_name(re.sub(r"(?<=.)\.(index|meta|data-\d+-of-\d+)$", "", source.name))
+        if prefix.with_name(prefix.name + INDEX_SUFFIX).is_file():
+            return prefix
+        if source.name == WEIGHTS and source.is_file():
+            return source
+        raise FormatError(f"is neither a folder nor a checkpoint; {_EXPECTED}: check the path", path=source)
+    prefixes = sorted(source.glob(f"*{INDEX_SUFFIX}"))
+    found = [path.with_name(path.name.removesuffix(INDEX_SUFFIX)) for path in prefixes if path.is_file()]
+    if (source / WEIGHTS).is_file():
+        found.append(source / WEIGHTS)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(path.name for path in found)
+        raise FormatError(f"holds several models ({listed}); expected one: name it, as in {found[0]}", path=source)
+    if pickles := sorted(path.name for path in source.glob("*.bin")):
+        raise FormatError(
+            f"holds pickled weights ({', '.join(pickles)}), which can run any code when read; expected {WEIGHTS}: "
+            "load them with Hugging Face transformers and save them by save_pretrained",
+            path=source,
+        )
+    listed = ", ".join(sorted(path.name for path in source.iterdir())) or "nothing"
+    raise FormatError(f"holds no model; {_EXPECTED}, got {listed}", path=source)
+
+
+def _import(found: Path, seed: int) -> _Imported:
+    if found.name == WEIGHTS and found.is_file():
+        config, settings = _config(found.parent, (CONFIG, GOOGLE_CONFIG))
+        weights, unused, new = read_hugging_face(found, config, seed=seed)
+        source_kind = "a Hugging Face folder"
+    else:
+        config, settings = _config(found.parent, (GOOGLE_CONFIG, CONFIG))
+        names, weights, unused = read_tensorflow_checkpoint(found, config)
+        # "gelu" in these checkpoints' configurations means the tanh approximation.
+        config = dataclasses.replace(config, hidden_act=TANH_GELU)
+        source_kind, new = names.source, ()
+    return _Imported(source_kind=source_kind, config=config, settings=settings, weights=weights, unused=unused, new=new)
+
+
+def _config(folder: Path, names: tuple[str, ...]) -> tuple[BertConfig, FolderSettings]:
+    for path in (folder / name for name in names):
+        if path.is_file():
+            fields = read_json_object(path, what="a BERT configuration")
+            return read_config(path, fields), read_settings(path, fields)
+    raise FormatError(f"has no {' and no '.join(names)}; expected one beside the weights: put it there", path=folder)
+
+
+def _tokenizer(folder: Path, named: Path | None, *, lower_case: bool | None) -> TokenizerFile | None:
+    if named is None:
+        return find_tokenizer(folder, TOKENIZERS, lower_case=lower_case)
+    found = find_tokenizer(named.parent, (named.name,), lower_case=lower_case)
+    if found is None:
+        raise FormatError("no such file; expected a vocab.txt or a SentencePiece model: check the path", path=named)
+    return found
+
+
+def _notes(imported: _Imported, vocabulary: TokenizerFile | None, folder: Path) -> tuple[str, ...]:
+    notes = []
+    if imported.config.hidden_act != EXACT_GELU:
+        notes.append(f"hidden_act is {imported.config.hidden_act}: the tanh approximation of GELU")
+    if vocabulary is None:
+        looked = ", ".join(str(folder / name) for name in TOKENIZERS)
+        notes.append(f"no tokenizer: the folder predicts from features but cannot prepare them; looked for {looked}")
+    return tuple(notes)

@@ -1,0 +1,201 @@
+"""The model folder: `config.json`, `model.safetensors`, and `tokenizer.model` or `vocab.txt`."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.files import PARTIAL_SUFFIX, read_whole, whole_file, write_whole
+from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
+from nqperf.formats.weights.tokenizer_file import (
+    SENTENCEPIECE,
+    WORDPIECE,
+    TokenizerFile,
+    check_vocabulary,
+    find_tokenizer,
+)
+from nqperf.model.config import BertConfig
+from nqperf.model.weights import check_finite, check_shapes, expected_shapes
+from nqperf.nq.example import FloatArray
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+StoredType = Literal["float32", "float16"]
+
+
+class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Our own part of `config.json`, under the key "nqperf"; None leaves the choice to the reader.
+
+    The thresholds are the scores above which this model's answers are given.
+    """
+
+    long_threshold: float | None = None
+    short_threshold: float | None = None
+    lower_case: bool | None = None
+
+
+NO_SETTINGS = FolderSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFolder:
+    """What a model folder says about itself; the weights are read on their own."""
+
+    path: Path
+    config: BertConfig
+    tokenizer: TokenizerFile | None
+    settings: FolderSettings = NO_SETTINGS
+
+    def require_tokenizer(self) -> TokenizerFile:
+        """Return the tokenizer.
+
+        Raises: FormatError when the folder has none.
+        """
+        if self.tokenizer is None:
+            raise FormatError(f"has no tokenizer; expected {SENTENCEPIECE} or {WORDPIECE}: add it", path=self.path)
+        return self.tokenizer
+
+
+def read_model_folder(path: Path) -> ModelFolder:
+    """Read everything but the weights.
+
+    Raises: FormatError when the folder or its configuration is missing or wrong, when both tokenizers are there, or
+    when the tokenizer's size is not the configuration's.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
+    fields = read_json_object(path / CONFIG, what="a BERT configuration")
+    config = read_config(path / CONFIG, fields)
+    settings = read_settings(path / CONFIG, fields)
+    tokenizer = find_tokenizer(path, (SENTENCEPIECE, WORDPIECE), lower_case=settings.lower_case)
+    if tokenizer is not None:
+        check_vocabulary(tokenizer, config)
+    return ModelFolder(path=path, config=config, tokenizer=tokenizer, settings=settings)
+
+
+def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
+    """Return the configuration in `fields`, which were read from `path`.
+
+    Raises: FormatError with what is wrong in them.
+    """
+    try:
+        return BertConfig.from_dict(fields)
+    except ConfigError as error:
+        raise FormatError(str(error), path=path) from error
+
+
+def read_settings(path: Path, fields: Mapping[str, object]) -> FolderSettings:
+    """Return our own part of the configuration `fields`, which were read from `path`.
+
+    Raises: FormatError when it holds an unknown field or one of another type.
+    """
+    try:
+        return msgspec.convert(fields.get("nqperf", {}), FolderSettings)
+    except msgspec.ValidationError as error:
+        raise FormatError(
+            f"{error}; expected {', '.join(FolderSettings.__struct_fields__)}", path=path, field="nqperf"
+        ) from error
+
+
+def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
+    """Return the network's tensors as read-only float32, memory-mapped where the file holds float32.
+
+    Raises: FormatError that lists every unknown, missing, misshapen or non-finite tensor.
+    """
+    path = folder.path / WEIGHTS
+    header = read_header(path)
+    expected = expected_shapes(folder.config)
+    found = {name: stored.shape for name, stored in header.items()}
+    check_shapes(found, expected, path=path, next_step=f"check {CONFIG}, or bring other models in by `nqperf convert`")
+    weights = read_float32(path, {name: header[name] for name in expected})
+    check_finite(weights, path=path)
+    return weights
+
+
+def write_model_folder(
+    out: Path,
+    config: BertConfig,
+    weights: Mapping[str, FloatArray],
+    tokenizer: TokenizerFile | None,
+    *,
+    dtype: StoredType = "float32",
+    settings: FolderSettings = NO_SETTINGS,
+) -> None:
+    """Write a model folder to `out`, whole or not at all; an older model folder there is replaced.
+
+    The tokenizer's `lower_case` takes the place of that in `settings`.
+
+    Raises: FormatError when the parts do not fit each other, when float16 cannot hold a value, or when `out` is
+    something else than a model folder.
+    """
+    out = Path(out)
+    shapes = {name: values.shape for name, values in weights.items()}
+    check_shapes(shapes, expected_shapes(config), path=out)
+    with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused by name
+        stored = {name: weights[name].astype(dtype, copy=False) for name in expected_shapes(config)}
+    check_finite(stored, path=out)
+    if tokenizer is not None:
+        check_vocabulary(tokenizer, config)
+        lower_case = tokenizer.lower_case if tokenizer.kind == "wordpiece" else None
+        settings = msgspec.structs.replace(settings, lower_case=lower_case)
+    fields = {**config.to_dict(), "nqperf": settings}
+    with _whole_folder(out) as partial:
+        write_whole(partial / CONFIG, msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n")
+        with whole_file(partial / WEIGHTS) as file:
+            write_safetensors(file, stored)
+        if tokenizer is not None:
+            name = SENTENCEPIECE if tokenizer.kind == "sentencepiece" else WORDPIECE
+            write_whole(partial / name, read_whole(tokenizer.path, what="a vocabulary"))
+
+
+def check_replaceable(out: Path) -> None:
+    """Do nothing when `out` is free, empty, or a model folder with no file of anyone else's in it.
+
+    Raises: FormatError when writing there would lose something, or cannot be done.
+    """
+    if not out.parent.is_dir():
+        raise FormatError("cannot be made, its parent is no folder: name a folder that exists", path=out)
+    if not out.exists() and not out.is_symlink():
+        return
+    if out.is_symlink() or not out.is_dir():
+        raise FormatError("is no folder, and a model folder is written here: name another output", path=out)
+    others = sorted({entry.name for entry in out.iterdir()} - {CONFIG, WEIGHTS, SENTENCEPIECE, WORDPIECE})
+    if others:
+        raise FormatError(
+            f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out
+        )
+
+
+@contextlib.contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `out` that takes its place when the block ends, and vanishes when it raises."""
+    check_replaceable(out)
+    partial, older = (out.with_name(f".{out.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}") for _ in range(2))
+    try:
+        partial.mkdir()
+    except OSError as error:
+        raise FormatError(f"cannot be made ({error.strerror}): name a folder that is yours", path=out) from error
+    try:
+        yield partial
+        if out.exists():
+            out.rename(older)
+        try:
+            partial.rename(out)
+        except BaseException:
+            if older.exists():
+                older.rename(out)
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(older, ignore_errors=True)

@@ -1,0 +1,58 @@
+"""Paired rounds: two ways to do the same work in turn, in reversed order every other round, until a look decides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nqperf.formats.results.results_json import Pairs, Verdict
+from nqperf.gate.verdict import GateConfig, judge
+
+# Does the work of one round, by its number, and returns the seconds that it took.
+TimedWork = Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsConfig:
+    """How long to measure: looks and margins, and the seconds after which no further round begins."""
+
+    gate: GateConfig
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The times of one set of processes, and what they say; `seconds` is the wall time that it took."""
+
+    pairs: Pairs
+    verdict: Verdict
+    seconds: float
+
+
+def measure(
+    baseline: TimedWork,
+    variant: TimedWork,
+    floor: float | None,
+    config: RoundsConfig,
+    progress: Callable[[int], None],
+) -> Measured:
+    """Take pairs until a look decides or the time is up, which is INCONCLUSIVE and never a pass.
+
+    Raises: what the two raise.
+    """
+    started = time.perf_counter()
+    times: tuple[list[float], list[float]] = ([], [])
+    while True:
+        number = len(times[0])
+        # Whatever drifts within a round hits each of the two first as often as second.
+        for side in (0, 1) if number % 2 == 0 else (1, 0):
+            times[side].append((baseline, variant)[side](number))
+        progress(number + 1)
+        spent = time.perf_counter() - started
+        if number + 1 not in config.gate.looks and spent < config.seconds:
+            continue
+        verdict = judge(times[0], times[1], floor, config.gate, time_is_up=spent >= config.seconds)
+        if verdict is not None:
+            pairs = Pairs(baseline_seconds=tuple(times[0]), variant_seconds=tuple(times[1]))
+            return Measured(pairs=pairs, verdict=verdict, seconds=spent)

@@ -1,0 +1,186 @@
+import json
+import re
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nqperf.errors import FormatError
+from nqperf.formats.results.results_json import (
+    Control,
+    Controls,
+    Data,
+    Fingerprint,
+    Model,
+    Pairs,
+    Parity,
+    Results,
+    VariantResult,
+    Verdict,
+    read_results,
+    write_results,
+)
+
+PAIRS = Pairs(baseline_seconds=(1.0, 1.25), variant_seconds=(0.5, 0.625))
+VERDICT = Verdict(
+    outcome="PASS", pairs=2, floor=1.5, ratio=2.0, interval=(1.9, 2.1), confidence=0.9934, p_fail=1.0, p_pass=1e-6
+)
+FINGERPRINT = Fingerprint(
+    system="Linux",
+    machine="x86_64",
+    cpu_model="A CPU",
+    cpu_id="AuthenticAMD-26-2",
+    cores=2,
+    isa=("avx512_bf16",),
+    versions={"tensorflow": "2.21.0"},
+)
+
+
+def results(**changes):
+    run = Results(
+        command="nqperf bench",
+        created="2026-01-02T03:04:05Z",
+        fingerprint=FINGERPRINT,
+        model=Model(name="tiny", hidden_size=32, num_hidden_layers=2),
+        data=Data(name="world", examples=3, features=9, batch_size=4, max_seq_length=64),
+        profile=None,
+        variants=(
+            VariantResult(name="baseline", status="measured", metrics={"micro-f1": 0.5}),
+            VariantResult(
+                name="xla",
+                status="measured",
+                wished={"jit_compile": True},
+                observed={"compiled_clusters": 1},
+                parity=Parity(
+                    micro_f1=0.5,
+                    baseline_micro_f1=0.5,
+                    predictions=3,
+                    changed_predictions=0,
+                    span_agreement=1.0,
+                    max_abs_logit_difference=1e-6,
+                ),
+                samples=(PAIRS,),
+                verdict=VERDICT,
+            ),
+            VariantResult(name="tf32", status="skipped", reason="needs an Ampere GPU or later"),
+        ),
+        controls=Controls(same=Control(samples=(PAIRS,), verdict=VERDICT), planted=None),
+        judged=1,
+        expected=1,
+        outcome="PASS",
+    )
+    return msgspec.structs.replace(run, **changes)
+
+
+def test_there_and_back(tmp_path):
+    path = tmp_path / "run.json"
+    write_results(path, results())
+    assert read_results(path) == results()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(min_value=1e-9, max_value=1e6), min_size=1, max_size=40))
+def test_times_come_back_to_the_last_bit(tmp_path_factory, seconds):
+    path = tmp_path_factory.mktemp("results") / "run.json"
+    pairs = Pairs(baseline_seconds=tuple(seconds), variant_seconds=tuple(reversed(seconds)))
+    row = VariantResult(name="xla", status="measured", samples=(pairs,))
+    write_results(path, results(variants=(row,)))
+    assert read_results(path).variant("xla") == row
+
+
+def test_numpy_values_are_written_as_numbers(tmp_path):
+    path = tmp_path / "run.json"
+    row = VariantResult(
+        name="xla",
+        status="measured",
+        observed={"tf32": np.bool_(False), "retraces": np.int64(0), "share": np.float32(0.5)},
+        samples=(Pairs(baseline_seconds=np.array([1.0, 2.0]), variant_seconds=tuple(np.array([3.0, 4.0]))),),
+        metrics={"micro-f1": np.float64(0.25)},
+    )
+    write_results(path, results(variants=(row,), judged=np.int64(0)))
+    read = read_results(path).variant("xla")
+    assert read.observed == {"tf32": False, "retraces": 0, "share": 0.5}
+    assert read.samples == (Pairs(baseline_seconds=(1.0, 2.0), variant_seconds=(3.0, 4.0)),)
+    assert read.metrics == {"micro-f1": 0.25}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), 1 + 2j])
+def test_what_json_cannot_hold_is_not_written(tmp_path, value):
+    row = VariantResult(name="xla", status="measured", metrics={"micro-f1": value})
+    with pytest.raises(FormatError, match=r"run\.json"):
+        write_results(tmp_path / "run.json", results(variants=(row,)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_truncation_is_refused(tmp_path):
+    path = tmp_path / "run.json"
+    write_results(path, results())
+    whole = path.read_bytes()
+    for end in range(0, len(whole) - 2, 7):
+        path.write_bytes(whole[:end])
+        with pytest.raises(FormatError, match=r"run\.json"):
+            read_results(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"schema_version": 2, "rows": []}', "field schema_version: is 2; expected 1"),
+        ('{"schema_version": 0}', "field schema_version: is 0; expected 1"),
+        ('{"machine_info": {}, "benchmarks": []}', "is no results file of nqperf"),
+        ("[]", "is no results file of nqperf"),
+        ('{"schema_version": 1}', "missing required field `command`"),
+        ("", "is no whole JSON document"),
+        ("\x00\xff", "is no whole JSON document"),
+    ],
+)
+def test_foreign_files_are_refused(tmp_path, content, message):
+    path = tmp_path / "run.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(FormatError, match=message):
+        read_results(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "field"),
+    [
+        (["variants", 1, "samples", 0, "baseline_seconds"], [1.0], "variants[1].samples[0]"),
+        (["variants", 1, "samples", 0, "baseline_seconds"], [1.0, 0.0], "variants[1].samples[0]"),
+        (["variants", 1, "samples", 0, "variant_seconds"], [1.0, "2"], "variants[1].samples[0].variant_seconds[1]"),
+        (["variants", 2, "reason"], None, "variants[2]"),
+        (["variants", 1, "status"], "failed", "variants[1]"),
+        (["variants", 1, "reason"], "it died", "variants[1]"),
+        (["variants", 2, "name"], "xla", None),
+        (["variants", 1, "verdict", "outcome"], "CONTINUE", "variants[1].verdict.outcome"),
+        (["fingerprint", "gpu"], "V100", "fingerprint"),
+        (["outcome"], "GREEN", "outcome"),
+    ],
+)
+def test_a_spoilt_field_is_named(tmp_path, place, value, field):
+    path = tmp_path / "run.json"
+    write_results(path, results())
+    document = json.loads(path.read_text())
+    record = document
+    for key in place[:-1]:
+        record = record[key]
+    record[place[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(FormatError, match=f"field {re.escape(field)}: " if field else "stand twice"):
+        read_results(path)
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(FormatError, match="no such file; expected a results file"):
+        read_results(tmp_path / "absent.json")
+
+
+def test_the_device_key_is_the_device_and_not_the_run():
+    other_run = msgspec.structs.replace(
+        FINGERPRINT, versions={"tensorflow": "2.20.0"}, tf32=False, intra_op_threads=1, driver="1", observed={"a": "b"}
+    )
+    assert other_run.device_key == FINGERPRINT.device_key == "cpu: A CPU (AuthenticAMD-26-2), 2 cores, avx512_bf16"
+    two_gpus = msgspec.structs.replace(FINGERPRINT, gpus=("NVIDIA H200", "NVIDIA H200"))
+    assert two_gpus.device_key == "gpu: 2 x NVIDIA H200"

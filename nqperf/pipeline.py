@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.nq.answers import AnswerConfig, answer_waiting
+from nqperf.nq.answers import AnswerConfig, answer_pending
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.example import Annotation, Candidates, Example, Prediction
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
-from nqperf.nq.grouping import AnswerInput, Waiting, run_starts
+from nqperf.nq.grouping import AnswerInput, PendingExamples, run_starts
 from nqperf.nq.logits import Logits
 from nqperf.nq.logits import concatenate as concatenate_logits
 from nqperf.nq.tokenization import Tokenizer
@@ -53,10 +53,10 @@ def answer_all(
 
     Raises: ConfigError when the rows are not those of these examples, or differ from each other.
     """
-    waiting = Waiting(inputs)
+    pending = PendingExamples(inputs)
     for (some_features, some_logits), following in _whole_runs(_same_rows(features, logits)):
-        yield from answer_waiting(waiting, some_features, some_logits, config, following=following)
-    waiting.refuse_rest()
+        yield from answer_pending(pending, some_features, some_logits, config, following=following)
+    pending.refuse_rest()
 
 
 def _same_rows(features: Iterable[Features], logits: Iterable[Logits]) -> Iterator[tuple[Features, Logits]]:

@@ -160,7 +160,7 @@ def run(
 def chosen_thresholds(
     answers: AnswerConfig, settings: FolderSettings, long_threshold: float | None, short_threshold: float | None
 ) -> AnswerConfig:
-    """Return `answers` with the thresholds that are wished, else with the model's own, else as it is."""
+    """Return `answers` with the thresholds that are requested, else with the model's own, else as it is."""
     long_chosen = settings.long_threshold if long_threshold is None else long_threshold
     short_chosen = settings.short_threshold if short_threshold is None else short_threshold
     return dataclasses.replace(
@@ -242,8 +242,8 @@ def _all_or_none(
     return gold
 
 
-def _threshold(gold: dict[int, tuple[Annotation, ...]], wished: int | None) -> int:
-    return default_non_null_threshold(gold.values()) if wished is None else wished
+def _threshold(gold: dict[int, tuple[Annotation, ...]], requested: int | None) -> int:
+    return default_non_null_threshold(gold.values()) if requested is None else requested
 
 
 @contextlib.contextmanager

@@ -138,8 +138,8 @@ def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: 
     reader = NqReader(source=gold, selection=shared.selection(options))
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         annotations = dict(_Counted(reader.gold(), "examples", advance))
-    wished = options["non_null_threshold"]
-    threshold = default_non_null_threshold(annotations.values()) if wished is None else wished
+    requested = options["non_null_threshold"]
+    threshold = default_non_null_threshold(annotations.values()) if requested is None else requested
     metrics = evaluate(annotations, found, non_null_threshold=threshold)
     if out is not None:
         write_whole(out, to_json(metrics))

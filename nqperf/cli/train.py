@@ -13,9 +13,9 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import progress, start_tensorflow
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig
-from nqperf.training.calibration import CalibrationJob, calibrate
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
+from nqperf.training.thresholds import CalibrationJob, calibrate
 from nqperf.training.train import Progress, TrainingConfig
 from nqperf.training.vocabulary import VocabularyConfig
 

@@ -16,4 +16,4 @@ class Engine(Protocol):
         """Yield the logits of all rows, in order, in blocks."""
 
     def observed(self) -> dict[str, object]:
-        """Return the switches as they are, not as they were wished; plain JSON values."""
+        """Return the switches as they are, not as they were requested; plain JSON values."""

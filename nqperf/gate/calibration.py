@@ -28,7 +28,7 @@ ROOM = 2.0
 # Fewer pairs a set say too little about the noise to extrapolate from.
 FEWEST_PAIRS = 20
 # Above this, pairs are not nearly exchangeable and the gate's error rates no longer hold within one set of processes.
-LASTING = 0.3
+HIGH_AUTOCORRELATION = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +36,17 @@ class Calibration:
     """The noise of a device and what follows; everything but `ratios` and `floors` is about log ratios.
 
     `noise` is the SD from pair to pair, `core_noise` the same without outliers (1.4826 times the median deviation),
-    `lasting` the rank correlation of neighbouring pairs, `offset` the SD between sets of fresh processes. `rounds` are
-    the pairs that find a slowdown as large as the pass margin in 19 of 20 runs, were there no offset. `power` and
-    `false_fail` are what that offset leaves when pairs are plenty: the probability that such a slowdown is found and
-    confirmed, and that the baseline fails against itself and is confirmed.
+    `autocorrelation` the rank correlation of neighbouring pairs, `offset` the SD between sets of fresh processes.
+    `rounds` are the pairs that find a slowdown as large as the pass margin in 19 of 20 runs, were there no offset.
+    `power` and `false_fail` are what that offset leaves when pairs are plenty: the probability that such a slowdown is
+    found and confirmed, and that the baseline fails against itself and is confirmed.
     `ratios` are the speed-ups measured, `floors` the proposed ones.
     """
 
     sets: int
     noise: float
     core_noise: float
-    lasting: float
+    autocorrelation: float
     offset: float
     rounds: int
     power: float
@@ -77,20 +77,20 @@ def calibrate(
     offset = _offset([controls, *rows.values()])
     centred = [one.speedup - one.median for one in controls]
     rounds = max(_pairs_needed(one, config) for one in controls)
-    lasting = float(np.mean([_lasting(one) for one in centred]))
+    autocorrelation = float(np.mean([_autocorrelation(one) for one in centred]))
     power = _below(math.log(config.pass_margin / config.fail_margin), offset) ** 2
     return Calibration(
         sets=len(controls),
         noise=math.sqrt(float(np.mean([one.var(ddof=1) for one in centred]))),
         core_noise=1.4826 * float(np.median(np.abs(np.concatenate(centred)))),
-        lasting=lasting,
+        autocorrelation=autocorrelation,
         offset=offset,
         rounds=rounds,
         power=power,
         false_fail=_below(-math.log(config.fail_margin), offset) ** 2,
         ratios={name: math.exp(_mean(sets)) for name, sets in rows.items()},
         floors={name: _floor(sets, offset) for name, sets in rows.items()},
-        warnings=tuple(_warnings(rounds, power, lasting, config)),
+        warnings=tuple(_warnings(rounds, power, autocorrelation, config)),
     )
 
 
@@ -178,7 +178,7 @@ def _pairs_needed(one: _Set, config: GateConfig) -> int:
     return max(signed_rank.fewest_pairs(config.alpha), math.ceil(len(one.speedup) * (reach / gap) ** 2))
 
 
-def _lasting(centred: FloatArray) -> float:
+def _autocorrelation(centred: FloatArray) -> float:
     """Return the rank correlation of each pair with the next one."""
     ranks = np.argsort(np.argsort(centred)).astype(np.float64)
     ranks -= ranks.mean()
@@ -202,7 +202,7 @@ def _floor(sets: Sequence[_Set], offset: float) -> float:
     return max(floor, 0.01)  # the least that two places hold
 
 
-def _warnings(rounds: int, power: float, lasting: float, config: GateConfig) -> Iterator[str]:
+def _warnings(rounds: int, power: float, autocorrelation: float, config: GateConfig) -> Iterator[str]:
     """Yield a line for everything that the gate cannot do on this device."""
     slowdown = f"{config.pass_margin - 1:.0%}"
     if rounds > config.last_look:
@@ -212,8 +212,8 @@ def _warnings(rounds: int, power: float, lasting: float, config: GateConfig) -> 
         )
     if power < POWER:
         yield f"processes differ so much that a slowdown of {slowdown} is found and confirmed in {power:.0%} of runs"
-    if lasting > LASTING:
-        yield f"neighbouring pairs correlate by {lasting:.2f}: verdicts err more often than stated"
+    if autocorrelation > HIGH_AUTOCORRELATION:
+        yield f"neighbouring pairs correlate by {autocorrelation:.2f}: verdicts err more often than stated"
 
 
 def _literal(name: str) -> str:

@@ -24,7 +24,7 @@ Change = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 # Another major version of these computes with other kernels; of the rest a change is only told.
 COMPUTING = ("tensorflow", "keras", "onnxruntime", "onnxruntime-gpu")
 # Below, the t approximation of the test is too coarse for any alpha worth having.
-FEWEST_PAIRS = 10
+FEWEST_COMPARED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def _variant_change(name: str, old: FloatArray, new: FloatArray, config: Compare
     changed, same = math.log(config.changed), math.log(config.same)
     change: Change = "INCONCLUSIVE"
     interval = None
-    if min(len(old), len(new)) >= FEWEST_PAIRS:
+    if min(len(old), len(new)) >= FEWEST_COMPARED:
         interval = _interval(old, new, config.alpha)
         if p_greater(old - changed, new) <= config.alpha:
             change = "SLOWER"

@@ -9,7 +9,7 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.nq.example import NULL_SPAN, Candidates, IntArray, Prediction, Span, YesNo
 from nqperf.nq.features import Features
-from nqperf.nq.grouping import AnswerInput, Waiting
+from nqperf.nq.grouping import AnswerInput, PendingExamples
 from nqperf.nq.logits import Logits
 from nqperf.nq.ranking import RankedSpans, RankingConfig, rank_spans
 
@@ -45,14 +45,14 @@ def answer(inputs: list[AnswerInput], features: Features, logits: Logits, config
 
     Raises: ConfigError when the rows are those of other examples.
     """
-    waiting = Waiting(inputs)
-    predictions = answer_waiting(waiting, features, logits, config)
-    waiting.refuse_rest()
+    pending = PendingExamples(inputs)
+    predictions = answer_pending(pending, features, logits, config)
+    pending.refuse_rest()
     return predictions
 
 
-def answer_waiting(
-    waiting: Waiting, features: Features, logits: Logits, config: AnswerConfig, *, following: int | None = None
+def answer_pending(
+    pending: PendingExamples, features: Features, logits: Logits, config: AnswerConfig, *, following: int | None = None
 ) -> list[Prediction]:
     """Return a prediction for each waiting example that these whole runs of rows belong to.
 
@@ -60,7 +60,7 @@ def answer_waiting(
 
     Raises: ConfigError when the rows are those of other examples.
     """
-    inputs, starts = waiting.take(features, following=following)
+    inputs, starts = pending.take(features, following=following)
     ranked = rank_spans(features, logits, starts, config.ranking)
     said = logits.answer_type_logits.argmax(axis=1)
     return [_prediction(one, spans := ranked.of(number), said[spans.row], config) for number, one in enumerate(inputs)]

@@ -24,7 +24,7 @@ def run_starts(features: Features) -> IntArray:
     """Return the rows that begin an example for certain, and the number of rows at the end: int32[m + 1].
 
     Only an example's last window has padding, so one begins behind padding, and one begins where the ids do not follow
-    each other. In the run of rows between, the ids of the examples alone can tell them apart: `Waiting` does.
+    each other. In the run of rows between, the ids of the examples alone can tell them apart: `PendingExamples` does.
     """
     follows = (np.diff(features.unique_id) == 1) & (features.input_mask[:-1, -1] == 1)
     inner = np.flatnonzero(~follows) + 1
@@ -42,7 +42,7 @@ def _opening(features: Features, row: int) -> tuple[IntArray, IntArray]:
     return features.input_ids[row, at : at + 2], features.token_map[row, at : at + 2]
 
 
-class Waiting:
+class PendingExamples:
     """Examples that wait for their rows, which come in the same order."""
 
     def __init__(self, inputs: Iterable[AnswerInput]) -> None:

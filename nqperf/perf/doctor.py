@@ -141,8 +141,8 @@ def _onednn() -> Check:
 
 
 def _threads(fingerprint: Fingerprint) -> Check:
-    wished = (fingerprint.intra_op_threads, fingerprint.inter_op_threads)
-    shown = " and ".join("all cores" if not count else f"{count}" for count in wished)
+    requested = (fingerprint.intra_op_threads, fingerprint.inter_op_threads)
+    shown = " and ".join("all cores" if not count else f"{count}" for count in requested)
     return Check(
         name="threads",
         state="ok",

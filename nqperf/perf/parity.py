@@ -67,7 +67,7 @@ LIMITS: Mapping[Tolerance, Limits] = {
 }
 
 
-def answered(task: Task, logits: Logits) -> Answers:
+def score_predictions(task: Task, logits: Logits) -> Answers:
     """Return the answers that `logits` give.
 
     Raises: ParityError when a logit is not a finite number: then there is nothing to answer with.

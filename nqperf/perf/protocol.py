@@ -14,7 +14,7 @@ import numpy as np
 from nqperf.errors import NqPerfError
 from nqperf.formats.results.results_json import Fingerprint
 from nqperf.nq.example import FloatArray, IntArray
-from nqperf.perf.switches import Observed, Switches
+from nqperf.perf.switches import EngineState, Switches
 
 _LENGTH = struct.Struct(">Q")
 
@@ -115,7 +115,7 @@ class Failed(_Message, frozen=True):
 class ObservedStates(_Message, frozen=True):
     """The reply to Observe."""
 
-    states: Observed
+    states: EngineState
 
 
 Request = Load | Predict | Observe | Plant | TimeBatch | Stop

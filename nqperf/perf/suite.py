@@ -21,8 +21,8 @@ from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.gate.profiles import PACKAGED, Profile, Workload, profile_for, read_profiles
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.contest import DEFAULT_LIMITS, Comparison, Contest, Limits, Standing
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.session import DEFAULT_TIMEOUTS, PairedResult, Session, Timeouts, VariantRun
 from nqperf.perf.task import data_record, make_task, model_record
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
 
@@ -55,7 +55,7 @@ class SuiteConfig:
     max_seq_length: int = 512
     windows: int | None = 192
     seconds_per_variant: float = 20.0
-    limits: Limits = DEFAULT_LIMITS
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -92,17 +92,17 @@ def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant,
     """
     started = time.perf_counter()
     variants = select_variants(config.variants)
-    contest, source = open_contest(config, progress)
-    with contest:
-        fingerprint = contest.start_baseline()
-        batch_size = contest.batch_size
-        model = model_record(contest.folder)
-        data = data_record(contest.task, source, batch_size=batch_size)
+    session, source = open_session(config, progress)
+    with session:
+        fingerprint = session.start_baseline()
+        batch_size = session.batch_size
+        model = model_record(session.folder)
+        data = data_record(session.task, source, batch_size=batch_size)
         profile = profile_for(fingerprint, Workload.of(model, data), variants=VARIANTS, path=config.profile)
-        controls, control_records, faults = _controls(contest)
-        rows = {variant.name: _row(contest, variant, fingerprint, profile) for variant in variants[1:]}
-        predictions = dict(contest.predictions)
-        baseline = contest.baseline_row()
+        controls, control_records, faults = _controls(session)
+        rows = {variant.name: _row(session, variant, fingerprint, profile) for variant in variants[1:]}
+        predictions = dict(session.predictions)
+        baseline = session.baseline_row()
     floors = profile.floors if profile else {}
     # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.
     expected = {
@@ -125,12 +125,12 @@ def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant,
         reasons=(*verdict.reasons, *faults),
     )
     total = time.perf_counter() - started
-    spent = contest.seconds
+    spent = session.seconds
     other = total - spent["models"] - spent["start"]
     return SuiteRun(results=results, predictions=predictions, seconds={"total": total, **spent, "other": other})
 
 
-def open_contest(config: SuiteConfig, progress: Progress) -> tuple[Contest, str]:
+def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]:
     """Return what the variants are held to each other in, and the name of its data; nothing is started.
 
     Raises: NqPerfError for a model, data or profiles that cannot be used.
@@ -142,16 +142,16 @@ def open_contest(config: SuiteConfig, progress: Progress) -> tuple[Contest, str]
     progress("features", "", 0)
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
     batch_size = config.batch_size or (_GPU_BATCH if take_fingerprint().gpus else _CPU_BATCH)
-    contest = Contest(
+    session = Session(
         folder=folder,
         task=task,
         batch_size=batch_size,
         gate=config.gate,
         seconds_per_variant=config.seconds_per_variant,
-        limits=config.limits,
+        timeouts=config.timeouts,
         progress=progress,
     )
-    return contest, source
+    return session, source
 
 
 def _packaged_model() -> Path:
@@ -172,24 +172,24 @@ def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
     return source.source, source.examples()
 
 
-def _row(contest: Contest, variant: Variant, fingerprint: Fingerprint, profile: Profile | None) -> VariantResult:
+def _row(session: Session, variant: Variant, fingerprint: Fingerprint, profile: Profile | None) -> VariantResult:
     """Return the row of one variant, whatever becomes of it."""
     floor = profile.floors.get(variant.name) if profile else None
     missing = variant.missing(fingerprint)
     if missing:
-        return VariantResult(name=variant.name, status="skipped", reason=missing, wished=variant.switches.record())
-    standing = Standing(variant=variant)
+        return VariantResult(name=variant.name, status="skipped", reason=missing, requested=variant.switches.record())
+    run = VariantRun(variant=variant)
     try:
-        measured = contest.measure_variant(standing, floor)
+        measured = session.measure_variant(run, floor)
     except NqPerfError as error:
-        return standing.record(reason=str(error))
-    return standing.record(samples=tuple(one.pairs for one in measured.all), verdict=measured.verdict)
+        return run.record(reason=str(error))
+    return run.record(samples=tuple(one.pairs for one in measured.all), verdict=measured.verdict)
 
 
-def _controls(contest: Contest) -> tuple[Controls, records.Controls, tuple[str, ...]]:
+def _controls(session: Session) -> tuple[Controls, records.Controls, tuple[str, ...]]:
     """Measure the two comparisons with a known answer; what kept them from it is told, and the run is INVALID."""
     try:
-        same, planted = contest.measure_controls(PLANTED)
+        same, planted = session.measure_controls(PLANTED)
     except NqPerfError as error:
         nothing = records.Controls(same=None, planted=None)
         return Controls(same=None, planted=None), nothing, (f"the controls: {error}",)
@@ -197,6 +197,6 @@ def _controls(contest: Contest) -> tuple[Controls, records.Controls, tuple[str, 
     return Controls(same=same.verdict.outcome, planted=planted.verdict.outcome), record, ()
 
 
-def _control(comparison: Comparison) -> records.Control:
+def _control(comparison: PairedResult) -> records.Control:
     samples = tuple(one.pairs for one in comparison.all)
     return records.Control(samples=samples, verdict=comparison.verdict)

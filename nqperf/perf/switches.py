@@ -1,4 +1,4 @@
-"""A variant's switches: as they are wished, set in a fresh process, and observed on what TensorFlow really ran.
+"""A variant's switches: as they are requested, set in a fresh process, and observed on what TensorFlow really ran.
 
 The graphs are read through `tf.summary`'s trace, the public way: as traced, and as executed after Grappler, the oneDNN
 rewrite and XLA's clustering.
@@ -79,7 +79,7 @@ _NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """What is wished: variables set before TensorFlow is imported, and how the engine and the process are set.
+    """What is requested: variables set before TensorFlow is imported, and how the engine and the process are set.
 
     Raises: VariantError for a Grappler option that TensorFlow does not have.
     """
@@ -150,24 +150,24 @@ def engine_config(switches: Switches, batch_size: int) -> EngineConfig:
     )
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """The states that were found, on the graph as it was executed.
 
-    `lowered` says that XLA compiles the whole function, `clusters` how many parts of it. `fused_ops` are Grappler's,
-    `onednn_ops` those of oneDNN, `amp_nodes` what auto mixed precision put in. `matmuls` is the number of matrix
-    products, `narrow_share` the share of them in 16 bits; None where there is no graph to read them from. `tf32_rounds`
-    tells whether a matrix product on the GPU rounds to TF32; None without a GPU.
+    `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it. `fused_ops` are
+    Grappler's, `onednn_ops` those of oneDNN, `amp_nodes` what auto mixed precision put in. `matmuls` is the number of
+    matrix products, `low_precision_matmul_share` the share of them in 16 bits; None where there is no graph to read
+    them from. `tf32_rounds` tells whether a matrix product on the GPU rounds to TF32; None without a GPU.
     """
 
     eager: bool
-    lowered: bool
+    xla_compiled: bool
     autoclustering: bool
     clusters: int
     fused_ops: int
     onednn_ops: int
     amp_nodes: int
     matmuls: int
-    narrow_share: float | None
+    low_precision_matmul_share: float | None
     compute_dtype: str
     softmax_dtype: str
     tf32: bool
@@ -218,7 +218,7 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
     return graphs
 
 
-def observe(engine: TensorFlowEngine, graphs: Any, inputs: Mapping[str, Any]) -> Observed:
+def observe(engine: TensorFlowEngine, graphs: Any, inputs: Mapping[str, Any]) -> EngineState:
     """Return the states of an engine that has run; `graphs` is from `graphs_of`, `inputs` any batch."""
     found = engine.observed()
     executed = [node for function in graphs.function_graphs for part in function.partition_graphs for node in part.node]
@@ -227,19 +227,19 @@ def observe(engine: TensorFlowEngine, graphs: Any, inputs: Mapping[str, Any]) ->
     # What went into clusters is no longer seen one by one.
     products = list(_products(traced if clusters else executed))
     # XLA takes a whole function before a graph of it is made; what is seen then is the feeding's.
-    lowered = bool(found["xla"]) and not products
-    if lowered:
+    xla_compiled = bool(found["xla"]) and not products
+    if xla_compiled:
         products = _compiled_products(engine.step.experimental_get_compiler_ir(dict(inputs))(stage="hlo"))
-    return Observed(
+    return EngineState(
         eager=bool(found["eager"]),
-        lowered=lowered,
+        xla_compiled=xla_compiled,
         autoclustering=bool(found["autoclustering"]),
         clusters=clusters,
         fused_ops=sum("Fused" in node.op for node in executed),
         onednn_ops=sum(node.op.startswith("_Mkl") for node in executed),
         amp_nodes=sum("AutoMixedPrecision" in node.name for node in executed),
         matmuls=len(products),
-        narrow_share=sum(products) / len(products) if products else None,
+        low_precision_matmul_share=sum(products) / len(products) if products else None,
         compute_dtype=str(found["compute_dtype"]),
         softmax_dtype=str(found["softmax_dtype"]),
         tf32=bool(found["tf32"]),

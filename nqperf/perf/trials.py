@@ -14,8 +14,8 @@ from nqperf.gate.calibration import Calibration
 from nqperf.gate.profiles import Workload
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.perf import protocol
-from nqperf.perf.contest import Contest, Standing
-from nqperf.perf.suite import Progress, SuiteConfig, open_contest
+from nqperf.perf.session import Session, VariantRun
+from nqperf.perf.suite import Progress, SuiteConfig, open_session
 from nqperf.perf.task import data_record, model_record
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
 
@@ -77,26 +77,26 @@ def measure_calibration(
         raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
     variants = select_variants(config.variants)[1:]
     gate = config.gate
-    contest, source = open_contest(
+    session, source = open_session(
         dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), seconds_per_variant=math.inf), progress
     )
     left_out: dict[str, str] = {}
     same: list[Pairs] = []
     times: dict[str, list[Pairs]] = {}
-    with contest:
-        fingerprint = contest.start_baseline()
+    with session:
+        fingerprint = session.start_baseline()
         workload = Workload.of(
-            model_record(contest.folder), data_record(contest.task, source, batch_size=contest.batch_size)
+            model_record(session.folder), data_record(session.task, source, batch_size=session.batch_size)
         )
         # Set by set, so that what drifts while hours pass is the same for all.
         for _ in range(sets):
-            same.append(_fresh(contest, VARIANTS[BASELINE]))
+            same.append(_fresh(session, VARIANTS[BASELINE]))
             for variant in variants:
                 if variant.name in left_out:
                     continue
                 try:
                     seen = times.setdefault(variant.name, [])
-                    seen.append(_fresh(contest, variant) if seen else _first(contest, variant, fingerprint))
+                    seen.append(_fresh(session, variant) if seen else _first(session, variant, fingerprint))
                 except NqPerfError as error:
                     left_out[variant.name] = str(error)
                     del times[variant.name]
@@ -119,12 +119,12 @@ def prove(
         raise ConfigError(f"{same} comparisons with itself and {planted} planted ones; expected 1 or more of each")
     # The answers do not matter here, so one batch is enough of the data.
     windows = config.batch_size or 1
-    contest, _ = open_contest(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
+    session, _ = open_session(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
     errors = {"same": 0, "planted": 0}
-    with contest:
+    with session:
         for kind, count, fraction, right in (("same", same, 0.0, False), ("planted", planted, slowdown, True)):
             for number in range(1, count + 1):
-                errors[kind] += (_confirmed(contest, fraction).outcome == "FAIL") != right
+                errors[kind] += (_confirmed(session, fraction).outcome == "FAIL") != right
                 progress("trial", f"{number} of {count} ({kind}), {errors[kind]} wrong", 0)
     return Proof(
         same=same,
@@ -135,7 +135,7 @@ def prove(
     )
 
 
-def _first(contest: Contest, variant: Variant, fingerprint: Fingerprint) -> Pairs:
+def _first(session: Session, variant: Variant, fingerprint: Fingerprint) -> Pairs:
     """Return the first times of a variant, which prove its switches and its answers too.
 
     Raises: NqPerfError when it cannot run here, fails, or answers wrongly.
@@ -143,26 +143,26 @@ def _first(contest: Contest, variant: Variant, fingerprint: Fingerprint) -> Pair
     missing = variant.missing(fingerprint)
     if missing:
         raise ConfigError(missing)
-    return contest.measure_variant(Standing(variant=variant), None).all[0].pairs
+    return session.measure_variant(VariantRun(variant=variant), None).all[0].pairs
 
 
-def _fresh(contest: Contest, variant: Variant) -> Pairs:
+def _fresh(session: Session, variant: Variant) -> Pairs:
     """Return the times of a variant and the baseline in new processes."""
-    with contest.fresh_pair(variant) as (baseline, worker):
-        return contest.rounds(baseline, worker, None, variant.name).pairs
+    with session.fresh_pair(variant) as (baseline, worker):
+        return session.rounds(baseline, worker, None, variant.name).pairs
 
 
-def _confirmed(contest: Contest, fraction: float) -> Verdict:
+def _confirmed(session: Session, fraction: float) -> Verdict:
     """Judge the baseline with planted work against the baseline, a FAIL in fresh processes once more."""
-    first = _judged(contest, fraction)
-    return confirm(first, _judged(contest, fraction)) if first.outcome == "FAIL" else first
+    first = _judged(session, fraction)
+    return confirm(first, _judged(session, fraction)) if first.outcome == "FAIL" else first
 
 
-def _judged(contest: Contest, fraction: float) -> Verdict:
-    with contest.fresh_pair(VARIANTS[BASELINE]) as (baseline, worker):
+def _judged(session: Session, fraction: float) -> Verdict:
+    with session.fresh_pair(VARIANTS[BASELINE]) as (baseline, worker):
         if fraction:
-            worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=contest.limits.load)
-        return contest.rounds(baseline, worker, 1.0, BASELINE).verdict
+            worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=session.timeouts.load)
+        return session.rounds(baseline, worker, 1.0, BASELINE).verdict
 
 
 def _bound(trials: int) -> float:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from nqperf.errors import VariantError
 from nqperf.formats.results.results_json import BASELINE, Fingerprint
-from nqperf.perf.switches import PLAIN, Observed, Switches
+from nqperf.perf.switches import PLAIN, EngineState, Switches
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
 Requirement = Literal["gpu", "cpu", "onednn", "tf32", "bfloat16"]
@@ -29,8 +29,8 @@ _MOST = 0.8
 class Effect:
     """What a switch must be seen to do; `holds` gets the variant's observed states and the baseline's."""
 
-    says: str
-    holds: Callable[[Observed, Observed], bool]
+    failure: str
+    holds: Callable[[EngineState, EngineState], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ class Variant:
         """Return why the machine of `fingerprint` cannot run this variant, or None when it can."""
         return next((why for need in self.requires if (why := _MISSING[need](fingerprint))), None)
 
-    def without_effect(self, observed: Observed, baseline: Observed) -> str | None:
+    def without_effect(self, observed: EngineState, baseline: EngineState) -> str | None:
         """Return what was not seen of this variant's switches, or None when all had their effect."""
-        absent = [effect.says for effect in self.effects if not effect.holds(observed, baseline)]
+        absent = [effect.failure for effect in self.effects if not effect.holds(observed, baseline)]
         return "; ".join(absent) or None
 
 
@@ -121,22 +121,25 @@ _WIDE_MEANS = {
 # Without these flags `set_jit` compiles nothing on a CPU.
 _CPU_CLUSTERS = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
 
-_GRAPH = Effect(says="no graph was traced", holds=lambda seen, _: not seen.eager and seen.traces == 1)
-_NOT_COMPILED = Effect(says="XLA compiled something", holds=lambda seen, _: not seen.lowered and seen.clusters == 0)
-_COMPILED = Effect(says="XLA did not compile the function", holds=lambda seen, _: seen.lowered)
-_CLUSTERS = Effect(says="XLA compiled no cluster", holds=lambda seen, _: seen.clusters > 0)
-_WIDE = Effect(says="matrix products are in 16 bits", holds=lambda seen, _: seen.narrow_share == 0)
+_GRAPH = Effect(failure="no graph was traced", holds=lambda seen, _: not seen.eager and seen.traces == 1)
+_NOT_COMPILED = Effect(
+    failure="XLA compiled something", holds=lambda seen, _: not seen.xla_compiled and seen.clusters == 0
+)
+_COMPILED = Effect(failure="XLA did not compile the function", holds=lambda seen, _: seen.xla_compiled)
+_CLUSTERS = Effect(failure="XLA compiled no cluster", holds=lambda seen, _: seen.clusters > 0)
+_WIDE = Effect(failure="matrix products are in 16 bits", holds=lambda seen, _: seen.low_precision_matmul_share == 0)
 _NARROW = Effect(
-    says="fewer than 4 in 5 matrix products are in 16 bits", holds=lambda seen, _: (seen.narrow_share or 0) >= _MOST
+    failure="fewer than 4 in 5 matrix products are in 16 bits",
+    holds=lambda seen, _: (seen.low_precision_matmul_share or 0) >= _MOST,
 )
-_AMP = Effect(says="auto mixed precision converted no node", holds=lambda seen, _: seen.amp_nodes > 0)
-_NO_TF32 = Effect(says="TF32 is on", holds=lambda seen, _: not seen.tf32 and not seen.tf32_rounds)
+_AMP = Effect(failure="auto mixed precision converted no node", holds=lambda seen, _: seen.amp_nodes > 0)
+_NO_TF32 = Effect(failure="TF32 is on", holds=lambda seen, _: not seen.tf32 and not seen.tf32_rounds)
 _TF32 = Effect(
-    says="matrix products are not rounded to TF32", holds=lambda seen, _: seen.tf32 and seen.tf32_rounds is True
+    failure="matrix products are not rounded to TF32", holds=lambda seen, _: seen.tf32 and seen.tf32_rounds is True
 )
-_FUSED = Effect(says="Grappler fused nothing", holds=lambda seen, _: seen.fused_ops > 0)
+_FUSED = Effect(failure="Grappler fused nothing", holds=lambda seen, _: seen.fused_ops > 0)
 _THESIS_OPTIONS = Effect(
-    says="TensorFlow does not report the Grappler options as set",
+    failure="TensorFlow does not report the Grappler options as set",
     holds=lambda seen, _: seen.grappler.items() >= THESIS_GRAPPLER.items(),
 )
 
@@ -150,7 +153,7 @@ _ROWS = (
         name="eager",
         description="operation by operation, without a graph",
         switches=Switches(eager=True),
-        effects=(Effect(says="a graph was traced", holds=lambda seen, _: seen.eager and seen.traces == 0),),
+        effects=(Effect(failure="a graph was traced", holds=lambda seen, _: seen.eager and seen.traces == 0),),
     ),
     Variant(
         name="grappler_off",
@@ -159,7 +162,7 @@ _ROWS = (
         effects=(
             _GRAPH,
             Effect(
-                says="Grappler still fused operations", holds=lambda seen, base: seen.fused_ops == 0 < base.fused_ops
+                failure="Grappler still fused operations", holds=lambda seen, base: seen.fused_ops == 0 < base.fused_ops
             ),
         ),
     ),
@@ -247,7 +250,7 @@ _ROWS = (
         effects=(
             _GRAPH,
             _WIDE,
-            Effect(says="oneDNN is still used", holds=lambda seen, base: seen.onednn_ops == 0 < base.onednn_ops),
+            Effect(failure="oneDNN is still used", holds=lambda seen, base: seen.onednn_ops == 0 < base.onednn_ops),
         ),
     ),
 )

@@ -95,9 +95,9 @@ def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
 
     option = pytestconfig.option
     names = ("model", "data", "limit", "profile", "batch_size", "max_seq_length")
-    wished = {name: getattr(option, f"nqperf_{name}") for name in names}
+    requested = {name: getattr(option, f"nqperf_{name}") for name in names}
     command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
-    config = SuiteConfig(command=command, **{name: value for name, value in wished.items() if value is not None})
+    config = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})
     if option.nqperf_quick:
         config = config.quick()
     if option.nqperf_rounds is not None:

@@ -75,8 +75,8 @@ def selected_variants(config: pytest.Config) -> tuple[str, ...]:
     """
     from nqperf.perf.variants import select_variants
 
-    wished = config.option.nqperf_variants
-    names = None if wished is None else tuple(name.strip() for name in wished.split(","))
+    requested = config.option.nqperf_variants
+    names = None if requested is None else tuple(name.strip() for name in requested.split(","))
     return tuple(variant.name for variant in select_variants(names))
 
 

@@ -17,7 +17,7 @@ def calibration_text(run: CalibrationRun) -> str:
             "",
             (
                 f"noise from pair to pair {found.noise:.2%} (without outliers {found.core_noise:.2%}, neighbours "
-                f"correlate by {found.lasting:.2f}); between {found.sets} sets of processes {found.offset:.2%}"
+                f"correlate by {found.autocorrelation:.2f}); between {found.sets} sets of processes {found.offset:.2%}"
             ),
             (
                 f"a slowdown of 5 % is found with {found.rounds} pairs; with what processes differ by, "

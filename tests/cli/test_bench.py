@@ -58,10 +58,20 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     model, data = inputs
-    wished = ("--model", model, "--max-seq-length", SEQ_LENGTH, "--variants", "onednn_off", "--quick", "--rounds", 10)
+    requested = (
+        "--model",
+        model,
+        "--max-seq-length",
+        SEQ_LENGTH,
+        "--variants",
+        "onednn_off",
+        "--quick",
+        "--rounds",
+        10,
+    )
     outputs = ("--out", "run.json", "--report", "run.html", "--json", "--quiet", *(["--track"] if tracks else []))
     monkeypatch.setattr(sys, "argv", ["nqperf", "bench", str(data)])
-    code, out, _ = call("bench", data, *wished, *outputs)
+    code, out, _ = call("bench", data, *requested, *outputs)
     results = read_results(tmp_path / "run.json")
     assert code == EXIT[results.outcome]
     assert json.loads(out)["created"] == results.created
@@ -189,7 +199,7 @@ def test_files_of_another_kind(call, saved, tmp_path, content):
 @pytest.mark.slow
 def test_calibrate_for_real(call, inputs, tmp_path):
     model, data = inputs
-    wished = (
+    requested = (
         "--model",
         model,
         "--max-seq-length",
@@ -201,7 +211,7 @@ def test_calibrate_for_real(call, inputs, tmp_path):
         "--pairs",
         20,
     )
-    code, out, _ = call("calibrate", data, *wished, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
+    code, out, _ = call("calibrate", data, *requested, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
     assert code == 0
     found = json.loads(out)
     assert found["calibration"]["sets"] == 2

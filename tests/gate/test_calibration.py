@@ -33,7 +33,7 @@ def test_the_noise_from_pair_to_pair(noise):
     calibration = calibrate(sets(10, noise=noise), {})
     assert calibration.noise == pytest.approx(noise, rel=0.1)
     assert calibration.core_noise == pytest.approx(noise, rel=0.1)
-    assert abs(calibration.lasting) < 0.1
+    assert abs(calibration.autocorrelation) < 0.1
     assert calibration.sets == 10
 
 
@@ -131,8 +131,8 @@ def test_warnings_name_what_the_gate_cannot_do():
     assert "found and confirmed in" in apart
     drift = np.exp(np.sin(np.arange(80) / 8) * 0.01)
     pairs = Pairs(baseline_seconds=(1.0,) * 80, variant_seconds=tuple(drift.tolist()))
-    (lasting,) = calibrate([pairs, pairs], {}).warnings
-    assert "neighbouring pairs correlate by 0.9" in lasting
+    (autocorrelation,) = calibrate([pairs, pairs], {}).warnings
+    assert "neighbouring pairs correlate by 0.9" in autocorrelation
 
 
 @pytest.mark.parametrize(

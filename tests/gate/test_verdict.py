@@ -402,8 +402,8 @@ def test_a_drift_of_the_machine_is_not_seen_because_pairs_share_it():
 
 @pytest.mark.parametrize(("persistence", "false_fail"), [(-0.5, 0.0), (0.5, 0.01), (0.8, 0.07)])
 def test_noise_that_lasts_over_pairs_breaks_the_promise_and_confirmation_mends_it(persistence, false_fail):
-    """The honest limit: the test takes pairs for exchangeable. Within one set of processes lasting noise fails more
-    than 1 % of runs; as its drift starts anew in fresh processes, both fail in less than 1 %."""
+    """The honest limit: the test takes pairs for exchangeable. Within one set of processes noise that lasts fails
+    more than 1 % of runs; as its drift starts anew in fresh processes, both fail in less than 1 %."""
     rng = np.random.default_rng(41)
     first, _ = decide(drifting(rng, persistence, 0.05))
     repeat, _ = decide(drifting(rng, persistence, 0.05))

@@ -76,7 +76,7 @@ def one_window(start, end, *, token_map=None):
     return features, logits
 
 
-def answered(start, end, *, spans=((0, 50, True),), config=None, token_map=None):
+def score_predictions(start, end, *, spans=((0, 50, True),), config=None, token_map=None):
     start_token, end_token, top_level = zip(*spans, strict=True)
     candidates = Candidates(
         start_token=np.array(start_token, np.int32),
@@ -93,63 +93,63 @@ def short_of(prediction):
 
 
 def test_a_later_pair_wins_a_tie():
-    prediction = answered([0, 9, 9, 0, 0], [0, 0, 0, 9, 9])
+    prediction = score_predictions([0, 9, 9, 0, 0], [0, 0, 0, 9, 9])
     assert short_of(prediction) == [(2, 5)]
 
 
 def test_zeros_of_both_signs_are_a_tie():
     config = AnswerConfig(short_threshold=0.5, ranking=RankingConfig(best=1))
-    assert short_of(answered([-1, 0.0, -0.0, -9], [0, 0, 0, 0], config=config)) == [(2, 4)]
+    assert short_of(score_predictions([-1, 0.0, -0.0, -9], [0, 0, 0, 0], config=config)) == [(2, 4)]
 
 
 def test_the_score_is_taken_against_cls():
-    prediction = answered([1, 9, 0, 0], [2, 0, 9, 0])
+    prediction = score_predictions([1, 9, 0, 0], [2, 0, 9, 0])
     assert (prediction.short_answers_score, prediction.long_answer_score) == (15.0, 15.0)
 
 
 def test_an_answer_of_one_piece_is_an_option():
     start, end = [0, 9, 0, 0], [0, 9, 0, 0]
     allowed = AnswerConfig(ranking=RankingConfig(one_piece=True))
-    assert short_of(answered(start, end)) == [(1, 4)]
-    assert short_of(answered(start, end, config=allowed)) == [(1, 2)]
+    assert short_of(score_predictions(start, end)) == [(1, 4)]
+    assert short_of(score_predictions(start, end, config=allowed)) == [(1, 2)]
 
 
 def test_thresholds_are_to_be_exceeded():
-    at_eight = answered([0, 4, 0], [0, 0, 4])
+    at_eight = score_predictions([0, 4, 0], [0, 0, 4])
     assert (short_of(at_eight), at_eight.short_answers_score) == ([], -10_000.0)
     assert at_eight.long_answer_score == 8.0
-    assert short_of(answered([0, 4, 0], [0, 0, 4.001])) == [(1, 3)]
-    assert answered([0, 1.5, 0], [0, 0, 1.5]).long_answer.is_null
+    assert short_of(score_predictions([0, 4, 0], [0, 0, 4.001])) == [(1, 3)]
+    assert score_predictions([0, 1.5, 0], [0, 0, 1.5]).long_answer.is_null
 
 
 def test_the_long_answer_is_the_first_top_level_candidate_around_the_best_span_that_has_one():
     start, end = [0, 9, 0, 5, 0], [0, 0, 9, 0, 5]
     spans = [(1, 3, False), (3, 5, True), (2, 6, True)]
-    prediction = answered(start, end, spans=spans)
+    prediction = score_predictions(start, end, spans=spans)
     assert short_of(prediction) == [(1, 3)]
     assert (prediction.long_answer.start_token, prediction.long_answer.end_token) == (3, 5)
     assert prediction.long_answer_score == 10.0
 
 
 def test_yes_and_no_are_an_option():
-    assert answered([0, 9, 0], [0, 0, 9]).yes_no_answer == "NONE"
-    prediction = answered([0, 9, 0], [0, 0, 9], config=AnswerConfig(yes_no=True))
+    assert score_predictions([0, 9, 0], [0, 0, 9]).yes_no_answer == "NONE"
+    prediction = score_predictions([0, 9, 0], [0, 0, 9], config=AnswerConfig(yes_no=True))
     assert (prediction.yes_no_answer, short_of(prediction)) == ("NO", [])
 
 
 def test_pieces_off_the_document_neither_begin_nor_end_an_answer():
-    prediction = answered([0, 99, 9, 0, 0], [0, 0, 0, 9, 99], token_map=[5, -1, 1, 2, -1])
+    prediction = score_predictions([0, 99, 9, 0, 0], [0, 0, 0, 9, 99], token_map=[5, -1, 1, 2, -1])
     assert short_of(prediction) == [(1, 3)]
 
 
 def test_a_pair_that_runs_backwards_through_the_document_is_no_span():
-    prediction = answered([0, 9, 0, 0], [0, 0, 9, 8], token_map=[-1, 30, 2, 31])
+    prediction = score_predictions([0, 9, 0, 0], [0, 0, 9, 8], token_map=[-1, 30, 2, 31])
     assert short_of(prediction) == [(30, 32)]
 
 
 def test_infinite_logits_answer_or_not_but_never_fail():
-    assert short_of(answered([0, np.inf, 0], [0, 0, 1])) == [(1, 3)]
-    assert short_of(answered([np.inf, np.inf, 0], [-np.inf, 0, np.inf])) == []
+    assert short_of(score_predictions([0, np.inf, 0], [0, 0, 1])) == [(1, 3)]
+    assert short_of(score_predictions([np.inf, np.inf, 0], [-np.inf, 0, np.inf])) == []
 
 
 @pytest.mark.parametrize("fields", [{"best": 0}, {"max_length": 0}])

@@ -4,7 +4,6 @@ import gzip
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import event, given
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from nqperf.errors import ConfigError
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
+from tests.reference_files import REFERENCE, needs_reference
 from tests.references import nq_eval
-
 
 
 def read_span(record):

@@ -5,7 +5,7 @@ from hypothesis import given
 from nqperf.errors import ConfigError
 from nqperf.nq.example import Candidates
 from nqperf.nq.features import Features
-from nqperf.nq.grouping import AnswerInput, Waiting
+from nqperf.nq.grouping import AnswerInput, PendingExamples
 from tests import strategies
 
 NONE = Candidates(start_token=np.zeros(0, np.int32), end_token=np.zeros(0, np.int32), top_level=np.zeros(0, np.bool_))
@@ -23,9 +23,9 @@ def rows(*ids, starts=(0,), padded=()):
 
 
 def starts_of(example_ids, features):
-    waiting = Waiting(AnswerInput(example_id=one, candidates=NONE) for one in example_ids)
-    own, starts = waiting.take(features, following=None)
-    waiting.refuse_rest()
+    pending = PendingExamples(AnswerInput(example_id=one, candidates=NONE) for one in example_ids)
+    own, starts = pending.take(features, following=None)
+    pending.refuse_rest()
     assert [one.example_id for one in own] == list(example_ids)
     return starts.tolist()
 
@@ -33,7 +33,7 @@ def starts_of(example_ids, features):
 @given(case=strategies.answer_cases())
 def test_rows_go_to_their_examples(case):
     inputs, features, starts, _ = case
-    own, found = Waiting(inputs).take(features, following=None)
+    own, found = PendingExamples(inputs).take(features, following=None)
     assert own == inputs
     assert found.tolist() == starts.tolist()
 
@@ -52,9 +52,9 @@ def test_an_id_within_anothers_run_and_in_a_run_of_its_own():
 
 
 def test_the_row_behind_tells_whose_the_run_is():
-    waiting = Waiting(AnswerInput(example_id=one, candidates=NONE) for one in (5, 6))
-    assert waiting.take(rows(5, 6, starts=[0, 1]), following=6)[1].tolist() == [0, 2]
-    assert waiting.take(rows(6), following=None)[1].tolist() == [0, 1]
+    pending = PendingExamples(AnswerInput(example_id=one, candidates=NONE) for one in (5, 6))
+    assert pending.take(rows(5, 6, starts=[0, 1]), following=6)[1].tolist() == [0, 2]
+    assert pending.take(rows(6), following=None)[1].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from nqperf.errors import ParityError
 from nqperf.formats.results.results_json import Parity
 from nqperf.nq.logits import Logits
-from nqperf.perf.parity import LIMITS, agreement, answered, check_parity
+from nqperf.perf.parity import LIMITS, agreement, check_parity, score_predictions
 from nqperf.perf.task import make_task
 
 SAME = {
@@ -75,7 +75,7 @@ def logits(task, seed=1):
 
 
 def test_a_task_agrees_with_itself(task):
-    one = answered(task, logits(task))
+    one = score_predictions(task, logits(task))
     found = agreement(task, one, one)
     assert found.changed_predictions == 0
     assert found.span_agreement == 1.0
@@ -84,7 +84,7 @@ def test_a_task_agrees_with_itself(task):
 
 
 def test_other_logits_are_other_answers(task):
-    first, second = (answered(task, logits(task, seed)) for seed in (1, 2))
+    first, second = (score_predictions(task, logits(task, seed)) for seed in (1, 2))
     found = agreement(task, first, second)
     assert found.changed_predictions > 0
     assert found.span_agreement < 1
@@ -94,7 +94,7 @@ def test_other_logits_are_other_answers(task):
 def test_scores_alone_are_no_change(task):
     one = logits(task)
     more = dataclasses.replace(one, start_logits=one.start_logits * np.float32(1.0001))
-    found = agreement(task, answered(task, one), answered(task, more))
+    found = agreement(task, score_predictions(task, one), score_predictions(task, more))
     assert found.changed_predictions == 0
     assert 0 < found.max_abs_logit_difference < 0.01
 
@@ -105,7 +105,7 @@ def test_logits_that_are_no_numbers_are_no_answers(task, value):
     broken = one.end_logits.copy()
     broken[0, 0] = value
     with pytest.raises(ParityError, match="parity: 1 of the end_logits"):
-        answered(task, dataclasses.replace(one, end_logits=broken))
+        score_predictions(task, dataclasses.replace(one, end_logits=broken))
 
 
 def test_a_task_is_cut_after_whole_examples(model_folder, river_documents):

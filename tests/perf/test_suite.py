@@ -9,9 +9,9 @@ from nqperf.formats.results.results_json import BASELINE, read_results, write_re
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
 from nqperf.gate.profiles import PACKAGED
 from nqperf.gate.verdict import GateConfig
-from nqperf.perf.contest import DEFAULT_LIMITS, Limits, Standing
 from nqperf.perf.process import WorkerError
-from nqperf.perf.suite import SuiteConfig, open_contest, run_suite
+from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts, VariantRun
+from nqperf.perf.suite import SuiteConfig, open_session, run_suite
 from nqperf.perf.switches import Switches
 from nqperf.perf.variants import VARIANTS, Effect, Variant
 from tests.documents import river_examples, write_lines
@@ -54,11 +54,11 @@ def config(sharp_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def contest(config):
-    contest, _ = open_contest(config, lambda _stage, _variant, _pairs: None)
-    with contest:
-        contest.start_baseline()
-        yield contest
+def session(config):
+    session, _ = open_session(config, lambda _stage, _variant, _pairs: None)
+    with session:
+        session.start_baseline()
+        yield session
 
 
 def row(switches=None, **changes):
@@ -69,18 +69,20 @@ def row(switches=None, **changes):
 pytestmark = pytest.mark.slow
 
 
-def test_a_switch_without_effect_is_an_error_and_not_a_result(contest):
-    standing = Standing(variant=row(effects=(Effect(says="nothing changed", holds=lambda seen, base: seen != base),)))
+def test_a_switch_without_effect_is_an_error_and_not_a_result(session):
+    standing = VariantRun(
+        variant=row(effects=(Effect(failure="nothing changed", holds=lambda seen, base: seen != base),))
+    )
     with pytest.raises(VariantError, match="mine: the switches had no effect: nothing changed"):
-        contest.measure_variant(standing, None)
+        session.measure_variant(standing, None)
     assert standing.observed is not None
     assert standing.answers is None
 
 
-def test_other_answers_get_no_speed_verdict(contest):
-    standing = Standing(variant=row(Switches(precision="mixed_bfloat16")))
+def test_other_answers_get_no_speed_verdict(session):
+    standing = VariantRun(variant=row(Switches(precision="mixed_bfloat16")))
     with pytest.raises(ParityError, match="parity: "):
-        contest.measure_variant(standing, 1.0)
+        session.measure_variant(standing, 1.0)
     record = standing.record(reason="parity: differs")
     assert record.parity.max_abs_logit_difference > 1e-3
     assert record.samples == ()
@@ -88,28 +90,28 @@ def test_other_answers_get_no_speed_verdict(contest):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(contest, how, monkeypatch):
+def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(session, how, monkeypatch):
     if not hasattr(signal, "SIGSTOP"):
         pytest.skip("needs POSIX signals")
 
     def strike(stage, _variant, pairs):
         if stage == "rounds" and pairs == 3:
-            os.kill(contest._worker.pid, how)
+            os.kill(session._worker.pid, how)
 
-    monkeypatch.setattr(contest, "progress", strike)
-    monkeypatch.setattr(contest, "limits", dataclasses.replace(DEFAULT_LIMITS, batch=3.0))
-    struck = contest._live_baseline().pid
+    monkeypatch.setattr(session, "progress", strike)
+    monkeypatch.setattr(session, "timeouts", dataclasses.replace(DEFAULT_TIMEOUTS, batch=3.0))
+    struck = session._live_baseline().pid
     with pytest.raises(WorkerError, match=r"worker of baseline(| died at TimeBatch): (killed by SIGKILL|no reply)"):
-        contest.measure_variant(Standing(variant=row()), None)
+        session.measure_variant(VariantRun(variant=row()), None)
     monkeypatch.undo()
-    measured = contest.measure_variant(Standing(variant=row()), None)
+    measured = session.measure_variant(VariantRun(variant=row()), None)
     assert measured.verdict.outcome == "REPORTED"
-    assert contest._worker.pid != struck
+    assert session._worker.pid != struck
 
 
-def test_time_that_is_up_is_inconclusive(contest, monkeypatch):
-    monkeypatch.setattr(contest, "seconds_per_variant", 0.0)
-    found = contest.measure_variant(Standing(variant=row()), 1.0)
+def test_time_that_is_up_is_inconclusive(session, monkeypatch):
+    monkeypatch.setattr(session, "seconds_per_variant", 0.0)
+    found = session.measure_variant(VariantRun(variant=row()), 1.0)
     assert found.verdict.outcome == "INCONCLUSIVE"
     assert found.verdict.pairs == 1
 
@@ -196,5 +198,5 @@ def test_a_quick_run_does_less():
     assert quick.gate.last_look < plain.gate.last_look
     assert quick.windows < plain.windows
     assert quick.seconds_per_variant < plain.seconds_per_variant
-    assert dataclasses.replace(plain, limits=Limits(batch=1.0)).quick().limits == Limits(batch=1.0)
+    assert dataclasses.replace(plain, timeouts=Timeouts(batch=1.0)).quick().timeouts == Timeouts(batch=1.0)
     assert set(VARIANTS) >= {BASELINE}

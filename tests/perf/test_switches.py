@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nqperf
-from nqperf.perf.switches import Observed, Switches, observe, worker_environment
+from nqperf.perf.switches import EngineState, Switches, observe, worker_environment
 from nqperf.perf.variants import VARIANTS
 
 ROOT = Path(nqperf.__file__).parents[1]
@@ -71,7 +71,7 @@ def observed(name):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, name], env=environment, capture_output=True, text=True, check=True
     )
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Observed)
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=EngineState)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from nqperf.errors import VariantError
 from nqperf.formats.results.results_json import BASELINE, Fingerprint
-from nqperf.perf.switches import GRAPPLER_OPTIONS, Observed, Switches
+from nqperf.perf.switches import GRAPPLER_OPTIONS, EngineState, Switches
 from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, select_variants
 
 ZEN = Fingerprint(system="Linux", machine="x86_64", cpu_model="EPYC", cpu_id="x", cores=2, isa=("avx512_bf16",))
@@ -20,16 +20,16 @@ CPU_ROWS = {
     *("amp_bfloat16", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "onednn_off"),
 }
 
-BASELINE_STATES = Observed(
+BASELINE_STATES = EngineState(
     eager=False,
-    lowered=False,
+    xla_compiled=False,
     autoclustering=False,
     clusters=0,
     fused_ops=44,
     onednn_ops=81,
     amp_nodes=0,
     matmuls=51,
-    narrow_share=0.0,
+    low_precision_matmul_share=0.0,
     compute_dtype="float32",
     softmax_dtype="float32",
     tf32=False,
@@ -74,8 +74,8 @@ def test_the_baselines_states_are_the_baselines():
     ("change", "said"),
     [
         ({"tf32": True}, "TF32"),
-        ({"narrow_share": 0.5}, "16 bits"),
-        ({"narrow_share": None}, "16 bits"),
+        ({"low_precision_matmul_share": 0.5}, "16 bits"),
+        ({"low_precision_matmul_share": None}, "16 bits"),
         ({"clusters": 2}, "XLA"),
         ({"traces": 2}, "graph"),
         ({"fused_ops": 0}, "Grappler"),

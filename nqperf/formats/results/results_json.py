@@ -134,7 +134,7 @@ class Parity(_Record, frozen=True):
 
 
 class VariantResult(_Record, frozen=True):
-    """One row: the switches wished and observed, whether the answers are the same, the times, the verdict.
+    """One row: the switches requested and observed, whether the answers are the same, the times, the verdict.
 
     `reason` says why it was skipped or failed. `samples` holds one entry for each set of fresh processes, in order; the
     baseline's own row has none. `predict_seconds` is one pass over the whole data.
@@ -143,7 +143,7 @@ class VariantResult(_Record, frozen=True):
     name: str
     status: Status
     reason: str | None = None
-    wished: dict[str, Switch] = msgspec.field(default_factory=dict)
+    requested: dict[str, Switch] = msgspec.field(default_factory=dict)
     observed: dict[str, Switch] = msgspec.field(default_factory=dict)
     parity: Parity | None = None
     trace_seconds: float | None = None

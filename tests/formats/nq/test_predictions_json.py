@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from nqperf.errors import FormatError
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.nq.example import NULL_SPAN, Prediction, Span
+from tests.reference_files import REFERENCE, needs_reference
 
 NULL = {"start_token": -1, "end_token": -1, "start_byte": -1, "end_byte": -1}
 SPAN = {"start_token": 3, "end_token": 9, "start_byte": -1, "end_byte": -1}

@@ -51,7 +51,7 @@ def results(**changes):
             VariantResult(
                 name="xla",
                 status="measured",
-                wished={"jit_compile": True},
+                requested={"jit_compile": True},
                 observed={"compiled_clusters": 1},
                 parity=Parity(
                     micro_f1=0.5,

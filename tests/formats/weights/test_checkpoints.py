@@ -1,7 +1,6 @@
 import json
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tensorflow_checkpoint import GOOGLE, THESIS
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import expected_shapes, initial_weights
+from tests.reference_files import REFERENCE, needs_reference
 from tests.references import bert
-
 
 CONFIG = BertConfig(
     vocab_size=9,

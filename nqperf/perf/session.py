@@ -1,4 +1,4 @@
-"""The contest: the baseline's worker, and one variant's worker after the other held against it."""
+"""The session: the baseline's worker, and one variant's worker after the other held against it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.nq.example import Prediction
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
-from nqperf.perf.parity import Answers, Task, agreement, answered, check_parity
+from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import WorkerError, WorkerProcess
-from nqperf.perf.switches import Observed
+from nqperf.perf.switches import EngineState
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
@@ -29,7 +29,7 @@ _PLANTED = "planted (control)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Timeouts:
     """How long a worker may take before it counts as hung; units: seconds. `predict` is for all features."""
 
     load: float = 600.0
@@ -37,11 +37,11 @@ class Limits:
     batch: float = 120.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class PairedResult:
     """What was measured of one comparison: each set of fresh processes, and the verdict after all of them."""
 
     all: tuple[Measured, ...]
@@ -49,12 +49,12 @@ class Comparison:
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class VariantRun:
     """What is known of a variant so far; a variant that fails keeps what was found before."""
 
     variant: Variant
     loaded: protocol.Loaded | None = None
-    observed: Observed | None = None
+    observed: EngineState | None = None
     parity: Parity | None = None
     answers: Answers | None = None
     predict_seconds: float | None = None
@@ -71,7 +71,7 @@ class Standing:
             name=self.variant.name,
             status="measured" if reason is None else "failed",
             reason=reason,
-            wished=self.variant.switches.record(),
+            requested=self.variant.switches.record(),
             observed=self.observed.record() if self.observed else {},
             parity=self.parity,
             trace_seconds=self.loaded.trace_seconds if self.loaded else None,
@@ -84,7 +84,7 @@ class Standing:
 
 
 @dataclass(slots=True, kw_only=True)
-class Contest:
+class Session:
     """One model and task; within its `with` block the baseline's worker is kept alive, or started anew when it died.
 
     `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant.
@@ -95,14 +95,14 @@ class Contest:
     batch_size: int
     gate: GateConfig
     seconds_per_variant: float
-    limits: Limits
+    timeouts: Timeouts
     progress: Callable[[str, str, int], None]
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
-    _standing: Standing | None = None
+    _baseline_run: VariantRun | None = None
     _worker: WorkerProcess | None = None
 
-    def __enter__(self) -> Contest:  # noqa: PYI034  # typing.Self is newer than Python 3.10
+    def __enter__(self) -> Session:  # noqa: PYI034  # typing.Self is newer than Python 3.10
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,74 +113,74 @@ class Contest:
 
         Raises: WorkerError, VariantError or ParityError when the baseline cannot be the yardstick.
         """
-        standing = Standing(variant=VARIANTS[BASELINE])
-        self._worker = self._started(standing, fingerprint=True)
-        self._observe(self._worker, standing, standing)
-        self._answer(self._worker, standing)
-        self._standing = standing
-        assert standing.loaded is not None  # noqa: S101  # _started has set it
-        assert standing.loaded.fingerprint is not None  # noqa: S101  # as asked for
-        return standing.loaded.fingerprint
+        run = VariantRun(variant=VARIANTS[BASELINE])
+        self._worker = self._started(run, fingerprint=True)
+        self._observe(self._worker, run, run)
+        self._answer(self._worker, run)
+        self._baseline_run = run
+        assert run.loaded is not None  # noqa: S101  # _started has set it
+        assert run.loaded.fingerprint is not None  # noqa: S101  # as asked for
+        return run.loaded.fingerprint
 
     def baseline_row(self) -> VariantResult:
         """Return the baseline's own row."""
         return self._baseline().record()
 
-    def measure_variant(self, standing: Standing, floor: float | None) -> Comparison:
+    def measure_variant(self, run: VariantRun, floor: float | None) -> PairedResult:
         """Start a variant, and hold its states, its answers and then its speed against the baseline's.
 
         Raises: WorkerError when a worker fails, VariantError when a switch had no effect, ParityError when the answers
-        differ; `standing` then holds what was found.
+        differ; `run` then holds what was found.
         """
-        name = standing.variant.name
-        with self._started(standing) as worker:
-            self._observe(worker, standing, self._baseline())
-            answers = self._answer(worker, standing)
+        name = run.variant.name
+        with self._started(run) as worker:
+            self._observe(worker, run, self._baseline())
+            answers = self._answer(worker, run)
             baseline = self._baseline().answers
             assert baseline is not None  # noqa: S101  # start_baseline has set it
-            standing.parity = agreement(self.task, baseline, answers)
-            check_parity(standing.parity, standing.variant.tolerance)
+            run.parity = agreement(self.task, baseline, answers)
+            check_parity(run.parity, run.variant.tolerance)
             first = self.rounds(self._live_baseline(), worker, floor, name)
             self._check_retraced(worker, name)
-        return self._settled(first, floor, standing.variant)
+        return self._settled(first, floor, run.variant)
 
-    def measure_controls(self, fraction: float) -> tuple[Comparison, Comparison]:
+    def measure_controls(self, fraction: float) -> tuple[PairedResult, PairedResult]:
         """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
         variant = VARIANTS[BASELINE]
-        with self._started(Standing(variant=variant), name=_SAME) as worker:
+        with self._started(VariantRun(variant=variant), name=_SAME) as worker:
             first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, longer=_CONTROL_TIME)
             planted = self.measure_planted(worker, fraction)
         return self._settled(first, 1.0, variant), planted
 
-    def measure_planted(self, worker: WorkerProcess, fraction: float) -> Comparison:
+    def measure_planted(self, worker: WorkerProcess, fraction: float) -> PairedResult:
         """Plant work into a running baseline worker and hold it against the other one."""
-        worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.limits.load)
+        worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.timeouts.load)
         measured = self.rounds(self._live_baseline(), worker, 1.0, _PLANTED, longer=_CONTROL_TIME)
-        return Comparison(all=(measured,), verdict=measured.verdict)
+        return PairedResult(all=(measured,), verdict=measured.verdict)
 
     @contextmanager
     def fresh_pair(self, variant: Variant) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
         """Yield new processes of the baseline and of `variant`."""
         with ExitStack() as stack:
-            baseline = stack.enter_context(self._started(Standing(variant=VARIANTS[BASELINE]), name="fresh baseline"))
-            yield baseline, stack.enter_context(self._started(Standing(variant=variant), name=variant.name))
+            baseline = stack.enter_context(self._started(VariantRun(variant=VARIANTS[BASELINE]), name="fresh baseline"))
+            yield baseline, stack.enter_context(self._started(VariantRun(variant=variant), name=variant.name))
 
-    def _settled(self, first: Measured, floor: float | None, variant: Variant) -> Comparison:
+    def _settled(self, first: Measured, floor: float | None, variant: Variant) -> PairedResult:
         """Repeat a FAIL in fresh processes."""
         if first.verdict.outcome != "FAIL":
-            return Comparison(all=(first,), verdict=first.verdict)
+            return PairedResult(all=(first,), verdict=first.verdict)
         with self.fresh_pair(variant) as (baseline, worker):
             repeat = self.rounds(baseline, worker, floor, f"{variant.name} (again)")
-        return Comparison(all=(first, repeat), verdict=confirm(first.verdict, repeat.verdict))
+        return PairedResult(all=(first, repeat), verdict=confirm(first.verdict, repeat.verdict))
 
-    def _baseline(self) -> Standing:
-        assert self._standing is not None, "start_baseline comes first"  # noqa: S101
-        return self._standing
+    def _baseline(self) -> VariantRun:
+        assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101
+        return self._baseline_run
 
     def _live_baseline(self) -> WorkerProcess:
         """Return the baseline's worker, a new one where the last one failed."""
         if self._worker is None:
-            self._worker = self._started(Standing(variant=VARIANTS[BASELINE]))
+            self._worker = self._started(VariantRun(variant=VARIANTS[BASELINE]))
         return self._worker
 
     def end_baseline(self) -> None:
@@ -189,48 +189,48 @@ class Contest:
         if worker is not None:
             worker.end()
 
-    def _started(self, standing: Standing, *, name: str | None = None, fingerprint: bool = False) -> WorkerProcess:
+    def _started(self, run: VariantRun, *, name: str | None = None, fingerprint: bool = False) -> WorkerProcess:
         """Start a worker and load its model; the worker is ended when that fails."""
-        shown = name or standing.variant.name
+        shown = name or run.variant.name
         self.progress("start", shown, 0)
         features = self.task.features
         request = protocol.Load(
             model=str(self.folder.path),
-            switches=standing.variant.switches,
+            switches=run.variant.switches,
             inputs=np.stack([features.input_ids, features.input_mask, features.segment_ids]).tobytes(),
             seq_length=features.input_ids.shape[1],
             batch_size=self.batch_size,
             fingerprint=fingerprint,
         )
         started = time.perf_counter()
-        worker = WorkerProcess(shown, standing.variant.switches)
+        worker = WorkerProcess(shown, run.variant.switches)
         try:
-            standing.loaded = worker.ask(request, protocol.Loaded, timeout=self.limits.load)
+            run.loaded = worker.ask(request, protocol.Loaded, timeout=self.timeouts.load)
         except BaseException:
             worker.end()
             raise
         finally:
             spent = time.perf_counter() - started
-            warm_up = standing.loaded.warm_up_seconds if standing.loaded else 0.0
+            warm_up = run.loaded.warm_up_seconds if run.loaded else 0.0
             self.seconds["start"] += spent - warm_up
             self.seconds["models"] += warm_up
         return worker
 
-    def _observe(self, worker: WorkerProcess, standing: Standing, baseline: Standing) -> None:
-        states = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.limits.load).states
-        standing.observed = states
+    def _observe(self, worker: WorkerProcess, run: VariantRun, baseline: VariantRun) -> None:
+        states = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states
+        run.observed = states
         assert baseline.observed is not None  # noqa: S101  # the baseline is observed first, by itself
-        absent = standing.variant.without_effect(states, baseline.observed)
+        absent = run.variant.without_effect(states, baseline.observed)
         if absent:
-            raise VariantError(f"{standing.variant.name}: the switches had no effect: {absent}")
+            raise VariantError(f"{run.variant.name}: the switches had no effect: {absent}")
 
-    def _answer(self, worker: WorkerProcess, standing: Standing) -> Answers:
+    def _answer(self, worker: WorkerProcess, run: VariantRun) -> Answers:
         """Let a worker predict every feature, and keep its answers."""
-        name = standing.variant.name
+        name = run.variant.name
         self.progress("answers", name, 0)
-        said = worker.ask(protocol.Predict(), protocol.Predicted, timeout=self.limits.predict)
+        said = worker.ask(protocol.Predict(), protocol.Predicted, timeout=self.timeouts.predict)
         self.seconds["models"] += said.seconds
-        standing.predict_seconds = said.seconds
+        run.predict_seconds = said.seconds
         start, end, answer_type = said.arrays(len(self.task.features))
         logits = Logits(
             unique_id=self.task.features.unique_id,
@@ -238,9 +238,9 @@ class Contest:
             end_logits=end,
             answer_type_logits=answer_type,
         )
-        standing.answers = answered(self.task, logits)
-        self.predictions[name] = standing.answers.predictions
-        return standing.answers
+        run.answers = score_predictions(self.task, logits)
+        self.predictions[name] = run.answers.predictions
+        return run.answers
 
     def rounds(
         self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, name: str, *, longer: float = 1.0
@@ -263,12 +263,12 @@ class Contest:
 
     def _timed(self, worker: WorkerProcess) -> TimedWork:
         """Return what runs one batch in a worker and says how long it took."""
-        return lambda number: worker.ask(
-            protocol.TimeBatch(number=number), protocol.Timed, timeout=self.limits.batch
-        ).seconds
+        return lambda number: (
+            worker.ask(protocol.TimeBatch(number=number), protocol.Timed, timeout=self.timeouts.batch).seconds
+        )
 
     def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
         """Do nothing when no graph was traced while times were taken."""
-        traces = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.limits.load).states.traces
+        traces = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states.traces
         if traces > 1:
             raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")

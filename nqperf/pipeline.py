@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import numpy as np
-
 from nqperf.errors import ConfigError
 from nqperf.nq.answers import AnswerConfig, answer_pending
 from nqperf.nq.context import ContextConfig
-from nqperf.nq.example import Annotation, Candidates, Example, Prediction
+from nqperf.nq.example import Annotation, Example, Prediction
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput, PendingExamples, run_starts
 from nqperf.nq.logits import Logits
@@ -149,17 +147,7 @@ class Route:
         self.count += 1
         if example.annotations:
             self.gold[example.example_id] = example.annotations
-        return AnswerInput(example_id=example.example_id, candidates=_own(example.candidates))
-
-
-def _own(candidates: Candidates) -> Candidates:
-    """Keep the top-level candidates alone, which is all that answering reads."""
-    top = np.flatnonzero(candidates.top_level)
-    return Candidates(
-        start_token=candidates.start_token[top],
-        end_token=candidates.end_token[top],
-        top_level=candidates.top_level[top],
-    )
+        return AnswerInput.of(example)
 
 
 def _drain(queue: deque[_Item]) -> Iterator[_Item]:

@@ -24,10 +24,10 @@ from nqperf.formats.nq.jsonl import Selection
 from nqperf.formats.nq.logits_npz import logits_writer
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import features_writer, read_features
-from nqperf.formats.weights.model_folder import FolderSettings, ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
-from nqperf.nq.evaluation import evaluate
+from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.nq.example import Annotation, Example, Prediction
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
@@ -128,7 +128,9 @@ def run(
     folder = read_model_folder(config.model)
     if config.features is None:
         folder.config.require_positions(config.pipeline.features.max_seq_length)
-    answers = chosen_thresholds(config.pipeline.answers, folder.settings, config.long_threshold, config.short_threshold)
+    answers = config.pipeline.answers.with_thresholds(
+        folder.settings.long_threshold, folder.settings.short_threshold
+    ).with_thresholds(config.long_threshold, config.short_threshold)
     with _output_folder(config.out):
         with watch.stage("load model"):
             engine = _engine(folder, config)
@@ -155,24 +157,6 @@ def run(
         used = dataclasses.replace(config, pipeline=dataclasses.replace(config.pipeline, answers=answers))
         write_whole(config.out / RECORD, to_json(_record(reader, used, engine, result)))
     return result
-
-
-def chosen_thresholds(
-    answers: AnswerConfig, settings: FolderSettings, long_threshold: float | None, short_threshold: float | None
-) -> AnswerConfig:
-    """Return `answers` with the thresholds that are requested, else with the model's own, else as it is."""
-    long_chosen = settings.long_threshold if long_threshold is None else long_threshold
-    short_chosen = settings.short_threshold if short_threshold is None else short_threshold
-    return dataclasses.replace(
-        answers,
-        long_threshold=answers.long_threshold if long_chosen is None else long_chosen,
-        short_threshold=answers.short_threshold if short_chosen is None else short_chosen,
-    )
-
-
-def default_non_null_threshold(gold: Iterable[tuple[Annotation, ...]]) -> int:
-    """Return 2 where examples have several annotators, as for the five-way set, and 1 where they have one."""
-    return 2 if any(len(annotations) > 1 for annotations in gold) else 1
 
 
 def to_json(value: object) -> bytes:

@@ -52,7 +52,7 @@ def _certain_starts(features):
 def test_rows_that_do_not_fit_the_examples_are_refused(river_documents, sentencepiece):
     features = list(prepare(river_documents, sentencepiece, SMALL))
     logits = [spoken(block) for block in features]
-    inputs = [AnswerInput(example_id=one.example_id, candidates=one.candidates) for one in river_documents]
+    inputs = [AnswerInput.of(one) for one in river_documents]
     for arguments, message in [
         ((inputs[:-1], features, logits), "of the data is no more and of the features 1004"),
         ((inputs, features[:-1], logits[:-1]), "of the data is 1004 and of the features no more"),
@@ -92,7 +92,7 @@ def in_batches(blocks, *, size=4, ahead=2):
 @pytest.mark.parametrize("reuse", [False, True])
 def test_the_route_answers_as_its_stages_do(river_documents, tokenizer, reuse):
     features = list(prepare(river_documents, tokenizer, SMALL))
-    inputs = [AnswerInput(example_id=one.example_id, candidates=one.candidates) for one in river_documents]
+    inputs = [AnswerInput.of(one) for one in river_documents]
     expected = list(answer_all(inputs, features, map(spoken, features), LOW))
     seen_features, seen_logits = [], []
     route = Route(predict=in_batches, config=LOW, on_features=seen_features.append, on_logits=seen_logits.append)

@@ -60,7 +60,7 @@ def run(examples, features, folder):
     def once(config, weights, rows=features):
         engine = TensorFlowEngine(config, weights, EngineConfig(batch_size=16), seq_length=SEQ_LENGTH)
         logits = concatenate_logits(list(engine.predict([features])))
-        inputs = [AnswerInput(example_id=one.example_id, candidates=one.candidates) for one in examples]
+        inputs = [AnswerInput.of(one) for one in examples]
         predictions = answer(inputs, rows, logits, thresholds)
         gold = {one.example_id: one.annotations for one in examples}
         answers = [(one.long_answer, one.short_answers) for one in predictions]

@@ -15,7 +15,6 @@ from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
-from nqperf.nq.example import Candidates, Example
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import LOGITS_FIELDS, Logits
@@ -70,7 +69,7 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
     parts, examples = [], []
     for example in NqReader(source=data, selection=Selection(limit=limit)).examples():
         parts.append(build_features(example, tokenizer, ContextConfig(), config))
-        examples.append(_answer_input(example))
+        examples.append(AnswerInput.of(example))
     if not parts:
         raise ConfigError(f"{data} holds no examples")
     features = concatenate(parts)
@@ -86,13 +85,3 @@ def _known_specs(model: Any) -> Any:
     from nqperf.casts.trace.tracing import specs_of
 
     return specs_of(model, None)[0]
-
-
-def _answer_input(example: Example) -> AnswerInput:
-    top = np.flatnonzero(example.candidates.top_level)
-    candidates = Candidates(
-        start_token=example.candidates.start_token[top],
-        end_token=example.candidates.end_token[top],
-        top_level=example.candidates.top_level[top],
-    )
-    return AnswerInput(example_id=example.example_id, candidates=candidates)

@@ -51,7 +51,7 @@ def task_drift(
     if examples:
         chosen = config or AnswerConfig()
         answers = [answer(list(examples), features, each, chosen) for each in logits]
-        changed = sum(_said(one) != _said(other) for one, other in zip(*answers, strict=True))
+        changed = sum(not one.agrees(other) for one, other in zip(*answers, strict=True))
     return TaskDrift(
         features=len(features),
         start_kl_mean=float(start.mean()),
@@ -85,8 +85,3 @@ def _log_softmax(logits: FloatArray, legal: npt.NDArray[np.bool_]) -> _Array:
 def _flips(reference: FloatArray, twin: FloatArray, legal: npt.NDArray[np.bool_]) -> int:
     best = [np.where(legal, each, -np.inf).argmax(axis=1) for each in (reference, twin)]
     return int(np.count_nonzero(best[0] != best[1]))
-
-
-def _said(prediction: object) -> tuple[object, ...]:
-    """Return what a prediction answers, without its scores."""
-    return tuple(getattr(prediction, name) for name in ("long_answer", "short_answers", "yes_no_answer"))

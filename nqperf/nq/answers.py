@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,14 @@ class AnswerConfig:
         for name in ("long_threshold", "short_threshold"):
             if not np.isfinite(getattr(self, name)):
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite score")
+
+    def with_thresholds(self, long_threshold: float | None, short_threshold: float | None) -> AnswerConfig:
+        """Return the same with these thresholds; None keeps the one that is there."""
+        return dataclasses.replace(
+            self,
+            long_threshold=self.long_threshold if long_threshold is None else long_threshold,
+            short_threshold=self.short_threshold if short_threshold is None else short_threshold,
+        )
 
 
 def answer(inputs: list[AnswerInput], features: Features, logits: Logits, config: AnswerConfig) -> list[Prediction]:
@@ -96,12 +105,13 @@ def _prediction(one: AnswerInput, spans: RankedSpans, answer_type: IntArray, con
 
 def _first_inside(spans: RankedSpans, candidates: Candidates) -> tuple[int, int]:
     """Return the first span that a top-level candidate contains, and the first such candidate; (0, -1) if none."""
-    top = np.flatnonzero(candidates.top_level)
-    inside = (candidates.start_token[top] <= spans.start_token[:, None]) & (
-        candidates.end_token[top] >= spans.end_token[:, None]
+    inside = (
+        candidates.top_level
+        & (candidates.start_token <= spans.start_token[:, None])
+        & (candidates.end_token >= spans.end_token[:, None])
     )  # [spans, candidates]
     contained = inside.any(axis=1)
     if not contained.any():
         return 0, -1
     span = int(contained.argmax())
-    return span, int(top[inside[span].argmax()])
+    return span, int(inside[span].argmax())

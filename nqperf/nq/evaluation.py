@@ -46,6 +46,11 @@ def evaluate(
     }
 
 
+def default_non_null_threshold(gold: Iterable[Sequence[Annotation]]) -> int:
+    """Return 2 where examples have several annotators, as for the five-way set, and 1 where they have one."""
+    return 2 if any(len(annotations) > 1 for annotations in gold) else 1
+
+
 def _in_gold_order(gold: Mapping[int, Sequence[Annotation]], predictions: Sequence[Prediction]) -> list[Prediction]:
     by_id = {prediction.example_id: prediction for prediction in predictions}
     if len(by_id) < len(predictions):

@@ -81,6 +81,13 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.start_token)
 
+    def top(self) -> Candidates:
+        """Return the top-level candidates alone, which is all that answering reads; the others may be many."""
+        top = np.flatnonzero(self.top_level)
+        return Candidates(
+            start_token=self.start_token[top], end_token=self.end_token[top], top_level=self.top_level[top]
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Example:
@@ -107,3 +114,11 @@ class Prediction:
     short_answers: tuple[Span, ...]
     short_answers_score: float
     yes_no_answer: YesNo = "NONE"
+
+    def agrees(self, other: Prediction) -> bool:
+        """Return whether both answer the same, whatever the scores."""
+        return (self.long_answer, self.short_answers, self.yes_no_answer) == (
+            other.long_answer,
+            other.short_answers,
+            other.yes_no_answer,
+        )

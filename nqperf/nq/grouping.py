@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.nq.example import Candidates, IntArray
+from nqperf.nq.example import Candidates, Example, IntArray
 from nqperf.nq.features import Features
 
 
@@ -18,6 +18,11 @@ class AnswerInput:
 
     example_id: int
     candidates: Candidates
+
+    @classmethod
+    def of(cls, example: Example) -> AnswerInput:
+        """Return what answering needs of an example."""
+        return cls(example_id=example.example_id, candidates=example.candidates.top())
 
 
 def run_starts(features: Features) -> IntArray:

@@ -87,7 +87,8 @@ def agreement(task: Task, baseline: Answers, variant: Answers) -> Parity:
     A prediction has changed when its long answer, its short answers or its yes/no did, whatever the scores. Spans agree
     where an example's best span is the same in both, or neither has one.
     """
-    changed = sum(map(_changed, baseline.predictions, variant.predictions))
+    pairs = zip(baseline.predictions, variant.predictions, strict=True)
+    changed = sum(not one.agrees(other) for one, other in pairs)
     ours, theirs = (_best_spans(task, answers) for answers in (baseline, variant))
     return Parity(
         micro_f1=float(variant.metrics[MICRO_F1]),
@@ -128,14 +129,6 @@ def _broken(parity: Parity, limits: Limits) -> Iterator[str]:
         yield f"{parity.span_agreement:.2%} of the best spans agree, expected {limits.spans:.1%} or more"
     if limits.logits is not None and parity.max_abs_logit_difference > limits.logits:
         yield f"logits differ by up to {parity.max_abs_logit_difference:.2g}, expected {limits.logits:g} or less"
-
-
-def _changed(one: Prediction, other: Prediction) -> bool:
-    return (one.long_answer, one.short_answers, one.yes_no_answer) != (
-        other.long_answer,
-        other.short_answers,
-        other.yes_no_answer,
-    )
 
 
 def _best_spans(task: Task, answers: Answers) -> Sequence[tuple[int, int] | None]:

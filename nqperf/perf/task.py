@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.formats.files import read_whole
 from nqperf.formats.results.results_json import Data, Model
-from nqperf.formats.weights.model_folder import WEIGHTS, FolderSettings, ModelFolder
+from nqperf.formats.weights.model_folder import WEIGHTS, ModelFolder
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
-from nqperf.nq.example import Annotation, Candidates, Example
+from nqperf.nq.evaluation import default_non_null_threshold
+from nqperf.nq.example import Annotation, Example
 from nqperf.nq.features import FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.perf.parity import Task
@@ -49,15 +49,14 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
         blocks.append(block)
         rows += len(block)
         gold[example.example_id] = example.annotations
-        inputs.append(AnswerInput(example_id=example.example_id, candidates=_top_level(example.candidates)))
+        inputs.append(AnswerInput.of(example))
     return Task(
         features=concatenate(blocks),
         starts=np.cumsum([0, *map(len, blocks)], dtype=np.int32),
         inputs=inputs,
         gold=gold,
-        answers=_answer_config(folder.settings),
-        # Five annotators: two must agree that there is an answer, as in the reference evaluation.
-        non_null_threshold=2 if any(len(annotations) > 1 for annotations in gold.values()) else 1,
+        answers=AnswerConfig().with_thresholds(folder.settings.long_threshold, folder.settings.short_threshold),
+        non_null_threshold=default_non_null_threshold(gold.values()),
     )
 
 
@@ -84,25 +83,4 @@ def data_record(task: Task, source: str, *, batch_size: int) -> Data:
         batch_size=batch_size,
         max_seq_length=features.input_ids.shape[1],
         sha256=digest.hexdigest(),
-    )
-
-
-def _answer_config(settings: FolderSettings) -> AnswerConfig:
-    """Return the model's own thresholds, and the thesis's where it has none."""
-    plain = AnswerConfig()
-    long_own, short_own = settings.long_threshold, settings.short_threshold
-    return dataclasses.replace(
-        plain,
-        long_threshold=plain.long_threshold if long_own is None else long_own,
-        short_threshold=plain.short_threshold if short_own is None else short_own,
-    )
-
-
-def _top_level(candidates: Candidates) -> Candidates:
-    """Return the candidates that answering reads; the others may be many."""
-    top = np.flatnonzero(candidates.top_level)
-    return Candidates(
-        start_token=candidates.start_token[top],
-        end_token=candidates.end_token[top],
-        top_level=candidates.top_level[top],
     )

@@ -179,3 +179,12 @@ def no_candidates():
     return Candidates(
         start_token=np.zeros(0, np.int32), end_token=np.zeros(0, np.int32), top_level=np.zeros(0, np.bool_)
     )
+
+
+def test_thresholds_that_are_given_replace_those_that_are_there():
+    config = AnswerConfig(long_threshold=1.0, short_threshold=2.0, yes_no=True)
+    assert config.with_thresholds(None, None) == config
+    assert config.with_thresholds(5.0, None) == AnswerConfig(long_threshold=5.0, short_threshold=2.0, yes_no=True)
+    assert config.with_thresholds(None, 0.0) == AnswerConfig(long_threshold=1.0, short_threshold=0.0, yes_no=True)
+    with pytest.raises(ConfigError, match="finite"):
+        config.with_thresholds(float("nan"), None)

@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError
-from nqperf.nq.evaluation import evaluate
+from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import nq_eval
@@ -239,3 +239,9 @@ def test_what_cannot_be_evaluated_is_refused(gold, predictions, threshold, said)
     with pytest.raises(ConfigError, match=said) as caught:
         evaluate(gold, predictions, non_null_threshold=threshold)
     assert "\n" not in str(caught.value)
+
+
+def test_two_of_several_annotators_must_agree_and_the_only_one_alone():
+    one = Annotation(long_answer=NULL_SPAN, short_answers=(), yes_no_answer="NONE")
+    assert default_non_null_threshold([(one,), (one,)]) == 1
+    assert default_non_null_threshold([(one,), (one,) * 5]) == 2

@@ -35,8 +35,8 @@ class Inputs:
         """Return what the twin changes in span distributions and answers; None for random inputs."""
         if self.features is None:
             return None
-        said = tuple(self._logits(model, self.features) for model in (twins.reference, twins.twin))
-        return task_drift(self.features, (said[0], said[1]), self.examples, self.answers)
+        logits = tuple(self._logits(model, self.features) for model in (twins.reference, twins.twin))
+        return task_drift(self.features, (logits[0], logits[1]), self.examples, self.answers)
 
     def _logits(self, model: Any, features: Features) -> Logits:
         outputs = [outputs_of(call(model, batch)) for batch in self.batches]

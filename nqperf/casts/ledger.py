@@ -101,7 +101,7 @@ def difference(old: Iterable[CastRecord], new: Iterable[CastRecord]) -> list[str
     """Return what changed, one sentence each: casts lost, added, redirected, changed in dtype or in number."""
     before, after = set(old), set(new)
     lost, added = sorted(before - after), sorted(after - before)
-    said: list[str] = []
+    changes: list[str] = []
     for record in list(lost):
         match = _counterpart(record, added)
         if match is None:
@@ -109,18 +109,18 @@ def difference(old: Iterable[CastRecord], new: Iterable[CastRecord]) -> list[str
         lost.remove(record)
         added.remove(match)
         if (record.from_dtype, record.to_dtype) != (match.from_dtype, match.to_dtype):
-            said.append(f"dtype changed: {record}; now {match.from_dtype} -> {match.to_dtype}")
+            changes.append(f"dtype changed: {record}; now {match.from_dtype} -> {match.to_dtype}")
         elif (record.reads, record.feeds) != (match.reads, match.feeds):
-            said.append(f"redirected: {record}; now {match.reads} -> {match.feeds}")
+            changes.append(f"redirected: {record}; now {match.reads} -> {match.feeds}")
         elif record.kind != match.kind:
-            said.append(f"kind changed: {record}; now {match.kind}")
+            changes.append(f"kind changed: {record}; now {match.kind}")
         elif record.site != match.site:
-            said.append(f"moved: {record}; now in {match.layer}, {match.function}")
+            changes.append(f"moved: {record}; now in {match.layer}, {match.function}")
         else:
-            said.append(f"number changed: {record}; now x{match.times} in {match.layers} layers")
-    said += [f"lost: {record}" for record in lost]
-    said += [f"added: {record}" for record in added]
-    return said
+            changes.append(f"number changed: {record}; now x{match.times} in {match.layers} layers")
+    changes += [f"lost: {record}" for record in lost]
+    changes += [f"added: {record}" for record in added]
+    return changes
 
 
 def to_json(model: str, ledger: Ledger, versions: Mapping[str, str]) -> str:

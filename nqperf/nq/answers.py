@@ -71,8 +71,11 @@ def answer_pending(
     """
     inputs, starts = pending.take(features, following=following)
     ranked = rank_spans(features, logits, starts, config.ranking)
-    said = logits.answer_type_logits.argmax(axis=1)
-    return [_prediction(one, spans := ranked.of(number), said[spans.row], config) for number, one in enumerate(inputs)]
+    answer_types = logits.answer_type_logits.argmax(axis=1)
+    return [
+        _prediction(one, spans := ranked.of(number), answer_types[spans.row], config)
+        for number, one in enumerate(inputs)
+    ]
 
 
 def _prediction(one: AnswerInput, spans: RankedSpans, answer_type: IntArray, config: AnswerConfig) -> Prediction:

@@ -83,7 +83,7 @@ class PendingExamples:
         return own, np.array([*starts, len(features)], dtype=np.int32)
 
     def refuse_rest(self) -> None:
-        """Do nothing when no example is left.
+        """Raise unless no example is left.
 
         Raises: ConfigError when one is.
         """

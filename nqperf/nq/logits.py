@@ -1,4 +1,4 @@
-"""Logits: what a model says of features, row for row."""
+"""Logits: the outputs of a model for features, row for row."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def write_model_folder(
 
 
 def check_replaceable(out: Path) -> None:
-    """Do nothing when `out` is free, empty, or a model folder with no file of anyone else's in it.
+    """Raise unless `out` is free, empty, or a model folder with no file of anyone else's in it.
 
     Raises: FormatError when writing there would lose something, or cannot be done.
     """

@@ -67,7 +67,7 @@ def tokenizer_kind(path: Path) -> TokenizerKind:
 
 
 def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Do nothing when the tokenizer has as many pieces as the network has word embeddings.
+    """Raise unless the tokenizer has as many pieces as the network has word embeddings.
 
     Raises: FormatError with both sizes.
     """

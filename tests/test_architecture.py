@@ -31,7 +31,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 TOGETHER = [{"pytest_plugin", "pytest_replay"}]
 # What a file format must know of the network, neither of which imports Keras.
-MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.weights"}
+MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
 OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from nqperf.model.bert import BertJoint
+from nqperf.model.tensors import tensors_of
 from nqperf.nq.example import FloatArray
 
-# A model folder stores dense kernels as [out, in]; Keras multiplies from the left and has [in, out].
 _Named = Iterator[tuple[str, keras.Variable, bool]]
 
 
@@ -39,30 +39,12 @@ def extract_weights(model: BertJoint) -> dict[str, FloatArray]:
 
 def named_variables(model: BertJoint) -> _Named:
     """Yield each variable of a built model with its tensor name, and whether the tensor is its transpose."""
-    embeddings = model.embeddings
-    for part in ("word", "position", "segment"):
-        stored = "token_type" if part == "segment" else part
-        yield f"bert.embeddings.{stored}_embeddings.weight", getattr(embeddings, part).embeddings, False
-    yield from _norm("bert.embeddings", embeddings.norm)
-    for number, block in enumerate(model.blocks):
-        prefix = f"bert.encoder.layer.{number}"
-        for part in ("query", "key", "value"):
-            yield from _dense(f"{prefix}.attention.self.{part}", getattr(block.attention, part))
-        yield from _dense(f"{prefix}.attention.output.dense", block.attention.output_dense)
-        yield from _norm(f"{prefix}.attention.output", block.attention_norm)
-        yield from _dense(f"{prefix}.intermediate.dense", block.intermediate)
-        yield from _dense(f"{prefix}.output.dense", block.output_dense)
-        yield from _norm(f"{prefix}.output", block.output_norm)
-    yield from _dense("bert.pooler.dense", model.pooler)
-    yield from _dense("span", model.span)
-    yield from _dense("answer_type", model.answer_type)
+    for tensor in tensors_of(model.config):
+        yield tensor.name, _variable(model, tensor.variable), tensor.transposed
 
 
-def _dense(name: str, layer: Any) -> _Named:
-    yield f"{name}.weight", layer.kernel, True
-    yield f"{name}.bias", layer.bias, False
-
-
-def _norm(name: str, layer: Any) -> _Named:
-    yield f"{name}.LayerNorm.weight", layer.gamma, False
-    yield f"{name}.LayerNorm.bias", layer.beta, False
+def _variable(model: BertJoint, path: str) -> keras.Variable:
+    found: Any = model
+    for part in path.split("."):
+        found = found[int(part)] if part.isdigit() else getattr(found, part)
+    return found

@@ -15,7 +15,8 @@ import numpy as np
 
 from nqperf.errors import FormatError
 from nqperf.model.config import BertConfig
-from nqperf.model.weights import Shape, check_shapes, expected_shapes
+from nqperf.model.tensors import Shape
+from nqperf.model.weights import check_shapes, expected_shapes
 from nqperf.nq.example import FloatArray
 
 INDEX_SUFFIX = ".index"

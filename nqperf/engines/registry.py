@@ -42,9 +42,9 @@ class EngineRow:
         return None
 
     def require(self) -> None:
-        """Do nothing when the engine's library is installed.
+        """Raise unless the engine's library is installed.
 
-        Raises: MissingExtraError otherwise.
+        Raises: MissingExtraError naming the extra that brings it.
         """
         if any(importlib.util.find_spec(module) is None for module in self.needs):
             raise MissingExtraError(self.extra, purpose=f"the engine {self.name}")

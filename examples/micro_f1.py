@@ -19,6 +19,7 @@ from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.model.variables import assign_weights
 from nqperf.nq.evaluation import evaluate
+from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import Logits
 from nqperf.pipeline import REFERENCE, Route
 from nqperf.run import chosen_thresholds, default_non_null_threshold
@@ -30,7 +31,7 @@ def predictor(builder, precision, folder):
     """Return a function from features to logits, with the folder's weights in the network that `builder` builds."""
     model, _ = builder(precision, folder.config)
     length = REFERENCE.features.max_seq_length
-    signature = {name: tf.TensorSpec((BATCH, length), tf.int32) for name in ("input_ids", "input_mask", "segment_ids")}
+    signature = {name: tf.TensorSpec((BATCH, length), tf.int32) for name in MODEL_INPUTS}
     step = tf.function(model, autograph=False, input_signature=[signature]).get_concrete_function()
     assign_weights(model, read_weights(folder))
 

@@ -8,16 +8,17 @@ import datetime as dt
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from nqperf import __version__
-from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
+from nqperf.engines.engine import Engine
+from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import write_whole
 from nqperf.formats.nq.jsonl import Selection
@@ -60,7 +61,8 @@ class ExampleSource(Protocol):
 class RunConfig:
     """What one run reads, how it computes, and where its files go.
 
-    `features` names features to use again instead of making them. None leaves a threshold to the model, and
+    `engine` is a row of the engines' table and `settings` what it is told beside its defaults. `features` names
+    features to use again instead of making them. None leaves a threshold to the model, and
     non_null_threshold to the data.
     """
 
@@ -68,7 +70,8 @@ class RunConfig:
     out: Path
     features: Path | None = None
     pipeline: PipelineConfig = REFERENCE
-    engine: EngineConfig = EngineConfig()
+    engine: str = DEFAULT_ENGINE
+    settings: Mapping[str, Any] = field(default_factory=dict)
     long_threshold: float | None = None
     short_threshold: float | None = None
     non_null_threshold: int | None = None
@@ -164,17 +167,17 @@ def to_json(value: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2) + b"\n"
 
 
-def _engine(folder: ModelFolder, config: RunConfig) -> TensorFlowEngine:
+def _engine(folder: ModelFolder, config: RunConfig) -> Engine[Any]:
     seq_length = config.pipeline.features.max_seq_length
     if config.features is not None:
         seq_length = next(read_features(config.features)).input_ids.shape[1]
-    return TensorFlowEngine(folder.config, read_weights(folder), config.engine, seq_length=seq_length)
+    return find_engine(config.engine).load(folder.config, read_weights(folder), config.settings, seq_length=seq_length)
 
 
 def _answered(
     reader: ExampleSource,
     config: RunConfig,
-    parts: tuple[ModelFolder, TensorFlowEngine, AnswerConfig],
+    parts: tuple[ModelFolder, Engine[Any], AnswerConfig],
     watching: tuple[Stopwatch, Callable[[str, int], None]],
 ) -> tuple[list[Prediction], dict[int, tuple[Annotation, ...]], int]:
     """Take every example through the route; return predictions, annotations and the number of windows."""
@@ -247,13 +250,16 @@ def _output_folder(out: Path) -> Iterator[None]:
         raise
 
 
-def _record(reader: ExampleSource, config: RunConfig, engine: TensorFlowEngine, result: RunResult) -> dict[str, object]:
+def _record(reader: ExampleSource, config: RunConfig, engine: Engine[Any], result: RunResult) -> dict[str, object]:
+    configuration = dataclasses.asdict(config)
+    del configuration["settings"]  # the engine's config has them, and its defaults
+    configuration["engine"] = {"name": config.engine, **dataclasses.asdict(engine.config)}
     return {
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "nqperf": __version__,
         "data": {"source": reader.source, **dataclasses.asdict(reader.selection)},
-        "configuration": dataclasses.asdict(config),
+        "configuration": configuration,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}},
         "device": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
         "observed": engine.observed(),

@@ -33,6 +33,11 @@ TOGETHER = [{"pytest_plugin", "pytest_replay"}]
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
+# Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
+ENGINE_NEUTRAL = {"cli", "perf", "report", "run", "pytest_plugin"}
+OF_TENSORFLOW = {"perf/doctor.py", "perf/fingerprint.py"}
+# What all engines share; every other module of the room is one engine's own.
+SHARED_ENGINES = {"batches", "engine", "registry", "state"}
 OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}
 # The machine's own description, which is no format of ours.
@@ -99,6 +104,34 @@ def test_light_rooms_import_no_framework_when_they_are_imported(path):
         return
     roots = {name.split(".")[0] for name in imported(ast.parse(path.read_text()), everywhere=False)}
     assert not roots & HEAVY
+
+
+@each_module
+def test_no_engine_is_known_by_name_but_to_the_registry(path):
+    if str(path.relative_to(PACKAGE)) in OF_TENSORFLOW:
+        return
+    inside = path.relative_to(PACKAGE).with_suffix("").parts
+    own = inside[1] if inside[0] == "engines" and len(inside) > 1 else None
+    for name in imported(ast.parse(path.read_text())):
+        if name.startswith("nqperf.engines."):
+            engine = name.split(".")[2]
+            assert engine in SHARED_ENGINES or engine == own, f"imports {name}; ask nqperf.engines.registry"
+        if room_of(path) in ENGINE_NEUTRAL or own in SHARED_ENGINES:
+            assert name.split(".")[0] not in HEAVY, f"imports {name}; that is an engine's to do"
+
+
+def test_the_registry_holds_every_engine_under_its_own_name():
+    from nqperf.engines.registry import ENGINES
+
+    modules = {path.stem for path in (PACKAGE / "engines").iterdir() if path.suffix == ".py" or path.is_dir()}
+    found = {row.target.split(".")[2].partition(":")[0] for row in ENGINES.values()}
+    assert found == modules - SHARED_ENGINES - {"__init__", "__pycache__"}
+    assert all(row.engine_type().name == name == row.name for name, row in ENGINES.items())
+
+
+def test_the_table_of_variants_and_the_engines_classes_load_no_framework():
+    script = "from nqperf.perf.variants import VARIANTS; [row.requested() for row in VARIANTS.values()]"
+    assert loaded_by(script) == []
 
 
 def loaded_by(script, *arguments):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
+from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features, write_features
@@ -85,7 +85,7 @@ def test_logits_of_converted_checkpoints(reference, tmp_path, checkpoint):
     fields = {name: expected[name] for name in ("input_ids", "input_mask", "segment_ids")}
     ids = fields["input_ids"]
     rows = Features(unique_id=np.arange(len(ids)), token_map=np.zeros_like(ids), **fields)
-    config = EngineConfig(batch_size=3)
+    config = TensorFlowConfig(batch_size=3)
     engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=ids.shape[1])
     found = [dataclasses.asdict(block) for block in engine.predict([rows])]
     for name in LOGITS_FIELDS[1:]:

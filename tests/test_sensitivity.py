@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
-from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
+from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 from nqperf.formats.nq.jsonl import Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tokenizers import load_tokenizer
@@ -58,7 +58,7 @@ def run(examples, features, folder):
     )
 
     def once(config, weights, rows=features):
-        engine = TensorFlowEngine(config, weights, EngineConfig(batch_size=16), seq_length=SEQ_LENGTH)
+        engine = TensorFlowEngine(config, weights, TensorFlowConfig(batch_size=16), seq_length=SEQ_LENGTH)
         logits = concatenate_logits(list(engine.predict([features])))
         inputs = [AnswerInput.of(one) for one in examples]
         predictions = answer(inputs, rows, logits, thresholds)

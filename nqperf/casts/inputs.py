@@ -15,11 +15,9 @@ from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
-from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
+from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
-from nqperf.nq.logits import LOGITS_FIELDS, Logits
-
-_MODEL_INPUTS = ("input_ids", "input_mask", "segment_ids")
+from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +39,7 @@ class Inputs:
     def _logits(self, model: Any, features: Features) -> Logits:
         outputs = [outputs_of(call(model, batch)) for batch in self.batches]
         joined = {
-            name: np.concatenate([output[name] for output in outputs]).astype(np.float32) for name in LOGITS_FIELDS[1:]
+            name: np.concatenate([output[name] for output in outputs]).astype(np.float32) for name in MODEL_OUTPUTS
         }
         return Logits(unique_id=features.unique_id, **joined)
 
@@ -75,7 +73,7 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
     features = concatenate(parts)
     blocks = [features.rows(start, start + batch_size) for start in range(0, len(features), batch_size)]
     return Inputs(
-        batches=[{name: getattr(block, name) for name in _MODEL_INPUTS} for block in blocks],
+        batches=[{name: getattr(block, name) for name in MODEL_INPUTS} for block in blocks],
         features=features,
         examples=tuple(examples),
     )

@@ -13,6 +13,7 @@ from typing import Any
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, ModelFolder, read_model_folder, read_weights
 from nqperf.model.config import BertConfig
+from nqperf.nq.features import MODEL_INPUTS
 
 PACKAGED = "nq-mini"
 SAVED_MODEL = "saved_model.pb"
@@ -94,9 +95,7 @@ def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -
         from nqperf.model.bert import BertJoint
 
         length = seq_length or min(config.max_position_embeddings, 384)
-        signature = {
-            key: tf.TensorSpec((_BATCH, length), tf.int32) for key in ("input_ids", "input_mask", "segment_ids")
-        }
+        signature = {key: tf.TensorSpec((_BATCH, length), tf.int32) for key in MODEL_INPUTS}
         return BertJoint(config, precision), signature
 
     return Target(name=name, build=build)

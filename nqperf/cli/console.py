@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import click
 
+from nqperf.engines.registry import EngineRow
 from nqperf.errors import FormatError, NqPerfError
 
 Advance = Callable[[str, int], None]
@@ -53,12 +54,14 @@ def quiet_start_up() -> Iterator[None]:
             os.close(kept)
 
 
-def start_tensorflow() -> None:
-    """Import TensorFlow and let it find its devices, without its start-up lines."""
-    with quiet_start_up():
-        import tensorflow as tf
+def start_engine(row: EngineRow) -> None:
+    """Import an engine's library and let it find its devices, without its start-up lines.
 
-        tf.config.list_logical_devices()
+    Raises: MissingExtraError when it is not installed.
+    """
+    row.require()
+    with quiet_start_up():
+        row.engine_type().start()
 
 
 def report_skipped(skipped: Sequence[FormatError]) -> None:

@@ -77,6 +77,8 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the user's is one line on stderr and exit code 2."""
+    # TensorFlow's start-up lines on every import are no news to a user of the command line.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
     try:
         cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from nqperf.engines.tensorflow import EngineConfig
+from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import Selection
 from nqperf.nq.answers import AnswerConfig
@@ -55,6 +55,7 @@ feature_options = together(
     option("--max-contexts", type=int, default=48, help="Candidates that are read, the pseudo-candidate counted."),
 )
 engine_options = together(
+    option("--engine", default=DEFAULT_ENGINE, help="What runs the weights."),
     option("--precision", type=click.Choice(PRECISION_NAMES), default="float32", help="What the layers compute in."),
     option("--xla/--no-xla", default=False, help="Compile the model with XLA."),
     option("--batch-size", type=int, default=32, help="Windows run at once."),
@@ -96,9 +97,15 @@ def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfi
     )
 
 
-def engine_config(options: dict[str, Any]) -> EngineConfig:
-    """Return what the engine options say."""
-    return EngineConfig(precision=options["precision"], xla=options["xla"], batch_size=options["batch_size"])
+def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what the engine options say, but for what is so by default: an engine need not have each of them.
+
+    Raises: ConfigError for an engine that is not there, or that cannot be set so.
+    """
+    asked = {"precision": options["precision"] != "float32", "xla": options["xla"], "batch_size": True}
+    settings = {name: options[name] for name, given in asked.items() if given}
+    find_engine(options["engine"]).config(settings)
+    return settings
 
 
 def answer_config(options: dict[str, Any]) -> AnswerConfig:

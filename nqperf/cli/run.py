@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_skipped, start_tensorflow, table
+from nqperf.cli.console import progress, report_skipped, start_engine, table
 from nqperf.cli.scores import scores_table
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
+from nqperf.engines.registry import find_engine
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.pipeline import PipelineConfig
@@ -52,15 +53,16 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         out=out,
         features=options["features"],
         pipeline=PipelineConfig(context=context, features=features, answers=shared.answer_config(options)),
-        engine=shared.engine_config(options),
+        engine=options["engine"],
+        settings=shared.engine_settings(options),
         long_threshold=options["long_threshold"],
         short_threshold=options["short_threshold"],
         non_null_threshold=options["non_null_threshold"],
     )
     selection = shared.selection(options)
     reader = DevelopmentSet(selection=selection) if data is None else NqReader(source=data, selection=selection)
-    read_model_folder(model)  # a fault that is seen without TensorFlow is said before its start-up
-    start_tensorflow()
+    read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
+    start_engine(find_engine(config.engine))
     with progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance:
         result = run(reader, config, advance)
     report_skipped(reader.skipped)

@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import Advance, progress, report_skipped, start_tensorflow
+from nqperf.cli.console import Advance, progress, report_skipped, start_engine
 from nqperf.cli.scores import scores_table
-from nqperf.engines.tensorflow import TensorFlowEngine
+from nqperf.engines.registry import find_engine
 from nqperf.formats.files import write_whole
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.logits_npz import read_logits, write_logits
@@ -67,13 +67,13 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
     nqperf predict dev.tfrecord --model models/bert-joint --precision mixed_bfloat16 --xla --out logits.npz
     """
-    config = shared.engine_config(options)
+    row, settings = find_engine(options["engine"]), shared.engine_settings(options)
     folder = read_model_folder(model)
     shared.refuse_same_file(out, features=features)
     total = count_records(features)
     seq_length = next(read_features(features)).input_ids.shape[1]
-    start_tensorflow()
-    engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=seq_length)
+    start_engine(row)
+    engine = row.load(folder.config, read_weights(folder), settings, seq_length=seq_length)
     with progress({"windows": total}, quiet=options["quiet"]) as advance:
         blocks = engine.predict(read_features(features))
         windows = write_logits(out, _Counted(blocks, "windows", advance, size=len))

@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, start_tensorflow
+from nqperf.cli.console import progress, start_engine
+from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
@@ -109,7 +110,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
         features=features,
         **{name: options[name] for name in own},
     )
-    start_tensorflow()
+    start_engine(find_engine("tensorflow"))  # Keras trains with it
     with progress({"steps": training.steps}, quiet=options["quiet"]) as advance:
 
         def report(what: Progress | Validated) -> None:
@@ -148,7 +149,7 @@ def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) ->
         features=features,
         precision=options["precision"],
     )
-    start_tensorflow()
+    start_engine(find_engine("tensorflow"))  # Keras trains with it
     chosen = calibrate(job)
     if options["as_json"]:
         click.echo(msgspec.json.encode(dataclasses.asdict(chosen)).decode())

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqperf.nq.example import IntArray
-from nqperf.nq.features import FEATURE_FIELDS, Features, concatenate
-
-MODEL_INPUTS = ("input_ids", "input_mask", "segment_ids")
+from nqperf.nq.features import FEATURE_FIELDS, MODEL_INPUTS, Features, concatenate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

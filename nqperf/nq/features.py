@@ -60,7 +60,9 @@ class Features:
         return Features(**{name: getattr(self, name)[start:end] for name in FEATURE_FIELDS})
 
 
-FEATURE_FIELDS = ("unique_id", "input_ids", "input_mask", "segment_ids", "token_map")
+# What a model reads, in the order in which it is handed on.
+MODEL_INPUTS = ("input_ids", "input_mask", "segment_ids")
+FEATURE_FIELDS = ("unique_id", *MODEL_INPUTS, "token_map")
 
 
 def concatenate(parts: list[Features]) -> Features:

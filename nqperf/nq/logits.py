@@ -8,7 +8,9 @@ import numpy as np
 
 from nqperf.nq.example import FloatArray, LongArray
 
-LOGITS_FIELDS = ("unique_id", "start_logits", "end_logits", "answer_type_logits")
+# What a model writes, in the order in which it is handed on.
+MODEL_OUTPUTS = ("start_logits", "end_logits", "answer_type_logits")
+LOGITS_FIELDS = ("unique_id", *MODEL_OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nqperf.engines.tensorflow.graphs import count_nodes, graphs_of
 from nqperf.formats.results.results_json import Fingerprint
 from nqperf.gate.profiles import read_profiles
 from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.switches import graphs_of
 from nqperf.perf.variants import VARIANTS
 
 State = Literal["ok", "missing", "note"]
@@ -124,13 +124,7 @@ def _onednn() -> Check:
 
     product = tf.function(lambda x: tf.linalg.matmul(x, x))
     graphs = graphs_of(lambda: product(tf.ones((_MATMUL_SIZE, _MATMUL_SIZE))).numpy())
-    used = any(
-        node.op.startswith("_Mkl")
-        for function in graphs.function_graphs
-        for part in function.partition_graphs
-        for node in part.node
-    )
-    if used:
+    if count_nodes(graphs).onednn_ops:
         return Check(name="oneDNN", state="ok", finding="computes matrix products")
     return Check(
         name="oneDNN",

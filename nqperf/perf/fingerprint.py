@@ -14,8 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
+from nqperf.engines.tensorflow.device import with_tensorflow
 from nqperf.formats.results.results_json import Fingerprint
 
 # Instructions that decide how fast 8, 16 and 32 bits are, under Linux's names; the second row is Arm's.
@@ -77,7 +76,7 @@ def take_fingerprint(*, tensorflow: bool = False) -> Fingerprint:
         versions={"python": platform.python_version(), **_versions()},
         observed={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
     )
-    return _with_tensorflow(fingerprint) if tensorflow else fingerprint
+    return with_tensorflow(fingerprint) if tensorflow else fingerprint
 
 
 def usable_cores() -> int:
@@ -155,29 +154,3 @@ def _versions() -> Mapping[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
-
-
-def _with_tensorflow(fingerprint: Fingerprint) -> Fingerprint:
-    """Return `fingerprint` with what the running TensorFlow says."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    build = tf.sysconfig.get_build_info()
-    observed = dict(fingerprint.observed)
-    if details and "compute_capability" in details[0]:
-        observed["compute_capability"] = ".".join(map(str, details[0]["compute_capability"]))
-    if "cudnn_version" in build:
-        observed["cudnn"] = str(build["cudnn_version"])
-    return msgspec.structs.replace(
-        fingerprint,
-        gpus=tuple(str(detail.get("device_name", UNKNOWN)) for detail in details),
-        driver=fingerprint.driver if gpus else None,
-        cuda=str(build["cuda_version"]) if gpus and "cuda_version" in build else None,
-        # Wheels of TensorFlow go by several names (tensorflow-cpu, tf-nightly); the module knows its version.
-        versions={**fingerprint.versions, "tensorflow": tf.__version__},
-        tf32=bool(tf.config.experimental.tensor_float_32_execution_enabled()),
-        intra_op_threads=tf.config.threading.get_intra_op_parallelism_threads(),
-        inter_op_threads=tf.config.threading.get_inter_op_parallelism_threads(),
-        observed=observed,
-    )

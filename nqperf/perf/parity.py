@@ -14,7 +14,7 @@ from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import Annotation, IntArray, Prediction
 from nqperf.nq.features import Features
 from nqperf.nq.grouping import AnswerInput
-from nqperf.nq.logits import Logits
+from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.nq.ranking import rank_spans
 from nqperf.perf.variants import Tolerance
 
@@ -72,7 +72,7 @@ def score_predictions(task: Task, logits: Logits) -> Answers:
 
     Raises: ParityError when a logit is not a finite number: then there is nothing to answer with.
     """
-    for name in ("start_logits", "end_logits", "answer_type_logits"):
+    for name in MODEL_OUTPUTS:
         wrong = int(np.count_nonzero(~np.isfinite(getattr(logits, name))))
         if wrong:
             raise ParityError(f"parity: {wrong} of the {name} are NaN or infinite; expected finite numbers")
@@ -98,7 +98,7 @@ def agreement(task: Task, baseline: Answers, variant: Answers) -> Parity:
         span_agreement=sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours),
         max_abs_logit_difference=max(
             float(np.max(np.abs(getattr(baseline.logits, name) - getattr(variant.logits, name))))
-            for name in ("start_logits", "end_logits", "answer_type_logits")
+            for name in MODEL_OUTPUTS
         ),
     )
 

@@ -9,19 +9,38 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 import msgspec
 
+from nqperf.engines.registry import EngineRow
 from nqperf.errors import NqPerfError
 from nqperf.perf import protocol
-from nqperf.perf.switches import Switches, worker_environment
 
 _Reply = TypeVar("_Reply", bound=msgspec.Struct)
 _STDERR_LINES = 3
 _STDERR_BYTES = 4096
+# A waiting OpenMP thread must sleep at once: the other worker of the pair computes meanwhile.
+_COMMON_ENVIRONMENT = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "passive"}
 # A process that dies has closed its pipes and is gone soon after.
 _ENDING_SECONDS = 10
+
+
+def worker_environment(
+    engine: EngineRow, requested: Mapping[str, str], inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
+
+    The engine's variables that are switches do not come from the caller.
+    """
+    inherited = os.environ if inherited is None else inherited
+    kind = engine.engine_type()
+    kept = {name: value for name, value in inherited.items() if name not in kind.switch_variables}
+    # The package as it runs here, whatever the worker's working directory.
+    root = str(Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, (root, inherited.get("PYTHONPATH"))))
+    return {**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested, "PYTHONPATH": paths}
 
 
 class WorkerError(NqPerfError):
@@ -29,9 +48,9 @@ class WorkerError(NqPerfError):
 
 
 class WorkerProcess:
-    """A running worker; leaving the `with` block ends it."""
+    """A running worker with an environment of `worker_environment`; leaving the `with` block ends it."""
 
-    def __init__(self, name: str, switches: Switches, inherited: Mapping[str, str] | None = None) -> None:
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
@@ -39,7 +58,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env=worker_environment(switches, os.environ if inherited is None else inherited),
+            env=environment,
         )
         # Both are pipes, as asked for above; typeshed cannot tell.
         self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))

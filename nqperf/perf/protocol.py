@@ -11,10 +11,12 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
+from nqperf.engines.registry import EngineRow
+from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
 from nqperf.formats.results.results_json import Fingerprint
 from nqperf.nq.example import FloatArray, IntArray
-from nqperf.perf.switches import EngineState, Switches
+from nqperf.nq.features import MODEL_INPUTS
 
 _LENGTH = struct.Struct(">Q")
 
@@ -24,14 +26,15 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Load(_Message, frozen=True):
-    """Set the switches, build the model of a folder, trace it and run it once.
+    """Load the model of a folder into an engine with these settings, trace it and run it once.
 
-    `inputs` holds int32[3, rows, seq_length]: input_ids, input_mask and segment_ids of every feature. With
-    `fingerprint` the reply says what TensorFlow knows of the machine.
+    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature. With `fingerprint` the reply says what
+    the engine's library knows of the machine.
     """
 
     model: str
-    switches: Switches
+    engine: EngineRow
+    settings: dict[str, Any]
     inputs: bytes
     seq_length: int
     batch_size: int
@@ -39,7 +42,7 @@ class Load(_Message, frozen=True):
 
     def arrays(self) -> IntArray:
         """Return `inputs` as an array."""
-        return np.frombuffer(self.inputs, dtype=np.int32).reshape(3, -1, self.seq_length)
+        return np.frombuffer(self.inputs, dtype=np.int32).reshape(len(MODEL_INPUTS), -1, self.seq_length)
 
 
 class Loaded(_Message, frozen=True):

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nqperf.engines.state import EngineState
 from nqperf.errors import VariantError
 from nqperf.formats.results.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, Verdict
 from nqperf.formats.weights.model_folder import ModelFolder
 from nqperf.gate.rounds import Measured, RoundsConfig, TimedWork, measure
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.nq.example import Prediction
+from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
 from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
-from nqperf.perf.process import WorkerError, WorkerProcess
-from nqperf.perf.switches import EngineState
+from nqperf.perf.process import WorkerError, WorkerProcess, worker_environment
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
@@ -71,7 +72,7 @@ class VariantRun:
             name=self.variant.name,
             status="measured" if reason is None else "failed",
             reason=reason,
-            requested=self.variant.switches.record(),
+            requested=self.variant.requested(),
             observed=self.observed.record() if self.observed else {},
             parity=self.parity,
             trace_seconds=self.loaded.trace_seconds if self.loaded else None,
@@ -109,7 +110,7 @@ class Session:
         self.end_baseline()
 
     def start_baseline(self) -> Fingerprint:
-        """Start the baseline, let it answer, and return the machine's fingerprint as TensorFlow sees it.
+        """Start the baseline, let it answer, and return the machine's fingerprint as its engine sees it.
 
         Raises: WorkerError, VariantError or ParityError when the baseline cannot be the yardstick.
         """
@@ -193,17 +194,19 @@ class Session:
         """Start a worker and load its model; the worker is ended when that fails."""
         shown = name or run.variant.name
         self.progress("start", shown, 0)
-        features = self.task.features
+        features, variant = self.task.features, run.variant
+        engine = variant.engine_row()
         request = protocol.Load(
             model=str(self.folder.path),
-            switches=run.variant.switches,
-            inputs=np.stack([features.input_ids, features.input_mask, features.segment_ids]).tobytes(),
+            engine=engine,
+            settings=dict(variant.settings),
+            inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
             seq_length=features.input_ids.shape[1],
             batch_size=self.batch_size,
             fingerprint=fingerprint,
         )
         started = time.perf_counter()
-        worker = WorkerProcess(shown, run.variant.switches)
+        worker = WorkerProcess(shown, worker_environment(engine, variant.environment))
         try:
             run.loaded = worker.ask(request, protocol.Loaded, timeout=self.timeouts.load)
         except BaseException:

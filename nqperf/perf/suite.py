@@ -177,7 +177,7 @@ def _row(session: Session, variant: Variant, fingerprint: Fingerprint, profile: 
     floor = profile.floors.get(variant.name) if profile else None
     missing = variant.missing(fingerprint)
     if missing:
-        return VariantResult(name=variant.name, status="skipped", reason=missing, requested=variant.switches.record())
+        return VariantResult(name=variant.name, status="skipped", reason=missing, requested=variant.requested())
     run = VariantRun(variant=variant)
     try:
         measured = session.measure_variant(run, floor)

@@ -17,7 +17,7 @@ from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import default_non_null_threshold
 from nqperf.nq.example import Annotation, Example
-from nqperf.nq.features import FeatureConfig, build_features, concatenate
+from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.perf.parity import Task
 
@@ -74,8 +74,8 @@ def data_record(task: Task, source: str, *, batch_size: int) -> Data:
     """Return what the results file says of a task's data; the hash is that of the features."""
     features = task.features
     digest = hashlib.sha256()
-    for array in (features.unique_id, features.input_ids, features.input_mask, features.segment_ids):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for name in ("unique_id", *MODEL_INPUTS):
+        digest.update(np.ascontiguousarray(getattr(features, name)).tobytes())
     return Data(
         name=Path(source).name,
         examples=len(task.inputs),

@@ -1,26 +1,24 @@
 """The variants table: one row for each way to run the same weights.
 
 A row is all there is to a variant: its name is the test's id, the choice on the command line and the line of the
-report; its switches are set in a process of its own; its effects are what must be seen there.
+report; its engine and settings run in a process of its own; its effects are what must be seen there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from nqperf.errors import VariantError
-from nqperf.formats.results.results_json import BASELINE, Fingerprint
-from nqperf.perf.switches import PLAIN, EngineState, Switches
+from nqperf.engines.registry import DEFAULT_ENGINE, EngineRow, find_engine
+from nqperf.engines.state import EngineState, flat
+from nqperf.errors import ConfigError, VariantError
+from nqperf.formats.results.results_json import BASELINE, Fingerprint, Switch
+from nqperf.perf.requirements import MISSING, Requirement
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
-Requirement = Literal["gpu", "cpu", "onednn", "tf32", "bfloat16"]
-
-# NVIDIA's first generation with TF32 and bfloat16.
-_AMPERE = (8, 0)
-_BFLOAT16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 # Attention's and the heads' products may stay wide under auto mixed precision; most must not.
 _MOST = 0.8
 
@@ -35,68 +33,56 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One way to run the weights: switches, what they need, what they must do, and how exact the answers must be."""
+    """One way to run the weights: switches, what they need, what they must do, and how exact the answers must be.
+
+    The switches are variables that stand in the environment before the process starts, and the engine's settings; a
+    run gives all its variants one batch size.
+    Raises: ConfigError for an engine that is in no row of its table, or a setting that the engine does not have.
+    """
 
     name: str
     description: str
-    switches: Switches = PLAIN
+    engine: str = DEFAULT_ENGINE
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     tolerance: Tolerance = "exact"
     requires: tuple[Requirement, ...] = ()
     effects: tuple[Effect, ...]
 
+    def __post_init__(self) -> None:
+        if "batch_size" in self.settings:
+            raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
+        self.engine_row().config(self.settings)
+
+    def engine_row(self) -> EngineRow:
+        """Return the row of the engine that runs this variant."""
+        return find_engine(self.engine)
+
+    def requested(self) -> dict[str, Switch]:
+        """Return the switches as the results file holds them."""
+        settings = dataclasses.asdict(self.engine_row().config(self.settings))
+        del settings["batch_size"]
+        return flat({"engine": self.engine, **settings, "environment": self.environment})
+
     def missing(self, fingerprint: Fingerprint) -> str | None:
         """Return why the machine of `fingerprint` cannot run this variant, or None when it can."""
-        return next((why for need in self.requires if (why := _MISSING[need](fingerprint))), None)
+        absent = self.engine_row().missing()
+        return absent or next((why for need in self.requires if (why := MISSING[need](fingerprint))), None)
 
     def without_effect(self, observed: EngineState, baseline: EngineState) -> str | None:
-        """Return what was not seen of this variant's switches, or None when all had their effect."""
-        absent = [effect.failure for effect in self.effects if not effect.holds(observed, baseline)]
+        """Return what was not seen of this variant's switches, or None when all had their effect.
+
+        Raises: VariantError for an effect on a state that the engine does not have.
+        """
+        try:
+            absent = [effect.failure for effect in self.effects if not effect.holds(observed, baseline)]
+        except KeyError as error:
+            raise VariantError(
+                f"{self.name}: an effect reads {error}, which {observed.engine} or {baseline.engine} does not tell; "
+                f"expected some of {', '.join(observed.own)}"
+            ) from None
         return "; ".join(absent) or None
 
-
-def _no_gpu(fingerprint: Fingerprint) -> str | None:
-    return None if fingerprint.gpus else "needs a GPU that TensorFlow sees: nqperf doctor tells what is missing"
-
-
-def _on_gpu(fingerprint: Fingerprint) -> str | None:
-    return "is for machines that compute on the CPU" if fingerprint.gpus else None
-
-
-def _no_onednn(fingerprint: Fingerprint) -> str | None:
-    if fingerprint.machine.lower() in ("x86_64", "amd64"):
-        return _on_gpu(fingerprint)
-    return f"needs oneDNN's kernels, which TensorFlow uses by default on x86-64, not on {fingerprint.machine}"
-
-
-def _capability(fingerprint: Fingerprint) -> tuple[int, ...]:
-    text = fingerprint.observed.get("compute_capability", "0.0")
-    return tuple(int(part) for part in text.split("."))
-
-
-def _no_tf32(fingerprint: Fingerprint) -> str | None:
-    if not fingerprint.gpus:
-        return _no_gpu(fingerprint)
-    return (
-        None if _capability(fingerprint) >= _AMPERE else f"{fingerprint.gpus[0]} has no TF32; expected Ampere or later"
-    )
-
-
-def _no_bfloat16(fingerprint: Fingerprint) -> str | None:
-    if fingerprint.gpus:
-        has = _capability(fingerprint) >= _AMPERE
-        return None if has else f"{fingerprint.gpus[0]} has no bfloat16 units; expected Ampere or later"
-    if _BFLOAT16_INSTRUCTIONS.isdisjoint(fingerprint.isa):
-        return f"the CPU has none of {', '.join(sorted(_BFLOAT16_INSTRUCTIONS))}, and bfloat16 would be emulated"
-    return None
-
-
-_MISSING: Mapping[Requirement, Callable[[Fingerprint], str | None]] = {
-    "gpu": _no_gpu,
-    "cpu": _on_gpu,
-    "onednn": _no_onednn,
-    "tf32": _no_tf32,
-    "bfloat16": _no_bfloat16,
-}
 
 # The thesis's eleven options.
 THESIS_GRAPPLER = {
@@ -121,26 +107,27 @@ _WIDE_MEANS = {
 # Without these flags `set_jit` compiles nothing on a CPU.
 _CPU_CLUSTERS = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
 
-_GRAPH = Effect(failure="no graph was traced", holds=lambda seen, _: not seen.eager and seen.traces == 1)
+_GRAPH = Effect(failure="no graph was traced", holds=lambda seen, _: not seen.own["eager"] and seen.traces == 1)
 _NOT_COMPILED = Effect(
-    failure="XLA compiled something", holds=lambda seen, _: not seen.xla_compiled and seen.clusters == 0
+    failure="XLA compiled something", holds=lambda seen, _: not seen.own["xla_compiled"] and seen.own["clusters"] == 0
 )
-_COMPILED = Effect(failure="XLA did not compile the function", holds=lambda seen, _: seen.xla_compiled)
-_CLUSTERS = Effect(failure="XLA compiled no cluster", holds=lambda seen, _: seen.clusters > 0)
+_COMPILED = Effect(failure="XLA did not compile the function", holds=lambda seen, _: seen.own["xla_compiled"])
+_CLUSTERS = Effect(failure="XLA compiled no cluster", holds=lambda seen, _: seen.own["clusters"] > 0)
 _WIDE = Effect(failure="matrix products are in 16 bits", holds=lambda seen, _: seen.low_precision_matmul_share == 0)
 _NARROW = Effect(
     failure="fewer than 4 in 5 matrix products are in 16 bits",
     holds=lambda seen, _: (seen.low_precision_matmul_share or 0) >= _MOST,
 )
-_AMP = Effect(failure="auto mixed precision converted no node", holds=lambda seen, _: seen.amp_nodes > 0)
-_NO_TF32 = Effect(failure="TF32 is on", holds=lambda seen, _: not seen.tf32 and not seen.tf32_rounds)
+_AMP = Effect(failure="auto mixed precision converted no node", holds=lambda seen, _: seen.own["amp_nodes"] > 0)
+_NO_TF32 = Effect(failure="TF32 is on", holds=lambda seen, _: not seen.own["tf32"] and not seen.own["tf32_rounds"])
 _TF32 = Effect(
-    failure="matrix products are not rounded to TF32", holds=lambda seen, _: seen.tf32 and seen.tf32_rounds is True
+    failure="matrix products are not rounded to TF32",
+    holds=lambda seen, _: seen.own["tf32"] and seen.own["tf32_rounds"] is True,
 )
-_FUSED = Effect(failure="Grappler fused nothing", holds=lambda seen, _: seen.fused_ops > 0)
+_FUSED = Effect(failure="Grappler fused nothing", holds=lambda seen, _: seen.own["fused_ops"] > 0)
 _THESIS_OPTIONS = Effect(
     failure="TensorFlow does not report the Grappler options as set",
-    holds=lambda seen, _: seen.grappler.items() >= THESIS_GRAPPLER.items(),
+    holds=lambda seen, _: seen.own["grappler"].items() >= THESIS_GRAPPLER.items(),
 )
 
 _ROWS = (
@@ -152,49 +139,51 @@ _ROWS = (
     Variant(
         name="eager",
         description="operation by operation, without a graph",
-        switches=Switches(eager=True),
-        effects=(Effect(failure="a graph was traced", holds=lambda seen, _: seen.eager and seen.traces == 0),),
+        settings={"eager": True},
+        effects=(Effect(failure="a graph was traced", holds=lambda seen, _: seen.own["eager"] and seen.traces == 0),),
     ),
     Variant(
         name="grappler_off",
         description="graph without Grappler",
-        switches=Switches(grappler={"disable_meta_optimizer": True}),
+        settings={"grappler": {"disable_meta_optimizer": True}},
         effects=(
             _GRAPH,
             Effect(
-                failure="Grappler still fused operations", holds=lambda seen, base: seen.fused_ops == 0 < base.fused_ops
+                failure="Grappler still fused operations",
+                holds=lambda seen, base: seen.own["fused_ops"] == 0 < base.own["fused_ops"],
             ),
         ),
     ),
     Variant(
         name="grappler",
         description="the thesis's eleven Grappler options",
-        switches=Switches(grappler=THESIS_GRAPPLER),
+        settings={"grappler": THESIS_GRAPPLER},
         effects=(_GRAPH, _NOT_COMPILED, _THESIS_OPTIONS, _FUSED),
     ),
     Variant(
         name="xla",
         description="the whole function compiled by XLA",
-        switches=Switches(xla=True),
+        settings={"xla": True},
         effects=(_COMPILED, _WIDE, _NO_TF32),
     ),
     Variant(
         name="xla_grappler",
         description="XLA clusters within a graph that the thesis's Grappler options optimised",
-        switches=Switches(environment=_CPU_CLUSTERS, autoclustering=True, grappler=THESIS_GRAPPLER),
+        environment=_CPU_CLUSTERS,
+        settings={"autoclustering": True, "grappler": THESIS_GRAPPLER},
         effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _WIDE, _NO_TF32),
     ),
     Variant(
         name="mixed_float16",
         description="Keras policy mixed_float16",
-        switches=Switches(precision="mixed_float16"),
+        settings={"precision": "mixed_float16"},
         tolerance="sixteen_bit",
         effects=(_GRAPH, _NOT_COMPILED, _NARROW),
     ),
     Variant(
         name="mixed_bfloat16",
         description="Keras policy mixed_bfloat16",
-        switches=Switches(precision="mixed_bfloat16"),
+        settings={"precision": "mixed_bfloat16"},
         tolerance="sixteen_bit",
         requires=("bfloat16",),
         effects=(_GRAPH, _NOT_COMPILED, _NARROW),
@@ -202,7 +191,8 @@ _ROWS = (
     Variant(
         name="amp_bfloat16",
         description="Grappler's auto mixed precision to bfloat16, by oneDNN, with means left in float32",
-        switches=Switches(environment=_WIDE_MEANS, grappler={"auto_mixed_precision_onednn_bfloat16": True}),
+        environment=_WIDE_MEANS,
+        settings={"grappler": {"auto_mixed_precision_onednn_bfloat16": True}},
         tolerance="sixteen_bit",
         requires=("onednn", "bfloat16"),
         effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
@@ -210,7 +200,7 @@ _ROWS = (
     Variant(
         name="amp_float16",
         description="Grappler's auto mixed precision to float16",
-        switches=Switches(grappler={"auto_mixed_precision": True}),
+        settings={"grappler": {"auto_mixed_precision": True}},
         tolerance="sixteen_bit",
         requires=("gpu",),
         effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
@@ -218,18 +208,16 @@ _ROWS = (
     Variant(
         name="mixed_float16_xla_grappler",
         description="mixed_float16 with XLA clusters and the thesis's Grappler options",
-        switches=Switches(
-            environment=_CPU_CLUSTERS, precision="mixed_float16", autoclustering=True, grappler=THESIS_GRAPPLER
-        ),
+        environment=_CPU_CLUSTERS,
+        settings={"precision": "mixed_float16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
         effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
     ),
     Variant(
         name="mixed_bfloat16_xla_grappler",
         description="mixed_bfloat16 with XLA clusters and the thesis's Grappler options",
-        switches=Switches(
-            environment=_CPU_CLUSTERS, precision="mixed_bfloat16", autoclustering=True, grappler=THESIS_GRAPPLER
-        ),
+        environment=_CPU_CLUSTERS,
+        settings={"precision": "mixed_bfloat16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
         requires=("bfloat16",),
         effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
@@ -237,7 +225,7 @@ _ROWS = (
     Variant(
         name="tf32",
         description="float32 whose matrix products on the GPU are rounded to TF32",
-        switches=Switches(tf32=True),
+        settings={"tf32": True},
         tolerance="sixteen_bit",
         requires=("tf32",),
         effects=(_GRAPH, _NOT_COMPILED, _WIDE, _TF32),
@@ -245,12 +233,15 @@ _ROWS = (
     Variant(
         name="onednn_off",
         description="TensorFlow's own CPU kernels in place of oneDNN's",
-        switches=Switches(environment={"TF_ENABLE_ONEDNN_OPTS": "0"}),
+        environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
         requires=("onednn",),
         effects=(
             _GRAPH,
             _WIDE,
-            Effect(failure="oneDNN is still used", holds=lambda seen, base: seen.onednn_ops == 0 < base.onednn_ops),
+            Effect(
+                failure="oneDNN is still used",
+                holds=lambda seen, base: seen.own["onednn_ops"] == 0 < base.own["onednn_ops"],
+            ),
         ),
     ),
 )

@@ -14,22 +14,18 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from nqperf.engines.batches import MODEL_INPUTS
+from nqperf.engines.engine import Engine
 from nqperf.errors import ConfigError
 from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf import protocol
 
-if TYPE_CHECKING:
-    from nqperf.engines.tensorflow import TensorFlowEngine
-
 _PR_SET_PDEATHSIG = 1
-_OUTPUTS = ("start_logits", "end_logits", "answer_type_logits")
-# Planted work comes in squares of this size: small beside any batch, large enough to be arithmetic.
-_PLANT_SIZE = 256
 _PLANT_ROUNDS = 7
 
 
@@ -48,7 +44,7 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
             reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
         channel.send(reply)
-    # TensorFlow's threads and GPU contexts can take seconds to wind down, with nothing left to save.
+    # A library's threads and GPU contexts can take seconds to wind down, with nothing left to save.
     os._exit(0)
 
 
@@ -67,10 +63,9 @@ class _Worker:
     """One variant: its engine, its batches, and work planted into them."""
 
     def __init__(self) -> None:
-        self._engine: TensorFlowEngine | None = None
-        self._graphs: Any = None
+        self._loaded: Engine[Any] | None = None
         self._rows = 0
-        self._batches: list[dict[str, Any]] = []
+        self._batches: list[Any] = []
         self._timed: range = range(0)
         self._planted = 0
 
@@ -78,7 +73,7 @@ class _Worker:
         """Do what is asked."""
         if isinstance(request, protocol.Load):
             return self._load(request)
-        if self._engine is None:
+        if self._loaded is None:
             raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
         if isinstance(request, protocol.TimeBatch):
             return protocol.Timed(seconds=self._time(self._timed[request.number % len(self._timed)], self._planted))
@@ -86,36 +81,32 @@ class _Worker:
             return self._predict()
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        from nqperf.perf.switches import observe
+        return protocol.ObservedStates(states=self._engine.state())
 
-        return protocol.ObservedStates(states=observe(self._engine, self._graphs, self._batches[0]))
+    @property
+    def _engine(self) -> Engine[Any]:
+        assert self._loaded is not None  # noqa: S101  # `answer` refuses everything before Load
+        return self._loaded
 
     def _load(self, request: protocol.Load) -> protocol.Loaded:
         watch = _Laps()
-        import tensorflow as tf
-
-        from nqperf.engines.tensorflow import TensorFlowEngine
         from nqperf.formats.weights.model_folder import read_model_folder, read_weights
         from nqperf.perf.fingerprint import take_fingerprint
-        from nqperf.perf.switches import engine_config, graphs_of, set_process_switches
 
+        request.engine.engine_type().start()
         import_seconds = watch.lap()
-        set_process_switches(request.switches)
         folder = read_model_folder(Path(request.model))
-        config = engine_config(request.switches, request.batch_size)
-        engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=request.seq_length)
+        settings = {**request.settings, "batch_size": request.batch_size}
+        engine = request.engine.load(folder.config, read_weights(folder), settings, seq_length=request.seq_length)
         self._rows = request.arrays().shape[1]
-        self._batches = [
-            {name: tf.constant(array) for name, array in batch.items()}
-            for batch in _batches(request.arrays(), request.batch_size)
-        ]
+        self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
         self._timed = range(max(1, self._rows // request.batch_size))
         build_seconds = watch.lap()
         engine.trace()
         trace_seconds = watch.lap()
-        self._engine = engine
-        self._graphs = graphs_of(lambda: self._run(0))
+        self._loaded = engine
+        engine.watch(lambda: self._run(0))
         for number in self._timed[:2]:  # the first run after compiling still fills caches
             self._run(number)
         return protocol.Loaded(
@@ -124,27 +115,25 @@ class _Worker:
             trace_seconds=trace_seconds,
             warm_up_seconds=watch.lap(),
             batches=len(self._timed),
-            fingerprint=take_fingerprint(tensorflow=True) if request.fingerprint else None,
+            fingerprint=engine.fingerprint(take_fingerprint()) if request.fingerprint else None,
         )
 
     def _run(self, number: int) -> dict[str, FloatArray]:
         """Run a batch; the outputs are on the host when it returns."""
-        assert self._engine is not None  # noqa: S101  # `answer` refuses everything before Load
-        outputs = self._engine.run(self._batches[number])
-        return {name: outputs[name].numpy() for name in _OUTPUTS}
+        return self._engine.finish(self._engine.run(self._batches[number]))
 
     def _time(self, number: int, planted: int) -> float:
         start = time.perf_counter()
         self._run(number)
         if planted:
-            _multiply(planted)
+            self._engine.multiply(planted)
         return time.perf_counter() - start
 
     def _predict(self) -> protocol.Predicted:
         start = time.perf_counter()
         outputs = [self._run(number) for number in range(len(self._batches))]
         seconds = time.perf_counter() - start
-        whole = {name: np.concatenate([batch[name] for batch in outputs])[: self._rows] for name in _OUTPUTS}
+        whole = {name: np.concatenate([batch[name] for batch in outputs])[: self._rows] for name in MODEL_OUTPUTS}
         return protocol.Predicted(**{name: array.tobytes() for name, array in whole.items()}, seconds=seconds)
 
     def _plant(self, fraction: float) -> protocol.Planted:
@@ -152,15 +141,20 @@ class _Worker:
         self._planted = 0
         if fraction == 0:
             return protocol.Planted(fraction=0.0)
-        _multiply(1)
+        self._engine.multiply(1)
         batch = statistics.median(self._time(self._timed[0], 0) for _ in range(_PLANT_ROUNDS))
-        count, seconds = 1, _timed_products(1)
+        count, seconds = 1, self._timed_products(1)
         while seconds < fraction * batch:  # one product may take no longer than the call to make it
             count *= 2
-            seconds = min(_timed_products(count) for _ in range(_PLANT_ROUNDS))
+            seconds = min(self._timed_products(count) for _ in range(_PLANT_ROUNDS))
         self._planted = max(1, round(count * fraction * batch / seconds))
-        added = statistics.median(_timed_products(self._planted) for _ in range(_PLANT_ROUNDS))
+        added = statistics.median(self._timed_products(self._planted) for _ in range(_PLANT_ROUNDS))
         return protocol.Planted(fraction=added / batch)
+
+    def _timed_products(self, count: int) -> float:
+        start = time.perf_counter()
+        self._engine.multiply(count)
+        return time.perf_counter() - start
 
 
 def _batches(inputs: IntArray, batch_size: int) -> list[Mapping[str, IntArray]]:
@@ -169,23 +163,6 @@ def _batches(inputs: IntArray, batch_size: int) -> list[Mapping[str, IntArray]]:
     filled = np.pad(inputs, ((0, 0), (0, -rows % batch_size), (0, 0)))
     starts = range(0, filled.shape[1], batch_size)
     return [dict(zip(MODEL_INPUTS, filled[:, start : start + batch_size], strict=True)) for start in starts]
-
-
-def _multiply(count: int) -> None:
-    """Do `count` matrix products on the device that the model runs on, and wait for them."""
-    import tensorflow as tf
-
-    identity = tf.eye(_PLANT_SIZE)
-    product = identity
-    for _ in range(count):
-        product = tf.linalg.matmul(product, identity)
-    product.numpy()
-
-
-def _timed_products(count: int) -> float:
-    start = time.perf_counter()
-    _multiply(count)
-    return time.perf_counter() - start
 
 
 class _Laps:

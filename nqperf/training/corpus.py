@@ -11,7 +11,7 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.nq.context import ContextConfig, build_context
 from nqperf.nq.example import Example, IntArray
-from nqperf.nq.features import SPECIAL_POSITIONS, FeatureConfig, question_ids
+from nqperf.nq.features import MODEL_INPUTS, SPECIAL_POSITIONS, FeatureConfig, question_ids
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.nq.windows import window_starts
 from nqperf.training.targets import NO_TARGET, PieceTarget, piece_target
@@ -137,7 +137,7 @@ class Batches:
         chosen = self._order[1][number * size : (number + 1) * size]
         rng = np.random.default_rng([self.config.seed, 2, step])
         shape = (size, self._features.max_seq_length)
-        inputs = {name: np.zeros(shape, dtype=np.int32) for name in ("input_ids", "input_mask", "segment_ids")}
+        inputs = {name: np.zeros(shape, dtype=np.int32) for name in MODEL_INPUTS}
         targets: dict[str, Any] = {name: np.zeros(shape, dtype=np.float32) for name in ("start_logits", "end_logits")}
         targets["answer_type_logits"] = np.zeros(size, dtype=np.int32)
         for row, question in enumerate(chosen.tolist()):

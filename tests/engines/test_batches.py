@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nqperf.engines.batches import MODEL_INPUTS, batched
-from nqperf.nq.features import FEATURE_FIELDS, concatenate
+from nqperf.engines.batches import batched
+from nqperf.nq.features import FEATURE_FIELDS, MODEL_INPUTS, concatenate
 from tests import strategies
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
+from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 from nqperf.errors import ConfigError, FormatError
 from nqperf.nq.features import FeatureConfig, concatenate
 from nqperf.nq.logits import LOGITS_FIELDS
@@ -20,7 +20,7 @@ def features(river_documents, sentencepiece):
 
 @pytest.fixture(scope="module")
 def engine(tiny_config, tiny_weights):
-    return TensorFlowEngine(tiny_config, tiny_weights, EngineConfig(batch_size=4), seq_length=LENGTH)
+    return TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=4), seq_length=LENGTH)
 
 
 def test_logits_are_those_of_the_reference(engine, features, tiny_config, tiny_weights):
@@ -78,17 +78,17 @@ def test_rows_of_another_length_or_vocabulary_are_refused(engine, features, rive
 
 def test_sequences_longer_than_the_models_positions_are_refused(tiny_config, tiny_weights):
     with pytest.raises(ConfigError, match="prepare them with --max-seq-length 48 or less"):
-        TensorFlowEngine(tiny_config, tiny_weights, EngineConfig(), seq_length=49)
+        TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(), seq_length=49)
 
 
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(ConfigError, match="batch_size is 0"):
-        EngineConfig(batch_size=0)
+        TensorFlowConfig(batch_size=0)
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.005)])
 def test_precision_and_xla_are_observed_and_change_little(tiny_config, tiny_weights, features, precision, limit):
-    config = EngineConfig(batch_size=4, precision=precision, xla=precision == "mixed_bfloat16")
+    config = TensorFlowConfig(batch_size=4, precision=precision, xla=precision == "mixed_bfloat16")
     engine = TensorFlowEngine(tiny_config, tiny_weights, config, seq_length=LENGTH)
     some = features.rows(0, 4)
     logits = concatenate_logits(list(engine.predict([some])))

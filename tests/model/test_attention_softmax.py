@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nqperf.engines.tensorflow import onednn_enabled
+from nqperf.engines.tensorflow.device import onednn_enabled
 from nqperf.model.precision import attention_probabilities
 
 WIDE = "float32"

@@ -12,7 +12,6 @@ from nqperf.gate.verdict import GateConfig
 from nqperf.perf.process import WorkerError
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts, VariantRun
 from nqperf.perf.suite import SuiteConfig, open_session, run_suite
-from nqperf.perf.switches import Switches
 from nqperf.perf.variants import VARIANTS, Effect, Variant
 from tests.documents import river_examples, write_lines
 
@@ -61,9 +60,8 @@ def session(config):
         yield session
 
 
-def row(switches=None, **changes):
-    plain = {"name": "mine", "description": "", "switches": switches or Switches(), "effects": ()}
-    return Variant(**{**plain, **changes})
+def row(**changes):
+    return Variant(**{"name": "mine", "description": "", "effects": (), **changes})
 
 
 pytestmark = pytest.mark.slow
@@ -80,7 +78,7 @@ def test_a_switch_without_effect_is_an_error_and_not_a_result(session):
 
 
 def test_other_answers_get_no_speed_verdict(session):
-    standing = VariantRun(variant=row(Switches(precision="mixed_bfloat16")))
+    standing = VariantRun(variant=row(settings={"precision": "mixed_bfloat16"}))
     with pytest.raises(ParityError, match="parity: "):
         session.measure_variant(standing, 1.0)
     record = standing.record(reason="parity: differs")

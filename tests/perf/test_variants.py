@@ -4,10 +4,12 @@ import re
 import msgspec
 import pytest
 
-from nqperf.errors import VariantError
+from nqperf.engines.registry import ENGINES, EngineRow
+from nqperf.engines.state import EngineState
+from nqperf.engines.tensorflow.config import GRAPPLER_OPTIONS
+from nqperf.errors import ConfigError, VariantError
 from nqperf.formats.results.results_json import BASELINE, Fingerprint
-from nqperf.perf.switches import GRAPPLER_OPTIONS, EngineState, Switches
-from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, select_variants
+from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, Effect, Variant, select_variants
 
 ZEN = Fingerprint(system="Linux", machine="x86_64", cpu_model="EPYC", cpu_id="x", cores=2, isa=("avx512_bf16",))
 OLD = msgspec.structs.replace(ZEN, isa=("avx2",))
@@ -21,25 +23,35 @@ CPU_ROWS = {
 }
 
 BASELINE_STATES = EngineState(
-    eager=False,
-    xla_compiled=False,
-    autoclustering=False,
-    clusters=0,
-    fused_ops=44,
-    onednn_ops=81,
-    amp_nodes=0,
+    engine="tensorflow",
+    compute_dtype="float32",
+    batch_size=4,
+    traces=1,
     matmuls=51,
     low_precision_matmul_share=0.0,
-    compute_dtype="float32",
-    softmax_dtype="float32",
-    tf32=False,
-    tf32_rounds=None,
-    grappler={},
-    traces=1,
     intra_op_threads=0,
-    inter_op_threads=0,
     process_threads=9,
+    own={
+        "eager": False,
+        "xla_compiled": False,
+        "autoclustering": False,
+        "clusters": 0,
+        "fused_ops": 44,
+        "onednn_ops": 81,
+        "amp_nodes": 0,
+        "softmax_dtype": "float32",
+        "tf32": False,
+        "tf32_rounds": None,
+        "grappler": {},
+        "inter_op_threads": 0,
+    },
 )
+
+
+def changed(**states):
+    """Return the baseline's states with some of them changed."""
+    own = {name: states.pop(name) for name in list(states) if name in BASELINE_STATES.own}
+    return msgspec.structs.replace(BASELINE_STATES, **states, own={**BASELINE_STATES.own, **own})
 
 
 @pytest.mark.parametrize(
@@ -82,8 +94,7 @@ def test_the_baselines_states_are_the_baselines():
     ],
 )
 def test_a_baseline_with_a_switch_on_is_none(change, said):
-    states = msgspec.structs.replace(BASELINE_STATES, **change)
-    assert said in VARIANTS[BASELINE].without_effect(states, BASELINE_STATES)
+    assert said in VARIANTS[BASELINE].without_effect(changed(**change), BASELINE_STATES)
 
 
 def test_selected_rows_come_in_the_tables_order_behind_the_baseline():
@@ -102,9 +113,45 @@ def test_the_baseline_alone_is_no_comparison(names):
         select_variants(names)
 
 
-def test_a_misspelt_grappler_option_is_refused():
-    with pytest.raises(VariantError, match=r"unknown Grappler option layout_optimiser.*layout_optimizer"):
-        Switches(grappler={"layout_optimiser": True})
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"settings": {"grappler": {"layout_optimiser": True}}},
+            "unknown Grappler option layout_optimiser.*_optimizer",
+        ),
+        ({"settings": {"lxa": True}}, "the engine tensorflow has no setting lxa; expected some of batch_size, precis"),
+        ({"settings": {"xla": "yes"}}, r"engine tensorflow: Expected `bool`, got `str` - at `\$.xla`"),
+        ({"settings": {"xla": True, "eager": True}}, "eager and xla are both on"),
+        ({"settings": {"batch_size": 3}}, "variant mine sets batch_size"),
+        ({"engine": "tensorflaw"}, "unknown engine 'tensorflaw'; expected one of .*did you mean tensorflow"),
+    ],
+)
+def test_a_row_with_a_switch_that_is_none_is_refused(change, said):
+    with pytest.raises(ConfigError, match=said):
+        Variant(**{"name": "mine", "description": "", "effects": (), **change})
+
+
+def test_an_engine_that_is_not_installed_is_skipped_with_the_command_that_installs_it(monkeypatch):
+    row = EngineRow(name="far", target=ENGINES["tensorflow"].target, needs=("numpy", "not_installed"), extra="far")
+    monkeypatch.setitem(ENGINES, "far", row)
+    reason = Variant(name="mine", description="", engine="far", effects=()).missing(ZEN)
+    assert reason == "the engine far needs the extra 'far': pip install 'nqperf[far]'"
+
+
+def test_an_effect_on_a_state_that_the_engine_lacks_is_said():
+    effect = Effect(failure="", holds=lambda seen, _: seen.own["clusers"] > 0)
+    with pytest.raises(
+        VariantError, match=r"mine: an effect reads 'clusers', which tensorflow .*expected some of .*clus"
+    ):
+        Variant(name="mine", description="", effects=(effect,)).without_effect(BASELINE_STATES, BASELINE_STATES)
+
+
+def test_states_are_recorded_one_by_one():
+    record = changed(grappler={"remapping": True}).record()
+    assert record["grappler.remapping"] is True
+    assert (record["traces"], record["clusters"]) == (1, 0)
+    assert all(isinstance(value, str | int | float | bool | None) for value in record.values())
 
 
 def test_the_thesis_has_eleven_options():

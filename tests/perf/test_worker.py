@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nqperf.engines.registry import ENGINES
+from nqperf.nq.features import MODEL_INPUTS
 from nqperf.perf import protocol
-from nqperf.perf.process import WorkerError, WorkerProcess
-from nqperf.perf.switches import Switches, worker_environment
+from nqperf.perf.process import WorkerError, WorkerProcess, worker_environment
 
 SEQ_LENGTH = 16
+TENSORFLOW = ENGINES["tensorflow"]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
 
@@ -29,27 +31,31 @@ def gone(pid):
     return False
 
 
+def started(name="xla", inherited=None):
+    return WorkerProcess(name, worker_environment(TENSORFLOW, {}, inherited))
+
+
 def load_request(model, rows=5, **changes):
     inputs = np.ones((3, rows, SEQ_LENGTH), np.int32)
     inputs[0] = np.arange(rows)[:, None] + 7
-    request = {"model": str(model), "switches": Switches(), "inputs": inputs.tobytes(), "seq_length": SEQ_LENGTH}
-    return protocol.Load(**{**request, "batch_size": 2, **changes})
+    plain = {"engine": TENSORFLOW, "settings": {}, "inputs": inputs.tobytes(), "seq_length": SEQ_LENGTH}
+    return protocol.Load(**{"model": str(model), **plain, "batch_size": 2, **changes})
 
 
 @pytest.fixture(scope="module")
 def worker(model_folder):
-    with WorkerProcess("baseline", Switches()) as process:
+    with started("baseline") as process:
         process.ask(load_request(model_folder, fingerprint=True), protocol.Loaded, timeout=300)
         yield process
 
 
 def test_every_row_is_predicted_as_the_engine_does(worker, tiny_config, tiny_weights):
-    from nqperf.engines.tensorflow import EngineConfig, TensorFlowEngine
+    from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 
     start, end, answer_type = worker.ask(protocol.Predict(), protocol.Predicted, timeout=300).arrays(5)
-    engine = TensorFlowEngine(tiny_config, tiny_weights, EngineConfig(batch_size=5), seq_length=SEQ_LENGTH)
+    engine = TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=5), seq_length=SEQ_LENGTH)
     inputs = load_request("").arrays()
-    outputs = engine.run(dict(zip(("input_ids", "input_mask", "segment_ids"), inputs, strict=True)))
+    outputs = engine.run(dict(zip(MODEL_INPUTS, inputs, strict=True)))
     np.testing.assert_allclose(start, outputs["start_logits"].numpy(), atol=1e-5)
     np.testing.assert_allclose(end, outputs["end_logits"].numpy(), atol=1e-5)
     np.testing.assert_allclose(answer_type, outputs["answer_type_logits"].numpy(), atol=1e-5)
@@ -68,7 +74,7 @@ def test_planted_work_is_measured_and_taken_away(worker):
 
 
 def test_a_request_that_raises_is_told_and_the_worker_lives_on():
-    with WorkerProcess("xla", Switches()) as process:
+    with started() as process:
         for _ in range(2):
             with pytest.raises(WorkerError, match=r"worker of xla failed at Predict: ConfigError: .*before Load"):
                 process.ask(protocol.Predict(), protocol.Predicted, timeout=60)
@@ -77,14 +83,14 @@ def test_a_request_that_raises_is_told_and_the_worker_lives_on():
 
 def test_a_model_that_cannot_be_loaded_is_the_reason(tmp_path):
     with (
-        WorkerProcess("xla", Switches()) as process,
+        started() as process,
         pytest.raises(WorkerError, match=r"worker of xla failed at Load: FormatError: .*no such folder"),
     ):
         process.ask(load_request(tmp_path / "nowhere"), protocol.Loaded, timeout=300)
 
 
 def test_a_killed_worker_is_told_with_its_signal():
-    with WorkerProcess("xla", Switches()) as process:
+    with started() as process:
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(WorkerError, match=r"worker of xla died at Observe: killed by SIGKILL, as .*memory"):
             process.ask(protocol.Observe(), protocol.ObservedStates, timeout=60)
@@ -94,7 +100,7 @@ def test_a_killed_worker_is_told_with_its_signal():
 def test_a_worker_that_ends_by_itself_is_told_with_its_last_words(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false" if Path("/bin/false").exists() else "false")
     with (
-        WorkerProcess("xla", Switches()) as process,
+        started() as process,
         pytest.raises(WorkerError, match="died at Observe: exit status 1; it said nothing"),
     ):
         process.ask(protocol.Observe(), protocol.ObservedStates, timeout=60)
@@ -102,7 +108,7 @@ def test_a_worker_that_ends_by_itself_is_told_with_its_last_words(monkeypatch):
 
 @LINUX
 def test_a_hanging_worker_is_ended():
-    with WorkerProcess("xla", Switches()) as process:
+    with started() as process:
         os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(WorkerError, match=r"no reply to Observe within 0\.2 s"):
             process.ask(protocol.Observe(), protocol.ObservedStates, timeout=0.2)
@@ -116,9 +122,9 @@ def test_a_hanging_worker_is_ended():
 def test_a_worker_ends_with_its_parent(killed_with):
     script = (
         "import time\n"
-        "from nqperf.perf.process import WorkerProcess\n"
-        "from nqperf.perf.switches import Switches\n"
-        "worker = WorkerProcess('xla', Switches())\n"
+        "from nqperf.engines.registry import ENGINES\n"
+        "from nqperf.perf.process import WorkerProcess, worker_environment\n"
+        "worker = WorkerProcess('xla', worker_environment(ENGINES['tensorflow'], {}))\n"
         "print(worker.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -126,7 +132,7 @@ def test_a_worker_ends_with_its_parent(killed_with):
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,
         text=True,
-        env=worker_environment(Switches(), os.environ),
+        env=worker_environment(TENSORFLOW, {}),
     )
     with parent:
         pid = int(parent.stdout.readline())
@@ -137,7 +143,7 @@ def test_a_worker_ends_with_its_parent(killed_with):
 
 @LINUX
 def test_a_worker_ends_when_its_pipe_is_closed():
-    process = WorkerProcess("xla", Switches())
+    process = started()
     try:
         process._pipes[0].close()
         assert gone(process.pid)
@@ -149,7 +155,7 @@ def test_what_libraries_print_does_not_reach_the_protocol():
     # The worker's standard output is its channel: here a module that prints is imported before it.
     environment = {**os.environ, "PYTHONVERBOSE": "1"}
     with (
-        WorkerProcess("xla", Switches(), inherited=environment) as process,
+        started(inherited=environment) as process,
         pytest.raises(WorkerError, match="before Load"),
     ):
         process.ask(protocol.Observe(), protocol.ObservedStates, timeout=60)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from nqperf.errors import FormatError
 from nqperf.formats.files import whole_file
-from nqperf.nq.logits import LOGITS_FIELDS, Logits
+from nqperf.nq.logits import LOGITS_FIELDS, MODEL_OUTPUTS, Logits
 
 _ROWS_AT_ONCE = 256
 _COPY_BYTES = 1 << 22
@@ -163,7 +163,7 @@ def _agreed_count(members: dict[str, _Member], path: Path) -> int:
 
 
 def _refuse_nan(block: Logits, path: Path, start: int) -> None:
-    for name in ("start_logits", "end_logits", "answer_type_logits"):
+    for name in MODEL_OUTPUTS:
         bad = np.flatnonzero(np.isnan(getattr(block, name)).any(axis=1))
         if len(bad):
             raise FormatError(

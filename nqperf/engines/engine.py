@@ -1,0 +1,165 @@
+"""The protocol of all engines: a model's weights in, then features in and logits out.
+
+A new engine is a subclass of `Engine` in a file of its own and a row in `nqperf.engines.registry`. The file imports
+its library inside functions, so that the variants table and `--help` stay light and need nothing installed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from nqperf.engines.batches import Batch, batched
+from nqperf.engines.state import EngineState
+from nqperf.errors import ConfigError
+from nqperf.formats.results.results_json import Fingerprint
+from nqperf.model.config import BertConfig
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS, Features
+from nqperf.nq.logits import Logits
+
+_PRODUCT_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """What every engine is told; an engine's own config adds its settings, each with a default.
+
+    Raises: ConfigError when a number is out of range.
+    """
+
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size is {self.batch_size}; expected at least 1")
+
+
+Config = TypeVar("Config", bound=EngineConfig)
+
+
+class Engine(ABC, Generic[Config]):
+    """Runs a model's weights over batches of one size and one length.
+
+    `config_type` is read from settings; `environment` is what every worker of this engine has before it starts, and
+    `switch_variables` are those that change how it computes, of which a worker has its variant's and not the caller's.
+    Raises: ConfigError when the sequences are longer than the model's positions.
+    """
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[EngineConfig]] = EngineConfig
+    environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    switch_variables: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self, model_config: BertConfig, weights: Mapping[str, FloatArray], config: Config, *, seq_length: int
+    ) -> None:
+        model_config.require_positions(seq_length)
+        self.config = config
+        self.seq_length = seq_length
+        self._vocab_size = model_config.vocab_size
+        self.load(model_config, weights)
+
+    @staticmethod
+    def start() -> None:  # an engine without a start-up of its own has nothing to do
+        """Import the library and let it find its devices."""
+
+    @abstractmethod
+    def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
+        """Make the weights ready to run."""
+
+    @abstractmethod
+    def run(self, inputs: Any) -> Any:
+        """Run one batch of `put`; return its outputs, possibly before the device has finished them."""
+
+    @abstractmethod
+    def state(self) -> EngineState:
+        """Return what was seen of the run that `watch` was given, and since."""
+
+    def put(self, inputs: Mapping[str, IntArray]) -> Any:
+        """Bring one batch to where `run` reads it; timed code starts behind it.
+
+        Shapes: int32[batch_size, seq_length] for each of MODEL_INPUTS.
+        """
+        return inputs
+
+    def finish(self, outputs: Any) -> dict[str, FloatArray]:
+        """Wait for the outputs of `run` and return them as arrays of the host, float32, by MODEL_OUTPUTS."""
+        return dict(outputs)
+
+    def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do
+        """Trace the graph, once; the first batch would do it too."""
+
+    def watch(self, first_run: Callable[[], object]) -> None:
+        """Call `first_run`, which runs this engine for the first time, and keep of it what `state` reads."""
+        first_run()
+
+    def warm_up(self) -> None:
+        """Trace, compile and run once, so that the first real batch costs what the others do."""
+        self.finish(self.run(self.put(self.empty_batch())))
+
+    def empty_batch(self) -> dict[str, IntArray]:
+        """Return a batch of padding alone."""
+        return dict.fromkeys(MODEL_INPUTS, np.zeros((self.config.batch_size, self.seq_length), dtype=np.int32))
+
+    def predict(self, features: Iterable[Features]) -> Iterator[Logits]:
+        """Yield the logits of all rows, in order.
+
+        Raises: ConfigError for rows of another length or with piece ids that the model lacks; whatever `features`
+        raises.
+        """
+        pending: tuple[Batch, Any] | None = None
+        for batch, inputs in self.feed(batched(self._checked(features), self.config.batch_size)):
+            outputs = self.run(inputs)
+            if pending:  # the device has the next batch before the last one's output is waited for
+                yield self._logits(*pending)
+            pending = batch, outputs
+        if pending:
+            yield self._logits(*pending)
+
+    def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Any]]:
+        """Yield each batch with what `run` reads of it; an engine may prepare some ahead."""
+        return ((batch, self.put(batch.inputs())) for batch in batches)
+
+    def observed(self) -> dict[str, Any]:
+        """Return the switches as they are, not as they were requested, without a watched run; plain JSON values."""
+        return dict(self.state().record())
+
+    def fingerprint(self, plain: Fingerprint) -> Fingerprint:
+        """Return a machine's fingerprint with what the engine's library knows of the machine."""
+        return plain
+
+    def multiply(self, count: int) -> None:
+        """Do `count` matrix products on the device that the model runs on, and wait for them.
+
+        This is work to plant: small beside any batch, large enough to be arithmetic.
+        """
+        identity = np.eye(_PRODUCT_SIZE, dtype=np.float32)
+        product = identity
+        for _ in range(count):
+            product = product @ identity
+
+    def _checked(self, blocks: Iterable[Features]) -> Iterator[Features]:
+        for block in blocks:
+            if block.input_ids.shape[1] != self.seq_length:
+                raise ConfigError(
+                    f"features of {block.input_ids.shape[1]} positions among features of {self.seq_length}; "
+                    "expected one length"
+                )
+            largest = int(block.input_ids.max(initial=0))
+            if largest >= self._vocab_size or int(block.input_ids.min(initial=0)) < 0:
+                raise ConfigError(
+                    f"features hold piece id {largest}, the model knows {self._vocab_size} pieces: they were made "
+                    "with another model's tokenizer; prepare them with this one's"
+                )
+            yield block
+
+    def _logits(self, batch: Batch, outputs: Any) -> Logits:
+        rows = batch.real_rows
+        found = {name: values[:rows] for name, values in self.finish(outputs).items()}
+        return Logits(unique_id=batch.features.unique_id[:rows], **found)

@@ -1,0 +1,85 @@
+"""What the TensorFlow engine is told, and the variables of the environment that it reads by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nqperf.engines.engine import EngineConfig
+from nqperf.errors import ConfigError
+
+# TensorFlow ignores a key that it does not know, so that a misspelt one makes a variant that is none.
+# Source: tensorflow/python/eager/context.py, the options of `rewrite_options`.
+GRAPPLER_OPTIONS = frozenset(
+    {
+        "arithmetic_optimization",
+        "auto_mixed_precision",
+        "auto_mixed_precision_mkl",
+        "auto_mixed_precision_onednn_bfloat16",
+        "constant_folding",
+        "debug_stripper",
+        "dependency_optimization",
+        "disable_meta_optimizer",
+        "disable_model_pruning",
+        "function_optimization",
+        "implementation_selector",
+        "layout_optimizer",
+        "loop_optimization",
+        "pin_to_host_optimization",
+        "remapping",
+        "scoped_allocator_optimization",
+        "shape_optimization",
+        "use_plugin_optimizers",
+    }
+)
+SWITCH_VARIABLES = frozenset(
+    {
+        "KERAS_BACKEND",
+        "NVIDIA_TF32_OVERRIDE",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_ALLOWLIST_ADD",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_ALLOWLIST_REMOVE",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_CLEARLIST_ADD",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_CLEARLIST_REMOVE",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_DENYLIST_ADD",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_DENYLIST_REMOVE",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_INFERLIST_ADD",
+        "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_INFERLIST_REMOVE",
+        "TF_DETERMINISTIC_OPS",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "TF_SET_ONEDNN_FPMATH_MODE",
+        "TF_XLA_FLAGS",
+    }
+)
+WORKER_ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    # Two workers share one GPU; by default the first takes all of its memory.
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFlowConfig(EngineConfig):
+    """How the weights are run. `tf32` lets float32 matrix products on Ampere and later GPUs round to 10 bits.
+
+    `eager` runs operation by operation, without a graph. `xla` compiles the whole function, `autoclustering` parts of
+    it. `autoclustering` and `grappler` hold for the whole process and cannot be unset.
+    Raises: ConfigError for two settings that do not fit each other, or a Grappler option that TensorFlow lacks.
+    """
+
+    precision: str = "float32"
+    eager: bool = False
+    xla: bool = False
+    tf32: bool = False
+    autoclustering: bool = False
+    grappler: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        EngineConfig.__post_init__(self)  # a class with slots is made twice, and super() knows the first one only
+        if self.eager and self.xla:
+            raise ConfigError("eager and xla are both on; expected one: XLA compiles a graph, and eager has none")
+        unknown = sorted(set(self.grappler) - GRAPPLER_OPTIONS)
+        if unknown:
+            raise ConfigError(
+                f"unknown Grappler option {', '.join(unknown)}, which TensorFlow would ignore; "
+                f"expected some of {', '.join(sorted(GRAPPLER_OPTIONS))}"
+            )

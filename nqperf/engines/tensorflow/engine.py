@@ -1,0 +1,225 @@
+"""The TensorFlow engine: a `BertJoint` as one traced function over batches of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nqperf.engines.batches import Batch
+from nqperf.engines.engine import Engine
+from nqperf.engines.state import EngineState, process_threads
+from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
+from nqperf.engines.tensorflow.device import onednn_enabled, tf32_rounds, with_tensorflow
+from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
+from nqperf.formats.results.results_json import Fingerprint
+from nqperf.model.config import BertConfig
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.logits import MODEL_OUTPUTS
+
+_BATCHES_AHEAD = 4
+_PRODUCT_SIZE = 256
+
+
+class TensorFlowEngine(Engine[TensorFlowConfig]):
+    """Runs a model's weights at one sequence length; what its config says of the process is set for good.
+
+    Raises: ConfigError when the sequences are longer than the model's positions.
+    """
+
+    name = "tensorflow"
+    config_type = TensorFlowConfig
+    environment = WORKER_ENVIRONMENT
+    switch_variables = SWITCH_VARIABLES
+
+    @staticmethod
+    def start() -> None:
+        """Import TensorFlow and let it find its devices."""
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()
+
+    def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
+        """Set the process's switches, build the network and give it the weights."""
+        import tensorflow as tf
+
+        from nqperf.model.bert import BertJoint
+        from nqperf.model.variables import assign_weights, build
+
+        _set_process_switches(self.config)
+        self._graphs: Any = None
+        model = BertJoint(model_config, self.config.precision, softmax_dtype=_softmax_dtype(self.config))
+        self.model = build(model, self.seq_length)
+        assign_weights(self.model, weights)
+        shape = (self.config.batch_size, self.seq_length)
+        signature = {name: tf.TensorSpec(shape, tf.int32, name) for name in MODEL_INPUTS}
+        # jit_compile is said outright: None would leave it to the environment.
+        self.step = tf.function(
+            lambda inputs: self.model(inputs, training=False), input_signature=[signature], jit_compile=self.config.xla
+        )
+
+    def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:
+        """Return the batch as tensors."""
+        import tensorflow as tf
+
+        return {name: tf.constant(array) for name, array in inputs.items()}
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Run one batch; return the output tensors, possibly before the device has finished them."""
+        outputs: dict[str, Any]
+        outputs = self.model(dict(inputs), training=False) if self.config.eager else self.step(dict(inputs))
+        return outputs
+
+    def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
+        """Wait for the output tensors and return them as arrays."""
+        return {name: outputs[name].numpy() for name in MODEL_OUTPUTS}
+
+    def trace(self) -> None:
+        """Trace the graph, once; the first batch would do it too."""
+        if not self.config.eager:
+            self.step.get_concrete_function()
+
+    def watch(self, first_run: Callable[[], object]) -> None:
+        """Call `first_run` and keep the graphs of it, which TensorFlow shows at the first run and never again."""
+        self._graphs = graphs_of(first_run)
+
+    def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, dict[str, Any]]]:
+        """Yield batches that a thread reads while the device works."""
+        return iter(_Feed(batches))
+
+    def observed(self) -> dict[str, Any]:
+        """Return the switches as TensorFlow reports them."""
+        import keras
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")
+        return {
+            "engine": self.name,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "compute_dtype": self.model.compute_dtype,
+            "softmax_dtype": self.model.blocks[0].attention.softmax_dtype,
+            "xla": bool(self.step._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
+            "autoclustering": tf.config.optimizer.get_jit(),
+            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+            "grappler": tf.config.optimizer.get_experimental_options(),
+            "eager": self.config.eager,
+            "traces": self.step.experimental_get_tracing_count(),
+            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+            "gpus": [tf.config.experimental.get_device_details(device).get("device_name", "?") for device in devices],
+            "batch_size": self.config.batch_size,
+            "seq_length": self.seq_length,
+        }
+
+    def state(self) -> EngineState:
+        """Return the states of the graphs that `watch` kept.
+
+        Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it. `fused_ops`
+        are Grappler's, `onednn_ops` those of oneDNN, `amp_nodes` what auto mixed precision put in. `tf32_rounds` tells
+        whether a matrix product on the GPU rounds to TF32; None without a GPU.
+        """
+        found = self.observed()
+        counts = count_nodes(self._graphs)
+        products = counts.products
+        # XLA takes a whole function before a graph of it is made; what is seen then is the feeding's.
+        xla_compiled = bool(found["xla"]) and not products
+        if xla_compiled:
+            intermediate = self.step.experimental_get_compiler_ir(self.put(self.empty_batch()))
+            products = compiled_products(intermediate(stage="hlo"))
+        return EngineState(
+            engine=self.name,
+            compute_dtype=str(found["compute_dtype"]),
+            batch_size=self.config.batch_size,
+            traces=int(found["traces"]),
+            matmuls=len(products),
+            low_precision_matmul_share=sum(products) / len(products) if products else None,
+            intra_op_threads=int(found["intra_op_threads"]),
+            process_threads=process_threads(),
+            own={
+                "eager": self.config.eager,
+                "xla_compiled": xla_compiled,
+                "autoclustering": bool(found["autoclustering"]),
+                "clusters": counts.clusters,
+                "fused_ops": counts.fused_ops,
+                "onednn_ops": counts.onednn_ops,
+                "amp_nodes": counts.amp_nodes,
+                "softmax_dtype": str(found["softmax_dtype"]),
+                "tf32": bool(found["tf32"]),
+                "tf32_rounds": tf32_rounds() if found["gpus"] else None,
+                "grappler": dict(found["grappler"]),
+                "inter_op_threads": int(found["inter_op_threads"]),
+            },
+        )
+
+    def fingerprint(self, plain: Fingerprint) -> Fingerprint:
+        """Return a machine's fingerprint with what TensorFlow knows of it."""
+        return with_tensorflow(plain)
+
+    def multiply(self, count: int) -> None:
+        """Do `count` matrix products on TensorFlow's device, and wait for them."""
+        import tensorflow as tf
+
+        identity = tf.eye(_PRODUCT_SIZE)
+        product = identity
+        for _ in range(count):
+            product = tf.linalg.matmul(product, identity)
+        product.numpy()
+
+
+def _set_process_switches(config: TensorFlowConfig) -> None:
+    """Set what holds for the whole process."""
+    import tensorflow as tf
+
+    # On by default where the GPU has it: the engine's wish is set, not hoped for.
+    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
+    if config.grappler:
+        tf.config.optimizer.set_experimental_options(config.grappler)
+    if config.autoclustering:
+        tf.config.optimizer.set_jit(True)
+
+
+def _softmax_dtype(config: TensorFlowConfig) -> str:
+    """Return bfloat16 where its softmax equals the float32 one rounded, bit for bit: in the oneDNN kernel.
+
+    It spares two casts of the largest arrays there are. XLA's and Eigen's bfloat16 softmax round the exponents.
+    """
+    import tensorflow as tf
+
+    onednn_kernel = (
+        onednn_enabled()
+        and not config.xla
+        and not tf.config.optimizer.get_jit()
+        and not tf.config.list_physical_devices("GPU")
+    )
+    return "bfloat16" if config.precision == "mixed_bfloat16" and onednn_kernel else "float32"
+
+
+class _Feed:
+    """Batches through tf.data: built in its thread, a few ahead of the device.
+
+    tf.data would wrap an error of ours in one of its own, so it is kept and raised here.
+    """
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self._under_way: list[Batch] = []
+        self._error: Exception | None = None
+
+    def __iter__(self) -> Iterator[tuple[Batch, dict[str, Any]]]:
+        import tensorflow as tf
+
+        signature = {name: tf.TensorSpec((None, None), tf.int32) for name in MODEL_INPUTS}
+        dataset = tf.data.Dataset.from_generator(self._inputs, output_signature=signature).prefetch(_BATCHES_AHEAD)
+        for inputs in dataset:
+            yield self._under_way.pop(0), inputs
+        if self._error:
+            raise self._error
+
+    def _inputs(self) -> Iterator[dict[str, Any]]:
+        try:
+            for batch in self._batches:
+                self._under_way.append(batch)
+                yield batch.inputs()
+        except Exception as error:  # noqa: BLE001  # handed over to the consuming thread, which raises it
+            self._error = error

@@ -1,0 +1,84 @@
+"""What TensorFlow really ran, read from its graphs: as traced, and as executed after Grappler, oneDNN and XLA.
+
+The graphs are read through `tf.summary`'s trace, the public way.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
+_NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphCounts:
+    """What is in the graphs of a run.
+
+    `clusters` is how many parts of it XLA compiled; `fused_ops` are Grappler's, `onednn_ops` those of oneDNN,
+    `amp_nodes` what auto mixed precision put in. `products` holds for each matrix product whether it is in 16 bits.
+    """
+
+    clusters: int
+    fused_ops: int
+    onednn_ops: int
+    amp_nodes: int
+    products: list[bool]
+
+
+def graphs_of(first_run: Callable[[], object]) -> Any:
+    """Call `first_run`, which makes a function's first run, and return TensorFlow's record of the graphs of it.
+
+    Executable graphs are recorded when they are made, at the first run and never again.
+    """
+    import tensorflow as tf
+
+    graphs = tf.compat.v1.RunMetadata()
+    with tempfile.TemporaryDirectory(prefix="nqperf-") as folder:
+        tf.summary.trace_on(graph=True, profiler=False)
+        try:
+            first_run()
+        finally:
+            writer = tf.summary.create_file_writer(folder)
+            with writer.as_default():
+                tf.summary.trace_export("run", step=0)
+            writer.close()
+        for path in sorted(Path(folder).iterdir()):
+            for record in tf.data.TFRecordDataset(str(path)):
+                for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
+                    graphs.MergeFromString(value.tensor.string_val[0])
+    return graphs
+
+
+def count_nodes(graphs: Any) -> GraphCounts:
+    """Return what is in the graphs that `graphs_of` found; nothing where they are None."""
+    functions = graphs.function_graphs if graphs is not None else ()
+    executed = [node for function in functions for part in function.partition_graphs for node in part.node]
+    traced = [node for function in functions for node in function.pre_optimization_graph.node]
+    clusters = sum(node.op == "_XlaRun" for node in executed)
+    return GraphCounts(
+        clusters=clusters,
+        fused_ops=sum("Fused" in node.op for node in executed),
+        onednn_ops=sum(node.op.startswith("_Mkl") for node in executed),
+        amp_nodes=sum("AutoMixedPrecision" in node.name for node in executed),
+        # What went into clusters is no longer seen one by one.
+        products=list(_products(traced if clusters else executed)),
+    )
+
+
+def compiled_products(hlo: str) -> list[bool]:
+    """Return for each matrix product in what XLA was given whether it is in 16 bits."""
+    return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if " dot(" in line]
+
+
+def _products(nodes: Iterable[Any]) -> Iterator[bool]:
+    """Yield for each matrix product among `nodes` whether it is in 16 bits."""
+    from tensorflow import bfloat16, float16
+
+    narrow = {bfloat16.as_datatype_enum, float16.as_datatype_enum}
+    return (node.attr["T"].type in narrow for node in nodes if _MATMUL.fullmatch(node.op))

@@ -37,6 +37,8 @@ def load_runs(storage: Any, requested: str | None, device: str) -> SavedRuns:
 
 def ratio_rows(benchmarks: Iterable[Any], saved: SavedTests) -> list[tuple[str, ...]]:
     """Return the cells under HEADINGS of each of pytest-benchmark's `benchmarks` that has times in both runs."""
+    from nqperf.report.summary import milliseconds
+
     rows: list[tuple[str, ...]] = []
     for benchmark in benchmarks:
         before = saved.get(benchmark.fullname)
@@ -49,8 +51,8 @@ def ratio_rows(benchmarks: Iterable[Any], saved: SavedTests) -> list[tuple[str, 
                 _number(old),
                 _number(new),
                 _number(new / old if old and new else None),
-                f"{before['stats']['median']:.4f} s",
-                f"{benchmark['median']:.4f} s",
+                milliseconds(before["stats"]["median"]),
+                milliseconds(benchmark["median"]),
             )
         )
     return rows

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nqperf.formats.results.results_json import Results, VariantResult
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
-pytest_plugins = ("nqperf.pytest_plugin.replay",)
+pytest_plugins = ("nqperf.pytest_plugin.replay", "nqperf.pytest_plugin.benchmarks")
 __all__ = ["pytest_addoption"]  # a hook, for pytest to find here
 
 GATED = "nqperf_variant"
@@ -149,6 +149,8 @@ def nqperf_variant(request: pytest.FixtureRequest, nqperf_results: Results) -> V
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let the session fail when the run failed, whatever the tests made of it."""
     config, state = session.config, session.config.stash[STATE]
+    if session.exitstatus == pytest.ExitCode.USAGE_ERROR:
+        return  # refused, in a line of its own
     failed = False
     if state.results is not None:
         failed = _failed(state.results, config)

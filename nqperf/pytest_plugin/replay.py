@@ -7,21 +7,15 @@ times through a clock that shows what was measured. Then saving, comparing and h
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nqperf.pytest_plugin import GATED, STATE, GateState
-from nqperf.pytest_plugin.options import is_distributed
+from nqperf.pytest_plugin import GATED
 
 if TYPE_CHECKING:
     from nqperf.formats.results.results_json import Results, VariantResult
-
-MACHINE = "nqperf_device"
-# cpuinfo reads these from the running clock: two readings of one machine differ.
-CLOCK_READINGS = ("hz_actual", "hz_actual_friendly", "hz_advertised", "hz_advertised_friendly")
 
 
 class ReplayClock:
@@ -49,7 +43,6 @@ class ReplayClock:
 
 
 CLOCK = pytest.StashKey[ReplayClock]()
-FOREIGN = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
@@ -88,20 +81,6 @@ def nqperf_gate(
     return gate
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a folder that --benchmark-compare took for the number of a run, so that other tests would run."""
-    config.stash[FOREIGN] = []
-    taken = config.getoption("benchmark_compare", None)
-    if isinstance(taken, str):
-        path = Path(taken.partition("::")[0])
-        if path.is_dir() or path.suffix == ".py":
-            raise pytest.UsageError(
-                f"--benchmark-compare took {taken} as the run to compare with; name the tests first: "
-                f"pytest {taken} --benchmark-compare"
-            )
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test of the gate that is a benchmark a clock that shows what was measured."""
     for item in items:
@@ -111,32 +90,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             own = item.get_closest_marker("benchmark")
             settings = {"group": "variants", **(own.kwargs if own else {}), "timer": clock, "cprofile": False}
             item.add_marker(pytest.mark.benchmark(**settings), append=False)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse what pytest-benchmark would let pass: compare with nothing, or judge nothing."""
-    config = session.config
-    benchmarks = getattr(config, "_benchmarksession", None)
-    if benchmarks is None or config.option.collectonly or is_distributed(config):
-        return
-    gated = bool(config.stash[STATE].items)
-    if benchmarks.compare_fail and not any("benchmark" in getattr(item, "fixturenames", ()) for item in session.items):
-        raise pytest.UsageError(
-            "--benchmark-compare-fail was given and no benchmark was selected: none would be judged"
-        )
-    if gated and benchmarks.disabled:
-        raise pytest.UsageError(
-            "benchmarks are disabled, so the gate would save and compare nothing; leave out --benchmark-disable, or "
-            "give --benchmark-enable too"
-        )
-    if gated and benchmarks.compare and not benchmarks.compared_mapping:
-        raise pytest.UsageError(
-            f"--benchmark-compare finds no saved run in {benchmarks.storage}; save one first, with --benchmark-autosave"
-        )
-    foreign = config.stash[FOREIGN]
-    if gated and foreign:
-        raise pytest.UsageError("; ".join(foreign))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -150,47 +103,6 @@ def pytest_runtest_makereport(
         benchmark.has_error = True
         benchmark.skipped = benchmark.stats is None  # else it warns that it was not used, which the failure explains
     return report
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Find the gate's tests that --benchmark-compare-fail could not judge; runs before the exit status is set."""
-    benchmarks = getattr(session.config, "_benchmarksession", None)
-    if benchmarks is not None and benchmarks.compare_fail and not is_distributed(session.config):
-        state = session.config.stash[STATE]
-        timed = {bench.fullname for bench in benchmarks.benchmarks if bench}
-        for path, saved in (benchmarks.compared_mapping or {}).items():
-            state.faults.extend(_not_compared(state, timed, (str(path), saved)))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
-    """Name the device, and drop the clock readings, which would make a machine differ from itself."""
-    from nqperf.perf.fingerprint import take_fingerprint
-
-    for reading in CLOCK_READINGS:
-        machine_info.get("cpu", {}).pop(reading, None)
-    machine_info[MACHINE] = take_fingerprint().device_key
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_benchmark_compare_machine_info(
-    config: pytest.Config, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
-) -> None:
-    """Note a saved run of another machine; refused if tests of the gate are selected."""
-    saved, here = compared_benchmark.get("machine_info", {}).get(MACHINE), machine_info[MACHINE]
-    if saved != here:
-        config.stash[FOREIGN].append(
-            f"the saved run is from another device ({saved or 'which one it does not say'}; this is {here}): times do "
-            "not compare across machines, ratios do: nqperf compare OLD.json NEW.json --across-machines"
-        )
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
-    """Write NumPy's numbers in extra_info as numbers; pytest-benchmark writes UNSERIALIZABLE[...] for them."""
-    for benchmark in output_json["benchmarks"]:
-        benchmark["extra_info"] = _plain(benchmark["extra_info"])
 
 
 def _judge(variant: VariantResult, *, allow_inconclusive: bool) -> None:
@@ -226,21 +138,3 @@ def _properties(variant: VariantResult) -> dict[str, Any]:
         said |= {name: getattr(variant.verdict, name) for name in ("ratio", "interval", "pairs", "floor")}
     said |= {f"observed.{name}": value for name, value in variant.observed.items()}
     return {name: value for name, value in said.items() if value is not None}
-
-
-def _not_compared(state: GateState, timed: set[str], saved: tuple[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a line for each gate test that has times on one side only."""
-    path, benchmarks = saved
-    for item in state.items:
-        if (item.nodeid in timed) != (item.nodeid in benchmarks):
-            where = f"the saved run {path}" if item.nodeid in timed else "this run"
-            yield f"{item.nodeid} has no times in {where}, so --benchmark-compare-fail did not judge it"
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` with NumPy's scalars and arrays as Python's own."""
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return value.tolist() if type(value).__module__ == "numpy" else value

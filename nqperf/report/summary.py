@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 from nqperf.formats.results.results_json import BASELINE, Control, Results, VariantResult, Verdict
 
@@ -34,14 +35,27 @@ class Summary:
 
 def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
-    baseline = results.variant(BASELINE)
-    baseline_seconds = baseline.predict_seconds if baseline else None
+    baseline_seconds = batch_seconds(results)
     return Summary(
         headline=_headline(results),
         reasons=results.reasons,
         rows=tuple(_row(variant, baseline_seconds) for variant in results.variants),
         notes=(*_absences(results), *_explanations(results)),
     )
+
+
+def batch_seconds(results: Results) -> float | None:
+    """Return what a batch took the baseline: the median of all pairs of the run, None where there are none."""
+    samples = [sample for variant in results.variants for sample in variant.samples]
+    if results.controls.same is not None:
+        samples += results.controls.same.samples
+    seconds = [one for sample in samples for one in sample.baseline_seconds]
+    return median(seconds) if seconds else None
+
+
+def milliseconds(seconds: float) -> str:
+    """Return the time of a batch in words."""
+    return f"{1000 * seconds:.1f} ms"
 
 
 def outcome_of(variant: VariantResult) -> str:
@@ -68,12 +82,14 @@ def _headline(results: Results) -> str:
 
 
 def _row(variant: VariantResult, baseline_seconds: float | None) -> tuple[str, ...]:
+    """Return the cells under HEADINGS; time, change and ratio are one comparison, so that they cannot disagree."""
     verdict, parity = variant.verdict, variant.parity
     micro_f1 = parity.micro_f1 if parity else variant.metrics.get(MICRO_F1)
+    ratio = verdict.ratio if verdict else 1.0 if variant.name == BASELINE else None
     return (
         variant.name,
-        NONE if variant.predict_seconds is None else f"{variant.predict_seconds:.2f} s",
-        _change(variant, baseline_seconds),
+        NONE if ratio is None or baseline_seconds is None else milliseconds(baseline_seconds / ratio),
+        NONE if verdict is None else f"{100 / verdict.ratio - 100:+.1f} %",
         NONE if micro_f1 is None else f"{micro_f1:.4f}",
         NONE if parity is None else f"{parity.changed_predictions} of {parity.predictions}",
         NONE if verdict is None else f"{verdict.ratio:.3f}",
@@ -82,17 +98,6 @@ def _row(variant: VariantResult, baseline_seconds: float | None) -> tuple[str, .
         NONE if verdict is None or verdict.floor is None else f"{verdict.floor:.2f}",
         outcome_of(variant),
     )
-
-
-def _change(variant: VariantResult, baseline_seconds: float | None) -> str:
-    """Return the change of the time of one batch: of the pairs where there are some, else of the one whole pass."""
-    if variant.name == BASELINE or variant.status != "measured":
-        return NONE  # wrong answers have no speed
-    if variant.verdict is not None:
-        return f"{100 / variant.verdict.ratio - 100:+.1f} %"
-    if variant.predict_seconds is None or baseline_seconds is None:
-        return NONE
-    return f"{100 * variant.predict_seconds / baseline_seconds - 100:+.1f} %"
 
 
 def _interval(verdict: Verdict) -> str:
@@ -122,13 +127,26 @@ def _explanations(results: Results) -> tuple[str, ...]:
         f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
         f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
         (
-            f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; change: of the "
-            "time, from the same pairs; time: one pass over all features; changed: predictions that differ from the "
-            "baseline's"
+            f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; time: of one "
+            "batch, the baseline's median over all pairs, and that / ratio; change: of this time; changed: predictions "
+            "that differ from the baseline's"
         ),
+        *_passes(results),
         f"device: {results.fingerprint.device_key}",
         f"command: {results.command}",
     )
+
+
+def _passes(results: Results) -> tuple[str, ...]:
+    """Return the seconds that each variant's answers took: made once, minutes apart, they are no comparison."""
+    passes = [
+        f"{variant.name} {variant.predict_seconds:.2f} s"
+        for variant in results.variants
+        if variant.predict_seconds is not None
+    ]
+    if not passes:
+        return ()
+    return (f"one pass over all features, once each and minutes apart, so not compared: {', '.join(passes)}",)
 
 
 def _control(control: Control | None) -> str:

@@ -47,11 +47,11 @@ METRICS = evaluate({7: (ANNOTATION,)}, [PREDICTION], non_null_threshold=1)
 WRONG = dataclasses.replace(PREDICTION, long_answer=NULL_SPAN)
 
 
-def pairs(ratio, count=20, seed=0, noise=0.01):
-    """Return times of a variant that is `ratio` times as fast."""
+def pairs(ratio, count=20, seed=0, noise=0.01, drift=1.0):
+    """Return times of a variant that is `ratio` times as fast, on a machine that takes `drift` times as long."""
     rng = np.random.default_rng(seed)
-    baseline = 0.1 * np.exp(rng.normal(0, noise, count))
-    variant = 0.1 / ratio * np.exp(rng.normal(0, noise, count))
+    baseline = 0.1 * drift * np.exp(rng.normal(0, noise, count))
+    variant = 0.1 * drift / ratio * np.exp(rng.normal(0, noise, count))
     return Pairs(baseline_seconds=tuple(baseline.tolist()), variant_seconds=tuple(variant.tolist()))
 
 
@@ -71,13 +71,13 @@ def parity(changed=0, micro_f1=1.0):
     )
 
 
-def measured(name, ratio, floor=None, noise=0.01):
-    times = pairs(ratio, seed=1, noise=noise)
+def measured(name, ratio, floor=None, noise=0.01, drift=1.0, predict_seconds=None):
+    times = pairs(ratio, seed=1, noise=noise, drift=drift)
     return VariantResult(
         name=name,
         status="measured",
         parity=parity(),
-        predict_seconds=30.0 / ratio,
+        predict_seconds=predict_seconds or 30.0 / ratio,
         samples=(times,),
         verdict=record(times, floor),
         metrics=METRICS,

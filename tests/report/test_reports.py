@@ -1,6 +1,7 @@
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,9 +33,11 @@ def rows(results):
 def test_the_table_says_what_was_measured():
     xla = rows(RUN)["xla"]
     verdict = RUN.variant("xla").verdict
+    samples = [RUN.variant(name).samples[0] for name in ("xla", "mixed_bfloat16", "eager")]
+    baseline = np.median([pairs.baseline_seconds for pairs in (*samples, RUN.controls.same.samples[0])])
     assert xla == {
         "variant": "xla",
-        "time": "25.00 s",
+        "time": f"{1000 * baseline / verdict.ratio:.1f} ms",
         "change": f"{(1 / verdict.ratio - 1) * 100:+.1f} %",
         "micro-F1": "1.0000",
         "changed": "0 of 1",
@@ -44,6 +47,38 @@ def test_the_table_says_what_was_measured():
         "floor": "1.10",
         "verdict": "PASS",
     }
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.2, 5), st.floats(0.5, 2), st.floats(1, 100)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_table_agrees_with_itself_however_the_machine_drifts(cases):
+    """Each variant is timed at another speed of the machine, and its one pass at yet another."""
+    names = [f"variant{number}" for number in range(len(cases))]
+    table = rows(
+        runs.run(
+            *(
+                runs.measured(name, ratio, drift=drift, predict_seconds=seconds)
+                for name, (ratio, drift, seconds) in zip(names, cases, strict=True)
+            )
+        )
+    )
+    baseline = float(table["baseline"]["time"].removesuffix(" ms"))
+    for name in names:
+        row = table[name]
+        time, ratio = float(row["time"].removesuffix(" ms")), float(row["ratio"])
+        assert time / baseline == pytest.approx(1 / ratio, rel=0.01)  # as printed, with one digit after the point
+        assert float(row["change"].removesuffix(" %")) == pytest.approx(100 * (time / baseline - 1), abs=1.5)
+
+
+@pytest.mark.parametrize("render", [run_text, run_markdown, page])
+def test_the_pass_is_told_apart_from_the_table(render):
+    shown = render(RUN).replace("\\", "")
+    assert "so not compared: baseline 30.00 s, xla 25.00 s, mixed_bfloat16 17.65 s" in shown
 
 
 def test_each_end_has_its_word():
@@ -59,7 +94,7 @@ def test_each_end_has_its_word():
 
 def test_wrong_answers_have_no_speed():
     broken = rows(RUN)["mixed_float16"]
-    assert {broken[name] for name in ("change", "ratio", "interval", "pairs", "floor")} == {"-"}
+    assert {broken[name] for name in ("time", "change", "ratio", "interval", "pairs", "floor")} == {"-"}
     assert (broken["micro-F1"], broken["changed"]) == ("0.0000", "1 of 1")
 
 

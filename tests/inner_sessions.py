@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest_benchmark.histogram  # noqa: F401
 
 from nqperf.formats.results.results_json import write_results
-from tests.references import runs
+from tests import runs
 
 REPOSITORY = Path(__file__).parents[1]
 BENCHMARKS = REPOSITORY / "benchmarks" / "test_variants.py"

@@ -15,11 +15,11 @@ PACKAGE = Path(nqperf.__file__).parent
 # A room may import rooms of lower floors; rooms of one floor do not import each other, but the route and its parts.
 FLOORS = [
     {"errors"},
-    {"nq"},
+    {"nq", "gate"},
     {"pipeline"},
     {"model"},
     {"formats"},
-    {"gate", "world"},
+    {"world"},
     {"engines"},
     {"casts", "training"},
     {"defaults"},

@@ -9,8 +9,8 @@ from pytest_benchmark.plugin import pytest_addoption
 from pytest_benchmark.stats import Stats
 
 from nqperf.perf.fingerprint import take_fingerprint
+from tests import runs
 from tests.inner_sessions import ONLY_XLA, InnerSession, good
-from tests.references import runs
 
 pytest_plugins = ["pytester"]
 # Inner sessions take over this one's filters; each says itself what becomes of warnings.

@@ -9,8 +9,8 @@ import pytest
 
 from nqperf.formats.results.results_json import read_results
 from nqperf.pytest_plugin.options import OPTIONS
+from tests import runs
 from tests.inner_sessions import ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, good
-from tests.references import runs
 from tests.suites import SEQ_LENGTH, write_inputs
 
 pytest_plugins = ["pytester"]

@@ -17,7 +17,7 @@ from nqperf.cli import options as shared
 from nqperf.errors import FormatError
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
-from nqperf.gate.verdict import RunVerdict, exit_status
+from nqperf.gate.verdict import exit_status
 from nqperf.perf.suite import Progress, SuiteConfig, run_suite
 from nqperf.perf.variants import select_variants
 from nqperf.report.html import write_page
@@ -79,8 +79,7 @@ def bench_command(data: str | None, **options: Any) -> None:
         click.echo(msgspec.json.encode(run.results).decode())
     elif not options["quiet"]:
         click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
-    verdict = RunVerdict(outcome=run.results.outcome, judged=run.results.judged, expected=run.results.expected)
-    sys.exit(exit_status(verdict, allow_inconclusive=options["allow_inconclusive"]))
+    sys.exit(exit_status(run.results.outcome, allow_inconclusive=options["allow_inconclusive"]))
 
 
 def require_places(options: dict[str, Any]) -> None:

@@ -13,9 +13,8 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.bench import require_places, suite_config, suite_options, suite_progress, variants_option
-from nqperf.formats.files import write_whole
+from nqperf.formats.results.profiles_toml import render_profile, write_profile
 from nqperf.gate.calibration import propose_profile
-from nqperf.gate.profiles import SCHEMA_VERSION, render_profile
 from nqperf.perf.trials import measure_calibration, prove
 from nqperf.report.machine import calibration_text, proof_text
 
@@ -57,7 +56,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
             date=dt.datetime.now(dt.timezone.utc).date().isoformat(),
         )
     if out is not None and profile is not None:
-        write_whole(out, f"schema_version = {SCHEMA_VERSION}\n\n{render_profile(profile)}".encode())
+        write_profile(out, profile)
     if options["as_json"]:
         found = {"calibration": run.calibration, "profile": profile, "left_out": run.left_out}
         click.echo(msgspec.json.encode(found).decode())

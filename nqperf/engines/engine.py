@@ -17,7 +17,7 @@ import numpy as np
 from nqperf.engines.batches import Batch, batched
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError
-from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.records import Fingerprint
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS, Features

@@ -15,9 +15,9 @@ from statistics import NormalDist
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.results.results_json import Fingerprint, Pairs
 from nqperf.gate import signed_rank
-from nqperf.gate.profiles import Device, Profile, Provenance, Workload
+from nqperf.gate.profiles import Device, Profile, Provenance
+from nqperf.gate.records import Fingerprint, Pairs, Workload
 from nqperf.gate.signed_rank import FloatArray
 from nqperf.gate.verdict import REFERENCE_GATE, GateConfig
 
@@ -115,7 +115,7 @@ def propose_profile(
     return Profile(
         name=name,
         device=device,
-        workload=workload,
+        workload=dict(workload),
         floors=dict(calibration.floors),
         provenance=Provenance(
             command=command,

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.results.results_json import BASELINE, Results, VariantResult
-from nqperf.gate.profiles import Workload
+from nqperf.gate.profiles import sizes_text
+from nqperf.gate.records import BASELINE, Results, VariantResult
 from nqperf.gate.signed_rank import FloatArray
 
 Change = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
@@ -198,11 +198,9 @@ def _absence(run: Results, name: str) -> str:
 
 def _differences(old: Results, new: Results, *, across_machines: bool) -> tuple[str, ...]:
     """Return what differs between the runs; raise for what makes their ratios incomparable."""
-    workloads = [Workload.of(run.model, run.data) for run in (old, new)]
-    if workloads[0] != workloads[1]:
-        raise ConfigError(
-            f"the runs computed different things: {workloads[0]} and {workloads[1]}; expected the same sizes"
-        )
+    if old.workload != new.workload:
+        sizes = f"{sizes_text(old.workload)} and {sizes_text(new.workload)}"
+        raise ConfigError(f"the runs computed different things: {sizes}; expected the same sizes")
     serious: list[str] = []
     notes = [
         f"{what} {getattr(old, what).name} and {getattr(new, what).name}: not the same content"

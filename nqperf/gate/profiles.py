@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import math
-import re
-import sys
-from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole
-from nqperf.formats.results.results_json import BASELINE, Data, Fingerprint, Model
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-PACKAGED = Path(__file__).with_name("profiles.toml")
-SCHEMA_VERSION = 1
+from nqperf.errors import ConfigError
+from nqperf.gate.records import BASELINE, Fingerprint, Size, Workload
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A table of the file; msgspec turns a ValueError of `__post_init__` into a located error."""
+    """A table of a profile; msgspec turns a ValueError of `__post_init__` into an error located in what it decodes."""
 
 
 class Device(_Table, frozen=True):
@@ -65,29 +51,6 @@ class Device(_Table, frozen=True):
         )
 
 
-class Workload(_Table, frozen=True):
-    """What is run; in a profile, None fits any. A speed-up holds for a size of network and of batch, not for all."""
-
-    hidden_size: int | None = None
-    num_hidden_layers: int | None = None
-    batch_size: int | None = None
-    max_seq_length: int | None = None
-
-    @classmethod
-    def of(cls, model: Model, data: Data) -> Workload:
-        """Return the workload of a run."""
-        return cls(
-            hidden_size=model.hidden_size,
-            num_hidden_layers=model.num_hidden_layers,
-            batch_size=data.batch_size,
-            max_seq_length=data.max_seq_length,
-        )
-
-    def fits(self, workload: Workload) -> bool:
-        """Return whether `workload` has every size that is given here."""
-        return all(getattr(self, name) in {None, getattr(workload, name)} for name in self.__struct_fields__)
-
-
 class Provenance(_Table, frozen=True):
     """Where the floors come from: the command that measured them, the day, the figures seen."""
 
@@ -103,13 +66,16 @@ class Provenance(_Table, frozen=True):
 
 
 class Profile(_Table, frozen=True):
-    """The floors of one device and workload: variant name to the least baseline seconds / variant seconds."""
+    """The floors of one device and workload: variant name to the least baseline seconds / variant seconds.
+
+    A speed-up holds for a size of network and of batch, not for all; a size that `workload` does not name may be any.
+    """
 
     name: str
     device: Device
     floors: dict[str, float]
     provenance: Provenance
-    workload: Workload = Workload()
+    workload: dict[str, Size] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -124,103 +90,53 @@ class Profile(_Table, frozen=True):
 
     def fits(self, fingerprint: Fingerprint, workload: Workload) -> bool:
         """Return whether the promise is for this machine and this workload."""
-        return self.device.fits(fingerprint) and self.workload.fits(workload)
+        return self.device.fits(fingerprint) and self.workload.items() <= workload.items()
 
 
-class _File(_Table, frozen=True):
-    """The whole file."""
+def check_names(profiles: Iterable[Profile], *, variants: Collection[str], sizes: Collection[str], origin: str) -> None:
+    """Raise unless all variants and sizes that the profiles name are known.
 
-    schema_version: Literal[1]
-    profile: tuple[Profile, ...]
-
-    def __post_init__(self) -> None:
-        names = [profile.name for profile in self.profile]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated or not names:
-            raise ValueError(f"{len(names)} profiles, names that stand twice: {', '.join(repeated) or 'none'}")
-
-
-def read_profiles(path: Path = PACKAGED) -> tuple[Profile, ...]:
-    """Return the profiles in the TOML file `path`.
-
-    Raises: FormatError when it is missing, no TOML, or a field is missing, unknown, of another type or out of range.
+    Raises: ConfigError that starts with `origin`, where the profiles come from.
     """
-    content = read_whole(path, what="a device profile")
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise FormatError(f"is no UTF-8 text ({error.reason} at byte {error.start})", path=path) from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise FormatError(f"is no TOML: {error}", path=path, line=int(line[1]) if line else None) from None
-    try:
-        return msgspec.convert(document, _File).profile
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at ")
-        field = re.sub(r"^\$\.?", "", where.strip("`")) or None
-        raise FormatError(f"{message}; see `nqperf calibrate` for a whole profile", path=path, field=field) from None
+    for profile in profiles:
+        where = f"{origin}: profile {profile.name}"
+        _check_known(set(profile.floors) - set(variants), variants, f"{where} has floors for unknown variants")
+        _check_known(set(profile.workload) - set(sizes), sizes, f"{where} is for unknown sizes")
+
+
+def _check_known(unknown: Collection[str], known: Collection[str], fault: str) -> None:
+    if unknown:
+        raise ConfigError(f"{fault} {', '.join(sorted(unknown))}; expected some of {', '.join(sorted(known))}")
 
 
 def profile_for(
-    fingerprint: Fingerprint, workload: Workload, *, variants: Collection[str], path: Path | None = None
+    profiles: Sequence[Profile], fingerprint: Fingerprint, workload: Workload, *, origin: str, required: bool = False
 ) -> Profile | None:
     """Return the profile for this machine and workload, or None where nothing is promised: the run is report-only.
 
-    `path` is the user's own file instead of the packaged one; `variants` are all names of the variants table.
-    Raises: FormatError as `read_profiles`; ConfigError when a floor is for no variant, two profiles fit, or the user's
-    own file has none for this device: asked for a gate, the run must not quietly become a report.
+    `origin` says where the profiles come from; `required` ones were asked for, so the run must not quietly become a
+    report.
+    Raises: ConfigError when two profiles fit, or none of required ones.
     """
-    where = path or PACKAGED
-    profiles = read_profiles(where)
-    for profile in profiles:
-        unknown = sorted(set(profile.floors) - set(variants))
-        if unknown:
-            raise ConfigError(
-                f"{where}: profile {profile.name} has floors for unknown variants {', '.join(unknown)}; "
-                f"expected some of {', '.join(sorted(variants))}"
-            )
     fitting = [profile for profile in profiles if profile.fits(fingerprint, workload)]
     if len(fitting) > 1:
         names = ", ".join(profile.name for profile in fitting)
         raise ConfigError(
-            f"{where}: profiles {names} all fit {fingerprint.device_key}; expected one: narrow the others"
+            f"{origin}: profiles {names} all fit {fingerprint.device_key}; expected one: narrow the others"
         )
-    if not fitting and path is not None:
+    if not fitting and required:
         raise ConfigError(
-            f"{where}: no profile is for this device and workload ({fingerprint.device_key}; {_sizes(workload)}); "
+            f"{origin}: no profile is for this device and workload ({fingerprint.device_key}; {sizes_text(workload)}); "
             f"it has {', '.join(profile.name for profile in profiles)}: measure one with `nqperf calibrate`"
         )
     return fitting[0] if fitting else None
 
 
-def render_profile(profile: Profile) -> str:
-    """Return `profile` as the TOML that `read_profiles` reads, without the line of the schema version."""
-    lines = ["[[profile]]", f"name = {_toml(profile.name)}"]
-    for table, fields in msgspec.to_builtins(profile).items():
-        if isinstance(fields, Mapping) and fields:
-            lines += [
-                "",
-                f"[profile.{table}]",
-                *(f"{_toml_key(key)} = {_toml(value)}" for key, value in fields.items()),
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def _sizes(workload: Workload) -> str:
+def sizes_text(workload: Workload) -> str:
     """Return the sizes of `workload` in words."""
-    return ", ".join(f"{name} {getattr(workload, name)}" for name in workload.__struct_fields__)
+    return ", ".join(f"{name} {size}" for name, size in workload.items())
 
 
 def _like(name: str, pattern: str | None) -> bool:
     """Return whether `name` fits `pattern`; None fits all."""
     return pattern is None or fnmatch.fnmatchcase(name, pattern)
-
-
-def _toml_key(key: str) -> str:
-    """Return `key` bare where TOML allows it."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
-
-
-def _toml(value: Any) -> str:
-    """Return `value` in TOML, whose strings and lists are written as JSON's but for DEL."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nqperf.formats.results.results_json import Pairs, Verdict
+from nqperf.gate.records import Pairs, Verdict
 from nqperf.gate.verdict import GateConfig, judge
 
 # Does the work of one round, by its number, and returns the seconds that it took.

@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.results.results_json import Outcome, RunOutcome, Verdict
 from nqperf.gate import signed_rank
+from nqperf.gate.records import Control, Controls, Outcome, RunOutcome, Verdict
 from nqperf.gate.signed_rank import FloatArray
 
 JUDGED: frozenset[Outcome] = frozenset({"PASS", "FAIL", "INCONCLUSIVE"})
@@ -59,10 +59,6 @@ class GateConfig:
     def last_look(self) -> int:
         """The number of pairs at which a verdict without significance becomes INCONCLUSIVE."""
         return self.looks[-1]
-
-    def next_look(self, pairs: int) -> int | None:
-        """Return the first look after `pairs` pairs, or None behind the last."""
-        return next((look for look in self.looks if look > pairs), None)
 
     def limited(self, pairs: int) -> GateConfig:
         """Return the same gate with `pairs` as its last look.
@@ -164,24 +160,22 @@ def confirm(first: Verdict, repeat: Verdict) -> Verdict:
     return msgspec.structs.replace(repeat, processes=processes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controls:
-    """The two comparisons with a known answer: the baseline against itself, and with a planted slowdown of 10 %.
+def control_faults(controls: Controls) -> tuple[str, ...]:
+    """Return why a run with these controls cannot be trusted, one line each; empty when it can.
 
-    Both are judged against floor 1.0, the first one confirmed like any variant. None: it was not measured.
+    Both are to be judged against floor 1.0, the baseline against itself confirmed like any variant.
     """
+    same, planted = _outcome(controls.same), _outcome(controls.planted)
+    faults = []
+    if same not in {"PASS", "INCONCLUSIVE"}:
+        faults.append(f"the baseline against itself is {same}; expected no FAIL")
+    if planted != "FAIL":
+        faults.append(f"the planted slowdown is {planted}; expected FAIL")
+    return tuple(faults)
 
-    same: Outcome | None
-    planted: Outcome | None
 
-    def faults(self) -> tuple[str, ...]:
-        """Return why the run cannot be trusted, one line each; empty when it can."""
-        faults = []
-        if self.same not in {"PASS", "INCONCLUSIVE"}:
-            faults.append(f"the baseline against itself is {self.same or 'not measured'}; expected no FAIL")
-        if self.planted != "FAIL":
-            faults.append(f"the planted slowdown is {self.planted or 'not measured'}; expected FAIL")
-        return tuple(faults)
+def _outcome(control: Control | None) -> str:
+    return control.verdict.outcome if control else "not measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +197,7 @@ def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], con
     """
     judged = sum(outcome in JUDGED for outcome in outcomes.values())
     # The worst first: the first one is the run's outcome.
-    findings: list[tuple[RunOutcome, str]] = [("INVALID", fault) for fault in controls.faults()]
+    findings: list[tuple[RunOutcome, str]] = [("INVALID", fault) for fault in control_faults(controls)]
     missing = sorted(name for name in expected if outcomes.get(name) not in JUDGED)
     if missing:
         not_judged = f"judged {judged} of {len(expected)} expected comparisons; not judged: {', '.join(missing)}"
@@ -224,9 +218,9 @@ def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], con
 _STATUS: dict[RunOutcome, int] = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
 
 
-def exit_status(run: RunVerdict, *, allow_inconclusive: bool = False) -> int:
+def exit_status(outcome: RunOutcome, *, allow_inconclusive: bool = False) -> int:
     """Return the exit status of a run: 0 passed or report-only, 1 FAIL, 3 INCONCLUSIVE (0 if allowed), 4 INVALID."""
-    return 0 if allow_inconclusive and run.outcome == "INCONCLUSIVE" else _STATUS[run.outcome]
+    return 0 if allow_inconclusive and outcome == "INCONCLUSIVE" else _STATUS[outcome]
 
 
 def _seconds(role: str, values: Sequence[float] | FloatArray) -> FloatArray:

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from nqperf.engines.tensorflow.graphs import count_nodes, graphs_of
-from nqperf.formats.results.results_json import Fingerprint
-from nqperf.gate.profiles import read_profiles
+from nqperf.gate.records import Fingerprint
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.promises import read_promises
 from nqperf.perf.variants import VARIANTS
 
 State = Literal["ok", "missing", "note"]
@@ -174,7 +174,7 @@ def _noise(seconds: float) -> Check:
 
 
 def _profile(fingerprint: Fingerprint) -> Check:
-    names = [profile.name for profile in read_profiles() if profile.device.fits(fingerprint)]
+    names = [profile.name for profile in read_promises() if profile.device.fits(fingerprint)]
     if names:
         return Check(name="profile", state="ok", finding=f"speed-ups are promised for this device: {', '.join(names)}")
     return Check(

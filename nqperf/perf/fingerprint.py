@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nqperf.engines.tensorflow.device import with_tensorflow
-from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.records import Fingerprint
 
 # Instructions that decide how fast 8, 16 and 32 bits are, under Linux's names; the second row is Arm's.
 INSTRUCTION_SETS = (

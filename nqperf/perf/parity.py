@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nqperf.errors import ParityError
-from nqperf.formats.results.results_json import Parity
+from nqperf.gate.records import Agreement
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import Annotation, IntArray, Prediction
@@ -19,6 +19,9 @@ from nqperf.nq.ranking import rank_spans
 from nqperf.perf.variants import Tolerance
 
 MICRO_F1 = "all-answer-f1"
+# The further details of an agreement: the share of examples whose best span is the same, and how far logits are apart.
+SPAN_AGREEMENT = "span_agreement"
+LOGIT_DIFFERENCE = "max_abs_logit_difference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +84,7 @@ def score_predictions(task: Task, logits: Logits) -> Answers:
     return Answers(logits=logits, predictions=predictions, metrics=metrics)
 
 
-def agreement(task: Task, baseline: Answers, variant: Answers) -> Parity:
+def agreement(task: Task, baseline: Answers, variant: Answers) -> Agreement:
     """Return how far a variant's answers agree with the baseline's.
 
     A prediction has changed when its long answer, its short answers or its yes/no did, whatever the scores. Spans agree
@@ -90,45 +93,49 @@ def agreement(task: Task, baseline: Answers, variant: Answers) -> Parity:
     pairs = zip(baseline.predictions, variant.predictions, strict=True)
     changed = sum(not one.agrees(other) for one, other in pairs)
     ours, theirs = (_best_spans(task, answers) for answers in (baseline, variant))
-    return Parity(
-        micro_f1=float(variant.metrics[MICRO_F1]),
-        baseline_micro_f1=float(baseline.metrics[MICRO_F1]),
-        predictions=len(baseline.predictions),
-        changed_predictions=changed,
-        span_agreement=sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours),
-        max_abs_logit_difference=max(
-            float(np.max(np.abs(getattr(baseline.logits, name) - getattr(variant.logits, name))))
-            for name in MODEL_OUTPUTS
-        ),
+    return Agreement(
+        metric=MICRO_F1,
+        value=float(variant.metrics[MICRO_F1]),
+        baseline_value=float(baseline.metrics[MICRO_F1]),
+        compared=len(baseline.predictions),
+        changed=changed,
+        details={
+            SPAN_AGREEMENT: sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours),
+            LOGIT_DIFFERENCE: max(
+                float(np.max(np.abs(getattr(baseline.logits, name) - getattr(variant.logits, name))))
+                for name in MODEL_OUTPUTS
+            ),
+        },
     )
 
 
-def check_parity(parity: Parity, tolerance: Tolerance) -> None:
-    """Do nothing when the answers are the same within the row's tolerance.
+def check_parity(agreed: Agreement, tolerance: Tolerance) -> None:
+    """Raise unless the answers are the same within the row's tolerance.
 
     Raises: ParityError with every limit that was broken.
     """
-    broken = list(_broken(parity, LIMITS[tolerance]))
+    broken = list(_broken(agreed, LIMITS[tolerance]))
     if broken:
         raise ParityError(f"parity: {'; '.join(broken)}")
 
 
-def _broken(parity: Parity, limits: Limits) -> Iterator[str]:
-    least = limits.micro_f1 * parity.baseline_micro_f1
-    too_low = parity.micro_f1 < least
-    other = limits.micro_f1 == 1.0 and parity.micro_f1 != parity.baseline_micro_f1
+def _broken(agreed: Agreement, limits: Limits) -> Iterator[str]:
+    micro_f1, baseline = agreed.value, agreed.baseline_value
+    least = limits.micro_f1 * baseline
+    too_low = micro_f1 < least
+    other = limits.micro_f1 == 1.0 and micro_f1 != baseline
     if too_low or other:
         relation = "expected the same" if limits.micro_f1 == 1.0 else f"expected {least:.4f} or more"
-        yield f"micro-F1 {parity.micro_f1:.4f} against {parity.baseline_micro_f1:.4f}, {relation}"
-    if limits.changed_predictions is not None and parity.changed_predictions > limits.changed_predictions:
+        yield f"micro-F1 {micro_f1:.4f} against {baseline:.4f}, {relation}"
+    if limits.changed_predictions is not None and agreed.changed > limits.changed_predictions:
         yield (
-            f"{parity.changed_predictions} of {parity.predictions} predictions changed, "
-            f"expected at most {limits.changed_predictions}"
+            f"{agreed.changed} of {agreed.compared} predictions changed, expected at most {limits.changed_predictions}"
         )
-    if parity.span_agreement < limits.spans:
-        yield f"{parity.span_agreement:.2%} of the best spans agree, expected {limits.spans:.1%} or more"
-    if limits.logits is not None and parity.max_abs_logit_difference > limits.logits:
-        yield f"logits differ by up to {parity.max_abs_logit_difference:.2g}, expected {limits.logits:g} or less"
+    spans, logits = agreed.details[SPAN_AGREEMENT], agreed.details[LOGIT_DIFFERENCE]
+    if spans < limits.spans:
+        yield f"{spans:.2%} of the best spans agree, expected {limits.spans:.1%} or more"
+    if limits.logits is not None and logits > limits.logits:
+        yield f"logits differ by up to {logits:.2g}, expected {limits.logits:g} or less"
 
 
 def _best_spans(task: Task, answers: Answers) -> Sequence[tuple[int, int] | None]:

@@ -14,7 +14,7 @@ import numpy as np
 from nqperf.engines.registry import EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
-from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.records import Fingerprint
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.records import Fingerprint
 
 Requirement = Literal["gpu", "cpu", "onednn", "tf32", "bfloat16"]
 

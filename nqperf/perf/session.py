@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nqperf.engines.state import EngineState
-from nqperf.errors import VariantError
-from nqperf.formats.results.results_json import BASELINE, Fingerprint, Pairs, Parity, VariantResult, Verdict
+from nqperf.errors import NqPerfError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.gate.records import BASELINE, Fingerprint, VariantResult
 from nqperf.gate.rounds import Measured, RoundsConfig, TimedWork, measure
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
-from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
+from nqperf.perf.parity import Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import WorkerError, WorkerProcess, worker_environment
+from nqperf.perf.variant_run import PairedResult, VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
@@ -39,49 +40,6 @@ class Timeouts:
 
 
 DEFAULT_TIMEOUTS = Timeouts()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedResult:
-    """What was measured of one comparison: each set of fresh processes, and the verdict after all of them."""
-
-    all: tuple[Measured, ...]
-    verdict: Verdict
-
-
-@dataclass(slots=True, kw_only=True)
-class VariantRun:
-    """What is known of a variant so far; a variant that fails keeps what was found before."""
-
-    variant: Variant
-    loaded: protocol.Loaded | None = None
-    observed: EngineState | None = None
-    parity: Parity | None = None
-    answers: Answers | None = None
-    predict_seconds: float | None = None
-
-    def record(
-        self,
-        *,
-        reason: str | None = None,
-        samples: tuple[Pairs, ...] = (),
-        verdict: Verdict | None = None,
-    ) -> VariantResult:
-        """Return the row of the results file."""
-        return VariantResult(
-            name=self.variant.name,
-            status="measured" if reason is None else "failed",
-            reason=reason,
-            requested=self.variant.requested(),
-            observed=self.observed.record() if self.observed else {},
-            parity=self.parity,
-            trace_seconds=self.loaded.trace_seconds if self.loaded else None,
-            warm_up_seconds=self.loaded.warm_up_seconds if self.loaded else None,
-            predict_seconds=self.predict_seconds,
-            samples=samples,
-            verdict=verdict,
-            metrics=dict(self.answers.metrics) if self.answers else {},
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,11 +73,13 @@ class Session:
         Raises: WorkerError, VariantError or ParityError when the baseline cannot be the yardstick.
         """
         run = VariantRun(variant=VARIANTS[BASELINE])
-        self._worker = self._started(run, fingerprint=True)
-        self._observe(self._worker, run, run)
-        self._answer(self._worker, run)
+        self._worker, run.loaded = self._started(run.variant, fingerprint=True)
+        run.observed = self._observe(self._worker)
+        _require_effects(run.variant, run.observed, run.observed)
+        logits, run.predict_seconds = self._predict(self._worker, BASELINE)
+        run.answers = score_predictions(self.task, logits)
+        self.predictions[BASELINE] = run.answers.predictions
         self._baseline_run = run
-        assert run.loaded is not None  # noqa: S101  # _started has set it
         assert run.loaded.fingerprint is not None  # noqa: S101  # as asked for
         return run.loaded.fingerprint
 
@@ -127,28 +87,38 @@ class Session:
         """Return the baseline's own row."""
         return self._baseline().record()
 
-    def measure_variant(self, run: VariantRun, floor: float | None) -> PairedResult:
+    def measure_variant(self, variant: Variant, floor: float | None) -> VariantRun:
         """Start a variant, and hold its states, its answers and then its speed against the baseline's.
 
-        Raises: WorkerError when a worker fails, VariantError when a switch had no effect, ParityError when the answers
-        differ; `run` then holds what was found.
+        A failure is told in the run, beside what was found before it: WorkerError when a worker fails, VariantError
+        when a switch had no effect, ParityError when the answers differ.
         """
-        name = run.variant.name
-        with self._started(run) as worker:
-            self._observe(worker, run, self._baseline())
-            answers = self._answer(worker, run)
-            baseline = self._baseline().answers
-            assert baseline is not None  # noqa: S101  # start_baseline has set it
-            run.parity = agreement(self.task, baseline, answers)
-            check_parity(run.parity, run.variant.tolerance)
-            first = self.rounds(self._live_baseline(), worker, floor, name)
-            self._check_retraced(worker, name)
-        return self._settled(first, floor, run.variant)
+        run = VariantRun(variant=variant)
+        baseline = self._baseline()
+        assert baseline.observed is not None  # noqa: S101  # start_baseline has set both
+        assert baseline.answers is not None  # noqa: S101
+        try:
+            worker, run.loaded = self._started(variant)
+            with worker:
+                run.observed = self._observe(worker)
+                _require_effects(variant, run.observed, baseline.observed)
+                logits, run.predict_seconds = self._predict(worker, variant.name)
+                run.answers = score_predictions(self.task, logits)
+                self.predictions[variant.name] = run.answers.predictions
+                run.agreement = agreement(self.task, baseline.answers, run.answers)
+                check_parity(run.agreement, variant.tolerance)
+                first = self.rounds(self._live_baseline(), worker, floor, variant.name)
+                self._check_retraced(worker, variant.name)
+            run.paired = self._settled(first, floor, variant)
+        except NqPerfError as failure:
+            run.failure = failure
+        return run
 
     def measure_controls(self, fraction: float) -> tuple[PairedResult, PairedResult]:
         """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
         variant = VARIANTS[BASELINE]
-        with self._started(VariantRun(variant=variant), name=_SAME) as worker:
+        worker, _ = self._started(variant, name=_SAME)
+        with worker:
             first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, longer=_CONTROL_TIME)
             planted = self.measure_planted(worker, fraction)
         return self._settled(first, 1.0, variant), planted
@@ -163,8 +133,10 @@ class Session:
     def fresh_pair(self, variant: Variant) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
         """Yield new processes of the baseline and of `variant`."""
         with ExitStack() as stack:
-            baseline = stack.enter_context(self._started(VariantRun(variant=VARIANTS[BASELINE]), name="fresh baseline"))
-            yield baseline, stack.enter_context(self._started(VariantRun(variant=variant), name=variant.name))
+            baseline, _ = self._started(VARIANTS[BASELINE], name="fresh baseline")
+            stack.enter_context(baseline)
+            worker, _ = self._started(variant)
+            yield baseline, stack.enter_context(worker)
 
     def _settled(self, first: Measured, floor: float | None, variant: Variant) -> PairedResult:
         """Repeat a FAIL in fresh processes."""
@@ -181,7 +153,7 @@ class Session:
     def _live_baseline(self) -> WorkerProcess:
         """Return the baseline's worker, a new one where the last one failed."""
         if self._worker is None:
-            self._worker = self._started(VariantRun(variant=VARIANTS[BASELINE]))
+            self._worker, _ = self._started(VARIANTS[BASELINE])
         return self._worker
 
     def end_baseline(self) -> None:
@@ -190,11 +162,13 @@ class Session:
         if worker is not None:
             worker.end()
 
-    def _started(self, run: VariantRun, *, name: str | None = None, fingerprint: bool = False) -> WorkerProcess:
+    def _started(
+        self, variant: Variant, *, name: str | None = None, fingerprint: bool = False
+    ) -> tuple[WorkerProcess, protocol.Loaded]:
         """Start a worker and load its model; the worker is ended when that fails."""
-        shown = name or run.variant.name
+        shown = name or variant.name
         self.progress("start", shown, 0)
-        features, variant = self.task.features, run.variant
+        features = self.task.features
         engine = variant.engine_row()
         request = protocol.Load(
             model=str(self.folder.path),
@@ -206,34 +180,27 @@ class Session:
             fingerprint=fingerprint,
         )
         started = time.perf_counter()
+        warm_up = 0.0
         worker = WorkerProcess(shown, worker_environment(engine, variant.environment))
         try:
-            run.loaded = worker.ask(request, protocol.Loaded, timeout=self.timeouts.load)
+            loaded = worker.ask(request, protocol.Loaded, timeout=self.timeouts.load)
+            warm_up = loaded.warm_up_seconds
         except BaseException:
             worker.end()
             raise
         finally:
-            spent = time.perf_counter() - started
-            warm_up = run.loaded.warm_up_seconds if run.loaded else 0.0
-            self.seconds["start"] += spent - warm_up
+            self.seconds["start"] += time.perf_counter() - started - warm_up
             self.seconds["models"] += warm_up
-        return worker
+        return worker, loaded
 
-    def _observe(self, worker: WorkerProcess, run: VariantRun, baseline: VariantRun) -> None:
-        states = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states
-        run.observed = states
-        assert baseline.observed is not None  # noqa: S101  # the baseline is observed first, by itself
-        absent = run.variant.without_effect(states, baseline.observed)
-        if absent:
-            raise VariantError(f"{run.variant.name}: the switches had no effect: {absent}")
+    def _observe(self, worker: WorkerProcess) -> EngineState:
+        return worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states
 
-    def _answer(self, worker: WorkerProcess, run: VariantRun) -> Answers:
-        """Let a worker predict every feature, and keep its answers."""
-        name = run.variant.name
+    def _predict(self, worker: WorkerProcess, name: str) -> tuple[Logits, float]:
+        """Let a worker predict every feature; return its logits and the seconds inside its model."""
         self.progress("answers", name, 0)
         said = worker.ask(protocol.Predict(), protocol.Predicted, timeout=self.timeouts.predict)
         self.seconds["models"] += said.seconds
-        run.predict_seconds = said.seconds
         start, end, answer_type = said.arrays(len(self.task.features))
         logits = Logits(
             unique_id=self.task.features.unique_id,
@@ -241,9 +208,7 @@ class Session:
             end_logits=end,
             answer_type_logits=answer_type,
         )
-        run.answers = score_predictions(self.task, logits)
-        self.predictions[name] = run.answers.predictions
-        return run.answers
+        return logits, said.seconds
 
     def rounds(
         self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, name: str, *, longer: float = 1.0
@@ -271,7 +236,14 @@ class Session:
         )
 
     def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
-        """Do nothing when no graph was traced while times were taken."""
-        traces = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states.traces
+        """Raise VariantError when a graph was traced while times were taken."""
+        traces = self._observe(worker).traces
         if traces > 1:
             raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")
+
+
+def _require_effects(variant: Variant, observed: EngineState, baseline: EngineState) -> None:
+    """Raise VariantError unless the variant's switches are seen to have had their effect."""
+    absent = variant.without_effect(observed, baseline)
+    if absent:
+        raise VariantError(f"{variant.name}: the switches had no effect: {absent}")

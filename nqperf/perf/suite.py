@@ -15,16 +15,17 @@ from pathlib import Path
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.results import results_json as records
-from nqperf.formats.results.results_json import Fingerprint, Results, VariantResult
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
-from nqperf.gate.profiles import PACKAGED, Profile, Workload, profile_for, read_profiles
-from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, Controls, GateConfig, judge_run
+from nqperf.gate.profiles import Profile
+from nqperf.gate.records import Control, Controls, Fingerprint, Results, VariantResult
+from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.session import DEFAULT_TIMEOUTS, PairedResult, Session, Timeouts, VariantRun
-from nqperf.perf.task import data_record, make_task, model_record
-from nqperf.perf.variants import VARIANTS, Variant, select_variants
+from nqperf.perf.promises import promise_for, read_promises
+from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
+from nqperf.perf.task import data_record, make_task, model_record, workload
+from nqperf.perf.variant_run import PairedResult
+from nqperf.perf.variants import Variant, select_variants
 
 # Real work beside the model's, as a share of its time: what the gate must find in every run.
 PLANTED = 0.10
@@ -95,11 +96,9 @@ def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant,
     session, source = open_session(config, progress)
     with session:
         fingerprint = session.start_baseline()
-        batch_size = session.batch_size
-        model = model_record(session.folder)
-        data = data_record(session.task, source, batch_size=batch_size)
-        profile = profile_for(fingerprint, Workload.of(model, data), variants=VARIANTS, path=config.profile)
-        controls, control_records, faults = _controls(session)
+        sizes = workload(session.folder, session.task, session.batch_size)
+        profile = promise_for(fingerprint, sizes, config.profile)
+        controls, faults = _controls(session)
         rows = {variant.name: _row(session, variant, fingerprint, profile) for variant in variants[1:]}
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
@@ -114,11 +113,12 @@ def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant,
         command=config.command,
         created=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         fingerprint=fingerprint,
-        model=model,
-        data=data,
+        model=model_record(session.folder),
+        data=data_record(session.task, source),
+        workload=sizes,
         profile=profile.name if profile else None,
         variants=(baseline, *rows.values()),
-        controls=control_records,
+        controls=controls,
         judged=verdict.judged,
         expected=verdict.expected,
         outcome=verdict.outcome,
@@ -135,7 +135,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
 
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
-    read_profiles(config.profile or PACKAGED)
+    read_promises(config.profile)
     folder = read_model_folder(config.model or _packaged_model())
     read_weights(folder)
     source, examples = _examples(config)
@@ -178,25 +178,17 @@ def _row(session: Session, variant: Variant, fingerprint: Fingerprint, profile: 
     missing = variant.missing(fingerprint)
     if missing:
         return VariantResult(name=variant.name, status="skipped", reason=missing, requested=variant.requested())
-    run = VariantRun(variant=variant)
-    try:
-        measured = session.measure_variant(run, floor)
-    except NqPerfError as error:
-        return run.record(reason=str(error))
-    return run.record(samples=tuple(one.pairs for one in measured.all), verdict=measured.verdict)
+    return session.measure_variant(variant, floor).record()
 
 
-def _controls(session: Session) -> tuple[Controls, records.Controls, tuple[str, ...]]:
+def _controls(session: Session) -> tuple[Controls, tuple[str, ...]]:
     """Measure the two comparisons with a known answer; what kept them from it is told, and the run is INVALID."""
     try:
         same, planted = session.measure_controls(PLANTED)
     except NqPerfError as error:
-        nothing = records.Controls(same=None, planted=None)
-        return Controls(same=None, planted=None), nothing, (f"the controls: {error}",)
-    record = records.Controls(same=_control(same), planted=_control(planted))
-    return Controls(same=same.verdict.outcome, planted=planted.verdict.outcome), record, ()
+        return Controls(same=None, planted=None), (f"the controls: {error}",)
+    return Controls(same=_control(same), planted=_control(planted)), ()
 
 
-def _control(comparison: PairedResult) -> records.Control:
-    samples = tuple(one.pairs for one in comparison.all)
-    return records.Control(samples=samples, verdict=comparison.verdict)
+def _control(comparison: PairedResult) -> Control:
+    return Control(samples=tuple(one.pairs for one in comparison.all), verdict=comparison.verdict)

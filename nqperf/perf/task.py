@@ -10,9 +10,9 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.formats.files import read_whole
-from nqperf.formats.results.results_json import Data, Model
 from nqperf.formats.weights.model_folder import WEIGHTS, ModelFolder
 from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.gate.records import Size, Subject
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import default_non_null_threshold
@@ -20,6 +20,7 @@ from nqperf.nq.example import Annotation, Example
 from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.perf.parity import Task
+from nqperf.perf.promises import SIZES
 
 
 def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
@@ -60,27 +61,27 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
     )
 
 
-def model_record(folder: ModelFolder) -> Model:
-    """Return what the results file says of a model."""
-    return Model(
-        name=folder.path.resolve().name,
-        hidden_size=folder.config.hidden_size,
-        num_hidden_layers=folder.config.num_hidden_layers,
-        sha256=hashlib.sha256(read_whole(folder.path / WEIGHTS, what="a model's weights")).hexdigest(),
-    )
+def model_record(folder: ModelFolder) -> Subject:
+    """Return what a run's record says of a model; the hash is that of its weights file."""
+    weights = read_whole(folder.path / WEIGHTS, what="a model's weights")
+    return Subject(name=folder.path.resolve().name, sha256=hashlib.sha256(weights).hexdigest())
 
 
-def data_record(task: Task, source: str, *, batch_size: int) -> Data:
-    """Return what the results file says of a task's data; the hash is that of the features."""
+def data_record(task: Task, source: str) -> Subject:
+    """Return what a run's record says of a task's data; the hash is that of the features."""
     features = task.features
     digest = hashlib.sha256()
     for name in ("unique_id", *MODEL_INPUTS):
         digest.update(np.ascontiguousarray(getattr(features, name)).tobytes())
-    return Data(
+    return Subject(
         name=Path(source).name,
-        examples=len(task.inputs),
-        features=len(features),
-        batch_size=batch_size,
-        max_seq_length=features.input_ids.shape[1],
         sha256=digest.hexdigest(),
+        counts={"examples": len(task.inputs), "features": len(features)},
     )
+
+
+def workload(folder: ModelFolder, task: Task, batch_size: int) -> dict[str, Size]:
+    """Return the SIZES of a model and its task."""
+    network = folder.config
+    sizes = (network.hidden_size, network.num_hidden_layers, batch_size, task.features.input_ids.shape[1])
+    return dict(zip(SIZES, sizes, strict=True))

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError, NqPerfError
-from nqperf.formats.results.results_json import BASELINE, Fingerprint, Pairs, Verdict
 from nqperf.gate import calibration
 from nqperf.gate.calibration import Calibration
-from nqperf.gate.profiles import Workload
+from nqperf.gate.records import BASELINE, Fingerprint, Pairs, Verdict, Workload
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.perf import protocol
-from nqperf.perf.session import Session, VariantRun
+from nqperf.perf.session import Session
 from nqperf.perf.suite import Progress, SuiteConfig, open_session
-from nqperf.perf.task import data_record, model_record
+from nqperf.perf.task import workload
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
 
 # One bound for both: with no error in n trials, the probability of one lies below 1 - (1 - CONFIDENCE) ** (1 / n).
@@ -77,7 +76,7 @@ def measure_calibration(
         raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
     variants = select_variants(config.variants)[1:]
     gate = config.gate
-    session, source = open_session(
+    session, _ = open_session(
         dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), seconds_per_variant=math.inf), progress
     )
     left_out: dict[str, str] = {}
@@ -85,9 +84,7 @@ def measure_calibration(
     times: dict[str, list[Pairs]] = {}
     with session:
         fingerprint = session.start_baseline()
-        workload = Workload.of(
-            model_record(session.folder), data_record(session.task, source, batch_size=session.batch_size)
-        )
+        sizes = workload(session.folder, session.task, session.batch_size)
         # Set by set, so that what drifts while hours pass is the same for all.
         for _ in range(sets):
             same.append(_fresh(session, VARIANTS[BASELINE]))
@@ -103,7 +100,7 @@ def measure_calibration(
     return CalibrationRun(
         calibration=calibration.calibrate(same, times, gate),
         fingerprint=fingerprint,
-        workload=workload,
+        workload=sizes,
         left_out=left_out,
     )
 
@@ -143,7 +140,7 @@ def _first(session: Session, variant: Variant, fingerprint: Fingerprint) -> Pair
     missing = variant.missing(fingerprint)
     if missing:
         raise ConfigError(missing)
-    return session.measure_variant(VariantRun(variant=variant), None).all[0].pairs
+    return session.measure_variant(variant, None).require_paired().all[0].pairs
 
 
 def _fresh(session: Session, variant: Variant) -> Pairs:

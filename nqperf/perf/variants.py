@@ -15,7 +15,7 @@ from typing import Any, Literal
 from nqperf.engines.registry import DEFAULT_ENGINE, EngineRow, find_engine
 from nqperf.engines.state import EngineState, flat
 from nqperf.errors import ConfigError, VariantError
-from nqperf.formats.results.results_json import BASELINE, Fingerprint, Switch
+from nqperf.gate.records import BASELINE, Fingerprint, Switch
 from nqperf.perf.requirements import MISSING, Requirement
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]

@@ -29,7 +29,7 @@ from nqperf.pytest_plugin.options import (
 # pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
 # import is imported where it is used.
 if TYPE_CHECKING:
-    from nqperf.formats.results.results_json import Results, VariantResult
+    from nqperf.gate.records import Results, VariantResult
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
 pytest_plugins = ("nqperf.pytest_plugin.replay", "nqperf.pytest_plugin.benchmarks")
@@ -178,10 +178,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _failed(results: Results, config: pytest.Config) -> bool:
     """Return whether a command that found `results` would not exit with 0."""
-    from nqperf.gate.verdict import RunVerdict, exit_status
+    from nqperf.gate.verdict import exit_status
 
-    run = RunVerdict(outcome=results.outcome, judged=results.judged, expected=results.expected)
-    return exit_status(run, allow_inconclusive=config.option.nqperf_allow_inconclusive) != 0
+    return exit_status(results.outcome, allow_inconclusive=config.option.nqperf_allow_inconclusive) != 0
 
 
 def _write_job_summary(results: Results) -> None:

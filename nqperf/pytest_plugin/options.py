@@ -53,9 +53,9 @@ def check_options(config: pytest.Config) -> None:
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise pytest.UsageError(f"--{name.replace('_', '-')} {path}: name a file in a folder that exists")
     if option.nqperf_profile is not None:
-        from nqperf.gate.profiles import read_profiles
+        from nqperf.perf.promises import read_promises
 
-        read_profiles(option.nqperf_profile)
+        read_promises(option.nqperf_profile)
     if option.nqperf_rounds is not None:
         from nqperf.gate.verdict import REFERENCE_GATE
 

@@ -15,7 +15,7 @@ import pytest
 from nqperf.pytest_plugin import GATED
 
 if TYPE_CHECKING:
-    from nqperf.formats.results.results_json import Results, VariantResult
+    from nqperf.gate.records import Results, VariantResult
 
 
 class ReplayClock:
@@ -119,7 +119,7 @@ def _judge(variant: VariantResult, *, allow_inconclusive: bool) -> None:
 
 def _seconds(results: Results, variant: VariantResult) -> tuple[float, ...]:
     """Return the times that stand for a variant; the baseline's own are those of its pairs with itself."""
-    from nqperf.formats.results.results_json import BASELINE
+    from nqperf.gate.records import BASELINE
 
     if variant.name == BASELINE:
         same = results.controls.same
@@ -132,8 +132,8 @@ def _properties(variant: VariantResult) -> dict[str, Any]:
     from nqperf.report.summary import outcome_of
 
     said: dict[str, Any] = {"verdict": outcome_of(variant), "predict_seconds": variant.predict_seconds}
-    if variant.parity is not None:
-        said |= {"micro_f1": variant.parity.micro_f1, "changed_predictions": variant.parity.changed_predictions}
+    if variant.agreement is not None:
+        said |= {"micro_f1": variant.agreement.value, "changed_predictions": variant.agreement.changed}
     if variant.verdict is not None:
         said |= {name: getattr(variant.verdict, name) for name in ("ratio", "interval", "pairs", "floor")}
     said |= {f"observed.{name}": value for name, value in variant.observed.items()}

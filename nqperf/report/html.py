@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from nqperf.formats.files import write_whole
-from nqperf.formats.results.results_json import Pairs, Results, VariantResult, Verdict
+from nqperf.gate.records import Pairs, Results, VariantResult, Verdict
 from nqperf.report.summary import HEADINGS, outcome_of, summarise
 
 _STYLE = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nqperf.formats.results.results_json import Results
+from nqperf.gate.records import Results
 from nqperf.report.summary import HEADINGS, summarise
 from nqperf.report.tables import markdown_table, markdown_text
 

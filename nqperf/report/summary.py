@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from nqperf.formats.results.results_json import BASELINE, Control, Results, VariantResult, Verdict
+from nqperf.gate.records import BASELINE, Control, Results, VariantResult, Verdict
 
 HEADINGS = (
     "variant",
@@ -76,22 +76,24 @@ def describe(verdict: Verdict) -> str:
 
 def _headline(results: Results) -> str:
     data, model = results.data, results.model
-    what = f"{model.name} on {data.name}: {data.features} features of {data.examples} examples, batch {data.batch_size}"
+    sizes = results.workload
+    counted = f"{data.counts['features']} features of {data.counts['examples']} examples"
+    what = f"{model.name} on {data.name}: {counted}, batch {sizes['batch_size']}"
     counts = f"judged {results.judged} of {results.expected} expected comparisons"
-    return f"{results.outcome}: {counts} ({what} x {data.max_seq_length})"
+    return f"{results.outcome}: {counts} ({what} x {sizes['max_seq_length']})"
 
 
 def _row(variant: VariantResult, baseline_seconds: float | None) -> tuple[str, ...]:
     """Return the cells under HEADINGS; time, change and ratio are one comparison, so that they cannot disagree."""
-    verdict, parity = variant.verdict, variant.parity
-    micro_f1 = parity.micro_f1 if parity else variant.metrics.get(MICRO_F1)
+    verdict, agreement = variant.verdict, variant.agreement
+    micro_f1 = agreement.value if agreement else variant.metrics.get(MICRO_F1)
     ratio = verdict.ratio if verdict else 1.0 if variant.name == BASELINE else None
     return (
         variant.name,
         NONE if ratio is None or baseline_seconds is None else milliseconds(baseline_seconds / ratio),
         NONE if verdict is None else f"{100 / verdict.ratio - 100:+.1f} %",
         NONE if micro_f1 is None else f"{micro_f1:.4f}",
-        NONE if parity is None else f"{parity.changed_predictions} of {parity.predictions}",
+        NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
         NONE if verdict is None else f"{verdict.ratio:.3f}",
         NONE if verdict is None else _interval(verdict),
         NONE if verdict is None else str(verdict.pairs),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nqperf.formats.results.results_json import Results
 from nqperf.gate.comparison import Comparison, VariantChange
+from nqperf.gate.records import Results
 from nqperf.report.summary import HEADINGS, NONE, summarise
 from nqperf.report.tables import text_table
 

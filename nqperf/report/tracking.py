@@ -13,7 +13,7 @@ from typing import Any
 
 from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.formats.nq.predictions_json import write_predictions
-from nqperf.formats.results.results_json import Results, VariantResult
+from nqperf.gate.records import Results, VariantResult
 from nqperf.nq.example import Prediction
 
 EXPERIMENT = "nqperf"
@@ -46,7 +46,7 @@ def track(results: Results, predictions: Mapping[str, Sequence[Prediction]]) -> 
         found = client.get_experiment_by_name(EXPERIMENT)
         experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT)
         return {
-            variant.name: _log(client, experiment, (results, variant), predictions.get(variant.name))
+            variant.name: _log(client, experiment, results, variant, predictions.get(variant.name))
             for variant in results.variants
             if variant.status != "skipped"
         }
@@ -61,10 +61,13 @@ def metric_name(name: str) -> str:
 
 
 def _log(
-    client: Any, experiment: str, subject: tuple[Results, VariantResult], predictions: Sequence[Prediction] | None
+    client: Any,
+    experiment: str,
+    results: Results,
+    variant: VariantResult,
+    predictions: Sequence[Prediction] | None,
 ) -> str:
     """Write one run and return its id; the run ends FAILED if the variant did, or if it could not be written whole."""
-    results, variant = subject
     run_id: str = client.create_run(experiment, run_name=variant.name, tags=_tags(results, variant)).info.run_id
     status = "FAILED"
     try:
@@ -86,14 +89,13 @@ def _log(
 
 def _params(results: Results) -> dict[str, object]:
     return {
+        **results.workload,
+        **results.data.counts,
         # The thesis's three; its "gpu" names the device.
         "gpu": ", ".join(results.fingerprint.gpus) or "none",
         "model": results.model.name,
         "data": results.data.name,
         "device": results.fingerprint.device_key,
-        "batch_size": results.data.batch_size,
-        "max_seq_length": results.data.max_seq_length,
-        "examples": results.data.examples,
         "profile": results.profile or "none",
     }
 
@@ -102,8 +104,8 @@ def _metrics(variant: VariantResult) -> Iterator[tuple[str, float]]:
     yield from ((name, float(value)) for name, value in variant.metrics.items())
     if variant.predict_seconds is not None:
         yield "prediction_time", float(variant.predict_seconds)
-    if variant.parity is not None:
-        yield "changed_predictions", float(variant.parity.changed_predictions)
+    if variant.agreement is not None:
+        yield "changed_predictions", float(variant.agreement.changed)
     if variant.verdict is not None:
         yield "ratio", float(variant.verdict.ratio)
         yield "pairs", float(variant.verdict.pairs)

@@ -12,14 +12,14 @@ import pytest
 from nqperf.cli.main import main
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.predictions_json import read_predictions
+from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.gate.calibration import calibrate
-from nqperf.gate.profiles import Workload, read_profiles
 from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
 from nqperf.report.machine import calibration_text, proof_text
-from tests.references import runs
+from tests import runs
 from tests.suites import SEQ_LENGTH, write_inputs
 
 EXIT = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
@@ -76,7 +76,7 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     assert code == EXIT[results.outcome]
     assert json.loads(out)["created"] == results.created
     assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
-    assert results.data.examples == 5
+    assert results.data.counts["examples"] == 5
     assert results.command == f"nqperf bench {data}"
     assert f"nqperf: {results.outcome}" in (tmp_path / "summary.md").read_text()
     assert f"nqperf: {results.outcome}" in (tmp_path / "run.html").read_text()
@@ -268,7 +268,7 @@ def test_calibration_in_words():
     run = CalibrationRun(
         calibration=calibrate(same, {"xla": sets}),
         fingerprint=runs.FINGERPRINT,
-        workload=Workload(),
+        workload={},
         left_out={"tf32": "needs a GPU"},
     )
     text = calibration_text(run)

@@ -14,7 +14,6 @@ from nqperf.gate.verdict import GateConfig
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf import protocol
 from nqperf.perf.process import WorkerProcess, worker_environment
-from nqperf.perf.session import VariantRun
 from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.variants import Effect, Variant
 from tests.documents import river_examples, write_lines
@@ -117,16 +116,16 @@ def test_a_row_of_the_variants_table_is_measured_against_tensorflow(model_folder
         failure="it is not in 64 bits", holds=lambda seen, base: seen.compute_dtype == "float64" != base.compute_dtype
     )
     row = {"name": "numpy", "description": "", "engine": "numpy"}
-    run = VariantRun(variant=Variant(**row, settings={"doubled": True}, effects=(twice, wide)))
+    variant = Variant(**row, settings={"doubled": True}, effects=(twice, wide))
     with session:
         fingerprint = session.start_baseline()
-        assert run.variant.missing(fingerprint) is None
-        measured = session.measure_variant(run, None)
+        assert variant.missing(fingerprint) is None
+        record = session.measure_variant(variant, None).record()
+        failed = session.measure_variant(Variant(**row, effects=(twice, wide)), None)
         with pytest.raises(VariantError, match="numpy: the switches had no effect: it was not computed twice"):
-            session.measure_variant(VariantRun(variant=Variant(**row, effects=(twice, wide))), None)
-    assert measured.verdict.outcome == "REPORTED"
-    record = run.record(samples=tuple(one.pairs for one in measured.all), verdict=measured.verdict)
-    assert record.parity.changed_predictions == 0
-    assert 0 < record.parity.max_abs_logit_difference < 1e-4
+            failed.require_paired()
+    assert record.verdict.outcome == "REPORTED"
+    assert record.agreement.changed == 0
+    assert 0 < record.agreement.details["max_abs_logit_difference"] < 1e-4
     assert record.requested == {"engine": "numpy", "doubled": True}
     assert record.observed["calls_a_batch"] == 2

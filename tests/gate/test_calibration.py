@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError
-from nqperf.formats.results.results_json import Fingerprint, Pairs
 from nqperf.gate.calibration import calibrate, propose_profile
-from nqperf.gate.profiles import Workload, profile_for, render_profile
+from nqperf.gate.profiles import profile_for
+from nqperf.gate.records import Fingerprint, Pairs
 from nqperf.gate.verdict import GateConfig, judge
 
 CPU = Fingerprint(
     system="Linux", machine="x86_64", cpu_model="A [CPU]*", cpu_id="GenuineIntel-6-143", cores=2, isa=("amx_bf16",)
 )
-BASE = Workload(hidden_size=768, num_hidden_layers=12, batch_size=8, max_seq_length=384)
+BASE = {"hidden_size": 768, "num_hidden_layers": 12, "batch_size": 8, "max_seq_length": 384}
 
 
 def sets(count, *, speedup=1.0, noise=0.03, offset=0.0, pairs=80, seed=0):
@@ -156,17 +156,15 @@ def test_margins_without_a_gap_are_refused():
 
 
 @pytest.mark.parametrize("gpus", [(), ("NVIDIA H200", "NVIDIA H200")])
-def test_the_proposed_profile_fits_its_device_and_no_other(tmp_path, gpus):
+def test_the_proposed_profile_fits_its_device_and_no_other(gpus):
     device = msgspec.structs.replace(CPU, gpus=gpus)
     calibration = calibrate(sets(3), {"xla": sets(3, speedup=1.3)})
     profile = propose_profile(calibration, device, BASE, name="p", command="nqperf calibrate", date="2026-01-02")
-    path = tmp_path / "p.toml"
-    path.write_text("schema_version = 1\n\n" + render_profile(profile))
-    assert profile_for(device, BASE, variants=["xla"], path=path) == profile
+    assert profile_for([profile], device, BASE, origin="p.toml", required=True) == profile
     assert profile.floors == calibration.floors
     for other in ({"cpu_model": "A C", "gpus": gpus[:1]}, {"gpus": ("NVIDIA H100",) * 2}):
         assert not profile.fits(msgspec.structs.replace(device, **other), BASE)
-    assert not profile.fits(device, msgspec.structs.replace(BASE, batch_size=16))
+    assert not profile.fits(device, {**BASE, "batch_size": 16})
 
 
 def test_gpus_of_several_kinds_have_no_profile():

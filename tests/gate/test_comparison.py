@@ -8,18 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nqperf.errors import ConfigError
-from nqperf.formats.results.results_json import (
-    Controls,
-    Data,
-    Fingerprint,
-    Model,
-    Pairs,
-    Results,
-    VariantResult,
-    read_results,
-    write_results,
-)
+from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.gate.comparison import CompareConfig, compare, exit_status, p_greater
+from nqperf.gate.records import Controls, Fingerprint, Pairs, Results, Subject, VariantResult
 
 FINGERPRINT = Fingerprint(
     system="Linux",
@@ -47,8 +38,9 @@ def run(*variants, **changes):
         command="nqperf bench",
         created="2026-01-02T03:04:05Z",
         fingerprint=FINGERPRINT,
-        model=Model(name="m", hidden_size=32, num_hidden_layers=2),
-        data=Data(name="d", examples=1, features=4, batch_size=4, max_seq_length=64),
+        model=Subject(name="m"),
+        data=Subject(name="d"),
+        workload={"length": 64, "batch_size": 4},
         profile=None,
         variants=(VariantResult(name="baseline", status="measured"), *variants),
         controls=Controls(same=None, planted=None),
@@ -143,7 +135,7 @@ def test_other_machines_are_refused_unless_asked_for(other, told):
 
 def test_lesser_differences_are_told():
     other = fingerprint(versions={"tensorflow": "2.20.0", "scipy": "1.17"}, driver="1", tf32=False)
-    new = run(row("xla", 1.5, seed=1), fingerprint=other, model=Model(name="n", hidden_size=32, num_hidden_layers=2))
+    new = run(row("xla", 1.5, seed=1), fingerprint=other, model=Subject(name="n"))
     assert compare(run(row("xla", 1.5)), new).notes == (
         "model m and n: not the same content",
         "numpy 2.4.6 and absent",
@@ -154,9 +146,14 @@ def test_lesser_differences_are_told():
 
 @pytest.mark.parametrize("across_machines", [False, True])
 def test_other_work_is_refused(across_machines):
-    other = Data(name="d", examples=1, features=4, batch_size=8, max_seq_length=64)
-    with pytest.raises(ConfigError, match="computed different things"):
-        compare(run(row("xla", 1.5)), run(row("xla", 1.5), data=other), across_machines=across_machines)
+    other = run(row("xla", 1.5), workload={"length": 64, "batch_size": 8})
+    with pytest.raises(ConfigError, match=r"computed different things: length 64, batch_size 4 and .* batch_size 8;"):
+        compare(run(row("xla", 1.5)), other, across_machines=across_machines)
+
+
+def test_sizes_have_no_order():
+    other = run(row("xla", 1.5, seed=1), workload={"batch_size": 4, "length": 64})
+    assert exit_status(compare(run(row("xla", 1.5)), other)) == 0
 
 
 @pytest.mark.parametrize("role", ["old", "new"])

@@ -4,42 +4,44 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ParityError
-from nqperf.formats.results.results_json import Parity
+from nqperf.gate.records import Agreement
 from nqperf.nq.logits import Logits
 from nqperf.perf.parity import LIMITS, agreement, check_parity, score_predictions
 from nqperf.perf.task import make_task
 
-SAME = {
-    "micro_f1": 0.5,
-    "baseline_micro_f1": 0.5,
-    "predictions": 1000,
-    "changed_predictions": 0,
-    "span_agreement": 1.0,
-    "max_abs_logit_difference": 0.0,
-}
+SAME = {"value": 0.5, "changed": 0, "span_agreement": 1.0, "max_abs_logit_difference": 0.0}
+
+
+def agreed(**changes):
+    """Return the agreement of a variant with a baseline of micro-F1 0.5 over 1000 predictions."""
+    details = {**SAME, **changes}
+    value, changed = details.pop("value"), details.pop("changed")
+    return Agreement(
+        metric="all-answer-f1", value=value, baseline_value=0.5, compared=1000, changed=changed, details=details
+    )
 
 
 @pytest.mark.parametrize("tolerance", LIMITS)
 def test_the_same_answers_are_within_every_tolerance(tolerance):
-    check_parity(Parity(**SAME), tolerance)
+    check_parity(agreed(), tolerance)
 
 
 @pytest.mark.parametrize(
     ("tolerance", "change", "said"),
     [
-        ("exact", {"micro_f1": 0.4999}, "micro-F1 0.4999 against 0.5000, expected the same"),
-        ("exact", {"micro_f1": 0.5001}, "expected the same"),
-        ("exact", {"changed_predictions": 1}, "1 of 1000 predictions changed, expected at most 0"),
+        ("exact", {"value": 0.4999}, "micro-F1 0.4999 against 0.5000, expected the same"),
+        ("exact", {"value": 0.5001}, "expected the same"),
+        ("exact", {"changed": 1}, "1 of 1000 predictions changed, expected at most 0"),
         ("exact", {"max_abs_logit_difference": 2e-3}, "logits differ by up to 0.002"),
         ("exact", {"span_agreement": 0.999}, "99.90% of the best spans"),
-        ("sixteen_bit", {"micro_f1": 0.4994}, "micro-F1 0.4994 against 0.5000, expected 0.4995 or more"),
+        ("sixteen_bit", {"value": 0.4994}, "micro-F1 0.4994 against 0.5000, expected 0.4995 or more"),
         ("sixteen_bit", {"span_agreement": 0.9949}, "99.49% of the best spans agree, expected 99.5% or more"),
-        ("eight_bit", {"micro_f1": 0.494}, "micro-F1"),
+        ("eight_bit", {"value": 0.494}, "micro-F1"),
     ],
 )
 def test_answers_that_differ_are_refused_with_the_limit(tolerance, change, said):
     with pytest.raises(ParityError, match=r"^parity: ") as caught:
-        check_parity(Parity(**{**SAME, **change}), tolerance)
+        check_parity(agreed(**change), tolerance)
     assert said in str(caught.value)
 
 
@@ -47,13 +49,13 @@ def test_answers_that_differ_are_refused_with_the_limit(tolerance, change, said)
     ("tolerance", "change"),
     [
         ("exact", {"max_abs_logit_difference": 1e-4}),
-        ("sixteen_bit", {"micro_f1": 0.4996, "changed_predictions": 5, "span_agreement": 0.995}),
-        ("sixteen_bit", {"micro_f1": 0.6, "max_abs_logit_difference": 1.0}),
-        ("eight_bit", {"micro_f1": 0.4951, "changed_predictions": 20, "span_agreement": 0.96}),
+        ("sixteen_bit", {"value": 0.4996, "changed": 5, "span_agreement": 0.995}),
+        ("sixteen_bit", {"value": 0.6, "max_abs_logit_difference": 1.0}),
+        ("eight_bit", {"value": 0.4951, "changed": 20, "span_agreement": 0.96}),
     ],
 )
 def test_what_a_row_tolerates_passes(tolerance, change):
-    check_parity(Parity(**{**SAME, **change}), tolerance)
+    check_parity(agreed(**change), tolerance)
 
 
 @pytest.fixture(scope="module")
@@ -77,26 +79,26 @@ def logits(task, seed=1):
 def test_a_task_agrees_with_itself(task):
     one = score_predictions(task, logits(task))
     found = agreement(task, one, one)
-    assert found.changed_predictions == 0
-    assert found.span_agreement == 1.0
-    assert found.max_abs_logit_difference == 0.0
-    assert found.predictions == len(task.inputs) == 5
+    assert found.changed == 0
+    assert found.details["span_agreement"] == 1.0
+    assert found.details["max_abs_logit_difference"] == 0.0
+    assert found.compared == len(task.inputs) == 5
 
 
 def test_other_logits_are_other_answers(task):
     first, second = (score_predictions(task, logits(task, seed)) for seed in (1, 2))
     found = agreement(task, first, second)
-    assert found.changed_predictions > 0
-    assert found.span_agreement < 1
-    assert found.max_abs_logit_difference > 1
+    assert found.changed > 0
+    assert found.details["span_agreement"] < 1
+    assert found.details["max_abs_logit_difference"] > 1
 
 
 def test_scores_alone_are_no_change(task):
     one = logits(task)
     more = dataclasses.replace(one, start_logits=one.start_logits * np.float32(1.0001))
     found = agreement(task, score_predictions(task, one), score_predictions(task, more))
-    assert found.changed_predictions == 0
-    assert 0 < found.max_abs_logit_difference < 0.01
+    assert found.changed == 0
+    assert 0 < found.details["max_abs_logit_difference"] < 0.01
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -106,17 +108,3 @@ def test_logits_that_are_no_numbers_are_no_answers(task, value):
     broken[0, 0] = value
     with pytest.raises(ParityError, match="parity: 1 of the end_logits"):
         score_predictions(task, dataclasses.replace(one, end_logits=broken))
-
-
-def test_a_task_is_cut_after_whole_examples(model_folder, river_documents):
-    from nqperf.formats.weights.model_folder import read_model_folder
-
-    folder = read_model_folder(model_folder)
-    whole = make_task(folder, river_documents, max_seq_length=48, windows=None)
-    two = int(whole.starts[2])
-    cut = make_task(folder, river_documents, max_seq_length=48, windows=two)
-    assert len(cut.inputs) == 2
-    assert len(cut.features) == two
-    np.testing.assert_array_equal(cut.starts, whole.starts[:3])
-    least = make_task(folder, river_documents, max_seq_length=48, windows=1)
-    assert len(least.inputs) == 1

@@ -5,12 +5,13 @@ import signal
 import pytest
 
 from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
-from nqperf.formats.results.results_json import BASELINE, read_results, write_results
+from nqperf.formats.results.profiles_toml import PACKAGED
+from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
-from nqperf.gate.profiles import PACKAGED
+from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.process import WorkerError
-from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts, VariantRun
+from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session, run_suite
 from nqperf.perf.variants import VARIANTS, Effect, Variant
 from tests.documents import river_examples, write_lines
@@ -68,21 +69,24 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_switch_without_effect_is_an_error_and_not_a_result(session):
-    standing = VariantRun(
-        variant=row(effects=(Effect(failure="nothing changed", holds=lambda seen, base: seen != base),))
-    )
-    with pytest.raises(VariantError, match="mine: the switches had no effect: nothing changed"):
-        session.measure_variant(standing, None)
-    assert standing.observed is not None
-    assert standing.answers is None
+    nothing = Effect(failure="nothing changed", holds=lambda seen, base: seen != base)
+    run = session.measure_variant(row(effects=(nothing,)), None)
+    assert isinstance(run.failure, VariantError)
+    assert str(run.failure) == "mine: the switches had no effect: nothing changed"
+    assert run.observed is not None
+    assert run.answers is None
+    with pytest.raises(VariantError, match="nothing changed"):
+        run.require_paired()
 
 
 def test_other_answers_get_no_speed_verdict(session):
-    standing = VariantRun(variant=row(settings={"precision": "mixed_bfloat16"}))
-    with pytest.raises(ParityError, match="parity: "):
-        session.measure_variant(standing, 1.0)
-    record = standing.record(reason="parity: differs")
-    assert record.parity.max_abs_logit_difference > 1e-3
+    run = session.measure_variant(row(settings={"precision": "mixed_bfloat16"}), 1.0)
+    assert isinstance(run.failure, ParityError)
+    record = run.record()
+    assert (record.status, record.reason) == ("failed", str(run.failure))
+    assert record.reason.startswith("parity: ")
+    assert record.agreement.details["max_abs_logit_difference"] > 1e-3
+    assert record.predict_seconds > 0
     assert record.samples == ()
     assert record.verdict is None
 
@@ -99,17 +103,18 @@ def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(session, how, monke
     monkeypatch.setattr(session, "progress", strike)
     monkeypatch.setattr(session, "timeouts", dataclasses.replace(DEFAULT_TIMEOUTS, batch=3.0))
     struck = session._live_baseline().pid
+    failed = session.measure_variant(row(), None)
     with pytest.raises(WorkerError, match=r"worker of baseline(| died at TimeBatch): (killed by SIGKILL|no reply)"):
-        session.measure_variant(VariantRun(variant=row()), None)
+        failed.require_paired()
+    assert failed.agreement.changed == 0  # what was found before is kept
     monkeypatch.undo()
-    measured = session.measure_variant(VariantRun(variant=row()), None)
-    assert measured.verdict.outcome == "REPORTED"
+    assert session.measure_variant(row(), None).require_paired().verdict.outcome == "REPORTED"
     assert session._worker.pid != struck
 
 
 def test_time_that_is_up_is_inconclusive(session, monkeypatch):
     monkeypatch.setattr(session, "seconds_per_variant", 0.0)
-    found = session.measure_variant(VariantRun(variant=row()), 1.0)
+    found = session.measure_variant(row(), 1.0).require_paired()
     assert found.verdict.outcome == "INCONCLUSIVE"
     assert found.verdict.pairs == 1
 
@@ -131,13 +136,13 @@ def test_a_whole_run(config, tmp_path):
     baseline, eager, grappler, tf32 = results.variants
     assert [one.name for one in results.variants] == [BASELINE, "eager", "grappler", "tf32"]
     assert baseline.status == "measured"
-    assert baseline.parity is None
+    assert baseline.agreement is None
     assert baseline.metrics["all-answer-f1"] == grappler.metrics["all-answer-f1"]
     # A promise of a thousandfold is broken in two sets of fresh processes, one of a thousandth is kept.
     assert (eager.verdict.outcome, eager.verdict.processes, len(eager.samples)) == ("FAIL", 2, 2)
     assert (grappler.verdict.outcome, len(grappler.samples)) == ("PASS", 1)
     assert len(grappler.samples[0].baseline_seconds) == 10
-    assert grappler.parity.changed_predictions == 0
+    assert grappler.agreement.changed == 0
     assert tf32.status == "skipped"
     assert "GPU" in tf32.reason
     # What cannot run here was not to be judged.

@@ -8,7 +8,7 @@ from nqperf.engines.registry import ENGINES, EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow.config import GRAPPLER_OPTIONS
 from nqperf.errors import ConfigError, VariantError
-from nqperf.formats.results.results_json import BASELINE, Fingerprint
+from nqperf.gate.records import BASELINE, Fingerprint
 from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, Effect, Variant, select_variants
 
 ZEN = Fingerprint(system="Linux", machine="x86_64", cpu_model="EPYC", cpu_id="x", cores=2, isa=("avx512_bf16",))

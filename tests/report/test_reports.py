@@ -14,7 +14,7 @@ from nqperf.report.markdown import run_markdown
 from nqperf.report.summary import HEADINGS, summarise
 from nqperf.report.tables import markdown_table, text_table
 from nqperf.report.terminal import comparison_text, run_text
-from tests.references import runs
+from tests import runs
 
 RUN = runs.run(
     runs.measured("xla", 1.2, 1.1),

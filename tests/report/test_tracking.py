@@ -3,7 +3,7 @@ import pytest
 from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.report import tracking
-from tests.references import runs
+from tests import runs
 
 RESULTS = runs.run(runs.measured("xla", 1.2, 1.1), runs.broken(), runs.SKIPPED)
 PREDICTIONS = {"baseline": [runs.PREDICTION], "xla": [runs.PREDICTION], "mixed_float16": [runs.WRONG]}

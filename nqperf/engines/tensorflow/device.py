@@ -8,7 +8,7 @@ import platform
 import msgspec
 import numpy as np
 
-from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.records import Fingerprint
 
 _UNKNOWN = "unknown"
 

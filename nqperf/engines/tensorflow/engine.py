@@ -11,7 +11,7 @@ from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
 from nqperf.engines.tensorflow.device import onednn_enabled, tf32_rounds, with_tensorflow
 from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
-from nqperf.formats.results.results_json import Fingerprint
+from nqperf.gate.records import Fingerprint
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS

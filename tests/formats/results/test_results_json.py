@@ -8,19 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
-from nqperf.formats.results.results_json import (
+from nqperf.formats.results.results_json import read_results, write_results
+from nqperf.gate.records import (
+    Agreement,
     Control,
     Controls,
-    Data,
     Fingerprint,
-    Model,
     Pairs,
-    Parity,
     Results,
+    Subject,
     VariantResult,
     Verdict,
-    read_results,
-    write_results,
 )
 
 PAIRS = Pairs(baseline_seconds=(1.0, 1.25), variant_seconds=(0.5, 0.625))
@@ -43,8 +41,9 @@ def results(**changes):
         command="nqperf bench",
         created="2026-01-02T03:04:05Z",
         fingerprint=FINGERPRINT,
-        model=Model(name="tiny", hidden_size=32, num_hidden_layers=2),
-        data=Data(name="world", examples=3, features=9, batch_size=4, max_seq_length=64),
+        model=Subject(name="tiny", sha256="ab12"),
+        data=Subject(name="world", counts={"examples": 3, "features": 9}),
+        workload={"batch_size": 4, "layout": "dense"},
         profile=None,
         variants=(
             VariantResult(name="baseline", status="measured", metrics={"micro-f1": 0.5}),
@@ -53,13 +52,13 @@ def results(**changes):
                 status="measured",
                 requested={"jit_compile": True},
                 observed={"compiled_clusters": 1},
-                parity=Parity(
-                    micro_f1=0.5,
-                    baseline_micro_f1=0.5,
-                    predictions=3,
-                    changed_predictions=0,
-                    span_agreement=1.0,
-                    max_abs_logit_difference=1e-6,
+                agreement=Agreement(
+                    metric="micro-f1",
+                    value=0.5,
+                    baseline_value=0.5,
+                    compared=3,
+                    changed=0,
+                    details={"max_abs_logit_difference": 1e-6},
                 ),
                 samples=(PAIRS,),
                 verdict=VERDICT,
@@ -128,11 +127,14 @@ def test_every_truncation_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"schema_version": 2, "rows": []}', "field schema_version: is 2; expected 1"),
-        ('{"schema_version": 0}', "field schema_version: is 0; expected 1"),
+        ('{"schema_version": 3, "rows": []}', "field schema_version: is 3; expected 2"),
+        (
+            '{"schema_version": 1, "data": {"examples": 3}}',
+            "is 1; expected 2: make the results again",
+        ),
         ('{"machine_info": {}, "benchmarks": []}', "is no results file of nqperf"),
         ("[]", "is no results file of nqperf"),
-        ('{"schema_version": 1}', "missing required field `command`"),
+        ('{"schema_version": 2}', "missing required field `command`"),
         ("", "is no whole JSON document"),
         ("\x00\xff", "is no whole JSON document"),
     ],
@@ -157,6 +159,9 @@ def test_foreign_files_are_refused(tmp_path, content, message):
         (["variants", 1, "verdict", "outcome"], "CONTINUE", "variants[1].verdict.outcome"),
         (["fingerprint", "gpu"], "V100", "fingerprint"),
         (["outcome"], "GREEN", "outcome"),
+        (["workload", "batch_size"], 4.5, "workload[...]"),
+        (["data", "counts", "features"], "9", "data.counts[...]"),
+        (["variants", 1, "agreement", "compared"], None, "variants[1].agreement.compared"),
     ],
 )
 def test_a_spoilt_field_is_named(tmp_path, place, value, field):

@@ -8,19 +8,18 @@ import numpy as np
 # Now, for a test with inner sessions forgets what was imported in it, and NumPy cannot be imported twice.
 import scipy.stats  # noqa: F401
 
-from nqperf.formats.results.results_json import (
+from nqperf.gate import verdict
+from nqperf.gate.records import (
     BASELINE,
+    Agreement,
     Control,
     Controls,
-    Data,
     Fingerprint,
-    Model,
     Pairs,
-    Parity,
     Results,
+    Subject,
     VariantResult,
 )
-from nqperf.gate import verdict
 from nqperf.nq.evaluation import evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
 
@@ -60,14 +59,14 @@ def record(times, floor):
     return verdict.judge(times.baseline_seconds, times.variant_seconds, floor, gate)
 
 
-def parity(changed=0, micro_f1=1.0):
-    return Parity(
-        micro_f1=micro_f1,
-        baseline_micro_f1=1.0,
-        predictions=1,
-        changed_predictions=changed,
-        span_agreement=1.0 - changed,
-        max_abs_logit_difference=1e-6,
+def agreement(changed=0, micro_f1=1.0):
+    return Agreement(
+        metric="all-answer-f1",
+        value=micro_f1,
+        baseline_value=1.0,
+        compared=1,
+        changed=changed,
+        details={"span_agreement": 1.0 - changed, "max_abs_logit_difference": 1e-6},
     )
 
 
@@ -76,7 +75,7 @@ def measured(name, ratio, floor=None, noise=0.01, drift=1.0, predict_seconds=Non
     return VariantResult(
         name=name,
         status="measured",
-        parity=parity(),
+        agreement=agreement(),
         predict_seconds=predict_seconds or 30.0 / ratio,
         samples=(times,),
         verdict=record(times, floor),
@@ -89,7 +88,7 @@ def broken(name="mixed_float16"):
         name=name,
         status="failed",
         reason="parity: 1 of 1 predictions changed",
-        parity=parity(changed=1, micro_f1=0.0),
+        agreement=agreement(changed=1, micro_f1=0.0),
         predict_seconds=10.0,
         metrics=METRICS,
     )
@@ -110,15 +109,16 @@ def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), **changes):
     whole = verdict.judge_run(
         outcomes,
         expected=expected,
-        controls=verdict.Controls(same=records.same.verdict.outcome, planted=records.planted.verdict.outcome),
+        controls=records,
     )
     baseline = VariantResult(name=BASELINE, status="measured", predict_seconds=30.0, metrics=METRICS)
     results = Results(
         command="nqperf bench",
         created="2026-01-02T03:04:05Z",
         fingerprint=FINGERPRINT,
-        model=Model(name="tiny", hidden_size=32, num_hidden_layers=2),
-        data=Data(name="world", examples=1, features=9, batch_size=4, max_seq_length=64),
+        model=Subject(name="tiny"),
+        data=Subject(name="world", counts={"examples": 1, "features": 9}),
+        workload={"hidden_size": 32, "num_hidden_layers": 2, "batch_size": 4, "max_seq_length": 64},
         profile=profile,
         variants=(baseline, *rows),
         controls=records,

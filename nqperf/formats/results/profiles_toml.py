@@ -1,0 +1,89 @@
+"""Device profiles as TOML: the file that comes with nqperf, profiles.toml beside this module, and files of users."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from nqperf.errors import FormatError
+from nqperf.formats.files import read_whole, write_whole
+from nqperf.gate.profiles import Profile
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PACKAGED = Path(__file__).with_name("profiles.toml")
+_SCHEMA_VERSION = 1
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    schema_version: Literal[1]
+    profile: tuple[Profile, ...]
+
+    def __post_init__(self) -> None:
+        names = [profile.name for profile in self.profile]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated or not names:
+            raise ValueError(f"{len(names)} profiles, names that stand twice: {', '.join(repeated) or 'none'}")
+
+
+def read_profiles(path: Path = PACKAGED) -> tuple[Profile, ...]:
+    """Return the profiles in the TOML file `path`.
+
+    Raises: FormatError when it is missing, no TOML, or a field is missing, unknown, of another type or out of range.
+    """
+    content = read_whole(path, what="a device profile")
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError(f"is no UTF-8 text ({error.reason} at byte {error.start})", path=path) from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise FormatError(f"is no TOML: {error}", path=path, line=int(line[1]) if line else None) from None
+    try:
+        return msgspec.convert(document, _File).profile
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at ")
+        field = re.sub(r"^\$\.?", "", where.strip("`")) or None
+        raise FormatError(f"{message}; see `nqperf calibrate` for a whole profile", path=path, field=field) from None
+
+
+def write_profile(path: Path, profile: Profile) -> None:
+    """Write a file of one profile to `path`, whole or not at all.
+
+    Raises: FormatError when it cannot be written.
+    """
+    write_whole(path, f"schema_version = {_SCHEMA_VERSION}\n\n{render_profile(profile)}".encode())
+
+
+def render_profile(profile: Profile) -> str:
+    """Return `profile` as the TOML that `read_profiles` reads, without the line of the schema version."""
+    lines = ["[[profile]]", f"name = {_toml(profile.name)}"]
+    for table, fields in msgspec.to_builtins(profile).items():
+        if isinstance(fields, Mapping) and fields:
+            lines += [
+                "",
+                f"[profile.{table}]",
+                *(f"{_toml_key(key)} = {_toml(value)}" for key, value in fields.items()),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_key(key: str) -> str:
+    """Return `key` bare where TOML allows it."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
+
+
+def _toml(value: Any) -> str:
+    """Return `value` in TOML, whose strings and lists are written as JSON's but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,32 @@
+"""What the suite promises where: the device profiles, read and held to its variants and sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nqperf.formats.results.profiles_toml import PACKAGED, read_profiles
+from nqperf.gate.profiles import Profile, check_names, profile_for
+from nqperf.gate.records import Fingerprint, Workload
+from nqperf.perf.variants import VARIANTS
+
+# The sizes of the work that speed-ups depend on, as profiles and results name them.
+SIZES = ("hidden_size", "num_hidden_layers", "batch_size", "max_seq_length")
+
+
+def read_promises(path: Path | None = None) -> tuple[Profile, ...]:
+    """Return the profiles in the user's own file `path`, or the packaged ones when None.
+
+    Raises: FormatError as `read_profiles`; ConfigError for a variant or a size that the suite does not have.
+    """
+    profiles = read_profiles(path or PACKAGED)
+    check_names(profiles, variants=VARIANTS, sizes=SIZES, origin=str(path or PACKAGED))
+    return profiles
+
+
+def promise_for(fingerprint: Fingerprint, workload: Workload, path: Path | None = None) -> Profile | None:
+    """Return the profile of `read_promises` for this machine and workload; None where nothing is promised.
+
+    Raises: as `read_promises`; ConfigError when two profiles fit, or none of the user's own file does.
+    """
+    profiles = read_promises(path)
+    return profile_for(profiles, fingerprint, workload, origin=str(path or PACKAGED), required=path is not None)

@@ -1,0 +1,65 @@
+"""What became of one variant: all that was found of it, also where it failed on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nqperf.engines.state import EngineState
+from nqperf.errors import NqPerfError
+from nqperf.gate.records import Agreement, VariantResult, Verdict
+from nqperf.gate.rounds import Measured
+from nqperf.perf import protocol
+from nqperf.perf.parity import Answers
+from nqperf.perf.variants import Variant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedResult:
+    """What was measured of one comparison: each set of fresh processes, and the verdict after all of them."""
+
+    all: tuple[Measured, ...]
+    verdict: Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class VariantRun:
+    """What was found of a variant, in the order in which it is: None for what was not reached before `failure`.
+
+    The baseline is not paired with itself, so it has no `paired` and no `agreement` either.
+    """
+
+    variant: Variant
+    loaded: protocol.Loaded | None = None
+    observed: EngineState | None = None
+    predict_seconds: float | None = None
+    answers: Answers | None = None
+    agreement: Agreement | None = None
+    paired: PairedResult | None = None
+    failure: NqPerfError | None = None
+
+    def require_paired(self) -> PairedResult:
+        """Return the times of a variant that did not fail.
+
+        Raises: its failure.
+        """
+        if self.failure is not None:
+            raise self.failure
+        assert self.paired is not None, "the baseline has none"  # noqa: S101
+        return self.paired
+
+    def record(self) -> VariantResult:
+        """Return the row of the run's record."""
+        return VariantResult(
+            name=self.variant.name,
+            status="failed" if self.failure else "measured",
+            reason=str(self.failure) if self.failure else None,
+            requested=self.variant.requested(),
+            observed=self.observed.record() if self.observed else {},
+            agreement=self.agreement,
+            trace_seconds=self.loaded.trace_seconds if self.loaded else None,
+            warm_up_seconds=self.loaded.warm_up_seconds if self.loaded else None,
+            predict_seconds=self.predict_seconds,
+            samples=tuple(one.pairs for one in self.paired.all) if self.paired else (),
+            verdict=self.paired.verdict if self.paired else None,
+            metrics=dict(self.answers.metrics) if self.answers else {},
+        )

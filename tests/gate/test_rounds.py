@@ -1,0 +1,93 @@
+import math
+
+import pytest
+
+from nqperf.errors import ConfigError
+from nqperf.gate.rounds import RoundsConfig, measure
+from nqperf.gate.verdict import GateConfig
+
+LOOKS = GateConfig(looks=(10, 20))
+
+
+class Bench:
+    """Two timed callables that take made-up times and note who ran when."""
+
+    def __init__(self, baseline=lambda _number: 1.0, variant=lambda _number: 1.0):
+        self.calls = []
+        self.told = []
+        self._seconds = {"baseline": baseline, "variant": variant}
+
+    def timed(self, side):
+        def run(number):
+            self.calls.append((number, side))
+            return self._seconds[side](number)
+
+        return run
+
+    def measure(self, floor, *, gate=LOOKS, seconds=math.inf):
+        config = RoundsConfig(gate=gate, seconds=seconds)
+        return measure(self.timed("baseline"), self.timed("variant"), floor, config, self.told.append)
+
+
+def test_each_of_the_two_runs_first_in_every_other_round():
+    bench = Bench()
+    bench.measure(1.0)
+    first, second = ("baseline", "variant"), ("variant", "baseline")
+    expected = [(number, side) for number in range(10) for side in (first if number % 2 == 0 else second)]
+    assert bench.calls == expected
+
+
+def test_times_stay_with_their_side_and_round():
+    bench = Bench(lambda number: 100.0 + number, lambda number: 200.0 + number)
+    pairs = bench.measure(1.0).pairs
+    assert pairs.baseline_seconds == tuple(100.0 + number for number in range(10))
+    assert pairs.variant_seconds == tuple(200.0 + number for number in range(10))
+
+
+@pytest.mark.parametrize(("variant", "outcome"), [(1.0, "PASS"), (1.5, "FAIL")])
+def test_the_first_look_that_decides_ends_it(variant, outcome):
+    bench = Bench(variant=lambda _number: variant)
+    verdict = bench.measure(1.0).verdict
+    assert (verdict.outcome, verdict.pairs) == (outcome, 10)
+    assert bench.told == list(range(1, 11))  # pairs so far, after each
+
+
+def test_an_open_look_goes_on_to_the_last_one():
+    bench = Bench(variant=lambda number: 1.5 if number % 2 else 0.7)
+    measured = bench.measure(1.0)
+    assert (measured.verdict.outcome, measured.verdict.pairs) == ("INCONCLUSIVE", 20)
+    assert len(measured.pairs.baseline_seconds) == 20
+
+
+@pytest.mark.parametrize(("floor", "outcome"), [(1.0, "INCONCLUSIVE"), (None, "REPORTED")])
+def test_when_the_time_is_up_no_further_round_begins(floor, outcome, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))  # a second a reading: one a round
+    measured = Bench(variant=lambda _number: 9.0).measure(floor, seconds=3.0)
+    assert (measured.verdict.outcome, measured.verdict.pairs, measured.seconds) == (outcome, 3, 3.0)
+
+
+def test_a_whole_round_is_run_though_there_is_no_time():
+    bench = Bench()
+    assert bench.measure(1.0, seconds=0.0).verdict.pairs == 1
+    assert bench.calls == [(0, "baseline"), (0, "variant")]
+
+
+@pytest.mark.parametrize("side", ["baseline", "variant"])
+def test_what_a_callable_raises_comes_through_at_once(side):
+    def die(number):
+        if number == 3:
+            raise RuntimeError("out of memory")
+        return 1.0
+
+    bench = Bench(**{side: die})
+    with pytest.raises(RuntimeError, match="out of memory"):
+        bench.measure(1.0)
+    assert bench.told == [1, 2, 3]
+    assert bench.calls[-1] == (3, side)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan])
+def test_a_time_that_is_none_is_refused(seconds):
+    with pytest.raises(ConfigError, match="variant time 0 is"):
+        Bench(variant=lambda _number: seconds).measure(1.0)

@@ -220,7 +220,7 @@ def test_calibrate_for_real(call, inputs, tmp_path):
     assert profile.name == "desk"
     assert profile.floors == found["calibration"]["floors"]
     assert profile.device.fits(take_fingerprint())
-    assert profile.workload.max_seq_length == SEQ_LENGTH
+    assert profile.workload["max_seq_length"] == SEQ_LENGTH
     if take_fingerprint().gpus:
         pytest.skip("tf32 may run here")
     assert set(profile.floors) == {"grappler"}

@@ -26,6 +26,7 @@ FLOORS = [
     {"perf"},
     {"report"},
     {"run"},
+    {"api"},
     {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -23,6 +23,7 @@ class _Lazy(NamedTuple):
 
 
 COMMANDS = {
+    "demo": _Lazy("nqperf.cli.demo:demo_command", "Answer three questions on a packaged page."),
     "run": _Lazy("nqperf.cli.run:run_command", "Answer a Natural Questions file and score the answers."),
     "prepare": _Lazy("nqperf.cli.stages:prepare_command", "Make features (TFRecord) from a Natural Questions file."),
     "predict": _Lazy("nqperf.cli.stages:predict_command", "Run a model over features; leave logits (npz)."),

@@ -9,10 +9,10 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, TypeVar, cast
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -102,6 +102,15 @@ class NqReader:
         if passed:
             return f"has {passed} examples, and skip {self.selection.skip} passes over all of them: lower it"
         return "is empty; expected one example a line"
+
+
+def example_of(record: Mapping[str, Any], *, where: str) -> Example:
+    """Return the example of a line's JSON in either layout; `where` names it in an error.
+
+    Raises: FormatError naming the field at fault.
+    """
+    line = _Line(where, 1, msgspec.json.encode(record))
+    return _parsed(line, msgspec.json.Decoder(ExampleRecord), ExampleRecord.example)[1]
 
 
 class _Line(NamedTuple):

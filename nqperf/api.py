@@ -1,0 +1,245 @@
+"""nqperf from Python: load a model and ask it, predict and score files, audit a network, bench the variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
+from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
+from nqperf.errors import ConfigError
+from nqperf.formats.nq.jsonl import NqReader, example_of
+from nqperf.formats.nq.predictions_json import read_predictions
+from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.nq.answers import AnswerConfig, answer
+from nqperf.nq.evaluation import default_non_null_threshold
+from nqperf.nq.evaluation import evaluate as nq_eval
+from nqperf.nq.example import Annotation, Example, Prediction, YesNo
+from nqperf.nq.features import FeatureConfig, build_features
+from nqperf.nq.grouping import AnswerInput
+from nqperf.nq.logits import concatenate
+from nqperf.nq.ranking import rank_spans
+from nqperf.nq.text import TextDocument
+from nqperf.pipeline import REFERENCE, PipelineConfig, Route
+
+if TYPE_CHECKING:
+    from nqperf.casts.findings import Audit
+    from nqperf.engines.engine import Engine
+    from nqperf.gate.records import Results
+    from nqperf.nq.tokenization import Tokenizer
+
+# Of one document there are few windows, and a batch is filled up with empty ones.
+_BATCH_SIZE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A stretch of the document that answers a question: tokens [start_token, end_token) with their text.
+
+    `start_char` and `end_char` are the same in the characters of a plain text, None for an example's document. `score`
+    is the span score: logits above those of "no answer here".
+    """
+
+    text: str
+    score: float
+    start_token: int
+    end_token: int
+    start_char: int | None = None
+    end_char: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a model answers to one question.
+
+    `long` and `short` are None where no score is above the model's threshold; `best` are the best spans whatever the
+    thresholds, best first.
+    """
+
+    question: str
+    long: Answer | None
+    short: Answer | None
+    yes_no: YesNo
+    best: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model folder in one engine; `load_model` makes it."""
+
+    folder: ModelFolder
+    engine: Engine[Any]
+    pipeline: PipelineConfig
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The folder's tokenizer."""
+        return read_tokenizer(self.folder.require_tokenizer())
+
+    def answer(self, question: str, document: str | Example | Mapping[str, Any], *, best: int = 5) -> Answers:
+        """Answer a question from a document, and say where the answers stand.
+
+        `document` is a plain text, paragraphs apart by a blank line, or a Natural Questions example: an Example, or a
+        line's JSON in either layout. An example's own question and annotations are not read.
+        Raises: ConfigError for a document without words, an empty question, or a document of another kind.
+        """
+        if not question.strip():
+            raise ConfigError("the question is empty; expected words")
+        text = TextDocument.of(document) if isinstance(document, str) else None
+        example = text.example(question) if text else _example(question, document)
+        features = build_features(example, self.tokenizer, self.pipeline.context, self.pipeline.features)
+        logits = concatenate(list(self.engine.predict([features])))
+        prediction = answer([AnswerInput.of(example)], features, logits, self.pipeline.answers)[0]
+        starts = np.array([0, len(features)], dtype=np.int32)
+        ranked = rank_spans(features, logits, starts, self.pipeline.answers.ranking)
+        spans = zip(ranked.start_token.tolist(), ranked.end_token.tolist(), ranked.score.tolist(), strict=True)
+
+        def stretch(start_token: int, end_token: int, score: float) -> Answer:
+            return _answer(example, text, (start_token, end_token), score)
+
+        long, short = prediction.long_answer, prediction.short_answers
+        return Answers(
+            question=question,
+            long=None if long.is_null else stretch(long.start_token, long.end_token, prediction.long_answer_score),
+            short=stretch(short[0].start_token, short[0].end_token, prediction.short_answers_score) if short else None,
+            yes_no=prediction.yes_no_answer,
+            best=tuple(stretch(*span) for span in list(spans)[:best]),
+        )
+
+    def predict(self, examples: Iterable[Example]) -> Iterator[Prediction]:
+        """Yield one prediction an example, streamed, by the model's own thresholds."""
+        route = Route(predict=self.engine.predict, config=self.pipeline.answers)
+        return route.from_examples(examples, self.tokenizer, self.pipeline)
+
+
+def load_model(
+    folder: str | Path | None = None,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    max_seq_length: int | None = None,
+    answers: AnswerConfig | None = None,
+    **settings: Any,
+) -> Model:
+    """Return the model of a folder, ready to be asked; None is the packaged nq-mini.
+
+    `settings` go to the engine (TensorFlow: precision, xla, batch_size, ...); `answers` replaces the thesis's heuristic
+    with the model's own thresholds. A shorter `max_seq_length` than the model's is faster for short documents.
+    Raises: FormatError for a folder that is no model, ConfigError for settings that cannot be.
+    """
+    found = read_model_folder(PACKAGED_MODEL if folder is None else Path(folder))
+    reference = REFERENCE.features
+    length = max_seq_length or min(reference.max_seq_length, found.config.max_position_embeddings)
+    found.config.require_positions(length)
+    features = FeatureConfig(
+        max_seq_length=length,
+        max_query_length=min(reference.max_query_length, length // 4),
+        doc_stride=min(reference.doc_stride, length // 4),
+    )
+    chosen = answers or REFERENCE.answers.with_thresholds(found.settings.long_threshold, found.settings.short_threshold)
+    loaded = find_engine(engine).load(
+        found.config, read_weights(found), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
+    )
+    return Model(folder=found, engine=loaded, pipeline=replace(REFERENCE, features=features, answers=chosen))
+
+
+def predict(
+    data: str | Path | Iterable[Example] | None = None, model: Model | str | Path | None = None
+) -> list[Prediction]:
+    """Return one prediction an example of a Natural Questions file (or glob), or of examples.
+
+    None for `data` is the generated development set, for `model` the packaged nq-mini.
+    Raises: FormatError and ConfigError for input that cannot be used.
+    """
+    loaded = model if isinstance(model, Model) else load_model(model)
+    return list(loaded.predict(_examples(data)))
+
+
+def evaluate(
+    gold: str | Path | Iterable[Example] | Mapping[int, Sequence[Annotation]] | None,
+    predictions: str | Path | Sequence[Prediction],
+    *,
+    non_null_threshold: int | None = None,
+) -> dict[str, float | int]:
+    """Return nq_eval's metrics under their official names; `all-answer-f1` is micro-F1.
+
+    `gold` is annotated data: a file (or glob), examples, or annotations by example id; None is the generated
+    development set. `predictions` are those of `predict`, or a predictions file.
+    Raises: FormatError and ConfigError for input that cannot be used.
+    """
+    if isinstance(gold, str | Path):
+        annotations: Mapping[int, Sequence[Annotation]] = dict(NqReader(source=str(gold)).gold())
+    elif isinstance(gold, Mapping):
+        annotations = gold
+    else:
+        annotations = {example.example_id: example.annotations for example in _examples(gold)}
+    found = read_predictions(Path(predictions)) if isinstance(predictions, str | Path) else predictions
+    if non_null_threshold is None:
+        non_null_threshold = default_non_null_threshold(annotations.values())
+    return nq_eval(annotations, found, non_null_threshold=non_null_threshold)
+
+
+def audit(build_or_model: Any, *, precision: str | None = None, inputs: Any = None) -> Audit:
+    """Return the float16 cast audit of a Keras model, or of a function that builds one.
+
+    `inputs` are tf.TensorSpecs, for a model that has not been called yet. `precision` is handed to a builder that has
+    such a parameter; without one the global policy is set while it builds.
+    Raises: ConfigError when the target is no such thing.
+    """
+    from nqperf.casts.audit import audit as audit_casts
+
+    return audit_casts(build_or_model, precision=precision, inputs=inputs)
+
+
+def bench(
+    model: str | Path | None = None, data: str | Path | None = None, *, quick: bool = False, **settings: Any
+) -> Results:
+    """Run the suite as `nqperf bench` does and return its record.
+
+    `settings` are fields of nqperf.perf.suite.SuiteConfig: variants, limit, batch_size, profile, ...
+    Raises: NqPerfError for bad input, and when the baseline cannot run.
+    """
+    from nqperf.perf.suite import SuiteConfig, run_suite
+
+    config = SuiteConfig(
+        model=None if model is None else Path(model), data=None if data is None else str(data), **settings
+    )
+    return run_suite(config.quick() if quick else config).results
+
+
+def _examples(data: str | Path | Iterable[Example] | None) -> Iterable[Example]:
+    if data is None:
+        return DevelopmentSet().examples()
+    return NqReader(source=str(data)).examples() if isinstance(data, str | Path) else data
+
+
+def _example(question: str, document: object) -> Example:
+    if isinstance(document, Mapping):
+        return example_of({**document, "question_text": question, "annotations": []}, where="the document")
+    if not isinstance(document, Example):
+        raise ConfigError(
+            f"the document is a {type(document).__name__}; expected a text, an Example, or the JSON of a line"
+        )
+    return replace(document, question=question)
+
+
+def _answer(example: Example, text: TextDocument | None, span: tuple[int, int], score: float) -> Answer:
+    start_token, end_token = span
+    if text is None:
+        shown = range(start_token, end_token)
+        words = " ".join(example.tokens[token] for token in shown if not example.is_html[token])
+        return Answer(text=words, score=score, start_token=start_token, end_token=end_token)
+    start_char, end_char = text.chars(start_token, end_token)
+    return Answer(
+        text=text.text[start_char:end_char],
+        score=score,
+        start_token=start_token,
+        end_token=end_token,
+        start_char=start_char,
+        end_char=end_char,
+    )

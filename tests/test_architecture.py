@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,21 +17,16 @@ PACKAGE = Path(nqperf.__file__).parent
 FLOORS = [
     {"errors"},
     {"nq", "gate"},
-    {"pipeline"},
-    {"model"},
+    {"pipeline", "model"},
     {"formats"},
-    {"world"},
-    {"engines"},
-    {"casts", "training"},
-    {"defaults"},
+    {"engines", "world"},
+    {"casts", "defaults", "training"},
     {"perf"},
-    {"report"},
-    {"run"},
+    {"report", "run"},
     {"api"},
     {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TOGETHER = [{"pytest_plugin", "pytest_replay"}]
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
@@ -46,6 +42,11 @@ MAY_OPEN = {"perf/fingerprint.py"}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+
+
+def floors():
+    """Draw the floors, the lowest first; README shows this line."""
+    return " < ".join(next(iter(rooms)) if len(rooms) == 1 else f"({' | '.join(sorted(rooms))})" for rooms in FLOORS)
 
 
 def room_of(path):
@@ -71,6 +72,13 @@ def at_import(node):
         yield from at_import(child)
 
 
+def test_the_readme_shows_these_floors_and_every_room():
+    readme = (PACKAGE.parent / "README.md").read_text()
+    assert f"    {floors()}\n" in readme
+    for room in FLOOR_OF:
+        assert re.search(rf"`nqperf/{room}(/|\.py)`", readme), f"README says nothing of {room}"
+
+
 @each_module
 def test_imports_run_downwards(path):
     room = room_of(path)
@@ -80,10 +88,7 @@ def test_imports_run_downwards(path):
         parts = name.split(".")
         if parts[0] != "nqperf" or parts[1] in (room, "__version__"):
             continue
-        below = FLOOR_OF[parts[1]] < FLOOR_OF[room]
-        assert below or any({parts[1], room} <= rooms for rooms in TOGETHER), (
-            f"{room} imports {name}, which is not below it"
-        )
+        assert FLOOR_OF[parts[1]] < FLOOR_OF[room], f"{room} imports {name}, which is not below it"
         if (room, parts[1]) == ("formats", "model"):
             assert name.rpartition(".")[0] in MODEL_FOR_FORMATS, f"formats import {name}"
 

@@ -5,34 +5,13 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.gate.records import BASELINE, Fingerprint
 from nqperf.perf.promises import SIZES, promise_for, read_promises
 from nqperf.perf.variants import VARIANTS
+from tests.profiles import MINE, written
 
 CPU = Fingerprint(
     system="Linux", machine="x86_64", cpu_model="AMD EPYC", cpu_id="AuthenticAMD-26-2", cores=2, isa=("avx512_bf16",)
 )
 V100 = msgspec.structs.replace(CPU, gpus=("Tesla V100-SXM2-16GB",))
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "batch_size": 32, "max_seq_length": 512}
-
-MINE = """schema_version = 1
-
-[[profile]]
-name = "mine"
-[profile.device]
-cpu_id = "AuthenticAMD-26-*"
-cores = 2
-isa = ["avx512_bf16"]
-[profile.floors]
-mixed_bfloat16 = 1.5
-[profile.provenance]
-command = "nqperf calibrate"
-date = "2026-01-02"
-figures = "1.71 (1.69-1.73)"
-"""
-
-
-def written(tmp_path, content):
-    path = tmp_path / "mine.toml"
-    path.write_text(content, encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,7 @@ from hypothesis import strategies as st
 from nqperf.errors import FormatError
 from nqperf.formats.results.profiles_toml import read_profiles, write_profile
 from nqperf.gate.profiles import Device, Profile, Provenance
-
-MINE = """schema_version = 1
-
-[[profile]]
-name = "mine"
-[profile.device]
-cpu_id = "AuthenticAMD-26-*"
-cores = 2
-isa = ["avx512_bf16"]
-[profile.floors]
-mixed_bfloat16 = 1.5
-[profile.provenance]
-command = "nqperf calibrate"
-date = "2026-01-02"
-figures = "1.71 (1.69-1.73)"
-"""
-
-
-def written(tmp_path, content):
-    path = tmp_path / "mine.toml"
-    path.write_text(content, encoding="utf-8")
-    return path
+from tests.profiles import MINE, written
 
 
 @pytest.mark.parametrize(

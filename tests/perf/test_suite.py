@@ -11,6 +11,7 @@ from nqperf.formats.weights.model_folder import read_model_folder, read_weights,
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.process import WorkerError
+from nqperf.perf.progress import Doing, RowFinished, silent
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session, run_suite
 from nqperf.perf.variants import Effect, Variant
@@ -55,7 +56,7 @@ def config(sharp_model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def session(config):
-    session, _ = open_session(config, lambda _stage, _variant, _pairs: None)
+    session, _ = open_session(config, silent)
     with session:
         session.start_baseline()
         yield session
@@ -132,7 +133,7 @@ def test_a_whole_run(config, tmp_path):
     seen = []
     run = run_suite(
         dataclasses.replace(config, profile=profile, variants=("grappler", "eager", "tf32"), command="the test"),
-        lambda *event: seen.append(event),
+        seen.append,
     )
     results = run.results
     baseline, eager, grappler, tf32 = results.variants
@@ -155,7 +156,13 @@ def test_a_whole_run(config, tmp_path):
     assert results.controls.planted.samples
     assert set(run.predictions) == {BASELINE, "eager", "grappler"}
     assert run.seconds["total"] == pytest.approx(sum(run.seconds[part] for part in ("models", "start", "other")))
-    assert {stage for stage, _, _ in seen} == {"features", "start", "answers", "rounds"}
+    assert {event.stage for event in seen if isinstance(event, Doing)} == {"features", "start", "answers", "rounds"}
+    finished = [event for event in seen if isinstance(event, RowFinished)]
+    assert [(event.name, event.left) for event in finished] == [
+        *((BASELINE, 4), ("controls", 3), ("eager", 2), ("grappler", 1), ("tf32", 0))
+    ]
+    assert [event.row for event in finished] == [baseline, results.controls, eager, grappler, tf32]
+    assert sum(event.seconds for event in finished) <= run.seconds["total"]
     write_results(tmp_path / "results.json", results)
     assert read_results(tmp_path / "results.json") == results
 
@@ -173,8 +180,8 @@ def test_a_whole_run(config, tmp_path):
 def test_bad_input_is_refused_before_anything_starts(config, change, said):
     stages = []
     with pytest.raises(NqPerfError, match=said):
-        run_suite(dataclasses.replace(config, **change), lambda stage, _variant, _pairs: stages.append(stage))
-    assert "start" not in stages
+        run_suite(dataclasses.replace(config, **change), stages.append)
+    assert stages in ([], [Doing(stage="features")])
 
 
 @pytest.mark.parametrize("change", [{"batch_size": 0}, {"windows": 0}, {"limit": 0}, {"seconds_per_variant": 0.0}])

@@ -7,11 +7,12 @@ import pytest
 from nqperf.errors import ConfigError
 from nqperf.gate.calibration import FEWEST_PAIRS
 from nqperf.gate.verdict import GateConfig
+from nqperf.perf.progress import RowFinished
 from nqperf.perf.session import Timeouts
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import Proof, measure_calibration, prove
+from tests import runs
 from tests.documents import river_examples, write_lines
-from tests.references import runs
 
 CLEAN = {"same": 299, "false_fails": 0, "planted": 59, "misses": 0, "slowdown": 0.05}
 
@@ -32,14 +33,12 @@ def config(model_folder, tmp_path_factory):
 def test_a_proof_finds_what_is_planted(config):
     """Work as long as the model's doubles the time: no noise hides it, in the first processes or in fresh ones."""
     seen = []
-    proof = prove(
-        config, same=1, planted=1, slowdown=1.0, progress=lambda stage, what, _pairs: seen.append((stage, what))
-    )
+    proof = prove(config, same=1, planted=1, slowdown=1.0, progress=seen.append)
     assert (proof.same, proof.planted, proof.misses, proof.slowdown) == (1, 1, 0, 1.0)
-    assert [what for stage, what in seen if stage == "trial"] == [
-        f"1 of 1 (same), {proof.false_fails} wrong",
-        "1 of 1 (planted), 0 wrong",
-    ]
+    same, planted = (event for event in seen if isinstance(event, RowFinished))
+    assert (same.name, same.left) == (f"trial 1 of 1 (same), {proof.false_fails} wrong", 1)
+    assert (planted.name, planted.row.outcome, planted.left) == ("trial 1 of 1 (planted), 0 wrong", "FAIL", 0)
+    assert planted.row.ratio == pytest.approx(0.5, rel=0.5)
 
 
 class ScriptedSession:

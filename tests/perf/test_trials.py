@@ -31,14 +31,14 @@ def config(model_folder, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_proof_finds_what_is_planted(config):
-    """Work as long as the model's doubles the time: no noise hides it, in the first processes or in fresh ones."""
+    """Work fifty times as long as the model's: no noise hides it, in the first processes or in fresh ones."""
     seen = []
-    proof = prove(config, same=1, planted=1, slowdown=1.0, progress=seen.append)
-    assert (proof.same, proof.planted, proof.misses, proof.slowdown) == (1, 1, 0, 1.0)
+    proof = prove(config, same=1, planted=1, slowdown=50.0, progress=seen.append)
+    assert (proof.same, proof.planted, proof.misses, proof.slowdown) == (1, 1, 0, 50.0)
     same, planted = (event for event in seen if isinstance(event, RowFinished))
     assert (same.name, same.left) == (f"trial 1 of 1 (same), {proof.false_fails} wrong", 1)
     assert (planted.name, planted.row.outcome, planted.left) == ("trial 1 of 1 (planted), 0 wrong", "FAIL", 0)
-    assert planted.row.ratio == pytest.approx(0.5, rel=0.5)
+    assert planted.row.ratio < 0.2
 
 
 class ScriptedSession:

@@ -14,7 +14,7 @@ import pytest
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.tfrecord import encode_records, read_features, write_features
 from nqperf.nq.answers import AnswerConfig, answer
-from nqperf.nq.features import concatenate
+from nqperf.nq.features import FEATURE_FIELDS, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import Logits
 from nqperf.nq.tokenization import Tokenizer, WordPieceVocabulary
@@ -90,10 +90,14 @@ def test_preparing(benchmark, data, wordpieces, tmp_path, cache):
     assert windows > DOCUMENTS
 
 
-def test_encoding_features(benchmark, features):
+def test_encoding_features(benchmark, features, tmp_path):
     content = benchmark.pedantic(encode_records, (features,), **ROUNDS)
     benchmark.extra_info["windows_per_second"] = round(len(features) / benchmark.stats.stats.median)
-    assert content
+    path = tmp_path / "features.tfrecord"
+    path.write_bytes(content)
+    read = concatenate(list(read_features(path)))
+    for name in FEATURE_FIELDS:
+        np.testing.assert_array_equal(getattr(read, name), getattr(features, name))
 
 
 def test_reading_features(benchmark, features, tmp_path):

@@ -14,7 +14,10 @@ from nqperf.formats.nq.tfrecord import read_features
 from nqperf.nq.logits import Logits
 from tests.pages import vocabulary, write_pages
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"),
+]
 
 FEW, MANY = 100, 1000
 # Many windows a page, so that the few examples fill every block that is read at once.

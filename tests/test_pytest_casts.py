@@ -1,13 +1,19 @@
-"""The plugin as its users meet it: in a suite of their own, in a process of its own."""
+"""The plugin as its users meet it: in a suite of their own."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
+# Now, for an inner session forgets what was imported in it, and TensorFlow cannot be imported twice.
+import keras  # noqa: F401
 import pytest
+import tensorflow as tf  # noqa: F401
+
+import nqperf.casts.audit
+import nqperf.report.casts_text
+import nqperf.report.sarif  # noqa: F401
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,51 +57,47 @@ INSTALLED = any(point.value == "nqperf.pytest_casts" for point in metadata.entry
 PLUGIN = () if INSTALLED else ("-p", "nqperf.pytest_casts")
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("suite")
-    (folder / "test_models.py").write_text(SUITE)
-    return folder
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Run the suite in a session inside of this one, or as its users do in a process of its own."""
+    for name in ("CI", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (pytester.path / "test_models.py").write_text(SUITE)
+
+    def once(*options, apart=False):
+        session = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+        # The plugins that an inner session has no use for, and whose state is the outer one's.
+        return session("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *PLUGIN, *options, "test_models.py")
+
+    once.path = pytester.path
+    return once
 
 
-def run(suite, *options, **environment):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN]
-    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")}
-    return subprocess.run(
-        [*command, *options, "test_models.py"],
-        cwd=suite,
-        env={**kept, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-
-
-def test_findings_fail_and_the_ledger_is_kept(suite):
-    updated = run(suite, "--nqperf-ledger-update", "-k", "ledger")
-    assert "1 passed" in updated.stdout, updated.stdout + updated.stderr
-    held = run(suite, "--nqperf-sarif=casts.sarif")
-    assert "1 failed, 3 passed" in held.stdout, held.stdout + held.stderr
-    assert "CAST001 test_models.py:10 mixed" in held.stdout
-    log = json.loads((suite / "casts.sarif").read_text())
+@pytest.mark.slow
+def test_findings_fail_and_the_ledger_is_kept(run):
+    run("--nqperf-ledger-update", "-k", "ledger").assert_outcomes(passed=1, deselected=3)
+    held = run("--nqperf-sarif=casts.sarif", apart=True)
+    held.assert_outcomes(passed=3, failed=1)
+    held.stdout.fnmatch_lines(["*CAST001 test_models.py:10 mixed*"])
+    log = json.loads((run.path / "casts.sarif").read_text())
     assert [len(one["results"]) for one in log["runs"]] == [0, 1, 1, 0]
-    ledger = suite / "casts.lock.json"
+    ledger = run.path / "casts.lock.json"
     ledger.write_text(ledger.read_text().replace('"kind": "variable"', '"kind": "explicit"'))
-    moved = run(suite, "-k", "ledger")
-    assert "kind changed: dense" in moved.stdout
-    assert "1 failed" in moved.stdout
+    moved = run("-k", "ledger")
+    moved.assert_outcomes(failed=1, deselected=3)
+    moved.stdout.fnmatch_lines(["*kind changed: dense*"])
 
 
-def test_warn_and_off(suite):
-    warned = run(suite, "--nqperf-casts=warn", "-k", "broken")
-    assert "1 passed" in warned.stdout
-    assert "CastWarning" in warned.stdout
-    off = run(suite, "--nqperf-casts=off", "-k", "broken")
-    assert "1 skipped" in off.stdout
+def test_warn_and_off(run):
+    warned = run("--nqperf-casts=warn", "-W", "default", "-k", "broken")
+    warned.assert_outcomes(passed=1, deselected=3, warnings=1)
+    warned.stdout.fnmatch_lines(["*CastWarning*"])
+    run("--nqperf-casts=off", "-k", "broken").assert_outcomes(skipped=1, deselected=3)
 
 
-def test_the_ledger_is_not_updated_in_ci(suite):
-    refused = run(suite, "--nqperf-ledger-update", CI="true")
-    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "refused when CI is set" in refused.stderr
+def test_the_ledger_is_not_updated_in_ci(run, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    refused = run("--nqperf-ledger-update")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(["*refused when CI is set*"])

@@ -94,6 +94,28 @@ def test_an_unknown_device_is_told_loudly_and_passes(session):
     result.stdout.fnmatch_lines(["REPORT ONLY: no device profile*", "REPORTED:*"])
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_log_gets_a_line_a_finished_row(session, quiet):
+    conftest = session.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text().replace(
+            "    seconds =",
+            "    from nqperf.perf.progress import Doing, Rows\n"
+            "    from nqperf.pytest_plugin import _progress\n"
+            "    with _progress(pytestconfig) as told:\n"
+            "        told(Doing(stage='rounds', name='xla'))\n"
+            f"        rows = read_results({str(session.path / 'recorded.json')!r}).variants\n"
+            "        Rows(told, 3).finished('xla', rows[1])\n"
+            "    seconds =",
+        )
+    )
+    result = session(good(), *ONLY_XLA, *(["-q"] if quiet else []))
+    assert result.ret == pytest.ExitCode.OK
+    line = f"nqperf: xla: ratio {good().variant('xla').verdict.ratio:.3f}, PASS, 0 s; 2 rows left"
+    assert result.stdout.lines.count(line) == (0 if quiet else 1)
+    assert "rounds xla" not in result.stdout.str()
+
+
 def test_only_what_is_selected_is_asked_of_the_suite(session):
     with (session.path / "conftest.py").open("a") as conftest:
         conftest.write(

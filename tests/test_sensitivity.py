@@ -1,4 +1,7 @@
-"""The micro-F1 of the packaged model is sensitive: each planted defect lowers it or changes answers."""
+"""The answers of the packaged model are sensitive: gross defects cost micro-F1, slight ones change an answer.
+
+Other rounding changes none, so that one changed answer is no noise.
+"""
 
 import dataclasses
 
@@ -19,12 +22,16 @@ from nqperf.nq.features import FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import concatenate as concatenate_logits
 
-EXAMPLES = 40
+EXAMPLES = 24
+GROSS = 0.05
 SEQ_LENGTH = 512
 
-pytestmark = pytest.mark.skipif(
-    not (PACKAGED_MODEL / "model.safetensors").exists(), reason="the packaged model is not in this checkout"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (PACKAGED_MODEL / "model.safetensors").exists(), reason="the packaged model is not in this checkout"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,28 +81,36 @@ def sound(run, folder, weights):
     return run(folder.config, weights)
 
 
-def assert_noticed(sound, broken):
-    assert broken[0] < sound[0] or broken[1] != sound[1]
+def changed(sound, broken):
+    return sum(one != other for one, other in zip(sound[1], broken[1], strict=True))
 
 
 def test_the_sound_model_answers_well(sound):
     assert sound[0] > 0.7
 
 
+def test_other_rounding_changes_no_answer(run, folder, weights, sound):
+    noisy = {
+        name: (values * (1 + 1e-6 * np.random.default_rng(1).standard_normal(values.shape))).astype(values.dtype)
+        for name, values in weights.items()
+    }
+    assert changed(sound, run(folder.config, noisy)) == 0
+
+
 def test_a_lost_mask_constant_is_noticed(run, folder, weights, sound, monkeypatch):
     monkeypatch.setattr(precision, "MASKED_SCORE", 0.0)
-    assert_noticed(sound, run(folder.config, weights))
+    assert run(folder.config, weights)[0] < sound[0] - GROSS
 
 
 def test_a_large_layer_norm_epsilon_is_noticed(run, folder, weights, sound):
-    assert_noticed(sound, run(dataclasses.replace(folder.config, layer_norm_eps=1e-3), weights))
+    assert changed(sound, run(dataclasses.replace(folder.config, layer_norm_eps=1e-3), weights)) > 0
 
 
 def test_a_zeroed_head_is_noticed(run, folder, weights, sound):
     name = "bert.encoder.layer.3.attention.self.value.weight"
     zeroed = np.array(weights[name])
     zeroed[: folder.config.hidden_size // folder.config.num_attention_heads] = 0
-    assert_noticed(sound, run(folder.config, {**weights, name: zeroed}))
+    assert changed(sound, run(folder.config, {**weights, name: zeroed})) > 0
 
 
 def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monkeypatch):
@@ -105,10 +120,10 @@ def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monk
         return keras.ops.round(precision.attention_probabilities(scores, input_mask, softmax_dtype) * steps) / steps
 
     monkeypatch.setattr(bert, "attention_probabilities", narrow)
-    assert_noticed(sound, run(folder.config, weights))
+    assert run(folder.config, weights)[0] < sound[0] - GROSS
 
 
 def test_a_shifted_token_map_is_noticed(run, folder, weights, sound, features):
     shifted = np.roll(features.token_map, 1, axis=1)
     shifted[:, 0] = -1
-    assert_noticed(sound, run(folder.config, weights, dataclasses.replace(features, token_map=shifted)))
+    assert run(folder.config, weights, dataclasses.replace(features, token_map=shifted))[0] < sound[0] - GROSS

@@ -18,10 +18,12 @@ from nqperf.errors import FormatError
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.gate.verdict import exit_status
-from nqperf.perf.suite import Progress, SuiteConfig, run_suite
+from nqperf.perf.progress import Doing, Progress, silent
+from nqperf.perf.suite import SuiteConfig, run_suite
 from nqperf.perf.variants import select_variants
 from nqperf.report.html import write_page
 from nqperf.report.markdown import run_markdown
+from nqperf.report.progress import doing_text, row_lines
 from nqperf.report.terminal import run_text, seconds_text
 from nqperf.report.tracking import require_mlflow, track
 
@@ -114,11 +116,15 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 
 @contextmanager
 def suite_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Yield a function (stage, variant, pairs) that shows on a terminal what is being done."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _stage, _variant, _pairs: None
+    """Yield what shows the progress: on a terminal what is being done, elsewhere a line a finished row."""
+    if quiet:
+        yield silent
+        return
+    if not sys.stderr.isatty():
+        with row_lines(lambda line: click.echo(line, err=True)) as told:
+            yield told
         return
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as status:
-        yield lambda stage, variant, pairs: status.update(f"{stage} {variant}{f', {pairs} pairs' if pairs else ''}")
+        yield lambda event: status.update(doing_text(event)) if isinstance(event, Doing) else None

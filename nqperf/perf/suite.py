@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.gate.profiles import Profile
-from nqperf.gate.records import Control, Controls, Fingerprint, Results, VariantResult
+from nqperf.gate.records import BASELINE, Control, Controls, Fingerprint, Results, VariantResult
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
@@ -32,8 +33,6 @@ PLANTED = 0.10
 # Small enough for many pairs in little time (0.15 s a batch with the packaged model on two cores), large enough that
 # casting the weights, once a batch, does not hide what 16 bits gain; a GPU must be filled.
 _CPU_BATCH, _GPU_BATCH = 4, 32
-
-Progress = Callable[[str, str, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +84,8 @@ class SuiteRun:
     seconds: Mapping[str, float]
 
 
-def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant, _pairs: None) -> SuiteRun:
-    """Run the suite; `progress` is told the stage, the variant and its pairs so far, never while a batch is timed.
+def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
+    """Run the suite; `progress` is told what is done and each row that is finished, never while a batch is timed.
 
     Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run or be trusted.
     A variant that fails is a row of the record.
@@ -94,12 +93,18 @@ def run_suite(config: SuiteConfig, progress: Progress = lambda _stage, _variant,
     started = time.perf_counter()
     variants = select_variants(config.variants)
     session, source = open_session(config, progress)
+    told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
         fingerprint = session.start_baseline()
+        told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
         profile = promise_for(fingerprint, sizes, config.profile)
         controls, faults = _controls(session)
-        rows = {variant.name: _row(session, variant, fingerprint, profile) for variant in variants[1:]}
+        told.finished("controls", controls)
+        rows = {}
+        for variant in variants[1:]:
+            rows[variant.name] = _row(session, variant, fingerprint, profile)
+            told.finished(variant.name, rows[variant.name])
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
     floors = profile.floors if profile else {}
@@ -139,7 +144,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     folder = read_model_folder(config.model or _packaged_model())
     read_weights(folder)
     source, examples = _examples(config)
-    progress("features", "", 0)
+    progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
     batch_size = config.batch_size or (_GPU_BATCH if take_fingerprint().gpus else _CPU_BATCH)
     session = Session(
@@ -149,7 +154,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
         gate=config.gate,
         seconds_per_variant=config.seconds_per_variant,
         timeouts=config.timeouts,
-        progress=progress,
+        progress=lambda stage, name, pairs: progress(Doing(stage=stage, name=name, pairs=pairs)),
     )
     return session, source
 

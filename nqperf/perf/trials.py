@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.gate import calibration
 from nqperf.gate.calibration import Calibration
-from nqperf.gate.records import BASELINE, Fingerprint, Pairs, Verdict, Workload
+from nqperf.gate.records import BASELINE, Fingerprint, Pairs, VariantResult, Verdict, Workload
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.perf import protocol
+from nqperf.perf.progress import Progress, Rows, silent
 from nqperf.perf.session import Session
-from nqperf.perf.suite import Progress, SuiteConfig, open_session
+from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import workload
 from nqperf.perf.variants import VARIANTS, Variant, select_variants
 
@@ -22,10 +23,6 @@ from nqperf.perf.variants import VARIANTS, Variant, select_variants
 CONFIDENCE = 0.95
 # The planted work of a proof, as a share of the model's: the smallest slowdown that the gate promises to find.
 SLOWDOWN = 0.05
-
-
-def _silent(_stage: str, _variant: str, _pairs: int) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +62,7 @@ class Proof:
 
 
 def measure_calibration(
-    config: SuiteConfig, *, sets: int, pairs: int = 2 * calibration.FEWEST_PAIRS, progress: Progress = _silent
+    config: SuiteConfig, *, sets: int, pairs: int = 2 * calibration.FEWEST_PAIRS, progress: Progress = silent
 ) -> CalibrationRun:
     """Measure the baseline against itself and each variant against it, in `sets` sets of fresh processes each.
 
@@ -85,18 +82,23 @@ def measure_calibration(
     with session:
         fingerprint = session.start_baseline()
         sizes = workload(session.folder, session.task, session.batch_size)
+        told = Rows(progress, sets * (1 + len(variants)))
         # Set by set, so that what drifts while hours pass is the same for all.
-        for _ in range(sets):
+        for number in range(1, sets + 1):
             same.append(_fresh(session, VARIANTS[BASELINE]))
+            told.finished(f"{BASELINE}, set {number} of {sets}", same[-1])
             for variant in variants:
                 if variant.name in left_out:
                     continue
                 try:
                     seen = times.setdefault(variant.name, [])
                     seen.append(_fresh(session, variant) if seen else _first(session, variant, fingerprint))
+                    told.finished(f"{variant.name}, set {number} of {sets}", seen[-1])
                 except NqPerfError as error:
                     left_out[variant.name] = str(error)
                     del times[variant.name]
+                    failed = VariantResult(name=variant.name, status="failed", reason=str(error))
+                    told.finished(f"{variant.name}, left out", failed, dropped=sets - number)
     return CalibrationRun(
         calibration=calibration.calibrate(same, times, gate),
         fingerprint=fingerprint,
@@ -106,7 +108,7 @@ def measure_calibration(
 
 
 def prove(
-    config: SuiteConfig, *, same: int = 299, planted: int = 59, slowdown: float = SLOWDOWN, progress: Progress = _silent
+    config: SuiteConfig, *, same: int = 299, planted: int = 59, slowdown: float = SLOWDOWN, progress: Progress = silent
 ) -> Proof:
     """Judge the baseline against itself `same` times and with a planted `slowdown` `planted` times, in fresh processes.
 
@@ -118,11 +120,13 @@ def prove(
     windows = config.batch_size or 1
     session, _ = open_session(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
     errors = {"same": 0, "planted": 0}
+    told = Rows(progress, same + planted)
     with session:
         for kind, count, fraction, right in (("same", same, 0.0, False), ("planted", planted, slowdown, True)):
             for number in range(1, count + 1):
-                errors[kind] += (_confirmed(session, fraction).outcome == "FAIL") != right
-                progress("trial", f"{number} of {count} ({kind}), {errors[kind]} wrong", 0)
+                verdict = _confirmed(session, fraction)
+                errors[kind] += (verdict.outcome == "FAIL") != right
+                told.finished(f"trial {number} of {count} ({kind}), {errors[kind]} wrong", verdict)
     return Proof(
         same=same,
         false_fails=errors["same"],

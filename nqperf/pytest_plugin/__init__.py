@@ -30,6 +30,7 @@ from nqperf.pytest_plugin.options import (
 # import is imported where it is used.
 if TYPE_CHECKING:
     from nqperf.gate.records import Results, VariantResult
+    from nqperf.perf.progress import Progress
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
 pytest_plugins = ("nqperf.pytest_plugin.replay", "nqperf.pytest_plugin.benchmarks")
@@ -210,17 +211,32 @@ def _keep(run: SuiteRun, config: pytest.Config) -> None:
 
 
 @contextmanager
-def _progress(config: pytest.Config) -> Iterator[Callable[[str, str, int], None]]:
-    """Yield a function (stage, variant, pairs) that says on a terminal what is being done, past pytest's capturing."""
+def _progress(config: pytest.Config) -> Iterator[Progress]:
+    """Yield what shows the progress past pytest's capturing: on a terminal what is done, else a line a finished row."""
+    from nqperf.perf.progress import Doing, RowFinished, silent
+    from nqperf.report.progress import doing_text, row_lines
+
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or capture is None or not reporter.isatty:
-        yield lambda _stage, _variant, _pairs: None
+    if reporter is None or capture is None or config.get_verbosity() < 0:
+        yield silent
         return
 
-    def show(stage: str, variant: str, pairs: int) -> None:
+    def write(line: str) -> None:
         with capture.global_and_fixture_disabled():
-            reporter.rewrite(f"nqperf: {stage} {variant}{f', {pairs} pairs' if pairs else ''}", erase=True)
+            reporter.ensure_newline()
+            reporter.write_line(line)
+            reporter.flush()
+
+    if not reporter.isatty:
+        with row_lines(write) as told:
+            yield told
+        return
+
+    def show(event: Doing | RowFinished) -> None:
+        if isinstance(event, Doing):
+            with capture.global_and_fixture_disabled():
+                reporter.rewrite(f"nqperf: {doing_text(event)}", erase=True)
 
     yield show
     with capture.global_and_fixture_disabled():

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from nqperf.pytest_plugin import STATE, GateState
+from nqperf.pytest_plugin.benchmark_options import check_grouping, check_storage, check_values, in_words, or_refuse
 from nqperf.pytest_plugin.options import is_distributed
 from nqperf.pytest_plugin.saved import DEVICE, HEADINGS, SavedRuns, load_runs, not_compared, ratio_rows
 
 # cpuinfo reads these from the running clock: two readings of one machine differ.
 CLOCK_READINGS = ("hz_actual", "hz_actual_friendly", "hz_advertised", "hz_advertised_friendly")
-GROUPINGS = ("group", "name", "func", "fullname", "fullfunc", "param")
 
 
 @dataclass(slots=True)
@@ -44,14 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("benchmark_storage", None) is None:
         return
     taken = config.option.benchmark_compare
-    if isinstance(taken, str):
-        path = Path(taken.partition("::")[0])
-        if path.is_dir() or path.suffix == ".py":
-            raise pytest.UsageError(
-                f"--benchmark-compare took {taken} as the run to compare with; name the tests first: "
-                f"pytest {taken} --benchmark-compare"
-            )
-    _try_options(config)
+    check_values(config)
     if taken and not is_distributed(config):
         comparing.requested, comparing.name = True, None if taken is True else taken
         config.option.benchmark_compare = []
@@ -102,15 +95,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             "benchmarks are disabled, so the gate would save and compare nothing; leave out --benchmark-disable, or "
             "give --benchmark-enable too"
         )
-    _check_grouping(benchmarks.group_by, timed)
+    check_grouping(benchmarks.group_by, timed)
     if comparing.requested:
         benchmarks.compare = comparing.name or True
         if gated:
             _load(comparing, benchmarks)
         else:
-            _or_refuse(benchmarks.handle_loading)
+            or_refuse(benchmarks.handle_loading)
     if gated and (benchmarks.save or benchmarks.autosave):
-        _check_storage(benchmarks.storage)
+        check_storage(benchmarks.storage)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -161,42 +154,6 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
         benchmark["extra_info"] = _plain(benchmark["extra_info"])
 
 
-def _try_options(config: pytest.Config) -> None:
-    """Raise UsageError for an option of pytest-benchmark that would end in a traceback, now or after the tests."""
-    for name in ("histogram", "cprofile_dump"):
-        if len(config.getoption(f"benchmark_{name}", None) or ()) > 1:
-            raise pytest.UsageError(f"--benchmark-{name.replace('_', '-')}: give it once")
-    session: Any = importlib.import_module("pytest_benchmark.session")
-    _or_refuse(lambda: session.BenchmarkSession(config))
-    if config.option.benchmark_histogram:
-        _or_refuse(lambda: importlib.import_module("pytest_benchmark.histogram"))
-    path = config.option.benchmark_json
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise pytest.UsageError(f"--benchmark-json {path}: name a file in a folder that exists")
-
-
-def _check_grouping(group_by: str, timed: list[pytest.Item]) -> None:
-    for grouping in group_by.split(","):
-        kind, _, name = grouping.partition(":")
-        if kind == "param" and name:
-            for item in timed:
-                if name not in (item.callspec.params if hasattr(item, "callspec") else ()):
-                    raise pytest.UsageError(f"--benchmark-group-by={group_by}: {item.nodeid} has no parameter {name}")
-        elif grouping not in GROUPINGS:
-            raise pytest.UsageError(
-                f"--benchmark-group-by={group_by}: expected some of {', '.join(GROUPINGS)} and param:NAME, with commas "
-                "between"
-            )
-
-
-def _check_storage(storage: Any) -> None:
-    """Raise UsageError when a run cannot be saved there; what is no folder of files is trusted."""
-    if hasattr(storage, "get"):
-        folder = storage.get("run.json").parent
-        if not folder.is_dir():
-            raise pytest.UsageError(f"--benchmark-storage: {folder} is no folder, and cannot be made one")
-
-
 def _load(comparing: Comparing, benchmarks: Any) -> None:
     """Load the runs that were asked for; where none is saved yet, see to it that this one will be."""
     comparing.runs = load_runs(benchmarks.storage, comparing.name, _device())
@@ -233,26 +190,12 @@ def _compared(name: str, rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def _or_refuse(step: Callable[[], Any]) -> None:
-    """Do what would end in a traceback, as one line and exit code 4; pytest-benchmark raises whatever it meets."""
-    try:
-        step()
-    except pytest.UsageError:
-        raise
-    except Exception as error:
-        raise pytest.UsageError(f"pytest-benchmark: {_words(error)}") from error
-
-
 def _tell(step: Callable[[], Any], told: Callable[[str], None]) -> None:
     """Do what would end in a traceback, and hand over a line instead."""
     try:
         step()
     except Exception as error:  # noqa: BLE001  # as above
-        told(f"pytest-benchmark: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+        told(f"pytest-benchmark: {in_words(error)}")
 
 
 def _device() -> str:

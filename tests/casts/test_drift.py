@@ -80,6 +80,7 @@ def test_float32_against_float32_drifts_exactly_nothing():
     assert found.findings == ()
 
 
+@pytest.mark.slow
 def test_half_types_drift_and_bfloat16_drifts_more():
     errors = {}
     for precision in ("mixed_float16", "mixed_bfloat16"):

@@ -71,7 +71,8 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     )
     outputs = ("--out", "run.json", "--report", "run.html", "--json", "--quiet", *(["--track"] if tracks else []))
     monkeypatch.setattr(sys, "argv", ["nqperf", "bench", str(data)])
-    code, out, _ = call("bench", data, *requested, *outputs)
+    code, out, err = call("bench", data, *requested, *outputs)
+    assert "nqperf: " not in err
     results = read_results(tmp_path / "run.json")
     assert code == EXIT[results.outcome]
     assert json.loads(out)["created"] == results.created
@@ -211,8 +212,15 @@ def test_calibrate_for_real(call, inputs, tmp_path):
         "--pairs",
         20,
     )
-    code, out, _ = call("calibrate", data, *requested, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
+    code, out, err = call("calibrate", data, *requested, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
     assert code == 0
+    # A line a finished row, where nobody watches: the baseline's two sets, and the one variant's.
+    told = [row for line in err.splitlines() for row in line.removeprefix("nqperf: ").split("; ")]
+    sets = [
+        row for row in told if re.fullmatch(r"(baseline|grappler), set [12] of 2: ratio \d\.\d+, measured, \d+ s", row)
+    ]
+    assert len(sets) == 4
+    assert told[-1] == "no rows left"
     found = json.loads(out)
     assert found["calibration"]["sets"] == 2
     assert found["calibration"]["noise"] > 0

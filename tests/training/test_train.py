@@ -42,6 +42,7 @@ def curve(folder, name):
     return [{key: value for key, value in line.items() if key != "windows_per_second"} for line in log(folder, name)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unbroken")
 def test_the_loss_falls_and_validations_stand_between_the_steps(training_folder):
     lines = log(training_folder, "unbroken")
@@ -51,12 +52,14 @@ def test_the_loss_falls_and_validations_stand_between_the_steps(training_folder)
     assert [line["step"] for line in lines if "micro_f1" in line] == [25, 50]
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_loss_curve_and_weights_twice(training_folder, unbroken):
     assert curve(training_folder, "again") == curve(training_folder, "unbroken")
     for name in ("config.json", "model.safetensors", "tokenizer.model"):
         assert (training_folder / "again" / name).read_bytes() == (unbroken / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_and_resumed_run_ends_with_the_same_weights(training_folder, unbroken):
     assert run(training_folder, "killed", kill_at=33) == -signal.SIGKILL
     assert not (training_folder / "killed").exists()

@@ -23,6 +23,8 @@ _STDERR_LINES = 3
 _STDERR_BYTES = 4096
 # A waiting OpenMP thread must sleep at once: the other worker of the pair computes meanwhile.
 _COMMON_ENVIRONMENT = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "passive"}
+# Variables of glibc's malloc are switches of rows, so no worker has the caller's.
+_MALLOC = "MALLOC_"
 # A process that dies has closed its pipes and is gone soon after.
 _ENDING_SECONDS = 10
 
@@ -32,11 +34,18 @@ def worker_environment(
 ) -> dict[str, str]:
     """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
 
-    The engine's variables that are switches do not come from the caller.
+    The engine's variables that are switches, and those of malloc, do not come from the caller.
     """
     inherited = os.environ if inherited is None else inherited
     kind = engine.engine_type()
-    kept = {name: value for name, value in inherited.items() if name not in kind.switch_variables}
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name not in kind.switch_variables and not name.startswith(_MALLOC)
+    }
+    if "GLIBC_TUNABLES" in kept:
+        tunables = [one for one in kept["GLIBC_TUNABLES"].split(":") if not one.startswith("glibc.malloc.")]
+        kept["GLIBC_TUNABLES"] = ":".join(tunables)
     # The package as it runs here, whatever the worker's working directory.
     root = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, (root, inherited.get("PYTHONPATH"))))

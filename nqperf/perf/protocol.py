@@ -14,7 +14,6 @@ import numpy as np
 from nqperf.engines.registry import EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
-from nqperf.gate.records import Fingerprint
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 
@@ -28,8 +27,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Load(_Message, frozen=True):
     """Load the model of a folder into an engine with these settings, trace it and run it once.
 
-    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature. With `fingerprint` the reply says what
-    the engine's library knows of the machine.
+    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
     """
 
     model: str
@@ -38,7 +36,6 @@ class Load(_Message, frozen=True):
     inputs: bytes
     seq_length: int
     batch_size: int
-    fingerprint: bool = False
 
     def arrays(self) -> IntArray:
         """Return `inputs` as an array."""
@@ -53,7 +50,6 @@ class Loaded(_Message, frozen=True):
     trace_seconds: float
     warm_up_seconds: float
     batches: int
-    fingerprint: Fingerprint | None = None
 
 
 class Predict(_Message, frozen=True):

@@ -12,7 +12,7 @@ import numpy as np
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.gate.records import BASELINE, Fingerprint, VariantResult
+from nqperf.gate.records import BASELINE, VariantResult
 from nqperf.gate.rounds import Measured, RoundsConfig, TimedWork, measure
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.nq.example import Prediction
@@ -67,21 +67,20 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.end_baseline()
 
-    def start_baseline(self) -> Fingerprint:
-        """Start the baseline, let it answer, and return the machine's fingerprint as its engine sees it.
+    def start_baseline(self) -> EngineState:
+        """Start the baseline, let it answer, and return what it was seen to do.
 
         Raises: WorkerError, VariantError or ParityError when the baseline cannot be the yardstick.
         """
         run = VariantRun(variant=VARIANTS[BASELINE])
-        self._worker, run.loaded = self._started(run.variant, fingerprint=True)
+        self._worker, run.loaded = self._started(run.variant)
         run.observed = self._observe(self._worker)
-        _require_effects(run.variant, run.observed, run.observed)
+        _require_effects(run.variant, run.observed)
         logits, run.predict_seconds = self._predict(self._worker, BASELINE)
         run.answers = score_predictions(self.task, logits)
         self.predictions[BASELINE] = run.answers.predictions
         self._baseline_run = run
-        assert run.loaded.fingerprint is not None  # noqa: S101  # as asked for
-        return run.loaded.fingerprint
+        return run.observed
 
     def baseline_row(self) -> VariantResult:
         """Return the baseline's own row."""
@@ -95,13 +94,12 @@ class Session:
         """
         run = VariantRun(variant=variant)
         baseline = self._baseline()
-        assert baseline.observed is not None  # noqa: S101  # start_baseline has set both
-        assert baseline.answers is not None  # noqa: S101
+        assert baseline.answers is not None  # noqa: S101  # start_baseline has set them
         try:
             worker, run.loaded = self._started(variant)
             with worker:
                 run.observed = self._observe(worker)
-                _require_effects(variant, run.observed, baseline.observed)
+                _require_effects(variant, run.observed)
                 logits, run.predict_seconds = self._predict(worker, variant.name)
                 run.answers = score_predictions(self.task, logits)
                 self.predictions[variant.name] = run.answers.predictions
@@ -162,9 +160,7 @@ class Session:
         if worker is not None:
             worker.end()
 
-    def _started(
-        self, variant: Variant, *, name: str | None = None, fingerprint: bool = False
-    ) -> tuple[WorkerProcess, protocol.Loaded]:
+    def _started(self, variant: Variant, *, name: str | None = None) -> tuple[WorkerProcess, protocol.Loaded]:
         """Start a worker and load its model; the worker is ended when that fails."""
         shown = name or variant.name
         self.progress("start", shown, 0)
@@ -177,7 +173,6 @@ class Session:
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
             seq_length=features.input_ids.shape[1],
             batch_size=self.batch_size,
-            fingerprint=fingerprint,
         )
         started = time.perf_counter()
         warm_up = 0.0
@@ -242,8 +237,8 @@ class Session:
             raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")
 
 
-def _require_effects(variant: Variant, observed: EngineState, baseline: EngineState) -> None:
+def _require_effects(variant: Variant, observed: EngineState) -> None:
     """Raise VariantError unless the variant's switches are seen to have had their effect."""
-    absent = variant.without_effect(observed, baseline)
+    absent = variant.without_effect(observed)
     if absent:
         raise VariantError(f"{variant.name}: the switches had no effect: {absent}")

@@ -17,10 +17,11 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.gate.profiles import Profile
-from nqperf.gate.records import BASELINE, Control, Controls, Fingerprint, Results, VariantResult
+from nqperf.gate.records import BASELINE, Control, Controls, Results, VariantResult
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.machine import Machine, look_at_machine
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
@@ -95,7 +96,9 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     session, source = open_session(config, progress)
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
-        fingerprint = session.start_baseline()
+        machine = look_at_machine()
+        fingerprint = machine.fingerprint
+        machine = machine.seen_by(session.start_baseline())
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
         profile = promise_for(fingerprint, sizes, config.profile)
@@ -103,7 +106,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         told.finished("controls", controls)
         rows = {}
         for variant in variants[1:]:
-            rows[variant.name] = _row(session, variant, fingerprint, profile)
+            rows[variant.name] = _row(session, variant, machine, profile)
             told.finished(variant.name, rows[variant.name])
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
@@ -177,10 +180,10 @@ def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
     return source.source, source.examples()
 
 
-def _row(session: Session, variant: Variant, fingerprint: Fingerprint, profile: Profile | None) -> VariantResult:
+def _row(session: Session, variant: Variant, machine: Machine, profile: Profile | None) -> VariantResult:
     """Return the row of one variant, whatever becomes of it."""
     floor = profile.floors.get(variant.name) if profile else None
-    missing = variant.missing(fingerprint)
+    missing = variant.missing(machine)
     if missing:
         return VariantResult(name=variant.name, status="skipped", reason=missing, requested=variant.requested())
     return session.measure_variant(variant, floor).record()

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from nqperf.engines.engine import Engine
@@ -24,6 +25,7 @@ from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf import protocol
+from nqperf.perf.resources import keeps_memory
 
 _PR_SET_PDEATHSIG = 1
 _PLANT_ROUNDS = 7
@@ -81,7 +83,8 @@ class _Worker:
             return self._predict()
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        return protocol.ObservedStates(states=self._engine.state())
+        states = msgspec.structs.replace(self._engine.state(), keeps_memory=keeps_memory())
+        return protocol.ObservedStates(states=states)
 
     @property
     def _engine(self) -> Engine[Any]:
@@ -91,7 +94,6 @@ class _Worker:
     def _load(self, request: protocol.Load) -> protocol.Loaded:
         watch = _Laps()
         from nqperf.formats.weights.model_folder import read_model_folder, read_weights
-        from nqperf.perf.fingerprint import take_fingerprint
 
         request.engine.engine_type().start()
         import_seconds = watch.lap()
@@ -115,7 +117,6 @@ class _Worker:
             trace_seconds=trace_seconds,
             warm_up_seconds=watch.lap(),
             batches=len(self._timed),
-            fingerprint=engine.fingerprint(take_fingerprint()) if request.fingerprint else None,
         )
 
     def _run(self, number: int) -> dict[str, FloatArray]:

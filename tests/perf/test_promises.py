@@ -5,6 +5,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.gate.records import BASELINE, Fingerprint
 from nqperf.perf.promises import SIZES, promise_for, read_promises
 from nqperf.perf.variants import VARIANTS
+from tests.perf.machines import ZEN_5
 from tests.profiles import MINE, written
 
 CPU = Fingerprint(
@@ -30,12 +31,19 @@ def test_the_thesis_is_promised_for_its_v100(variant, recorded_change):
     assert set(profile.floors) < set(VARIANTS)
 
 
+# Rows that are younger than the last calibration.
+UNPROMISED = {"allocator", "xla_allocator"}
+
+
 def test_two_zen_5_cores_are_promised_what_was_measured_there():
     isa = ("avx2", "avx512_bf16", "avx512_vnni", "avx512f", "avx_vnni")
     mini = {"hidden_size": 384, "num_hidden_layers": 6, "batch_size": 4, "max_seq_length": 512}
     zen5 = msgspec.structs.replace(CPU, isa=isa)
     profile = promise_for(zen5, mini)
-    assert set(profile.floors) == {name for name, row in VARIANTS.items() if name != BASELINE and not row.missing(zen5)}
+    assert (
+        set(profile.floors)
+        == {name for name, row in VARIANTS.items() if name != BASELINE and not row.missing(ZEN_5)} - UNPROMISED
+    )
     assert profile.floors["mixed_bfloat16"] >= 1.5
     assert promise_for(zen5, LARGE) is None
 
@@ -73,7 +81,11 @@ def test_the_packaged_profiles_name_every_size():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("mixed_bfloat16 =", "mixed_bfloat =", "has floors for unknown variants mixed_bfloat; expected some of amp_"),
+        (
+            "mixed_bfloat16 =",
+            "mixed_bfloat =",
+            "has floors for unknown variants mixed_bfloat; expected some of alloc",
+        ),
         ("[profile.floors]", "[profile.workload]\nbatch = 4\n[profile.floors]", "is for unknown sizes batch; expected"),
     ],
 )

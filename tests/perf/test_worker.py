@@ -45,7 +45,7 @@ def load_request(model, rows=5, **changes):
 @pytest.fixture(scope="module")
 def worker(model_folder):
     with started("baseline") as process:
-        process.ask(load_request(model_folder, fingerprint=True), protocol.Loaded, timeout=300)
+        process.ask(load_request(model_folder), protocol.Loaded, timeout=300)
         yield process
 
 

@@ -23,7 +23,8 @@ Workload = Mapping[str, Size]
 # REPORTED: measured without a promise, so nothing was judged.
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED"]
 RunOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED", "INVALID"]
-Status = Literal["measured", "skipped", "failed"]
+# unjudged: nothing was promised of it, and the run's time was up before there were enough pairs.
+Status = Literal["measured", "skipped", "unjudged", "failed"]
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,11 +125,30 @@ class Agreement(_Record, frozen=True):
     details: dict[str, float] = msgspec.field(default_factory=dict)
 
 
+class Usage(_Record, frozen=True):
+    """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
+
+    Minor page faults need no disk, major ones do. Units: seconds of CPU time over all cores, bytes.
+    """
+
+    minor_faults: float
+    major_faults: float
+    user_seconds: float
+    system_seconds: float
+    peak_memory: int | None = None
+
+    @property
+    def system_share(self) -> float:
+        """The system's part of the CPU time, most of which is spent on page faults."""
+        total = self.user_seconds + self.system_seconds
+        return self.system_seconds / total if total else 0.0
+
+
 class VariantResult(_Record, frozen=True):
     """One row: the switches requested and observed, whether the results are the same, the times, the verdict.
 
-    `reason` says why it was skipped or failed. `samples` holds one entry for each set of fresh processes, in order; the
-    baseline's own row has none. `predict_seconds` is one pass over the whole data.
+    `reason` says why it was skipped, failed or not judged. `samples` holds one entry for each set of fresh processes,
+    in order; the baseline's own row has none. `predict_seconds` is one pass over the whole data.
     """
 
     name: str
@@ -140,6 +160,7 @@ class VariantResult(_Record, frozen=True):
     trace_seconds: float | None = None
     warm_up_seconds: float | None = None
     predict_seconds: float | None = None
+    usage: Usage | None = None
     samples: tuple[Pairs, ...] = ()
     verdict: Verdict | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
@@ -170,7 +191,7 @@ class Results(_Record, frozen=True):
 
     `command` is the command line, `created` the UTC time of writing (ISO 8601, "Z"), `workload` the sizes of the work
     that speed-ups depend on, `profile` the device profile whose floors were judged against, None on a device that has
-    none.
+    none, `given_up` what the run's time did not allow.
     """
 
     command: str
@@ -186,6 +207,7 @@ class Results(_Record, frozen=True):
     expected: int
     outcome: RunOutcome
     reasons: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
     schema_version: Literal[2] = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

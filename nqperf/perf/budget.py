@@ -27,11 +27,13 @@ class Speed:
 class Budget:
     """The seconds that a run may take from when this is made; infinite where the run takes what it needs.
 
-    Raises: ConfigError unless they are above 0.
+    `planned` is how many comparisons are still to share what is left, each with its weight.
+    Raises: ConfigError unless the seconds are above 0.
     """
 
     seconds: float = math.inf
     clock: Callable[[], float] = time.monotonic
+    planned: float = 1.0
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,17 +45,29 @@ class Budget:
         """Return the seconds that are left for measuring, 0 or fewer when the time is up."""
         return _MEASURING * self.seconds - (self.clock() - self._started)
 
-    def share(self, comparisons: float, least: float) -> float:
-        """Return the seconds of the next one of so many comparisons: an equal share, but enough for it to be judged.
+    def require(self, least: float) -> float:
+        """Return the seconds that are left, of which something will take `least`.
 
-        Raises: OutOfTimeError when fewer than `least` are left: so each one that is begun can be ended.
+        Raises: OutOfTimeError when fewer are left: what is begun can so be ended.
         """
         left = self.left()
         if left < least:
-            raise OutOfTimeError(f"it needs about {least:.0f} s, and {max(left, 0):.0f} s of {self.seconds:g} are left")
-        return max(left / comparisons, least)
+            raise OutOfTimeError(
+                f"not judged: out of time: it needs about {least:.0f} s, "
+                f"and {max(left, 0.0):.0f} of {self.seconds:g} s are left"
+            )
+        return left
 
-    def windows(self, speed: Speed, comparisons: float, batch_size: int) -> int | None:
+    def share(self, least: float, weight: float = 1.0) -> float:
+        """Return the seconds of the next comparison: its share by weight, but enough for it to be judged.
+
+        Raises: OutOfTimeError when fewer than `least` are left.
+        """
+        planned = max(self.planned, weight)
+        self.planned -= weight
+        return max(self.require(least) * weight / planned, least)
+
+    def windows(self, speed: Speed, batch_size: int) -> int | None:
         """Return how many windows each comparison can answer within the answers' part of what is left; None: any."""
-        batches = _ANSWERS * self.left() / max(1.0, comparisons) / speed.batch
+        batches = _ANSWERS * self.left() / max(1.0, self.planned) / speed.batch
         return None if math.isinf(batches) else max(1, int(batches)) * batch_size

@@ -18,7 +18,8 @@ from nqperf.engines.registry import EngineRow
 from nqperf.errors import NqPerfError
 from nqperf.perf import protocol
 
-_Reply = TypeVar("_Reply", bound=msgspec.Struct)
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+WORKER = "nqperf.perf.worker"
 _STDERR_LINES = 3
 _STDERR_BYTES = 4096
 # A waiting OpenMP thread must sleep at once: the other worker of the pair computes meanwhile.
@@ -63,7 +64,7 @@ class WorkerProcess:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nqperf.perf.worker", str(os.getpid())],
+            [sys.executable, "-m", WORKER, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -89,7 +90,7 @@ class WorkerProcess:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def ask(self, request: protocol.Request, reply: type[_Reply], *, timeout: float) -> _Reply:
+    def ask(self, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
         """Send a request and return its reply.
 
         Raises: WorkerError when the worker is dead, gives no reply within `timeout` seconds (it is ended then), or

@@ -14,6 +14,7 @@ import numpy as np
 from nqperf.engines.registry import EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
+from nqperf.gate.records import Usage
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 
@@ -53,16 +54,19 @@ class Loaded(_Message, frozen=True):
 
 
 class Predict(_Message, frozen=True):
-    """Run every feature once."""
+    """Run the first `rows` features once, in whole batches."""
+
+    rows: int
 
 
 class Predicted(_Message, frozen=True):
-    """The logits of every feature, float32, and the seconds inside the model."""
+    """The logits of these features, float32, the seconds inside the model, and what a batch took of the system."""
 
     start_logits: bytes
     end_logits: bytes
     answer_type_logits: bytes
     seconds: float
+    usage: Usage | None = None
 
     def arrays(self, rows: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the logits as arrays of so many rows."""

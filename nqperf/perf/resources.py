@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nqperf.gate import records
+
 if sys.platform != "win32":
     import resource
 
@@ -38,6 +40,16 @@ class Usage:
             major_faults=self.major_faults - earlier.major_faults,
             user_seconds=self.user_seconds - earlier.user_seconds,
             system_seconds=self.system_seconds - earlier.system_seconds,
+        )
+
+    def of_each(self, count: int) -> records.Usage:
+        """Return the record of it for each of `count` batches, with the most memory that this process ever held."""
+        return records.Usage(
+            minor_faults=self.minor_faults / count,
+            major_faults=self.major_faults / count,
+            user_seconds=self.user_seconds / count,
+            system_seconds=self.system_seconds / count,
+            peak_memory=peak_memory(),
         )
 
 

@@ -74,9 +74,7 @@ def measure_calibration(
         raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
     variants = select_variants(config.variants)[1:]
     gate = config.gate
-    session, _ = open_session(
-        dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), seconds_per_variant=math.inf), progress
-    )
+    session, _ = open_session(dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), budget=math.inf), progress)
     left_out: dict[str, str] = {}
     same: list[Pairs] = []
     times: dict[str, list[Pairs]] = {}
@@ -120,7 +118,7 @@ def prove(
         raise ConfigError(f"{same} comparisons with itself and {planted} planted ones; expected 1 or more of each")
     # The answers do not matter here, so one batch is enough of the data.
     windows = config.batch_size or 1
-    session, _ = open_session(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
+    session, _ = open_session(dataclasses.replace(config, windows=windows, budget=math.inf), progress)
     errors = {"same": 0, "planted": 0}
     told = Rows(progress, same + planted)
     with session:

@@ -12,7 +12,7 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from nqperf.errors import ConfigError
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
-from nqperf.perf import protocol
-from nqperf.perf.resources import keeps_memory
+from nqperf.perf import protocol, resources
 
 _PR_SET_PDEATHSIG = 1
 _PLANT_ROUNDS = 7
@@ -33,16 +32,20 @@ _PLANT_ROUNDS = 7
 
 def main() -> None:
     """Serve requests until the parent stops or ends."""
+    serve(_Worker().answer)
+
+
+def serve(answer: Callable[[protocol.Request], protocol.Reply]) -> None:
+    """Answer requests until the parent stops or ends; what is raised is the reply to its request."""
     _end_with(int(sys.argv[1]))
     # Whatever libraries print goes to standard error; only messages use the pipes.
     outgoing = os.fdopen(os.dup(1), "wb")
     incoming = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
     channel = protocol.Channel(incoming, outgoing, protocol.Request, on_close=lambda: os._exit(0))
-    worker = _Worker()
     while not isinstance(request := channel.receive(), protocol.Stop):
         try:
-            reply = worker.answer(request)
+            reply = answer(request)
         except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
             reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
         channel.send(reply)
@@ -66,7 +69,6 @@ class _Worker:
 
     def __init__(self) -> None:
         self._loaded: Engine[Any] | None = None
-        self._rows = 0
         self._batches: list[Any] = []
         self._timed: range = range(0)
         self._planted = 0
@@ -80,10 +82,10 @@ class _Worker:
         if isinstance(request, protocol.TimeBatch):
             return protocol.Timed(seconds=self._time(self._timed[request.number % len(self._timed)], self._planted))
         if isinstance(request, protocol.Predict):
-            return self._predict()
+            return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        states = msgspec.structs.replace(self._engine.state(), keeps_memory=keeps_memory())
+        states = msgspec.structs.replace(self._engine.state(), keeps_memory=resources.keeps_memory())
         return protocol.ObservedStates(states=states)
 
     @property
@@ -100,10 +102,10 @@ class _Worker:
         folder = read_model_folder(Path(request.model))
         settings = {**request.settings, "batch_size": request.batch_size}
         engine = request.engine.load(folder.config, read_weights(folder), settings, seq_length=request.seq_length)
-        self._rows = request.arrays().shape[1]
+        rows = request.arrays().shape[1]
         self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
-        self._timed = range(max(1, self._rows // request.batch_size))
+        self._timed = range(max(1, rows // request.batch_size))
         build_seconds = watch.lap()
         engine.trace()
         trace_seconds = watch.lap()
@@ -130,12 +132,17 @@ class _Worker:
             self._engine.multiply(planted)
         return time.perf_counter() - start
 
-    def _predict(self) -> protocol.Predicted:
-        start = time.perf_counter()
-        outputs = [self._run(number) for number in range(len(self._batches))]
-        seconds = time.perf_counter() - start
-        whole = {name: np.concatenate([batch[name] for batch in outputs])[: self._rows] for name in MODEL_OUTPUTS}
-        return protocol.Predicted(**{name: array.tobytes() for name, array in whole.items()}, seconds=seconds)
+    def _predict(self, rows: int) -> protocol.Predicted:
+        batches = range(-(-rows // self._engine.config.batch_size))
+        before, start = resources.usage(), time.perf_counter()
+        outputs = [self._run(number) for number in batches]
+        seconds, after = time.perf_counter() - start, resources.usage()
+        whole = {name: np.concatenate([batch[name] for batch in outputs])[:rows] for name in MODEL_OUTPUTS}
+        return protocol.Predicted(
+            **{name: array.tobytes() for name, array in whole.items()},
+            seconds=seconds,
+            usage=after.since(before).of_each(len(batches)) if before and after else None,
+        )
 
     def _plant(self, fraction: float) -> protocol.Planted:
         """Choose the number of products by measuring, then measure what it adds."""

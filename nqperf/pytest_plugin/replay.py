@@ -61,7 +61,7 @@ def nqperf_gate(
         for name, value in _properties(variant).items():
             request.node.user_properties.append((f"nqperf.{name}", value))
             benchmark.extra_info[name] = value
-        if variant.status == "skipped":
+        if variant.status in {"skipped", "unjudged"}:
             pytest.skip(str(variant.reason))
         if variant.status == "failed":
             pytest.fail(f"{variant.name}: {variant.reason}", pytrace=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from nqperf.gate.records import BASELINE, Control, Results, VariantResult, Verdict
+from nqperf.gate.records import BASELINE, Control, Results, Usage, VariantResult, Verdict
 
 HEADINGS = (
     "variant",
@@ -40,7 +40,7 @@ def summarise(results: Results) -> Summary:
         headline=_headline(results),
         reasons=results.reasons,
         rows=tuple(_row(variant, baseline_seconds) for variant in results.variants),
-        notes=(*_absences(results), *_explanations(results)),
+        notes=(*_absences(results), *_given_up(results), *_explanations(results)),
     )
 
 
@@ -114,6 +114,10 @@ def _absences(results: Results) -> tuple[str, ...]:
     )
 
 
+def _given_up(results: Results) -> tuple[str, ...]:
+    return tuple(f"GIVEN UP for time: {what}" for what in results.given_up)
+
+
 def _explanations(results: Results) -> tuple[str, ...]:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
@@ -134,6 +138,7 @@ def _explanations(results: Results) -> tuple[str, ...]:
             "that differ from the baseline's"
         ),
         *_passes(results),
+        *_usages(results),
         f"device: {results.fingerprint.device_key}",
         f"command: {results.command}",
     )
@@ -149,6 +154,20 @@ def _passes(results: Results) -> tuple[str, ...]:
     if not passes:
         return ()
     return (f"one pass over all features, once each and minutes apart, so not compared: {', '.join(passes)}",)
+
+
+def _usages(results: Results) -> tuple[str, ...]:
+    """Return what each variant took of the system beside its time."""
+    used = [_usage(variant.name, variant.usage) for variant in results.variants if variant.usage is not None]
+    if not used:
+        return ()
+    return (f"page faults of a batch (major ones apart), the system's CPU time, peak memory: {'; '.join(used)}",)
+
+
+def _usage(name: str, usage: Usage) -> str:
+    major = f" + {usage.major_faults:.1f}" if usage.major_faults else ""
+    peak = "" if usage.peak_memory is None else f", {usage.peak_memory / (1 << 30):.2f} GiB"
+    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}"
 
 
 def _control(control: Control | None) -> str:

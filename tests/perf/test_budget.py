@@ -34,10 +34,11 @@ def test_the_time_is_counted_from_the_start_and_some_is_kept_for_the_report():
 def test_whatever_comparisons_take_of_their_shares_the_budget_holds(seconds, costs, least):
     clock = Clock()
     budget = Budget(seconds=seconds, clock=clock)
+    budget.planned = len(costs)
     done = 0
-    for number, cost in enumerate(costs):
+    for cost in costs:
         try:
-            share = budget.share(len(costs) - number, least)
+            share = budget.share(least)
         except OutOfTimeError:
             break
         assert share >= least
@@ -51,27 +52,30 @@ def test_whatever_comparisons_take_of_their_shares_the_budget_holds(seconds, cos
 def test_a_comparison_that_ends_early_leaves_its_time_to_the_others():
     clock = Clock()
     budget = Budget(seconds=100, clock=clock)
-    first = budget.share(4, 1)
+    budget.planned = 4
+    first = budget.share(1)
+    assert first == pytest.approx(24)
     clock.now += 1
-    assert budget.share(3, 1) > first
+    assert budget.share(1) > first
+    assert budget.share(1, weight=2) == pytest.approx(95)  # the last two shares are all that is left
 
 
 def test_what_is_given_up_is_said_with_both_numbers():
     budget = Budget(seconds=100, clock=Clock())
-    with pytest.raises(OutOfTimeError, match="it needs about 120 s, and 96 s of 100 are left"):
-        budget.share(1, 120)
+    with pytest.raises(OutOfTimeError, match="not judged: out of time: it needs about 120 s, and 96 of 100 s are left"):
+        budget.share(120)
 
 
 @pytest.mark.parametrize(("batch", "windows"), [(0.1, 76), (0.4, 16), (0.01, 768), (100.0, 4)])
 def test_windows_are_as_many_as_a_fifth_of_the_time_answers(batch, windows):
     # 96 of 100 s are left, a fifth of them for 10 comparisons: 1.92 s each.
-    assert Budget(seconds=100, clock=Clock()).windows(Speed(start=1, batch=batch), 10, 4) == windows
+    assert Budget(seconds=100, clock=Clock(), planned=10).windows(Speed(start=1, batch=batch), 4) == windows
 
 
 def test_without_a_budget_everything_is_done():
     budget = Budget()
-    assert math.isinf(budget.share(10, 1e9))
-    assert budget.windows(Speed(start=1, batch=1), 10, 4) is None
+    assert math.isinf(budget.share(1e9))
+    assert budget.windows(Speed(start=1, batch=1), 4) is None
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan])

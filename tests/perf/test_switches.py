@@ -18,7 +18,7 @@ from nqperf.perf.variants import VARIANTS
 
 ROOT = Path(nqperf.__file__).parents[1]
 GRAPHS = ("baseline", "eager", "grappler_off", "grappler", "xla", "xla_grappler")
-TYPES = ("mixed_float16", "mixed_bfloat16", "amp_bfloat16", "onednn_off")
+TYPES = ("mixed_float16", "mixed_bfloat16", "amp_bfloat16", "onednn_off", "onednn_on")
 
 
 def environment_of(name, inherited=None):
@@ -119,11 +119,6 @@ def observed():
             return seen[name].result()
 
         yield once
-
-
-@pytest.fixture(scope="module")
-def baseline(observed):
-    return observed("baseline")
 
 
 @pytest.mark.slow

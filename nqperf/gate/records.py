@@ -36,7 +36,8 @@ class Fingerprint(_Record, frozen=True):
 
     `cpu_id` is vendor-family-model, which tells generations apart where a hypervisor hides the model name; `cores` are
     those this process may use; `isa` the instruction sets that decide about 16- and 8-bit speed; `gpus` one name per
-    visible GPU; `observed` holds the states read from the running libraries, as text.
+    visible GPU. `states` is what the libraries do by default that ratios depend on, `observed` whatever else was read
+    from the running libraries and the environment, as text.
     """
 
     system: str
@@ -52,6 +53,7 @@ class Fingerprint(_Record, frozen=True):
     tf32: bool | None = None
     intra_op_threads: int | None = None
     inter_op_threads: int | None = None
+    states: dict[str, str] = msgspec.field(default_factory=dict)
     observed: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property

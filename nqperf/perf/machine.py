@@ -101,12 +101,13 @@ def _machine(findings: list[Finding], isa: str | None) -> Machine:
         )
     machine = msgspec.convert({**seen, "onednn_isa": isa, "faults": faults}, Machine)
     onednn = None if machine.onednn is None else "on" if machine.onednn else "off"
-    states = {"onednn": onednn, "onednn_isa": isa if machine.onednn else None, "malloc": machine.malloc}
-    told = {name: value for name, value in states.items() if value}
-    fingerprint = machine.fingerprint
-    return msgspec.structs.replace(
-        machine, fingerprint=msgspec.structs.replace(fingerprint, observed={**fingerprint.observed, **told})
+    states = {"onednn": onednn, "onednn_isa": isa if machine.onednn else None}
+    fingerprint = msgspec.structs.replace(
+        machine.fingerprint,
+        states={name: value for name, value in states.items() if value},
+        observed={**machine.fingerprint.observed, "malloc": machine.malloc or "unknown"},
     )
+    return msgspec.structs.replace(machine, fingerprint=fingerprint)
 
 
 def _run(steps: list[str], environment: dict[str, str], timeout: float) -> tuple[str, str, str | None]:

@@ -25,7 +25,8 @@ ZEN_5 = Machine(
         "AMD EPYC",
         "AuthenticAMD-26-2",
         ("avx2", "avx512_bf16", "avx512_vnni", "avx512f", "avx_vnni"),
-        observed={"memory": "23.5 GiB", "onednn": "on", "malloc": "glibc 2.36"},
+        states={"onednn": "on", "onednn_isa": "Intel AVX-512 with Intel DL Boost and bfloat16 support"},
+        observed={"memory": "23.5 GiB", "malloc": "glibc 2.36"},
     ),
     onednn=True,
     onednn_isa="Intel AVX-512 with Intel DL Boost and bfloat16 support",
@@ -48,12 +49,19 @@ def like(machine, fingerprint=None, **states):
 ABORTED = "the process was ended by SIGABRT: could not create a primitive descriptor for the matmul primitive"
 ZEN_5_AVX2 = like(
     ZEN_5,
+    msgspec.structs.replace(ZEN_5.fingerprint, states={"onednn": "on", "onednn_isa": "Intel AVX2"}),
     onednn_isa="Intel AVX2",
     bfloat16=None,
     bfloat16_softmax=None,
     faults={"bfloat16": ABORTED, "softmax": "Graph execution error:"},
 )
-ZEN_5_OFF = like(ZEN_5, onednn=False, bfloat16=0.91, bfloat16_softmax=False)
+ZEN_5_OFF = like(
+    ZEN_5,
+    msgspec.structs.replace(ZEN_5.fingerprint, states={"onednn": "off"}),
+    onednn=False,
+    bfloat16=0.91,
+    bfloat16_softmax=False,
+)
 ZEN_4 = like(ZEN_5, cpu("AMD EPYC 9R14", "AuthenticAMD-25-17", (*_AVX512, "avx512_bf16")))
 ZEN_3 = like(
     ZEN_5,

@@ -222,7 +222,7 @@ def test_this_machine_is_seen(here):
     assert here.keeps_memory is not None or sys.platform == "win32"
     assert here.float16 > 0
     assert here.fingerprint.tf32 is False
-    assert here.fingerprint.observed["onednn"] == ("on" if here.onednn else "off")
+    assert here.fingerprint.states["onednn"] == ("on" if here.onednn else "off")
     assert msgspec.json.decode(msgspec.json.encode(here), type=Machine) == here
     assert skipped(here) < set(VARIANTS)
 

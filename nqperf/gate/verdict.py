@@ -194,11 +194,11 @@ def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], con
 
     `expected` names every variant that should be judged: selected, able to run here, and with a floor. One that is
     missing in `outcomes` (its worker died, its answers were wrong) makes the run a FAIL, and so does an empty run.
-    Controls with another answer than the known one make it INVALID, whatever else was found; where nothing is judged,
-    a planted slowdown that noise hides is only told.
+    Controls with another answer than the known one make it INVALID, whatever else was found; where nothing was
+    expected, a planted slowdown that noise hides is only told.
     """
     judged = sum(outcome in JUDGED for outcome in outcomes.values())
-    faults = control_faults(controls, promised=judged > 0)
+    faults = control_faults(controls, promised=judged > 0 or bool(expected))
     # The worst first: the first one is the run's outcome.
     findings: list[tuple[RunOutcome, str]] = [("INVALID", fault) for fault in faults]
     missing = sorted(name for name in expected if outcomes.get(name) not in JUDGED)
@@ -212,7 +212,7 @@ def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], con
         if names:
             findings.append((kind, f"{kind}: {', '.join(names)}"))
     outcome: RunOutcome = findings[0][0] if findings else "PASS" if judged else "REPORTED"
-    if not judged and not faults and _outcome(controls.planted) != "FAIL":
+    if not faults and _outcome(controls.planted) != "FAIL":
         findings.append(("REPORTED", "noise hides a planted slowdown on this machine: take the ratios as rough"))
     return RunVerdict(
         outcome=outcome, judged=judged, expected=len(expected), reasons=tuple(reason for _, reason in findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 import time
@@ -68,7 +69,7 @@ class Session:
     progress: Callable[[str, str, int], None]
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
-    speed: Speed = field(init=False)
+    speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
     _features: Features = field(init=False)
     _baseline_run: VariantRun | None = None
     _worker: WorkerProcess | None = None
@@ -95,7 +96,7 @@ class Session:
         run.observed = self._observe(self._worker)
         _require_effects(run.variant, run.observed)
         timed = self._timed(self._worker)
-        self.speed = Speed(start=ready, batch=statistics.median(timed(number) for number in range(_SPEED_BATCHES)))
+        self.speed = Speed(start=ready, batch=min(timed(number) for number in range(_SPEED_BATCHES)))
         self._baseline_run = run
         return run.observed
 
@@ -298,6 +299,8 @@ class Session:
                 self.end_baseline()
             raise
         self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
+        # What else this machine does changes while a run goes on: the latest pairs tell best how fast it is.
+        self.speed = dataclasses.replace(self.speed, batch=statistics.median(measured.pairs.baseline_seconds))
         return measured
 
     def _timed(self, worker: WorkerProcess) -> TimedWork:

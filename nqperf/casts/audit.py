@@ -8,6 +8,7 @@ from typing import Any
 
 from nqperf.casts.findings import Audit, Finding
 from nqperf.casts.rules import cast_rules, numeric_rules, weight_rules
+from nqperf.casts.rules.islands import islands
 from nqperf.casts.targets import Target
 from nqperf.casts.trace import seams, tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
@@ -183,6 +184,7 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
         complete=trace.stopped is None,
         stopped=trace.stopped,
         findings=findings,
+        wide_by_design=islands(Flow.of(trace)),
         ops_by_dtype={op: dict(sorted(each.items())) for op, each in sorted(counts.items())},
         metrics={
             "ops": len(trace.ops),

@@ -92,11 +92,6 @@ def _unlikely(op: OpRecord) -> int:
     return int(op.op_type == "Cast" and op.kind == "promotion" and op.in_dtypes[0] in HALVES)
 
 
-def is_half(op: OpRecord) -> bool:
-    """Whether the op's first output, or a comparison's first input, is a half type."""
-    return op.out_dtype in HALVES
-
-
 def allow_list_share(trace: Trace) -> tuple[int, int]:
     """Return how many ops of the allow list run in a half type, and how many there are."""
     allowed = [op for op in trace.ops if op.op_type in ALLOW]

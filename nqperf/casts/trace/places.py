@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -25,6 +25,9 @@ _CAST_MAKERS = {
     ("keras/src/dtype_policies/dtype_policy.py", "convert_input"): "autocast",
     ("keras/src/ops/core.py", "cast"): "explicit",
 }
+
+
+_OPERATOR_DEPTH = 16  # frames between TensorFlow's refusal of an op and the operator that was written
 
 
 @dataclass(slots=True)
@@ -81,6 +84,19 @@ def standpoint(frame: FrameType | None) -> Standpoint:
     if not inside:
         return Standpoint(frame=None, layer=None, operations=[], kind="")
     return Standpoint(frame=user, layer=layer, operations=operations, kind=kind or "explicit", outermost=outermost)
+
+
+def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bool:
+    """Whether TensorFlow will hand an operator that it refuses to its right operand, as Keras's variables take it."""
+    foreign = [each for each in values if hasattr(each, "dtype") and not hasattr(each, "op")]
+    for _ in range(_OPERATOR_DEPTH if foreign else 0):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "binary_op_wrapper":
+            right, name = frame.f_locals.get("y"), frame.f_locals.get("op_name")
+            return any(right is each for each in foreign) and hasattr(type(right), f"__r{name}__")
+        frame = frame.f_back
+    return False
 
 
 def place_of(frame: FrameType) -> Place:

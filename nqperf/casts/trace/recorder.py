@@ -46,6 +46,8 @@ class Recorder:
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> dict[str, Any] | None:
         """Record mixed floats among the arguments that must share a type, and cast them to one."""
         del error
+        if places.has_reflected_operator(places.caller(1), arguments.values()):
+            return None
         for names in seams.same_type_arguments(op_type).values():
             operands = [(name, value) for name in names for value in _flat(arguments.get(name))]
             dtypes = {dtype for _, value in operands if (dtype := _float_of(value))}

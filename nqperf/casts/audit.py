@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -111,8 +113,6 @@ def _with_precision(builder: Callable[..., Any], precision: str | None) -> Calla
     """Return the builder as a function of nothing; one without a precision parameter gets the global policy."""
     import inspect
 
-    import keras
-
     try:
         accepts = "precision" in inspect.signature(builder).parameters
     except (TypeError, ValueError):
@@ -121,13 +121,13 @@ def _with_precision(builder: Callable[..., Any], precision: str | None) -> Calla
     def audited() -> Any:
         if accepts and precision is not None:
             return builder(precision=precision)
-        before = keras.config.dtype_policy()
-        if precision is not None:
-            keras.config.set_dtype_policy(precision)
-        try:
+        with contextlib.ExitStack() as stack:
+            for keras in _kerases():
+                policies = keras.mixed_precision
+                stack.callback(policies.set_global_policy, policies.global_policy())
+                if precision is not None:
+                    policies.set_global_policy(precision)
             return builder()
-        finally:
-            keras.config.set_dtype_policy(before)
 
     return audited
 
@@ -145,9 +145,14 @@ def _is_builder(function: Callable[..., Any]) -> bool:
 
 
 def _is_model(value: Any) -> bool:
+    return any(isinstance(value, keras.layers.Layer) for keras in _kerases())
+
+
+def _kerases() -> list[Any]:
+    """Return Keras, and the Keras of old where the user's model has brought it."""
     import keras
 
-    return isinstance(value, keras.layers.Layer)
+    return [keras, *([sys.modules["tf_keras"]] if "tf_keras" in sys.modules else [])]
 
 
 def _compute(precision: str | None) -> str | None:

@@ -25,17 +25,15 @@ def island(flow: Flow, start: int) -> frozenset[int] | None:
     inside = flow.downstream([start])
     if any(flow.trace.ops[index].layer != first.layer for index in inside):
         return None
-    returned = False
     for index in inside:
-        if not flow.consumers[index]:
-            return None  # what nobody reads is the result of the trace
+        if flow.is_result(index):
+            return None
         for reader in flow.readers(flow.trace.ops[index]):
             if reader.index in inside or reader.out_dtype not in HALVES or reader.op_type != "Cast":
                 continue  # a comparison, a shape, a statistic kept in float32
             if reader.kind not in _OWN or reader.layer != first.layer or reader.out_dtype != reader.compute_dtype:
                 return None
-            returned = True
-    return frozenset(inside) if returned else None
+    return frozenset(inside)
 
 
 def spares_products(flow: Flow, inside: Iterable[int]) -> bool:
@@ -55,7 +53,7 @@ def by_hand(flow: Flow, op: OpRecord) -> bool:
     inside = flow.downstream([op.index])
     exits = [reader for index in inside for reader in flow.readers(flow.trace.ops[index]) if reader.index not in inside]
     narrowed = [reader for reader in exits if reader.op_type == "Cast"]
-    ends = [index for index in inside if not flow.consumers[index]]
+    ends = [index for index in inside if flow.is_result(index)]
     return opened and bool(narrowed) and not ends and all(cast.kind == "explicit" for cast in narrowed)
 
 

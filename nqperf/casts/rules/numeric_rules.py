@@ -10,7 +10,7 @@ from nqperf.casts.findings import Finding
 from nqperf.casts.rules import edits
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import DENY, MOVES
-from nqperf.casts.trace.records import HALVES, WIDE, OpRecord
+from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,9 @@ RANGES = {
 
 # Reductions over at least this many terms stop adding up: beyond counts_to equal terms a sum no longer grows.
 _DEEP = ("Softmax", "LogSoftmax", "Cumsum", "CumulativeLogsumexp", "Prod", "EuclideanNorm")
+
+# A sum of fewer terms is a handful of additions, which Grappler lets run in 16 bits.
+_FEW_TERMS = 8
 
 # Ops through which a constant's magnitude comes out no smaller; a product with an unknown tensor of 0 and 1 too.
 _CARRIES = MOVES | {"Mul", "Neg", "Pack", "ConcatV2", "Select", "SelectV2", "Fill", "Maximum", "Minimum"}
@@ -204,7 +207,7 @@ def _table(flow: Flow, op: OpRecord) -> int | None:
 
 def _lost_scalars(flow: Flow, kind: str, rule: str, what: str) -> Iterator[Finding]:
     for event in flow.trace.events:
-        if event.kind == kind and event.value is not None:
+        if event.kind == kind and event.value is not None and not _only_clips(flow, event):
             remedy = (
                 f"a number that {event.target} holds: -10000.0 for a mask, or half the minimum of x.dtype"
                 if kind == "overflow"
@@ -274,8 +277,28 @@ def _infinite(flow: Flow, op: OpRecord) -> bool:
     return source is not None and source.constant is not None and source.constant.infinite
 
 
+def _terms(flow: Flow, op: OpRecord) -> int:
+    """Return how many terms each value of a reduction over one or two axes has, 0 where the trace does not know."""
+    axes = flow.inputs(op)[-1].constant if len(op.producers) > 1 else None
+    if op.in_shape is None or axes is None or axes.size > 2:  # noqa: PLR2004  # its two extremes are all of it
+        return 0
+    sizes = [op.in_shape[int(axis)] for axis in {axes.low, axes.high}]
+    return math.prod(size or 0 for size in sizes)
+
+
+def _only_clips(flow: Flow, event: Event) -> bool:
+    """Whether the number is but a bound of a clip that lies beyond everything: as an infinity it cuts nothing either."""
+    if event.kind != "overflow" or not event.operands or event.operands[0].producer < 0:
+        return False
+    keeps = "Maximum" if event.value is not None and event.value < 0 else "Minimum"
+    readers = flow.readers(flow.trace.ops[event.operands[0].producer])
+    return bool(readers) and all(reader.op_type == keeps for reader in readers)
+
+
 def _harmless(flow: Flow, op: OpRecord) -> bool:
-    """Whether this is the cube inside GELU's tanh approximation: where it overflows, tanh is 1 and the GELU right."""
+    """Whether this is a short sum, or the cube inside GELU's tanh: where that overflows tanh is 1 and the GELU right."""
+    if op.op_type in ("Sum", "Mean"):
+        return 0 < _terms(flow, op) < _FEW_TERMS
     if op.op_type != "Pow":
         return False
     exponent = flow.inputs(op)[-1].constant

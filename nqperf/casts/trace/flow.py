@@ -34,6 +34,10 @@ class Flow:
         """Return the ops that read `op`."""
         return [self.trace.ops[index] for index in self.consumers[op.index]]
 
+    def is_result(self, index: int) -> bool:
+        """Whether what op `index` makes leaves the trace: nobody in it reads it, and it is not thrown away either."""
+        return not self.consumers[index] and index not in self.trace.unused
+
     def origin(self, index: int) -> OpRecord | None:
         """Return the op in which the wide float that op `index` carries first appeared."""
         if index < 0:

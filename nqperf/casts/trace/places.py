@@ -24,9 +24,17 @@ _CAST_MAKERS = {
     ("keras/src/layers/layer.py", "maybe_convert"): "autocast",
     ("keras/src/dtype_policies/dtype_policy.py", "convert_input"): "autocast",
     ("keras/src/ops/core.py", "cast"): "explicit",
+    # tf_keras, the Keras of old that Hugging Face's TensorFlow models are made of
+    ("keras/src/engine/base_layer.py", "_maybe_cast_inputs"): "autocast",
+    **{
+        ("keras/src/mixed_precision/autocast_variable.py", reading): "variable"
+        for reading in ("value", "read_value", "sparse_read", "gather_nd", "_dense_var_to_tensor")
+    },
 }
 
 
+_KERAS = ("keras", "tf_keras")
+_LAYERS = ("layer.py", "base_layer.py", "training.py")  # where a layer's __call__ is defined
 _OPERATOR_DEPTH = 16  # frames between TensorFlow's refusal of an op and the operator that was written
 
 
@@ -75,7 +83,7 @@ def standpoint(frame: FrameType | None) -> Standpoint:
                 operation = frame.f_locals.get("self")
                 if operation is not None and (not operations or operations[-1] is not operation):
                     operations.append(operation)
-                if code.co_filename.endswith("layer.py") and hasattr(operation, "compute_dtype"):
+                if code.co_filename.endswith(_LAYERS) and hasattr(operation, "compute_dtype"):
                     layer = layer if layer is not None else operation
                     outermost = (operation, frame.f_locals.get("args", ()), frame.f_locals.get("kwargs", {}))
             elif not kind and not maker and _is_backend_op(code):
@@ -153,9 +161,9 @@ def _owner(path: str) -> str:
 @functools.lru_cache(maxsize=1)
 def _library_folders() -> tuple[tuple[str, str], ...]:
     folders = []
-    for name in ("keras", "tensorflow", "numpy", "ml_dtypes", "optree"):
+    for name in (*_KERAS, "tensorflow", "numpy", "ml_dtypes", "optree"):
         module = sys.modules.get(name)
-        owner = "keras" if name == "keras" else "library"
+        owner = "keras" if name in _KERAS else "library"
         folders += [(folder + os.sep, owner) for folder in getattr(module, "__path__", ())]
     standard = f"{Path(os.__file__).parent}{os.sep}"
     # Packages are installed below the standard library's folder; they are the user's unless named above.

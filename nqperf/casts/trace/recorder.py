@@ -112,7 +112,7 @@ class Recorder:
         name = op.name if op is not None else ""
         key = (id(graph), name)
         if key not in self._index:
-            producers = tuple(self._producer(tensor) for tensor in inputs)
+            producers = tuple(self.producer(tensor) for tensor in inputs)
             if op is not None:
                 self._index[key] = len(self.ops)
             self.graphs.setdefault(f"{id(graph)}", graph)
@@ -212,7 +212,7 @@ class Recorder:
             compute_dtype=self._compute_dtype(where),
             place=self._place(where),
             operands=tuple(
-                Operand(name=name, dtype=dtype, producer=self._producer(held))
+                Operand(name=name, dtype=dtype, producer=self.producer(held))
                 for name, held in operands
                 if (dtype := _float_of(held))
             ),
@@ -223,14 +223,15 @@ class Recorder:
         if not self.events or self.events[-1] != event:
             self.events.append(event)
 
-    def _producer(self, value: Any) -> int:
+    def producer(self, value: Any) -> int:
+        """Return the op of the trace that made a tensor, -1 when there is none."""
         op = getattr(value, "op", None)
         graph = getattr(value, "graph", None)
         if op is None or graph is None or not hasattr(op, "inputs"):
             return -1
         key = (id(graph), op.name)
         if key not in self._index:  # made where no callback is called: placeholders and captured tensors
-            producers = tuple(self._producer(tensor) for tensor in op.inputs)
+            producers = tuple(self.producer(tensor) for tensor in op.inputs)
             self._index[key] = len(self.ops)
             self.graphs.setdefault(f"{id(graph)}", graph)
             context = (Standpoint(None, None, [], ""), producers, graph)
@@ -246,7 +247,7 @@ class Recorder:
         for name, graph in self.graphs.items():
             for outer, inner in getattr(graph, "captures", ()):
                 inside = self._index.get((int(name), inner.op.name))
-                outside = self._producer(outer)
+                outside = self.producer(outer)
                 if inside is not None and outside >= 0:
                     links[inside] = outside
         return links

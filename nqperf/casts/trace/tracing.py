@@ -13,7 +13,7 @@ import numpy as np
 from nqperf.casts.trace import places, seams
 from nqperf.casts.trace.places import audited, is_users, place_of
 from nqperf.casts.trace.recorder import Recorder
-from nqperf.casts.trace.records import FLOATS, HALVES, Event, Place, Trace
+from nqperf.casts.trace.records import FLOATS, HALVES, Event, OpRecord, Place, Trace
 from nqperf.errors import ConfigError, NqPerfError
 
 _BRANCHES = (
@@ -25,6 +25,7 @@ _BRANCHES = (
     "in the main branch, but",
     "has dtype",
 )
+_OPEN = 8  # the size that a dimension without one gets where a model cannot be traced without
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
@@ -76,23 +77,20 @@ def trace(built: Built) -> tuple[Trace, Any]:
 
     if hasattr(built.call, "_flatten_layers"):
         seams.skip_shape_inference(built.call)
-    undecided = getattr(tf.errors, "OperatorNotAllowedInGraphError", ())
-    for call in _ways_to_call(built.call):
+    for call, arguments, keywords in _ways_to_call(built):
         recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))
         concrete, stopped = None, None
         function = tf.function(_audited_call(call), autograph=False)
         with seams.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
             try:
-                concrete = function.get_concrete_function(*built.arguments, **built.keywords)
+                concrete = function.get_concrete_function(*arguments, **keywords)
+                break
             except NqPerfError:
                 raise
-            except undecided as error:
-                stopped = _said(error)
-                continue  # once more with autograph, if there is a next way
             except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
                 stopped = _said(error)
-                _note_branch(recorder, error)
-        break
+                if _note_branch(recorder, error):
+                    break
     return _finished(recorder, concrete, stopped, built), concrete
 
 
@@ -130,11 +128,30 @@ def _spec(value: Any) -> Any:
     return tf.TensorSpec(tuple(value.shape), dtype)
 
 
-def _ways_to_call(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """Yield the function as it is, and then as autograph rewrites it, for those that branch on tensors."""
-    yield call
-    if not hasattr(call, "compute_dtype"):
-        yield seams.autographed(call)
+def _ways_to_call(built: Built) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    """Yield the call as it is; with its open dimensions given sizes; and as autograph rewrites it.
+
+    A function may branch on a tensor, and a layer on a dimension that only a call knows: each way is tried where the
+    one before could not be traced to its end.
+    """
+    import tensorflow as tf
+
+    yield built.call, built.arguments, built.keywords
+    if not hasattr(built.call, "compute_dtype"):
+        yield seams.autographed(built.call), built.arguments, built.keywords
+    sized = tf.nest.map_structure(_sized, (built.arguments, built.keywords))
+    if sized != (built.arguments, built.keywords):
+        yield built.call, *sized
+
+
+def _sized(spec: Any) -> Any:
+    """Return the specification with a batch of two, and eight where another dimension is open."""
+    import tensorflow as tf
+
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None or spec.shape.is_fully_defined():
+        return spec
+    sizes = [size or (_OPEN if axis else 2) for axis, size in enumerate(spec.shape)]
+    return tf.TensorSpec(sizes, spec.dtype, spec.name)
 
 
 def _audited_call(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,8 +176,19 @@ def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Bui
         model_dtype=built.model_dtype,
         layers=tuple(recorder.layers),
         stopped=stopped,
+        unused=_unused(ops, recorder, concrete),
         functions=_sealed(recorder, concrete),
     )
+
+
+def _unused(ops: list[OpRecord], recorder: Recorder, concrete: Any) -> frozenset[int]:
+    """Return the ops of the outermost graph that nobody reads and that are no result; none where it stopped early."""
+    if concrete is None:
+        return frozenset()
+    read = {index for op in ops for index in op.producers}
+    results = {recorder.producer(tensor) for tensor in concrete.graph.outputs}
+    graph = f"{id(concrete.graph)}"
+    return frozenset(op.index for op in ops if op.graph == graph and op.index not in read | results)
 
 
 def _sealed(recorder: Recorder, concrete: Any) -> dict[str, tuple[str, ...]]:
@@ -186,14 +214,14 @@ def _typed(node: Any) -> str:
     return f"{node.op} {tf.as_dtype(kind).name}" if kind else node.op
 
 
-def _note_branch(recorder: Recorder, error: Exception) -> None:
-    """Record a condition or loop whose float types differ: nothing can be repaired there."""
+def _note_branch(recorder: Recorder, error: Exception) -> bool:
+    """Record a condition or loop whose float types differ, and say whether it is one: nothing can be repaired there."""
     message = _said(error)
     floats = {dtype for dtype in FLOATS if dtype in message}
     if not isinstance(error, TypeError | ValueError) or len(floats) < 2 or not floats & set(HALVES):  # noqa: PLR2004
-        return
+        return False
     if not any(sign in message for sign in _BRANCHES):
-        return
+        return False
     place, layer = None, None
     for frame in _frames(error):
         if is_users(frame.f_code.co_filename) and not places.is_generated(frame.f_code.co_filename):
@@ -223,6 +251,7 @@ def _note_branch(recorder: Recorder, error: Exception) -> None:
             message=message,
         )
     )
+    return True
 
 
 def _frames(error: Exception) -> Iterator[Any]:

@@ -119,7 +119,7 @@ def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> Non
         console.print()
         _print_finding(finding, layers, console)
     if verbose and audit.wide_by_design:
-        console.print("\nwide by design (float32 inside one layer, which brings it back to its compute dtype itself):")
+        console.print("\nwide by design (float32 inside one layer, which brings it back itself):", soft_wrap=True)
         for line in by_design(audit):
             console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
     if audit.stopped is not None:

@@ -100,13 +100,15 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
     """CAST005: a half type widened and narrowed again, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         if before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]:
+            # What a layer casts on its way in is the policy's doing: to blame is who widened it before.
+            blamed = before if op.kind == "autocast" else op
             yield Finding(
                 rule="CAST005",
-                place=op.place,
-                layer=op.layer,
+                place=blamed.place,
+                layer=blamed.layer,
                 message=f"{op.out_dtype} is widened to {before.out_dtype} and narrowed again with nothing between",
-                edit="drop both casts",
-                origin=before.place,
+                edit="drop both casts" if blamed is op else "drop this cast: the next layer takes it back",
+                origin=before.place if blamed is op else None,
             )
 
 

@@ -287,7 +287,7 @@ def _terms(flow: Flow, op: OpRecord) -> int:
 
 
 def _only_clips(flow: Flow, event: Event) -> bool:
-    """Whether the number is but a bound of a clip that lies beyond everything: as an infinity it cuts nothing either."""
+    """Whether the number is but the far bound of a clip: an infinity cuts no more than it does."""
     if event.kind != "overflow" or not event.operands or event.operands[0].producer < 0:
         return False
     keeps = "Maximum" if event.value is not None and event.value < 0 else "Minimum"
@@ -296,7 +296,7 @@ def _only_clips(flow: Flow, event: Event) -> bool:
 
 
 def _harmless(flow: Flow, op: OpRecord) -> bool:
-    """Whether this is a short sum, or the cube inside GELU's tanh: where that overflows tanh is 1 and the GELU right."""
+    """Whether this is a short sum, or the cube in GELU's tanh: where that overflows tanh is 1, and right."""
     if op.op_type in ("Sum", "Mean"):
         return 0 < _terms(flow, op) < _FEW_TERMS
     if op.op_type != "Pow":

@@ -95,7 +95,7 @@ class Recorder:
         # dtypes may hold a "float32" that Keras wrote itself; only operands of the calling operation are a conflict.
         operands = _operands_of(places.caller(2))
         found = {_float_of(value) for _, value in operands}
-        if not (found & set(HALVES) and found & set(WIDE)):
+        if not (found & set(HALVES) and len(found - {None}) > 1):
             return
         where = self._standpoint()
         self._event("promotion", where, places.caller(2).f_code.co_name, operands, result)

@@ -17,6 +17,7 @@ POLICY_SHARE = 0.5
 
 _SEALED = ("PartitionedCall", "StatefulPartitionedCall")
 _SILENT = ("Cast", "Const", "Identity", "Placeholder", "ReadVariableOp")
+_SHAPES = ("Shape", "ShapeN", "Size", "Rank")  # they read a tensor, but not its values
 
 
 def type_mismatch(flow: Flow) -> Iterator[Finding]:
@@ -223,7 +224,7 @@ def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
 def _next_wide(flow: Flow, event: Event) -> int | None:
     """Return the op that the conflict `event` was about: the first wide one after it that is no cast."""
     for op in flow.trace.ops[event.at : event.at + 16]:
-        if op.op_type not in _SILENT and op.in_dtypes and set(op.in_dtypes) & set(WIDE) and op.place == event.place:
+        if op.op_type not in (*_SILENT, *_SHAPES) and set(op.in_dtypes) & set(WIDE) and op.place == event.place:
             return op.index
     return None
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts.findings import Audit, Finding
-from nqperf.casts.rules import cast_rules, numeric_rules, weight_rules
+from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
 from nqperf.casts.rules.islands import islands
 from nqperf.casts.targets import Target
-from nqperf.casts.trace import seams, tracing
+from nqperf.casts.trace import tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
 from nqperf.casts.trace.records import FLOATS, HALVES, Trace
+from nqperf.casts.trace.self_test import self_test
 from nqperf.errors import ConfigError
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -53,7 +54,7 @@ def audited_trace(
     """Return the audit of `target` with the trace that it judges; `weights` are values by variable path."""
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
-    seams.self_test()
+    self_test()
     built, model = _built(target, inputs, precision)
     trace, _ = tracing.trace(built)
     findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
@@ -63,7 +64,11 @@ def audited_trace(
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
     """Return what every rule finds in `trace`, by file and line; the weights are judged when the model has them."""
     flow = Flow.of(trace)
-    found = [finding for rule in (*cast_rules.RULES, *numeric_rules.RULES) for finding in rule(flow)]
+    found = [
+        finding
+        for rule in (*cast_rules.RULES, *numeric_rules.RULES, integer_rules.integer_in_half)
+        for finding in rule(flow)
+    ]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
     unique: dict[tuple[object, ...], Finding] = {}
@@ -102,7 +107,7 @@ def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> 
     specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
     built = tracing.Built(model, specs or tracing.specs_of(model, recorder))
     if recorder is not None:
-        built.births, built.alive = recorder.births, recorder
+        built.births, built.alive = recorder.where.births, recorder
     held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk
     own = str(model.compute_dtype)
     built.model_dtype = _compute(precision) or (own if own in HALVES else next(iter(sorted(held)), own))

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from nqperf.casts.trace import places, seams
-from nqperf.casts.trace.places import audited, is_users, place_of
+from nqperf.casts.trace import seams
+from nqperf.casts.trace.places import audited
 from nqperf.casts.trace.recorder import Recorder
-from nqperf.casts.trace.records import FLOATS, HALVES, Event, OpRecord, Place, Trace
+from nqperf.casts.trace.records import OpRecord, Place, Trace
+from nqperf.casts.trace.stops import note_branch, said
 from nqperf.errors import ConfigError, NqPerfError
 
-_BRANCHES = (
-    "true_fn and false_fn",
-    "enters the loop with",
-    "before the loop, but",
-    "must have the same dtype",
-    "branch_fns",
-    "in the main branch, but",
-    "has dtype",
-)
 _OPEN = 8  # the size that a dimension without one gets where a model cannot be traced without
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -56,7 +46,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
     except tf.errors.OpError:
         pass  # the builder ran the model eagerly, on variables without values or into a mismatch
     except Exception as error:
-        raise ConfigError(f"the builder raised {_said(error)}: it must return a Keras model") from error
+        raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
     with contextlib.suppress(Exception):  # in a graph mismatches are repaired; what cannot live there comes next
         recorder = Recorder(default_dtype=default_dtype, building=True)
         with seams.listening(recorder, abstract_variables=True), tf.Graph().as_default():
@@ -68,7 +58,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
     except NqPerfError:
         raise
     except Exception as error:
-        raise ConfigError(f"the builder raised {_said(error)}: it must return a Keras model") from error
+        raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
 
 
 def trace(built: Built) -> tuple[Trace, Any]:
@@ -88,8 +78,8 @@ def trace(built: Built) -> tuple[Trace, Any]:
             except NqPerfError:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
-                stopped = _said(error)
-                if _note_branch(recorder, error):
+                stopped = said(error)
+                if note_branch(recorder, error):
                     break
     return _finished(recorder, concrete, stopped, built), concrete
 
@@ -106,7 +96,7 @@ def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], di
         inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
     if inputs is not None:
         return (tf.nest.map_structure(_spec, inputs),), {}
-    seen = recorder.model_arguments.get(id(model)) if recorder is not None else None
+    seen = recorder.where.model_arguments.get(id(model)) if recorder is not None else None
     if seen is not None:
         arguments, keywords = seen
         kept = {name: value for name, value in keywords.items() if value is not None and name != "training"}
@@ -174,7 +164,7 @@ def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Bui
         ops=tuple(ops),
         events=tuple(recorder.events),
         model_dtype=built.model_dtype,
-        layers=tuple(recorder.layers),
+        layers=tuple(recorder.where.layers),
         stopped=stopped,
         unused=_unused(ops, recorder, concrete),
         functions=_sealed(recorder, concrete),
@@ -212,57 +202,3 @@ def _typed(node: Any) -> str:
 
     kind = next((node.attr[name].type for name in ("DstT", "T", "dtype") if name in node.attr), 0)
     return f"{node.op} {tf.as_dtype(kind).name}" if kind else node.op
-
-
-def _note_branch(recorder: Recorder, error: Exception) -> bool:
-    """Record a condition or loop whose float types differ, and say whether it is one: nothing can be repaired there."""
-    message = _said(error)
-    floats = {dtype for dtype in FLOATS if dtype in message}
-    if not isinstance(error, TypeError | ValueError) or len(floats) < 2 or not floats & set(HALVES):  # noqa: PLR2004
-        return False
-    if not any(sign in message for sign in _BRANCHES):
-        return False
-    place, layer = None, None
-    for frame in _frames(error):
-        if is_users(frame.f_code.co_filename) and not places.is_generated(frame.f_code.co_filename):
-            place = (frame, place_of(frame))
-        holder = frame.f_locals.get("self")
-        if hasattr(holder, "compute_dtype") and hasattr(holder, "path"):
-            layer = holder
-    line = None
-    if place is not None:
-        # The frame has gone on since; the traceback knows the line it was executing.
-        number = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename == place[1].path][-1]
-        line = Place(
-            path=place[1].path,
-            line=number.lineno or place[1].line,
-            column=getattr(number, "colno", None),
-            end_line=getattr(number, "end_lineno", None),
-            end_column=getattr(number, "end_colno", None),
-        )
-    recorder.events.append(
-        Event(
-            kind="branch",
-            at=len(recorder.ops),
-            op_type="While" if "loop" in message.lower() else "If",
-            layer=str(layer.path or layer.name) if layer is not None else "",
-            compute_dtype=str(layer.compute_dtype) if layer is not None else recorder.default_dtype,
-            place=line,
-            message=message,
-        )
-    )
-    return True
-
-
-def _frames(error: Exception) -> Iterator[Any]:
-    step = error.__traceback__
-    while step is not None:
-        yield step.tb_frame
-        step = step.tb_next
-
-
-def _said(error: BaseException) -> str:
-    """Return an exception's type and message in one line without colour codes."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    text = re.sub(r"\s+", " ", text).strip()
-    return f"{type(error).__name__}: {text[:400]}"

@@ -126,15 +126,23 @@ def _with_precision(builder: Callable[..., Any], precision: str | None) -> Calla
     def audited() -> Any:
         if accepts and precision is not None:
             return builder(precision=precision)
-        with contextlib.ExitStack() as stack:
-            for keras in _kerases():
-                policies = keras.mixed_precision
-                stack.callback(policies.set_global_policy, policies.global_policy())
-                if precision is not None:
-                    policies.set_global_policy(precision)
-            return builder()
+        known = _kerases()
+        built = _under_policy(builder, precision, known)
+        if precision is not None and len(_kerases()) > len(known):  # the builder has just brought the Keras of old
+            built = _under_policy(builder, precision, _kerases())
+        return built
 
     return audited
+
+
+def _under_policy(builder: Callable[..., Any], precision: str | None, kerases: list[Any]) -> Any:
+    with contextlib.ExitStack() as stack:
+        for keras in kerases:
+            policies = keras.mixed_precision
+            stack.callback(policies.set_global_policy, policies.global_policy())
+            if precision is not None:
+                policies.set_global_policy(precision)
+        return builder()
 
 
 def _is_builder(function: Callable[..., Any]) -> bool:

@@ -85,8 +85,9 @@ def _opened(flow: Flow) -> Iterator[tuple[OpRecord, frozenset[int]]]:
         if widens and op.index not in seen:
             inside = island(flow, op.index)
             if inside is not None:
+                if not inside & seen:  # else this is one more way into an island that is known
+                    yield op, inside
                 seen |= inside
-                yield op, inside
 
 
 def _promoted(op: OpRecord) -> bool:

@@ -234,12 +234,14 @@ def _only_clips(flow: Flow, event: Event) -> bool:
 
 
 def _harmless(flow: Flow, op: OpRecord) -> bool:
-    """Whether this is a short sum, or the cube in GELU's tanh: where that overflows tanh is 1, and right."""
+    """Whether this is a short sum, a square that cannot overflow, or the cube in GELU's tanh: beyond range tanh is 1."""
     if op.op_type in ("Sum", "Mean"):
         return 0 < _terms(flow, op) < _FEW_TERMS
     if op.op_type != "Pow":
         return False
     exponent = flow.inputs(op)[-1].constant
+    if exponent is not None and exponent.low == 2.0 and op.in_dtypes[0] == "bfloat16":  # noqa: PLR2004  # x * x
+        return True
     if exponent is None or exponent.low != 3.0:  # noqa: PLR2004  # the cube
         return False
     reached, step = op, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import itertools
 import os
 import sys
@@ -162,9 +163,9 @@ def _owner(path: str) -> str:
 def _library_folders() -> tuple[tuple[str, str], ...]:
     folders = []
     for name in (*_KERAS, "tensorflow", "numpy", "ml_dtypes", "optree"):
-        module = sys.modules.get(name)
+        spec = importlib.util.find_spec(name)  # whether it has been imported yet or will be
         owner = "keras" if name in _KERAS else "library"
-        folders += [(folder + os.sep, owner) for folder in getattr(module, "__path__", ())]
+        folders += [(folder + os.sep, owner) for folder in (spec.submodule_search_locations if spec else None) or ()]
     standard = f"{Path(os.__file__).parent}{os.sep}"
     # Packages are installed below the standard library's folder; they are the user's unless named above.
     folders += [(standard + name, "user") for name in ("site-packages", "dist-packages")]

@@ -1,11 +1,17 @@
 """Conflicts planted into models that nobody here wrote: one layer's call is wrapped, and the audit must name it."""
 
 import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+
+from nqperf.casts.audit import audit
+from tests.casts.public.keras_hub_models import backbone
 
 
 def float32_constant(_layer, x):
@@ -76,6 +82,22 @@ PLANTS = {
     half_mean: {"NUM105"},
     stored_weight: {"CAST002"},
 }
+# Backbones in which the audit finds nothing of itself.
+CLEAN = (
+    "AlbertBackbone",
+    "BertBackbone",
+    "BloomBackbone",
+    "DebertaV3Backbone",
+    "ElectraBackbone",
+    "FNetBackbone",
+    "FalconBackbone",
+    "GPT2Backbone",
+    "GPTNeoXBackbone",
+    "GemmaBackbone",
+    "LlamaBackbone",
+    "Qwen3Backbone",
+    "RobertaBackbone",
+)
 NARROW = (large_mask, tiny_epsilon)
 
 
@@ -108,3 +130,51 @@ def plant(layer, conflict):
 
 def _unlocked(layer, name, value):
     object.__setattr__(layer, name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A conflict, the model it is planted into, at which of its sites, and the policy."""
+
+    conflict: Any
+    model: str
+    number: int
+    precision: str
+
+
+def cases(count=60):
+    """Return conflicts spread over models, sites and precisions."""
+    kinds = list(PLANTS)
+    chosen = []
+    for number in range(count):
+        conflict = kinds[number % len(kinds)]
+        wide = number % 5 in (2, 4) and conflict not in NARROW
+        chosen.append(
+            Case(
+                conflict=conflict,
+                model=CLEAN[number % len(CLEAN)],
+                number=7 * number + 3,
+                precision="mixed_bfloat16" if wide else "mixed_float16",
+            )
+        )
+    return chosen
+
+
+def outcome(case):
+    """Return the layer that was planted into, and whether a finding names it, the line and one of the rules."""
+    site = ""
+
+    def build():
+        nonlocal site
+        model = backbone(case.model)()
+        layers = sites(model)
+        site = plant(layers[case.number % len(layers)], case.conflict)
+        return model
+
+    findings = audit(build, precision=case.precision).findings
+    return site, any(
+        finding.rule in PLANTS[case.conflict]
+        and finding.layer == site
+        and Path(finding.path or "").name == Path(__file__).name
+        for finding in findings
+    )

@@ -113,7 +113,7 @@ def test_a_cast_that_the_next_layer_takes_back_is_blamed_on_who_made_it():
 
 
 def test_a_keras_variable_takes_the_operator_that_a_tensor_refuses():
-    """float32 tensor * float16 variable: TensorFlow hands it on, so it is no refusal and the graph stays the model's."""
+    """float32 tensor * float16 variable: TensorFlow hands it on, it refuses nothing."""
     graphs = []
     for watched in (True, False):
         norm = Norm(dtype="mixed_float16", name="norm")

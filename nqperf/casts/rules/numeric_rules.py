@@ -234,7 +234,7 @@ def _only_clips(flow: Flow, event: Event) -> bool:
 
 
 def _harmless(flow: Flow, op: OpRecord) -> bool:
-    """Whether this is a short sum, a square that cannot overflow, or the cube in GELU's tanh: beyond range tanh is 1."""
+    """Whether this is a short sum, a square that cannot overflow, or the cube in the tanh of a GELU."""
     if op.op_type in ("Sum", "Mean"):
         return 0 < _terms(flow, op) < _FEW_TERMS
     if op.op_type != "Pow":

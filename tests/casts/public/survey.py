@@ -17,7 +17,7 @@ PRECISIONS = ("mixed_float16", "mixed_bfloat16")
 
 
 def found(build):
-    """Return Counter of (rule, file) in both precisions, the islands in each, and the precisions not traced to the end."""
+    """Return Counter of (rule, file) in both precisions, the islands in each, and the precisions not traced."""
     rules, islands, stopped = Counter(), [], []
     for precision in PRECISIONS:
         outcome = audit(build, precision=precision)

@@ -59,8 +59,14 @@ def tables():
         outcome = found(keras_hub_models.backbone(name))
         yield row(name, outcome, lambda key: judged.KERAS_HUB.get(key, UNKNOWN))
     yield f"\n## Stock layers of Keras {version('keras')}\n\n{HEAD}"
+    silent = []
     for name in stock_layers.layers():
-        yield row(name, found(stock_layers.model(name)), lambda _, name=name: judged.STOCK_LAYERS.get(name, UNKNOWN))
+        outcome = found(stock_layers.model(name))
+        if any(outcome[1]) or outcome[0] or outcome[2]:
+            yield row(name, outcome, lambda _, name=name: judged.STOCK_LAYERS.get(name, UNKNOWN))
+        else:
+            silent.append(name)
+    yield f"\nNothing at all in {', '.join(silent)}."
     if find_spec("tf_keras") is not None:
         yield f"\n## tf_keras {version('tf-keras')}\n\n{HEAD}"
         for name, build in old_keras.MODELS.items():

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import quiet_start_up
+from nqperf.cli.start_up import quiet_start_up
 from nqperf.perf.doctor import examine
 from nqperf.report.machine import diagnosis_text
 

@@ -16,6 +16,7 @@ from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.gate.calibration import calibrate
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.machine import look_at_machine
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
 from nqperf.report.machine import calibration_text, proof_text
@@ -230,7 +231,7 @@ def test_calibrate_for_real(call, inputs, tmp_path):
     (profile,) = read_profiles(tmp_path / "desk.toml")
     assert profile.name == "desk"
     assert profile.floors == found["calibration"]["floors"]
-    assert profile.device.fits(take_fingerprint())
+    assert profile.device.fits(look_at_machine().fingerprint)
     assert profile.workload["max_seq_length"] == SEQ_LENGTH
     if take_fingerprint().gpus:
         pytest.skip("tf32 may run here")

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must not be caught as one
+    """The signal `signum` asked the program to end."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
 class NqPerfError(Exception):
     """Base of every error that a user can cause; the command line prints it as one line and exits with 2."""
 

@@ -1,0 +1,35 @@
+"""Signals that ask the program to end: it ends as by an exception, so that what is half-written is taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from nqperf.errors import Interrupted
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+def end_now(signum: int, _frame: FrameType | None) -> None:
+    """End the program.
+
+    Raises: Interrupted.
+    """
+    raise Interrupted(signum)
+
+
+@contextlib.contextmanager
+def handling(handler: Handler, *signums: int) -> Iterator[None]:
+    """Let `handler` answer these signals in the block; only the main thread may, elsewhere all stays as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signum: signal.signal(signum, handler) for signum in signums}
+    try:
+        yield
+    finally:
+        for signum, older in before.items():
+            signal.signal(signum, older)

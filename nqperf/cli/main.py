@@ -108,16 +108,16 @@ def main(arguments: list[str] | None = None) -> None:
         with handling(end_now, signal.SIGTERM):
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
-        _leave(f"error: {error}", EXIT_BAD_INPUT)
+        _leave(f"error: {error}{_kept(error)}", EXIT_BAD_INPUT)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if isinstance(error, click.UsageError) and error.ctx else ""
         _leave(f"error: {error.format_message()}{hint}", EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        _leave_interrupted(signal.SIGINT)
+        _leave_interrupted(Interrupted(signal.SIGINT))
     except Interrupted as interrupted:
-        _leave_interrupted(interrupted.signum)
+        _leave_interrupted(interrupted)
     except BrokenPipeError:
         # The reader of our output is gone; what Python would still flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -130,8 +130,13 @@ def main(arguments: list[str] | None = None) -> None:
         _leave(f"error: {where}: {error.strerror}: free some space", EXIT_BAD_INPUT)
 
 
-def _leave_interrupted(signum: int) -> None:
-    _leave("interrupted; nothing was left half-written", _SIGNAL_BASE + signum)
+def _leave_interrupted(interrupted: Interrupted) -> None:
+    kept = _kept(interrupted) or "; nothing was left half-written"
+    _leave(f"interrupted{kept}", _SIGNAL_BASE + interrupted.signum)
+
+
+def _kept(error: NqPerfError | Interrupted) -> str:
+    return f"; {error.kept}" if error.kept else ""
 
 
 def _leave(message: str, code: int) -> None:

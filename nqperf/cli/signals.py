@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -33,3 +35,25 @@ def handling(handler: Handler, *signums: int) -> Iterator[None]:
     finally:
         for signum, older in before.items():
             signal.signal(signum, older)
+
+
+@contextlib.contextmanager
+def ending_between_shards() -> Iterator[Callable[[], None]]:
+    """Yield what to call between shards: it ends the program there after a first signal; a second one ends it at once.
+
+    Raises: Interrupted, from the yielded function or, at the second signal, anywhere.
+    """
+    asked: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if asked:
+            end_now(signum, frame)
+        asked.append(signum)
+        os.write(sys.stderr.fileno(), b"nqperf: ending when the shard under way is done; once more to end at once\n")
+
+    def end_if_asked() -> None:
+        if asked:
+            raise Interrupted(asked[0])
+
+    with handling(note, signal.SIGINT, signal.SIGTERM):
+        yield end_if_asked

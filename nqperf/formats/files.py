@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ if sys.platform != "win32":
 PARTIAL_SUFFIX = ".nqperf.partial"
 _PARTIAL_NAME = re.compile(rf"\..+\.[0-9a-f]{{8}}{re.escape(PARTIAL_SUFFIX)}")
 _REPLACED_SUFFIX = ".replaced"
+_CHUNK_BYTES = 1 << 20
 _NEXT_STEP = {
     errno.ENOSPC: "free some space, or name another output",
     errno.EDQUOT: "free some space, or name another output",
@@ -168,3 +170,24 @@ def read_whole(path: Path, *, what: str) -> bytes:
         raise FormatError(f"no such file; expected {what}: check the path", path=path) from None
     except OSError as error:
         raise FormatError(f"cannot be read ({error.strerror}); expected {what}", path=path) from error
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file to `path`, whole or not at all."""
+    with whole_file(path) as partial:
+        shutil.copyfile(source, partial)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal digits.
+
+    Raises: FormatError when it cannot be read.
+    """
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while content := file.read(_CHUNK_BYTES):
+                found.update(content)
+    except OSError as error:
+        raise FormatError(f"cannot be read ({error.strerror})", path=path) from error
+    return found.hexdigest()

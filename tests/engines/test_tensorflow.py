@@ -103,5 +103,5 @@ def test_precision_and_xla_are_observed_and_change_little(tiny_config, tiny_weig
 
 def test_tracing_leaves_no_generated_code_in_the_temporary_folder(tiny_config, tiny_weights, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    TensorFlowEngine(tiny_config, tiny_weights, EngineConfig(batch_size=1), seq_length=8).warm_up()
+    TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=1), seq_length=8).warm_up()
     assert list(tmp_path.iterdir()) == []

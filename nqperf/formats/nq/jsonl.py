@@ -17,13 +17,13 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar, cast
 import msgspec
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, GoldRecord, RecordError
+from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, GoldRecord, HeadRecord, RecordError
 from nqperf.nq.example import Annotation, Candidates, Example
 
 STANDARD_INPUT = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
 _Item = TypeVar("_Item")
-_Record = TypeVar("_Record", ExampleRecord, CandidateRecord, GoldRecord)
+_Record = TypeVar("_Record", ExampleRecord, CandidateRecord, GoldRecord, HeadRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +69,26 @@ class NqReader:
         """Yield each example's id and annotations; nothing else of the line is built."""
         return self._read(GoldRecord, lambda record: (record.id(), record.annotated()))
 
+    def heads(self) -> Iterator[Head]:
+        """Yield each line unread but for its id and annotations; what else is wrong in it shows at `Line.example`."""
+        found = self._lines_read(HeadRecord, lambda record: (record.id(), record.annotated()))
+        return (Head(line, *head) for line, head in found)
+
     def _read(self, record_type: type[_Record], build: Callable[[_Record], _Item]) -> Iterator[_Item]:
+        return (item for _, item in self._lines_read(record_type, build))
+
+    def _lines_read(
+        self, record_type: type[_Record], build: Callable[[_Record], _Item]
+    ) -> Iterator[tuple[Line, _Item]]:
         self.skipped.clear()
         decoder = msgspec.json.Decoder(record_type)
         judges = record_type is not ExampleRecord and self.selection.on_error == "skip"
-        whole = msgspec.json.Decoder(ExampleRecord) if judges else None
         first_place: dict[int, tuple[str, int]] = {}
         passed = kept = 0
         for line in _lines(self.source):
             try:
-                if whole:
-                    _parsed(line, whole, ExampleRecord.example)
+                if judges:
+                    line.example()
                 identifier, item = _parsed(line, decoder, build)
                 _refuse_twice(identifier, line, first_place)
             except FormatError as error:
@@ -90,7 +99,7 @@ class NqReader:
             passed += 1
             if passed > self.selection.skip:
                 kept += 1
-                yield item
+                yield line, item
                 if kept == self.selection.limit:
                     return
         if not kept:
@@ -109,22 +118,40 @@ def example_of(record: Mapping[str, Any], *, where: str) -> Example:
 
     Raises: FormatError naming the field at fault.
     """
-    line = _Line(where, 1, msgspec.json.encode(record))
-    return _parsed(line, msgspec.json.Decoder(ExampleRecord), ExampleRecord.example)[1]
+    return Line(where, 1, msgspec.json.encode(record)).example()
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """One line of a file, as it stands there."""
+
     path: str
     number: int
     content: bytes
 
+    def example(self) -> Example:
+        """Return the example.
+
+        Raises: FormatError with file, line and field when it is none.
+        """
+        return _parsed(self, _EXAMPLES, ExampleRecord.example)[1]
+
     def fault(self, message: str, field: str | None) -> FormatError:
+        """Return the error that says what is wrong with the line."""
         return FormatError(message, path=self.path, line=self.number, field=field)
 
 
-def _parsed(
-    line: _Line, decoder: msgspec.json.Decoder[_Record], build: Callable[[_Record], _Item]
-) -> tuple[int, _Item]:
+class Head(NamedTuple):
+    """A line, and what was read of it."""
+
+    line: Line
+    example_id: int
+    annotations: tuple[Annotation, ...]
+
+
+_EXAMPLES = msgspec.json.Decoder(ExampleRecord)
+
+
+def _parsed(line: Line, decoder: msgspec.json.Decoder[_Record], build: Callable[[_Record], _Item]) -> tuple[int, _Item]:
     """Return a line's example id and what `build` makes of its record."""
     try:
         record = decoder.decode(line.content)
@@ -142,7 +169,7 @@ def _parsed(
         raise line.fault(problem, _last_key(line.content, error)) from error
 
 
-def _refuse_twice(identifier: int, line: _Line, first_place: dict[int, tuple[str, int]]) -> None:
+def _refuse_twice(identifier: int, line: Line, first_place: dict[int, tuple[str, int]]) -> None:
     if identifier in first_place:
         path, number = first_place[identifier]
         raise line.fault(f"{identifier} stands twice, first in {path}, line {number}: remove one", "example_id")
@@ -166,7 +193,7 @@ def _fault_at(line: bytes, error: Exception) -> int:
     return int(at[1]) if at else len(line)
 
 
-def _lines(source: str) -> Iterator[_Line]:
+def _lines(source: str) -> Iterator[Line]:
     """Yield every line that is not blank."""
     for path in _paths(source):
         number = 0
@@ -174,7 +201,7 @@ def _lines(source: str) -> Iterator[_Line]:
             with _opened(path) as stream:
                 for number, content in enumerate(stream, start=1):
                     if not content.isspace():
-                        yield _Line(path, number, content)
+                        yield Line(path, number, content)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             problem = f"broken gzip ({error}): fetch or pack the file again"
             raise FormatError(problem, path=path, line=number + 1, field="$") from error

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole, whole_file, whole_folder, write_whole
+from nqperf.formats.files import read_whole, sha256_of, whole_file, whole_folder, write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
@@ -118,6 +118,12 @@ def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
     weights = read_float32(path, {name: header[name] for name in expected})
     check_finite(weights, path=path)
     return weights
+
+
+def model_checksums(folder: ModelFolder) -> dict[str, str]:
+    """Return the SHA-256 of each file of the folder by its name."""
+    names = [CONFIG, WEIGHTS, *([folder.tokenizer.path.name] if folder.tokenizer else [])]
+    return {name: sha256_of(folder.path / name) for name in names}
 
 
 def write_model_folder(

@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from nqperf.formats.nq.tfrecord import read_features
 from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.pipeline import REFERENCE, PipelineConfig
+from nqperf.shards.cluster import ClusterConfig, answered_by_cluster
 from nqperf.shards.join import join_features, join_logits, joined_predictions
 from nqperf.shards.stopwatch import Stopwatch
 from nqperf.shards.tasks import Tally, unfinished
@@ -43,9 +44,10 @@ class RunConfig:
 
     `engine` is a row of the engines' table and `settings` what it is told beside its defaults. `features` names
     features to use again instead of making them. None leaves a threshold to the model, and
-    non_null_threshold to the data. Of `shard_examples` examples each shard is made: each ends with a batch that is
-    filled up with empty rows, so that small ones cost more of them (of windows, half a batch a shard on average), and
-    a run that is broken off loses at most one. `fresh` throws away what an earlier start has done.
+    non_null_threshold to the data. Of `shard_examples` examples each shard is made; it ends with a batch that is filled
+    up with empty rows, so that small shards cost more (half a batch each on average), and a run that is broken off
+    loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what an earlier
+    start has done.
     """
 
     model: Path
@@ -58,6 +60,7 @@ class RunConfig:
     short_threshold: float | None = None
     non_null_threshold: int | None = None
     shard_examples: int = 128
+    cluster: ClusterConfig | None = None
     fresh: bool = False
 
     def __post_init__(self) -> None:
@@ -111,9 +114,15 @@ def run(
         tally, resumed = Tally(), len(journal.done)
         features = None if config.features is None else read_features(config.features)
         tasks = unfinished(source.lots(config.shard_examples), features, journal, tally, progress)
-        for shard in _answered(tasks, worker_config, progress):
-            journal.add(shard.record, shard.files)
-            between_shards()
+        shards = (
+            _answered_here(tasks, worker_config, progress)
+            if config.cluster is None
+            else answered_by_cluster(tasks, worker_config, config.cluster, progress)
+        )
+        with contextlib.closing(shards):  # a cluster's workers end with it, whatever happens
+            for shard in shards:
+                journal.add(shard.record, shard.files)
+                between_shards()
         tally.check_gold()
         result = _finished(source, config, journal, tally, resumed)
         result.seconds["total"] = time.perf_counter() - started
@@ -137,7 +146,7 @@ def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
         folder.settings.long_threshold, folder.settings.short_threshold
     ).with_thresholds(config.long_threshold, config.short_threshold)
     return WorkerConfig(
-        model=config.model,
+        model=config.model.resolve(),
         engine=config.engine,
         settings=config.settings,
         pipeline=dataclasses.replace(config.pipeline, answers=answers),
@@ -163,8 +172,8 @@ def _identity(source: LotSource, folder: ModelFolder, config: RunConfig, worker:
     }
 
 
-def _answered(tasks: Iterator[Task], config: WorkerConfig, progress: Progress) -> Iterator[Shard]:
-    """Answer tasks here, in order; the model is loaded when there is one."""
+def _answered_here(tasks: Iterator[Task], config: WorkerConfig, progress: Progress) -> Generator[Shard, None, None]:
+    """Answer tasks in this process, in order; the model is loaded when there is one."""
     worker = None
     for task in tasks:
         worker = worker or Worker(config, progress)

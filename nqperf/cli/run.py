@@ -15,11 +15,13 @@ from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
+from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.lots import LinesSource, LotSource
 from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
+from nqperf.shards.cluster import LOCAL, ClusterConfig
 
 
 @click.command("run", short_help="Answer a Natural Questions file and score the answers.")
@@ -29,6 +31,17 @@ from nqperf.run import RunConfig, RunResult, run
 @shared.option("--features", type=shared.PATH, help="Features to use again instead of making them.")
 @shared.option("--shard-examples", type=int, default=128, help="Examples of a shard, which is kept when it is done.")
 @shared.fresh_option
+@shared.option(
+    "--ray",
+    is_flag=False,
+    flag_value=LOCAL,
+    metavar="[ADDRESS]",
+    help="Answer on a Ray cluster, without ADDRESS on one of this machine (extra ray).",
+)
+@shared.option("--workers", type=int, help="Processes that answer, with --ray.  [default: all there is room for]")
+@shared.option("--worker-cpus", type=int, default=1, help="Cores of a worker.")
+@shared.option("--worker-gpus", type=float, default=0.0, help="GPUs of a worker; 0.5 puts two on one.")
+@shared.option("--shard-timeout", type=float, default=3600.0, help="Seconds after which a worker counts as hung.")
 @shared.together(
     shared.selection_options,
     shared.feature_options,
@@ -39,7 +52,7 @@ from nqperf.run import RunConfig, RunResult, run
     shared.json_option,
 )
 def run_command(data: str | None, model: Path | None, out: Path, **options: Any) -> None:
-    """Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
+    """Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, a URL, or -) and score the answers.
 
     Without DATA, the fixed development set of the generated world is answered; without --model, the packaged nq-mini
     answers. Leaves features.tfrecord, logits.npz, predictions.json, metrics.json (if DATA is annotated) and run.json
@@ -50,6 +63,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     nqperf run --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --limit 40 --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --features out/features.tfrecord --xla --out out-xla/
+    nqperf run s3://bucket/dev.jsonl.gz --model models/bert-joint --ray auto --worker-gpus 1 --out out/
     """
     model = model or PACKAGED_MODEL
     context, features = shared.feature_config(options)
@@ -64,6 +78,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         short_threshold=options["short_threshold"],
         non_null_threshold=options["non_null_threshold"],
         shard_examples=options["shard_examples"],
+        cluster=_cluster(options),
         fresh=options["fresh"],
     )
     selection = shared.selection(options)
@@ -71,7 +86,8 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     if data is not None:
         source = LinesSource(reader=NqReader(source=data, selection=selection))
     read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
-    start_engine(find_engine(config.engine))
+    if config.cluster is None:
+        start_engine(find_engine(config.engine))
     with (
         ending_between_shards() as between_shards,
         progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance,
@@ -83,6 +99,24 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         click.echo(msgspec.json.encode(plain).decode())
     elif not options["quiet"]:
         click.echo(_summary(result, out))
+
+
+def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
+    """Return what --ray and its companions say.
+
+    Raises: ConfigError for a companion without --ray.
+    """
+    if options["ray"] is None:
+        if options["workers"] is not None:
+            raise ConfigError("--workers is for --ray; without it this process answers alone")
+        return None
+    return ClusterConfig(
+        address=options["ray"],
+        workers=options["workers"],
+        worker_cpus=options["worker_cpus"],
+        worker_gpus=options["worker_gpus"],
+        shard_seconds=options["shard_timeout"],
+    )
 
 
 def _summary(result: RunResult, out: Path) -> str:

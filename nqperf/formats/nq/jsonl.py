@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from nqperf.errors import ConfigError, FormatError
+from nqperf.errors import ConfigError, FormatError, MissingExtraError
 from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, GoldRecord, HeadRecord, RecordError
 from nqperf.nq.example import Annotation, Candidates, Example
 
@@ -45,7 +45,7 @@ class Selection:
 
 @dataclass(slots=True, kw_only=True)
 class NqReader:
-    """Reads one Natural Questions source: a file, a glob pattern, or `-` for standard input.
+    """Reads one Natural Questions source: a file, a glob pattern, a URL that fsspec reads, or `-`.
 
     Each method streams the source anew (standard input: once). `skipped` lists what the last pass left out.
 
@@ -212,6 +212,8 @@ def _lines(source: str) -> Iterator[Line]:
 def _paths(source: str) -> list[str]:
     if source == STANDARD_INPUT or Path(source).exists():
         return [source]
+    if _is_url(source):
+        return _urls(source)
     found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     if not found:
         what = "no file matches this pattern" if glob.has_magic(source) else "no such file"
@@ -219,10 +221,41 @@ def _paths(source: str) -> list[str]:
     return found
 
 
+def _is_url(source: str) -> bool:
+    return "://" in source
+
+
+def _urls(source: str) -> list[str]:
+    """Return the URLs that one with * or ? stands for.
+
+    Raises: MissingExtraError without fsspec, FormatError when there is nothing, or nothing that reads such URLs.
+    """
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingExtraError("remote", purpose=f"reading {source}") from None
+    try:
+        files, path = fsspec.core.url_to_fs(source)
+        found = sorted(files.glob(path)) if glob.has_magic(path) else [path][: files.exists(path)]
+    except (ImportError, ValueError, OSError) as error:
+        raise FormatError(f"cannot be read ({error}): check the URL", path=source) from error
+    if not found:
+        raise FormatError("no such file; expected a Natural Questions .jsonl or .jsonl.gz: check the URL", path=source)
+    return [str(files.unstrip_protocol(one)) for one in found]
+
+
+def _open(path: str) -> BinaryIO:
+    if not _is_url(path):
+        return Path(path).open("rb")
+    import fsspec
+
+    return cast("BinaryIO", fsspec.open(path, "rb").open())
+
+
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     with contextlib.ExitStack() as stack:
-        file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(Path(path).open("rb"))
+        file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(_open(path))
         # Buffered anew, for not every standard input can be peeked into; detached, so that that is left open.
         stream = io.BufferedReader(cast("io.RawIOBase", file))
         stack.callback(stream.detach)

@@ -144,14 +144,14 @@ def opened_journal(folder: Path, run: Identity, *, fresh: bool = False) -> Itera
         remove_leftovers(folder)
         if fresh:
             journal.remove()
-        _begin_or_go_on(journal, msgspec.to_builtins(run, enc_hook=str))
+        _begin_or_go_on(journal, run)
         try:
             yield journal
         except BaseException as error:
             if not journal.done:
                 with contextlib.suppress(OSError):
                     journal.remove()
-            elif isinstance(error, NqPerfError | Interrupted):
+            elif folder.exists() and isinstance(error, NqPerfError | Interrupted):
                 shards = "1 shard is" if len(journal.done) == 1 else f"{len(journal.done)} shards are"
                 error.kept = f"{shards} kept in {folder}, and the same command goes on from there"
             raise
@@ -162,19 +162,23 @@ def _begin_or_go_on(journal: Journal, run: Identity) -> None:
     path = journal.folder / _JOURNAL
     if not path.exists():
         journal.remove()
-        write_whole(path, msgspec.json.format(msgspec.json.encode(_Run(run=run)), indent=1) + b"\n")
+        write_whole(path, msgspec.json.format(msgspec.json.encode(_Run(run=run), enc_hook=str), indent=1) + b"\n")
         return
-    differences = list(_differences(_decoded(path, _Run).run, run))
-    if differences:
-        shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
-        more = f"; and {len(differences) - _SHOWN_DIFFERENCES} more" if len(differences) > _SHOWN_DIFFERENCES else ""
-        raise FormatError(f"is of a run that differs: {shown}{more}: make them equal, or {_START_OVER}", path=path)
+    if odd := differences(_decoded(path, _Run).run, run):
+        raise FormatError(f"is of a run that differs: {odd}: make them equal, or {_START_OVER}", path=path)
     for entry in sorted(os.scandir(journal.folder), key=lambda entry: entry.name):
         if found := _RECORD.fullmatch(entry.name):
             number = int(found[1])
             journal.done[number] = _decoded(Path(entry.path), ShardRecord)
             for name in journal.done[number].files:
                 journal.checked(number, name)
+
+
+def differences(older: Identity, newer: Identity) -> str:
+    """Return in what two runs differ as JSON has them, in words; nothing where they are equal."""
+    found = list(_differences(*(msgspec.json.decode(msgspec.json.encode(run, enc_hook=str)) for run in (older, newer))))
+    more = f"; and {len(found) - _SHOWN_DIFFERENCES} more" if len(found) > _SHOWN_DIFFERENCES else ""
+    return "; ".join(found[:_SHOWN_DIFFERENCES]) + more
 
 
 def _differences(older: Any, newer: Any, where: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
             older.rename(path)
             raise
         remove(older)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a folder in the system's temporary one that goes with the block, or with the next one after a kill."""
+    with _partial(Path(tempfile.gettempdir()) / "r", folder=True) as scratch:  # short: sockets in it have 107 letters
+        yield scratch
 
 
 @contextlib.contextmanager

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
-import tempfile
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError, MissingExtraError, NqPerfError
+from nqperf.formats.files import scratch_folder
 from nqperf.shards.worker import Progress, Shard, Task, Worker, WorkerConfig
 
 LOCAL = "local"
 _LAST_WORDS = 200
+_HOST_AND_PORT = re.compile(r"([\w.-]+):(\d+)")
+_CONNECT_SECONDS = 10.0
 
 
 class ClusterError(NqPerfError):
@@ -197,19 +202,20 @@ def joined(cluster: ClusterConfig) -> Iterator[Any]:
         raise MissingExtraError("ray", purpose="a run on a cluster") from None
     with contextlib.ExitStack() as stack:
         if not ray.is_initialized():
-            temporary = tempfile.TemporaryDirectory(prefix="nqperf-", ignore_cleanup_errors=True)
-            _connect(ray, cluster, stack.enter_context(temporary))
+            _connect(ray, cluster, stack.enter_context(scratch_folder()))
             stack.callback(ray.shutdown)
         yield ray
 
 
-def _connect(ray: Any, cluster: ClusterConfig, temporary: str) -> None:
+def _connect(ray: Any, cluster: ClusterConfig, scratch: Path) -> None:
     local = cluster.address == LOCAL
-    where = {"include_dashboard": False, "_temp_dir": temporary} if local else {"address": cluster.address}
+    where = {"include_dashboard": False, "_temp_dir": str(scratch)} if local else {"address": cluster.address}
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
+        if host_and_port := _HOST_AND_PORT.fullmatch(cluster.address):  # Ray itself tries for minutes
+            socket.create_connection((host_and_port[1], int(host_and_port[2])), timeout=_CONNECT_SECONDS).close()
         ray.init(log_to_driver=False, logging_level="ERROR", **where)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())[:_LAST_WORDS]
         raise ClusterError(f"no Ray at {cluster.address} ({said}): start one, or leave the address out") from error
     if threading.current_thread() is threading.main_thread():

@@ -130,8 +130,12 @@ def test_odd_clusters_are_refused(data, model_folder, tmp_path):
     for changes in ({"workers": 0}, {"worker_cpus": 0}, {"shard_seconds": 0}, {"tries": 0}, {"worker_gpus": -1}):
         with pytest.raises(ConfigError, match="expected"):
             ClusterConfig(**changes)
+    odd = config_of(tmp_path / "out", model_folder, cluster=ClusterConfig(address="127.0.0.1:1"))
     try:
         import ray  # noqa: F401
     except ImportError:
         with pytest.raises(MissingExtraError, match=r"pip install 'nqperf\[ray\]'"):
-            answer(data, config_of(tmp_path / "out", model_folder, cluster=ClusterConfig()))
+            answer(data, odd)
+    else:
+        with pytest.raises(ClusterError, match=r"no Ray at 127\.0\.0\.1:1 .*refused"):
+            answer(data, odd)

@@ -47,28 +47,28 @@ def makespan(windows: np.ndarray, site: Site, seed: int = 0) -> tuple[float, int
     `windows` are those of each shard; a free worker takes the next one, and its result waits for the driver.
     """
     rng = np.random.default_rng(seed)
-    # When a worker is free, and the windows of the shard that it was lost with.
-    free = [(site.start_seconds, worker, 0.0) for worker in range(site.workers)]
-    driver_free, again, under_way = 0.0, 0, 0
     waiting = windows[::-1].tolist()
-    while waiting or under_way:
-        began, worker, lost = heapq.heappop(free)
-        if lost:
-            under_way -= 1
-            waiting.append(lost)
-        if not waiting:
+    events = [(site.start_seconds, worker, "free", 0.0) for worker in range(site.workers)]
+    driver_free, again, idle = 0.0, 0, []
+    while events:
+        now, worker, what, count = heapq.heappop(events)
+        if what == "done":
+            driver_free = max(driver_free, now) + count * site.driver_seconds
+            heapq.heappush(events, (driver_free, worker, "free", 0.0))
             continue
-        count = waiting.pop()
-        pace = rng.lognormal(-(site.spread**2) / 2, site.spread)
-        seconds = site.shard_seconds + count * pace * (site.window_seconds + site.answer_seconds)
-        lost_after = rng.exponential(site.hours_between_losses) * HOUR
-        if lost_after < seconds:
+        if what == "lost":
             again += 1
-            under_way += 1
-            heapq.heappush(free, (began + lost_after + site.start_seconds, worker, count))
-        else:
-            driver_free = max(driver_free, began + seconds) + count * site.driver_seconds
-            heapq.heappush(free, (driver_free, worker, 0.0))
+            waiting.append(count)
+            now += site.start_seconds
+        idle.append((now, worker))
+        while idle and waiting:
+            began, worker = idle.pop()
+            count = waiting.pop()
+            pace = rng.lognormal(-(site.spread**2) / 2, site.spread)
+            seconds = site.shard_seconds + count * pace * (site.window_seconds + site.answer_seconds)
+            lost_after = rng.exponential(site.hours_between_losses) * HOUR
+            event = (lost_after, worker, "lost") if lost_after < seconds else (seconds, worker, "done")
+            heapq.heappush(events, (max(began, now) + event[0], *event[1:], count))
     return driver_free, again
 
 

@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--cpu", type=float, default=1.0, help="Seconds a window on one CPU worker.")
     parser.add_argument("--gpu", type=float, default=1 / 400, help="Seconds a window on one GPU worker.")
+    parser.add_argument("--shard-examples", type=int, default=128)
     options = parser.parse_args()
     if options.shards:
         seconds = measured(options.shards)
@@ -109,7 +110,7 @@ def main() -> None:
         "8 GPU workers": Site(workers=8, window_seconds=options.gpu, hours_between_losses=500, **costs),
     }
     for data, examples in NQ_EXAMPLES.items():
-        windows = shard_windows(examples, 128)
+        windows = shard_windows(examples, options.shard_examples)
         for name, site in sites.items():
             end, again = makespan(windows, site)
             worked = end * site.workers / HOUR

@@ -77,9 +77,8 @@ def bench_command(data: str | None, **options: Any) -> None:
         run = run_suite(config, progress)
     if options["out"] is not None:
         write_results(options["out"], run.results)
-        if all(
-            row.status != "unjudged" for row in run.results.variants
-        ):  # else --resume can judge them, with more time
+        # Rows that the budget did not reach can be judged by --resume.
+        if all(row.status != "unjudged" for row in run.results.variants):
             _rows_file(options["out"]).unlink(missing_ok=True)
     if options["report"] is not None:
         write_page(options["report"], run.results)

@@ -226,12 +226,17 @@ def _output_folder(out: Path) -> Iterator[None]:
 
 
 def _record(source: LotSource, config: RunConfig, journal: Journal, result: RunResult) -> dict[str, object]:
+    engine = find_engine(config.engine).config(config.settings)
+    configuration = dataclasses.asdict(config)
+    # What was asked for and what is so by default, in one place.
+    del configuration["settings"]
+    configuration["engine"] = {"name": config.engine, **dataclasses.asdict(engine)}
     return {
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "nqperf": __version__,
         "data": {"source": source.source, **dataclasses.asdict(source.selection)},
-        "configuration": dataclasses.asdict(config),
+        "configuration": configuration,
         "versions": {"python": platform.python_version(), **versions()},
         "device": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
         "observed": journal.done[max(journal.done)].observed,

@@ -18,6 +18,7 @@ from nqperf.shards.cluster import ClusterConfig, ClusterError, RayWorker
 from tests.documents import river_examples, write_lines
 from tests.shards.kills import contents
 
+pytestmark = pytest.mark.slow
 LENGTHS = PipelineConfig(features=FeatureConfig(max_seq_length=48, doc_stride=16, max_query_length=12))
 
 

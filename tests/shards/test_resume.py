@@ -231,6 +231,7 @@ def test_examples_with_and_without_annotations_are_refused_at_the_end(data, conf
         dataclasses.replace(config, shard_examples=0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 def test_runs_that_are_killed_end_in_the_same_bytes(data, model_folder):
     command = [sys.executable, "-m", "tests.shards.kills", data, model_folder, "5", "2"]
@@ -245,6 +246,7 @@ def test_runs_that_are_killed_end_in_the_same_bytes(data, model_folder):
         assert int(same) == int(runs.split()[0]) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 def test_the_second_signal_ends_at_once(model_folder, tmp_path):
     out = tmp_path / "out"

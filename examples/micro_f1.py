@@ -18,11 +18,10 @@ from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.model.variables import assign_weights
-from nqperf.nq.evaluation import evaluate
+from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import Logits
-from nqperf.pipeline import REFERENCE, Route
-from nqperf.run import chosen_thresholds, default_non_null_threshold
+from nqperf.pipeline import REFERENCE, answer_examples, prepare
 
 BATCH = 16
 
@@ -51,14 +50,25 @@ def score(builder, precision, folder, reader):
     except TypeError as error:
         said = next((line for line in str(error).splitlines() if "float16" in line), str(error))
         return f"does not run: {re.sub(chr(27) + r'.*?m', '', said)}"
-    route = Route(predict=predict, config=chosen_thresholds(REFERENCE.answers, folder.settings, None, None))
+    settings = folder.settings
+    config = REFERENCE.answers.with_thresholds(settings.long_threshold, settings.short_threshold)
     tokenizer = read_tokenizer(folder.require_tokenizer())
+    gold = {}
+
+    def examples():
+        for example in reader.examples():
+            gold[example.example_id] = example.annotations
+            yield example
+
+    def prepared(some):
+        return prepare(some, tokenizer, REFERENCE)
+
     try:
-        predictions = list(route.from_examples(reader.examples(), tokenizer, REFERENCE))
+        predictions = answer_examples(examples(), prepared=prepared, predict=predict, config=config).predictions
     except ConfigError as error:
         return f"no answers: {error}"
-    threshold = default_non_null_threshold(route.gold.values())
-    return f"{evaluate(route.gold, predictions, non_null_threshold=threshold)['all-answer-f1']:.4f}"
+    threshold = default_non_null_threshold(gold.values())
+    return f"{evaluate(gold, predictions, non_null_threshold=threshold)['all-answer-f1']:.4f}"
 
 
 def main(model, data, limit=10):

@@ -26,7 +26,7 @@ from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import concatenate
 from nqperf.nq.ranking import rank_spans
 from nqperf.nq.text import TextDocument
-from nqperf.pipeline import REFERENCE, PipelineConfig, Route
+from nqperf.pipeline import REFERENCE, PipelineConfig, answer_stream, prepare
 
 if TYPE_CHECKING:
     from nqperf.casts.findings import Audit
@@ -114,8 +114,12 @@ class Model:
 
     def predict(self, examples: Iterable[Example]) -> Iterator[Prediction]:
         """Yield one prediction an example, streamed, by the model's own thresholds."""
-        route = Route(predict=self.engine.predict, config=self.pipeline.answers)
-        return route.from_examples(examples, self.tokenizer, self.pipeline)
+        return answer_stream(
+            examples,
+            prepared=lambda some: prepare(some, self.tokenizer, self.pipeline),
+            predict=self.engine.predict,
+            config=self.pipeline.answers,
+        )
 
 
 def load_model(

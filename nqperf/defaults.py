@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nqperf.errors import FormatError
 from nqperf.formats.nq.jsonl import Selection
+from nqperf.formats.nq.lots import MadeLot, lots_of_examples
 from nqperf.nq.example import Example
 
 PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
@@ -44,3 +45,7 @@ class DevelopmentSet:
         )
         stop = None if limit is None else skip + limit
         return (one.example for one in islice(made, skip, stop))
+
+    def lots(self, size: int) -> Iterator[MadeLot]:
+        """Yield the selected examples, `size` at once."""
+        return lots_of_examples(self.examples(), size)

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+
+
+class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must not be caught as one
+    """The signal `signum` asked the program to end; `kept` says what a later start goes on from."""
+
+    kept = ""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
 
 class NqPerfError(Exception):
-    """Base of every error that a user can cause; the command line prints it as one line and exits with 2."""
+    """Base of every error that a user can cause; the command line prints it as one line and exits with 2.
+
+    `kept` says what a later start goes on from.
+    """
+
+    kept = ""
 
 
 class ConfigError(NqPerfError):
@@ -25,7 +42,13 @@ class FormatError(NqPerfError):
         where = self.path if line is None else f"{self.path}, line {line}"
         if field is not None:
             where += f", field {field}"
+        self._message = message
         super().__init__(f"{where}: {message}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how to make it again in another process; an exception's own way knows no keyword arguments."""
+        again = functools.partial(FormatError, self._message, path=self.path, line=self.line, field=self.field)
+        return again, ()
 
 
 class VariantError(NqPerfError):

@@ -1,20 +1,21 @@
-"""The whole route in order, streamed: examples in, features, logits and predictions out.
+"""The whole route in order: examples in, features, logits and predictions out.
 
-Each stage is an iterator over the one before, so that memory does not grow with the input, and features are made in
-the engine's input thread while the device works on the last batch.
+Each stage is an iterator over the one before, so that features are made in the engine's input thread while the device
+works on the last batch.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from nqperf.errors import ConfigError
-from nqperf.nq.answers import AnswerConfig, answer_pending
+from nqperf.nq.answers import AnswerConfig, answer, answer_pending
 from nqperf.nq.context import ContextConfig
-from nqperf.nq.example import Annotation, Example, Prediction
+from nqperf.nq.example import Example, Prediction
 from nqperf.nq.features import FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput, PendingExamples, run_starts
 from nqperf.nq.logits import Logits
@@ -96,61 +97,92 @@ def _joined(pairs: Sequence[tuple[Features, Logits]]) -> tuple[Features, Logits]
     return concatenate([pair[0] for pair in pairs]), concatenate_logits([pair[1] for pair in pairs])
 
 
-@dataclass(slots=True, kw_only=True)
-class Route:
-    """One pass from examples to predictions, with what must be kept of each example on the way.
+def rows_by_example(inputs: Iterable[AnswerInput], features: Iterable[Features]) -> Iterator[Features]:
+    """Yield each example's rows, of features that hold the rows of these examples in order.
 
-    `on_features` and `on_logits` see every block once, in order, for files and progress. `gold` fills up with the
-    annotations of the examples that have some, `count` with the number of examples.
+    Raises: ConfigError when the rows are those of other examples.
     """
+    pending = PendingExamples(inputs)
+    held: list[Features] = []
+    for block in filter(len, features):
+        joined = concatenate([*held, block])
+        last = int(run_starts(joined)[-2])
+        if last:
+            yield from _taken(pending, joined.rows(0, last), following=int(joined.unique_id[last]))
+        held = [joined.rows(last, len(joined))]
+    if held:
+        yield from _taken(pending, held[0], following=None)
+    pending.refuse_rest()
 
-    predict: Callable[[Iterable[Features]], Iterator[Logits]]
-    config: AnswerConfig
-    on_features: Callable[[Features], None] = lambda _: None
-    on_logits: Callable[[Logits], None] = lambda _: None
-    gold: dict[int, tuple[Annotation, ...]] = field(default_factory=dict)
-    count: int = 0
 
-    def from_examples(
-        self, examples: Iterable[Example], tokenizer: Tokenizer, config: PipelineConfig
-    ) -> Iterator[Prediction]:
-        """Yield the predictions of examples whose features are made on the way."""
-        inputs: deque[AnswerInput] = deque()
-        return self._predictions(_drain(inputs), prepare(self._noted(examples, inputs), tokenizer, config))
+def _taken(pending: PendingExamples, rows: Features, *, following: int | None) -> Iterator[Features]:
+    _, starts = pending.take(rows, following=following)
+    return (rows.rows(start, end) for start, end in pairwise(starts.tolist()))
 
-    def from_features(self, examples: Iterable[Example], features: Iterable[Features]) -> Iterator[Prediction]:
-        """Yield the predictions of examples whose features are there already."""
-        return self._predictions((self._note(example) for example in examples), features)
 
-    def _predictions(self, inputs: Iterable[AnswerInput], features: Iterable[Features]) -> Iterator[Prediction]:
-        under_way: deque[Features] = deque()
-        logits = self.predict(self._watched_features(features, under_way))
-        return answer_all(inputs, _drain(under_way), self._watched_logits(logits), self.config)
+def answer_stream(
+    examples: Iterable[Example],
+    *,
+    prepared: Callable[[Iterable[Example]], Iterable[Features]],
+    predict: Callable[[Iterable[Features]], Iterable[Logits]],
+    config: AnswerConfig,
+) -> Iterator[Prediction]:
+    """Yield the prediction of each example as soon as it is there; nothing is held behind it."""
+    inputs: deque[AnswerInput] = deque()
+    under_way: deque[Features] = deque()
 
-    def _watched_features(self, blocks: Iterable[Features], under_way: deque[Features]) -> Iterator[Features]:
-        for block in blocks:
-            self.on_features(block)
+    def noted() -> Iterator[Example]:
+        for example in examples:
+            inputs.append(AnswerInput.of(example))
+            yield example
+
+    def watched() -> Iterator[Features]:
+        for block in prepared(noted()):
             under_way.append(block)
             yield block
 
-    def _watched_logits(self, blocks: Iterable[Logits]) -> Iterator[Logits]:
-        for block in blocks:
-            self.on_logits(block)
-            yield block
-
-    def _noted(self, examples: Iterable[Example], inputs: deque[AnswerInput]) -> Iterator[Example]:
-        for example in examples:
-            inputs.append(self._note(example))
-            yield example
-
-    def _note(self, example: Example) -> AnswerInput:
-        self.count += 1
-        if example.annotations:
-            self.gold[example.example_id] = example.annotations
-        return AnswerInput.of(example)
+    return answer_all(_drain(inputs), _drain(under_way), predict(watched()), config)
 
 
 def _drain(queue: deque[_Item]) -> Iterator[_Item]:
     """Yield what others append; whoever asks knows that there is one more, so empty means the end."""
     while queue:
         yield queue.popleft()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answered:
+    """Some examples with all that was made of them, in order."""
+
+    features: Features
+    logits: Logits
+    predictions: list[Prediction]
+
+
+def answer_examples(
+    examples: Iterable[Example],
+    *,
+    prepared: Callable[[Iterable[Example]], Iterable[Features]],
+    predict: Callable[[Iterable[Features]], Iterable[Logits]],
+    config: AnswerConfig,
+) -> Answered:
+    """Take examples through the whole route, and hold all that is made of them.
+
+    Features are made while `predict` asks for them, so that an engine's input thread can be ahead of its device.
+    """
+    inputs: list[AnswerInput] = []
+    blocks: list[Features] = []
+
+    def noted() -> Iterator[Example]:
+        for example in examples:
+            inputs.append(AnswerInput.of(example))
+            yield example
+
+    def kept() -> Iterator[Features]:
+        for block in prepared(noted()):
+            blocks.append(block)
+            yield block
+
+    logits = concatenate_logits(list(predict(kept())))
+    features = concatenate(blocks)
+    return Answered(features=features, logits=logits, predictions=answer(inputs, features, logits, config))

@@ -8,53 +8,34 @@ import datetime as dt
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 
 from nqperf import __version__
-from nqperf.engines.engine import Engine
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import write_whole
-from nqperf.formats.nq.jsonl import Selection
-from nqperf.formats.nq.logits_npz import logits_writer
+from nqperf.formats.files import sha256_of, write_whole
+from nqperf.formats.journal import Identity, Journal, opened_journal
+from nqperf.formats.nq.lots import LotSource
 from nqperf.formats.nq.predictions_json import write_predictions
-from nqperf.formats.nq.tfrecord import features_writer, read_features
-from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
-from nqperf.formats.weights.tokenizers import read_tokenizer
-from nqperf.nq.answers import AnswerConfig
+from nqperf.formats.nq.tfrecord import read_features
+from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
-from nqperf.nq.example import Annotation, Example, Prediction
-from nqperf.nq.features import Features
-from nqperf.nq.logits import Logits
-from nqperf.pipeline import REFERENCE, PipelineConfig, Route
+from nqperf.pipeline import REFERENCE, PipelineConfig
+from nqperf.shards.cluster import ClusterConfig, answered_by_cluster
+from nqperf.shards.join import join_features, join_logits, joined_predictions
+from nqperf.shards.stopwatch import Stopwatch
+from nqperf.shards.tasks import Tally, unfinished
+from nqperf.shards.versions import versions
+from nqperf.shards.worker import FEATURES, LOGITS, PREDICTIONS, Progress, Shard, Task, Worker, WorkerConfig, no_progress
 
-RUN_SCHEMA = 1
-FEATURES, LOGITS, PREDICTIONS, METRICS, RECORD = (
-    "features.tfrecord",
-    "logits.npz",
-    "predictions.json",
-    "metrics.json",
-    "run.json",
-)
-_VERSIONED = ("tensorflow", "keras", "numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec")
-_Item = TypeVar("_Item")
-
-
-class ExampleSource(Protocol):
-    """Where examples come from: `NqReader` for files, `DevelopmentSet` where none is named."""
-
-    source: str
-    selection: Selection
-    skipped: list[FormatError]
-
-    def examples(self) -> Iterator[Example]:
-        """Yield the selected examples."""
+RUN_SCHEMA = 2
+METRICS, RECORD = "metrics.json", "run.json"
+WORK = "work"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +44,10 @@ class RunConfig:
 
     `engine` is a row of the engines' table and `settings` what it is told beside its defaults. `features` names
     features to use again instead of making them. None leaves a threshold to the model, and
-    non_null_threshold to the data.
+    non_null_threshold to the data. Of `shard_examples` examples each shard is made; it ends with a batch that is filled
+    up with empty rows, so that small shards cost more (half a batch each on average), and a run that is broken off
+    loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what an earlier
+    start has done.
     """
 
     model: Path
@@ -75,90 +59,75 @@ class RunConfig:
     long_threshold: float | None = None
     short_threshold: float | None = None
     non_null_threshold: int | None = None
+    shard_examples: int = 128
+    cluster: ClusterConfig | None = None
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.shard_examples < 1:
+            raise ConfigError(f"shard_examples is {self.shard_examples}; expected at least 1")
+
+    @property
+    def work(self) -> Path:
+        """The folder of the shards, while the run is not at its end."""
+        return self.out / WORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What a run found: metrics (None where the data has no annotations), seconds a stage, and its counts."""
+    """What a run found: metrics (None where the data has no annotations), seconds a stage, and its counts.
+
+    The stages' seconds are those of all starts of the run, "total" is this one's; `resumed_shards` were done before it.
+    """
 
     metrics: dict[str, float | int] | None
     non_null_threshold: int | None
     seconds: dict[str, float]
     examples: int
     windows: int
+    shards: int
+    resumed_shards: int
     skipped: list[FormatError]
 
 
-@dataclass(slots=True)
-class Stopwatch:
-    """Seconds spent in each stage; a stage that others feed is charged for its own waiting alone."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Charge the block to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-    def timed(self, name: str, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Charge the making of each item to a stage."""
-        iterator = iter(items)
-        while True:
-            with self.stage(name):
-                item = next(iterator, None)
-            if item is None:
-                return
-            yield item
-
-
 def run(
-    reader: ExampleSource,
+    source: LotSource,
     config: RunConfig,
-    progress: Callable[[str, int], None] = lambda _stage, _count: None,
+    progress: Progress = no_progress,
+    between_shards: Callable[[], None] = lambda: None,
 ) -> RunResult:
     """Answer a data file, score the answers, and leave the five files of the run in `config.out`.
 
-    `progress` is told the stage ("examples", "windows") and how many more of it are done.
+    Shards that are done stand in `config.work` until all are: the same run goes on from there when it is started again.
+    `progress` is told the stage ("examples", "windows") and how many more of it are done; what `between_shards` raises
+    ends the run.
 
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """
     started = time.perf_counter()
-    watch = Stopwatch()
     folder = read_model_folder(config.model)
-    if config.features is None:
-        folder.config.require_positions(config.pipeline.features.max_seq_length)
-    answers = config.pipeline.answers.with_thresholds(
-        folder.settings.long_threshold, folder.settings.short_threshold
-    ).with_thresholds(config.long_threshold, config.short_threshold)
-    with _output_folder(config.out):
-        with watch.stage("load model"):
-            engine = _engine(folder, config)
-        with watch.stage("warm up"):
-            engine.warm_up()
-        predictions, gold, windows = _answered(reader, config, (folder, engine, answers), (watch, progress))
-        metrics, threshold = None, None
-        if gold:
-            with watch.stage("evaluate"):
-                threshold = _threshold(gold, config.non_null_threshold)
-                metrics = evaluate(gold, predictions, non_null_threshold=threshold)
-        write_predictions(config.out / PREDICTIONS, predictions)
-        if metrics is not None:
-            write_whole(config.out / METRICS, to_json(metrics))
-        watch.seconds["total"] = time.perf_counter() - started
-        result = RunResult(
-            metrics=metrics,
-            non_null_threshold=threshold,
-            seconds=watch.seconds,
-            examples=len(predictions),
-            windows=windows,
-            skipped=list(reader.skipped),
+    worker_config = _worker_config(folder, config)
+    with (
+        _output_folder(config.out),
+        opened_journal(config.work, _identity(source, folder, config, worker_config), fresh=config.fresh) as journal,
+    ):
+        tally, resumed = Tally(), len(journal.done)
+        features = None if config.features is None else read_features(config.features)
+        tasks = unfinished(source.lots(config.shard_examples), features, journal, tally, progress)
+        shards = (
+            _answered_here(tasks, worker_config, progress)
+            if config.cluster is None
+            else answered_by_cluster(tasks, worker_config, config.cluster, progress)
         )
-        used = dataclasses.replace(config, pipeline=dataclasses.replace(config.pipeline, answers=answers))
-        write_whole(config.out / RECORD, to_json(_record(reader, used, engine, result)))
+        with contextlib.closing(shards):  # a cluster's workers end with it, whatever happens
+            for shard in shards:
+                journal.add(shard.record, shard.files)
+                between_shards()
+        tally.check_gold()
+        result = _finished(source, config, journal, tally, resumed)
+        result.seconds["total"] = time.perf_counter() - started
+        used = dataclasses.replace(config, pipeline=worker_config.pipeline)
+        write_whole(config.out / RECORD, to_json(_record(source, used, journal, result)))
     return result
 
 
@@ -167,70 +136,76 @@ def to_json(value: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2) + b"\n"
 
 
-def _engine(folder: ModelFolder, config: RunConfig) -> Engine[Any]:
-    seq_length = config.pipeline.features.max_seq_length
-    if config.features is not None:
+def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
+    if config.features is None:
+        seq_length = config.pipeline.features.max_seq_length
+        folder.config.require_positions(seq_length)
+    else:
         seq_length = next(read_features(config.features)).input_ids.shape[1]
-    return find_engine(config.engine).load(folder.config, read_weights(folder), config.settings, seq_length=seq_length)
+    answers = config.pipeline.answers.with_thresholds(
+        folder.settings.long_threshold, folder.settings.short_threshold
+    ).with_thresholds(config.long_threshold, config.short_threshold)
+    return WorkerConfig(
+        model=config.model.resolve(),
+        engine=config.engine,
+        settings=config.settings,
+        pipeline=dataclasses.replace(config.pipeline, answers=answers),
+        seq_length=seq_length,
+        makes_features=config.features is None,
+    )
 
 
-def _answered(
-    reader: ExampleSource,
-    config: RunConfig,
-    parts: tuple[ModelFolder, Engine[Any], AnswerConfig],
-    watching: tuple[Stopwatch, Callable[[str, int], None]],
-) -> tuple[list[Prediction], dict[int, tuple[Annotation, ...]], int]:
-    """Take every example through the route; return predictions, annotations and the number of windows."""
-    folder, engine, answers = parts
-    watch, progress = watching
-    with contextlib.ExitStack() as files:
-        write_logits = files.enter_context(logits_writer(config.out / LOGITS))
-        write_features = None
-        if config.features is None or config.features.resolve() != (config.out / FEATURES).resolve():
-            write_features = files.enter_context(features_writer(config.out / FEATURES))
-
-        def on_features(block: Features) -> None:
-            if write_features is not None:
-                write_features.add(block)
-
-        def on_logits(block: Logits) -> None:
-            write_logits.add(block)
-            progress("windows", len(block))
-
-        route = Route(
-            predict=lambda blocks: watch.timed("predict", engine.predict(watch.timed("prepare", blocks))),
-            config=answers,
-            on_features=on_features,
-            on_logits=on_logits,
-        )
-        examples = reader.examples()
-        if config.features is None:
-            stream = route.from_examples(examples, read_tokenizer(folder.require_tokenizer()), config.pipeline)
-        else:
-            stream = route.from_features(examples, read_features(config.features))
-        predictions = []
-        for prediction in watch.timed("route", stream):
-            predictions.append(prediction)
-            progress("examples", 1)
-        # What the route spent outside the model's stage is the answering's.
-        watch.seconds["answer"] = watch.seconds.pop("route") - watch.seconds.get("predict", 0.0)
-        return predictions, _all_or_none(route.gold, predictions), write_logits.count
+def _identity(source: LotSource, folder: ModelFolder, config: RunConfig, worker: WorkerConfig) -> Identity:
+    """Return what decides about the bytes of a shard, but for its examples, which each shard has a checksum of."""
+    return {
+        "command": "run",
+        "nqperf": __version__,
+        "versions": versions(),
+        "model": model_checksums(folder),
+        "engine": config.engine,
+        "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),
+        "pipeline": dataclasses.asdict(worker.pipeline),
+        "seq_length": worker.seq_length,
+        "features": None if config.features is None else sha256_of(config.features),
+        "selection": dataclasses.asdict(source.selection),
+        "shard_examples": config.shard_examples,
+    }
 
 
-def _all_or_none(
-    gold: dict[int, tuple[Annotation, ...]], predictions: list[Prediction]
-) -> dict[int, tuple[Annotation, ...]]:
-    if gold and len(gold) < len(predictions):
-        missing = next(one.example_id for one in predictions if one.example_id not in gold)
-        raise ConfigError(
-            f"{len(predictions) - len(gold)} of {len(predictions)} examples have no annotations, the first is "
-            f"{missing}; expected all of them (to score) or none (only to predict)"
-        )
-    return gold
+def _answered_here(tasks: Iterator[Task], config: WorkerConfig, progress: Progress) -> Generator[Shard, None, None]:
+    """Answer tasks in this process, in order; the model is loaded when there is one."""
+    worker = None
+    for task in tasks:
+        worker = worker or Worker(config, progress)
+        yield worker.answer(task)
 
 
-def _threshold(gold: dict[int, tuple[Annotation, ...]], requested: int | None) -> int:
-    return default_non_null_threshold(gold.values()) if requested is None else requested
+def _finished(source: LotSource, config: RunConfig, journal: Journal, tally: Tally, resumed: int) -> RunResult:
+    """Join the shards to the files of the run but its record, and score the answers."""
+    watch = Stopwatch()
+    for record in journal.done.values():
+        watch.add(record.seconds)
+    with watch.stage("join"):
+        join_features(journal, config.out / FEATURES, again=config.features)
+        join_logits(journal, config.out / LOGITS)
+        predictions = joined_predictions(journal)
+        write_predictions(config.out / PREDICTIONS, predictions)
+    metrics, threshold = None, config.non_null_threshold
+    if tally.gold:
+        with watch.stage("evaluate"):
+            threshold = default_non_null_threshold(tally.gold.values()) if threshold is None else threshold
+            metrics = evaluate(tally.gold, predictions, non_null_threshold=threshold)
+        write_whole(config.out / METRICS, to_json(metrics))
+    return RunResult(
+        metrics=metrics,
+        non_null_threshold=threshold if tally.gold else None,
+        seconds=watch.seconds,
+        examples=len(predictions),
+        windows=sum(record.windows for record in journal.done.values()),
+        shards=len(journal.done),
+        resumed_shards=resumed,
+        skipped=list(source.skipped),
+    )
 
 
 @contextlib.contextmanager
@@ -250,22 +225,26 @@ def _output_folder(out: Path) -> Iterator[None]:
         raise
 
 
-def _record(reader: ExampleSource, config: RunConfig, engine: Engine[Any], result: RunResult) -> dict[str, object]:
+def _record(source: LotSource, config: RunConfig, journal: Journal, result: RunResult) -> dict[str, object]:
+    engine = find_engine(config.engine).config(config.settings)
     configuration = dataclasses.asdict(config)
-    del configuration["settings"]  # the engine's config has them, and its defaults
-    configuration["engine"] = {"name": config.engine, **dataclasses.asdict(engine.config)}
+    # What was asked for and what is so by default, in one place.
+    del configuration["settings"]
+    configuration["engine"] = {"name": config.engine, **dataclasses.asdict(engine)}
     return {
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "nqperf": __version__,
-        "data": {"source": reader.source, **dataclasses.asdict(reader.selection)},
+        "data": {"source": source.source, **dataclasses.asdict(source.selection)},
         "configuration": configuration,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}},
+        "versions": {"python": platform.python_version(), **versions()},
         "device": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
-        "observed": engine.observed(),
+        "observed": journal.done[max(journal.done)].observed,
         "seconds": result.seconds,
         "examples": result.examples,
         "windows": result.windows,
+        "shards": result.shards,
+        "resumed_shards": result.resumed_shards,
         "skipped": [str(error) for error in result.skipped],
         "non_null_threshold": result.non_null_threshold,
     }

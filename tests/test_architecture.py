@@ -22,7 +22,8 @@ FLOORS = [
     {"engines", "world"},
     {"casts", "defaults", "training"},
     {"perf"},
-    {"report", "run"},
+    {"report", "shards"},
+    {"run"},
     {"api"},
     {"cli", "pytest_plugin", "pytest_casts"},
 ]

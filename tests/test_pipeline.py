@@ -10,7 +10,7 @@ from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.features import FEATURE_FIELDS, FeatureConfig, Features
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import Logits
-from nqperf.pipeline import PipelineConfig, Route, answer_all, prepare
+from nqperf.pipeline import PipelineConfig, answer_all, answer_examples, answer_stream, prepare, rows_by_example
 from tests import strategies
 
 LOW = AnswerConfig(long_threshold=0.0, short_threshold=0.0)
@@ -92,21 +92,42 @@ def in_batches(blocks, *, size=4, ahead=2):
 @pytest.mark.parametrize("reuse", [False, True])
 def test_the_route_answers_as_its_stages_do(river_documents, tokenizer, reuse):
     features = list(prepare(river_documents, tokenizer, SMALL))
-    inputs = [AnswerInput.of(one) for one in river_documents]
+    inputs = [AnswerInput.of(example) for example in river_documents]
     expected = list(answer_all(inputs, features, map(spoken, features), LOW))
-    seen_features, seen_logits = [], []
-    route = Route(predict=in_batches, config=LOW, on_features=seen_features.append, on_logits=seen_logits.append)
-    if reuse:
-        found = list(route.from_features(river_documents, features))
-    else:
-        found = list(route.from_examples(iter(river_documents), tokenizer, SMALL))
-    assert found == expected
-    assert any(not one.long_answer.is_null for one in found)
-    assert route.count == len(river_documents)
-    assert route.gold == {one.example_id: one.annotations for one in river_documents}
-    for seen in (seen_features, seen_logits):
-        ids = np.concatenate([block.unique_id for block in seen])
-        assert np.array_equal(ids, np.concatenate([block.unique_id for block in features]))
+
+    def prepared(examples):
+        if not reuse:
+            return prepare(examples, tokenizer, SMALL)
+        assert len(list(examples)) == len(features)
+        return features
+
+    found = answer_examples(iter(river_documents), prepared=prepared, predict=in_batches, config=LOW)
+    assert found.predictions == expected
+    assert list(answer_stream(river_documents, prepared=prepared, predict=in_batches, config=LOW)) == expected
+    assert any(not one.long_answer.is_null for one in found.predictions)
+    ids = np.concatenate([block.unique_id for block in features])
+    for rows in (found.features, found.logits):
+        assert np.array_equal(rows.unique_id, ids)
+
+
+@given(case=strategies.answer_cases(), data=st.data())
+def test_rows_are_parted_where_their_examples_begin(case, data):
+    inputs, features, starts, _ = case
+    found = list(rows_by_example(inputs, data.draw(strategies.blocks(features))))
+    assert [len(rows) for rows in found] == np.diff(starts).tolist()
+    for name in FEATURE_FIELDS:
+        assert np.array_equal(np.concatenate([getattr(rows, name) for rows in found]), getattr(features, name))
+
+
+def test_rows_of_other_examples_are_not_parted(river_documents, sentencepiece):
+    features = list(prepare(river_documents, sentencepiece, SMALL))
+    inputs = [AnswerInput.of(example) for example in river_documents]
+    for arguments, message in [
+        ((inputs[:-1], features), "of the data is no more and of the features 1004"),
+        ((inputs, features[:-1]), "of the data is 1004 and of the features no more"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            list(rows_by_example(*arguments))
 
 
 def test_an_error_of_the_input_ends_the_route(river_documents, sentencepiece):
@@ -114,6 +135,7 @@ def test_an_error_of_the_input_ends_the_route(river_documents, sentencepiece):
         yield river_documents[0]
         raise FormatError("broken", path="a.jsonl", line=2)
 
-    route = Route(predict=in_batches, config=LOW)
     with pytest.raises(FormatError, match="line 2: broken"):
-        list(route.from_examples(examples(), sentencepiece, SMALL))
+        answer_examples(
+            examples(), prepared=lambda some: prepare(some, sentencepiece, SMALL), predict=in_batches, config=LOW
+        )

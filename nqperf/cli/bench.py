@@ -8,13 +8,14 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.errors import FormatError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.gate.verdict import exit_status
@@ -46,6 +47,7 @@ variants_option = shared.option("--variants", help="Names with commas between.  
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
 @shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
+@shared.option("--resume", is_flag=True, help="Go on from the rows that an earlier start with this --out has done.")
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
 @shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
 @shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
@@ -54,11 +56,13 @@ def bench_command(data: str | None, **options: Any) -> None:
     """Run the model on DATA in every variant; say whether the answers are the same and the speed is as promised.
 
     Without DATA, the fixed development set of the generated world is used. What is promised stands in the device's
-    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too.
+    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Rows that are
+    done stand in OUT.rows until all are.
 
     \b
     nqperf bench
     nqperf bench --quick --variants xla,mixed_bfloat16
+    nqperf bench --out run.json --resume
     nqperf bench dev.jsonl.gz --model models/bert-joint --limit 40 --out run.json --report run.html --track
 
     \b
@@ -68,11 +72,14 @@ def bench_command(data: str | None, **options: Any) -> None:
     require_places(options)
     if options["tracked"]:
         require_mlflow()
-    config = suite_config(data, options)
+    config = dataclasses.replace(suite_config(data, options), **_keeping(options))
     with suite_progress(quiet=options["quiet"]) as progress:
         run = run_suite(config, progress)
     if options["out"] is not None:
         write_results(options["out"], run.results)
+        # Rows that the budget did not reach can be judged by --resume.
+        if all(row.status != "unjudged" for row in run.results.variants):
+            _rows_file(options["out"]).unlink(missing_ok=True)
     if options["report"] is not None:
         write_page(options["report"], run.results)
     append_step_summary(run_markdown(run.results))
@@ -83,6 +90,22 @@ def bench_command(data: str | None, **options: Any) -> None:
     elif not options["quiet"]:
         click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
     sys.exit(exit_status(run.results.outcome, allow_inconclusive=options["allow_inconclusive"]))
+
+
+def _rows_file(out: Path) -> Path:
+    return out.with_name(f"{out.name}.rows")
+
+
+def _keeping(options: dict[str, Any]) -> dict[str, Any]:
+    """Return where rows are kept, and whether those that are there count.
+
+    Raises: ConfigError for --resume without --out, or with --track, which needs every variant's predictions.
+    """
+    if options["resume"] and options["out"] is None:
+        raise ConfigError("--resume goes on from the rows kept beside --out: name it")
+    if options["resume"] and options["tracked"]:
+        raise ConfigError("--track logs the predictions of every variant, which no rows hold: leave --resume out")
+    return {"kept": options["out"] and _rows_file(options["out"]), "resume": options["resume"]}
 
 
 def require_places(options: dict[str, Any]) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
+import signal
 import sys
+import tempfile
 from typing import NamedTuple
 
 import click
 
 from nqperf import __version__
 from nqperf.cli import start_up
-from nqperf.errors import NqPerfError
+from nqperf.cli.signals import end_now, handling
+from nqperf.errors import Interrupted, NqPerfError
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+_SIGNAL_BASE = 128  # a shell's exit code of a command that a signal ended is 128 and its number
 
 
 class _Lazy(NamedTuple):
@@ -83,7 +87,8 @@ def _take_verbose(command: click.Command) -> None:
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done; 1 a check failed; 2 bad input or bad arguments, nothing written; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 a check failed; 2 bad input or bad arguments, nothing half-written; "
+    "130 or 143 interrupted.",
 )
 @click.version_option(__version__, prog_name="nqperf")
 def cli() -> None:
@@ -100,20 +105,38 @@ def main(arguments: list[str] | None = None) -> None:
     start_up.hold_back()
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
     try:
-        cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
+        with handling(end_now, signal.SIGTERM):
+            cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
-        _leave(f"error: {error}", EXIT_BAD_INPUT)
+        _leave(f"error: {error}{_kept(error)}", EXIT_BAD_INPUT)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if isinstance(error, click.UsageError) and error.ctx else ""
         _leave(f"error: {error.format_message()}{hint}", EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        _leave("interrupted; nothing was left half-written", EXIT_INTERRUPTED)
+        _leave_interrupted(Interrupted(signal.SIGINT))
+    except Interrupted as interrupted:
+        _leave_interrupted(interrupted)
     except BrokenPipeError:
         # The reader of our output is gone; what Python would still flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # Not one of our outputs, which name themselves: a temporary folder, or where our output is sent.
+        where = error.filename or f"the temporary folder {tempfile.gettempdir()} or standard output"
+        _leave(f"error: {where}: {error.strerror}: free some space", EXIT_BAD_INPUT)
+
+
+def _leave_interrupted(interrupted: Interrupted) -> None:
+    kept = _kept(interrupted) or "; nothing was left half-written"
+    _leave(f"interrupted{kept}", _SIGNAL_BASE + interrupted.signum)
+
+
+def _kept(error: NqPerfError | Interrupted) -> str:
+    return f"; {error.kept}" if error.kept else ""
 
 
 def _leave(message: str, code: int) -> None:

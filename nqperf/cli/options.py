@@ -79,6 +79,7 @@ threshold_option = option(
     type=int,
     help="Annotators that must agree that there is an answer.  [default: 2 if examples have several, else 1]",
 )
+fresh_option = option("--fresh", is_flag=True, help="Start over instead of going on where an earlier start ended.")
 quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors only.")
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 

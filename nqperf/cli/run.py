@@ -12,12 +12,16 @@ import msgspec
 from nqperf.cli import options as shared
 from nqperf.cli.console import progress, report_skipped, start_engine, table
 from nqperf.cli.scores import scores_table
+from nqperf.cli.signals import ending_between_shards
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
+from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.nq.lots import LinesSource, LotSource
 from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
+from nqperf.shards.cluster import LOCAL, ClusterConfig
 
 
 @click.command("run", short_help="Answer a Natural Questions file and score the answers.")
@@ -25,6 +29,19 @@ from nqperf.run import RunConfig, RunResult, run
 @shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")
 @shared.option("--out", type=shared.PATH, required=True, help="The folder for the five files of the run.")
 @shared.option("--features", type=shared.PATH, help="Features to use again instead of making them.")
+@shared.option("--shard-examples", type=int, default=128, help="Examples of a shard, which is kept when it is done.")
+@shared.fresh_option
+@shared.option(
+    "--ray",
+    is_flag=False,
+    flag_value=LOCAL,
+    metavar="[ADDRESS]",
+    help="Answer on a Ray cluster, without ADDRESS on one of this machine (extra ray).",
+)
+@shared.option("--workers", type=int, help="Processes that answer, with --ray.  [default: all there is room for]")
+@shared.option("--worker-cpus", type=int, default=1, help="Cores of a worker.")
+@shared.option("--worker-gpus", type=float, default=0.0, help="GPUs of a worker; 0.5 puts two on one.")
+@shared.option("--shard-timeout", type=float, default=3600.0, help="Seconds after which a worker counts as hung.")
 @shared.together(
     shared.selection_options,
     shared.feature_options,
@@ -35,16 +52,18 @@ from nqperf.run import RunConfig, RunResult, run
     shared.json_option,
 )
 def run_command(data: str | None, model: Path | None, out: Path, **options: Any) -> None:
-    """Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or -) and score the answers.
+    """Answer DATA (a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, a URL, or -) and score the answers.
 
     Without DATA, the fixed development set of the generated world is answered; without --model, the packaged nq-mini
     answers. Leaves features.tfrecord, logits.npz, predictions.json, metrics.json (if DATA is annotated) and run.json
-    (configuration, versions, device, observed switches, seconds) in --out.
+    (configuration, versions, device, observed switches, seconds) in --out. Shards that are done stand in its folder
+    `work` until then: a run that was broken off goes on from there when the same command is given again.
 
     \b
     nqperf run --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --limit 40 --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --features out/features.tfrecord --xla --out out-xla/
+    nqperf run s3://bucket/dev.jsonl.gz --model models/bert-joint --ray auto --worker-gpus 1 --out out/
     """
     model = model or PACKAGED_MODEL
     context, features = shared.feature_config(options)
@@ -58,14 +77,23 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         long_threshold=options["long_threshold"],
         short_threshold=options["short_threshold"],
         non_null_threshold=options["non_null_threshold"],
+        shard_examples=options["shard_examples"],
+        cluster=_cluster(options),
+        fresh=options["fresh"],
     )
     selection = shared.selection(options)
-    reader = DevelopmentSet(selection=selection) if data is None else NqReader(source=data, selection=selection)
+    source: LotSource = DevelopmentSet(selection=selection)
+    if data is not None:
+        source = LinesSource(reader=NqReader(source=data, selection=selection))
     read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
-    start_engine(find_engine(config.engine))
-    with progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance:
-        result = run(reader, config, advance)
-    report_skipped(reader.skipped)
+    if config.cluster is None:
+        start_engine(find_engine(config.engine))
+    with (
+        ending_between_shards() as between_shards,
+        progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance,
+    ):
+        result = run(source, config, advance, between_shards)
+    report_skipped(source.skipped)
     if options["as_json"]:
         plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": str(out)}
         click.echo(msgspec.json.encode(plain).decode())
@@ -73,8 +101,27 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         click.echo(_summary(result, out))
 
 
+def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
+    """Return what --ray and its companions say.
+
+    Raises: ConfigError for a companion without --ray.
+    """
+    if options["ray"] is None:
+        if options["workers"] is not None:
+            raise ConfigError("--workers is for --ray; without it this process answers alone")
+        return None
+    return ClusterConfig(
+        address=options["ray"],
+        workers=options["workers"],
+        worker_cpus=options["worker_cpus"],
+        worker_gpus=options["worker_gpus"],
+        shard_seconds=options["shard_timeout"],
+    )
+
+
 def _summary(result: RunResult, out: Path) -> str:
     seconds = [(name, f"{spent:.2f}") for name, spent in result.seconds.items()]
+    resumed = f"\n{result.resumed_shards} of {result.shards} shards were done before" if result.resumed_shards else ""
     rate = result.windows / result.seconds["predict"]
     if result.metrics is None or result.non_null_threshold is None:
         scores = "no annotations in the data, so no scores"
@@ -85,6 +132,7 @@ def _summary(result: RunResult, out: Path) -> str:
             scores,
             table(("stage", "seconds"), seconds)
             + "\nprepare runs beside predict, so the stages may add up to more than the total",
-            f"{result.examples} examples, {result.windows} windows, {rate:.1f} windows/s in predict; files in {out}",
+            f"{result.examples} examples, {result.windows} windows, {rate:.1f} windows/s in predict; files in {out}"
+            + resumed,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,18 +13,20 @@ import msgspec
 from nqperf.cli import options as shared
 from nqperf.cli.console import Advance, progress, report_skipped, start_engine
 from nqperf.cli.scores import scores_table
+from nqperf.cli.signals import ending_between_shards
 from nqperf.engines.registry import find_engine
 from nqperf.formats.files import write_whole
 from nqperf.formats.nq.jsonl import NqReader
-from nqperf.formats.nq.logits_npz import read_logits, write_logits
+from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
-from nqperf.formats.weights.model_folder import NO_SETTINGS, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import NO_SETTINGS, read_model_folder
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.pipeline import PipelineConfig, answer_all, prepare
 from nqperf.run import to_json
+from nqperf.shards.predicting import PredictConfig, predict_features
 
 _Item = TypeVar("_Item")
 
@@ -59,26 +62,36 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
 @click.argument("features", type=shared.PATH)
 @shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
-@shared.together(shared.engine_options, shared.quiet_option, shared.json_option)
+@shared.together(shared.engine_options, shared.fresh_option, shared.quiet_option, shared.json_option)
 def predict_command(features: Path, model: Path, out: Path, **options: Any) -> None:
     """Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
+
+    What is done stands in the folder OUT.work until all is: the same command goes on from there.
 
     \b
     nqperf predict dev.tfrecord --model models/bert-joint --out logits.npz
     nqperf predict dev.tfrecord --model models/bert-joint --precision mixed_bfloat16 --xla --out logits.npz
     """
-    row, settings = find_engine(options["engine"]), shared.engine_settings(options)
-    folder = read_model_folder(model)
     shared.refuse_same_file(out, features=features)
+    config = PredictConfig(
+        features=features,
+        model=model,
+        out=out,
+        engine=options["engine"],
+        settings=shared.engine_settings(options),
+        fresh=options["fresh"],
+    )
+    read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
     total = count_records(features)
-    seq_length = next(read_features(features)).input_ids.shape[1]
-    start_engine(row)
-    engine = row.load(folder.config, read_weights(folder), settings, seq_length=seq_length)
-    with progress({"windows": total}, quiet=options["quiet"]) as advance:
-        blocks = engine.predict(read_features(features))
-        windows = write_logits(out, _Counted(blocks, "windows", advance, size=len))
-    observed = engine.observed()
-    _finish({"out": str(out), "windows": windows, "observed": observed}, f"{out}: logits of {windows} windows", options)
+    next(read_features(features))
+    start_engine(find_engine(config.engine))
+    with (
+        ending_between_shards() as between_shards,
+        progress({"windows": total}, quiet=options["quiet"]) as advance,
+    ):
+        result = predict_features(config, advance, between_shards)
+    found = {"out": str(out), **dataclasses.asdict(result)}
+    _finish(found, f"{out}: logits of {result.windows} windows", options)
 
 
 @click.command("answer", short_help="Turn features and logits into predictions.")

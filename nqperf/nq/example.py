@@ -81,6 +81,12 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.start_token)
 
+    @classmethod
+    def none(cls) -> Candidates:
+        """Return no candidates."""
+        empty = np.zeros(0, dtype=np.int32)
+        return cls(start_token=empty, end_token=empty, top_level=empty.astype(np.bool_))
+
     def top(self) -> Candidates:
         """Return the top-level candidates alone, which is all that answering reads; the others may be many."""
         top = np.flatnonzero(self.top_level)

@@ -24,6 +24,7 @@ from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
+from nqperf.perf.resume import identity, kept_rows
 from nqperf.perf.session import CONTROL_WEIGHT, DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
 from nqperf.perf.variant_run import PairedResult
@@ -44,6 +45,7 @@ class SuiteConfig:
     a batch that suits the device. Of the examples, at most as many are answered as fill `windows` windows (None: all).
     The run takes at most `budget` seconds from its start, whatever the machine: fewer examples are answered and fewer
     pairs taken where they must be, and rows that are not reached are not judged. A quick run has less of all.
+    Rows that are done are kept in the file `kept`; with `resume` those of an earlier start are not measured again.
     Raises: ConfigError when a number is out of range.
     """
 
@@ -59,6 +61,8 @@ class SuiteConfig:
     budget: float = 600.0
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     command: str = ""
+    kept: Path | None = None
+    resume: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "windows", "limit"):
@@ -109,14 +113,15 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         controls, faults = _controls(session)
         told.finished("controls", controls)
         floors = profile.floors if profile else {}
-        rows = {}
+        run = identity(session, fingerprint, profile)
+        kept = kept_rows(config.kept, run, controls, resume=config.resume)
         # What was promised comes first, for a run in which it is not judged has failed.
         for variant in sorted(variants[1:], key=lambda variant: variant.name not in floors):
             reason, floor = absent.get(variant.name), floors.get(variant.name)
-            rows[variant.name] = (
-                _skipped(variant, reason) if reason else session.measure_variant(variant, floor).record()
-            )
-            told.finished(variant.name, rows[variant.name])
+            if variant.name not in kept.rows:
+                kept.add(_skipped(variant, reason) if reason else session.measure_variant(variant, floor).record())
+            told.finished(variant.name, kept.rows[variant.name])
+        rows = {variant.name: kept.rows[variant.name] for variant in variants[1:]}
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
     # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.

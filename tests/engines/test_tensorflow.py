@@ -1,3 +1,5 @@
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,9 @@ def test_precision_and_xla_are_observed_and_change_little(tiny_config, tiny_weig
     assert 0 < np.abs(logits.start_logits - expected[0]).max() < limit
     observed = engine.observed()
     assert (observed["compute_dtype"], observed["xla"]) == (precision.removeprefix("mixed_"), config.xla)
+
+
+def test_tracing_leaves_no_generated_code_in_the_temporary_folder(tiny_config, tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=1), seq_length=8).warm_up()
+    assert list(tmp_path.iterdir()) == []

@@ -2,14 +2,15 @@ import dataclasses
 import os
 import signal
 
+import msgspec
 import pytest
 
-from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
+from nqperf.errors import ConfigError, FormatError, NqPerfError, ParityError, VariantError
 from nqperf.formats.results.profiles_toml import PACKAGED
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
-from nqperf.gate.records import BASELINE
-from nqperf.gate.verdict import GateConfig
+from nqperf.gate.records import BASELINE, Controls
+from nqperf.gate.verdict import GateConfig, control_faults
 from nqperf.perf.budget import Budget
 from nqperf.perf.process import WorkerError
 from nqperf.perf.progress import Doing, RowFinished, silent
@@ -214,3 +215,26 @@ def test_a_quick_run_does_less_and_nothing_else():
     assert quick.budget < plain.budget
     less = {name: getattr(quick, name) for name in ("gate", "windows", "budget")}
     assert quick == dataclasses.replace(plain, **less)
+
+
+def test_rows_that_are_done_are_not_measured_again(config, tmp_path):
+    config = dataclasses.replace(config, variants=("eager", "grappler"), kept=tmp_path / "run.json.rows", resume=True)
+
+    def stop(news):
+        if isinstance(news, Doing) and (news.stage, news.name) == ("start", "grappler"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(config, stop)
+    first = msgspec.json.decode(config.kept.read_bytes())
+    assert [row["name"] for row in first["rows"]] == ["eager"]
+    started = []
+    again = run_suite(config, lambda news: isinstance(news, Doing) and started.append((news.stage, news.name)))
+    eager = msgspec.json.decode(msgspec.json.encode(again.results.variant("eager")))
+    held = first["rows"][0]["status"] == "measured"
+    held = held and not control_faults(msgspec.convert(first["controls"], Controls))
+    assert (("start", "eager") in started) != held
+    assert (eager == first["rows"][0]) == held
+    assert again.results.variant("grappler") is not None
+    with pytest.raises(FormatError, match=r"rows: is of a run that differs: gate.alpha was 0.0033, now 0.003"):
+        run_suite(dataclasses.replace(config, gate=dataclasses.replace(config.gate, alpha=0.003)))

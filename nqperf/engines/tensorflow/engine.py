@@ -52,9 +52,13 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         assign_weights(self.model, weights)
         shape = (self.config.batch_size, self.seq_length)
         signature = {name: tf.TensorSpec(shape, tf.int32, name) for name in MODEL_INPUTS}
-        # jit_compile is said outright: None would leave it to the environment.
+        # jit_compile is said outright: None would leave it to the environment. Autograph has nothing to rewrite here,
+        # and would leave a file of generated code in the temporary folder when the process is killed.
         self.step = tf.function(
-            lambda inputs: self.model(inputs, training=False), input_signature=[signature], jit_compile=self.config.xla
+            lambda inputs: self.model(inputs, training=False),
+            input_signature=[signature],
+            autograph=False,
+            jit_compile=self.config.xla,
         )
 
     def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:

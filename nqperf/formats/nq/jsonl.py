@@ -16,14 +16,14 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, GoldRecord, RecordError
+from nqperf.errors import ConfigError, FormatError, MissingExtraError
+from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, GoldRecord, HeadRecord, RecordError
 from nqperf.nq.example import Annotation, Candidates, Example
 
 STANDARD_INPUT = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
 _Item = TypeVar("_Item")
-_Record = TypeVar("_Record", ExampleRecord, CandidateRecord, GoldRecord)
+_Record = TypeVar("_Record", ExampleRecord, CandidateRecord, GoldRecord, HeadRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Selection:
 
 @dataclass(slots=True, kw_only=True)
 class NqReader:
-    """Reads one Natural Questions source: a file, a glob pattern, or `-` for standard input.
+    """Reads one Natural Questions source: a file, a glob pattern, a URL that fsspec reads, or `-`.
 
     Each method streams the source anew (standard input: once). `skipped` lists what the last pass left out.
 
@@ -69,17 +69,26 @@ class NqReader:
         """Yield each example's id and annotations; nothing else of the line is built."""
         return self._read(GoldRecord, lambda record: (record.id(), record.annotated()))
 
+    def heads(self) -> Iterator[Head]:
+        """Yield each line unread but for its id and annotations; what else is wrong in it shows at `Line.example`."""
+        found = self._lines_read(HeadRecord, lambda record: (record.id(), record.annotated()))
+        return (Head(line, *head) for line, head in found)
+
     def _read(self, record_type: type[_Record], build: Callable[[_Record], _Item]) -> Iterator[_Item]:
+        return (item for _, item in self._lines_read(record_type, build))
+
+    def _lines_read(
+        self, record_type: type[_Record], build: Callable[[_Record], _Item]
+    ) -> Iterator[tuple[Line, _Item]]:
         self.skipped.clear()
         decoder = msgspec.json.Decoder(record_type)
         judges = record_type is not ExampleRecord and self.selection.on_error == "skip"
-        whole = msgspec.json.Decoder(ExampleRecord) if judges else None
         first_place: dict[int, tuple[str, int]] = {}
         passed = kept = 0
         for line in _lines(self.source):
             try:
-                if whole:
-                    _parsed(line, whole, ExampleRecord.example)
+                if judges:
+                    line.example()
                 identifier, item = _parsed(line, decoder, build)
                 _refuse_twice(identifier, line, first_place)
             except FormatError as error:
@@ -90,7 +99,7 @@ class NqReader:
             passed += 1
             if passed > self.selection.skip:
                 kept += 1
-                yield item
+                yield line, item
                 if kept == self.selection.limit:
                     return
         if not kept:
@@ -109,22 +118,40 @@ def example_of(record: Mapping[str, Any], *, where: str) -> Example:
 
     Raises: FormatError naming the field at fault.
     """
-    line = _Line(where, 1, msgspec.json.encode(record))
-    return _parsed(line, msgspec.json.Decoder(ExampleRecord), ExampleRecord.example)[1]
+    return Line(where, 1, msgspec.json.encode(record)).example()
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """One line of a file, as it stands there."""
+
     path: str
     number: int
     content: bytes
 
+    def example(self) -> Example:
+        """Return the example.
+
+        Raises: FormatError with file, line and field when it is none.
+        """
+        return _parsed(self, _EXAMPLES, ExampleRecord.example)[1]
+
     def fault(self, message: str, field: str | None) -> FormatError:
+        """Return the error that says what is wrong with the line."""
         return FormatError(message, path=self.path, line=self.number, field=field)
 
 
-def _parsed(
-    line: _Line, decoder: msgspec.json.Decoder[_Record], build: Callable[[_Record], _Item]
-) -> tuple[int, _Item]:
+class Head(NamedTuple):
+    """A line, and what was read of it."""
+
+    line: Line
+    example_id: int
+    annotations: tuple[Annotation, ...]
+
+
+_EXAMPLES = msgspec.json.Decoder(ExampleRecord)
+
+
+def _parsed(line: Line, decoder: msgspec.json.Decoder[_Record], build: Callable[[_Record], _Item]) -> tuple[int, _Item]:
     """Return a line's example id and what `build` makes of its record."""
     try:
         record = decoder.decode(line.content)
@@ -142,7 +169,7 @@ def _parsed(
         raise line.fault(problem, _last_key(line.content, error)) from error
 
 
-def _refuse_twice(identifier: int, line: _Line, first_place: dict[int, tuple[str, int]]) -> None:
+def _refuse_twice(identifier: int, line: Line, first_place: dict[int, tuple[str, int]]) -> None:
     if identifier in first_place:
         path, number = first_place[identifier]
         raise line.fault(f"{identifier} stands twice, first in {path}, line {number}: remove one", "example_id")
@@ -166,7 +193,7 @@ def _fault_at(line: bytes, error: Exception) -> int:
     return int(at[1]) if at else len(line)
 
 
-def _lines(source: str) -> Iterator[_Line]:
+def _lines(source: str) -> Iterator[Line]:
     """Yield every line that is not blank."""
     for path in _paths(source):
         number = 0
@@ -174,7 +201,7 @@ def _lines(source: str) -> Iterator[_Line]:
             with _opened(path) as stream:
                 for number, content in enumerate(stream, start=1):
                     if not content.isspace():
-                        yield _Line(path, number, content)
+                        yield Line(path, number, content)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             problem = f"broken gzip ({error}): fetch or pack the file again"
             raise FormatError(problem, path=path, line=number + 1, field="$") from error
@@ -185,6 +212,8 @@ def _lines(source: str) -> Iterator[_Line]:
 def _paths(source: str) -> list[str]:
     if source == STANDARD_INPUT or Path(source).exists():
         return [source]
+    if _is_url(source):
+        return _urls(source)
     found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     if not found:
         what = "no file matches this pattern" if glob.has_magic(source) else "no such file"
@@ -192,10 +221,41 @@ def _paths(source: str) -> list[str]:
     return found
 
 
+def _is_url(source: str) -> bool:
+    return "://" in source
+
+
+def _urls(source: str) -> list[str]:
+    """Return the URLs that one with * or ? stands for.
+
+    Raises: MissingExtraError without fsspec, FormatError when there is nothing, or nothing that reads such URLs.
+    """
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingExtraError("remote", purpose=f"reading {source}") from None
+    try:
+        files, path = fsspec.core.url_to_fs(source)
+        found = sorted(files.glob(path)) if glob.has_magic(path) else [path][: files.exists(path)]
+    except (ImportError, ValueError, OSError) as error:
+        raise FormatError(f"cannot be read ({error}): check the URL", path=source) from error
+    if not found:
+        raise FormatError("no such file; expected a Natural Questions .jsonl or .jsonl.gz: check the URL", path=source)
+    return [str(files.unstrip_protocol(one)) for one in found]
+
+
+def _open(path: str) -> BinaryIO:
+    if not _is_url(path):
+        return Path(path).open("rb")
+    import fsspec
+
+    return cast("BinaryIO", fsspec.open(path, "rb").open())
+
+
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     with contextlib.ExitStack() as stack:
-        file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(Path(path).open("rb"))
+        file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(_open(path))
         # Buffered anew, for not every standard input can be peeked into; detached, so that that is left open.
         stream = io.BufferedReader(cast("io.RawIOBase", file))
         stack.callback(stream.detach)

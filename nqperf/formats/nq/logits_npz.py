@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import lzma
 import math
 import struct
@@ -36,6 +37,15 @@ def write_logits(path: Path, blocks: Iterable[Logits]) -> int:
         return writer.count
 
 
+def encode_logits(logits: Logits) -> bytes:
+    """Return the content of a file of these rows."""
+    writer = LogitsWriter({name: io.BytesIO() for name in LOGITS_FIELDS})
+    writer.add(logits)
+    content = io.BytesIO()
+    writer.finish(content)
+    return content.getvalue()
+
+
 @contextlib.contextmanager
 def logits_writer(path: Path) -> Iterator[LogitsWriter]:
     """Yield a writer whose rows become `path` when the block ends."""
@@ -63,9 +73,9 @@ class LogitsWriter:
             spool.write(array.data)
         self.count += len(block)
 
-    def finish(self, path: Path) -> None:
+    def finish(self, out: Path | IO[bytes]) -> None:
         """Write the .npz."""
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name, spool in self._spools.items():
                 header = {
                     "descr": np.lib.format.dtype_to_descr(_DTYPES.get(name, _LOGIT_DTYPE)),

@@ -105,6 +105,11 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     Raises: FormatError when two answer the same example, or one could not be read back (a score that is not finite,
     yes/no together with short answers).
     """
+    write_whole(path, encode_predictions(predictions, path))
+
+
+def encode_predictions(predictions: Sequence[Prediction], path: Path) -> bytes:
+    """Return the content of the predictions file `path`."""
     ascending = sorted(predictions, key=lambda prediction: prediction.example_id)
     for earlier, later in pairwise(ascending):
         if earlier.example_id == later.example_id:
@@ -115,7 +120,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
                 field="example_id",
             )
     lines = b",\n".join(msgspec.json.encode(_row(prediction, path)) for prediction in ascending)
-    write_whole(path, b'{"predictions":[\n' + lines + b"\n]}\n")
+    return b'{"predictions":[\n' + lines + b"\n]}\n"
 
 
 def _rows(content: bytes, path: Path) -> list[_Row]:

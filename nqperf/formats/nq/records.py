@@ -81,6 +81,16 @@ class GoldRecord(_Identified):
         return _annotations(self.annotations)
 
 
+class HeadRecord(_Identified):
+    """What tells a line apart, and how it is scored."""
+
+    annotations: list[_Annotation] = []
+
+    def annotated(self) -> tuple[Annotation, ...]:
+        """Return the annotations, if there are any; RecordError when one contradicts itself."""
+        return _annotations(self.annotations)
+
+
 class CandidateRecord(_Identified):
     """What answering reads of a line beside the features."""
 

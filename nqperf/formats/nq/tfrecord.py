@@ -55,8 +55,12 @@ class FeaturesWriter:
 
     def add(self, block: Features) -> None:
         """Append rows."""
-        self._file.write(encode_records(block))
-        self.count += len(block)
+        self.add_encoded(encode_records(block), len(block))
+
+    def add_encoded(self, records: bytes, count: int) -> None:
+        """Append rows that `encode_records` has framed."""
+        self._file.write(records)
+        self.count += count
 
 
 def encode_records(features: Features) -> bytes:
@@ -65,15 +69,15 @@ def encode_records(features: Features) -> bytes:
     return b"".join(_framed(_delimited(0x0A, b"".join(entries))) for entries in zip(*columns, strict=True))
 
 
-def read_features(path: Path) -> Iterator[Features]:
-    """Yield the rows in order, in blocks.
+def read_features(path: Path, *, skip: int = 0) -> Iterator[Features]:
+    """Yield the rows in order, in blocks; the first `skip` rows are passed over.
 
     Raises: FormatError for a file that is missing, empty, cut off or damaged, or whose records are no features.
     """
     seq_length: int | None = None
     rows: list[dict[str, bytes]] = []
-    number = 0
-    for number, payload in enumerate(read_records(path), start=1):
+    number = skip
+    for number, payload in enumerate(read_records(path, skip=skip), start=skip + 1):
         rows.append(_fields(payload, path, number))
         if len(rows) == _ROWS_AT_ONCE:
             block = _block(rows, path, number - len(rows), seq_length)
@@ -102,10 +106,12 @@ def count_records(path: Path) -> int:
     return count
 
 
-def read_records(path: Path) -> Iterator[bytes]:
-    """Yield the payload of each record, its checksums verified."""
+def read_records(path: Path, *, skip: int = 0) -> Iterator[bytes]:
+    """Yield the payload of each record behind the first `skip`, its checksums verified."""
     with _opened(path) as file:
-        number = 1
+        for number in range(1, skip + 1):
+            file.seek((_payload_length(file, path, number) or 0) + _CHECKSUM.size, 1)
+        number = skip + 1
         while (length := _payload_length(file, path, number)) is not None:
             payload, trailer = file.read(length), file.read(_CHECKSUM.size)
             if len(payload) < length or len(trailer) < _CHECKSUM.size:

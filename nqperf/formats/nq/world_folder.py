@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import secrets
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nqperf.errors import FormatError
-from nqperf.formats.files import PARTIAL_SUFFIX
+from nqperf.formats.files import whole_folder
 
 _SUFFIX = ".jsonl.gz"
 _COMPRESSION = 6
@@ -28,24 +26,11 @@ def write_jsonl_folder(folder: Path, names: Sequence[str], records: Iterable[tup
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FormatError("exists and is not an empty folder: name a new one", path=folder)
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
-    try:
-        partial.mkdir()
-    except OSError as error:
-        raise FormatError(
-            f"cannot be written ({error.strerror}): name a place in a folder that exists and is yours", path=folder
-        ) from error
-    try:
-        with contextlib.ExitStack() as stack:
-            files = {name: _open(partial / f"{name}{_SUFFIX}", stack) for name in names}
-            for name, record in records:
-                line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-                files[name].write(line.encode() + b"\n")
-        if folder.exists():
-            folder.rmdir()
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with whole_folder(folder) as partial, contextlib.ExitStack() as stack:
+        files = {name: _open(partial / f"{name}{_SUFFIX}", stack) for name in names}
+        for name, record in records:
+            line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+            files[name].write(line.encode() + b"\n")
 
 
 def _open(path: Path, stack: contextlib.ExitStack) -> gzip.GzipFile:

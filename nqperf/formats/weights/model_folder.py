@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +11,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import PARTIAL_SUFFIX, read_whole, whole_file, write_whole
+from nqperf.formats.files import read_whole, sha256_of, whole_file, whole_folder, write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
@@ -123,6 +120,12 @@ def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
     return weights
 
 
+def model_checksums(folder: ModelFolder) -> dict[str, str]:
+    """Return the SHA-256 of each file of the folder by its name."""
+    names = [CONFIG, WEIGHTS, *([folder.tokenizer.path.name] if folder.tokenizer else [])]
+    return {name: sha256_of(folder.path / name) for name in names}
+
+
 def write_model_folder(
     out: Path,
     config: BertConfig,
@@ -150,7 +153,8 @@ def write_model_folder(
         lower_case = tokenizer.lower_case if tokenizer.kind == "wordpiece" else None
         settings = msgspec.structs.replace(settings, lower_case=lower_case)
     fields = {**config.to_dict(), "nqperf": settings}
-    with _whole_folder(out) as partial:
+    check_replaceable(out)
+    with whole_folder(out) as partial:
         write_whole(partial / CONFIG, msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n")
         with whole_file(partial / WEIGHTS) as file:
             write_safetensors(file, stored)
@@ -175,27 +179,3 @@ def check_replaceable(out: Path) -> None:
         raise FormatError(
             f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out
         )
-
-
-@contextlib.contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `out` that takes its place when the block ends, and vanishes when it raises."""
-    check_replaceable(out)
-    partial, older = (out.with_name(f".{out.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}") for _ in range(2))
-    try:
-        partial.mkdir()
-    except OSError as error:
-        raise FormatError(f"cannot be made ({error.strerror}): name a folder that is yours", path=out) from error
-    try:
-        yield partial
-        if out.exists():
-            out.rename(older)
-        try:
-            partial.rename(out)
-        except BaseException:
-            if older.exists():
-                older.rename(out)
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(older, ignore_errors=True)

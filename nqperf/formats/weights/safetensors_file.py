@@ -75,12 +75,21 @@ def _float32(mapped: mmap.mmap, name: str, stored: StoredTensor, path: Path) -> 
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write `tensors` to `path`, marked as Hugging Face libraries expect it."""
+    """Write `tensors` to `path`, marked as Hugging Face libraries expect it.
+
+    Raises: FormatError when the library cannot write (a full disk).
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     # save_file writes an array's memory, not its view: a transposed one would be stored untransposed.
     contiguous = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
     path.touch()
     mode = path.stat().st_mode  # the library leaves a file that only its owner reads
-    save_file(contiguous, path, metadata={"format": "pt"})
+    try:
+        save_file(contiguous, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise FormatError(
+            f"could not be finished ({error}): free some space, or name another output", path=path
+        ) from error
     path.chmod(mode)

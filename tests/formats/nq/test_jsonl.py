@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.nq.lots import LinesSource
 from nqperf.nq.example import NULL_SPAN, Span
 from tests.documents import Page, annotation, original, river_examples, river_page, simplified, write_lines
 
@@ -276,3 +277,32 @@ def test_readers_survive_any_damaged_byte(tmp_path_factory, data, packed, line):
     at = data.draw(st.integers(0, len(content) - 1))
     content[at] = data.draw(st.integers(0, 255))
     survives(tmp_path_factory.mktemp("flip") / "a.jsonl", bytes(content))
+
+
+def test_urls_are_read_as_files_are(tmp_path):
+    pytest.importorskip("fsspec")
+    records = [simplified(Page().paragraph("a b"), example_id=number) for number in range(4)]
+    for number in range(2):
+        write_lines(tmp_path / f"part-{number}.jsonl.gz", records[2 * number : 2 * number + 2])
+    for source in (f"file://{tmp_path}/part-*.jsonl.gz", f"{tmp_path}/part-*.jsonl.gz"):
+        assert [one.example_id for one in NqReader(source=source).examples()] == [0, 1, 2, 3]
+    assert len(list(NqReader(source=f"file://{tmp_path}/part-1.jsonl.gz").examples())) == 2
+    for source, message in {
+        f"file://{tmp_path}/none.jsonl": "no such file",
+        f"file://{tmp_path}/none-*.jsonl": "no such file",
+        "nonsense://bucket/a.jsonl": "cannot be read .Protocol not known",
+    }.items():
+        with pytest.raises(FormatError, match=message):
+            list(NqReader(source=source).examples())
+
+
+def test_lots_hold_the_lines_and_tell_other_data_apart(tmp_path):
+    records = [simplified(Page().paragraph("a b"), example_id=number) for number in range(5)]
+    source = LinesSource(reader=NqReader(source=str(write_lines(tmp_path / "a.jsonl", records))))
+    lots = list(source.lots(2))
+    assert [lot.ids for lot in lots] == [(0, 1), (2, 3), (4,)]
+    assert [one.example_id for lot in lots for one in lot.examples()] == [0, 1, 2, 3, 4]
+    assert [lot.checksum for lot in source.lots(2)] == [lot.checksum for lot in lots]
+    records[3]["question_text"] = "why"
+    write_lines(tmp_path / "a.jsonl", records)
+    assert [lot.checksum == old.checksum for lot, old in zip(source.lots(2), lots, strict=True)] == [True, False, True]

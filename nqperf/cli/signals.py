@@ -1,0 +1,59 @@
+"""Signals that ask the program to end: it ends as by an exception, so that what is half-written is taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from nqperf.errors import Interrupted
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+def end_now(signum: int, _frame: FrameType | None) -> None:
+    """End the program.
+
+    Raises: Interrupted.
+    """
+    raise Interrupted(signum)
+
+
+@contextlib.contextmanager
+def handling(handler: Handler, *signums: int) -> Iterator[None]:
+    """Let `handler` answer these signals in the block; only the main thread may, elsewhere all stays as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signum: signal.signal(signum, handler) for signum in signums}
+    try:
+        yield
+    finally:
+        for signum, older in before.items():
+            signal.signal(signum, older)
+
+
+@contextlib.contextmanager
+def ending_between_shards() -> Iterator[Callable[[], None]]:
+    """Yield what to call between shards: it ends the program there after a first signal; a second one ends it at once.
+
+    Raises: Interrupted, from the yielded function or, at the second signal, anywhere.
+    """
+    asked: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if asked:
+            end_now(signum, frame)
+        asked.append(signum)
+        os.write(sys.stderr.fileno(), b"nqperf: ending when the shard under way is done; once more to end at once\n")
+
+    def end_if_asked() -> None:
+        if asked:
+            raise Interrupted(asked[0])
+
+    with handling(note, signal.SIGINT, signal.SIGTERM):
+        yield end_if_asked

@@ -1,0 +1,131 @@
+"""What answers shards: a model that is loaded once, and takes one lot of examples after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nqperf.engines.registry import find_engine
+from nqperf.errors import FormatError
+from nqperf.formats.journal import ShardRecord
+from nqperf.formats.nq.logits_npz import encode_logits
+from nqperf.formats.nq.lots import Lot
+from nqperf.formats.nq.predictions_json import encode_predictions
+from nqperf.formats.nq.tfrecord import encode_records
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.nq.example import Example
+from nqperf.nq.features import Features
+from nqperf.nq.logits import Logits
+from nqperf.pipeline import PipelineConfig, answer_examples, prepare
+from nqperf.shards.stopwatch import Stopwatch
+
+FEATURES, LOGITS, PREDICTIONS = "features.tfrecord", "logits.npz", "predictions.json"
+
+Progress = Callable[[str, int], None]
+
+
+def no_progress(_stage: str, _count: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """What a worker loads and how it computes; with `makes_features` off they are given to it, lot by lot."""
+
+    model: Path
+    engine: str
+    settings: Mapping[str, Any]
+    pipeline: PipelineConfig
+    seq_length: int
+    makes_features: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """One shard to be: its number, its examples, and their features where those are there already."""
+
+    number: int
+    lot: Lot
+    features: Features | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One shard as it is kept: its record, and its files by name."""
+
+    record: ShardRecord
+    files: dict[str, bytes]
+
+
+class Worker:
+    """Answers shards.
+
+    Raises: FormatError and ConfigError for a model that cannot be used.
+    """
+
+    def __init__(self, config: WorkerConfig, progress: Progress = no_progress) -> None:
+        self._config = config
+        self._progress = progress
+        self._watch = Stopwatch()
+        folder = read_model_folder(config.model)
+        self._tokenizer = read_tokenizer(folder.require_tokenizer()) if config.makes_features else None
+        with self._watch.stage("load model"):
+            weights = read_weights(folder)
+            row = find_engine(config.engine)
+            self._engine = row.load(folder.config, weights, config.settings, seq_length=config.seq_length)
+        with self._watch.stage("warm up"):
+            self._engine.warm_up()
+
+    def answer(self, task: Task) -> Shard:
+        """Answer one lot; the seconds of loading are the first one's.
+
+        The lot's windows are batched by themselves, so that a shard is the same bytes whatever was answered before it.
+
+        Raises: FormatError for a line that is no example, ConfigError for features that do not fit.
+        """
+        watch = self._watch
+        with watch.stage("route"):
+            answered = answer_examples(
+                task.lot.examples(),
+                prepared=lambda examples: self._prepared(examples, task.features),
+                predict=lambda blocks: watch.timed("predict", self._predicted(watch.timed("prepare", blocks))),
+                config=self._config.pipeline.answers,
+            )
+        # What the route spent outside the model's stage is the answering's.
+        watch.seconds["answer"] = watch.seconds.pop("route") - watch.seconds["predict"]
+        with watch.stage("encode"):
+            files = {
+                LOGITS: encode_logits(answered.logits),
+                PREDICTIONS: encode_predictions(answered.predictions, Path(PREDICTIONS)),
+            }
+            if task.features is None:
+                files[FEATURES] = encode_records(answered.features)
+        self._progress("examples", len(answered.predictions))
+        self._watch = Stopwatch()
+        record = ShardRecord(
+            number=task.number,
+            input=task.lot.checksum,
+            examples=len(answered.predictions),
+            windows=len(answered.features),
+            seconds=watch.seconds,
+            observed=self._engine.observed(),
+        )
+        return Shard(record=record, files=files)
+
+    def _prepared(self, examples: Iterable[Example], features: Features | None) -> Iterator[Features]:
+        if features is not None:
+            for _ in examples:  # read for their candidates
+                pass
+            yield features
+            return
+        if self._tokenizer is None:
+            raise FormatError("no features are given, and none are made", path=self._config.model)
+        yield from prepare(examples, self._tokenizer, self._config.pipeline)
+
+    def _predicted(self, blocks: Iterable[Features]) -> Iterator[Logits]:
+        for block in self._engine.predict(blocks):
+            self._progress("windows", len(block))
+            yield block

@@ -28,7 +28,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What a file format must know of the network, neither of which imports Keras.
-MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.tensors", "nqperf.model.weights"}
+MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.families", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
 # Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
 ENGINE_NEUTRAL = {"cli", "perf", "report", "run", "pytest_plugin"}

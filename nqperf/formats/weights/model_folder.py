@@ -25,6 +25,7 @@ from nqperf.formats.weights.tokenizer_file import (
     find_tokenizer,
 )
 from nqperf.model.config import BertConfig
+from nqperf.model.families import network_config
 from nqperf.model.weights import check_finite, check_shapes, expected_shapes
 from nqperf.nq.example import FloatArray
 
@@ -90,7 +91,7 @@ def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
     Raises: FormatError with what is wrong in them.
     """
     try:
-        return BertConfig.from_dict(fields)
+        return network_config(fields)
     except ConfigError as error:
         raise FormatError(str(error), path=path) from error
 

@@ -2,6 +2,10 @@ import io
 
 import pytest
 from sentencepiece import SentencePieceTrainer
+from tokenizers import Tokenizer as Library
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.weights.model_folder import write_model_folder
@@ -60,7 +64,40 @@ def wordpiece(wordpiece_file):
     return load_tokenizer(wordpiece_file)
 
 
-@pytest.fixture(scope="session", params=["sentencepiece", "wordpiece"])
+@pytest.fixture(scope="session")
+def byte_level_files(tmp_path_factory):
+    """Train two byte-level BPEs: RoBERTa's kind with [Q] and the markers, GPT-2's kind without, as it is published."""
+    lines = [" ".join(word for word in river_page(number).tokens if "<" not in word) for number in range(30)]
+    paths = {}
+    for family, special in {
+        "roberta": ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "[Q]", *MARKERS],
+        "gpt2": ["<|endoftext|>"],
+    }.items():
+        library = Library(BPE())
+        library.pre_tokenizer = ByteLevel(add_prefix_space=False)
+        alphabet = ByteLevel.alphabet()
+        trainer = BpeTrainer(vocab_size=420, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+        library.train_from_iterator(lines, trainer)
+        folder = tmp_path_factory.mktemp(family)
+        if family == "roberta":
+            library.save(str(folder / "tokenizer.json"))
+        else:
+            library.model.save(str(folder))
+        paths[family] = folder / ("tokenizer.json" if family == "roberta" else "vocab.json")
+    return paths
+
+
+@pytest.fixture(scope="session")
+def roberta_pieces(byte_level_files):
+    return load_tokenizer(byte_level_files["roberta"])
+
+
+@pytest.fixture(scope="session")
+def gpt2_pieces(byte_level_files):
+    return load_tokenizer(byte_level_files["gpt2"])
+
+
+@pytest.fixture(scope="session", params=["sentencepiece", "wordpiece", "roberta_pieces", "gpt2_pieces"])
 def tokenizer(request):
     return request.getfixturevalue(request.param)
 

@@ -1,8 +1,9 @@
-"""The model folder: `config.json`, `model.safetensors`, and `tokenizer.model` or `vocab.txt`."""
+"""The model folder: `config.json`, `model.safetensors`, and a tokenizer's files, such as `tokenizer.model`."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
     SENTENCEPIECE,
+    TOKENIZER_FILES,
+    TOKENIZERS,
     WORDPIECE,
     TokenizerFile,
     check_vocabulary,
@@ -37,12 +40,15 @@ StoredType = Literal["float32", "float16"]
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Our own part of `config.json`, under the key "nqperf"; None leaves the choice to the reader.
 
-    The thresholds are the scores above which this model's answers are given.
+    The thresholds are the scores above which this model's answers are given. `heads` is "new" where no training has
+    touched the span head, and `plain_vocabulary` true where the vocabulary is one of BERT's kind without [Q].
     """
 
     long_threshold: float | None = None
     short_threshold: float | None = None
     lower_case: bool | None = None
+    heads: Literal["new"] | None = None
+    plain_vocabulary: bool | None = None
 
 
 NO_SETTINGS = FolderSettings()
@@ -63,7 +69,9 @@ class ModelFolder:
         Raises: FormatError when the folder has none.
         """
         if self.tokenizer is None:
-            raise FormatError(f"has no tokenizer; expected {SENTENCEPIECE} or {WORDPIECE}: add it", path=self.path)
+            raise FormatError(
+                f"has no tokenizer; expected {SENTENCEPIECE}, {WORDPIECE} or another: add it", path=self.path
+            )
         return self.tokenizer
 
 
@@ -79,8 +87,9 @@ def read_model_folder(path: Path) -> ModelFolder:
     fields = read_json_object(path / CONFIG, what="a BERT configuration")
     config = read_config(path / CONFIG, fields)
     settings = read_settings(path / CONFIG, fields)
-    tokenizer = find_tokenizer(path, (SENTENCEPIECE, WORDPIECE), lower_case=settings.lower_case)
+    tokenizer = find_tokenizer(path, TOKENIZERS, lower_case=settings.lower_case)
     if tokenizer is not None:
+        tokenizer = dataclasses.replace(tokenizer, plain=settings.plain_vocabulary is True)
         check_vocabulary(tokenizer, config)
     return ModelFolder(path=path, config=config, tokenizer=tokenizer, settings=settings)
 
@@ -148,7 +157,7 @@ def write_model_folder(
     check_finite(stored, path=out)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-        lower_case = tokenizer.lower_case if tokenizer.kind == "wordpiece" else None
+        lower_case = tokenizer.lower_case if tokenizer.kind in {"wordpiece", "albert"} else None
         settings = msgspec.structs.replace(settings, lower_case=lower_case)
     fields = {**config.to_dict(), "nqperf": settings}
     with _whole_folder(out) as partial:
@@ -156,8 +165,8 @@ def write_model_folder(
         with whole_file(partial / WEIGHTS) as file:
             write_safetensors(file, stored)
         if tokenizer is not None:
-            name = SENTENCEPIECE if tokenizer.kind == "sentencepiece" else WORDPIECE
-            write_whole(partial / name, read_whole(tokenizer.path, what="a vocabulary"))
+            for path in tokenizer.files():
+                write_whole(partial / tokenizer.stored_name(path), read_whole(path, what="a vocabulary"))
 
 
 def check_replaceable(out: Path) -> None:
@@ -171,7 +180,7 @@ def check_replaceable(out: Path) -> None:
         return
     if out.is_symlink() or not out.is_dir():
         raise FormatError("is no folder, and a model folder is written here: name another output", path=out)
-    others = sorted({entry.name for entry in out.iterdir()} - {CONFIG, WEIGHTS, SENTENCEPIECE, WORDPIECE})
+    others = sorted({entry.name for entry in out.iterdir()} - {CONFIG, WEIGHTS, *TOKENIZER_FILES})
     if others:
         raise FormatError(
             f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out

@@ -1,3 +1,4 @@
+import functools
 import io
 
 import pytest
@@ -8,13 +9,15 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
 from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import write_model_folder
-from nqperf.formats.weights.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.tokenizer_file import TokenizerFile, find_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights
 from nqperf.nq.context import ContextConfig, marker_words
 from tests.documents import original, river_examples, river_page, simplified, write_lines
+from tests.families import write_hugging_face
 
 SPECIAL = ["[CLS]", "[SEP]", "[Q]"]
 MARKERS = marker_words(ContextConfig(max_position=3), max_context_id=6)
@@ -85,6 +88,27 @@ def byte_level_files(tmp_path_factory):
             library.model.save(str(folder))
         paths[family] = folder / ("tokenizer.json" if family == "roberta" else "vocab.json")
     return paths
+
+
+@pytest.fixture(scope="session")
+def vocabulary_of(sentencepiece_file, wordpiece_file, byte_level_files):
+    """Return a function from a family to a vocabulary of its kind."""
+    files = {"bert": wordpiece_file, "distilbert": wordpiece_file, "albert": sentencepiece_file, **byte_level_files}
+    return lambda family: find_tokenizer(files[family].parent, (files[family].name,))
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory, vocabulary_of):
+    """Return a function from a family to a model folder that was converted from Hugging Face's files, without heads."""
+
+    @functools.cache
+    def folder(family):
+        source = tmp_path_factory.mktemp(family)
+        write_hugging_face(source, family, vocabulary_of(family))
+        convert(source, source.with_name(f"{family}-model"), seed=2)
+        return source.with_name(f"{family}-model")
+
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ FLOORS = [
     {"nq", "gate"},
     {"pipeline", "model"},
     {"formats"},
-    {"engines", "world"},
+    {"encoder", "engines", "world"},
     {"casts", "defaults", "training"},
     {"perf"},
     {"report", "run"},

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_skipped, start_engine, table
+from nqperf.cli.console import progress, report_skipped, start_engine, table, warn_of_new_heads
 from nqperf.cli.scores import scores_table
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
@@ -61,7 +61,8 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     )
     selection = shared.selection(options)
     reader = DevelopmentSet(selection=selection) if data is None else NqReader(source=data, selection=selection)
-    read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
+    # A fault that is seen without the engine's library is said before its start-up.
+    warn_of_new_heads(read_model_folder(model))
     start_engine(find_engine(config.engine))
     with progress({"windows": None, "examples": options["limit"]}, quiet=options["quiet"]) as advance:
         result = run(reader, config, advance)

@@ -17,6 +17,7 @@ import numpy as np
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import PARTIAL_SUFFIX, read_whole, whole_file, write_whole
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.hugging_face import check_family
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
     SENTENCEPIECE,
@@ -84,7 +85,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     path = Path(path)
     if not path.is_dir():
         raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
-    fields = read_json_object(path / CONFIG, what="a BERT configuration")
+    fields = read_json_object(path / CONFIG, what="a configuration")
     config = read_config(path / CONFIG, fields)
     settings = read_settings(path / CONFIG, fields)
     tokenizer = find_tokenizer(path, TOKENIZERS, lower_case=settings.lower_case)
@@ -126,6 +127,7 @@ def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
     path = folder.path / WEIGHTS
     header = read_header(path)
     expected = expected_shapes(folder.config)
+    check_family(header, folder.config, path=path)
     found = {name: stored.shape for name, stored in header.items()}
     check_shapes(found, expected, path=path, next_step=f"check {CONFIG}, or bring other models in by `nqperf convert`")
     weights = read_float32(path, {name: header[name] for name in expected})
@@ -158,7 +160,8 @@ def write_model_folder(
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
         lower_case = tokenizer.lower_case if tokenizer.kind in {"wordpiece", "albert"} else None
-        settings = msgspec.structs.replace(settings, lower_case=lower_case)
+        plain = True if tokenizer.plain else None
+        settings = msgspec.structs.replace(settings, lower_case=lower_case, plain_vocabulary=plain)
     fields = {**config.to_dict(), "nqperf": settings}
     with _whole_folder(out) as partial:
         write_whole(partial / CONFIG, msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n")

@@ -8,7 +8,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import read_whole
 from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile, find_tokenizer, read_byte_level
-from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer, Vocabulary
+from nqperf.nq.tokenization import QUESTION, SentencePieceVocabulary, Tokenizer, Vocabulary
 from nqperf.nq.vocabularies import AlbertVocabulary
 from nqperf.nq.wordpiece import WordPieceVocabulary
 
@@ -24,7 +24,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     found = find_tokenizer(path.parent, (path.name,))
     if found is None:
         raise FormatError(
-            "no such file or folder; expected a model folder or a vocabulary, such as a tokenizer.model: check the path",
+            "no such file or folder; expected a model folder or a vocabulary such as tokenizer.model: check the path",
             path=path,
         )
     return read_tokenizer(found)
@@ -36,6 +36,17 @@ def read_tokenizer(file: TokenizerFile) -> Tokenizer:
         return Tokenizer(_vocabulary(file), plain=file.plain)
     except ConfigError as error:
         raise FormatError(str(error), path=file.path) from error
+
+
+def has_question_marker(file: TokenizerFile) -> bool:
+    """Tell whether the vocabulary has [Q], as those made for BERT Joint, or is of a kind that asks for none.
+
+    What is no vocabulary at all is taken for one that has it: `read_tokenizer` says what is wrong with it.
+    """
+    try:
+        return file.kind == "byte-level" or _vocabulary(file).find(QUESTION) is not None
+    except ConfigError:
+        return True
 
 
 def _vocabulary(file: TokenizerFile) -> Vocabulary:

@@ -20,13 +20,12 @@ from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.hugging_face import check_family
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
-    SENTENCEPIECE,
     TOKENIZER_FILES,
     TOKENIZERS,
-    WORDPIECE,
     TokenizerFile,
     check_vocabulary,
     find_tokenizer,
+    readable_kinds,
 )
 from nqperf.model.config import BertConfig
 from nqperf.model.families import network_config
@@ -70,9 +69,7 @@ class ModelFolder:
         Raises: FormatError when the folder has none.
         """
         if self.tokenizer is None:
-            raise FormatError(
-                f"has no tokenizer; expected {SENTENCEPIECE}, {WORDPIECE} or another: add it", path=self.path
-            )
+            raise FormatError(f"has no tokenizer; expected {readable_kinds(self.config)}: add it", path=self.path)
         return self.tokenizer
 
 

@@ -132,11 +132,10 @@ def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
 
     Raises: FormatError that says what was expected.
     """
-    kinds = _KINDS[config.model_type]
-    if tokenizer.kind not in kinds:
+    if tokenizer.kind not in _KINDS[config.model_type]:
         raise FormatError(
             f"is {_NAMES[tokenizer.kind]}, the vocabulary of another family; a network of {config.model_type} reads "
-            f"{' or '.join(_NAMES[kind] for kind in kinds)}: put its own there",
+            f"{readable_kinds(config)}: put its own there",
             path=tokenizer.path,
         )
     if tokenizer.kind == "byte-level":
@@ -154,6 +153,11 @@ def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
             "put the tokenizer there that the model was trained with",
             path=tokenizer.path,
         )
+
+
+def readable_kinds(config: BertConfig) -> str:
+    """Return the kinds of vocabularies that a network of this family reads, with their files, for messages."""
+    return " or ".join(_NAMES[kind] for kind in _KINDS[config.model_type])
 
 
 def read_byte_level(path: Path) -> ByteLevelVocabulary:

@@ -17,7 +17,8 @@ from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.features import FEATURE_FIELDS, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import Logits
-from nqperf.nq.tokenization import Tokenizer, WordPieceVocabulary
+from nqperf.nq.tokenization import Tokenizer
+from nqperf.nq.wordpiece import WordPieceVocabulary
 from nqperf.pipeline import REFERENCE, prepare
 from tests.pages import TOKENS, vocabulary, write_pages
 from tests.references import answers as reference

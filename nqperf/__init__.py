@@ -10,24 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nqperf.api import Answer, Answers, Model, audit, bench, evaluate, load_model, predict
+    from nqperf.encoder import Encoder, EncoderOutput, load_encoder
     from nqperf.errors import NqPerfError
 
 __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "Answers",
+    "Encoder",
+    "EncoderOutput",
     "Model",
     "NqPerfError",
     "__version__",
     "audit",
     "bench",
     "evaluate",
+    "load_encoder",
     "load_model",
     "predict",
 ]
 
 _HOMES = {
     "nqperf.api": ("Answer", "Answers", "Model", "audit", "bench", "evaluate", "load_model", "predict"),
+    "nqperf.encoder": ("Encoder", "EncoderOutput", "load_encoder"),
     "nqperf.errors": ("NqPerfError",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,16 +1,23 @@
+import functools
 import io
 
 import pytest
 from sentencepiece import SentencePieceTrainer
+from tokenizers import Tokenizer as Library
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 
 from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import write_model_folder
-from nqperf.formats.weights.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.tokenizer_file import TokenizerFile, find_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights
 from nqperf.nq.context import ContextConfig, marker_words
 from tests.documents import original, river_examples, river_page, simplified, write_lines
+from tests.families import write_hugging_face
 
 SPECIAL = ["[CLS]", "[SEP]", "[Q]"]
 MARKERS = marker_words(ContextConfig(max_position=3), max_context_id=6)
@@ -60,7 +67,61 @@ def wordpiece(wordpiece_file):
     return load_tokenizer(wordpiece_file)
 
 
-@pytest.fixture(scope="session", params=["sentencepiece", "wordpiece"])
+@pytest.fixture(scope="session")
+def byte_level_files(tmp_path_factory):
+    """Train two byte-level BPEs: RoBERTa's kind with [Q] and the markers, GPT-2's kind without, as it is published."""
+    lines = [" ".join(word for word in river_page(number).tokens if "<" not in word) for number in range(30)]
+    paths = {}
+    for family, special in {
+        "roberta": ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "[Q]", *MARKERS],
+        "gpt2": ["<|endoftext|>"],
+    }.items():
+        library = Library(BPE())
+        library.pre_tokenizer = ByteLevel(add_prefix_space=False)
+        alphabet = ByteLevel.alphabet()
+        trainer = BpeTrainer(vocab_size=420, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+        library.train_from_iterator(lines, trainer)
+        folder = tmp_path_factory.mktemp(family)
+        if family == "roberta":
+            library.save(str(folder / "tokenizer.json"))
+        else:
+            library.model.save(str(folder))
+        paths[family] = folder / ("tokenizer.json" if family == "roberta" else "vocab.json")
+    return paths
+
+
+@pytest.fixture(scope="session")
+def vocabulary_of(sentencepiece_file, wordpiece_file, byte_level_files):
+    """Return a function from a family to a vocabulary of its kind."""
+    files = {"bert": wordpiece_file, "distilbert": wordpiece_file, "albert": sentencepiece_file, **byte_level_files}
+    return lambda family: find_tokenizer(files[family].parent, (files[family].name,))
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory, vocabulary_of):
+    """Return a function from a family to a model folder that was converted from Hugging Face's files, without heads."""
+
+    @functools.cache
+    def folder(family):
+        source = tmp_path_factory.mktemp(family)
+        write_hugging_face(source, family, vocabulary_of(family))
+        convert(source, source.with_name(f"{family}-model"), seed=2)
+        return source.with_name(f"{family}-model")
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def roberta_pieces(byte_level_files):
+    return load_tokenizer(byte_level_files["roberta"])
+
+
+@pytest.fixture(scope="session")
+def gpt2_pieces(byte_level_files):
+    return load_tokenizer(byte_level_files["gpt2"])
+
+
+@pytest.fixture(scope="session", params=["sentencepiece", "wordpiece", "roberta_pieces", "gpt2_pieces"])
 def tokenizer(request):
     return request.getfixturevalue(request.param)
 

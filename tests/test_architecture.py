@@ -19,7 +19,7 @@ FLOORS = [
     {"nq", "gate"},
     {"pipeline", "model"},
     {"formats"},
-    {"engines", "world"},
+    {"encoder", "engines", "world"},
     {"casts", "defaults", "training"},
     {"perf"},
     {"report", "shards"},
@@ -29,7 +29,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What a file format must know of the network, neither of which imports Keras.
-MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.tensors", "nqperf.model.weights"}
+MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.families", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
 # Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
 ENGINE_NEUTRAL = {"cli", "perf", "report", "run", "pytest_plugin"}

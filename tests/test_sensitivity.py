@@ -14,7 +14,8 @@ from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 from nqperf.formats.nq.jsonl import Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tokenizers import load_tokenizer
-from nqperf.model import bert, precision
+from nqperf.model import precision
+from nqperf.model.encoders import blocks
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import evaluate
@@ -116,10 +117,10 @@ def test_a_zeroed_head_is_noticed(run, folder, weights, sound):
 def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monkeypatch):
     steps = 2**6 - 1  # six bits of fixed point: what is below 1 / 126 is lost
 
-    def narrow(scores, input_mask, softmax_dtype):
-        return keras.ops.round(precision.attention_probabilities(scores, input_mask, softmax_dtype) * steps) / steps
+    def narrow(scores, mask, softmax_dtype):
+        return keras.ops.round(precision.attention_probabilities(scores, mask, softmax_dtype) * steps) / steps
 
-    monkeypatch.setattr(bert, "attention_probabilities", narrow)
+    monkeypatch.setattr(blocks, "attention_probabilities", narrow)
     assert run(folder.config, weights)[0] < sound[0] - GROSS
 
 

@@ -94,7 +94,7 @@ def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -
 
         from nqperf.model.bert import BertJoint
 
-        length = seq_length or min(config.max_position_embeddings, 384)
+        length = seq_length or min(config.positions, 384)
         signature = {key: tf.TensorSpec((_BATCH, length), tf.int32) for key in MODEL_INPUTS}
         return BertJoint(config, precision), signature
 

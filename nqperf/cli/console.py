@@ -11,6 +11,7 @@ import click
 from nqperf.cli.start_up import quiet_start_up
 from nqperf.engines.registry import EngineRow
 from nqperf.errors import FormatError
+from nqperf.formats.weights.model_folder import ModelFolder
 
 Advance = Callable[[str, int], None]
 
@@ -38,6 +39,12 @@ def start_engine(row: EngineRow) -> None:
     row.require()
     with quiet_start_up():
         row.engine_type().start()
+
+
+def warn_of_new_heads(folder: ModelFolder) -> None:
+    """Say on stderr that a model's span head was never trained."""
+    if folder.settings.heads == "new":
+        click.echo(f"nqperf: warning: {folder.path} has a new span head: its answers are untrained", err=True)
 
 
 def report_skipped(skipped: Sequence[FormatError]) -> None:

@@ -11,22 +11,24 @@ from nqperf.cli.start_up import quiet_start_up
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
 
-@click.command("convert", short_help="Make a model folder of a BERT checkpoint.")
+@click.command("convert", short_help="Make a model folder of a checkpoint.")
 @click.argument("source", type=shared.PATH)
 @click.argument("out", type=shared.PATH)
 @shared.option("--tokenizer", type=shared.PATH, help="The vocabulary, where it does not stand beside SOURCE.")
-@shared.option("--seed", type=int, default=0, help="For tensors that SOURCE lacks, as a plain BERT's answer heads.")
+@shared.option("--seed", type=int, default=0, help="For tensors that SOURCE lacks, as a plain encoder's answer heads.")
 @shared.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", help="How weights are stored.")
 @shared.together(shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
     """Make the model folder OUT of SOURCE: a folder, or a checkpoint's prefix.
 
-    Knows Google's BERT Joint checkpoint (TensorFlow 1), the thesis's (TensorFlow 2 objects) and Hugging Face BERT
-    folders with model.safetensors. bert_config.json (or config.json) and the vocabulary are looked for beside them.
+    Knows Google's BERT Joint checkpoint (TensorFlow 1), the thesis's (TensorFlow 2 objects) and Hugging Face folders
+    of BERT, TinyBERT, ALBERT, DistilBERT, RoBERTa and GPT-2 with model.safetensors. bert_config.json (or config.json)
+    and the vocabulary are looked for beside them. Heads that SOURCE lacks are new, and their answers random.
 
     \b
     nqperf convert downloads/bert_joint.ckpt models/bert-joint
     nqperf convert downloads/bert-base-uncased models/bert-base --seed 7
+    nqperf convert downloads/roberta-base models/roberta-base
     """
     with quiet_start_up():
         report = convert(
@@ -36,6 +38,8 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
             seed=options["seed"],  # type: ignore[arg-type]
             dtype=options["dtype"],  # type: ignore[arg-type]
         )
+    if report.untrained and not options["quiet"]:
+        click.echo("nqperf: warning: THE SPAN HEAD IS NEW: answers are random until the model is trained", err=True)
     if options["as_json"]:
         click.echo(_json(report))
     elif not options["quiet"]:

@@ -44,7 +44,7 @@ COMMANDS = {
     "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
     "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
-    "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a BERT checkpoint."),
+    "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a checkpoint."),
 }
 
 

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_skipped, start_engine, table
+from nqperf.cli.console import progress, report_skipped, start_engine, table, warn_of_new_heads
 from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
@@ -85,7 +85,8 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     source: LotSource = DevelopmentSet(selection=selection)
     if data is not None:
         source = LinesSource(reader=NqReader(source=data, selection=selection))
-    read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
+    # A fault that is seen without the engine's library is said before its start-up.
+    warn_of_new_heads(read_model_folder(model))
     if config.cluster is None:
         start_engine(find_engine(config.engine))
     with (

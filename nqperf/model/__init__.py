@@ -1,1 +1,1 @@
-"""The network: the BERT encoder, the joint heads and every handwritten cast."""
+"""The network: the encoders, the joint heads and every handwritten cast."""

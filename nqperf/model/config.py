@@ -1,4 +1,4 @@
-"""The shape of a BERT Joint network: the fields of a Hugging Face `config.json` that change what it computes."""
+"""The shape of a network: the fields of a Hugging Face `config.json` that change what it computes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from nqperf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Names of the two GELUs in Hugging Face configurations. The approximate one is what Google's BERT and the thesis
 # compute under the name "gelu"; their logits differ from the exact one's by about 5e-4.
@@ -20,9 +24,6 @@ _ACTIVATIONS = {
     "gelu_pytorch_tanh": TANH_GELU,
 }
 
-# What would change the result and is not built: refused instead of computed wrongly. Absent fields have these values.
-_ONLY_VALUES = {"model_type": "bert", "position_embedding_type": "absolute", "is_decoder": False}
-
 _COUNTS = (
     "vocab_size",
     "hidden_size",
@@ -31,7 +32,11 @@ _COUNTS = (
     "intermediate_size",
     "max_position_embeddings",
     "type_vocab_size",
+    "embedding_size",
+    "num_hidden_groups",
+    "inner_group_num",
 )
+_INTEGERS = (*_COUNTS, "pad_token_id")
 _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
@@ -39,8 +44,23 @@ _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 class BertConfig:
     """The sizes and constants of one network; `hidden_act` is "gelu" (exact, erf) or "gelu_new" (tanh).
 
+    This is BERT's, TinyBERT's too; the other families' say how they differ. Without token types `type_vocab_size` is
+    what the weights hold, and the features' segments are not read.
+
     Raises: ConfigError when a value is out of range or the heads do not divide the hidden size.
     """
+
+    model_type: ClassVar[str] = "bert"
+    # The family's names in config.json for our fields, where they differ.
+    stored_names: ClassVar[Mapping[str, str]] = {}
+    # What would change the result and is not built: refused instead of computed wrongly. Absent fields have these.
+    only_values: ClassVar[Mapping[str, object]] = {"position_embedding_type": "absolute", "is_decoder": False}
+    has_token_types: ClassVar[bool] = True
+    has_pooler: ClassVar[bool] = True
+    # No position sees those after it.
+    causal: ClassVar[bool] = False
+    # Norms stand before what they feed, and not behind each sum.
+    pre_norm: ClassVar[bool] = False
 
     vocab_size: int
     hidden_size: int
@@ -56,69 +76,99 @@ class BertConfig:
     attention_probs_dropout_prob: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        for field in self._fields():
+            if field.name in _COUNTS and getattr(self, field.name) < 1:
+                raise ConfigError(f"{self._stored(field.name)} is {getattr(self, field.name)}; expected 1 or more")
         if self.hidden_size % self.num_attention_heads:
             raise ConfigError(
-                f"hidden_size {self.hidden_size} is no multiple of num_attention_heads {self.num_attention_heads}"
+                f"{self._stored('hidden_size')} {self.hidden_size} is no multiple of "
+                f"{self._stored('num_attention_heads')} {self.num_attention_heads}"
             )
         if self.hidden_act not in (EXACT_GELU, TANH_GELU):
             raise ConfigError(
-                f"hidden_act is {self.hidden_act!r}; "
+                f"{self._stored('hidden_act')} is {self.hidden_act!r}; "
                 f"expected {EXACT_GELU!r} (exact) or {TANH_GELU!r} (tanh approximation)"
             )
         for name in ("layer_norm_eps", "initializer_range"):
             if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite number above 0")
+                raise ConfigError(f"{self._stored(name)} is {getattr(self, name)}; expected a finite number above 0")
         for name in _RATES:
             if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 0 and below 1")
+                raise ConfigError(f"{self._stored(name)} is {getattr(self, name)}; expected at least 0 and below 1")
+
+    @property
+    def positions(self) -> int:
+        """The length of the longest input."""
+        return self.max_position_embeddings
+
+    @property
+    def embedding_width(self) -> int:
+        """The width of the tables of embeddings."""
+        return self.hidden_size
+
+    @property
+    def block_order(self) -> tuple[int, ...]:
+        """The numbers of the blocks in the order in which they run; one that runs twice shares its parameters."""
+        return tuple(range(self.num_hidden_layers))
 
     def require_positions(self, seq_length: int) -> None:
-        """Do nothing when the network can read inputs of `seq_length` positions.
+        """Raise unless the network can read inputs of `seq_length` positions.
 
-        Raises: ConfigError otherwise.
+        Raises: ConfigError.
         """
-        if seq_length > self.max_position_embeddings:
+        if seq_length > self.positions:
             raise ConfigError(
-                f"features of {seq_length} positions, the model has {self.max_position_embeddings}: prepare them with "
-                f"--max-seq-length {self.max_position_embeddings} or less"
+                f"features of {seq_length} positions, the model has {self.positions}: prepare them with "
+                f"--max-seq-length {self.positions} or less"
             )
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, object]) -> BertConfig:
-        """Return the configuration in `fields`; fields that do not change the network are passed over.
+    def from_dict(cls, fields: Mapping[str, object]) -> Self:
+        """Return the configuration in `fields`; those that do not change the network are passed over.
 
         Raises: ConfigError when a field is missing, of another type, or asks for a network that is not built here.
         """
-        for name, only in _ONLY_VALUES.items():
+        for name, only in {"model_type": cls.model_type, **cls.only_values}.items():
             if fields.get(name, only) != only:
                 raise ConfigError(f"{name} is {fields[name]!r}; expected {only!r}, the only kind built here")
+        fields = cls._completed(fields)
         values: dict[str, object] = {}
-        for field in dataclasses.fields(cls):
-            if field.name in fields:
-                values[field.name] = _typed(field.name, fields[field.name])
+        for field in cls._fields():
+            stored = cls._stored(field.name)
+            if stored in fields:
+                values[field.name] = _typed(field.name, stored, fields[stored])
             elif field.default is dataclasses.MISSING:
-                raise ConfigError(f"{field.name} is missing; expected a BERT configuration with this field")
+                raise ConfigError(f"{stored} is missing; expected a configuration of {cls.model_type} with this field")
         return cls(**values)  # type: ignore[arg-type]  # each value has just been given its field's type
 
+    @classmethod
+    def _completed(cls, fields: Mapping[str, object]) -> Mapping[str, object]:
+        """Return `fields` with what the family derives from others where they leave it open."""
+        return fields
+
     def to_dict(self) -> dict[str, object]:
-        """Return the fields as `config.json` holds them, `model_type` first."""
-        return {"model_type": "bert", **dataclasses.asdict(self)}
+        """Return the fields as the family's `config.json` holds them, `model_type` first."""
+        stored = {self._stored(field.name): getattr(self, field.name) for field in self._fields()}
+        return {"model_type": self.model_type, **stored}
+
+    @classmethod
+    def _fields(cls) -> list[dataclasses.Field[object]]:
+        """Return the fields that the family has: all but token types where there are none at all."""
+        fields = dataclasses.fields(cls)
+        return [field for field in fields if field.name != "type_vocab_size" or field.default != 0]
+
+    @classmethod
+    def _stored(cls, name: str) -> str:
+        return cls.stored_names.get(name, name)
 
 
-def _typed(name: str, value: object) -> object:
-    """Return `value` as the type of the field `name`; a bool is no number."""
+def _typed(name: str, stored: str, value: object) -> object:
+    """Return `value` as the type of the field `name`, which `config.json` calls `stored`; a bool is no number."""
     if name == "hidden_act":
-        return _ACTIVATIONS.get(value, value) if isinstance(value, str) else _refuse(name, value, "a string")
-    if name in _COUNTS:
-        return value if isinstance(value, int) and not isinstance(value, bool) else _refuse(name, value, "an integer")
-    return (
-        float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else _refuse(name, value, "a number")
-    )
+        return _ACTIVATIONS.get(value, value) if isinstance(value, str) else _refuse(stored, value, "a string")
+    if isinstance(value, bool) or not isinstance(value, int if name in _INTEGERS else int | float):
+        return _refuse(stored, value, "an integer" if name in _INTEGERS else "a number")
+    return value if name in _INTEGERS else float(value)
 
 
 def _refuse(name: str, value: object, expected: str) -> object:

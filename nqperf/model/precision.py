@@ -31,18 +31,32 @@ def dtype_policy(precision: str) -> keras.DTypePolicy:
     return keras.DTypePolicy(precision)
 
 
-def attention_probabilities(scores: Any, input_mask: Any, softmax_dtype: str) -> Any:
-    """Return the softmax of `scores` over the keys that are real, in the dtype of `scores`.
+# The policy of what must not be rounded, under every precision.
+WIDE = dtype_policy("float32")
+
+
+def causal_mask(input_mask: Any) -> Any:
+    """Return which keys each query sees where no position sees those after it: int[n, s] -> int[n, s, s].
+
+    One mask of both kinds: a key that is padding and comes later, too, would else get MASKED_SCORE twice.
+    """
+    position = keras.ops.arange(input_mask.shape[1])
+    return keras.ops.where(position[None, :] <= position[:, None], input_mask[:, None, :], 0)
+
+
+def attention_probabilities(scores: Any, mask: Any, softmax_dtype: str) -> Any:
+    """Return the softmax of `scores` over the keys that `mask` lets through, in the dtype of `scores`.
 
     `softmax_dtype` is "float32" but where the kernel is known to widen a 16-bit type by itself: 512 terms summed in a
     type of 8 or 11 significant bits would lose the small ones. The mask is added before the cast, where it joins the
     matrix product: real keys get an exact 0, and the others' rounded scores end as 0 all the same. The mask comes as
     integers: Keras casts every floating argument of a layer down to its compute dtype.
 
-    Shapes: scores [n, a, s, s], input_mask int[n, s] -> [n, a, s, s].
+    Shapes: scores [n, a, s, s], mask int[n, s] or int[n, s, s] (query, key) -> [n, a, s, s].
     """
-    padding = keras.ops.cast(1 - input_mask, scores.dtype)[:, None, None, :]
-    masked = keras.ops.cast(scores + padding * MASKED_SCORE, softmax_dtype)
+    hidden = keras.ops.cast(1 - mask, scores.dtype)
+    hidden = hidden[:, None, None, :] if len(mask.shape) == 2 else hidden[:, None]  # noqa: PLR2004  # one row of keys
+    masked = keras.ops.cast(scores + hidden * MASKED_SCORE, softmax_dtype)
     return keras.ops.cast(keras.ops.softmax(masked, axis=-1), scores.dtype)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from nqperf.model.bert import BertJoint
 from nqperf.model.tensors import tensors_of
 from nqperf.nq.example import FloatArray
+from nqperf.nq.features import MODEL_INPUTS
 
 _Named = Iterator[tuple[str, keras.Variable, bool]]
 
@@ -18,7 +19,7 @@ _Named = Iterator[tuple[str, keras.Variable, bool]]
 def build(model: BertJoint, seq_length: int) -> BertJoint:
     """Create the variables of `model` by one symbolic call at `seq_length`, and return it."""
     shape = (None, seq_length)
-    model({name: keras.KerasTensor(shape, dtype="int32") for name in ("input_ids", "input_mask", "segment_ids")})
+    model({name: keras.KerasTensor(shape, dtype="int32") for name in MODEL_INPUTS})
     return model
 
 

@@ -12,7 +12,7 @@ from nqperf.nq.example import Example, IntArray, LongArray
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.nq.windows import window_starts
 
-# [CLS] before the question, [SEP] after it and after the window.
+# [CLS] before the question, [SEP] after it and after the window; RoBERTa has one more between the two.
 SPECIAL_POSITIONS = 3
 
 
@@ -73,20 +73,23 @@ def concatenate(parts: list[Features]) -> Features:
 def build_features(
     example: Example, tokenizer: Tokenizer, context_config: ContextConfig, config: FeatureConfig
 ) -> Features:
-    """Return an example's features: `[CLS] question [SEP] window [SEP]`, padded with 0, one row a window."""
+    """Return an example's features: `[CLS] question [SEP] window [SEP]`, padded on the right, one row a window.
+
+    The special pieces are the tokenizer's own.
+    """
     context = build_context(example, context_config)
     pieces = tokenizer.encode(context.words)
     piece_token = context.word_token[pieces.piece_word()]
     question = question_ids(example.question, tokenizer, config)
-    head = np.concatenate([[tokenizer.cls_id], question, [tokenizer.sep_id]]).astype(np.int32)
+    head = np.concatenate([[tokenizer.cls_id], question, [tokenizer.sep_id] * tokenizer.separators]).astype(np.int32)
 
-    room = config.max_seq_length - len(question) - SPECIAL_POSITIONS
+    room = config.max_seq_length - len(head) - 1
     starts = window_starts(len(pieces.ids), room=room, stride=config.doc_stride)
     ends = np.minimum(starts + room, len(pieces.ids))
     shape = (len(starts), config.max_seq_length)
-    input_ids = np.zeros(shape, dtype=np.int32)
+    input_ids = np.full(shape, tokenizer.pad_id, dtype=np.int32)
     input_ids[:, : len(head)] = head
-    input_ids[:, len(head) : -1] = _windows(pieces.ids, starts, room, fill=0)
+    input_ids[:, len(head) : -1] = _windows(pieces.ids, starts, room, fill=tokenizer.pad_id)
     last_sep = len(head) + ends - starts
     input_ids[np.arange(len(starts)), last_sep] = tokenizer.sep_id
     token_map = np.full(shape, -1, dtype=np.int32)
@@ -105,8 +108,7 @@ def build_features(
 
 def question_ids(question: str, tokenizer: Tokenizer, config: FeatureConfig) -> IntArray:
     """Return `[Q]` and the question's pieces, or the last max_query_length of them."""
-    ids = tokenizer.encode(question.split(" ")).ids
-    return np.concatenate([[tokenizer.question_id], ids])[-config.max_query_length :].astype(np.int32)
+    return tokenizer.encode_question(question)[-config.max_query_length :]
 
 
 def _windows(values: IntArray, starts: IntArray, room: int, *, fill: int) -> IntArray:

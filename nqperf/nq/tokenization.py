@@ -1,10 +1,8 @@
-"""Words to pieces: SentencePiece and WordPiece behind one protocol, with a word cache in front of both."""
+"""Words to pieces: every vocabulary behind one protocol, with a word cache in front; SentencePiece's stands here."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Protocol
@@ -16,10 +14,6 @@ from nqperf.nq.example import IntArray, LongArray
 
 # Natural Questions repeats its words: this many keep the hit rate above 95 % and the memory below 100 MB.
 MAX_CACHED_WORDS = 1 << 18
-# Google's WordPiece gives up on longer words and calls them unknown.
-MAX_WORDPIECE_CHARACTERS = 200
-# What `basic_tokens` comes to for a word of printable ASCII, most words by far.
-_ASCII_TOKENS = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z ]")
 UNKNOWN = "[UNK]"
 
 
@@ -39,33 +33,67 @@ class Pieces:
         return np.repeat(words, np.diff(self.starts))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecialPieces:
+    """The pieces that frame an input, `cls question sep window sep`; BERT's by default.
+
+    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is.
+    """
+
+    cls: str = "[CLS]"
+    sep: str = "[SEP]"
+    separators: int = 1
+    pad: str | None = None
+    unknown: str = UNKNOWN
+
+
+BERT_PIECES = SpecialPieces()
+# Opens the question in a vocabulary that was made for BERT Joint.
+QUESTION = "[Q]"
+
+
 class Vocabulary(Protocol):
-    """What a subword model must offer; `SentencePieceVocabulary` and `WordPieceVocabulary` do."""
+    """What a subword model must offer; `SentencePieceVocabulary`, `WordPieceVocabulary` and others do."""
 
     size: int
     unknown_id: int
+    special: SpecialPieces
 
     def find(self, piece: str) -> int | None:
         """Return the id of a whole piece, None when the vocabulary lacks it."""
 
-    def encode(self, words: list[str]) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
+    def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
+        """Return the ids of each word's pieces; only byte-level vocabularies ask whether it is `opening` a text."""
 
 
 class Tokenizer:
     """Words to pieces, each distinct word encoded once.
 
     A marker (a word in square brackets) is looked up whole and is the unknown piece where the vocabulary lacks it.
+    Nothing opens the question in a vocabulary without [Q]: those of other families, and a `plain` one of BERT's kind,
+    which an encoder without trained heads comes with.
 
-    Raises: ConfigError when the vocabulary lacks [CLS], [SEP] or [Q].
+    Raises: ConfigError when the vocabulary lacks a piece that frames inputs, or [Q] where it needs one.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, *, plain: bool = False) -> None:
         self.vocabulary = vocabulary
-        self.cls_id = self._special("[CLS]")
-        self.sep_id = self._special("[SEP]")
-        self.question_id = self._special("[Q]")
+        special = vocabulary.special
+        self.cls_id = self._special(special.cls)
+        self.sep_id = self._special(special.sep)
+        self.pad_id = 0 if special.pad is None else self._special(special.pad)
+        self.separators = special.separators
+        self.question_id = vocabulary.find(QUESTION)
+        if self.question_id is None and special is BERT_PIECES and not plain:
+            self._special(QUESTION)
         self._forget()
+
+    def encode_question(self, question: str) -> IntArray:
+        """Return [Q], where the vocabulary has it, and the pieces of the question's words."""
+        marker = [] if self.question_id is None else [self.question_id]
+        first, *others = question.split(" ")
+        opening = [self._marker_id(first)] if is_marker(first) else self.vocabulary.encode([first], opening=True)[0]
+        return np.concatenate([np.array([*marker, *opening], dtype=np.int32), self.encode(others).ids])
 
     def encode(self, words: Sequence[str]) -> Pieces:
         """Return the pieces of `words`, in order."""
@@ -91,9 +119,14 @@ class Tokenizer:
         if found is None:
             raise ConfigError(
                 f"the vocabulary of {self.vocabulary.size} pieces lacks {piece}; "
-                "expected one made for BERT Joint, with [CLS], [SEP] and [Q]"
+                f"expected one made for BERT Joint, with {', '.join(self._needed())}"
             )
         return found
+
+    def _needed(self) -> list[str]:
+        special = self.vocabulary.special
+        needed = [special.cls, special.sep, *([special.pad] if special.pad else [])]
+        return list(dict.fromkeys([*needed, QUESTION] if special is BERT_PIECES else needed))
 
     def _forget(self) -> None:
         """Start the cache anew: a flat array of ids, and the row of each word in it."""
@@ -129,6 +162,8 @@ class SentencePieceVocabulary:
     Raises: ConfigError when the bytes are no SentencePiece model.
     """
 
+    special = BERT_PIECES
+
     def __init__(self, model: bytes) -> None:
         from sentencepiece import SentencePieceProcessor
 
@@ -144,110 +179,8 @@ class SentencePieceVocabulary:
         found: int = self._processor.piece_to_id(piece)
         return None if found == self.unknown_id and self._processor.id_to_piece(found) != piece else found
 
-    def encode(self, words: list[str]) -> list[list[int]]:
+    def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of each word's pieces."""
+        del opening  # every word is opened by a space
         encoded: list[list[int]] = self._processor.encode(words)
         return encoded
-
-
-class WordPieceVocabulary:
-    """A BERT vocabulary, given as its pieces in the order of their ids.
-
-    Basic tokenisation follows Google's rules to the character class (the `tokenizers` normaliser differs on
-    private-use characters and on a final capital sigma); the longest match itself is the library's.
-
-    Raises: ConfigError when [UNK] is missing or a piece stands twice.
-    Source: google-research/bert, tokenization.py.
-    """
-
-    def __init__(self, pieces: Sequence[str], *, lower_case: bool = True) -> None:
-        from tokenizers.models import WordPiece
-
-        self._id_of = {piece: number for number, piece in enumerate(pieces)}
-        if len(self._id_of) < len(pieces):
-            twice = next(piece for number, piece in enumerate(pieces) if self._id_of[piece] != number)
-            raise ConfigError(f"the vocabulary has the piece {twice!r} twice; expected each piece on one line")
-        if UNKNOWN not in self._id_of:
-            raise ConfigError(f"the vocabulary lacks {UNKNOWN}; expected a BERT vocab.txt, one piece a line")
-        self.size = len(pieces)
-        self.unknown_id = self._id_of[UNKNOWN]
-        self._lower_case = lower_case
-        self._model = WordPiece(self._id_of, unk_token=UNKNOWN, max_input_chars_per_word=MAX_WORDPIECE_CHARACTERS)
-
-    def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
-        return self._id_of.get(piece)
-
-    def encode(self, words: list[str]) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
-        return [self._encode_word(word) for word in words]
-
-    def _encode_word(self, word: str) -> list[int]:
-        if word.isascii() and word.isalnum():  # the longest match of a known plain word is the word
-            known = self._id_of.get(word.lower() if self._lower_case else word)
-            if known is not None:
-                return [known]
-        return [
-            token.id
-            for basic in basic_tokens(word, lower_case=self._lower_case)
-            for token in self._model.tokenize(basic)
-        ]
-
-
-def basic_tokens(text: str, *, lower_case: bool) -> list[str]:
-    """Split text at white space, punctuation and CJK ideographs; drop control characters; lower-case without accents.
-
-    Source: google-research/bert, BasicTokenizer.
-    """
-    if text.isascii() and text.isprintable():
-        return _ASCII_TOKENS.findall(text.lower() if lower_case else text)
-    cleaned = "".join(_cleaned(text))
-    tokens: list[str] = []
-    for word in cleaned.split():
-        tokens += _split_at_punctuation(_plain(word) if lower_case else word)
-    return tokens
-
-
-def _cleaned(text: str) -> Iterable[str]:
-    for character in text:
-        if character in " \t\n\r" or unicodedata.category(character) == "Zs":
-            yield " "
-        elif character in "\0\ufffd" or unicodedata.category(character) in ("Cc", "Cf"):
-            continue
-        elif _is_ideograph(ord(character)):
-            yield f" {character} "
-        else:
-            yield character
-
-
-def _plain(word: str) -> str:
-    decomposed = unicodedata.normalize("NFD", word.lower())
-    return "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
-
-
-def _split_at_punctuation(word: str) -> list[str]:
-    spaced = "".join(f" {character} " if _is_punctuation(character) else character for character in word)
-    return [part for part in spaced.split(" ") if part]
-
-
-def _is_punctuation(character: str) -> bool:
-    if character.isascii():
-        return character.isprintable() and not character.isalnum() and character != " "
-    return unicodedata.category(character).startswith("P")
-
-
-def _is_ideograph(code: int) -> bool:
-    return code >= _FIRST_IDEOGRAPH and any(first <= code <= last for first, last in _IDEOGRAPHS)
-
-
-_FIRST_IDEOGRAPH = 0x3400
-_IDEOGRAPHS = (
-    (0x4E00, 0x9FFF),
-    (0x3400, 0x4DBF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F),
-    (0x2B820, 0x2CEAF),
-    (0xF900, 0xFAFF),
-    (0x2F800, 0x2FA1F),
-)

@@ -11,7 +11,7 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.nq.context import ContextConfig, build_context
 from nqperf.nq.example import Example, IntArray
-from nqperf.nq.features import MODEL_INPUTS, SPECIAL_POSITIONS, FeatureConfig, question_ids
+from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, question_ids
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.nq.windows import window_starts
 from nqperf.training.targets import NO_TARGET, PieceTarget, piece_target
@@ -121,7 +121,8 @@ class Batches:
         self.config = config
         self._corpus = corpus
         self._features = features
-        self._cls_id, self._sep_id = tokenizer.cls_id, tokenizer.sep_id
+        self._cls_id, self._sep_id, self._pad_id = tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id
+        self._separators = tokenizer.separators
         self._order: tuple[int, IntArray] = (-1, np.zeros(0, dtype=np.int32))
 
     def batch(self, step: int) -> Batch:
@@ -171,7 +172,8 @@ class Batches:
         corpus = self._corpus
         asked = corpus.question_ids[corpus.question_starts[question] : corpus.question_starts[question + 1]]
         first, last = corpus.document_starts[corpus.document[question] :][:2].tolist()
-        room = self._features.max_seq_length - len(asked) - SPECIAL_POSITIONS
+        head = 1 + len(asked) + self._separators
+        room = self._features.max_seq_length - head - 1
         starts = window_starts(last - first, room=room, stride=self._features.doc_stride)
         target = corpus.targets[question]
         holds = target.inside(starts, starts + room)
@@ -179,9 +181,10 @@ class Batches:
         eligible = np.flatnonzero(wanted if wanted.any() else ~wanted)
         window = int(eligible[rng.integers(len(eligible))])
         pieces = corpus.piece_ids[first + starts[window] : min(first + starts[window] + room, last)]
-        head = len(asked) + 2
         end = head + len(pieces) + 1
-        inputs["input_ids"][row, :end] = np.concatenate([[self._cls_id], asked, [self._sep_id], pieces, [self._sep_id]])
+        between = [self._sep_id] * self._separators
+        inputs["input_ids"][row, :end] = np.concatenate([[self._cls_id], asked, between, pieces, [self._sep_id]])
+        inputs["input_ids"][row, end:] = self._pad_id
         inputs["input_mask"][row, :end] = 1
         inputs["segment_ids"][row, head:end] = 1
         if not holds[window]:

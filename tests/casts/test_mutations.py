@@ -9,8 +9,8 @@ from nqperf.casts import ledger
 from nqperf.casts.audit import audited_trace
 from nqperf.casts.targets import of_config
 from nqperf.casts.trace import seams
-from nqperf.model.bert import EncoderBlock
 from nqperf.model.config import BertConfig
+from nqperf.model.encoders.blocks import EncoderBlock
 
 FLOATS = {"float16", "bfloat16", "float32"}
 ONE_BLOCK = BertConfig(

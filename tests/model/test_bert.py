@@ -7,8 +7,9 @@ import pytest
 from keras import ops
 
 from nqperf.errors import ConfigError
-from nqperf.model.bert import BertJoint, LayerNorm
+from nqperf.model.bert import BertJoint
 from nqperf.model.config import BertConfig
+from nqperf.model.encoders.blocks import LayerNorm
 from nqperf.model.precision import PRECISIONS, attention_probabilities, dtype_policy, residual
 from nqperf.model.variables import assign_weights, build, extract_weights, named_variables
 from nqperf.model.weights import expected_shapes, initial_weights

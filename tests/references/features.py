@@ -26,16 +26,16 @@ def features(example, tokenizer, context_config, config):
         for piece in pieces_of(word, tokenizer):
             pieces.append(piece)
             piece_token.append(token)
-    question = [tokenizer.question_id]
-    for word in example.question.split(" "):
-        question += pieces_of(word, tokenizer)
+    question = [] if tokenizer.question_id is None else [tokenizer.question_id]
+    for number, word in enumerate(example.question.split(" ")):
+        question += pieces_of(word, tokenizer, opening=number == 0)
     if len(question) > config.max_query_length:
         question = question[len(question) - config.max_query_length :]
-    room = config.max_seq_length - len(question) - 3
+    room = config.max_seq_length - len(question) - 2 - tokenizer.separators
     rows = []
     for number, (start, size) in enumerate(windows(len(pieces), room=room, stride=config.doc_stride)):
         first, second = (
-            [tokenizer.cls_id, *question, tokenizer.sep_id],
+            [tokenizer.cls_id, *question, *[tokenizer.sep_id] * tokenizer.separators],
             [*pieces[start : start + size], tokenizer.sep_id],
         )
         padding = config.max_seq_length - len(first) - len(second)
@@ -43,7 +43,7 @@ def features(example, tokenizer, context_config, config):
         rows.append(
             {
                 "unique_id": example.example_id + number,
-                "input_ids": [*first, *second, *[0] * padding],
+                "input_ids": [*first, *second, *[tokenizer.pad_id] * padding],
                 "input_mask": [*[1] * len(first + second), *[0] * padding],
                 "segment_ids": [*[0] * len(first), *[1] * len(second), *[0] * padding],
                 "token_map": [*mapped, *[-1] * padding],
@@ -52,9 +52,9 @@ def features(example, tokenizer, context_config, config):
     return rows
 
 
-def pieces_of(word, tokenizer):
+def pieces_of(word, tokenizer, *, opening=False):
     """Encode one word, markers whole."""
     if len(word) > 1 and word.startswith("[") and word.endswith("]") and " " not in word:
         found = tokenizer.vocabulary.find(word)
         return [tokenizer.vocabulary.unknown_id if found is None else found]
-    return tokenizer.vocabulary.encode([word])[0]
+    return tokenizer.vocabulary.encode([word], opening=opening)[0]

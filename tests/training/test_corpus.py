@@ -45,6 +45,23 @@ def test_every_row_is_a_row_that_inference_makes(examples, tokenizer):
         assert set(np.unique(inputs["segment_ids"])) == {0, 1}
 
 
+@pytest.mark.parametrize("kind", ["roberta_pieces", "gpt2_pieces"])
+def test_rows_are_framed_by_the_familys_own_pieces(examples, kind, request):
+    tokenizer = request.getfixturevalue(kind)
+    features = [build_features(example, tokenizer, ContextConfig(), FEATURES) for example in examples[:8]]
+    rows = {
+        tuple(np.stack([one.input_ids, one.input_mask, one.segment_ids], axis=1)[row].ravel().tolist())
+        for one in features
+        for row in range(len(one))
+    }
+    every = batches([examples[:8]], tokenizer)
+    inputs = [every.batch(step)[0] for step in range(12)]
+    parts = [np.concatenate([one[name] for one in inputs]) for name in ("input_ids", "input_mask", "segment_ids")]
+    drawn = np.stack(parts, axis=1)
+    assert all(tuple(row.ravel().tolist()) in rows for row in drawn)
+    assert (drawn[:, 1] == 0).any()
+
+
 def test_a_target_is_the_short_answer_in_the_window(tokenizer, training_folder):
     asked = list(squad_examples(read_lines(training_folder / "squad.jsonl", SquadArticle), seed=1))
     drawn = batches([asked], tokenizer, include_unknowns=0.0, batch_size=3)

@@ -1,4 +1,4 @@
-"""Other people's BERT weights, brought into a model folder: what `nqperf convert` does."""
+"""Other people's weights, brought into a model folder: what `nqperf convert` does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from nqperf.errors import FormatError
 from nqperf.formats.json_object import read_json_object
@@ -22,20 +24,15 @@ from nqperf.formats.weights.model_folder import (
     write_model_folder,
 )
 from nqperf.formats.weights.tensorflow_checkpoint import INDEX_SUFFIX, read_tensorflow_checkpoint
-from nqperf.formats.weights.tokenizer_file import (
-    SENTENCEPIECE,
-    WORDPIECE,
-    TokenizerFile,
-    check_vocabulary,
-    find_tokenizer,
-)
+from nqperf.formats.weights.tokenizer_file import TOKENIZERS, TokenizerFile, check_vocabulary, find_tokenizer
+from nqperf.formats.weights.tokenizers import has_question_marker
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
 from nqperf.nq.example import FloatArray
 
 GOOGLE_CONFIG = "bert_config.json"
 
 # vocab-nq.txt is what Google's release of BERT Joint calls it.
-TOKENIZERS = (SENTENCEPIECE, WORDPIECE, "vocab-nq.txt")
+_VOCABULARIES = (*TOKENIZERS, "vocab-nq.txt")
 
 _EXPECTED = f"expected PREFIX{INDEX_SUFFIX} (a TensorFlow checkpoint) or {WEIGHTS} (a Hugging Face folder)"
 
@@ -54,6 +51,11 @@ class ConvertReport:
     seed: int
     tokenizer: Path | None
     notes: tuple[str, ...]
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the span head, which the answers come from, is new."""
+        return "span.weight" in self.new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,6 +95,8 @@ def convert(
     vocabulary = _tokenizer(found.parent, tokenizer, lower_case=imported.settings.lower_case)
     if vocabulary is not None:
         check_vocabulary(vocabulary, imported.config)
+        if imported.settings.heads == "new" and not has_question_marker(vocabulary):
+            vocabulary = dataclasses.replace(vocabulary, plain=True)
     write_model_folder(out, imported.config, imported.weights, vocabulary, dtype=dtype, settings=imported.settings)
     return ConvertReport(
         source=found,
@@ -143,9 +147,17 @@ def _import(found: Path, seed: int) -> _Imported:
     if found.name == WEIGHTS and found.is_file():
         config, settings = _config(found.parent, (CONFIG, GOOGLE_CONFIG))
         weights, unused, new = read_hugging_face(found, config, seed=seed)
+        if "span.weight" in new:
+            settings = msgspec.structs.replace(settings, heads="new")
         source_kind = "a Hugging Face folder"
     else:
         config, settings = _config(found.parent, (GOOGLE_CONFIG, CONFIG))
+        if config.model_type != "bert":
+            raise FormatError(
+                f"is a TensorFlow checkpoint, and the configuration beside it is of {config.model_type}; expected "
+                f"{WEIGHTS} for this family: save the model with Hugging Face transformers",
+                path=found,
+            )
         names, weights, unused = read_tensorflow_checkpoint(found, config)
         # "gelu" in these checkpoints' configurations means the tanh approximation.
         config = dataclasses.replace(config, hidden_act=TANH_GELU)
@@ -156,25 +168,29 @@ def _import(found: Path, seed: int) -> _Imported:
 def _config(folder: Path, names: tuple[str, ...]) -> tuple[BertConfig, FolderSettings]:
     for path in (folder / name for name in names):
         if path.is_file():
-            fields = read_json_object(path, what="a BERT configuration")
+            fields = read_json_object(path, what="a configuration")
             return read_config(path, fields), read_settings(path, fields)
     raise FormatError(f"has no {' and no '.join(names)}; expected one beside the weights: put it there", path=folder)
 
 
 def _tokenizer(folder: Path, named: Path | None, *, lower_case: bool | None) -> TokenizerFile | None:
     if named is None:
-        return find_tokenizer(folder, TOKENIZERS, lower_case=lower_case)
+        return find_tokenizer(folder, _VOCABULARIES, lower_case=lower_case)
     found = find_tokenizer(named.parent, (named.name,), lower_case=lower_case)
     if found is None:
-        raise FormatError("no such file; expected a vocab.txt or a SentencePiece model: check the path", path=named)
+        raise FormatError(
+            "no such file; expected a vocab.txt, a SentencePiece model or a tokenizer.json: check the path", path=named
+        )
     return found
 
 
 def _notes(imported: _Imported, vocabulary: TokenizerFile | None, folder: Path) -> tuple[str, ...]:
     notes = []
+    if vocabulary is not None and vocabulary.plain:
+        notes.append("the vocabulary has no [Q] and no context markers: questions begin without, markers are unknown")
     if imported.config.hidden_act != EXACT_GELU:
         notes.append(f"hidden_act is {imported.config.hidden_act}: the tanh approximation of GELU")
     if vocabulary is None:
-        looked = ", ".join(str(folder / name) for name in TOKENIZERS)
+        looked = ", ".join(str(folder / name) for name in _VOCABULARIES)
         notes.append(f"no tokenizer: the folder predicts from features but cannot prepare them; looked for {looked}")
     return tuple(notes)

@@ -1,7 +1,8 @@
-"""The model folder: `config.json`, `model.safetensors`, and `tokenizer.model` or `vocab.txt`."""
+"""The model folder: `config.json`, `model.safetensors`, and a tokenizer's files, such as `tokenizer.model`."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,18 @@ import numpy as np
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import read_whole, sha256_of, whole_file, whole_folder, write_whole
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.hugging_face import check_family
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
-    SENTENCEPIECE,
-    WORDPIECE,
+    TOKENIZER_FILES,
+    TOKENIZERS,
     TokenizerFile,
     check_vocabulary,
     find_tokenizer,
+    readable_kinds,
 )
 from nqperf.model.config import BertConfig
+from nqperf.model.families import network_config
 from nqperf.model.weights import check_finite, check_shapes, expected_shapes
 from nqperf.nq.example import FloatArray
 
@@ -33,12 +37,15 @@ StoredType = Literal["float32", "float16"]
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Our own part of `config.json`, under the key "nqperf"; None leaves the choice to the reader.
 
-    The thresholds are the scores above which this model's answers are given.
+    The thresholds are the scores above which this model's answers are given. `heads` is "new" where no training has
+    touched the span head, and `plain_vocabulary` true where the vocabulary is one of BERT's kind without [Q].
     """
 
     long_threshold: float | None = None
     short_threshold: float | None = None
     lower_case: bool | None = None
+    heads: Literal["new"] | None = None
+    plain_vocabulary: bool | None = None
 
 
 NO_SETTINGS = FolderSettings()
@@ -59,7 +66,7 @@ class ModelFolder:
         Raises: FormatError when the folder has none.
         """
         if self.tokenizer is None:
-            raise FormatError(f"has no tokenizer; expected {SENTENCEPIECE} or {WORDPIECE}: add it", path=self.path)
+            raise FormatError(f"has no tokenizer; expected {readable_kinds(self.config)}: add it", path=self.path)
         return self.tokenizer
 
 
@@ -72,11 +79,12 @@ def read_model_folder(path: Path) -> ModelFolder:
     path = Path(path)
     if not path.is_dir():
         raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
-    fields = read_json_object(path / CONFIG, what="a BERT configuration")
+    fields = read_json_object(path / CONFIG, what="a configuration")
     config = read_config(path / CONFIG, fields)
     settings = read_settings(path / CONFIG, fields)
-    tokenizer = find_tokenizer(path, (SENTENCEPIECE, WORDPIECE), lower_case=settings.lower_case)
+    tokenizer = find_tokenizer(path, TOKENIZERS, lower_case=settings.lower_case)
     if tokenizer is not None:
+        tokenizer = dataclasses.replace(tokenizer, plain=settings.plain_vocabulary is True)
         check_vocabulary(tokenizer, config)
     return ModelFolder(path=path, config=config, tokenizer=tokenizer, settings=settings)
 
@@ -87,7 +95,7 @@ def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
     Raises: FormatError with what is wrong in them.
     """
     try:
-        return BertConfig.from_dict(fields)
+        return network_config(fields)
     except ConfigError as error:
         raise FormatError(str(error), path=path) from error
 
@@ -113,6 +121,7 @@ def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
     path = folder.path / WEIGHTS
     header = read_header(path)
     expected = expected_shapes(folder.config)
+    check_family(header, folder.config, path=path)
     found = {name: stored.shape for name, stored in header.items()}
     check_shapes(found, expected, path=path, next_step=f"check {CONFIG}, or bring other models in by `nqperf convert`")
     weights = read_float32(path, {name: header[name] for name in expected})
@@ -150,8 +159,9 @@ def write_model_folder(
     check_finite(stored, path=out)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-        lower_case = tokenizer.lower_case if tokenizer.kind == "wordpiece" else None
-        settings = msgspec.structs.replace(settings, lower_case=lower_case)
+        lower_case = tokenizer.lower_case if tokenizer.kind in {"wordpiece", "albert"} else None
+        plain = True if tokenizer.plain else None
+        settings = msgspec.structs.replace(settings, lower_case=lower_case, plain_vocabulary=plain)
     fields = {**config.to_dict(), "nqperf": settings}
     check_replaceable(out)
     with whole_folder(out) as partial:
@@ -159,8 +169,8 @@ def write_model_folder(
         with whole_file(partial / WEIGHTS) as file:
             write_safetensors(file, stored)
         if tokenizer is not None:
-            name = SENTENCEPIECE if tokenizer.kind == "sentencepiece" else WORDPIECE
-            write_whole(partial / name, read_whole(tokenizer.path, what="a vocabulary"))
+            for path in tokenizer.files():
+                write_whole(partial / tokenizer.stored_name(path), read_whole(path, what="a vocabulary"))
 
 
 def check_replaceable(out: Path) -> None:
@@ -174,7 +184,7 @@ def check_replaceable(out: Path) -> None:
         return
     if out.is_symlink() or not out.is_dir():
         raise FormatError("is no folder, and a model folder is written here: name another output", path=out)
-    others = sorted({entry.name for entry in out.iterdir()} - {CONFIG, WEIGHTS, SENTENCEPIECE, WORDPIECE})
+    others = sorted({entry.name for entry in out.iterdir()} - {CONFIG, WEIGHTS, *TOKENIZER_FILES})
     if others:
         raise FormatError(
             f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out

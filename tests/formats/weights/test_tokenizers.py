@@ -1,8 +1,14 @@
+import dataclasses
+
 import pytest
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights.tokenizer_file import TOKENIZERS, check_vocabulary, find_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
-from nqperf.nq.tokenization import SentencePieceVocabulary, WordPieceVocabulary
+from nqperf.nq.tokenization import SentencePieceVocabulary
+from nqperf.nq.vocabularies import GPT2_PIECES, ROBERTA_PIECES
+from nqperf.nq.wordpiece import WordPieceVocabulary
+from tests.families import CONFIGS
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[Q]", "river"]
 
@@ -53,3 +59,78 @@ def test_other_paths_are_refused(tmp_path):
     }.items():
         with pytest.raises(FormatError, match=message):
             load_tokenizer(path)
+
+
+def copied(paths, folder):
+    for path in paths:
+        (folder / path.name).write_bytes(path.read_bytes())
+
+
+def test_byte_level_files_are_known_by_their_names(byte_level_files, tmp_path):
+    pair = byte_level_files["gpt2"]
+    assert load_tokenizer(pair).vocabulary.special == GPT2_PIECES
+    assert load_tokenizer(byte_level_files["roberta"]).vocabulary.special == ROBERTA_PIECES
+    copied([pair, pair.with_name("merges.txt"), byte_level_files["roberta"]], tmp_path)
+    both = find_tokenizer(tmp_path, TOKENIZERS)
+    assert both.path.name == "tokenizer.json"  # it knows the pieces that were added, too
+    assert [path.name for path in find_tokenizer(pair.parent, TOKENIZERS).files()] == ["vocab.json", "merges.txt"]
+
+
+def test_a_tokenizer_json_beside_another_vocabulary_repeats_it(wordpiece_file, tmp_path):
+    copied([wordpiece_file], tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"model": {"type": "WordPiece"}}')
+    assert find_tokenizer(tmp_path, TOKENIZERS).kind == "wordpiece"
+    (tmp_path / "vocab.txt").unlink()
+    assert find_tokenizer(tmp_path, TOKENIZERS) is None
+
+
+def test_vocabularies_of_two_families_are_refused(byte_level_files, wordpiece_file, tmp_path):
+    copied([wordpiece_file, byte_level_files["roberta"]], tmp_path)
+    with pytest.raises(FormatError, match=r"several tokenizers \(vocab.txt, tokenizer.json\)"):
+        find_tokenizer(tmp_path, TOKENIZERS)
+
+
+@pytest.mark.parametrize("twin", [False, True])
+def test_missing_merges_are_named(byte_level_files, tmp_path, twin):
+    copied([byte_level_files["gpt2"], *([byte_level_files["roberta"]] if twin else [])], tmp_path)
+    for read in (lambda: find_tokenizer(tmp_path, TOKENIZERS), lambda: load_tokenizer(tmp_path / "vocab.json")):
+        with pytest.raises(FormatError, match=r"merges.txt: is missing beside vocab.json"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("vocab.json", b"[]", "vocab.json: is no vocabulary"),
+        ("vocab.json", b'{"a": "b"}', "vocab.json: is no vocabulary"),
+        ("vocab.json", b"{}", "do not fit the vocabulary"),
+        ("merges.txt", b"a b c\n", "merges.txt, line 1: holds 3 pieces; expected two a line"),
+        ("merges.txt", b"\xff\n", "merges.txt: is not UTF-8"),
+        ("merges.txt", b"#version: 0.2\nqqqq zzzz\n", "do not fit the vocabulary"),
+    ],
+)
+def test_damaged_halves_are_refused_by_name(byte_level_files, tmp_path, name, content, said):
+    pair = byte_level_files["gpt2"]
+    copied([pair, pair.with_name("merges.txt")], tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FormatError, match=said):
+        load_tokenizer(tmp_path / "vocab.json")
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "said"),
+    [
+        ("bert", "roberta", "is byte-level BPE .* network of bert reads WordPiece"),
+        ("roberta", "wordpiece", "is WordPiece .* network of roberta reads byte-level BPE"),
+        ("albert", "wordpiece", "is WordPiece .* network of albert reads ALBERT's SentencePiece"),
+        ("distilbert", "gpt2", "is byte-level BPE .* network of distilbert reads WordPiece"),
+        ("gpt2", "roberta", r"frames inputs by <s>.* a network of gpt2 reads one with <\|endoftext\|>"),
+        ("roberta", "gpt2", r"frames inputs by <\|endoftext\|>.* a network of roberta reads one with <s>"),
+    ],
+)
+def test_the_vocabulary_of_another_family_is_refused(byte_level_files, wordpiece_file, family, kind, said):
+    path = wordpiece_file if kind == "wordpiece" else byte_level_files[kind]
+    file = find_tokenizer(path.parent, (path.name,))
+    config = dataclasses.replace(CONFIGS[family], vocab_size=file.vocabulary_size())
+    with pytest.raises(FormatError, match=said):
+        check_vocabulary(file, config)

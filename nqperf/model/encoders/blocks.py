@@ -1,0 +1,117 @@
+"""What the blocks of all families are made of: normalisation, self-attention, and the two around the stream.
+
+Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a. Between the
+embeddings and the heads a hidden state is the matrix [n * s, h]: a product with a kernel then stands right before its
+bias and activation, and TensorFlow makes one oneDNN or cuBLAS call of the three.
+
+The residual stream, what each block adds to, is float32 under every precision: rounded to 16 bits after every sum it
+would lose more than all products together. Layers round it to their compute dtype where they read it.
+Source: Vaswani et al. 2017, Devlin et al. 2018.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from nqperf.model.config import TANH_GELU, BertConfig
+from nqperf.model.precision import WIDE, attention_probabilities, layer_norm, residual
+
+
+class LayerNorm(keras.layers.Layer):
+    """Layer normalisation of the residual stream over its last axis: float32[..., h] -> float32[..., h]."""
+
+    def __init__(self, config: BertConfig, *, name: str) -> None:
+        super().__init__(dtype=WIDE, name=name)
+        self.epsilon = config.layer_norm_eps
+
+    def build(self, hidden_shape: tuple[int | None, ...]) -> None:
+        size = (hidden_shape[-1],)
+        self.gamma = self.add_weight(shape=size, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=size, initializer="zeros", name="beta")
+
+    def call(self, hidden: Any) -> Any:
+        return layer_norm(hidden, self.gamma, self.beta, self.epsilon)
+
+
+class SelfAttention(keras.layers.Layer):
+    """Multi-head self-attention with its output projection: [n * s, h] -> [n * s, h].
+
+    The mask is int[n, s] where all queries see the same keys, and int[n, s, s] (query, key) where they do not.
+    """
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
+        super().__init__(dtype=dtype, name=name)
+        self.softmax_dtype = softmax_dtype
+        self.heads = config.num_attention_heads
+        self.head_size = config.hidden_size // config.num_attention_heads
+        self.add_projections(config, dtype)
+        self.output_dense = dense(config, config.hidden_size, dtype, "output")
+        self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob, dtype=dtype, name="dropout")
+
+    def add_projections(self, config: BertConfig, dtype: keras.DTypePolicy) -> None:
+        """Make the layers that `project` runs."""
+        self.query = dense(config, config.hidden_size, dtype, "query")
+        self.key = dense(config, config.hidden_size, dtype, "key")
+        self.value = dense(config, config.hidden_size, dtype, "value")
+
+    def project(self, hidden: Any) -> tuple[Any, Any, Any]:
+        """Return the queries, keys and values of all heads, [n * s, h] each."""
+        return self.query(hidden), self.key(hidden), self.value(hidden)
+
+    def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
+        seq_length = mask.shape[1]
+        query, key, value = (self._split(each, seq_length) for each in self.project(hidden))  # [n, a, s, d]
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (1.0 / math.sqrt(self.head_size))  # [n, a, s, s]
+        probabilities = attention_probabilities(scores, mask, self.softmax_dtype)
+        probabilities = self.dropout(probabilities, training=training)
+        mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
+        return self.output_dense(ops.reshape(mixed, (-1, self.heads * self.head_size)))
+
+    def _split(self, projected: Any, seq_length: int) -> Any:
+        """[n * s, h] -> [n, a, s, d]."""
+        by_head = ops.reshape(projected, (-1, seq_length, self.heads, self.head_size))
+        return ops.transpose(by_head, (0, 2, 1, 3))
+
+
+class EncoderBlock(keras.layers.Layer):
+    """Attention and feed-forward, each added to the residual stream, float32[n * s, h], which is then normalised."""
+
+    attention_class: ClassVar[type[SelfAttention]] = SelfAttention
+
+    def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
+        # The block hands the stream on as it is; the layers inside round what they read.
+        super().__init__(dtype=dtype, autocast=False, name=name)
+        self.attention = self.attention_class(config, dtype=dtype, softmax_dtype=softmax_dtype, name="attention")
+        self.attention_norm = LayerNorm(config, name="attention_norm")
+        self.intermediate = dense(config, config.intermediate_size, dtype, "intermediate")
+        self.output_dense = dense(config, config.hidden_size, dtype, "output")
+        self.output_norm = LayerNorm(config, name="output_norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=dtype, name="dropout")
+        self.tanh_gelu = config.hidden_act == TANH_GELU
+
+    def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
+        hidden = self.attention_norm(self.attend(hidden, hidden, mask, training))
+        return self.output_norm(self.feed_forward(hidden, hidden, training))
+
+    def attend(self, stream: Any, hidden: Any, mask: Any, training: bool | None) -> Any:
+        """Return the stream with the attention over `hidden` added to it."""
+        return residual(stream, self.dropout(self.attention(hidden, mask, training=training), training=training))
+
+    def feed_forward(self, stream: Any, hidden: Any, training: bool | None) -> Any:
+        """Return the stream with the feed-forward layers' output for `hidden` added to it."""
+        widened = ops.gelu(self.intermediate(hidden), approximate=self.tanh_gelu)
+        return residual(stream, self.dropout(self.output_dense(widened), training=training))
+
+
+def initializer(config: BertConfig) -> keras.initializers.Initializer:
+    """Return what a new table or kernel is drawn from."""
+    return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
+
+
+def dense(config: BertConfig, units: int, dtype: keras.DTypePolicy, name: str) -> keras.layers.Dense:
+    """Return a dense layer with the configuration's initialiser."""
+    return keras.layers.Dense(units, kernel_initializer=initializer(config), dtype=dtype, name=name)

@@ -1,0 +1,22 @@
+"""RoBERTa's own part: where its positions begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from nqperf.model.encoders.embeddings import Embeddings
+from nqperf.model.families import RobertaConfig
+
+
+class RobertaEmbeddings(Embeddings):
+    """Embeddings whose positions count the real pieces, from the padding's id + 1 on; padding stands at its id."""
+
+    def __init__(self, config: RobertaConfig, *, name: str) -> None:
+        super().__init__(config, name=name)
+        self.pad_token_id = config.pad_token_id
+
+    def position_ids(self, input_ids: Any) -> Any:
+        real = ops.where(ops.equal(input_ids, self.pad_token_id), 0, 1)  # [n, s]
+        return ops.cumsum(real, axis=1) * real + self.pad_token_id

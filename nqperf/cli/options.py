@@ -19,7 +19,18 @@ from nqperf.nq.ranking import RankingConfig
 PRECISION_NAMES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-PATH = click.Path(path_type=Path)
+
+
+class _LocalPath(click.Path):
+    """A path on this machine; pathlib would quietly make a folder `s3:` of a URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and "://" in value:
+            self.fail(f"{value} is a URL; expected a path on this machine: only DATA may be a URL", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _LocalPath(path_type=Path)
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:

@@ -272,3 +272,14 @@ def test_a_reader_that_goes_away_is_no_traceback():
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait() == 1
+
+
+@pytest.mark.parametrize("option", ["--out", "--model", "--features"])
+def test_a_url_is_no_place_on_this_machine(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    out = [] if option == "--out" else ["--out", "out"]
+    with pytest.raises(SystemExit) as leave:
+        main(["run", option, "s3://bucket/folder", *out])
+    assert leave.value.code == 2
+    assert "s3://bucket/folder is a URL; expected a path on this machine" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

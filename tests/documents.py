@@ -124,3 +124,11 @@ def river_examples(count, layout=simplified):
         ]
         lines.append(layout(page, example_id=1000 + number, question=question, annotations=[said]))
     return lines
+
+
+def break_line(source, path, number):
+    """Write the lines of `source` up to the one of this number, from 0, whose question is no text."""
+    lines = source.read_text().splitlines()
+    broken = lines[number].replace('"question_text": "', '"question_text": 7, "x": "')
+    path.write_text("\n".join([*lines[:number], broken]))
+    return path

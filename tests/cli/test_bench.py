@@ -9,7 +9,6 @@ from importlib.util import find_spec
 import msgspec
 import pytest
 
-from nqperf.cli.main import main
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.formats.results.profiles_toml import read_profiles
@@ -26,26 +25,13 @@ from tests.suites import SEQ_LENGTH, write_inputs
 EXIT = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
 
 
-@pytest.fixture
-def call(capsys):
-    """Run a command; return its exit code, standard output and standard error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as leave:
-            code = leave.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory, tiny_config, sentencepiece_file):
     return write_inputs(tmp_path_factory.mktemp("suite"), tiny_config, sentencepiece_file)
+
+
+def sizes(model):
+    return "--model", model, "--max-seq-length", SEQ_LENGTH
 
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
@@ -59,17 +45,7 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     model, data = inputs
-    requested = (
-        "--model",
-        model,
-        "--max-seq-length",
-        SEQ_LENGTH,
-        "--variants",
-        "onednn_off",
-        "--quick",
-        "--rounds",
-        10,
-    )
+    requested = (*sizes(model), "--variants", "onednn_off", "--quick", "--rounds", 10)
     outputs = ("--out", "run.json", "--report", "run.html", "--json", "--quiet", *(["--track"] if tracks else []))
     monkeypatch.setattr(sys, "argv", ["nqperf", "bench", str(data)])
     code, out, err = call("bench", data, *requested, *outputs)
@@ -204,18 +180,7 @@ def test_files_of_another_kind(call, saved, tmp_path, content):
 @pytest.mark.slow
 def test_calibrate_for_real(call, inputs, tmp_path):
     model, data = inputs
-    requested = (
-        "--model",
-        model,
-        "--max-seq-length",
-        SEQ_LENGTH,
-        "--variants",
-        "grappler,tf32",
-        "--sets",
-        2,
-        "--pairs",
-        20,
-    )
+    requested = (*sizes(model), "--variants", "grappler,tf32", "--sets", 2, "--pairs", 20)
     code, out, err = call("calibrate", data, *requested, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
     assert code == 0
     # A line a finished row, where nobody watches: the baseline's two sets, and the one variant's.

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-from nqperf.cli.main import main
 from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.model.families import FAMILIES
 from tests.documents import river_examples, write_lines
@@ -14,23 +13,6 @@ from tests.families import write_hugging_face
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
 each_family = pytest.mark.parametrize("family", FAMILIES)
-
-
-@pytest.fixture
-def call(capsys):
-    """Run a command; return its exit code, standard output and standard error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as leave:
-            code = leave.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run
 from nqperf.shards import cluster as cluster_module
 from nqperf.shards.cluster import ClusterConfig, ClusterError, RayWorker
-from tests.documents import river_examples, write_lines
+from tests.documents import break_line, river_examples, write_lines
 from tests.shards.kills import contents
 
 pytestmark = pytest.mark.slow
@@ -109,9 +109,7 @@ def test_what_fails_everywhere_or_is_the_datas_fault_ends_the_run(
 ):
     cluster = ClusterConfig(address=three_nodes.address, tries=2, workers=1)
     config = config_of(tmp_path / "out", model_folder, cluster=cluster)
-    broken = tmp_path / "broken.jsonl"
-    lines = data.read_text().splitlines()
-    broken.write_text("\n".join([*lines[:7], lines[7].replace('"question_text": "', '"question_text": 7, "x": "')]))
+    broken = break_line(data, tmp_path / "broken.jsonl", 7)
     with pytest.raises(FormatError, match=f"{broken}, line 8, field question_text") as caught:
         answer(broken, config)
     assert "3 shards are kept" in caught.value.kept

@@ -20,7 +20,7 @@ from nqperf.nq.features import FeatureConfig
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run
 from nqperf.shards.predicting import PredictConfig, predict_features
-from tests.documents import river_examples, write_lines
+from tests.documents import break_line, river_examples, write_lines
 from tests.shards.kills import FILES, SHORT_WINDOWS, contents
 
 LENGTHS = PipelineConfig(features=FeatureConfig(max_seq_length=48, doc_stride=16, max_query_length=12))
@@ -211,9 +211,7 @@ def test_two_runs_into_one_output_are_refused(data, config):
 
 
 def test_a_bad_line_keeps_what_is_done_before_it(data, config, undisturbed, tmp_path):
-    broken = tmp_path / "broken.jsonl"
-    lines = data.read_text().splitlines()
-    broken.write_text("\n".join([*lines[:7], lines[7].replace('"question_text": "', '"question_text": 7, "x": "')]))
+    broken = break_line(data, tmp_path / "broken.jsonl", 7)
     with pytest.raises(FormatError, match=f"{broken}, line 8, field question_text") as caught:
         answer(broken, config)
     assert "3 shards are kept" in caught.value.kept

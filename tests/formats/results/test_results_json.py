@@ -13,26 +13,17 @@ from nqperf.gate.records import (
     Agreement,
     Control,
     Controls,
-    Fingerprint,
     Pairs,
     Results,
     Subject,
     VariantResult,
     Verdict,
 )
+from tests.runs import FINGERPRINT
 
 PAIRS = Pairs(baseline_seconds=(1.0, 1.25), variant_seconds=(0.5, 0.625))
 VERDICT = Verdict(
     outcome="PASS", pairs=2, floor=1.5, ratio=2.0, interval=(1.9, 2.1), confidence=0.9934, p_fail=1.0, p_pass=1e-6
-)
-FINGERPRINT = Fingerprint(
-    system="Linux",
-    machine="x86_64",
-    cpu_model="A CPU",
-    cpu_id="AuthenticAMD-26-2",
-    cores=2,
-    isa=("avx512_bf16",),
-    versions={"tensorflow": "2.21.0"},
 )
 
 

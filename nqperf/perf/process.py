@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import msgspec
 
@@ -37,10 +37,14 @@ def worker_environment(
     inherited = os.environ if inherited is None else inherited
     kind = engine.engine_type()
     kept = {name: value for name, value in inherited.items() if name not in kind.switch_variables}
-    # The package as it runs here, whatever the worker's working directory.
+    return common_environment({**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested})
+
+
+def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return `wanted` so that a worker with it runs this package as it runs here, whatever its working directory."""
     root = str(Path(__file__).parents[2])
-    paths = os.pathsep.join(filter(None, (root, inherited.get("PYTHONPATH"))))
-    return {**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested, "PYTHONPATH": paths}
+    paths = os.pathsep.join(filter(None, (root, wanted.get("PYTHONPATH"))))
+    return {**_COMMON_ENVIRONMENT, **wanted, "PYTHONPATH": paths}
 
 
 class WorkerError(NqPerfError):
@@ -48,13 +52,23 @@ class WorkerError(NqPerfError):
 
 
 class WorkerProcess:
-    """A running worker with an environment of `worker_environment`; leaving the `with` block ends it."""
+    """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    `module` is what the process runs, `replies` the union of messages that it answers with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        *,
+        module: str = "nqperf.perf.worker",
+        replies: Any = protocol.Reply,
+    ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nqperf.perf.worker", str(os.getpid())],
+            [sys.executable, "-m", module, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -62,7 +76,7 @@ class WorkerProcess:
         )
         # Both are pipes, as asked for above; typeshed cannot tell.
         self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))
-        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], protocol.Reply)
+        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], replies)
 
     @property
     def pid(self) -> int:
@@ -80,7 +94,7 @@ class WorkerProcess:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def ask(self, request: protocol.Request, reply: type[_Reply], *, timeout: float) -> _Reply:
+    def ask(self, request: msgspec.Struct, reply: type[_Reply], *, timeout: float) -> _Reply:
         """Send a request and return its reply.
 
         Raises: WorkerError when the worker is dead, gives no reply within `timeout` seconds (it is ended then), or

@@ -13,15 +13,15 @@ from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
 from nqperf.gate.records import BASELINE, Fingerprint, VariantResult
-from nqperf.gate.rounds import Measured, RoundsConfig, TimedWork, measure
-from nqperf.gate.verdict import GateConfig, confirm
+from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, TimedWork, measure, settle
+from nqperf.gate.verdict import GateConfig
 from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
 from nqperf.perf.parity import Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import WorkerError, WorkerProcess, worker_environment
-from nqperf.perf.variant_run import PairedResult, VariantRun
+from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
@@ -140,11 +140,12 @@ class Session:
 
     def _settled(self, first: Measured, floor: float | None, variant: Variant) -> PairedResult:
         """Repeat a FAIL in fresh processes."""
-        if first.verdict.outcome != "FAIL":
-            return PairedResult(all=(first,), verdict=first.verdict)
-        with self.fresh_pair(variant) as (baseline, worker):
-            repeat = self.rounds(baseline, worker, floor, f"{variant.name} (again)")
-        return PairedResult(all=(first, repeat), verdict=confirm(first.verdict, repeat.verdict))
+
+        def again() -> Measured:
+            with self.fresh_pair(variant) as (baseline, worker):
+                return self.rounds(baseline, worker, floor, f"{variant.name} (again)")
+
+        return settle(first, again)
 
     def _baseline(self) -> VariantRun:
         assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101

@@ -7,7 +7,6 @@ more workers at once would cost memory and start-up without adding a comparison.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from pathlib import Path
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.gate.planting import PLANTED
 from nqperf.gate.profiles import Profile
-from nqperf.gate.records import BASELINE, Control, Controls, Fingerprint, Results, VariantResult
+from nqperf.gate.records import BASELINE, Controls, Fingerprint, Results, VariantResult, utc_now
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.fingerprint import take_fingerprint
@@ -25,11 +25,8 @@ from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
-from nqperf.perf.variant_run import PairedResult
 from nqperf.perf.variants import Variant, select_variants
 
-# Real work beside the model's, as a share of its time: what the gate must find in every run.
-PLANTED = 0.10
 # Small enough for many pairs in little time (0.15 s a batch with the packaged model on two cores), large enough that
 # casting the weights, once a batch, does not hide what 16 bits gain; a GPU must be filled.
 _CPU_BATCH, _GPU_BATCH = 4, 32
@@ -116,7 +113,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     verdict = judge_run(outcomes, expected=expected, controls=controls)
     results = Results(
         command=config.command,
-        created=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=utc_now(),
         fingerprint=fingerprint,
         model=model_record(session.folder),
         data=data_record(session.task, source),
@@ -192,8 +189,4 @@ def _controls(session: Session) -> tuple[Controls, tuple[str, ...]]:
         same, planted = session.measure_controls(PLANTED)
     except NqPerfError as error:
         return Controls(same=None, planted=None), (f"the controls: {error}",)
-    return Controls(same=_control(same), planted=_control(planted)), ()
-
-
-def _control(comparison: PairedResult) -> Control:
-    return Control(samples=tuple(one.pairs for one in comparison.all), verdict=comparison.verdict)
+    return Controls(same=same.control(), planted=planted.control()), ()

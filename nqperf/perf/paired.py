@@ -25,7 +25,7 @@ from nqperf.perf.sides import Side, Way, way_of
 
 # Controls that end without an answer make a whole run worthless: they get more time than the candidate.
 _CONTROL_TIME = 2.0
-_MOST_REPEATS = 100_000
+_LONGEST = 10  # as a multiple of what a round takes at least
 _INSTANT = 1e-8  # less than any clock can tell
 _CLOSE = Close()
 
@@ -160,7 +160,7 @@ class _Session:
                 agreement, fault = agree(same, expected, side.output())
                 if fault is not None:
                     raise ParityError(f"parity: {fault}")  # noqa: TRY301  # told in the row like the others
-                repeats = self._repeats(base)
+                repeats = self._repeats(base, side)
                 for one in (base, side):
                     one.repeat(repeats)
                 first = self._rounds(base, side, self.floor, self.name)
@@ -171,11 +171,10 @@ class _Session:
         controls, faults = self._controls(base, repeats)
         return row, controls, (*self._honest(result), *faults)
 
-    def _repeats(self, base: Side) -> int:
-        """Return how many runs make a round long enough for the clock."""
-        if not self.config.shortest:
-            return 1
-        return min(_MOST_REPEATS, max(1, math.ceil(self.config.shortest / max(base.warm_up_seconds, _INSTANT))))
+    def _repeats(self, base: Side, side: Side) -> int:
+        """Return how many runs make a round of the faster side long enough for the clock, and the slower's not long."""
+        fast, slow = sorted(max(one.warm_up_seconds, _INSTANT) for one in (base, side))
+        return max(1, math.ceil(self.config.shortest * min(1 / fast, _LONGEST / slow)))
 
     def _rounds(self, base: Side, side: Side, floor: float | None, name: str, *, longer: float = 1.0) -> Measured:
         config = RoundsConfig(gate=self.config.gate, seconds=longer * self.config.seconds)

@@ -105,7 +105,8 @@ def test_a_fast_wrong_candidate_is_never_timed():
 
 
 @pytest.mark.slow
-def test_builders_run_in_processes_of_their_own(importable, tmp_path):
+@pytest.mark.usefixtures("importable")
+def test_builders_run_in_processes_of_their_own(tmp_path):
     results = paired(*reversed(BUILDERS), config=CONFIG)
     row = candidate_of(results)
     assert (row.verdict.outcome, row.verdict.processes, len(row.samples)) == ("FAIL", 2, 2)
@@ -117,7 +118,8 @@ def test_builders_run_in_processes_of_their_own(importable, tmp_path):
     assert "candidate" in page(results)
 
 
-def test_a_wrong_builder_is_never_timed(importable):
+@pytest.mark.usefixtures("importable")
+def test_a_wrong_builder_is_never_timed():
     results = paired(BUILDERS[0], "test_paired:build_wrong", config=CONFIG)
     assert results.outcome == "FAIL"
     assert "parity" in candidate_of(results).reason
@@ -133,14 +135,16 @@ def test_a_wrong_builder_is_never_timed(importable):
         ("test_paired:build_asleep", "no reply to Build within"),
     ],
 )
-def test_a_builder_that_does_not_build(importable, target, said):
+@pytest.mark.usefixtures("importable")
+def test_a_builder_that_does_not_build(target, said):
     config = dataclasses.replace(CONFIG, build_seconds=8) if "asleep" in target else CONFIG
     results = paired(BUILDERS[1], target, config=config)
     assert results.outcome == "FAIL"
     assert said in candidate_of(results).reason
 
 
-def test_a_baseline_that_does_not_build_is_no_yardstick(importable):
+@pytest.mark.usefixtures("importable")
+def test_a_baseline_that_does_not_build_is_no_yardstick():
     with pytest.raises(WorkerError, match="worker of baseline failed at Build: AttributeError"):
         paired("test_paired:nowhere", BUILDERS[1], config=CONFIG)
 

@@ -65,7 +65,7 @@ def test_a_strangers_project_is_gated_in_both_directions(project, pytester, monk
     assert (results.judged, results.expected) == (2, 3)
     assert results.outcome in {"FAIL", "INVALID"}
     result.stdout.fnmatch_lines(["*test_wrong: parity: *values differ*", "test_faster *", "test_slower *"])
-    assert "test_slower" in summary.read_text()
+    assert "test_slower" in summary.read_text().replace("\\", "")
     assert "test_slower" in (pytester.path / "run.html").read_text()
     saved = json.loads((pytester.path / "b.json").read_text())["benchmarks"]
     times = {entry["name"]: entry["stats"]["data"] for entry in saved}
@@ -121,7 +121,7 @@ def test_several_comparisons_are_one_record():
     assert [row.name for row in whole.variants] == ["one", "two"]
     assert whole.variant(BASELINE) is None
     assert (whole.outcome, whole.judged, whole.expected) == ("FAIL", 2, 2)
-    assert whole.reasons == ("two: FAIL: two",)
+    assert whole.reasons == ("FAIL: two",)
     assert whole.variant("one").metrics["control planted"] == pytest.approx(1 / 1.1, rel=0.02)
     alone = named("one", 1.2, 1.1)
     assert merge([alone]) is alone
@@ -141,7 +141,7 @@ def test_the_example_of_the_docs_runs(pytester, monkeypatch):
     (example,) = re.findall(r"```python\n# test_speed\.py\n(.*?)```", text, flags=re.DOTALL)
     pytester.makepyfile(test_speed=example)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    result = pytester.runpytest_subprocess(*PLUGIN, "--nqperf-quick", "--nqperf-save-results=run.json")
+    result = pytester.runpytest_subprocess(*PLUGIN, "--nqperf-rounds=10", "--nqperf-save-results=run.json")
     outcomes = result.parseoutcomes()
     assert outcomes.get("errors", 0) == 0
     results = read_results(Path(pytester.path) / "run.json")

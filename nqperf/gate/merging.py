@@ -35,7 +35,7 @@ def merge(runs: Sequence[Results]) -> Results:
         judged=sum(run.judged for run in runs),
         expected=sum(run.expected for run in runs),
         outcome=min((run.outcome for run in runs), key=_ORDER.index),
-        reasons=tuple(f"{run.model.name}: {reason}" for run in runs for reason in run.reasons),
+        reasons=tuple(_named(reason, run.model.name) for run in runs for reason in run.reasons),
     )
 
 
@@ -45,6 +45,11 @@ def _row(row: VariantResult, run: Results) -> VariantResult:
     return msgspec.structs.replace(
         row, requested={**row.requested, "baseline": held_to}, metrics={**row.metrics, **_ratios(run.controls)}
     )
+
+
+def _named(reason: str, name: str) -> str:
+    """Return a reason that says which comparison it is of."""
+    return reason if name in reason else f"{name}: {reason}"
 
 
 def _ratios(controls: Controls) -> dict[str, float]:

@@ -10,6 +10,7 @@ from nqperf.gate.records import BASELINE, Control, Results, VariantResult, Verdi
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 NONE = "-"
+_SHORT = 0.0002  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,8 @@ def baseline_seconds(results: Results, variant: VariantResult) -> float | None:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return the time of a batch in words."""
-    return f"{1000 * seconds:.1f} ms"
+    """Return the time of a round in words, in microseconds where tenths of a millisecond would hide it."""
+    return f"{1000 * seconds:.1f} ms" if seconds >= _SHORT else f"{1e6 * seconds:.1f} us"
 
 
 def outcome_of(variant: VariantResult) -> str:

@@ -285,6 +285,7 @@ def test_the_run_is_saved_even_when_it_fails(session):
         (["--nqperf-variants", "xla,xlaa"], "*xlaa*mixed_float16*"),
         (["--nqperf-profile", "absent.toml"], "*absent.toml*no such file*"),
         (["--nqperf-rounds", "3"], "*3 pairs*"),
+        (["--nqperf-variants-file", "absent.toml"], "*absent.toml*no such file*"),
         (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),
         (["--nqperf-save-results", "."], "*name a file*"),
     ],

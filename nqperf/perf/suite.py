@@ -21,6 +21,7 @@ from nqperf.gate.records import BASELINE, Controls, Fingerprint, Results, Varian
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
@@ -46,6 +47,7 @@ class SuiteConfig:
     data: str | None = None
     limit: int | None = None
     variants: tuple[str, ...] | None = None
+    variants_file: Path | None = None
     profile: Path | None = None
     gate: GateConfig = REFERENCE_GATE
     batch_size: int | None = None
@@ -88,14 +90,15 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     A variant that fails is a row of the record.
     """
     started = time.perf_counter()
-    variants = select_variants(config.variants)
+    own = read_own_variants(config.variants_file)
+    variants = select_variants(config.variants, own)
     session, source = open_session(config, progress)
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
         fingerprint = session.start_baseline()
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
-        profile = promise_for(fingerprint, sizes, config.profile)
+        profile = promise_for(fingerprint, sizes, config.profile, [variant.name for variant in own])
         controls, faults = _controls(session)
         told.finished("controls", controls)
         rows = {}
@@ -137,7 +140,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
 
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
-    read_promises(config.profile)
+    read_promises(config.profile, [variant.name for variant in read_own_variants(config.variants_file)])
     folder = read_model_folder(config.model or _packaged_model())
     read_weights(folder)
     source, examples = _examples(config)

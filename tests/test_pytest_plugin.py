@@ -101,8 +101,8 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
         conftest.read_text().replace(
             "    seconds =",
             "    from nqperf.perf.progress import Doing, Rows\n"
-            "    from nqperf.pytest_plugin import _progress\n"
-            "    with _progress(pytestconfig) as told:\n"
+            "    from nqperf.pytest_plugin import progress_of\n"
+            "    with progress_of(pytestconfig) as told:\n"
             "        told(Doing(stage='rounds', name='xla'))\n"
             f"        rows = read_results({str(session.path / 'recorded.json')!r}).variants\n"
             "        Rows(told, 3).finished('xla', rows[1])\n"

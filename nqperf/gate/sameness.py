@@ -57,7 +57,7 @@ class Close:
         with np.errstate(invalid="ignore"):
             apart = ~np.isclose(second, first, rtol=self.rtol, atol=self.atol, equal_nan=True)
             difference = np.abs(first - second)
-        return np.asarray(apart), float(np.nanmax(difference, initial=0.0))
+        return np.asarray(apart), float(np.max(difference, initial=0.0, where=~np.isnan(difference)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,10 @@ class ParityError(NqPerfError):
     """A variant's answers differ from the baseline's by more than its row tolerates."""
 
 
+class OutOfTimeError(NqPerfError):
+    """A comparison was not judged, for the time that the run may take did not allow it; the message says how much."""
+
+
 class MissingExtraError(NqPerfError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 

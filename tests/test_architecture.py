@@ -34,13 +34,13 @@ MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.tensors", "nqperf.mode
 HEAVY = {"tensorflow", "keras"}
 # Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
 ENGINE_NEUTRAL = {"cli", "perf", "report", "run", "pytest_plugin"}
-OF_TENSORFLOW = {"perf/doctor.py", "perf/fingerprint.py"}
+OF_TENSORFLOW = {"perf/doctor.py", "perf/fingerprint.py", "perf/probe.py"}
 # What all engines share; every other module of the room is one engine's own.
 SHARED_ENGINES = {"batches", "engine", "registry", "state"}
 OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}
 # The machine's own description, which is no format of ours.
-MAY_OPEN = {"perf/fingerprint.py"}
+MAY_OPEN = {"perf/fingerprint.py", "perf/resources.py"}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))

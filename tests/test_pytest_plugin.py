@@ -286,6 +286,8 @@ def test_the_run_is_saved_even_when_it_fails(session):
         (["--nqperf-profile", "absent.toml"], "*absent.toml*no such file*"),
         (["--nqperf-rounds", "3"], "*3 pairs*"),
         (["--nqperf-variants-file", "absent.toml"], "*absent.toml*no such file*"),
+        (["--nqperf-budget", "-1"], "*the budget is -1 s; expected above 0*"),
+        (["--nqperf-budget", "soon"], "*invalid float value: 'soon'*"),
         (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),
         (["--nqperf-save-results", "."], "*name a file*"),
     ],

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts.findings import Audit, Finding
-from nqperf.casts.rules import cast_rules, numeric_rules, weight_rules
+from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
+from nqperf.casts.rules.islands import islands
 from nqperf.casts.targets import Target
-from nqperf.casts.trace import seams, tracing
+from nqperf.casts.trace import tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
 from nqperf.casts.trace.records import FLOATS, HALVES, Trace
+from nqperf.casts.trace.self_test import self_test
 from nqperf.errors import ConfigError
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -50,7 +54,7 @@ def audited_trace(
     """Return the audit of `target` with the trace that it judges; `weights` are values by variable path."""
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
-    seams.self_test()
+    self_test()
     built, model = _built(target, inputs, precision)
     trace, _ = tracing.trace(built)
     findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
@@ -60,7 +64,11 @@ def audited_trace(
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
     """Return what every rule finds in `trace`, by file and line; the weights are judged when the model has them."""
     flow = Flow.of(trace)
-    found = [finding for rule in (*cast_rules.RULES, *numeric_rules.RULES) for finding in rule(flow)]
+    found = [
+        finding
+        for rule in (*cast_rules.RULES, *numeric_rules.RULES, integer_rules.integer_in_half)
+        for finding in rule(flow)
+    ]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
     unique: dict[tuple[object, ...], Finding] = {}
@@ -99,7 +107,7 @@ def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> 
     specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
     built = tracing.Built(model, specs or tracing.specs_of(model, recorder))
     if recorder is not None:
-        built.births, built.alive = recorder.births, recorder
+        built.births, built.alive = recorder.where.births, recorder
     held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk
     own = str(model.compute_dtype)
     built.model_dtype = _compute(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
@@ -110,8 +118,6 @@ def _with_precision(builder: Callable[..., Any], precision: str | None) -> Calla
     """Return the builder as a function of nothing; one without a precision parameter gets the global policy."""
     import inspect
 
-    import keras
-
     try:
         accepts = "precision" in inspect.signature(builder).parameters
     except (TypeError, ValueError):
@@ -120,15 +126,23 @@ def _with_precision(builder: Callable[..., Any], precision: str | None) -> Calla
     def audited() -> Any:
         if accepts and precision is not None:
             return builder(precision=precision)
-        before = keras.config.dtype_policy()
-        if precision is not None:
-            keras.config.set_dtype_policy(precision)
-        try:
-            return builder()
-        finally:
-            keras.config.set_dtype_policy(before)
+        known = _kerases()
+        built = _under_policy(builder, precision, known)
+        if precision is not None and len(_kerases()) > len(known):  # the builder has just brought the Keras of old
+            built = _under_policy(builder, precision, _kerases())
+        return built
 
     return audited
+
+
+def _under_policy(builder: Callable[..., Any], precision: str | None, kerases: list[Any]) -> Any:
+    with contextlib.ExitStack() as stack:
+        for keras in kerases:
+            policies = keras.mixed_precision
+            stack.callback(policies.set_global_policy, policies.global_policy())
+            if precision is not None:
+                policies.set_global_policy(precision)
+        return builder()
 
 
 def _is_builder(function: Callable[..., Any]) -> bool:
@@ -144,9 +158,14 @@ def _is_builder(function: Callable[..., Any]) -> bool:
 
 
 def _is_model(value: Any) -> bool:
+    return any(isinstance(value, keras.layers.Layer) for keras in _kerases())
+
+
+def _kerases() -> list[Any]:
+    """Return Keras, and the Keras of old where the user's model has brought it."""
     import keras
 
-    return isinstance(value, keras.layers.Layer)
+    return [keras, *([sys.modules["tf_keras"]] if "tf_keras" in sys.modules else [])]
 
 
 def _compute(precision: str | None) -> str | None:
@@ -183,6 +202,7 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
         complete=trace.stopped is None,
         stopped=trace.stopped,
         findings=findings,
+        wide_by_design=islands(Flow.of(trace)),
         ops_by_dtype={op: dict(sorted(each.items())) for op, each in sorted(counts.items())},
         metrics={
             "ops": len(trace.ops),

@@ -82,6 +82,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Island:
+    """Float32 inside one 16-bit layer that the layer brings back itself: wide by design, and no finding.
+
+    Units: `ops` is how many ops run wide in it, `products` how many of them are matrix products.
+    """
+
+    place: Place | None
+    layer: str
+    ops: int
+    products: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the island as the JSON output holds it."""
+        path, line = (relative(self.place.path), self.place.line) if self.place is not None else (None, None)
+        return {"path": path, "line": line, "layer": self.layer, "ops": self.ops, "matrix_products": self.products}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """The outcome of one audit; `complete` is False when the trace stopped early, and then `stopped` says where."""
 
@@ -89,6 +107,7 @@ class Audit:
     precision: str
     complete: bool
     findings: tuple[Finding, ...]
+    wide_by_design: tuple[Island, ...] = ()
     stopped: str | None = None
     ops_by_dtype: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -109,6 +128,7 @@ class Audit:
             "model": self.model,
             "precision": self.precision,
             "findings": [finding.to_dict() for finding in self.findings],
+            "wide_by_design": [island.to_dict() for island in self.wide_by_design],
             "metrics": dict(self.metrics),
             "thresholds": dict(self.thresholds),
             "ops_by_dtype": {op: dict(counts) for op, counts in self.ops_by_dtype.items()},

@@ -46,6 +46,7 @@ variants_option = shared.option("--variants", help="Names with commas between.  
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
+@shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
 @shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
@@ -100,7 +101,7 @@ def require_places(options: dict[str, Any]) -> None:
 def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     """Return what DATA and the options say.
 
-    Raises: VariantError for an unknown variant, ConfigError for too few rounds.
+    Raises: VariantError for an unknown variant, ConfigError for too few rounds or seconds.
     """
     names = ("model", "limit", "batch_size", "max_seq_length", "variants_file", "profile")
     given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
@@ -113,7 +114,9 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     if options.get("rounds") is not None:
         # Who names a number of pairs wants them, however long they take.
         gate = config.gate.limited(options["rounds"])
-        config = dataclasses.replace(config, gate=gate, seconds_per_variant=math.inf)
+        config = dataclasses.replace(config, gate=gate, budget=math.inf)
+    if options.get("budget") is not None:
+        config = dataclasses.replace(config, budget=options["budget"])
     return config
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nqperf.cli.start_up import show_logs
 from nqperf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,11 +48,19 @@ def casts() -> None:
 @click.option("--sarif", type=_PATH, help="Write SARIF 2.1.0 here too.")
 @click.option("--ledger", type=_PATH, help="Compare the casts with this ledger.")
 @click.option("--update", is_flag=True, help="Write the ledger instead of comparing; refused when CI is set.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    callback=show_logs,
+    help="List what is wide by design too, and show the log lines of TensorFlow and other libraries.",
+)
 def audit(model: str | None, precision: tuple[str, ...], form: str, **options: Any) -> None:
     """Audit MODEL: conflicts, promotions, demotions and constants, from one trace without weights.
 
     MODEL is module:function (a function that builds a Keras model, or with --input one over tensors), a .keras file,
-    a model folder, or a SavedModel (sealed: constants only). Without MODEL it is the packaged model.
+    a model folder, or a SavedModel (sealed: constants only). Without MODEL it is the packaged model. Float32 inside one
+    layer that brings it back itself, as normalisation does, is no finding; it is counted, and listed with --verbose.
 
     \b
     nqperf casts audit
@@ -70,7 +79,7 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
         click.echo(f"nqperf: {error}", err=True)
         sys.exit(EXIT_UNSURE)
     audits = [each for each, _ in outcomes]
-    _show(audits, "json" if options["as_json"] else form)
+    _show(audits, "json" if options["as_json"] else form, verbose=options["verbose"])
     if options["sarif"] is not None:
         from nqperf.formats.files import write_whole
         from nqperf.report.sarif import to_sarif
@@ -165,7 +174,7 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
         click.echo(bisection_text(found))
 
 
-def _show(audits: list[Audit], form: str) -> None:
+def _show(audits: list[Audit], form: str, *, verbose: bool) -> None:
     from nqperf.report.casts_text import github_annotations, print_audit
     from nqperf.report.sarif import to_sarif
 
@@ -186,7 +195,7 @@ def _show(audits: list[Audit], form: str) -> None:
         from rich.console import Console
 
         for each in audits:
-            print_audit(each, Console(highlight=False))
+            print_audit(each, Console(highlight=False), verbose=verbose)
 
 
 def _together(audits: list[Audit]) -> dict[str, object]:

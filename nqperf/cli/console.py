@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
+from nqperf.cli.start_up import quiet_start_up
 from nqperf.engines.registry import EngineRow
-from nqperf.errors import FormatError, NqPerfError
+from nqperf.errors import FormatError
 
 Advance = Callable[[str, int], None]
 
@@ -29,29 +28,6 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks = {name: bars.add_task(name, total=total) for name, total in totals.items()}
         yield lambda name, count: bars.advance(tasks[name], count)
-
-
-@contextmanager
-def quiet_start_up() -> Iterator[None]:
-    """Hold back what native code writes to stderr in the block, and show it when the block fails in its own way.
-
-    TensorFlow 2.21 logs its start-up before its log level is read, so no setting of its own silences it.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except NqPerfError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def start_engine(row: EngineRow) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import quiet_start_up
+from nqperf.cli.start_up import quiet_start_up
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
 

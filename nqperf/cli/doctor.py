@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import quiet_start_up
+from nqperf.cli.start_up import quiet_start_up
 from nqperf.perf.doctor import examine
 from nqperf.report.machine import diagnosis_text
 
@@ -15,7 +15,7 @@ from nqperf.report.machine import diagnosis_text
 @shared.option("--noise-seconds", type=float, default=5.0, help="How long to watch how steady the machine is.")
 @shared.together(shared.quiet_option, shared.json_option)
 def doctor_command(*, noise_seconds: float, quiet: bool, as_json: bool) -> None:
-    """Look at GPU, TF32, XLA, instructions, oneDNN, threads, noise, device profile, variants and extras.
+    """Look at GPU, TF32, XLA, 16 bits, oneDNN, threads, memory, noise, device profile, variants and extras.
 
     \b
     nqperf doctor

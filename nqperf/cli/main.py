@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 
 from nqperf import __version__
+from nqperf.cli import start_up
 from nqperf.errors import NqPerfError
 
 EXIT_BAD_INPUT = 2
@@ -54,11 +55,29 @@ class LazyGroup(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        _take_verbose(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+def _take_verbose(command: click.Command) -> None:
+    """Give a command, and those below it, the option that lets the logs of native libraries through."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    for each in below:
+        _take_verbose(each)
+    if not below and all(parameter.name != "verbose" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["-v", "--verbose"],
+                is_flag=True,
+                expose_value=False,
+                callback=start_up.show_logs,
+                help="Show the log lines of TensorFlow and other libraries too.",
+            )
+        )
 
 
 @click.group(
@@ -78,8 +97,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the user's is one line on stderr and exit code 2."""
-    # TensorFlow's start-up lines on every import are no news to a user of the command line.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    start_up.hold_back()
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
     try:
         cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)

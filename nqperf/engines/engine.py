@@ -17,7 +17,6 @@ import numpy as np
 from nqperf.engines.batches import Batch, batched
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError
-from nqperf.gate.records import Fingerprint
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS, Features
@@ -129,10 +128,6 @@ class Engine(ABC, Generic[Config]):
     def observed(self) -> dict[str, Any]:
         """Return the switches as they are, not as they were requested, without a watched run; plain JSON values."""
         return dict(self.state().record())
-
-    def fingerprint(self, plain: Fingerprint) -> Fingerprint:
-        """Return a machine's fingerprint with what the engine's library knows of the machine."""
-        return plain
 
     def multiply(self, count: int) -> None:
         """Do `count` matrix products on the device that the model runs on, and wait for them.

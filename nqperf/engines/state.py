@@ -17,7 +17,8 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     `traces` counts the graphs that were traced or compiled so far. `matmuls` is the number of matrix products of a
     batch, `low_precision_matmul_share` the share of them in 16 bits or fewer; None where nothing tells.
     `intra_op_threads` are those that share one operation, 0 where the library takes all cores; `process_threads` all
-    of the process, None where the system does not tell. `own` holds what only this engine has.
+    of the process, None where the system does not tell. `keeps_memory` tells whether malloc keeps large blocks that
+    were freed; the worker sees it, no engine. `own` holds what only this engine has.
     """
 
     engine: str
@@ -28,6 +29,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     low_precision_matmul_share: float | None
     intra_op_threads: int
     process_threads: int | None
+    keeps_memory: bool | None = None
     own: dict[str, Any]
 
     def record(self) -> dict[str, Plain]:

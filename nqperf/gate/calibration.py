@@ -97,7 +97,7 @@ def calibrate(
 def propose_profile(
     calibration: Calibration, fingerprint: Fingerprint, workload: Workload, *, name: str, command: str, date: str
 ) -> Profile:
-    """Return the profile that `calibration` supports, for exactly this device and workload."""
+    """Return the profile that `calibration` supports, for devices of this kind and this workload."""
     if fingerprint.gpus:
         if len(set(fingerprint.gpus)) > 1:
             raise ConfigError(
@@ -105,11 +105,14 @@ def propose_profile(
             )
         device = Device(gpu=_literal(fingerprint.gpus[0]), gpu_count=len(fingerprint.gpus))
     else:
+        # Not the model's name, which one design is sold under many of, but the vendor and family that it is of.
+        vendor_family = fingerprint.cpu_id.rpartition("-")[0]
         device = Device(
-            cpu=_literal(fingerprint.cpu_model),
-            cpu_id=_literal(fingerprint.cpu_id),
+            cpu=None if vendor_family else _literal(fingerprint.cpu_model),
+            cpu_id=f"{_literal(vendor_family)}-*" if vendor_family else _literal(fingerprint.cpu_id),
             cores=fingerprint.cores,
             isa=fingerprint.isa,
+            states=fingerprint.states,
         )
     ratios = ", ".join(f"{variant} {ratio:.3f}" for variant, ratio in calibration.ratios.items())
     return Profile(

@@ -209,6 +209,9 @@ def _differences(old: Results, new: Results, *, across_machines: bool) -> tuple[
     ]
     if old.fingerprint.device_key != new.fingerprint.device_key:
         serious.append(f"device {old.fingerprint.device_key!r} and {new.fingerprint.device_key!r}")
+    before, after = old.fingerprint.states, new.fingerprint.states
+    changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
+    serious += [f"{name} {before[name]} and {after[name]}" for name in changed]
     before, after = old.fingerprint.versions, new.fingerprint.versions
     for name in sorted({*before, *after}):
         ours, theirs = before.get(name), after.get(name)

@@ -19,7 +19,9 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Device(_Table, frozen=True):
     """Which machines a profile is for: every field that is given must fit; names are patterns in which * is any text.
 
-    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit.
+    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit. `isa` names
+    all instruction sets that the machine has of those that a fingerprint tells: more of them are another speed-up.
+    `states` are those of the fingerprint that must be the same.
     """
 
     gpu: str | None = None
@@ -28,11 +30,12 @@ class Device(_Table, frozen=True):
     cpu_id: str | None = None
     cores: int | None = None
     isa: tuple[str, ...] = ()
+    states: dict[str, str] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [name.strip("* ") for name in (self.gpu, self.cpu, self.cpu_id) if name is not None]
-        if not names or not all(names):
-            raise ValueError("it names no device; expected gpu, cpu or cpu_id with more than * in it")
+        if not (names or self.isa) or not all(names):
+            raise ValueError("it names no device; expected isa, or gpu, cpu or cpu_id with more than * in it")
         if self.gpu_count < 1 or (self.cores is not None and self.cores < 1):
             raise ValueError(f"gpu_count is {self.gpu_count}, cores {self.cores}; expected 1 or more")
 
@@ -47,7 +50,8 @@ class Device(_Table, frozen=True):
             and _like(fingerprint.cpu_model, self.cpu)
             and _like(fingerprint.cpu_id, self.cpu_id)
             and self.cores in {None, fingerprint.cores}
-            and set(self.isa) <= set(fingerprint.isa)
+            and (not self.isa or set(self.isa) == set(fingerprint.isa))
+            and self.states.items() <= fingerprint.states.items()
         )
 
 

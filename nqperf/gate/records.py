@@ -24,7 +24,8 @@ Workload = Mapping[str, Size]
 # REPORTED: measured without a promise, so nothing was judged.
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED"]
 RunOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED", "INVALID"]
-Status = Literal["measured", "skipped", "failed"]
+# unjudged: nothing was promised of it, and the run's time was up before there were enough pairs.
+Status = Literal["measured", "skipped", "unjudged", "failed"]
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +37,8 @@ class Fingerprint(_Record, frozen=True):
 
     `cpu_id` is vendor-family-model, which tells generations apart where a hypervisor hides the model name; `cores` are
     those this process may use; `isa` the instruction sets that decide about 16- and 8-bit speed; `gpus` one name per
-    visible GPU; `observed` holds the states read from the running libraries, as text.
+    visible GPU. `states` is what the libraries do by default that ratios depend on, `observed` whatever else was read
+    from the running libraries and the environment, as text.
     """
 
     system: str
@@ -52,6 +54,7 @@ class Fingerprint(_Record, frozen=True):
     tf32: bool | None = None
     intra_op_threads: int | None = None
     inter_op_threads: int | None = None
+    states: dict[str, str] = msgspec.field(default_factory=dict)
     observed: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -125,11 +128,30 @@ class Agreement(_Record, frozen=True):
     details: dict[str, float] = msgspec.field(default_factory=dict)
 
 
+class Usage(_Record, frozen=True):
+    """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
+
+    Minor page faults need no disk, major ones do. Units: seconds of CPU time over all cores, bytes.
+    """
+
+    minor_faults: float
+    major_faults: float
+    user_seconds: float
+    system_seconds: float
+    peak_memory: int | None = None
+
+    @property
+    def system_share(self) -> float:
+        """The system's part of the CPU time, most of which is spent on page faults."""
+        total = self.user_seconds + self.system_seconds
+        return self.system_seconds / total if total else 0.0
+
+
 class VariantResult(_Record, frozen=True):
     """One row: the switches requested and observed, whether the results are the same, the times, the verdict.
 
-    `reason` says why it was skipped or failed. `samples` holds one entry for each set of fresh processes, in order; the
-    baseline's own row has none. `predict_seconds` is one pass over the whole data.
+    `reason` says why it was skipped, failed or not judged. `samples` holds one entry for each set of fresh processes,
+    in order; the baseline's own row has none. `predict_seconds` is one pass over the whole data.
     """
 
     name: str
@@ -141,6 +163,7 @@ class VariantResult(_Record, frozen=True):
     trace_seconds: float | None = None
     warm_up_seconds: float | None = None
     predict_seconds: float | None = None
+    usage: Usage | None = None
     samples: tuple[Pairs, ...] = ()
     verdict: Verdict | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
@@ -171,7 +194,7 @@ class Results(_Record, frozen=True):
 
     `command` is the command line, `created` the UTC time of writing (ISO 8601, "Z"), `workload` the sizes of the work
     that speed-ups depend on, `profile` the device profile whose floors were judged against, None on a device that has
-    none.
+    none, `given_up` what the run's time did not allow.
     """
 
     command: str
@@ -187,6 +210,7 @@ class Results(_Record, frozen=True):
     expected: int
     outcome: RunOutcome
     reasons: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
     schema_version: Literal[2] = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

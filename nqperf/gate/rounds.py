@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from nqperf.errors import OutOfTimeError
 from nqperf.gate.records import Control, Pairs, Verdict
 from nqperf.gate.verdict import GateConfig, confirm, judge
 
@@ -73,7 +74,7 @@ def measure(
 ) -> Measured:
     """Take pairs until a look decides or the time is up, which is INCONCLUSIVE and never a pass.
 
-    Raises: what the two raise.
+    Raises: OutOfTimeError when the time is up before the first look, for so few pairs say nothing; what the two raise.
     """
     started = time.perf_counter()
     times: tuple[list[float], list[float]] = ([], [])
@@ -86,6 +87,9 @@ def measure(
         spent = time.perf_counter() - started
         if number + 1 not in config.gate.looks and spent < config.seconds:
             continue
+        first_look = config.gate.looks[0]
+        if number + 1 < first_look:
+            raise OutOfTimeError(f"not judged: out of time: {number + 1} of {first_look} pairs in {spent:.0f} s")
         verdict = judge(times[0], times[1], floor, config.gate, time_is_up=spent >= config.seconds)
         if verdict is not None:
             pairs = Pairs(baseline_seconds=tuple(times[0]), variant_seconds=tuple(times[1]))

@@ -160,16 +160,17 @@ def confirm(first: Verdict, repeat: Verdict) -> Verdict:
     return msgspec.structs.replace(repeat, processes=processes)
 
 
-def control_faults(controls: Controls) -> tuple[str, ...]:
+def control_faults(controls: Controls, *, promised: bool = True) -> tuple[str, ...]:
     """Return why a run with these controls cannot be trusted, one line each; empty when it can.
 
-    Both are to be judged against floor 1.0, the baseline against itself confirmed like any variant.
+    Both are to be judged against floor 1.0, the baseline against itself confirmed like any variant. Where nothing was
+    `promised`, noise that hides the planted slowdown is nobody's fault, and no verdict hangs on it.
     """
     same, planted = _outcome(controls.same), _outcome(controls.planted)
     faults = []
     if same not in {"PASS", "INCONCLUSIVE"}:
         faults.append(f"the baseline against itself is {same}; expected no FAIL")
-    if planted != "FAIL":
+    if planted != "FAIL" and (promised or planted != "INCONCLUSIVE"):
         faults.append(f"the planted slowdown is {planted}; expected FAIL")
     return tuple(faults)
 
@@ -193,11 +194,13 @@ def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], con
 
     `expected` names every variant that should be judged: selected, able to run here, and with a floor. One that is
     missing in `outcomes` (its worker died, its answers were wrong) makes the run a FAIL, and so does an empty run.
-    Controls with another answer than the known one make it INVALID, whatever else was found.
+    Controls with another answer than the known one make it INVALID, whatever else was found; where nothing was
+    expected, a planted slowdown that noise hides is only told.
     """
     judged = sum(outcome in JUDGED for outcome in outcomes.values())
+    faults = control_faults(controls, promised=judged > 0 or bool(expected))
     # The worst first: the first one is the run's outcome.
-    findings: list[tuple[RunOutcome, str]] = [("INVALID", fault) for fault in control_faults(controls)]
+    findings: list[tuple[RunOutcome, str]] = [("INVALID", fault) for fault in faults]
     missing = sorted(name for name in expected if outcomes.get(name) not in JUDGED)
     if missing:
         not_judged = f"judged {judged} of {len(expected)} expected comparisons; not judged: {', '.join(missing)}"
@@ -209,6 +212,8 @@ def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], con
         if names:
             findings.append((kind, f"{kind}: {', '.join(names)}"))
     outcome: RunOutcome = findings[0][0] if findings else "PASS" if judged else "REPORTED"
+    if not faults and _outcome(controls.planted) != "FAIL":
+        findings.append(("REPORTED", "noise hides a planted slowdown on this machine: take the ratios as rough"))
     return RunVerdict(
         outcome=outcome, judged=judged, expected=len(expected), reasons=tuple(reason for _, reason in findings)
     )

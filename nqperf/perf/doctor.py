@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nqperf.engines.tensorflow.graphs import count_nodes, graphs_of
 from nqperf.gate.records import Fingerprint
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.machine import Machine, look_at_machine
 from nqperf.perf.promises import read_promises
+from nqperf.perf.requirements import missing
 from nqperf.perf.variants import VARIANTS
 
 State = Literal["ok", "missing", "note"]
@@ -40,35 +41,46 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All checks of a machine, and its fingerprint."""
+    """All checks of a machine, and the machine as it was seen."""
 
-    fingerprint: Fingerprint
+    machine: Machine
     checks: tuple[Check, ...]
 
 
 def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
-    """Look at this machine; takes `noise_seconds` and the seconds in which TensorFlow starts."""
-    fingerprint = take_fingerprint(tensorflow=True)
-    checks = (
-        _gpu(fingerprint),
-        _tf32(fingerprint),
-        _xla(),
-        _instructions(fingerprint),
-        _onednn(),
-        _threads(fingerprint),
-        _noise(noise_seconds),
-        _profile(fingerprint),
-        *_variants(fingerprint),
-        *_extras(),
+    """Look at this machine; takes `noise_seconds` and the seconds in which TensorFlow starts twice.
+
+    Raises: NqPerfError where TensorFlow does not start.
+    """
+    machine = look_at_machine()
+    listed = take_fingerprint().gpus
+    checks = (*machine_checks(machine, listed), _noise(noise_seconds), *suite_checks(machine), *_extras())
+    return Diagnosis(machine=machine, checks=checks)
+
+
+def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple[Check, ...]:
+    """Return what is to be said of a machine, and of the GPUs that its driver lists."""
+    return (
+        _gpu(machine, listed_gpus),
+        _tf32(machine),
+        _xla(machine),
+        _sixteen_bits(machine),
+        _onednn(machine),
+        _threads(machine),
+        _memory(machine),
     )
-    return Diagnosis(fingerprint=fingerprint, checks=checks)
 
 
-def _gpu(fingerprint: Fingerprint) -> Check:
+def suite_checks(machine: Machine) -> tuple[Check, ...]:
+    """Return what is promised for a machine, and which variants it runs, the others with the reason."""
+    return (_profile(machine.fingerprint), *_variants(machine))
+
+
+def _gpu(machine: Machine, listed: tuple[str, ...]) -> Check:
+    fingerprint = machine.fingerprint
     if fingerprint.gpus:
         found = f"{', '.join(fingerprint.gpus)}; driver {fingerprint.driver}, CUDA {fingerprint.cuda}"
         return Check(name="GPU", state="ok", finding=found)
-    listed = take_fingerprint().gpus
     if listed:
         return Check(
             name="GPU",
@@ -84,63 +96,69 @@ def _gpu(fingerprint: Fingerprint) -> Check:
     )
 
 
-def _tf32(fingerprint: Fingerprint) -> Check:
-    missing = VARIANTS["tf32"].missing(fingerprint)
-    return (
-        Check(name="TF32", state="note", finding=missing)
-        if missing
-        else Check(name="TF32", state="ok", finding="available; off for the baseline")
+def _tf32(machine: Machine) -> Check:
+    absent = missing("tf32", machine)
+    if absent:
+        return Check(name="TF32", state="note", finding=absent)
+    return Check(name="TF32", state="ok", finding="available; off for the baseline")
+
+
+def _xla(machine: Machine) -> Check:
+    absent = missing("xla", machine)
+    if absent is None:
+        return Check(name="XLA", state="ok", finding="compiles")
+    advice = "on a GPU, ptxas and libdevice come with pip install 'nqperf[gpu]'"
+    return Check(name="XLA", state="missing", finding=absent, advice=advice)
+
+
+def _sixteen_bits(machine: Machine) -> Check:
+    instructions = f"{machine.fingerprint.cpu_model}: {', '.join(machine.fingerprint.isa) or 'no instructions known'}"
+    speeds = "; ".join(
+        f"{name} products {speed:.2f} times as fast as float32" if speed else f"{name} products do not work"
+        for name, speed in (("bfloat16", machine.bfloat16), ("float16", machine.float16))
     )
+    state: State = "note" if missing("bfloat16", machine) else "ok"
+    return Check(name="16 bits", state=state, finding=f"{instructions}; {speeds}")
 
 
-def _xla() -> Check:
-    """Compile a function, which fails where XLA was not built in or misses a tool."""
-    import tensorflow as tf
-
-    try:
-        compiled = tf.function(lambda x: tf.reduce_sum(x * x), jit_compile=True)
-        compiled(tf.ones((8, 8))).numpy()
-    except tf.errors.OpError as error:
+def _onednn(machine: Machine) -> Check:
+    if machine.onednn:
         return Check(
-            name="XLA",
-            state="missing",
-            finding=f"cannot compile: {str(error).splitlines()[0]}",
-            advice="on a GPU, ptxas and libdevice come with pip install 'nqperf[gpu]'",
+            name="oneDNN", state="ok", finding=f"computes, with {machine.onednn_isa or 'unknown instructions'}"
         )
-    return Check(name="XLA", state="ok", finding="compiles")
+    finding = missing("onednn_on", machine) or "is not used"
+    can = missing("onednn_off", machine) is None
+    advice = "the variant onednn_on measures what TF_ENABLE_ONEDNN_OPTS=1 gains here" if can else ""
+    return Check(name="oneDNN", state="note", finding=finding, advice=advice)
 
 
-def _instructions(fingerprint: Fingerprint) -> Check:
-    isa = ", ".join(fingerprint.isa) or "none of those that matter"
-    missing = VARIANTS["mixed_bfloat16"].missing(fingerprint)
-    if missing:
-        return Check(name="instructions", state="note", finding=f"{isa}; {missing}")
-    return Check(name="instructions", state="ok", finding=f"{fingerprint.cpu_model}: {isa}")
-
-
-def _onednn() -> Check:
-    """Look for oneDNN's kernels in an executed graph."""
-    import tensorflow as tf
-
-    product = tf.function(lambda x: tf.linalg.matmul(x, x))
-    graphs = graphs_of(lambda: product(tf.ones((_MATMUL_SIZE, _MATMUL_SIZE))).numpy())
-    if count_nodes(graphs).onednn_ops:
-        return Check(name="oneDNN", state="ok", finding="computes matrix products")
-    return Check(
-        name="oneDNN",
-        state="note",
-        finding="is not used",
-        advice="on x86-64 it is unless TF_ENABLE_ONEDNN_OPTS=0 stands in the environment; on a GPU it is not needed",
-    )
-
-
-def _threads(fingerprint: Fingerprint) -> Check:
+def _threads(machine: Machine) -> Check:
+    fingerprint = machine.fingerprint
     requested = (fingerprint.intra_op_threads, fingerprint.inter_op_threads)
     shown = " and ".join("all cores" if not count else f"{count}" for count in requested)
+    finding = f"{fingerprint.cores} cores; within and between operations {shown}"
+    quota = fingerprint.observed.get("cpu_quota")
+    if quota is None:
+        return Check(name="threads", state="ok", finding=finding)
     return Check(
         name="threads",
+        state="note",
+        finding=f"{finding}; a control group allows the time of {quota} cores",
+        advice="threads beyond that only wait for each other: set TF_NUM_INTRAOP_THREADS to the cores that you have",
+    )
+
+
+def _memory(machine: Machine) -> Check:
+    size = machine.fingerprint.observed.get("memory", "of unknown size")
+    serves = f"{size}; served by {machine.malloc or 'an unknown malloc'}"
+    absent = missing("glibc_malloc", machine)
+    if absent:
+        return Check(name="memory", state="note", finding=f"{serves}; allocator {absent}")
+    return Check(
+        name="memory",
         state="ok",
-        finding=f"{fingerprint.cores} cores; within and between operations {shown}",
+        finding=f"{serves}, which gives large blocks back to the system",
+        advice="the variant allocator measures what it gains to keep them",
     )
 
 
@@ -185,9 +203,9 @@ def _profile(fingerprint: Fingerprint) -> Check:
     )
 
 
-def _variants(fingerprint: Fingerprint) -> Iterator[Check]:
+def _variants(machine: Machine) -> Iterator[Check]:
     """Yield one line for the variants that run here and one for each that does not."""
-    reasons = {name: variant.missing(fingerprint) for name, variant in VARIANTS.items()}
+    reasons = {name: variant.missing(machine) for name, variant in VARIANTS.items()}
     runs = [name for name, reason in reasons.items() if reason is None]
     yield Check(name="variants", state="ok", finding=f"{len(runs)} of {len(reasons)} run here: {', '.join(runs)}")
     yield from (Check(name=name, state="note", finding=reason) for name, reason in reasons.items() if reason)

@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from nqperf.engines.tensorflow.device import with_tensorflow
 from nqperf.gate.records import Fingerprint
+from nqperf.perf.resources import cpu_quota, memory_bytes, usable_cores
 
 # Instructions that decide how fast 8, 16 and 32 bits are, under Linux's names; the second row is Arm's.
 INSTRUCTION_SETS = (
@@ -31,6 +31,7 @@ ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
     "OMP_NUM_THREADS",
+    "ONEDNN_MAX_CPU_ISA",
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_NUM_INTEROP_THREADS",
     "TF_NUM_INTRAOP_THREADS",
@@ -77,16 +78,9 @@ def take_fingerprint(*, tensorflow: bool = False) -> Fingerprint:
         gpus=tuple(gpu.name for gpu in gpus),
         driver=gpus[0].driver if gpus else None,
         versions={"python": platform.python_version(), **_versions()},
-        observed={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+        observed={**_resources(), **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}},
     )
     return with_tensorflow(fingerprint) if tensorflow else fingerprint
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def parse_cpuinfo(text: str) -> Cpu:
@@ -126,6 +120,13 @@ def visible_gpus(gpus: tuple[Gpu, ...], visible: str | None) -> tuple[Gpu, ...]:
             break
         chosen.append(gpu)
     return tuple(chosen)
+
+
+def _resources() -> dict[str, str]:
+    """Return the memory that there is, and the cores' time where control groups limit it."""
+    memory, quota = memory_bytes(), cpu_quota()
+    found = {"memory": None if memory is None else f"{memory / (1 << 30):.1f} GiB", "cpu_quota": quota and f"{quota:g}"}
+    return {name: value for name, value in found.items() if value}
 
 
 def _cpu() -> Cpu:

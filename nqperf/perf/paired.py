@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from nqperf.errors import ConfigError, NqPerfError, ParityError
+from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError, ParityError
 from nqperf.gate.planting import PLANTED
 from nqperf.gate.records import BASELINE, Agreement, Controls, Results, Size, Subject, VariantResult, utc_now
 from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, measure, settle
@@ -165,7 +165,7 @@ class _Session:
                     one.repeat(repeats)
                 first = self._rounds(base, side, self.floor, self.name)
             result = settle(first, lambda: self._again(self.candidate, self.floor, repeats), fresh=self.baseline.fresh)
-        except (WorkerError, ParityError) as failure:
+        except (WorkerError, ParityError, OutOfTimeError) as failure:
             return self._row(agreement, None, failure), nothing, ()
         row = self._row(agreement, result, None, side.warm_up_seconds)
         controls, faults = self._controls(base, repeats)

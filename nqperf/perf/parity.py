@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,20 @@ class Task:
     gold: Mapping[int, tuple[Annotation, ...]]
     answers: AnswerConfig
     non_null_threshold: int
+
+    def first(self, windows: int) -> Task:
+        """Return the task of the first examples, as many as have `windows` windows, but at least one."""
+        examples = max(1, int(np.searchsorted(self.starts, windows, side="right")) - 1)
+        if examples >= len(self.inputs):
+            return self
+        inputs = self.inputs[:examples]
+        return dataclasses.replace(
+            self,
+            features=self.features.rows(0, int(self.starts[examples])),
+            starts=self.starts[: examples + 1],
+            inputs=inputs,
+            gold={one.example_id: self.gold[one.example_id] for one in inputs},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

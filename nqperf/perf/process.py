@@ -18,11 +18,14 @@ from nqperf.engines.registry import EngineRow
 from nqperf.errors import NqPerfError
 from nqperf.perf import protocol
 
-_Reply = TypeVar("_Reply", bound=msgspec.Struct)
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+WORKER = "nqperf.perf.worker"
 _STDERR_LINES = 3
 _STDERR_BYTES = 4096
 # A waiting OpenMP thread must sleep at once: the other worker of the pair computes meanwhile.
 _COMMON_ENVIRONMENT = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "passive"}
+# Variables of glibc's malloc are switches of rows, so no worker has the caller's.
+_MALLOC = "MALLOC_"
 # A process that dies has closed its pipes and is gone soon after.
 _ENDING_SECONDS = 10
 
@@ -32,11 +35,18 @@ def worker_environment(
 ) -> dict[str, str]:
     """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
 
-    The engine's variables that are switches do not come from the caller.
+    The engine's variables that are switches, and those of malloc, do not come from the caller.
     """
     inherited = os.environ if inherited is None else inherited
     kind = engine.engine_type()
-    kept = {name: value for name, value in inherited.items() if name not in kind.switch_variables}
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name not in kind.switch_variables and not name.startswith(_MALLOC)
+    }
+    if "GLIBC_TUNABLES" in kept:
+        tunables = [one for one in kept["GLIBC_TUNABLES"].split(":") if not one.startswith("glibc.malloc.")]
+        kept["GLIBC_TUNABLES"] = ":".join(tunables)
     return common_environment({**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested})
 
 
@@ -62,7 +72,7 @@ class WorkerProcess:
         name: str,
         environment: Mapping[str, str],
         *,
-        module: str = "nqperf.perf.worker",
+        module: str = WORKER,
         replies: Any = protocol.Reply,
     ) -> None:
         self.name = name
@@ -94,7 +104,7 @@ class WorkerProcess:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def ask(self, request: msgspec.Struct, reply: type[_Reply], *, timeout: float) -> _Reply:
+    def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send a request and return its reply.
 
         Raises: WorkerError when the worker is dead, gives no reply within `timeout` seconds (it is ended then), or

@@ -14,7 +14,7 @@ import numpy as np
 from nqperf.engines.registry import EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
-from nqperf.gate.records import Fingerprint
+from nqperf.gate.records import Usage
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 
@@ -28,8 +28,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Load(Message, frozen=True):
     """Load the model of a folder into an engine with these settings, trace it and run it once.
 
-    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature. With `fingerprint` the reply says what
-    the engine's library knows of the machine.
+    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
     """
 
     model: str
@@ -38,7 +37,6 @@ class Load(Message, frozen=True):
     inputs: bytes
     seq_length: int
     batch_size: int
-    fingerprint: bool = False
 
     def arrays(self) -> IntArray:
         """Return `inputs` as an array."""
@@ -53,20 +51,22 @@ class Loaded(Message, frozen=True):
     trace_seconds: float
     warm_up_seconds: float
     batches: int
-    fingerprint: Fingerprint | None = None
 
 
 class Predict(Message, frozen=True):
-    """Run every feature once."""
+    """Run the first `rows` features once, in whole batches."""
+
+    rows: int
 
 
 class Predicted(Message, frozen=True):
-    """The logits of every feature, float32, and the seconds inside the model."""
+    """The logits of these features, float32, the seconds inside the model, and what a batch took of the system."""
 
     start_logits: bytes
     end_logits: bytes
     answer_type_logits: bytes
     seconds: float
+    usage: Usage | None = None
 
     def arrays(self, rows: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the logits as arrays of so many rows."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,22 +13,28 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nqperf.engines.state import EngineState
-from nqperf.errors import NqPerfError, VariantError
+from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.gate.records import BASELINE, Fingerprint, VariantResult
+from nqperf.gate.records import BASELINE, VariantResult
 from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, TimedWork, measure, settle
 from nqperf.gate.verdict import GateConfig
 from nqperf.nq.example import Prediction
-from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
-from nqperf.perf.parity import Task, agreement, check_parity, score_predictions
-from nqperf.perf.process import WorkerError, WorkerProcess, worker_environment
+from nqperf.perf.budget import Budget, Speed
+from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
+from nqperf.perf.process import Reply, WorkerError, WorkerProcess, worker_environment
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
-_CONTROL_TIME = 2.0
+CONTROL_WEIGHT = 2.0
+_SPEED_BATCHES = 3
+# The pairs to the first look are given a little more than they should take.
+_SLACK = 1.25
+# A worker that has answered already needs a moment to be heard.
+_LEAST_WAIT = 1.0
 _SAME = "same (control)"
 _PLANTED = "planted (control)"
 
@@ -46,6 +55,8 @@ DEFAULT_TIMEOUTS = Timeouts()
 class Session:
     """One model and task; within its `with` block the baseline's worker is kept alive, or started anew when it died.
 
+    `task` is what is answered: of the examples as many as the budget allows. `speed` is the machine's, as measured.
+
     `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant.
     """
 
@@ -53,13 +64,19 @@ class Session:
     task: Task
     batch_size: int
     gate: GateConfig
-    seconds_per_variant: float
+    budget: Budget
     timeouts: Timeouts
     progress: Callable[[str, str, int], None]
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
+    speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
+    _features: Features = field(init=False)
     _baseline_run: VariantRun | None = None
     _worker: WorkerProcess | None = None
+
+    def __post_init__(self) -> None:
+        # Every worker has the same features, whichever of them are answered: so they time the same batches.
+        self._features = self.task.features
 
     def __enter__(self) -> Session:  # noqa: PYI034  # typing.Self is newer than Python 3.10
         return self
@@ -67,47 +84,61 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.end_baseline()
 
-    def start_baseline(self) -> Fingerprint:
-        """Start the baseline, let it answer, and return the machine's fingerprint as its engine sees it.
+    def start_baseline(self) -> EngineState:
+        """Start the baseline, measure how fast this machine is with it, and return what it was seen to do.
 
-        Raises: WorkerError, VariantError or ParityError when the baseline cannot be the yardstick.
+        Raises: WorkerError, VariantError or OutOfTimeError when the baseline cannot be the yardstick.
         """
         run = VariantRun(variant=VARIANTS[BASELINE])
-        self._worker, run.loaded = self._started(run.variant, fingerprint=True)
+        started = time.perf_counter()
+        self._worker, run.loaded = self._started(run.variant)
+        ready = time.perf_counter() - started
         run.observed = self._observe(self._worker)
-        _require_effects(run.variant, run.observed, run.observed)
-        logits, run.predict_seconds = self._predict(self._worker, BASELINE)
-        run.answers = score_predictions(self.task, logits)
-        self.predictions[BASELINE] = run.answers.predictions
+        _require_effects(run.variant, run.observed)
+        timed = self._timed(self._worker)
+        self.speed = Speed(start=ready, batch=min(timed(number) for number in range(_SPEED_BATCHES)))
         self._baseline_run = run
-        assert run.loaded.fingerprint is not None  # noqa: S101  # as asked for
-        return run.loaded.fingerprint
+        return run.observed
+
+    def answer_baseline(self) -> str | None:
+        """Let the baseline answer as many examples as the budget allows; return what was given up of them, or None.
+
+        Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
+        """
+        run, whole = self._started_baseline(), self.task
+        windows = self.budget.windows(self.speed, self.batch_size)
+        if windows is not None:
+            self.task = whole.first(windows)
+        self._answer(self._live_baseline(), run)
+        if self.task is whole:
+            return None
+        return (
+            f"answered {len(self.task.inputs)} of {len(whole.inputs)} examples ({len(self.task.features)} of "
+            f"{len(whole.features)} windows), for all of them take too much of the budget of {self.budget.seconds:g} s"
+        )
 
     def baseline_row(self) -> VariantResult:
         """Return the baseline's own row."""
-        return self._baseline().record()
+        return self._started_baseline().record()
 
     def measure_variant(self, variant: Variant, floor: float | None) -> VariantRun:
         """Start a variant, and hold its states, its answers and then its speed against the baseline's.
 
         A failure is told in the run, beside what was found before it: WorkerError when a worker fails, VariantError
-        when a switch had no effect, ParityError when the answers differ.
+        when a switch had no effect, ParityError when the answers differ, OutOfTimeError when the budget is spent.
         """
-        run = VariantRun(variant=variant)
-        baseline = self._baseline()
-        assert baseline.observed is not None  # noqa: S101  # start_baseline has set both
-        assert baseline.answers is not None  # noqa: S101
+        run = VariantRun(variant=variant, promised=floor is not None)
         try:
+            baseline = self._baseline_answers()
+            end = time.perf_counter() + self.budget.share(self._least())
             worker, run.loaded = self._started(variant)
             with worker:
                 run.observed = self._observe(worker)
-                _require_effects(variant, run.observed, baseline.observed)
-                logits, run.predict_seconds = self._predict(worker, variant.name)
-                run.answers = score_predictions(self.task, logits)
-                self.predictions[variant.name] = run.answers.predictions
-                run.agreement = agreement(self.task, baseline.answers, run.answers)
+                _require_effects(variant, run.observed)
+                run.agreement = agreement(self.task, baseline, self._answer(worker, run))
                 check_parity(run.agreement, variant.tolerance)
-                first = self.rounds(self._live_baseline(), worker, floor, variant.name)
+                seconds = self._rounds_seconds(end, run)
+                first = self.rounds(self._live_baseline(), worker, floor, variant.name, seconds=seconds)
                 self._check_retraced(worker, variant.name)
             run.paired = self._settled(first, floor, variant)
         except NqPerfError as failure:
@@ -117,16 +148,18 @@ class Session:
     def measure_controls(self, fraction: float) -> tuple[PairedResult, PairedResult]:
         """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
         variant = VARIANTS[BASELINE]
+        seconds = self.budget.share(self._least(), CONTROL_WEIGHT) - self.speed.start
         worker, _ = self._started(variant, name=_SAME)
         with worker:
-            first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, longer=_CONTROL_TIME)
+            first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, seconds=seconds)
             planted = self.measure_planted(worker, fraction)
         return self._settled(first, 1.0, variant), planted
 
     def measure_planted(self, worker: WorkerProcess, fraction: float) -> PairedResult:
         """Plant work into a running baseline worker and hold it against the other one."""
-        worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.timeouts.load)
-        measured = self.rounds(self._live_baseline(), worker, 1.0, _PLANTED, longer=_CONTROL_TIME)
+        seconds = self.budget.share(self._least(starts=0), CONTROL_WEIGHT)
+        self._ask(worker, protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.timeouts.load)
+        measured = self.rounds(self._live_baseline(), worker, 1.0, _PLANTED, seconds=seconds)
         return PairedResult(all=(measured,), verdict=measured.verdict)
 
     @contextmanager
@@ -142,14 +175,35 @@ class Session:
         """Repeat a FAIL in fresh processes."""
 
         def again() -> Measured:
+            seconds = self.budget.require(self._least(starts=2)) - 2 * self.speed.start
             with self.fresh_pair(variant) as (baseline, worker):
-                return self.rounds(baseline, worker, floor, f"{variant.name} (again)")
+                return self.rounds(baseline, worker, floor, f"{variant.name} (again)", seconds=seconds)
 
         return settle(first, again)
 
-    def _baseline(self) -> VariantRun:
+    def _started_baseline(self) -> VariantRun:
         assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101
         return self._baseline_run
+
+    def _baseline_answers(self) -> Answers:
+        """Return the baseline's answers, which it is asked for where it was not yet."""
+        run = self._started_baseline()
+        return run.answers or self._answer(self._live_baseline(), run)
+
+    def _least(self, *, starts: int = 1) -> float:
+        """Return about how many seconds a comparison takes until it can be judged, were the variant as fast."""
+        answers = starts * len(self.task.features) / self.batch_size
+        return starts * self.speed.start + (answers + 2 * self.gate.looks[0]) * self.speed.batch
+
+    def _rounds_seconds(self, end: float, run: VariantRun) -> float:
+        """Return how long the pairs with a variant that has answered may take: until `end`, but to the first look.
+
+        Raises: OutOfTimeError when the budget does not reach so far.
+        """
+        batches = -(-len(self.task.features) // self.batch_size)
+        pair = self.speed.batch + (run.predict_seconds or 0.0) / batches
+        needed = _SLACK * self.gate.looks[0] * pair
+        return max(end - time.perf_counter(), min(needed, self.budget.require(needed)))
 
     def _live_baseline(self) -> WorkerProcess:
         """Return the baseline's worker, a new one where the last one failed."""
@@ -163,13 +217,11 @@ class Session:
         if worker is not None:
             worker.end()
 
-    def _started(
-        self, variant: Variant, *, name: str | None = None, fingerprint: bool = False
-    ) -> tuple[WorkerProcess, protocol.Loaded]:
+    def _started(self, variant: Variant, *, name: str | None = None) -> tuple[WorkerProcess, protocol.Loaded]:
         """Start a worker and load its model; the worker is ended when that fails."""
         shown = name or variant.name
         self.progress("start", shown, 0)
-        features = self.task.features
+        features = self._features
         engine = variant.engine_row()
         request = protocol.Load(
             model=str(self.folder.path),
@@ -178,13 +230,12 @@ class Session:
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
             seq_length=features.input_ids.shape[1],
             batch_size=self.batch_size,
-            fingerprint=fingerprint,
         )
         started = time.perf_counter()
         warm_up = 0.0
         worker = WorkerProcess(shown, worker_environment(engine, variant.environment))
         try:
-            loaded = worker.ask(request, protocol.Loaded, timeout=self.timeouts.load)
+            loaded = self._ask(worker, request, protocol.Loaded, timeout=self.timeouts.load)
             warm_up = loaded.warm_up_seconds
         except BaseException:
             worker.end()
@@ -195,45 +246,68 @@ class Session:
         return worker, loaded
 
     def _observe(self, worker: WorkerProcess) -> EngineState:
-        return worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states
+        return self._ask(worker, protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states
 
-    def _predict(self, worker: WorkerProcess, name: str) -> tuple[Logits, float]:
-        """Let a worker predict every feature; return its logits and the seconds inside its model."""
+    def _answer(self, worker: WorkerProcess, run: VariantRun) -> Answers:
+        """Let a worker predict the task's features, and keep its answers and what they took."""
+        name, rows = run.variant.name, len(self.task.features)
         self.progress("answers", name, 0)
-        said = worker.ask(protocol.Predict(), protocol.Predicted, timeout=self.timeouts.predict)
+        said = self._ask(worker, protocol.Predict(rows=rows), protocol.Predicted, timeout=self.timeouts.predict)
         self.seconds["models"] += said.seconds
-        start, end, answer_type = said.arrays(len(self.task.features))
+        run.predict_seconds, run.usage = said.seconds, said.usage
+        start, end, answer_type = said.arrays(rows)
         logits = Logits(
             unique_id=self.task.features.unique_id,
             start_logits=start,
             end_logits=end,
             answer_type_logits=answer_type,
         )
-        return logits, said.seconds
+        run.answers = score_predictions(self.task, logits)
+        self.predictions[name] = run.answers.predictions
+        return run.answers
+
+    def _ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
+        """Ask a worker, no longer than the budget lasts.
+
+        Raises: WorkerError as the worker does, OutOfTimeError when the budget is spent.
+        """
+        try:
+            return worker.ask(request, reply, timeout=min(timeout, max(self.budget.left(), _LEAST_WAIT)))
+        except WorkerError as error:
+            if self.budget.left() > 0:
+                raise
+            raise OutOfTimeError(f"not judged: out of time at {type(request).__name__}: {error}") from error
 
     def rounds(
-        self, baseline: WorkerProcess, worker: WorkerProcess, floor: float | None, name: str, *, longer: float = 1.0
+        self,
+        baseline: WorkerProcess,
+        worker: WorkerProcess,
+        floor: float | None,
+        name: str,
+        *,
+        seconds: float = math.inf,
     ) -> Measured:
         """Take pairs of two workers until there is a verdict or their time is up.
 
-        Raises: WorkerError when one of the two fails.
+        Raises: WorkerError when one of the two fails, OutOfTimeError when there are too few pairs for a verdict.
         """
-        seconds = longer * self.seconds_per_variant
         config = RoundsConfig(gate=self.gate, seconds=seconds)
         sides = (self._timed(baseline), self._timed(worker))
         try:
             measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs))
-        except WorkerError:
+        except (WorkerError, OutOfTimeError):
             if baseline is self._worker and not baseline.alive:
                 self.end_baseline()
             raise
         self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
+        # What else this machine does changes while a run goes on: the latest pairs tell best how fast it is.
+        self.speed = dataclasses.replace(self.speed, batch=statistics.median(measured.pairs.baseline_seconds))
         return measured
 
     def _timed(self, worker: WorkerProcess) -> TimedWork:
         """Return what runs one batch in a worker and says how long it took."""
         return lambda number: (
-            worker.ask(protocol.TimeBatch(number=number), protocol.Timed, timeout=self.timeouts.batch).seconds
+            self._ask(worker, protocol.TimeBatch(number=number), protocol.Timed, timeout=self.timeouts.batch).seconds
         )
 
     def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
@@ -243,8 +317,8 @@ class Session:
             raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")
 
 
-def _require_effects(variant: Variant, observed: EngineState, baseline: EngineState) -> None:
+def _require_effects(variant: Variant, observed: EngineState) -> None:
     """Raise VariantError unless the variant's switches are seen to have had their effect."""
-    absent = variant.without_effect(observed, baseline)
+    absent = variant.without_effect(observed)
     if absent:
         raise VariantError(f"{variant.name}: the switches had no effect: {absent}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.gate.planting import PLANTED
-from nqperf.gate.profiles import Profile
-from nqperf.gate.records import BASELINE, Controls, Fingerprint, Results, VariantResult, utc_now
+from nqperf.gate.records import BASELINE, Controls, Results, VariantResult, utc_now
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
+from nqperf.perf.budget import Budget
 from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
 from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
-from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
+from nqperf.perf.session import CONTROL_WEIGHT, DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
 from nqperf.perf.variants import Variant, select_variants
 
@@ -38,8 +39,9 @@ class SuiteConfig:
     """What is run and how long.
 
     None: the packaged model, the generated development set, all its examples, all variants, the packaged profiles, and
-    a batch that suits the device. Of the examples, as many are answered as fill `windows` windows (None: all), and a
-    variant is given `seconds_per_variant` of rounds; a quick run has less of both.
+    a batch that suits the device. Of the examples, at most as many are answered as fill `windows` windows (None: all).
+    The run takes at most `budget` seconds from its start, whatever the machine: fewer examples are answered and fewer
+    pairs taken where they must be, and rows that are not reached are not judged. A quick run has less of all.
     Raises: ConfigError when a number is out of range.
     """
 
@@ -53,7 +55,7 @@ class SuiteConfig:
     batch_size: int | None = None
     max_seq_length: int = 512
     windows: int | None = 192
-    seconds_per_variant: float = 20.0
+    budget: float = 600.0
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     command: str = ""
 
@@ -62,12 +64,11 @@ class SuiteConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; expected at least 1")
-        if not self.seconds_per_variant > 0:
-            raise ConfigError(f"seconds_per_variant is {self.seconds_per_variant}; expected above 0")
+        Budget(seconds=self.budget)
 
     def quick(self) -> SuiteConfig:
-        """Return the same run in about half the time: earlier looks, fewer examples and rounds, more INCONCLUSIVE."""
-        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, seconds_per_variant=8.0)
+        """Return the same run in a third of the time: earlier looks, fewer examples and rounds, more INCONCLUSIVE."""
+        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, budget=180.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,19 +96,29 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     session, source = open_session(config, progress)
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
-        fingerprint = session.start_baseline()
+        machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
+        fingerprint = machine.fingerprint
+        machine = machine.seen_by(session.start_baseline())
+        absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
+        # One share for the baseline's answers.
+        session.budget.planned = len(variants) - len(absent) + 2 * CONTROL_WEIGHT
+        given_up = session.answer_baseline()
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
         profile = promise_for(fingerprint, sizes, config.profile, [variant.name for variant in own])
         controls, faults = _controls(session)
         told.finished("controls", controls)
+        floors = profile.floors if profile else {}
         rows = {}
-        for variant in variants[1:]:
-            rows[variant.name] = _row(session, variant, fingerprint, profile)
+        # What was promised comes first, for a run in which it is not judged has failed.
+        for variant in sorted(variants[1:], key=lambda variant: variant.name not in floors):
+            reason, floor = absent.get(variant.name), floors.get(variant.name)
+            rows[variant.name] = (
+                _skipped(variant, reason) if reason else session.measure_variant(variant, floor).record()
+            )
             told.finished(variant.name, rows[variant.name])
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
-    floors = profile.floors if profile else {}
     # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.
     expected = {
         name for name, row in rows.items() if row.status == "failed" or (row.status == "measured" and name in floors)
@@ -122,12 +133,13 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         data=data_record(session.task, source),
         workload=sizes,
         profile=profile.name if profile else None,
-        variants=(baseline, *rows.values()),
+        variants=(baseline, *(rows[variant.name] for variant in variants[1:])),
         controls=controls,
         judged=verdict.judged,
         expected=verdict.expected,
         outcome=verdict.outcome,
         reasons=(*verdict.reasons, *faults),
+        given_up=tuple(_given_up(given_up, rows)),
     )
     total = time.perf_counter() - started
     spent = session.seconds
@@ -140,6 +152,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
 
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
+    budget = Budget(seconds=config.budget)
     read_promises(config.profile, [variant.name for variant in read_own_variants(config.variants_file)])
     folder = read_model_folder(config.model or _packaged_model())
     read_weights(folder)
@@ -152,7 +165,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
         task=task,
         batch_size=batch_size,
         gate=config.gate,
-        seconds_per_variant=config.seconds_per_variant,
+        budget=budget,
         timeouts=config.timeouts,
         progress=lambda stage, name, pairs: progress(Doing(stage=stage, name=name, pairs=pairs)),
     )
@@ -177,13 +190,17 @@ def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
     return source.source, source.examples()
 
 
-def _row(session: Session, variant: Variant, fingerprint: Fingerprint, profile: Profile | None) -> VariantResult:
-    """Return the row of one variant, whatever becomes of it."""
-    floor = profile.floors.get(variant.name) if profile else None
-    missing = variant.missing(fingerprint)
-    if missing:
-        return VariantResult(name=variant.name, status="skipped", reason=missing, requested=variant.requested())
-    return session.measure_variant(variant, floor).record()
+def _skipped(variant: Variant, reason: str) -> VariantResult:
+    return VariantResult(name=variant.name, status="skipped", reason=reason, requested=variant.requested())
+
+
+def _given_up(examples: str | None, rows: Mapping[str, VariantResult]) -> Iterator[str]:
+    """Yield a line for what the budget did not allow."""
+    if examples:
+        yield examples
+    unjudged = [name for name, row in rows.items() if row.status == "unjudged"]
+    if unjudged:
+        yield f"not judged, for the time was up: {', '.join(unjudged)}"
 
 
 def _controls(session: Session) -> tuple[Controls, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from nqperf.gate.calibration import Calibration
 from nqperf.gate.records import BASELINE, Fingerprint, Pairs, VariantResult, Verdict, Workload
 from nqperf.gate.verdict import GateConfig, confirm
 from nqperf.perf import protocol
+from nqperf.perf.machine import Machine, look_at_machine
 from nqperf.perf.progress import Progress, Rows, silent
 from nqperf.perf.session import Session
 from nqperf.perf.suite import SuiteConfig, open_session
@@ -73,14 +74,13 @@ def measure_calibration(
         raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
     variants = select_variants(config.variants)[1:]
     gate = config.gate
-    session, _ = open_session(
-        dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), seconds_per_variant=math.inf), progress
-    )
+    session, _ = open_session(dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), budget=math.inf), progress)
     left_out: dict[str, str] = {}
     same: list[Pairs] = []
     times: dict[str, list[Pairs]] = {}
     with session:
-        fingerprint = session.start_baseline()
+        machine = look_at_machine()
+        machine = machine.seen_by(session.start_baseline())
         sizes = workload(session.folder, session.task, session.batch_size)
         told = Rows(progress, sets * (1 + len(variants)))
         # Set by set, so that what drifts while hours pass is the same for all.
@@ -92,7 +92,7 @@ def measure_calibration(
                     continue
                 try:
                     seen = times.setdefault(variant.name, [])
-                    seen.append(_fresh(session, variant) if seen else _first(session, variant, fingerprint))
+                    seen.append(_fresh(session, variant) if seen else _first(session, variant, machine))
                     told.finished(f"{variant.name}, set {number} of {sets}", seen[-1])
                 except NqPerfError as error:
                     left_out[variant.name] = str(error)
@@ -101,7 +101,7 @@ def measure_calibration(
                     told.finished(f"{variant.name}, left out", failed, dropped=sets - number)
     return CalibrationRun(
         calibration=calibration.calibrate(same, times, gate),
-        fingerprint=fingerprint,
+        fingerprint=machine.fingerprint,
         workload=sizes,
         left_out=left_out,
     )
@@ -118,7 +118,7 @@ def prove(
         raise ConfigError(f"{same} comparisons with itself and {planted} planted ones; expected 1 or more of each")
     # The answers do not matter here, so one batch is enough of the data.
     windows = config.batch_size or 1
-    session, _ = open_session(dataclasses.replace(config, windows=windows, seconds_per_variant=math.inf), progress)
+    session, _ = open_session(dataclasses.replace(config, windows=windows, budget=math.inf), progress)
     errors = {"same": 0, "planted": 0}
     told = Rows(progress, same + planted)
     with session:
@@ -136,12 +136,12 @@ def prove(
     )
 
 
-def _first(session: Session, variant: Variant, fingerprint: Fingerprint) -> Pairs:
+def _first(session: Session, variant: Variant, machine: Machine) -> Pairs:
     """Return the first times of a variant, which prove its switches and its answers too.
 
     Raises: NqPerfError when it cannot run here, fails, or answers wrongly.
     """
-    missing = variant.missing(fingerprint)
+    missing = variant.missing(machine)
     if missing:
         raise ConfigError(missing)
     return session.measure_variant(variant, None).require_paired().all[0].pairs

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nqperf.engines.state import EngineState
-from nqperf.errors import NqPerfError
-from nqperf.gate.records import Agreement, VariantResult
+from nqperf.errors import NqPerfError, OutOfTimeError
+from nqperf.gate.records import Agreement, Status, Usage, VariantResult
 from nqperf.gate.rounds import PairedResult
 from nqperf.perf import protocol
 from nqperf.perf.parity import Answers
@@ -17,13 +17,16 @@ from nqperf.perf.variants import Variant
 class VariantRun:
     """What was found of a variant, in the order in which it is: None for what was not reached before `failure`.
 
-    The baseline is not paired with itself, so it has no `paired` and no `agreement` either.
+    The baseline is not paired with itself, so it has no `paired` and no `agreement` either. What was `promised` of a
+    variant and is not judged for lack of time has failed; without a promise it is only not judged.
     """
 
     variant: Variant
+    promised: bool = False
     loaded: protocol.Loaded | None = None
     observed: EngineState | None = None
     predict_seconds: float | None = None
+    usage: Usage | None = None
     answers: Answers | None = None
     agreement: Agreement | None = None
     paired: PairedResult | None = None
@@ -39,11 +42,16 @@ class VariantRun:
         assert self.paired is not None, "the baseline has none"  # noqa: S101
         return self.paired
 
+    def _status(self) -> Status:
+        if self.failure is None:
+            return "measured"
+        return "unjudged" if isinstance(self.failure, OutOfTimeError) and not self.promised else "failed"
+
     def record(self) -> VariantResult:
         """Return the row of the run's record."""
         return VariantResult(
             name=self.variant.name,
-            status="failed" if self.failure else "measured",
+            status=self._status(),
             reason=str(self.failure) if self.failure else None,
             requested=self.variant.requested(),
             observed=self.observed.record() if self.observed else {},
@@ -51,6 +59,7 @@ class VariantRun:
             trace_seconds=self.loaded.trace_seconds if self.loaded else None,
             warm_up_seconds=self.loaded.warm_up_seconds if self.loaded else None,
             predict_seconds=self.predict_seconds,
+            usage=self.usage,
             samples=self.paired.samples if self.paired else (),
             verdict=self.paired.verdict if self.paired else None,
             metrics=dict(self.answers.metrics) if self.answers else {},

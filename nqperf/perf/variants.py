@@ -15,20 +15,25 @@ from typing import Any, Literal
 from nqperf.engines.registry import DEFAULT_ENGINE, EngineRow, find_engine
 from nqperf.engines.state import EngineState, flat
 from nqperf.errors import ConfigError, VariantError
-from nqperf.gate.records import BASELINE, Fingerprint, Switch
-from nqperf.perf.requirements import MISSING, Requirement
+from nqperf.gate.records import BASELINE, Switch
+from nqperf.perf.machine import Machine
+from nqperf.perf.requirements import Requirement, missing
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
+
 # Attention's and the heads' products may stay wide under auto mixed precision; most must not.
 _MOST = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a switch must be seen to do; `holds` gets the variant's observed states and the baseline's."""
+    """What a switch must be seen to do: `holds` gets the variant's observed states.
+
+    What must be so in the baseline for that, the row requires: an effect does not see the baseline.
+    """
 
     failure: str
-    holds: Callable[[EngineState, EngineState], bool]
+    holds: Callable[[EngineState], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +69,21 @@ class Variant:
         del settings["batch_size"]
         return flat({"engine": self.engine, **settings, "environment": self.environment})
 
-    def missing(self, fingerprint: Fingerprint) -> str | None:
-        """Return why the machine of `fingerprint` cannot run this variant, or None when it can."""
+    def missing(self, machine: Machine) -> str | None:
+        """Return why `machine` cannot run this variant, or None when it can."""
         absent = self.engine_row().missing()
-        return absent or next((why for need in self.requires if (why := MISSING[need](fingerprint))), None)
+        return absent or next((why for need in self.requires if (why := missing(need, machine))), None)
 
-    def without_effect(self, observed: EngineState, baseline: EngineState) -> str | None:
+    def without_effect(self, observed: EngineState) -> str | None:
         """Return what was not seen of this variant's switches, or None when all had their effect.
 
         Raises: VariantError for an effect on a state that the engine does not have.
         """
         try:
-            absent = [effect.failure for effect in self.effects if not effect.holds(observed, baseline)]
+            absent = [effect.failure for effect in self.effects if not effect.holds(observed)]
         except KeyError as error:
             raise VariantError(
-                f"{self.name}: an effect reads {error}, which {observed.engine} or {baseline.engine} does not tell; "
+                f"{self.name}: an effect reads {error}, which {observed.engine} does not tell; "
                 f"expected some of {', '.join(observed.own)}"
             ) from None
         return "; ".join(absent) or None
@@ -107,63 +112,71 @@ _WIDE_MEANS = {
 # Without these flags `set_jit` compiles nothing on a CPU.
 _CPU_CLUSTERS = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
 
-_GRAPH = Effect(failure="no graph was traced", holds=lambda seen, _: not seen.own["eager"] and seen.traces == 1)
+_ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+# By default glibc gives large blocks back to the system, which clears their pages anew each time they are taken.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+}
+
+_GRAPH = Effect(failure="no graph was traced", holds=lambda seen: not seen.own["eager"] and seen.traces == 1)
 _NOT_COMPILED = Effect(
-    failure="XLA compiled something", holds=lambda seen, _: not seen.own["xla_compiled"] and seen.own["clusters"] == 0
+    failure="XLA compiled something", holds=lambda seen: not seen.own["xla_compiled"] and seen.own["clusters"] == 0
 )
-_COMPILED = Effect(failure="XLA did not compile the function", holds=lambda seen, _: seen.own["xla_compiled"])
-_CLUSTERS = Effect(failure="XLA compiled no cluster", holds=lambda seen, _: seen.own["clusters"] > 0)
-_WIDE = Effect(failure="matrix products are in 16 bits", holds=lambda seen, _: seen.low_precision_matmul_share == 0)
+_COMPILED = Effect(failure="XLA did not compile the function", holds=lambda seen: seen.own["xla_compiled"])
+_CLUSTERS = Effect(failure="XLA compiled no cluster", holds=lambda seen: seen.own["clusters"] > 0)
+_WIDE = Effect(failure="matrix products are in 16 bits", holds=lambda seen: seen.low_precision_matmul_share == 0)
 _NARROW = Effect(
     failure="fewer than 4 in 5 matrix products are in 16 bits",
-    holds=lambda seen, _: (seen.low_precision_matmul_share or 0) >= _MOST,
+    holds=lambda seen: (seen.low_precision_matmul_share or 0) >= _MOST,
 )
-_AMP = Effect(failure="auto mixed precision converted no node", holds=lambda seen, _: seen.own["amp_nodes"] > 0)
-_NO_TF32 = Effect(failure="TF32 is on", holds=lambda seen, _: not seen.own["tf32"] and not seen.own["tf32_rounds"])
+_AMP = Effect(failure="auto mixed precision converted no node", holds=lambda seen: seen.own["amp_nodes"] > 0)
+_NO_TF32 = Effect(failure="TF32 is on", holds=lambda seen: not seen.own["tf32"] and not seen.own["tf32_rounds"])
 _TF32 = Effect(
     failure="matrix products are not rounded to TF32",
-    holds=lambda seen, _: seen.own["tf32"] and seen.own["tf32_rounds"] is True,
+    holds=lambda seen: seen.own["tf32"] and seen.own["tf32_rounds"] is True,
 )
-_FUSED = Effect(failure="Grappler fused nothing", holds=lambda seen, _: seen.own["fused_ops"] > 0)
+_KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
+_ONEDNN = Effect(failure="oneDNN is not used", holds=lambda seen: seen.own["onednn_ops"] > 0)
 _THESIS_OPTIONS = Effect(
     failure="TensorFlow does not report the Grappler options as set",
-    holds=lambda seen, _: seen.own["grappler"].items() >= THESIS_GRAPPLER.items(),
+    holds=lambda seen: seen.own["grappler"].items() >= THESIS_GRAPPLER.items(),
 )
 
 _ROWS = (
     Variant(
         name=BASELINE,
         description="float32, graph, TF32 off, XLA off, Grappler at TensorFlow's defaults",
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _NO_TF32, _FUSED),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _NO_TF32),
     ),
     Variant(
         name="eager",
         description="operation by operation, without a graph",
         settings={"eager": True},
-        effects=(Effect(failure="a graph was traced", holds=lambda seen, _: seen.own["eager"] and seen.traces == 0),),
+        effects=(Effect(failure="a graph was traced", holds=lambda seen: seen.own["eager"] and seen.traces == 0),),
     ),
     Variant(
         name="grappler_off",
         description="graph without Grappler",
         settings={"grappler": {"disable_meta_optimizer": True}},
+        requires=("grappler",),
         effects=(
             _GRAPH,
-            Effect(
-                failure="Grappler still fused operations",
-                holds=lambda seen, base: seen.own["fused_ops"] == 0 < base.own["fused_ops"],
-            ),
+            Effect(failure="Grappler still changed the graph", holds=lambda seen: seen.own["rewritten_nodes"] == 0),
         ),
     ),
     Variant(
         name="grappler",
         description="the thesis's eleven Grappler options",
         settings={"grappler": THESIS_GRAPPLER},
-        effects=(_GRAPH, _NOT_COMPILED, _THESIS_OPTIONS, _FUSED),
+        effects=(_GRAPH, _NOT_COMPILED, _THESIS_OPTIONS),
     ),
     Variant(
         name="xla",
         description="the whole function compiled by XLA",
         settings={"xla": True},
+        requires=("xla",),
         effects=(_COMPILED, _WIDE, _NO_TF32),
     ),
     Variant(
@@ -171,6 +184,7 @@ _ROWS = (
         description="XLA clusters within a graph that the thesis's Grappler options optimised",
         environment=_CPU_CLUSTERS,
         settings={"autoclustering": True, "grappler": THESIS_GRAPPLER},
+        requires=("xla",),
         effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _WIDE, _NO_TF32),
     ),
     Variant(
@@ -178,6 +192,7 @@ _ROWS = (
         description="Keras policy mixed_float16",
         settings={"precision": "mixed_float16"},
         tolerance="sixteen_bit",
+        requires=("float16",),
         effects=(_GRAPH, _NOT_COMPILED, _NARROW),
     ),
     Variant(
@@ -194,7 +209,7 @@ _ROWS = (
         environment=_WIDE_MEANS,
         settings={"grappler": {"auto_mixed_precision_onednn_bfloat16": True}},
         tolerance="sixteen_bit",
-        requires=("onednn", "bfloat16"),
+        requires=("onednn_on", "bfloat16"),
         effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
     ),
     Variant(
@@ -202,7 +217,7 @@ _ROWS = (
         description="Grappler's auto mixed precision to float16",
         settings={"grappler": {"auto_mixed_precision": True}},
         tolerance="sixteen_bit",
-        requires=("gpu",),
+        requires=("gpu", "float16"),
         effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
     ),
     Variant(
@@ -211,6 +226,7 @@ _ROWS = (
         environment=_CPU_CLUSTERS,
         settings={"precision": "mixed_float16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
+        requires=("xla", "float16"),
         effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
     ),
     Variant(
@@ -219,7 +235,7 @@ _ROWS = (
         environment=_CPU_CLUSTERS,
         settings={"precision": "mixed_bfloat16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
-        requires=("bfloat16",),
+        requires=("xla", "bfloat16"),
         effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
     ),
     Variant(
@@ -234,15 +250,41 @@ _ROWS = (
         name="onednn_off",
         description="TensorFlow's own CPU kernels in place of oneDNN's",
         environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
-        requires=("onednn",),
+        requires=("onednn_on",),
         effects=(
             _GRAPH,
             _WIDE,
-            Effect(
-                failure="oneDNN is still used",
-                holds=lambda seen, base: seen.own["onednn_ops"] == 0 < base.own["onednn_ops"],
-            ),
+            Effect(failure="oneDNN is still used", holds=lambda seen: seen.own["onednn_ops"] == 0),
         ),
+    ),
+    Variant(
+        name="onednn_on",
+        description="oneDNN's kernels where TensorFlow does not use them by default",
+        environment=_ONEDNN_ON,
+        requires=("onednn_off",),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _ONEDNN),
+    ),
+    Variant(
+        name="allocator",
+        description="glibc's malloc told to keep memory, so that activations are not faulted in anew for each layer",
+        environment=_KEEP_MEMORY,
+        requires=("glibc_malloc",),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _KEEPS_MEMORY),
+    ),
+    Variant(
+        name="onednn_on_allocator",
+        description="onednn_on with malloc told to keep memory",
+        environment={**_ONEDNN_ON, **_KEEP_MEMORY},
+        requires=("onednn_off", "glibc_malloc"),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _ONEDNN, _KEEPS_MEMORY),
+    ),
+    Variant(
+        name="xla_allocator",
+        description="xla with malloc told to keep memory",
+        environment=_KEEP_MEMORY,
+        settings={"xla": True},
+        requires=("xla", "glibc_malloc"),
+        effects=(_COMPILED, _WIDE, _KEEPS_MEMORY),
     ),
 )
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}

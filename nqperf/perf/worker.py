@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from nqperf.engines.engine import Engine
@@ -19,7 +20,7 @@ from nqperf.gate.planting import plant
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
-from nqperf.perf import protocol
+from nqperf.perf import protocol, resources
 from nqperf.perf.serving import serve
 
 
@@ -34,7 +35,6 @@ class _Worker:
 
     def __init__(self) -> None:
         self._loaded: Engine[Any] | None = None
-        self._rows = 0
         self._batches: list[Any] = []
         self._timed: range = range(0)
         self._planted = 0
@@ -48,10 +48,11 @@ class _Worker:
         if isinstance(request, protocol.TimeBatch):
             return protocol.Timed(seconds=self._time(self._timed[request.number % len(self._timed)], self._planted))
         if isinstance(request, protocol.Predict):
-            return self._predict()
+            return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        return protocol.ObservedStates(states=self._engine.state())
+        states = msgspec.structs.replace(self._engine.state(), keeps_memory=resources.keeps_memory())
+        return protocol.ObservedStates(states=states)
 
     @property
     def _engine(self) -> Engine[Any]:
@@ -61,17 +62,16 @@ class _Worker:
     def _load(self, request: protocol.Load) -> protocol.Loaded:
         watch = _Laps()
         from nqperf.formats.weights.model_folder import read_model_folder, read_weights
-        from nqperf.perf.fingerprint import take_fingerprint
 
         request.engine.engine_type().start()
         import_seconds = watch.lap()
         folder = read_model_folder(Path(request.model))
         settings = {**request.settings, "batch_size": request.batch_size}
         engine = request.engine.load(folder.config, read_weights(folder), settings, seq_length=request.seq_length)
-        self._rows = request.arrays().shape[1]
+        rows = request.arrays().shape[1]
         self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
-        self._timed = range(max(1, self._rows // request.batch_size))
+        self._timed = range(max(1, rows // request.batch_size))
         build_seconds = watch.lap()
         engine.trace()
         trace_seconds = watch.lap()
@@ -85,7 +85,6 @@ class _Worker:
             trace_seconds=trace_seconds,
             warm_up_seconds=watch.lap(),
             batches=len(self._timed),
-            fingerprint=engine.fingerprint(take_fingerprint()) if request.fingerprint else None,
         )
 
     def _run(self, number: int) -> dict[str, FloatArray]:
@@ -99,12 +98,17 @@ class _Worker:
             self._engine.multiply(planted)
         return time.perf_counter() - start
 
-    def _predict(self) -> protocol.Predicted:
-        start = time.perf_counter()
-        outputs = [self._run(number) for number in range(len(self._batches))]
-        seconds = time.perf_counter() - start
-        whole = {name: np.concatenate([batch[name] for batch in outputs])[: self._rows] for name in MODEL_OUTPUTS}
-        return protocol.Predicted(**{name: array.tobytes() for name, array in whole.items()}, seconds=seconds)
+    def _predict(self, rows: int) -> protocol.Predicted:
+        batches = range(-(-rows // self._engine.config.batch_size))
+        before, start = resources.usage(), time.perf_counter()
+        outputs = [self._run(number) for number in batches]
+        seconds, after = time.perf_counter() - start, resources.usage()
+        whole = {name: np.concatenate([batch[name] for batch in outputs])[:rows] for name in MODEL_OUTPUTS}
+        return protocol.Predicted(
+            **{name: array.tobytes() for name, array in whole.items()},
+            seconds=seconds,
+            usage=after.since(before).of_each(len(batches)) if before and after else None,
+        )
 
     def _plant(self, fraction: float) -> protocol.Planted:
         """Choose the number of products by measuring, then measure what it adds."""

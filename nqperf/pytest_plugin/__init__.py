@@ -131,7 +131,9 @@ def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
     if option.nqperf_rounds is not None:
         # Who names a number of pairs wants them, however long they take.
         gate = config.gate.limited(option.nqperf_rounds)
-        config = dataclasses.replace(config, gate=gate, seconds_per_variant=math.inf)
+        config = dataclasses.replace(config, gate=gate, budget=math.inf)
+    if option.nqperf_budget is not None:
+        config = dataclasses.replace(config, budget=option.nqperf_budget)
     return config
 
 

@@ -18,18 +18,8 @@ if TYPE_CHECKING:
 OPTIONS = tuple(
     f"--nqperf-{name}"
     for name in (
-        *(
-            "model",
-            "data",
-            "limit",
-            "variants",
-            "variants-file",
-            "batch-size",
-            "max-seq-length",
-            "profile",
-            "quick",
-            "rounds",
-        ),
+        *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
+        *("rounds", "budget"),
         *("allow-inconclusive", "save-results", "report", "track"),
     )
 )
@@ -53,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
     )
     group.addoption("--nqperf-rounds", type=int, metavar="N", help="Take at most N pairs a variant.")
+    group.addoption(
+        "--nqperf-budget",
+        type=float,
+        metavar="SECONDS",
+        help="Seconds that the run may take. Default: 600, 180 with --nqperf-quick.",
+    )
     group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
     group.addoption("--nqperf-save-results", help="Write the whole run as JSON, for `nqperf compare`.", **path)
     group.addoption("--nqperf-report", help="Write the report as an HTML page.", **path)
@@ -77,6 +73,10 @@ def check_options(config: pytest.Config) -> None:
         from nqperf.gate.verdict import REFERENCE_GATE
 
         REFERENCE_GATE.limited(option.nqperf_rounds)
+    if option.nqperf_budget is not None:
+        from nqperf.perf.budget import Budget
+
+        Budget(seconds=option.nqperf_budget)
     if option.nqperf_variants is not None or option.nqperf_variants_file is not None:
         selected_variants(config)
     if option.nqperf_track:

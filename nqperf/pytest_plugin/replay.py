@@ -64,7 +64,7 @@ def nqperf_gate(
     def gate(variant: VariantResult) -> None:
         seconds = _seconds(nqperf_results, variant) if variant.status == "measured" else ()
         replay(request.node, benchmark, variant, seconds, invalid=nqperf_results.outcome == "INVALID")
-        if variant.status == "skipped":
+        if variant.status in {"skipped", "unjudged"}:
             pytest.skip(str(variant.reason))
         judge(variant, nqperf_results, allow_inconclusive=request.config.option.nqperf_allow_inconclusive)
         if not seconds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nqperf.casts.findings import RULES, Audit, Finding, layer_template, relative
+from nqperf.casts.findings import RULES, Audit, Finding, Island, layer_template, relative
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import FLOATS
 from nqperf.report.sarif import level
@@ -41,6 +41,8 @@ def verdict(audit: Audit) -> str:
     share = audit.metrics.get("allow_list_16_bit_share", 0.0)
     seen = f"{audit.metrics.get('ops', 0):.0f} ops, {audit.metrics.get('casts', 0):.0f} casts"
     seen += f", {share:.0%} of the matrix products in 16 bits"
+    if audit.wide_by_design:
+        seen += f", {len(audit.wide_by_design)} wide by design"
     if not audit.complete:
         return f"{audit.model} ({audit.precision}): INCOMPLETE, {len(audit.findings)} findings so far; {seen}"
     if audit.findings:
@@ -97,8 +99,8 @@ def bisection_text(found: Bisection) -> str:
     )
 
 
-def print_audit(audit: Audit, console: Console) -> None:
-    """Print the op x dtype summary, every finding with its lines, and the verdict."""
+def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> None:
+    """Print the op x dtype summary, every finding with its lines, and the verdict; what is wide by design on demand."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -116,6 +118,10 @@ def print_audit(audit: Audit, console: Console) -> None:
     for finding, layers in grouped(audit.findings):
         console.print()
         _print_finding(finding, layers, console)
+    if verbose and audit.wide_by_design:
+        console.print("\nwide by design (float32 inside one layer, which brings it back itself):", soft_wrap=True)
+        for line in by_design(audit):
+            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
     if audit.stopped is not None:
         console.print(f"\n[bold red]trace incomplete[/]: {escape(audit.stopped)}")
     console.print()
@@ -129,6 +135,19 @@ def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
         key = (finding.rule, finding.path, finding.line, finding.message)
         groups.setdefault(key, (finding, []))[1].append(finding.layer)
     return list(groups.values())
+
+
+def by_design(audit: Audit) -> list[str]:
+    """Return a line for each place that is wide by design, with the layers that share it."""
+    groups: dict[tuple[object, ...], list[Island]] = {}
+    for island in audit.wide_by_design:
+        place = island.place
+        where = f"{relative(place.path)}:{place.line}" if place is not None else "(no source line)"
+        groups.setdefault((where, island.ops, island.products), []).append(island)
+    return [
+        f"{where}{_in_layers([island.layer for island in held])}: {ops} ops, {products} matrix products among them"
+        for (where, ops, products), held in groups.items()
+    ]
 
 
 def _in_layers(layers: list[str]) -> str:

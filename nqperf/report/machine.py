@@ -43,7 +43,7 @@ def proof_text(proof: Proof) -> str:
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return what was found on a machine, one line a check, the advice below it."""
     width = max(len(check.name) for check in diagnosis.checks)
-    lines = [diagnosis.fingerprint.device_key]
+    lines = [diagnosis.machine.fingerprint.device_key]
     for check in diagnosis.checks:
         lines.append(f"{check.state:<7}  {check.name:<{width}}  {check.finding}")
         if check.advice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from nqperf.gate.records import BASELINE, Control, Results, VariantResult, Verdict
+from nqperf.gate.records import BASELINE, Control, Results, Usage, VariantResult, Verdict
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
@@ -33,7 +33,7 @@ def summarise(results: Results) -> Summary:
         reasons=results.reasons,
         headings=("variant", "time", "change", score, "changed", "ratio", "interval", "pairs", "floor", "verdict"),
         rows=tuple(_row(variant, results, metric) for variant in results.variants),
-        notes=(*_absences(results), *_explanations(results)),
+        notes=(*_absences(results), *_given_up(results), *_explanations(results)),
     )
 
 
@@ -117,6 +117,10 @@ def _absences(results: Results) -> tuple[str, ...]:
     )
 
 
+def _given_up(results: Results) -> tuple[str, ...]:
+    return tuple(f"GIVEN UP for time: {what}" for what in results.given_up)
+
+
 def _explanations(results: Results) -> tuple[str, ...]:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
@@ -139,6 +143,7 @@ def _explanations(results: Results) -> tuple[str, ...]:
             "results that differ from the baseline's"
         ),
         *_passes(results),
+        *_usages(results),
         f"device: {results.fingerprint.device_key}",
         f"command: {results.command}",
     )
@@ -154,6 +159,20 @@ def _passes(results: Results) -> tuple[str, ...]:
     if not passes:
         return ()
     return (f"one pass over all features, once each and minutes apart, so not compared: {', '.join(passes)}",)
+
+
+def _usages(results: Results) -> tuple[str, ...]:
+    """Return what each variant took of the system beside its time."""
+    used = [_usage(variant.name, variant.usage) for variant in results.variants if variant.usage is not None]
+    if not used:
+        return ()
+    return (f"page faults of a batch (major ones apart), the system's CPU time, peak memory: {'; '.join(used)}",)
+
+
+def _usage(name: str, usage: Usage) -> str:
+    major = f" + {usage.major_faults:.1f}" if usage.major_faults else ""
+    peak = "" if usage.peak_memory is None else f", {usage.peak_memory / (1 << 30):.2f} GiB"
+    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}"
 
 
 def _control(control: Control | None) -> str:

@@ -16,6 +16,7 @@ from nqperf.casts.audit import audit, audited_trace
 from nqperf.casts.targets import of_config, packaged, packaged_folder, resolve
 from nqperf.casts.trace import seams, tracing
 from nqperf.casts.trace.seams import UnsupportedError
+from nqperf.casts.trace.self_test import _Hearing
 from nqperf.errors import ConfigError
 from nqperf.model.bert import BertJoint
 from nqperf.model.config import BertConfig
@@ -89,7 +90,7 @@ def test_hooks_are_gone_after_an_audit_and_after_any_exception():
     assert not outcome.complete
     assert "the user's own fault" in outcome.stopped
     assert [finding.rule for finding in outcome.findings] == ["CAST001"]
-    with pytest.raises(KeyboardInterrupt), seams.listening(seams._Hearing()):
+    with pytest.raises(KeyboardInterrupt), seams.listening(_Hearing()):
         raise KeyboardInterrupt
     assert hooks() == before
     assert not op_callbacks.should_invoke_op_callbacks()
@@ -100,7 +101,7 @@ def test_hooks_are_gone_after_an_audit_and_after_any_exception():
 def test_other_threads_pass_straight_through():
     heard, failed = [], []
 
-    class Listener(seams._Hearing):
+    class Listener(_Hearing):
         def operation(self, *said):
             heard.append(said)
 
@@ -123,7 +124,7 @@ def test_other_threads_pass_straight_through():
 
 
 def test_one_audit_at_a_time():
-    with seams.listening(seams._Hearing()), pytest.raises(ConfigError, match="already running"):
+    with seams.listening(_Hearing()), pytest.raises(ConfigError, match="already running"):
         audit(lambda x: x, inputs=(HALF,))
 
 

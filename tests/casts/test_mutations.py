@@ -4,6 +4,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+from nqperf.casts import audit as audits
 from nqperf.casts import ledger
 from nqperf.casts.audit import audited_trace
 from nqperf.casts.targets import of_config
@@ -70,7 +71,7 @@ def traced(monkeypatch, mutant):
     target = of_config(ONE_BLOCK, "one block", seq_length=16)
     with monkeypatch.context() as patched:
         patched.setattr(tf, "cast", mutant)
-        patched.setattr(seams, "self_test", lambda: None)  # its casts are not the model's
+        patched.setattr(audits, "self_test", lambda: None)  # its casts are not the model's
         audit, trace = audited_trace(target.build, precision="mixed_float16")
     return audit, ledger.records(trace)
 

@@ -162,9 +162,25 @@ def test_the_proposed_profile_fits_its_device_and_no_other(gpus):
     profile = propose_profile(calibration, device, BASE, name="p", command="nqperf calibrate", date="2026-01-02")
     assert profile_for([profile], device, BASE, origin="p.toml", required=True) == profile
     assert profile.floors == calibration.floors
-    for other in ({"cpu_model": "A C", "gpus": gpus[:1]}, {"gpus": ("NVIDIA H100",) * 2}):
+    for other in ({"cpu_id": "AuthenticAMD-26-2", "gpus": gpus[:1]}, {"gpus": ("NVIDIA H100",) * 2}):
         assert not profile.fits(msgspec.structs.replace(device, **other), BASE)
     assert not profile.fits(device, {**BASE, "batch_size": 16})
+
+
+def test_a_proposed_profile_is_for_instructions_cores_and_states_and_not_for_a_name():
+    device = msgspec.structs.replace(CPU, states={"onednn": "on"})
+    calibration = calibrate(sets(3), {"xla": sets(3, speedup=1.3)})
+    profile = propose_profile(calibration, device, BASE, name="p", command="nqperf calibrate", date="2026-01-02")
+    assert profile.fits(msgspec.structs.replace(device, cpu_model="B [CPU]", cpu_id="GenuineIntel-6-207"), BASE)
+    for other in (
+        {"isa": ("amx_bf16", "avx2")},
+        {"isa": ()},
+        {"cores": 4},
+        {"states": {"onednn": "off"}},
+        {"states": {}},
+        {"cpu_id": "GenuineIntel-7-143"},
+    ):
+        assert not profile.fits(msgspec.structs.replace(device, **other), BASE)
 
 
 def test_gpus_of_several_kinds_have_no_profile():

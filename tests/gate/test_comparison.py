@@ -18,6 +18,7 @@ FINGERPRINT = Fingerprint(
     cpu_model="AMD EPYC",
     cpu_id="AuthenticAMD-26-2",
     cores=2,
+    states={"onednn": "on"},
     versions={"tensorflow": "2.21.0", "numpy": "2.4.6"},
 )
 
@@ -120,6 +121,7 @@ def fingerprint(**changes):
     ("other", "told"),
     [
         (fingerprint(cores=4), "2 cores"),
+        (fingerprint(states={"onednn": "off"}), "onednn on and off"),
         (fingerprint(gpus=("NVIDIA H200",)), "gpu: 1 x NVIDIA H200"),
         (fingerprint(versions={"tensorflow": "3.0.0", "numpy": "2.4.6"}), r"tensorflow 2\.21\.0 and 3\.0\.0"),
     ],

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, OutOfTimeError
 from nqperf.gate.rounds import RoundsConfig, measure
 from nqperf.gate.verdict import GateConfig
 
@@ -63,14 +63,18 @@ def test_an_open_look_goes_on_to_the_last_one():
 def test_when_the_time_is_up_no_further_round_begins(floor, outcome, monkeypatch):
     clock = iter(range(100))
     monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))  # a second a reading: one a round
-    measured = Bench(variant=lambda _number: 9.0).measure(floor, seconds=3.0)
-    assert (measured.verdict.outcome, measured.verdict.pairs, measured.seconds) == (outcome, 3, 3.0)
+    uneven = Bench(variant=lambda number: 1.5 if number % 2 else 0.7)
+    measured = uneven.measure(floor, seconds=13.0)
+    assert (measured.verdict.outcome, measured.verdict.pairs, measured.seconds) == (outcome, 13, 13.0)
 
 
-def test_a_whole_round_is_run_though_there_is_no_time():
-    bench = Bench()
-    assert bench.measure(1.0, seconds=0.0).verdict.pairs == 1
-    assert bench.calls == [(0, "baseline"), (0, "variant")]
+@pytest.mark.parametrize("floor", [1.0, None])
+@pytest.mark.parametrize("pairs", [1, 9])
+def test_fewer_pairs_than_the_first_look_has_are_no_verdict(floor, pairs, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
+    with pytest.raises(OutOfTimeError, match=f"not judged: out of time: {pairs} of 10 pairs in {pairs} s"):
+        Bench(variant=lambda _number: 9.0).measure(floor, seconds=float(pairs))
 
 
 @pytest.mark.parametrize("side", ["baseline", "variant"])

@@ -263,6 +263,15 @@ def test_a_baseline_that_is_inconclusive_against_itself_is_no_fault():
     assert control_faults(controls_with("INCONCLUSIVE", "FAIL")) == ()
 
 
+def test_noise_that_hides_the_planted_slowdown_is_told_and_fails_no_run_of_which_nothing_was_promised():
+    run = judge_run({"xla": "REPORTED"}, expected=(), controls=controls_with("PASS", "INCONCLUSIVE"))
+    assert (run.outcome, exit_status(run.outcome)) == ("REPORTED", 0)
+    assert run.reasons == ("noise hides a planted slowdown on this machine: take the ratios as rough",)
+    for same, planted in (("FAIL", "FAIL"), ("PASS", "PASS"), (None, None)):
+        controls = controls_with(same, planted)
+        assert judge_run({"xla": "REPORTED"}, expected=(), controls=controls).outcome == "INVALID"
+
+
 def test_each_fault_of_a_control_is_told():
     assert control_faults(controls_with("FAIL", None)) == (
         "the baseline against itself is FAIL; expected no FAIL",

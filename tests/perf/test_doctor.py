@@ -12,7 +12,7 @@ def diagnosis():
 
 def test_everything_is_looked_at_and_said_in_one_line_each(diagnosis):
     names = [check.name for check in diagnosis.checks]
-    assert names[:9] == ["GPU", "TF32", "XLA", "instructions", "oneDNN", "threads", "noise", "profile", "variants"]
+    assert names[:9] == ["GPU", "TF32", "XLA", "16 bits", "oneDNN", "threads", "memory", "noise", "profile"]
     assert len(set(names)) == len(names)
     for check in diagnosis.checks:
         assert check.finding.strip()

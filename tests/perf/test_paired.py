@@ -149,9 +149,10 @@ def test_a_baseline_that_does_not_build_is_no_yardstick():
         paired("test_paired:nowhere", BUILDERS[1], config=CONFIG)
 
 
-def test_time_that_is_up_is_inconclusive_and_no_floor_only_reports():
+def test_time_that_is_up_is_no_pass_and_no_floor_only_reports():
     hurried = paired(slow, fast, config=dataclasses.replace(CONFIG, seconds=1e-9))
-    assert candidate_of(hurried).verdict.outcome == "INCONCLUSIVE"
+    assert hurried.outcome == "FAIL"
+    assert candidate_of(hurried).reason.startswith("not judged: out of time: 1 of 10 pairs")
     assert candidate_of(paired(slow, fast, floor=None, config=CONFIG)).verdict.outcome == "REPORTED"
 
 

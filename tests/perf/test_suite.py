@@ -10,6 +10,7 @@ from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
+from nqperf.perf.budget import Budget
 from nqperf.perf.process import WorkerError
 from nqperf.perf.progress import Doing, RowFinished, silent
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
@@ -49,9 +50,7 @@ def sharp_model(model_folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def config(sharp_model, tmp_path_factory):
     data_file = write_lines(tmp_path_factory.mktemp("data") / "rivers.jsonl", river_examples(5))
-    return SuiteConfig(
-        model=sharp_model, data=str(data_file), gate=GATE, batch_size=2, max_seq_length=48, seconds_per_variant=60
-    )
+    return SuiteConfig(model=sharp_model, data=str(data_file), gate=GATE, batch_size=2, max_seq_length=48)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +67,7 @@ def row(**changes):
 
 @pytest.mark.slow
 def test_a_switch_without_effect_is_an_error_and_not_a_result(session):
-    nothing = Effect(failure="nothing changed", holds=lambda seen, base: seen != base)
+    nothing = Effect(failure="nothing changed", holds=lambda seen: seen.traces == 0)
     run = session.measure_variant(row(effects=(nothing,)), None)
     assert isinstance(run.failure, VariantError)
     assert str(run.failure) == "mine: the switches had no effect: nothing changed"
@@ -114,11 +113,14 @@ def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(session, how, monke
 
 
 @pytest.mark.slow
-def test_time_that_is_up_is_inconclusive(session, monkeypatch):
-    monkeypatch.setattr(session, "seconds_per_variant", 0.0)
-    found = session.measure_variant(row(), 1.0).require_paired()
-    assert found.verdict.outcome == "INCONCLUSIVE"
-    assert found.verdict.pairs == 1
+@pytest.mark.parametrize(("floor", "status"), [(1.0, "failed"), (None, "unjudged")])
+def test_what_the_budget_does_not_reach_is_not_judged_and_a_promise_of_it_is_broken(
+    session, monkeypatch, floor, status
+):
+    monkeypatch.setattr(session, "budget", Budget(seconds=1e-3))
+    record = session.measure_variant(row(), floor).record()
+    assert (record.status, record.verdict) == (status, None)
+    assert "not judged: out of time: it needs about" in record.reason
 
 
 @pytest.mark.slow
@@ -184,7 +186,7 @@ def test_bad_input_is_refused_before_anything_starts(config, change, said):
     assert stages in ([], [Doing(stage="features")])
 
 
-@pytest.mark.parametrize("change", [{"batch_size": 0}, {"windows": 0}, {"limit": 0}, {"seconds_per_variant": 0.0}])
+@pytest.mark.parametrize("change", [{"batch_size": 0}, {"windows": 0}, {"limit": 0}, {"budget": 0.0}])
 def test_a_number_out_of_range_is_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
         SuiteConfig(**change)
@@ -209,6 +211,6 @@ def test_a_quick_run_does_less_and_nothing_else():
     quick = plain.quick()
     assert quick.gate.last_look < plain.gate.last_look
     assert quick.windows < plain.windows
-    assert quick.seconds_per_variant < plain.seconds_per_variant
-    less = {name: getattr(quick, name) for name in ("gate", "windows", "seconds_per_variant")}
+    assert quick.budget < plain.budget
+    less = {name: getattr(quick, name) for name in ("gate", "windows", "budget")}
     assert quick == dataclasses.replace(plain, **less)

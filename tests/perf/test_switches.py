@@ -12,12 +12,13 @@ import nqperf
 from nqperf.engines.registry import ENGINES
 from nqperf.engines.state import EngineState
 from nqperf.nq.features import MODEL_INPUTS
+from nqperf.perf.machine import look_at_machine
 from nqperf.perf.process import worker_environment
 from nqperf.perf.variants import VARIANTS
 
 ROOT = Path(nqperf.__file__).parents[1]
 GRAPHS = ("baseline", "eager", "grappler_off", "grappler", "xla", "xla_grappler")
-TYPES = ("mixed_float16", "mixed_bfloat16", "amp_bfloat16", "onednn_off")
+TYPES = ("mixed_float16", "mixed_bfloat16", "amp_bfloat16", "onednn_off", "onednn_on")
 
 
 def environment_of(name, inherited=None):
@@ -25,13 +26,28 @@ def environment_of(name, inherited=None):
 
 
 def test_a_worker_gets_its_own_switches_and_none_of_the_callers():
-    inherited = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2", "TF_ENABLE_ONEDNN_OPTS": "0", "HOME": "/home/x"}
+    inherited = {
+        "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
+        "MALLOC_TRIM_THRESHOLD_": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.trim_threshold=1:glibc.pthread.rseq=0",
+        "HOME": "/home/x",
+    }
     plain = worker_environment(ENGINES["tensorflow"], {}, inherited)
     assert "TF_XLA_FLAGS" not in plain
-    assert "TF_ENABLE_ONEDNN_OPTS" not in plain
+    assert "MALLOC_TRIM_THRESHOLD_" not in plain
+    assert plain["GLIBC_TUNABLES"] == "glibc.pthread.rseq=0"
     assert plain["HOME"] == "/home/x"
     assert plain["KERAS_BACKEND"] == "tensorflow"
-    assert environment_of("onednn_off", {})["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert environment_of("allocator", inherited)["MALLOC_TRIM_THRESHOLD_"] == str(8 << 30)
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_what_the_user_set_for_the_machine_holds_for_every_row_that_does_not_set_it_itself(value):
+    inherited = {"TF_ENABLE_ONEDNN_OPTS": value, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    for name in ("baseline", "xla", "allocator"):
+        assert environment_of(name, inherited).items() >= inherited.items()
+    assert environment_of("onednn_off", inherited)["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert environment_of("onednn_on", inherited)["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
 
 def test_the_package_in_use_is_the_workers_too(tmp_path):
@@ -105,16 +121,11 @@ def observed():
         yield once
 
 
-@pytest.fixture(scope="module")
-def baseline(observed):
-    return observed("baseline")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_switch_is_seen_to_work(name, observed, baseline):
+def test_every_switch_is_seen_to_work(name, observed):
     states = observed(name)
-    assert VARIANTS[name].without_effect(states, baseline) is None
+    assert VARIANTS[name].without_effect(states) is None
     assert (
         states.own["eager"] or states.matmuls == 11
     )  # 4 of attention's layers, 2 products in it, 2 feed-forward, 3 heads
@@ -122,14 +133,12 @@ def test_every_switch_is_seen_to_work(name, observed, baseline):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TYPES)
-def test_every_type_is_seen_to_be_computed_in(name, observed, baseline):
-    from nqperf.perf.fingerprint import take_fingerprint
-
-    reason = VARIANTS[name].missing(take_fingerprint())
+def test_every_type_is_seen_to_be_computed_in(name, observed):
+    reason = VARIANTS[name].missing(look_at_machine())
     if reason:
         pytest.skip(reason)
     # One layer has few products beside the two heads, which stay in float32: 9 of 11.
-    assert VARIANTS[name].without_effect(observed(name), baseline) is None
+    assert VARIANTS[name].without_effect(observed(name)) is None
 
 
 def test_further_runs_trace_nothing(tiny_config, tiny_weights):
@@ -141,4 +150,4 @@ def test_further_runs_trace_nothing(tiny_config, tiny_weights):
     engine.run(inputs)
     states = engine.state()
     assert states.traces == 1
-    assert VARIANTS["baseline"].without_effect(states, states) is None
+    assert VARIANTS["baseline"].without_effect(states) is None

@@ -45,14 +45,14 @@ def load_request(model, rows=5, **changes):
 @pytest.fixture(scope="module")
 def worker(model_folder):
     with started("baseline") as process:
-        process.ask(load_request(model_folder, fingerprint=True), protocol.Loaded, timeout=300)
+        process.ask(load_request(model_folder), protocol.Loaded, timeout=300)
         yield process
 
 
 def test_every_row_is_predicted_as_the_engine_does(worker, tiny_config, tiny_weights):
     from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 
-    start, end, answer_type = worker.ask(protocol.Predict(), protocol.Predicted, timeout=300).arrays(5)
+    start, end, answer_type = worker.ask(protocol.Predict(rows=5), protocol.Predicted, timeout=300).arrays(5)
     engine = TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=5), seq_length=SEQ_LENGTH)
     inputs = load_request("").arrays()
     outputs = engine.run(dict(zip(MODEL_INPUTS, inputs, strict=True)))
@@ -77,7 +77,7 @@ def test_a_request_that_raises_is_told_and_the_worker_lives_on():
     with started() as process:
         for _ in range(2):
             with pytest.raises(WorkerError, match=r"worker of xla failed at Predict: ConfigError: .*before Load"):
-                process.ask(protocol.Predict(), protocol.Predicted, timeout=60)
+                process.ask(protocol.Predict(rows=5), protocol.Predicted, timeout=60)
         assert process.alive
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nqperf.errors import FormatError
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.gate.comparison import compare
-from nqperf.gate.records import Subject
+from nqperf.gate.records import Subject, Usage, VariantResult
 from nqperf.report.html import page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.summary import summarise
@@ -26,6 +26,19 @@ RUN = runs.run(
     runs.SKIPPED,
     missing=["mixed_float16"],
 )
+
+
+def test_what_the_time_did_not_allow_and_what_each_variant_took_of_the_system_is_told():
+    usage = Usage(minor_faults=6240.2, major_faults=0.0, user_seconds=0.3, system_seconds=0.1, peak_memory=3 << 29)
+    late = VariantResult(name="grappler", status="unjudged", reason="not judged: out of time: 3 of 20 pairs in 9 s")
+    xla = msgspec.structs.replace(runs.measured("xla", 1.2), usage=usage)
+    text = run_text(runs.run(xla, late, profile=None, given_up=("answered 1 of 5 examples",)))
+    assert "GIVEN UP for time: answered 1 of 5 examples" in text
+    assert "grappler unjudged: not judged: out of time: 3 of 20 pairs in 9 s" in text
+    assert "peak memory: xla 6240, 25%, 1.50 GiB" in text
+    major = msgspec.structs.replace(usage, major_faults=2.5)
+    assert "xla 6240 + 2.5, 25%" in run_text(runs.run(msgspec.structs.replace(xla, usage=major)))
+    assert "page faults" not in run_text(RUN)
 
 
 def rows(results):

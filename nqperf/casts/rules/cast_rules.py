@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from nqperf.casts.findings import Finding
 from nqperf.casts.rules import edits
+from nqperf.casts.rules.islands import by_hand, crosses_layers, island, spares_products
 from nqperf.casts.rules.numeric_rules import RANGES, extreme, large_constant
 from nqperf.casts.trace.flow import Flow, allow_list_share
 from nqperf.casts.trace.lists import ALLOW
@@ -16,6 +17,7 @@ POLICY_SHARE = 0.5
 
 _SEALED = ("PartitionedCall", "StatefulPartitionedCall")
 _SILENT = ("Cast", "Const", "Identity", "Placeholder", "ReadVariableOp")
+_SHAPES = ("Shape", "ShapeN", "Size", "Rank")  # they read a tensor, but not its values
 
 
 def type_mismatch(flow: Flow) -> Iterator[Finding]:
@@ -36,7 +38,7 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
 def implicit_promotion(flow: Flow) -> Iterator[Finding]:
     """CAST002: keras.ops computes in float32 because one operand is float32."""
     for event in flow.trace.events:
-        if event.kind == "promotion":
+        if event.kind == "promotion" and not _by_design(flow, _next_wide(flow, event)):
             types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
             yield Finding(
                 rule="CAST002",
@@ -80,7 +82,8 @@ def leak_origin(flow: Flow) -> Iterator[Finding]:
 def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
     """CAST004: float32 rounded to a half type and widened again, with nothing computed between."""
     for op, before in _cast_pairs(flow):
-        if before.in_dtypes[0] in WIDE and before.out_dtype in HALVES and op.out_dtype in WIDE:
+        rounded = before.in_dtypes[0] in WIDE and before.out_dtype in HALVES and op.out_dtype in WIDE
+        if rounded and not crosses_layers(op, before):
             yield Finding(
                 rule="CAST004",
                 place=op.place,
@@ -98,13 +101,15 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
     """CAST005: a half type widened and narrowed again, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         if before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]:
+            # What a layer casts on its way in is the policy's doing: to blame is who widened it before.
+            blamed = before if op.kind == "autocast" else op
             yield Finding(
                 rule="CAST005",
-                place=op.place,
-                layer=op.layer,
+                place=blamed.place,
+                layer=blamed.layer,
                 message=f"{op.out_dtype} is widened to {before.out_dtype} and narrowed again with nothing between",
-                edit="drop both casts",
-                origin=before.place,
+                edit="drop both casts" if blamed is op else "drop this cast: the next layer takes it back",
+                origin=before.place if blamed is op else None,
             )
 
 
@@ -206,10 +211,11 @@ def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
             start = _next_wide(flow, event)
             if origin is not None and start is not None:
                 explained |= flow.downstream([start])
-                yield origin, [start]
+                if not _by_design(flow, start):
+                    yield origin, [start]
     for op in flow.trace.ops:
         leaking = op.op_type in ALLOW and op.out_dtype in WIDE and op.compute_dtype in HALVES
-        if leaking and op.index not in explained and not _closed_island(flow, op):
+        if leaking and op.index not in explained and not by_hand(flow, op) and not _by_design(flow, op.index):
             origin = flow.origin(op.index)
             if origin is not None and origin.index != op.index:
                 yield origin, [op.index]
@@ -218,23 +224,15 @@ def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
 def _next_wide(flow: Flow, event: Event) -> int | None:
     """Return the op that the conflict `event` was about: the first wide one after it that is no cast."""
     for op in flow.trace.ops[event.at : event.at + 16]:
-        if op.op_type not in _SILENT and op.in_dtypes and set(op.in_dtypes) & set(WIDE) and op.place == event.place:
+        if op.op_type not in (*_SILENT, *_SHAPES) and set(op.in_dtypes) & set(WIDE) and op.place == event.place:
             return op.index
     return None
 
 
-def _closed_island(flow: Flow, op: OpRecord) -> bool:
-    """Whether somebody widened on purpose and narrows by hand again: every way out ends in an explicit cast."""
-    opened = any(
-        each.op_type == "Cast" and each.kind == "explicit" and each.in_dtypes[0] in HALVES
-        for index in flow.upstream([op.index], lambda each: each.out_dtype in WIDE)
-        for each in [flow.trace.ops[index]]
-    )
-    inside = flow.downstream([op.index])
-    exits = [reader for index in inside for reader in flow.readers(flow.trace.ops[index]) if reader.index not in inside]
-    narrowed = [reader for reader in exits if reader.op_type == "Cast"]
-    ends = [index for index in inside if not flow.consumers[index]]
-    return opened and bool(narrowed) and not ends and all(cast.kind == "explicit" for cast in narrowed)
+def _by_design(flow: Flow, start: int | None) -> bool:
+    """Whether what is wide from `start` on is an island of its layer's, with no matrix product dragged into it."""
+    inside = island(flow, start) if start is not None else None
+    return inside is not None and spares_products(flow, inside)
 
 
 def _beware(flow: Flow, event: Event) -> str:

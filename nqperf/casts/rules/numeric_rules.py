@@ -1,4 +1,4 @@
-"""The rules about numbers, NUM101 to NUM107: each a function from the recorded flow to findings."""
+"""The rules about numbers, NUM101 to NUM105: each a function from the recorded flow to findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nqperf.casts.findings import Finding
 from nqperf.casts.rules import edits
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import DENY, MOVES
-from nqperf.casts.trace.records import HALVES, WIDE, OpRecord
+from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,9 @@ RANGES = {
 
 # Reductions over at least this many terms stop adding up: beyond counts_to equal terms a sum no longer grows.
 _DEEP = ("Softmax", "LogSoftmax", "Cumsum", "CumulativeLogsumexp", "Prod", "EuclideanNorm")
+
+# A sum of fewer terms is a handful of additions, which Grappler lets run in 16 bits.
+_FEW_TERMS = 8
 
 # Ops through which a constant's magnitude comes out no smaller; a product with an unknown tensor of 0 and 1 too.
 _CARRIES = MOVES | {"Mul", "Neg", "Pack", "ConcatV2", "Select", "SelectV2", "Fill", "Maximum", "Minimum"}
@@ -131,80 +134,18 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
             )
 
 
-def integer_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM107: integers in a half type beyond the point where it skips some of them."""
-    for op in flow.trace.ops:
-        top = _counted(flow, op)
-        if top is not None:
-            half = op.out_dtype if op.out_dtype in HALVES else op.in_dtypes[0]
-            yield Finding(
-                rule="NUM107",
-                place=op.place,
-                layer=op.layer,
-                message=f"integers {top} travel in {half}, which holds every integer only to {_counts_to(half)}",
-                edit="keep integers in int32; a layer casts floating arguments down, integer ones it leaves alone",
-            )
-
-
 RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
     overflow,
     underflow,
     zero_times_infinity,
     summed_minima,
     dangerous_in_half,
-    integer_in_half,
 )
-
-
-def _counts_to(dtype: str) -> int:
-    return RANGES[dtype].counts_to
-
-
-def _counted(flow: Flow, op: OpRecord) -> str | None:
-    """Return how far the integers go that `op` takes into or out of a half type, None when they are harmless."""
-    if op.op_type == "Range" and op.out_dtype in HALVES:
-        top = max((_top(flow, each) or 0 for each in flow.inputs(op)), default=0)
-        return f"up to {top:.0f}" if top > _counts_to(op.out_dtype) else None
-    if op.op_type != "Cast" or op.kind == "repair":
-        return None
-    if op.out_dtype in HALVES and op.in_dtypes[0].startswith(("int", "uint")):
-        top = _top(flow, flow.moved_from(op)) or 0
-        return f"up to {top:.0f}" if top > _counts_to(op.out_dtype) else None
-    if op.in_dtypes[0] in HALVES and op.out_dtype.startswith(("int", "uint")):
-        before = flow.moved_from(op)
-        narrowed = before is not None and before.op_type == "Cast" and before.out_dtype in HALVES
-        raw = before is not None and before.op_type == "Placeholder"
-        looked_up = [table for reader in flow.readers(op) if (table := _table(flow, reader)) is not None]
-        if (narrowed or raw) and (not looked_up or max(looked_up) > _counts_to(op.in_dtypes[0])):
-            return f"up to {max(looked_up)}" if looked_up else "of unknown size"
-    return None
-
-
-def _top(flow: Flow, op: OpRecord | None) -> float | None:
-    """Return the largest integer that `op` can hold, where constants and ranges say it."""
-    if op is None:
-        return None
-    if op.constant is not None:
-        return max(abs(op.constant.low), abs(op.constant.high))
-    if op.op_type in ("Range", "Cast", "Maximum", "AddV2", "Mul"):
-        tops = [_top(flow, each) for each in flow.inputs(op)]
-        return max((top for top in tops if top is not None), default=None)
-    return _top(flow, flow.moved_from(op)) if op.op_type in MOVES else None
-
-
-def _table(flow: Flow, op: OpRecord) -> int | None:
-    """Return the number of rows that `op` looks indices up in, None when it looks up nothing of known size."""
-    if op.op_type in MOVES and op.op_type not in ("GatherV2", "Gather"):
-        rows = [found for reader in flow.readers(op) if (found := _table(flow, reader)) is not None]
-        return max(rows, default=None)
-    if op.op_type in ("GatherV2", "Gather", "ResourceGather") and op.in_shape:
-        return op.in_shape[0]
-    return None
 
 
 def _lost_scalars(flow: Flow, kind: str, rule: str, what: str) -> Iterator[Finding]:
     for event in flow.trace.events:
-        if event.kind == kind and event.value is not None:
+        if event.kind == kind and event.value is not None and not _only_clips(flow, event):
             remedy = (
                 f"a number that {event.target} holds: -10000.0 for a mask, or half the minimum of x.dtype"
                 if kind == "overflow"
@@ -274,11 +215,33 @@ def _infinite(flow: Flow, op: OpRecord) -> bool:
     return source is not None and source.constant is not None and source.constant.infinite
 
 
+def _terms(flow: Flow, op: OpRecord) -> int:
+    """Return how many terms each value of a reduction over one or two axes has, 0 where the trace does not know."""
+    axes = flow.inputs(op)[-1].constant if len(op.producers) > 1 else None
+    if op.in_shape is None or axes is None or axes.size > 2:  # noqa: PLR2004  # its two extremes are all of it
+        return 0
+    sizes = [op.in_shape[int(axis)] for axis in {axes.low, axes.high}]
+    return math.prod(size or 0 for size in sizes)
+
+
+def _only_clips(flow: Flow, event: Event) -> bool:
+    """Whether the number is but the far bound of a clip: an infinity cuts no more than it does."""
+    if event.kind != "overflow" or not event.operands or event.operands[0].producer < 0:
+        return False
+    keeps = "Maximum" if event.value is not None and event.value < 0 else "Minimum"
+    readers = flow.readers(flow.trace.ops[event.operands[0].producer])
+    return bool(readers) and all(reader.op_type == keeps for reader in readers)
+
+
 def _harmless(flow: Flow, op: OpRecord) -> bool:
-    """Whether this is the cube inside GELU's tanh approximation: where it overflows, tanh is 1 and the GELU right."""
+    """Whether this is a short sum, a square that cannot overflow, or the cube in the tanh of a GELU."""
+    if op.op_type in ("Sum", "Mean"):
+        return 0 < _terms(flow, op) < _FEW_TERMS
     if op.op_type != "Pow":
         return False
     exponent = flow.inputs(op)[-1].constant
+    if exponent is not None and exponent.low == 2.0 and op.in_dtypes[0] == "bfloat16":  # noqa: PLR2004  # x * x
+        return True
     if exponent is None or exponent.low != 3.0:  # noqa: PLR2004  # the cube
         return False
     reached, step = op, 0

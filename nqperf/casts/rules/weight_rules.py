@@ -26,9 +26,10 @@ def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | No
     """
     read = {op.layer: op for op in reversed(flow.trace.ops) if op.op_type == "Cast" and op.kind == "variable"}
     for variable in model.variables:
-        layer = variable.path.rpartition("/")[0]
+        path = getattr(variable, "path", variable.name)  # tf_keras's variables have a name alone
+        layer = path.rpartition("/")[0]
         cast = read.get(layer)
-        values = weights.get(variable.path) if weights is not None else _values(variable)
+        values = weights.get(path) if weights is not None else _values(variable)
         if cast is None or values is None or cast.out_dtype not in HALVES:
             continue
         magnitudes = np.abs(values[values != 0])
@@ -40,7 +41,7 @@ def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | No
                 rule="NUM106",
                 place=cast.place,
                 layer=layer,
-                message=f"of the weights {variable.path} {what} in {cast.out_dtype}",
+                message=f"of the weights {path} {what} in {cast.out_dtype}",
                 edit="keep this variable in float32 (autocast=False), or scale it",
             )
 

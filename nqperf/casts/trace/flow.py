@@ -34,6 +34,10 @@ class Flow:
         """Return the ops that read `op`."""
         return [self.trace.ops[index] for index in self.consumers[op.index]]
 
+    def is_result(self, index: int) -> bool:
+        """Whether what op `index` makes leaves the trace: nobody in it reads it, and it is not thrown away either."""
+        return not self.consumers[index] and index not in self.trace.unused
+
     def origin(self, index: int) -> OpRecord | None:
         """Return the op in which the wide float that op `index` carries first appeared."""
         if index < 0:
@@ -90,11 +94,6 @@ def _unlikely(op: OpRecord) -> int:
     if op.op_type == "Const":
         return 2
     return int(op.op_type == "Cast" and op.kind == "promotion" and op.in_dtypes[0] in HALVES)
-
-
-def is_half(op: OpRecord) -> bool:
-    """Whether the op's first output, or a comparison's first input, is a half type."""
-    return op.out_dtype in HALVES
 
 
 def allow_list_share(trace: Trace) -> tuple[int, int]:

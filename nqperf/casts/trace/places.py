@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -24,7 +25,18 @@ _CAST_MAKERS = {
     ("keras/src/layers/layer.py", "maybe_convert"): "autocast",
     ("keras/src/dtype_policies/dtype_policy.py", "convert_input"): "autocast",
     ("keras/src/ops/core.py", "cast"): "explicit",
+    # tf_keras, the Keras of old that Hugging Face's TensorFlow models are made of
+    ("keras/src/engine/base_layer.py", "_maybe_cast_inputs"): "autocast",
+    **{
+        ("keras/src/mixed_precision/autocast_variable.py", reading): "variable"
+        for reading in ("value", "read_value", "sparse_read", "gather_nd", "_dense_var_to_tensor")
+    },
 }
+
+
+_KERAS = ("keras", "tf_keras")
+_LAYERS = ("layer.py", "base_layer.py", "training.py")  # where a layer's __call__ is defined
+_OPERATOR_DEPTH = 16  # frames between TensorFlow's refusal of an op and the operator that was written
 
 
 @dataclass(slots=True)
@@ -72,7 +84,7 @@ def standpoint(frame: FrameType | None) -> Standpoint:
                 operation = frame.f_locals.get("self")
                 if operation is not None and (not operations or operations[-1] is not operation):
                     operations.append(operation)
-                if code.co_filename.endswith("layer.py") and hasattr(operation, "compute_dtype"):
+                if code.co_filename.endswith(_LAYERS) and hasattr(operation, "compute_dtype"):
                     layer = layer if layer is not None else operation
                     outermost = (operation, frame.f_locals.get("args", ()), frame.f_locals.get("kwargs", {}))
             elif not kind and not maker and _is_backend_op(code):
@@ -81,6 +93,19 @@ def standpoint(frame: FrameType | None) -> Standpoint:
     if not inside:
         return Standpoint(frame=None, layer=None, operations=[], kind="")
     return Standpoint(frame=user, layer=layer, operations=operations, kind=kind or "explicit", outermost=outermost)
+
+
+def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bool:
+    """Whether TensorFlow will hand an operator that it refuses to its right operand, as Keras's variables take it."""
+    foreign = [each for each in values if hasattr(each, "dtype") and not hasattr(each, "op")]
+    for _ in range(_OPERATOR_DEPTH if foreign else 0):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "binary_op_wrapper":
+            right, name = frame.f_locals.get("y"), frame.f_locals.get("op_name")
+            return any(right is each for each in foreign) and hasattr(type(right), f"__r{name}__")
+        frame = frame.f_back
+    return False
 
 
 def place_of(frame: FrameType) -> Place:
@@ -137,10 +162,10 @@ def _owner(path: str) -> str:
 @functools.lru_cache(maxsize=1)
 def _library_folders() -> tuple[tuple[str, str], ...]:
     folders = []
-    for name in ("keras", "tensorflow", "numpy", "ml_dtypes", "optree"):
-        module = sys.modules.get(name)
-        owner = "keras" if name == "keras" else "library"
-        folders += [(folder + os.sep, owner) for folder in getattr(module, "__path__", ())]
+    for name in (*_KERAS, "tensorflow", "numpy", "ml_dtypes", "optree"):
+        spec = importlib.util.find_spec(name)  # whether it has been imported yet or will be
+        owner = "keras" if name in _KERAS else "library"
+        folders += [(folder + os.sep, owner) for folder in (spec.submodule_search_locations if spec else None) or ()]
     standard = f"{Path(os.__file__).parent}{os.sep}"
     # Packages are installed below the standard library's folder; they are the user's unless named above.
     folders += [(standard + name, "user") for name in ("site-packages", "dist-packages")]

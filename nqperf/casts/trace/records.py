@@ -96,11 +96,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """All ops in the order of their creation and all conflicts; `stopped` says why the trace is not complete."""
+    """All ops in the order of their creation and all conflicts; `stopped` says why the trace is not complete.
+
+    `unused` are the ops that nobody reads and that are no result either: what code computes and throws away.
+    """
 
     ops: tuple[OpRecord, ...]
     events: tuple[Event, ...]
     model_dtype: str
     layers: tuple[str, ...] = ()
     stopped: str | None = None
+    unused: frozenset[int] = frozenset()
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)  # sealed functions: their ops as "type dtype"

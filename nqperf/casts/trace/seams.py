@@ -1,5 +1,5 @@
 # ruff: noqa: SLF001  # private hooks are what this module is for; it is the only one that touches them
-"""Every private TensorFlow and Keras hook of the audit: one thread's, removed whatever happens, self-tested.
+"""Every private TensorFlow and Keras hook of the audit: one thread's, and removed whatever happens.
 
 Seams on TensorFlow 2.20-2.21 and Keras 3.10-3.15: (A) `op_def_library._apply_op_helper`, where graph ops find their
 types mixed; (B) `tensor_conversion_registry.convert`, where values become tensors; (C) Keras's `result_type`, where
@@ -56,39 +56,10 @@ def listening(listener: Listener, *, abstract_variables: bool = False) -> Iterat
             try:
                 _install(stack, listener, abstract_variables=abstract_variables)
             except (ImportError, AttributeError) as error:
-                raise UnsupportedError(_unsupported(f"a hook is gone: {error}")) from error
+                raise UnsupportedError(unsupported(f"a hook is gone: {error}")) from error
             yield
     finally:
         _one_audit.release()
-
-
-def self_test() -> None:
-    """Plant one tiny conflict for every seam and hear each of them.
-
-    Raises: UnsupportedError that names the silent seams and the versions.
-    """
-    import keras
-    import tensorflow as tf
-
-    heard = _Hearing()
-    half, single = tf.TensorSpec((2,), tf.float16), tf.TensorSpec((2,), tf.float32)
-
-    def planted(narrow: Any, wide: Any) -> None:
-        variable = keras.Variable("zeros", shape=(2,), dtype="float32")
-        with contextlib.suppress(TypeError, ValueError):
-            _ = narrow + wide
-        with contextlib.suppress(TypeError, ValueError):
-            tf.nn.bias_add(tf.reshape(narrow, (1, 2)), variable.value)
-        with contextlib.suppress(TypeError, ValueError):
-            _ = narrow / wide
-        _ = narrow * 2.0
-        keras.ops.add(narrow, wide)
-
-    with listening(heard, abstract_variables=True):
-        tf.function(planted, autograph=False).get_concrete_function(half, single)
-    silent = [seam for seam in _Hearing.SEAMS if seam not in heard.seams]
-    if silent:
-        raise UnsupportedError(_unsupported(f"these seams heard nothing of a planted conflict: {', '.join(silent)}"))
 
 
 def autographed(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -258,50 +229,14 @@ class _Wrapped:
         return result_type
 
 
-class _Hearing:
-    """A listener that repairs nothing and remembers which seams spoke."""
-
-    SEAMS = (
-        "graph op (A)",
-        "conversion (B)",
-        "value conversion (B)",
-        "keras promotion (C)",
-        "op callback",
-        "division (A)",
-    )
-
-    def __init__(self) -> None:
-        self.seams: set[str] = set()
-
-    def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> None:
-        del arguments, error
-        self.seams.add(self.SEAMS[5 if op_type == "RealDiv" else 0])
-
-    def refused(self, value: Any, dtype: Any) -> None:
-        del value, dtype
-        self.seams.add(self.SEAMS[1])
-
-    def converted(self, value: Any, tensor: Any) -> None:
-        del value, tensor
-        self.seams.add(self.SEAMS[2])
-
-    def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
-        del dtypes, result
-        self.seams.add(self.SEAMS[3])
-
-    def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
-        del inputs, outputs, graph
-        if op_type == "Mul":
-            self.seams.add(self.SEAMS[4])
-
-
 def _replace(stack: contextlib.ExitStack, owner: Any, name: str, replacement: Any) -> None:
     genuine = getattr(owner, name)
     setattr(owner, name, replacement)
     stack.callback(setattr, owner, name, genuine)
 
 
-def _unsupported(reason: str) -> str:
+def unsupported(reason: str) -> str:
+    """Return what to say when the installed versions give no verdict."""
     import keras
     import tensorflow as tf
 

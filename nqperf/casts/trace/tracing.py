@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from nqperf.casts.trace import places, seams
-from nqperf.casts.trace.places import audited, is_users, place_of
+from nqperf.casts.trace import seams
+from nqperf.casts.trace.places import audited
 from nqperf.casts.trace.recorder import Recorder
-from nqperf.casts.trace.records import FLOATS, HALVES, Event, Place, Trace
+from nqperf.casts.trace.records import OpRecord, Place, Trace
+from nqperf.casts.trace.stops import note_branch, said
 from nqperf.errors import ConfigError, NqPerfError
 
-_BRANCHES = (
-    "true_fn and false_fn",
-    "enters the loop with",
-    "before the loop, but",
-    "must have the same dtype",
-    "branch_fns",
-    "in the main branch, but",
-    "has dtype",
-)
+_OPEN = 8  # the size that a dimension without one gets where a model cannot be traced without
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
@@ -55,7 +46,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
     except tf.errors.OpError:
         pass  # the builder ran the model eagerly, on variables without values or into a mismatch
     except Exception as error:
-        raise ConfigError(f"the builder raised {_said(error)}: it must return a Keras model") from error
+        raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
     with contextlib.suppress(Exception):  # in a graph mismatches are repaired; what cannot live there comes next
         recorder = Recorder(default_dtype=default_dtype, building=True)
         with seams.listening(recorder, abstract_variables=True), tf.Graph().as_default():
@@ -67,7 +58,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
     except NqPerfError:
         raise
     except Exception as error:
-        raise ConfigError(f"the builder raised {_said(error)}: it must return a Keras model") from error
+        raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
 
 
 def trace(built: Built) -> tuple[Trace, Any]:
@@ -76,23 +67,20 @@ def trace(built: Built) -> tuple[Trace, Any]:
 
     if hasattr(built.call, "_flatten_layers"):
         seams.skip_shape_inference(built.call)
-    undecided = getattr(tf.errors, "OperatorNotAllowedInGraphError", ())
-    for call in _ways_to_call(built.call):
+    for call, arguments, keywords in _ways_to_call(built):
         recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))
         concrete, stopped = None, None
         function = tf.function(_audited_call(call), autograph=False)
         with seams.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
             try:
-                concrete = function.get_concrete_function(*built.arguments, **built.keywords)
+                concrete = function.get_concrete_function(*arguments, **keywords)
+                break
             except NqPerfError:
                 raise
-            except undecided as error:
-                stopped = _said(error)
-                continue  # once more with autograph, if there is a next way
             except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
-                stopped = _said(error)
-                _note_branch(recorder, error)
-        break
+                stopped = said(error)
+                if note_branch(recorder, error):
+                    break
     return _finished(recorder, concrete, stopped, built), concrete
 
 
@@ -108,7 +96,7 @@ def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], di
         inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
     if inputs is not None:
         return (tf.nest.map_structure(_spec, inputs),), {}
-    seen = recorder.model_arguments.get(id(model)) if recorder is not None else None
+    seen = recorder.where.model_arguments.get(id(model)) if recorder is not None else None
     if seen is not None:
         arguments, keywords = seen
         kept = {name: value for name, value in keywords.items() if value is not None and name != "training"}
@@ -130,11 +118,30 @@ def _spec(value: Any) -> Any:
     return tf.TensorSpec(tuple(value.shape), dtype)
 
 
-def _ways_to_call(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """Yield the function as it is, and then as autograph rewrites it, for those that branch on tensors."""
-    yield call
-    if not hasattr(call, "compute_dtype"):
-        yield seams.autographed(call)
+def _ways_to_call(built: Built) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    """Yield the call as it is; with its open dimensions given sizes; and as autograph rewrites it.
+
+    A function may branch on a tensor, and a layer on a dimension that only a call knows: each way is tried where the
+    one before could not be traced to its end.
+    """
+    import tensorflow as tf
+
+    yield built.call, built.arguments, built.keywords
+    if not hasattr(built.call, "compute_dtype"):
+        yield seams.autographed(built.call), built.arguments, built.keywords
+    sized = tf.nest.map_structure(_sized, (built.arguments, built.keywords))
+    if sized != (built.arguments, built.keywords):
+        yield built.call, *sized
+
+
+def _sized(spec: Any) -> Any:
+    """Return the specification with a batch of two, and eight where another dimension is open."""
+    import tensorflow as tf
+
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None or spec.shape.is_fully_defined():
+        return spec
+    sizes = [size or (_OPEN if axis else 2) for axis, size in enumerate(spec.shape)]
+    return tf.TensorSpec(sizes, spec.dtype, spec.name)
 
 
 def _audited_call(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,10 +164,21 @@ def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Bui
         ops=tuple(ops),
         events=tuple(recorder.events),
         model_dtype=built.model_dtype,
-        layers=tuple(recorder.layers),
+        layers=tuple(recorder.where.layers),
         stopped=stopped,
+        unused=_unused(ops, recorder, concrete),
         functions=_sealed(recorder, concrete),
     )
+
+
+def _unused(ops: list[OpRecord], recorder: Recorder, concrete: Any) -> frozenset[int]:
+    """Return the ops of the outermost graph that nobody reads and that are no result; none where it stopped early."""
+    if concrete is None:
+        return frozenset()
+    read = {index for op in ops for index in op.producers}
+    results = {recorder.producer(tensor) for tensor in concrete.graph.outputs}
+    graph = f"{id(concrete.graph)}"
+    return frozenset(op.index for op in ops if op.graph == graph and op.index not in read | results)
 
 
 def _sealed(recorder: Recorder, concrete: Any) -> dict[str, tuple[str, ...]]:
@@ -184,56 +202,3 @@ def _typed(node: Any) -> str:
 
     kind = next((node.attr[name].type for name in ("DstT", "T", "dtype") if name in node.attr), 0)
     return f"{node.op} {tf.as_dtype(kind).name}" if kind else node.op
-
-
-def _note_branch(recorder: Recorder, error: Exception) -> None:
-    """Record a condition or loop whose float types differ: nothing can be repaired there."""
-    message = _said(error)
-    floats = {dtype for dtype in FLOATS if dtype in message}
-    if not isinstance(error, TypeError | ValueError) or len(floats) < 2 or not floats & set(HALVES):  # noqa: PLR2004
-        return
-    if not any(sign in message for sign in _BRANCHES):
-        return
-    place, layer = None, None
-    for frame in _frames(error):
-        if is_users(frame.f_code.co_filename) and not places.is_generated(frame.f_code.co_filename):
-            place = (frame, place_of(frame))
-        holder = frame.f_locals.get("self")
-        if hasattr(holder, "compute_dtype") and hasattr(holder, "path"):
-            layer = holder
-    line = None
-    if place is not None:
-        # The frame has gone on since; the traceback knows the line it was executing.
-        number = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename == place[1].path][-1]
-        line = Place(
-            path=place[1].path,
-            line=number.lineno or place[1].line,
-            column=getattr(number, "colno", None),
-            end_line=getattr(number, "end_lineno", None),
-            end_column=getattr(number, "end_colno", None),
-        )
-    recorder.events.append(
-        Event(
-            kind="branch",
-            at=len(recorder.ops),
-            op_type="While" if "loop" in message.lower() else "If",
-            layer=str(layer.path or layer.name) if layer is not None else "",
-            compute_dtype=str(layer.compute_dtype) if layer is not None else recorder.default_dtype,
-            place=line,
-            message=message,
-        )
-    )
-
-
-def _frames(error: Exception) -> Iterator[Any]:
-    step = error.__traceback__
-    while step is not None:
-        yield step.tb_frame
-        step = step.tb_next
-
-
-def _said(error: BaseException) -> str:
-    """Return an exception's type and message in one line without colour codes."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    text = re.sub(r"\s+", " ", text).strip()
-    return f"{type(error).__name__}: {text[:400]}"

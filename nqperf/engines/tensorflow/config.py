@@ -31,6 +31,9 @@ GRAPPLER_OPTIONS = frozenset(
         "use_plugin_optimizers",
     }
 )
+# A worker has those of its variant and none of the caller's. TF_ENABLE_ONEDNN_OPTS is not among them: where it stands
+# in the caller's environment it says what this machine does by default, so the baseline has it, and so has every row
+# that does not set it itself.
 SWITCH_VARIABLES = frozenset(
     {
         "KERAS_BACKEND",
@@ -44,7 +47,6 @@ SWITCH_VARIABLES = frozenset(
         "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_INFERLIST_ADD",
         "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_INFERLIST_REMOVE",
         "TF_DETERMINISTIC_OPS",
-        "TF_ENABLE_ONEDNN_OPTS",
         "TF_SET_ONEDNN_FPMATH_MODE",
         "TF_XLA_FLAGS",
     }

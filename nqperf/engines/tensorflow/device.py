@@ -1,16 +1,21 @@
-"""What the running TensorFlow knows of the machine."""
+"""What the running TensorFlow knows of the machine, and what it is seen to do on it."""
 
 from __future__ import annotations
 
-import os
-import platform
+import functools
+import math
+import time
 
 import msgspec
 import numpy as np
 
+from nqperf.engines.tensorflow.graphs import GraphCounts, count_nodes, graphs_of
 from nqperf.gate.records import Fingerprint
 
 _UNKNOWN = "unknown"
+_PRODUCTS = 7
+# Heads, queries and keys, as attention has them.
+_SOFTMAX_SHAPE = (1, 2, 32, 160)
 
 
 def with_tensorflow(fingerprint: Fingerprint) -> Fingerprint:
@@ -48,7 +53,70 @@ def tf32_rounds() -> bool:
     return bool(np.any(product.numpy() != np.float32(value)))
 
 
-def onednn_enabled() -> bool:
-    """Return whether TensorFlow was asked for its oneDNN kernels, which it has on x86 unless told otherwise."""
-    default = "1" if platform.machine().lower() in ("x86_64", "amd64") else "0"
-    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", default).lower() in ("1", "true")
+def forbid_tf32() -> None:
+    """Keep matrix products in float32; on Ampere and later GPUs they are not by default."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def tf32_works() -> bool:
+    """Return whether matrix products round to TF32 once they may; they may not afterwards."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    try:
+        return tf32_rounds()
+    finally:
+        forbid_tf32()
+
+
+def layer_counts() -> GraphCounts:
+    """Return what is in the executed graph of a small layer: a product, its bias and its activation."""
+    import tensorflow as tf
+
+    layer = tf.function(lambda x: tf.nn.relu(tf.nn.bias_add(tf.linalg.matmul(x, x), x[0])))
+    return count_nodes(graphs_of(lambda: layer(tf.ones((64, 64))).numpy()))
+
+
+def xla_fault() -> str | None:
+    """Return why XLA cannot compile a function here, or None when it can: it may not be built in, or miss a tool."""
+    import tensorflow as tf
+
+    try:
+        tf.function(lambda x: tf.reduce_sum(x * x), jit_compile=True)(tf.ones((8, 8))).numpy()
+    except (tf.errors.OpError, ValueError) as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def product_speedup(dtype: str) -> float:
+    """Return float32's seconds for a matrix product over those of `dtype`, the best of several in turns each.
+
+    A type without units of its own is emulated: then this is below 1.
+    """
+    import tensorflow as tf
+
+    # Large enough to be arithmetic, on a CPU and on a GPU.
+    size = 4096 if tf.config.list_physical_devices("GPU") else 1024
+    product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)))
+    wide = tf.random.stateless_normal((size, size), seed=(1, 2))
+    operands = (wide, tf.cast(wide, dtype))
+    best = [math.inf, math.inf]
+    for _ in range(_PRODUCTS):  # the first of each traces, and is slower
+        for number, operand in enumerate(operands):
+            start = time.perf_counter()
+            product(operand).numpy()
+            best[number] = min(best[number], time.perf_counter() - start)
+    return best[0] / best[1]
+
+
+@functools.cache
+def bfloat16_softmax_widens() -> bool:
+    """Return whether the bfloat16 softmax of a graph equals the float32 one rounded, as it was seen in this process."""
+    import tensorflow as tf
+
+    scores = tf.cast(4 * tf.random.stateless_normal(_SOFTMAX_SHAPE, seed=(3, 4)), tf.bfloat16)
+    narrow = tf.function(tf.nn.softmax, jit_compile=False)(scores)
+    wide = tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), tf.bfloat16)
+    return bool(np.array_equal(*(tf.cast(found, tf.float32).numpy() for found in (narrow, wide))))

@@ -9,9 +9,8 @@ from nqperf.engines.batches import Batch
 from nqperf.engines.engine import Engine
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
-from nqperf.engines.tensorflow.device import onednn_enabled, tf32_rounds, with_tensorflow
+from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
 from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
-from nqperf.gate.records import Fingerprint
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
@@ -115,9 +114,10 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     def state(self) -> EngineState:
         """Return the states of the graphs that `watch` kept.
 
-        Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it. `fused_ops`
-        are Grappler's, `onednn_ops` those of oneDNN, `amp_nodes` what auto mixed precision put in. `tf32_rounds` tells
-        whether a matrix product on the GPU rounds to TF32; None without a GPU.
+        Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it.
+        `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what
+        auto mixed precision put in. `tf32_rounds` tells whether a matrix product on the GPU rounds to TF32; None
+        without a GPU.
         """
         found = self.observed()
         counts = count_nodes(self._graphs)
@@ -141,7 +141,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
                 "xla_compiled": xla_compiled,
                 "autoclustering": bool(found["autoclustering"]),
                 "clusters": counts.clusters,
-                "fused_ops": counts.fused_ops,
+                "rewritten_nodes": counts.rewritten_nodes,
                 "onednn_ops": counts.onednn_ops,
                 "amp_nodes": counts.amp_nodes,
                 "softmax_dtype": str(found["softmax_dtype"]),
@@ -151,10 +151,6 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
                 "inter_op_threads": int(found["inter_op_threads"]),
             },
         )
-
-    def fingerprint(self, plain: Fingerprint) -> Fingerprint:
-        """Return a machine's fingerprint with what TensorFlow knows of it."""
-        return with_tensorflow(plain)
 
     def multiply(self, count: int) -> None:
         """Do `count` matrix products on TensorFlow's device, and wait for them."""
@@ -180,19 +176,17 @@ def _set_process_switches(config: TensorFlowConfig) -> None:
 
 
 def _softmax_dtype(config: TensorFlowConfig) -> str:
-    """Return bfloat16 where its softmax equals the float32 one rounded, bit for bit: in the oneDNN kernel.
+    """Return bfloat16 where its softmax was seen to equal the float32 one rounded, bit for bit, else float32.
 
-    It spares two casts of the largest arrays there are. XLA's and Eigen's bfloat16 softmax round the exponents.
+    It spares two casts of the largest arrays there are. oneDNN's kernel widens by itself; Eigen's and XLA's round the
+    exponents, so where XLA may take the softmax, what another kernel did is no evidence.
     """
     import tensorflow as tf
 
-    onednn_kernel = (
-        onednn_enabled()
-        and not config.xla
-        and not tf.config.optimizer.get_jit()
-        and not tf.config.list_physical_devices("GPU")
-    )
-    return "bfloat16" if config.precision == "mixed_bfloat16" and onednn_kernel else "float32"
+    compiled = config.xla or config.eager or tf.config.optimizer.get_jit()
+    if config.precision != "mixed_bfloat16" or compiled or tf.config.list_physical_devices("GPU"):
+        return "float32"
+    return "bfloat16" if bfloat16_softmax_widens() else "float32"
 
 
 class _Feed:

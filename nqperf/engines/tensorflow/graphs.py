@@ -20,12 +20,13 @@ _NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
 class GraphCounts:
     """What is in the graphs of a run.
 
-    `clusters` is how many parts of it XLA compiled; `fused_ops` are Grappler's, `onednn_ops` those of oneDNN,
-    `amp_nodes` what auto mixed precision put in. `products` holds for each matrix product whether it is in 16 bits.
+    `clusters` is how many parts of it XLA compiled; `rewritten_nodes` are those that Grappler took out or put in,
+    `onednn_ops` oneDNN's kernels, `amp_nodes` what auto mixed precision put in. `products` holds for each matrix
+    product whether it is in 16 bits.
     """
 
     clusters: int
-    fused_ops: int
+    rewritten_nodes: int
     onednn_ops: int
     amp_nodes: int
     products: list[bool]
@@ -63,12 +64,21 @@ def count_nodes(graphs: Any) -> GraphCounts:
     clusters = sum(node.op == "_XlaRun" for node in executed)
     return GraphCounts(
         clusters=clusters,
-        fused_ops=sum("Fused" in node.op for node in executed),
+        rewritten_nodes=sum(_rewritten_nodes(function) for function in functions),
         onednn_ops=sum(node.op.startswith("_Mkl") for node in executed),
         amp_nodes=sum("AutoMixedPrecision" in node.name for node in executed),
         # What went into clusters is no longer seen one by one.
         products=list(_products(traced if clusters else executed)),
     )
+
+
+def _rewritten_nodes(function: Any) -> int:
+    """Return how many nodes stand on one side of Grappler only; which ones it fuses is another thing on every CPU."""
+    before, after = (
+        {node.name for node in graph.node}
+        for graph in (function.pre_optimization_graph, function.post_optimization_graph)
+    )
+    return len(before ^ after) if after else 0
 
 
 def compiled_products(hlo: str) -> list[bool]:

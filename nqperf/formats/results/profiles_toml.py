@@ -52,12 +52,20 @@ def render_profile(profile: Profile) -> str:
     lines = ["[[profile]]", f"name = {_toml(profile.name)}"]
     for table, fields in msgspec.to_builtins(profile).items():
         if isinstance(fields, Mapping) and fields:
-            lines += [
-                "",
-                f"[profile.{table}]",
-                *(f"{_toml_key(key)} = {_toml(value)}" for key, value in fields.items()),
-            ]
+            lines += _toml_table(f"profile.{table}", fields)
     return "\n".join(lines) + "\n"
+
+
+def _toml_table(name: str, fields: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a table, those within it last, as TOML wants them."""
+    plain = [f"{_toml_key(key)} = {_toml(value)}" for key, value in fields.items() if not isinstance(value, Mapping)]
+    inner = [
+        line
+        for key, value in fields.items()
+        if isinstance(value, Mapping) and value
+        for line in _toml_table(f"{name}.{_toml_key(key)}", value)
+    ]
+    return ["", f"[{name}]", *plain, *inner]
 
 
 def _toml_key(key: str) -> str:

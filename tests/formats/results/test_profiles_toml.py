@@ -18,7 +18,11 @@ from tests.profiles import MINE, written
         ('name = "mine"', "", r"field profile[0]: Object missing required field `name`"),
         ('name = "mine"', 'name = " "', "field profile[0]: the profile's name is empty"),
         ("[profile.device]", "[profile.machine]", "unknown field `machine`"),
-        ('cpu_id = "AuthenticAMD-26-*"', "", "field profile[0].device: it names no device"),
+        (
+            'cpu_id = "AuthenticAMD-26-*"\ncores = 2\nisa = ["avx512_bf16"]',
+            "cores = 2",
+            "field profile[0].device: it names no device",
+        ),
         ('cpu_id = "AuthenticAMD-26-*"', 'gpu = "*"', "field profile[0].device: it names no device"),
         ('cpu_id = "AuthenticAMD-26-*"', 'cpu = ""', "field profile[0].device: it names no device"),
         ("cores = 2", "cores = 0", "field profile[0].device: gpu_count is 1, cores 0"),
@@ -61,7 +65,7 @@ SIZES = st.one_of(st.integers(1, 4096), TEXT)
 PROFILES = st.builds(
     Profile,
     name=TEXT,
-    device=st.builds(Device, gpu=TEXT, gpu_count=st.integers(1, 8)),
+    device=st.builds(Device, gpu=TEXT, gpu_count=st.integers(1, 8), states=st.dictionaries(TEXT, TEXT, max_size=2)),
     floors=st.dictionaries(TEXT.filter(lambda text: text != "baseline"), st.floats(0.01, 100.0), min_size=1),
     provenance=st.builds(Provenance, command=TEXT, date=TEXT, figures=TEXT, note=st.text("a\n\x7f\\\"'#", max_size=9)),
     workload=st.dictionaries(TEXT, SIZES),

@@ -1,0 +1,93 @@
+"""What native libraries log while they start: off the screen of every command, unless --verbose asks for it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+import click
+
+from nqperf.errors import NqPerfError
+
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_FATAL_ONLY = "3"  # an error that matters is raised too; at lower levels a machine without a GPU is told of cuInit
+
+
+class _TensorFlowQuietly(MetaPathFinder):
+    """Imports TensorFlow without its start-up lines, whoever imports it: a command, Keras or the user's own module."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            genuine = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                with quiet_start_up():
+                    genuine(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # this spec's loader is its own
+        return spec
+
+
+_quietly = _TensorFlowQuietly()
+
+
+def hold_back() -> None:
+    """Keep TensorFlow's log to itself from here on; a TF_CPP_MIN_LOG_LEVEL below 2 in the environment asks for it."""
+    if os.environ.get(LOG_LEVEL, _FATAL_ONLY) in ("0", "1") or _quietly in sys.meta_path:
+        return
+    os.environ.setdefault(LOG_LEVEL, _FATAL_ONLY)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.meta_path.insert(0, _quietly)
+
+
+def let_through() -> None:
+    """Show what is logged after all: what --verbose asks for, before anything has started."""
+    if _quietly in sys.meta_path:
+        sys.meta_path.remove(_quietly)
+        os.environ.pop(LOG_LEVEL, None)
+        logging.getLogger("tensorflow").setLevel(logging.NOTSET)
+
+
+@contextmanager
+def quiet_start_up() -> Iterator[None]:
+    """Hold back what native code writes to stderr in the block, and show it when the block fails in its own way.
+
+    TensorFlow 2.21 logs its start-up before its log level is read, so no setting of its own silences it.
+    """
+    if _quietly not in sys.meta_path:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except NqPerfError:
+            raise
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def show_logs(_context: click.Context, _option: click.Parameter, value: bool) -> bool:  # noqa: FBT001  # click's
+    """Let logs through where --verbose is given: the callback of that option."""
+    if value:
+        let_through()
+    return value

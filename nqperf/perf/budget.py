@@ -1,0 +1,73 @@
+"""How the seconds that a run may take are shared out among its comparisons, whatever machine it runs on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nqperf.errors import ConfigError, OutOfTimeError
+
+# The rest is for what follows the measuring: scores, the record, the report.
+_MEASURING = 0.96
+# One pass over the data is for the answers, and paid once a row; pairs are for the verdict.
+_ANSWERS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """How fast this machine is with the baseline: seconds until a worker is ready, and of one batch."""
+
+    start: float
+    batch: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Budget:
+    """The seconds that a run may take from when this is made; infinite where the run takes what it needs.
+
+    `planned` is how many comparisons are still to share what is left, each with its weight.
+    Raises: ConfigError unless the seconds are above 0.
+    """
+
+    seconds: float = math.inf
+    clock: Callable[[], float] = time.monotonic
+    planned: float = 1.0
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise ConfigError(f"the budget is {self.seconds:g} s; expected above 0")
+        self._started = self.clock()
+
+    def left(self) -> float:
+        """Return the seconds that are left for measuring, 0 or fewer when the time is up."""
+        return _MEASURING * self.seconds - (self.clock() - self._started)
+
+    def require(self, least: float) -> float:
+        """Return the seconds that are left, of which something will take `least`.
+
+        Raises: OutOfTimeError when fewer are left: what is begun can so be ended.
+        """
+        left = self.left()
+        if left < least:
+            raise OutOfTimeError(
+                f"not judged: out of time: it needs about {least:.0f} s, "
+                f"and {max(left, 0.0):.0f} of {self.seconds:g} s are left"
+            )
+        return left
+
+    def share(self, least: float, weight: float = 1.0) -> float:
+        """Return the seconds of the next comparison: its share by weight, but enough for it to be judged.
+
+        Raises: OutOfTimeError when fewer than `least` are left.
+        """
+        planned = max(self.planned, weight)
+        self.planned -= weight
+        return max(self.require(least) * weight / planned, least)
+
+    def windows(self, speed: Speed, batch_size: int) -> int | None:
+        """Return how many windows each comparison can answer within the answers' part of what is left; None: any."""
+        batches = _ANSWERS * self.left() / max(1.0, self.planned) / speed.batch
+        return None if math.isinf(batches) else max(1, int(batches)) * batch_size

@@ -64,7 +64,7 @@ class WorkerError(NqPerfError):
 class WorkerProcess:
     """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
 
-    `module` is what the process runs, `replies` the union of messages that it answers with.
+    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class WorkerProcess:
         name: str,
         environment: Mapping[str, str],
         *,
-        module: str = WORKER,
+        module: str | None = None,
         replies: Any = protocol.Reply,
     ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, str(os.getpid())],
+            [sys.executable, "-m", module or WORKER, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

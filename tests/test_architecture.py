@@ -28,6 +28,8 @@ FLOORS = [
     {"cli", "pytest_plugin", "pytest_casts"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# A room's door for users, which names what a higher room has and loads it when it is first used.
+FACADES = {("gate/__init__.py", "nqperf.perf.paired")}
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.families", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras"}
@@ -89,6 +91,8 @@ def test_imports_run_downwards(path):
         parts = name.split(".")
         if parts[0] != "nqperf" or parts[1] in (room, "__version__"):
             continue
+        if (str(path.relative_to(PACKAGE)), name.rpartition(".")[0]) in FACADES:
+            continue
         assert FLOOR_OF[parts[1]] < FLOOR_OF[room], f"{room} imports {name}, which is not below it"
         if (room, parts[1]) == ("formats", "model"):
             assert name.rpartition(".")[0] in MODEL_FOR_FORMATS, f"formats import {name}"
@@ -139,6 +143,14 @@ def test_the_registry_holds_every_engine_under_its_own_name():
 def test_the_table_of_variants_and_the_engines_classes_load_no_framework():
     script = "from nqperf.perf.variants import VARIANTS; [row.requested() for row in VARIANTS.values()]"
     assert loaded_by(script) == []
+
+
+def test_what_a_facade_names_is_loaded_by_nobody_but_its_user():
+    script = "import nqperf.gate, json; print(json.dumps([name for name in sys.modules if name.startswith('nqperf.')]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{script}"], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    assert json.loads(done.stdout) == ["nqperf.gate"]
 
 
 def loaded_by(script, *arguments):

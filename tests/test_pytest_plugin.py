@@ -101,8 +101,8 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
         conftest.read_text().replace(
             "    seconds =",
             "    from nqperf.perf.progress import Doing, Rows\n"
-            "    from nqperf.pytest_plugin import _progress\n"
-            "    with _progress(pytestconfig) as told:\n"
+            "    from nqperf.pytest_plugin import progress_of\n"
+            "    with progress_of(pytestconfig) as told:\n"
             "        told(Doing(stage='rounds', name='xla'))\n"
             f"        rows = read_results({str(session.path / 'recorded.json')!r}).variants\n"
             "        Rows(told, 3).finished('xla', rows[1])\n"
@@ -285,6 +285,7 @@ def test_the_run_is_saved_even_when_it_fails(session):
         (["--nqperf-variants", "xla,xlaa"], "*xlaa*mixed_float16*"),
         (["--nqperf-profile", "absent.toml"], "*absent.toml*no such file*"),
         (["--nqperf-rounds", "3"], "*3 pairs*"),
+        (["--nqperf-variants-file", "absent.toml"], "*absent.toml*no such file*"),
         (["--nqperf-budget", "-1"], "*the budget is -1 s; expected above 0*"),
         (["--nqperf-budget", "soon"], "*invalid float value: 'soon'*"),
         (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),

@@ -19,6 +19,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.gate.verdict import exit_status
+from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, silent
 from nqperf.perf.suite import SuiteConfig, run_suite
 from nqperf.perf.variants import select_variants
@@ -42,6 +43,7 @@ variants_option = shared.option("--variants", help="Names with commas between.  
 @click.argument("data", required=False)
 @suite_options
 @variants_option
+@shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's.")
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
@@ -124,10 +126,11 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 
     Raises: VariantError for an unknown variant, ConfigError for too few rounds or seconds.
     """
-    names = ("model", "limit", "batch_size", "max_seq_length", "profile")
+    names = ("model", "limit", "batch_size", "max_seq_length", "variants_file", "profile")
     given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
     if options.get("variants") is not None:
-        given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(",")))
+        own = read_own_variants(options.get("variants_file"))
+        given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(","), own))
     config = SuiteConfig(data=data, command=shlex.join(["nqperf", *sys.argv[1:]]), **given)
     if options.get("quick"):
         config = config.quick()

@@ -22,7 +22,7 @@ from nqperf.gate.signed_rank import FloatArray
 Change = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 
 # Another major version of these computes with other kernels; of the rest a change is only told.
-COMPUTING = ("tensorflow", "keras", "onnxruntime", "onnxruntime-gpu")
+COMPUTING = ("tensorflow", "keras", "torch", "jax", "onnxruntime", "onnxruntime-gpu")
 # Below, the t approximation of the test is too coarse for any alpha worth having.
 FEWEST_COMPARED = 10
 

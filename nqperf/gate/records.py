@@ -6,6 +6,7 @@ was concluded from them, so that a later run can be compared with this one.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -221,3 +222,8 @@ class Results(_Record, frozen=True):
     def variant(self, name: str) -> VariantResult | None:
         """Return the row of that name, or None."""
         return next((variant for variant in self.variants if variant.name == name), None)
+
+
+def utc_now() -> str:
+    """Return the time as `Results.created` holds it."""
+    return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from nqperf.errors import OutOfTimeError
-from nqperf.gate.records import Pairs, Verdict
-from nqperf.gate.verdict import GateConfig, judge
+from nqperf.gate.records import Control, Pairs, Verdict
+from nqperf.gate.verdict import GateConfig, confirm, judge
 
 # Does the work of one round, by its number, and returns the seconds that it took.
 TimedWork = Callable[[int], float]
@@ -29,6 +31,38 @@ class Measured:
     pairs: Pairs
     verdict: Verdict
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedResult:
+    """What was measured of one comparison: each set of fresh processes, and the verdict after all of them."""
+
+    all: tuple[Measured, ...]
+    verdict: Verdict
+
+    @property
+    def samples(self) -> tuple[Pairs, ...]:
+        """The times of each set."""
+        return tuple(one.pairs for one in self.all)
+
+    def control(self) -> Control:
+        """Return the record of a comparison with a known answer."""
+        return Control(samples=self.samples, verdict=self.verdict)
+
+
+def settle(first: Measured, again: Callable[[], Measured], *, fresh: bool = True) -> PairedResult:
+    """Return the verdict of the first pairs, of a FAIL after it was measured `again`.
+
+    Without `fresh` the repeat is in the same process: it averages over time but not over processes, and counts as one.
+    Raises: what `again` raises.
+    """
+    if first.verdict.outcome != "FAIL":
+        return PairedResult(all=(first,), verdict=first.verdict)
+    repeat = again()
+    verdict = confirm(first.verdict, repeat.verdict)
+    return PairedResult(
+        all=(first, repeat), verdict=verdict if fresh else msgspec.structs.replace(verdict, processes=1)
+    )
 
 
 def measure(

@@ -22,7 +22,10 @@ INSTRUCTION_SETS = (
     *("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_fp16", "amx_int8"),
     *("asimdhp", "asimddp", "bf16", "i8mm", "sve"),
 )
-DISTRIBUTIONS = ("tensorflow", "keras", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "nqperf")
+DISTRIBUTIONS = (
+    *("tensorflow", "keras", "torch", "jax", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu"),
+    "nqperf",
+)
 # Settings from outside that change times; recorded as they stand.
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",

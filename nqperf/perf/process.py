@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import msgspec
 
@@ -47,10 +47,14 @@ def worker_environment(
     if "GLIBC_TUNABLES" in kept:
         tunables = [one for one in kept["GLIBC_TUNABLES"].split(":") if not one.startswith("glibc.malloc.")]
         kept["GLIBC_TUNABLES"] = ":".join(tunables)
-    # The package as it runs here, whatever the worker's working directory.
+    return common_environment({**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested})
+
+
+def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return `wanted` so that a worker with it runs this package as it runs here, whatever its working directory."""
     root = str(Path(__file__).parents[2])
-    paths = os.pathsep.join(filter(None, (root, inherited.get("PYTHONPATH"))))
-    return {**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested, "PYTHONPATH": paths}
+    paths = os.pathsep.join(filter(None, (root, wanted.get("PYTHONPATH"))))
+    return {**_COMMON_ENVIRONMENT, **wanted, "PYTHONPATH": paths}
 
 
 class WorkerError(NqPerfError):
@@ -58,13 +62,23 @@ class WorkerError(NqPerfError):
 
 
 class WorkerProcess:
-    """A running worker with an environment of `worker_environment`; leaving the `with` block ends it."""
+    """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        *,
+        module: str | None = None,
+        replies: Any = protocol.Reply,
+    ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(os.getpid())],
+            [sys.executable, "-m", module or WORKER, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -72,7 +86,7 @@ class WorkerProcess:
         )
         # Both are pipes, as asked for above; typeshed cannot tell.
         self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))
-        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], protocol.Reply)
+        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], replies)
 
     @property
     def pid(self) -> int:
@@ -90,7 +104,7 @@ class WorkerProcess:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def ask(self, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
+    def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send a request and return its reply.
 
         Raises: WorkerError when the worker is dead, gives no reply within `timeout` seconds (it is ended then), or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from nqperf.formats.results.profiles_toml import PACKAGED, read_profiles
@@ -13,20 +14,24 @@ from nqperf.perf.variants import VARIANTS
 SIZES = ("hidden_size", "num_hidden_layers", "batch_size", "max_seq_length")
 
 
-def read_promises(path: Path | None = None) -> tuple[Profile, ...]:
+def read_promises(path: Path | None = None, own: Collection[str] = ()) -> tuple[Profile, ...]:
     """Return the profiles in the user's own file `path`, or the packaged ones when None.
+
+    They may have floors for the variants of the table and for `own`, the user's.
 
     Raises: FormatError as `read_profiles`; ConfigError for a variant or a size that the suite does not have.
     """
     profiles = read_profiles(path or PACKAGED)
-    check_names(profiles, variants=VARIANTS, sizes=SIZES, origin=str(path or PACKAGED))
+    check_names(profiles, variants={*VARIANTS, *own}, sizes=SIZES, origin=str(path or PACKAGED))
     return profiles
 
 
-def promise_for(fingerprint: Fingerprint, workload: Workload, path: Path | None = None) -> Profile | None:
+def promise_for(
+    fingerprint: Fingerprint, workload: Workload, path: Path | None = None, own: Collection[str] = ()
+) -> Profile | None:
     """Return the profile of `read_promises` for this machine and workload; None where nothing is promised.
 
     Raises: as `read_promises`; ConfigError when two profiles fit, or none of the user's own file does.
     """
-    profiles = read_promises(path)
+    profiles = read_promises(path, own)
     return profile_for(profiles, fingerprint, workload, origin=str(path or PACKAGED), required=path is not None)

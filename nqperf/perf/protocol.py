@@ -21,11 +21,11 @@ from nqperf.nq.features import MODEL_INPUTS
 _LENGTH = struct.Struct(">Q")
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A message; its type's name travels with it."""
 
 
-class Load(_Message, frozen=True):
+class Load(Message, frozen=True):
     """Load the model of a folder into an engine with these settings, trace it and run it once.
 
     `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
@@ -43,7 +43,7 @@ class Load(_Message, frozen=True):
         return np.frombuffer(self.inputs, dtype=np.int32).reshape(len(MODEL_INPUTS), -1, self.seq_length)
 
 
-class Loaded(_Message, frozen=True):
+class Loaded(Message, frozen=True):
     """How long it took, and what is there."""
 
     import_seconds: float
@@ -53,13 +53,13 @@ class Loaded(_Message, frozen=True):
     batches: int
 
 
-class Predict(_Message, frozen=True):
+class Predict(Message, frozen=True):
     """Run the first `rows` features once, in whole batches."""
 
     rows: int
 
 
-class Predicted(_Message, frozen=True):
+class Predicted(Message, frozen=True):
     """The logits of these features, float32, the seconds inside the model, and what a batch took of the system."""
 
     start_logits: bytes
@@ -77,45 +77,45 @@ class Predicted(_Message, frozen=True):
         return start, end, answer_type
 
 
-class Observe(_Message, frozen=True):
+class Observe(Message, frozen=True):
     """Say which states the switches are in."""
 
 
-class Plant(_Message, frozen=True):
+class Plant(Message, frozen=True):
     """Measure how much further work adds `fraction` to the time of a batch; 0 takes it away again."""
 
     fraction: float
 
 
-class Planted(_Message, frozen=True):
+class Planted(Message, frozen=True):
     """The fraction of a batch's time that the planted work takes, as measured."""
 
     fraction: float
 
 
-class TimeBatch(_Message, frozen=True):
+class TimeBatch(Message, frozen=True):
     """Run one batch, with the planted work if there is any."""
 
     number: int
 
 
-class Timed(_Message, frozen=True):
+class Timed(Message, frozen=True):
     """How long it took, with the outputs on the host."""
 
     seconds: float
 
 
-class Stop(_Message, frozen=True):
+class Stop(Message, frozen=True):
     """End the process."""
 
 
-class Failed(_Message, frozen=True):
+class Failed(Message, frozen=True):
     """The request could not be done."""
 
     reason: str
 
 
-class ObservedStates(_Message, frozen=True):
+class ObservedStates(Message, frozen=True):
     """The reply to Observe."""
 
     states: EngineState

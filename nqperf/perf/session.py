@@ -16,8 +16,8 @@ from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
 from nqperf.gate.records import BASELINE, VariantResult
-from nqperf.gate.rounds import Measured, RoundsConfig, TimedWork, measure
-from nqperf.gate.verdict import GateConfig, confirm
+from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, TimedWork, measure, settle
+from nqperf.gate.verdict import GateConfig
 from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
@@ -25,7 +25,7 @@ from nqperf.perf import protocol
 from nqperf.perf.budget import Budget, Speed
 from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import Reply, WorkerError, WorkerProcess, worker_environment
-from nqperf.perf.variant_run import PairedResult, VariantRun
+from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
@@ -173,12 +173,13 @@ class Session:
 
     def _settled(self, first: Measured, floor: float | None, variant: Variant) -> PairedResult:
         """Repeat a FAIL in fresh processes."""
-        if first.verdict.outcome != "FAIL":
-            return PairedResult(all=(first,), verdict=first.verdict)
-        seconds = self.budget.require(self._least(starts=2)) - 2 * self.speed.start
-        with self.fresh_pair(variant) as (baseline, worker):
-            repeat = self.rounds(baseline, worker, floor, f"{variant.name} (again)", seconds=seconds)
-        return PairedResult(all=(first, repeat), verdict=confirm(first.verdict, repeat.verdict))
+
+        def again() -> Measured:
+            seconds = self.budget.require(self._least(starts=2)) - 2 * self.speed.start
+            with self.fresh_pair(variant) as (baseline, worker):
+                return self.rounds(baseline, worker, floor, f"{variant.name} (again)", seconds=seconds)
+
+        return settle(first, again)
 
     def _started_baseline(self) -> VariantRun:
         assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101

@@ -7,7 +7,6 @@ more workers at once would cost memory and start-up without adding a comparison.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,22 +15,21 @@ from pathlib import Path
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
-from nqperf.gate.records import BASELINE, Control, Controls, Results, VariantResult
+from nqperf.gate.planting import PLANTED
+from nqperf.gate.records import BASELINE, Controls, Results, VariantResult, utc_now
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.budget import Budget
 from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
+from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.resume import identity, kept_rows
 from nqperf.perf.session import CONTROL_WEIGHT, DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
-from nqperf.perf.variant_run import PairedResult
 from nqperf.perf.variants import Variant, select_variants
 
-# Real work beside the model's, as a share of its time: what the gate must find in every run.
-PLANTED = 0.10
 # Small enough for many pairs in little time (0.15 s a batch with the packaged model on two cores), large enough that
 # casting the weights, once a batch, does not hide what 16 bits gain; a GPU must be filled.
 _CPU_BATCH, _GPU_BATCH = 4, 32
@@ -53,6 +51,7 @@ class SuiteConfig:
     data: str | None = None
     limit: int | None = None
     variants: tuple[str, ...] | None = None
+    variants_file: Path | None = None
     profile: Path | None = None
     gate: GateConfig = REFERENCE_GATE
     batch_size: int | None = None
@@ -96,7 +95,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     A variant that fails is a row of the record.
     """
     started = time.perf_counter()
-    variants = select_variants(config.variants)
+    own = read_own_variants(config.variants_file)
+    variants = select_variants(config.variants, own)
     session, source = open_session(config, progress)
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
@@ -109,7 +109,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         given_up = session.answer_baseline()
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
-        profile = promise_for(fingerprint, sizes, config.profile)
+        profile = promise_for(fingerprint, sizes, config.profile, [variant.name for variant in own])
         controls, faults = _controls(session)
         told.finished("controls", controls)
         floors = profile.floors if profile else {}
@@ -132,7 +132,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     verdict = judge_run(outcomes, expected=expected, controls=controls)
     results = Results(
         command=config.command,
-        created=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=utc_now(),
         fingerprint=fingerprint,
         model=model_record(session.folder),
         data=data_record(session.task, source),
@@ -158,7 +158,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
     budget = Budget(seconds=config.budget)
-    read_promises(config.profile)
+    read_promises(config.profile, [variant.name for variant in read_own_variants(config.variants_file)])
     folder = read_model_folder(config.model or _packaged_model())
     read_weights(folder)
     source, examples = _examples(config)
@@ -214,8 +214,4 @@ def _controls(session: Session) -> tuple[Controls, tuple[str, ...]]:
         same, planted = session.measure_controls(PLANTED)
     except NqPerfError as error:
         return Controls(same=None, planted=None), (f"the controls: {error}",)
-    return Controls(same=_control(same), planted=_control(planted)), ()
-
-
-def _control(comparison: PairedResult) -> Control:
-    return Control(samples=tuple(one.pairs for one in comparison.all), verdict=comparison.verdict)
+    return Controls(same=same.control(), planted=planted.control()), ()

@@ -6,19 +6,11 @@ from dataclasses import dataclass
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError
-from nqperf.gate.records import Agreement, Status, Usage, VariantResult, Verdict
-from nqperf.gate.rounds import Measured
+from nqperf.gate.records import Agreement, Status, Usage, VariantResult
+from nqperf.gate.rounds import PairedResult
 from nqperf.perf import protocol
 from nqperf.perf.parity import Answers
 from nqperf.perf.variants import Variant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedResult:
-    """What was measured of one comparison: each set of fresh processes, and the verdict after all of them."""
-
-    all: tuple[Measured, ...]
-    verdict: Verdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +60,7 @@ class VariantRun:
             warm_up_seconds=self.loaded.warm_up_seconds if self.loaded else None,
             predict_seconds=self.predict_seconds,
             usage=self.usage,
-            samples=tuple(one.pairs for one in self.paired.all) if self.paired else (),
+            samples=self.paired.samples if self.paired else (),
             verdict=self.paired.verdict if self.paired else None,
             metrics=dict(self.answers.metrics) if self.answers else {},
         )

@@ -290,18 +290,19 @@ _ROWS = (
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}
 
 
-def select_variants(names: Iterable[str] | None = None) -> tuple[Variant, ...]:
-    """Return the rows of `names` in the table's order, the baseline always first; all rows when None.
+def select_variants(names: Iterable[str] | None = None, own: Iterable[Variant] = ()) -> tuple[Variant, ...]:
+    """Return the rows of `names` in the table's order, then of `own`, the baseline always first; all rows when None.
 
     Raises: VariantError for a name that is in no row, or when only the baseline is left.
     """
+    known = {**VARIANTS, **{variant.name: variant for variant in own}}
     if names is None:
-        return tuple(VARIANTS.values())
+        return tuple(known.values())
     wanted = {name.strip() for name in names} | {BASELINE}
-    for name in sorted(wanted - set(VARIANTS)):
-        near = difflib.get_close_matches(name, VARIANTS, n=1)
+    for name in sorted(wanted - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise VariantError(f"unknown variant {name!r}; expected some of {', '.join(VARIANTS)}{hint}")
+        raise VariantError(f"unknown variant {name!r}; expected some of {', '.join(known)}{hint}")
     if wanted == {BASELINE}:
-        raise VariantError(f"no variant beside {BASELINE} is selected; expected some of {', '.join(VARIANTS)}")
-    return tuple(row for row in VARIANTS.values() if row.name in wanted)
+        raise VariantError(f"no variant beside {BASELINE} is selected; expected some of {', '.join(known)}")
+    return tuple(row for row in known.values() if row.name in wanted)

@@ -1,18 +1,13 @@
 """The worker: a process that holds one variant and runs batches on request.
 
-Started as `python -m nqperf.perf.worker PARENT` with the variant's environment. It ends with its parent: the parent's
-end closes the pipe, and Linux is asked to kill it when the parent is killed in the middle of a long computation.
+Started as `python -m nqperf.perf.worker PARENT` with the variant's environment.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,47 +16,18 @@ import numpy as np
 
 from nqperf.engines.engine import Engine
 from nqperf.errors import ConfigError
+from nqperf.gate.planting import plant
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf import protocol, resources
-
-_PR_SET_PDEATHSIG = 1
-_PLANT_ROUNDS = 7
+from nqperf.perf.serving import serve
 
 
 def main() -> None:
     """Serve requests until the parent stops or ends."""
-    serve(_Worker().answer)
-
-
-def serve(answer: Callable[[protocol.Request], protocol.Reply]) -> None:
-    """Answer requests until the parent stops or ends; what is raised is the reply to its request."""
-    _end_with(int(sys.argv[1]))
-    # Whatever libraries print goes to standard error; only messages use the pipes.
-    outgoing = os.fdopen(os.dup(1), "wb")
-    incoming = os.fdopen(os.dup(0), "rb")
-    os.dup2(2, 1)
-    channel = protocol.Channel(incoming, outgoing, protocol.Request, on_close=lambda: os._exit(0))
-    while not isinstance(request := channel.receive(), protocol.Stop):
-        try:
-            reply = answer(request)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
-            reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
-        channel.send(reply)
-    # A library's threads and GPU contexts can take seconds to wind down, with nothing left to save.
-    os._exit(0)
-
-
-def _end_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
-        os._exit(0)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "no message")
+    worker = _Worker()
+    serve(int(sys.argv[1]), worker.answer, protocol.Request)
 
 
 class _Worker:
@@ -149,20 +115,8 @@ class _Worker:
         self._planted = 0
         if fraction == 0:
             return protocol.Planted(fraction=0.0)
-        self._engine.multiply(1)
-        batch = statistics.median(self._time(self._timed[0], 0) for _ in range(_PLANT_ROUNDS))
-        count, seconds = 1, self._timed_products(1)
-        while seconds < fraction * batch:  # one product may take no longer than the call to make it
-            count *= 2
-            seconds = min(self._timed_products(count) for _ in range(_PLANT_ROUNDS))
-        self._planted = max(1, round(count * fraction * batch / seconds))
-        added = statistics.median(self._timed_products(self._planted) for _ in range(_PLANT_ROUNDS))
-        return protocol.Planted(fraction=added / batch)
-
-    def _timed_products(self, count: int) -> float:
-        start = time.perf_counter()
-        self._engine.multiply(count)
-        return time.perf_counter() - start
+        self._planted, added = plant(fraction, lambda: self._time(self._timed[0], 0), self._engine.multiply)
+        return protocol.Planted(fraction=added)
 
 
 def _batches(inputs: IntArray, batch_size: int) -> list[Mapping[str, IntArray]]:

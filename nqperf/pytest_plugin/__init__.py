@@ -1,7 +1,8 @@
 """The gate in pytest: the suite is run once a session, and each variant's test is judged by what was measured.
 
 A test that takes `nqperf_variant` is run for every variant; `nqperf_gate` hands its times to pytest-benchmark and fails
-it as the verdict says. To gate another model or other data, give the options or override `nqperf_config`.
+it as the verdict says. To gate another model or other data, give the options or override `nqperf_config`. A test
+that takes `nqperf_paired` holds any two ways to do the same work to each other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,20 +34,35 @@ if TYPE_CHECKING:
     from nqperf.perf.progress import Progress
     from nqperf.perf.suite import SuiteConfig, SuiteRun
 
-pytest_plugins = ("nqperf.pytest_plugin.replay", "nqperf.pytest_plugin.benchmarks")
+pytest_plugins = (
+    "nqperf.pytest_plugin.replay",
+    "nqperf.pytest_plugin.paired",
+    "nqperf.pytest_plugin.benchmarks",
+)
 __all__ = ["pytest_addoption"]  # a hook, for pytest to find here
 
 GATED = "nqperf_variant"
+PAIRED = "nqperf_paired"
 
 
 @dataclass(slots=True)
 class GateState:
-    """What the session knows of the gate: the tests that were selected, the run, and what went wrong outside of it."""
+    """What the session knows of the gate: the tests that were selected, the run, and what went wrong outside of it.
+
+    `items` are the suite's tests, `pairs` those that take `nqperf_paired`, `compared` what these found by name.
+    """
 
     items: list[pytest.Item] = field(default_factory=list)
+    pairs: list[pytest.Item] = field(default_factory=list)
+    compared: dict[str, Results] = field(default_factory=dict)
     results: Results | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def tests(self) -> list[pytest.Item]:
+        """All tests of the gate."""
+        return [*self.items, *self.pairs]
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -81,8 +97,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Note the gate's tests that are left after every selection."""
     state = session.config.stash[STATE]
     state.items = [item for item in session.items if GATED in getattr(item, "fixturenames", ())]
+    state.pairs = [item for item in session.items if PAIRED in getattr(item, "fixturenames", ())]
+    if state.items and state.pairs and not session.config.option.collectonly:
+        raise pytest.UsageError(
+            f"tests of the suite (nqperf_variant) and of nqperf_paired ({state.pairs[0].nodeid}) are selected, which "
+            "end in two records: run them one after the other, each with its own path or -k"
+        )
     given = given_option(session.config)
-    if given and not state.items and not session.config.option.collectonly and not is_distributed(session.config):
+    if (
+        given
+        and not (state.items or state.pairs)
+        and not session.config.option.collectonly
+        and not is_distributed(session.config)
+    ):
         raise pytest.UsageError(
             f"{given} was given and no test of the gate was selected, so nothing would be judged; "
             "name the folder of the gate's tests first, as in: pytest benchmarks --nqperf-quick"
@@ -95,7 +122,7 @@ def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
     from nqperf.perf.suite import SuiteConfig
 
     option = pytestconfig.option
-    names = ("model", "data", "limit", "profile", "batch_size", "max_seq_length")
+    names = ("model", "data", "limit", "variants_file", "profile", "batch_size", "max_seq_length")
     requested = {name: getattr(option, f"nqperf_{name}") for name in names}
     command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
     config = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})
@@ -116,7 +143,7 @@ def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> Sui
     from nqperf.perf.suite import run_suite
 
     config = dataclasses.replace(nqperf_config, variants=pytestconfig.stash[STATE].variants)
-    with _progress(pytestconfig) as progress:
+    with progress_of(pytestconfig) as progress:
         return run_suite(config, progress)
 
 
@@ -129,7 +156,7 @@ def nqperf_results(request: pytest.FixtureRequest, record_testsuite_property: Ca
     try:
         run: SuiteRun = request.getfixturevalue("nqperf_suite")
         config.stash[STATE].results, config.stash[STATE].seconds = run.results, run.seconds
-        _keep(run, config)
+        _keep(run.results, run.predictions, config)
     except NqPerfError as error:
         pytest.exit(f"nqperf: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
     results = run.results
@@ -155,6 +182,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.exitstatus == pytest.ExitCode.USAGE_ERROR:
         return  # refused, in a line of its own
     failed = False
+    _merge(state, config)
     if state.results is not None:
         failed = _failed(state.results, config)
         _write_job_summary(state.results)
@@ -174,9 +202,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if state.results is not None:
         from nqperf.report.terminal import run_text, seconds_text
 
-        terminalreporter.write_line(f"{run_text(state.results)}\n{seconds_text(state.seconds)}")
+        terminalreporter.write_line(run_text(state.results))
+        if state.seconds:
+            terminalreporter.write_line(seconds_text(state.seconds))
     for fault in state.faults:
         terminalreporter.write_line(f"nqperf: {fault}", red=True, bold=True)
+
+
+def _merge(state: GateState, config: pytest.Config) -> None:
+    """Make one record of the session's comparisons, and write it as the options say."""
+    if state.compared:
+        from nqperf.gate.merging import merge
+
+        state.results = merge(list(state.compared.values()))
+        with usage_errors():
+            _keep(state.results, {}, config)
+    elif state.pairs and given_option(config) and not config.option.collectonly:
+        state.faults.append(f"none of the {len(state.pairs)} selected tests compared anything, so nothing was judged")
 
 
 def _failed(results: Results, config: pytest.Config) -> bool:
@@ -195,25 +237,25 @@ def _write_job_summary(results: Results) -> None:
         append_step_summary(run_markdown(results))
 
 
-def _keep(run: SuiteRun, config: pytest.Config) -> None:
+def _keep(results: Results, predictions: Mapping[str, Any], config: pytest.Config) -> None:
     """Write and track the run as the options say."""
     option = config.option
     if option.nqperf_save_results is not None:
         from nqperf.formats.results.results_json import write_results
 
-        write_results(option.nqperf_save_results, run.results)
+        write_results(option.nqperf_save_results, results)
     if option.nqperf_report is not None:
         from nqperf.report.html import write_page
 
-        write_page(option.nqperf_report, run.results)
+        write_page(option.nqperf_report, results)
     if option.nqperf_track:
         from nqperf.report.tracking import track
 
-        track(run.results, run.predictions)
+        track(results, predictions)
 
 
 @contextmanager
-def _progress(config: pytest.Config) -> Iterator[Progress]:
+def progress_of(config: pytest.Config) -> Iterator[Progress]:
     """Yield what shows the progress past pytest's capturing: on a terminal what is done, else a line a finished row."""
     from nqperf.perf.progress import Doing, RowFinished, silent
     from nqperf.report.progress import doing_text, row_lines

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nqperf.pytest_plugin import STATE, GateState
+from nqperf.pytest_plugin import PAIRED, STATE, GateState
 from nqperf.pytest_plugin.benchmark_options import check_grouping, check_storage, check_values, in_words, or_refuse
 from nqperf.pytest_plugin.options import is_distributed
 from nqperf.pytest_plugin.saved import DEVICE, HEADINGS, SavedRuns, load_runs, not_compared, ratio_rows
@@ -82,8 +82,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     benchmarks = getattr(config, "_benchmarksession", None)
     if benchmarks is None or config.option.collectonly or is_distributed(config):
         return
-    timed = [item for item in session.items if "benchmark" in getattr(item, "fixturenames", ())]
-    gated, comparing = bool(config.stash[STATE].items), config.stash[COMPARING]
+    timed = [item for item in session.items if {"benchmark", PAIRED} & set(getattr(item, "fixturenames", ()))]
+    gated, comparing = bool(config.stash[STATE].tests), config.stash[COMPARING]
     if benchmarks.compare_fail and not timed:
         raise pytest.UsageError(
             "--benchmark-compare-fail was given and no benchmark was selected: none would be judged"
@@ -113,7 +113,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if benchmarks is not None and benchmarks.compare_fail:
         state = session.config.stash[STATE]
         timed = {benchmark.fullname for benchmark in benchmarks.benchmarks if benchmark}
-        state.faults += not_compared([item.nodeid for item in state.items], timed, session.config.stash[COMPARING].runs)
+        state.faults += not_compared([item.nodeid for item in state.tests], timed, session.config.stash[COMPARING].runs)
 
 
 @pytest.hookimpl(trylast=True)
@@ -133,7 +133,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             yellow=True,
             bold=True,
         )
-    tests = {item.nodeid for item in gate.items}
+    tests = {item.nodeid for item in gate.tests}
     measured = [benchmark for benchmark in benchmarks.benchmarks if benchmark and benchmark.fullname in tests]
     for name, saved in comparing.runs.items():
         terminalreporter.write_line(_compared(name, ratio_rows(measured, saved)))
@@ -175,7 +175,7 @@ def _load(comparing: Comparing, benchmarks: Any) -> None:
 def _save_no_empty_run(config: pytest.Config, benchmarks: Any) -> None:
     """Keep the gate from saving a run without times: it would be what the next one is compared with."""
     passed = any(benchmark and not benchmark.has_error for benchmark in benchmarks.benchmarks)
-    if config.stash[STATE].items and not passed:
+    if config.stash[STATE].tests and not passed:
         benchmarks.save = benchmarks.autosave = None
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nqperf.errors import NqPerfError
 
+if TYPE_CHECKING:
+    from nqperf.perf.variants import Variant
+
 # Not all that start so: the cast audit has options of its own.
 OPTIONS = tuple(
     f"--nqperf-{name}"
     for name in (
-        *("model", "data", "limit", "variants", "batch-size", "max-seq-length", "profile", "quick", "rounds"),
-        *("budget",),
+        *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
+        *("rounds", "budget"),
         *("allow-inconclusive", "save-results", "report", "track"),
     )
 )
@@ -31,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--nqperf-limit", type=int, metavar="N", help="Use only the first N examples.")
     group.addoption("--nqperf-variants", metavar="NAMES", help="Variants to run, with commas between. Default: all.")
+    group.addoption("--nqperf-variants-file", help="Variants of your own (TOML), beside those of the table.", **path)
     group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
     group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
@@ -62,7 +67,8 @@ def check_options(config: pytest.Config) -> None:
     if option.nqperf_profile is not None:
         from nqperf.perf.promises import read_promises
 
-        read_promises(option.nqperf_profile)
+        own = [variant.name for variant in own_variants(config)]
+        read_promises(option.nqperf_profile, own)
     if option.nqperf_rounds is not None:
         from nqperf.gate.verdict import REFERENCE_GATE
 
@@ -71,7 +77,7 @@ def check_options(config: pytest.Config) -> None:
         from nqperf.perf.budget import Budget
 
         Budget(seconds=option.nqperf_budget)
-    if option.nqperf_variants is not None:
+    if option.nqperf_variants is not None or option.nqperf_variants_file is not None:
         selected_variants(config)
     if option.nqperf_track:
         from nqperf.report.tracking import require_mlflow
@@ -88,7 +94,17 @@ def selected_variants(config: pytest.Config) -> tuple[str, ...]:
 
     requested = config.option.nqperf_variants
     names = None if requested is None else tuple(name.strip() for name in requested.split(","))
-    return tuple(variant.name for variant in select_variants(names))
+    return tuple(variant.name for variant in select_variants(names, own_variants(config)))
+
+
+def own_variants(config: pytest.Config) -> tuple[Variant, ...]:
+    """Return the variants of the file that the option names.
+
+    Raises: FormatError or VariantError for one that cannot be used.
+    """
+    from nqperf.perf.own_variants import read_own_variants
+
+    return read_own_variants(config.option.nqperf_variants_file)
 
 
 def given_option(config: pytest.Config) -> str | None:

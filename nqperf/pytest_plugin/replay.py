@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nqperf.pytest_plugin import GATED
+from nqperf.pytest_plugin import GATED, PAIRED
 
 if TYPE_CHECKING:
     from nqperf.gate.records import Results, VariantResult
+
+
+# The suite's score goes by a shorter name.
+_METRIC_NAMES = {"all-answer-f1": "micro_f1"}
 
 
 class ReplayClock:
@@ -58,37 +62,45 @@ def nqperf_gate(
     """
 
     def gate(variant: VariantResult) -> None:
-        for name, value in _properties(variant).items():
-            request.node.user_properties.append((f"nqperf.{name}", value))
-            benchmark.extra_info[name] = value
+        seconds = _seconds(nqperf_results, variant) if variant.status == "measured" else ()
+        replay(request.node, benchmark, variant, seconds, invalid=nqperf_results.outcome == "INVALID")
         if variant.status in {"skipped", "unjudged"}:
             pytest.skip(str(variant.reason))
-        if variant.status == "failed":
-            pytest.fail(f"{variant.name}: {variant.reason}", pytrace=False)
-        seconds = _seconds(nqperf_results, variant)
-        invalid = nqperf_results.outcome == "INVALID"
-        if seconds:
-            clock = request.node.stash[CLOCK]
-            clock.load(seconds)
-            benchmark.pedantic(clock.tick, setup=clock.rewind, rounds=len(seconds))
-            benchmark.has_error = invalid or (variant.verdict is not None and variant.verdict.outcome == "FAIL")
-        if invalid:
-            pytest.fail(f"INVALID: {'; '.join(nqperf_results.reasons)}", pytrace=False)
+        judge(variant, nqperf_results, allow_inconclusive=request.config.option.nqperf_allow_inconclusive)
         if not seconds:
             pytest.fail(f"{variant.name} has no times", pytrace=False)
-        _judge(variant, allow_inconclusive=request.config.option.nqperf_allow_inconclusive)
 
     return gate
+
+
+def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[float, ...], *, invalid: bool) -> None:
+    """Note what is said of a variant, and give its times to pytest-benchmark; None for it where it is not installed."""
+    said = _properties(variant)
+    item.user_properties += [(f"nqperf.{name}", value) for name, value in said.items()]
+    if benchmark is None:
+        return
+    benchmark.extra_info.update(said)
+    if seconds and benchmark.stats is None:
+        clock = item.stash[CLOCK]
+        clock.load(seconds)
+        benchmark.pedantic(clock.tick, setup=clock.rewind, rounds=len(seconds))
+        benchmark.has_error = invalid or (variant.verdict is not None and variant.verdict.outcome == "FAIL")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test of the gate that is a benchmark a clock that shows what was measured."""
     for item in items:
         names = getattr(item, "fixturenames", ())
-        if GATED in names and "benchmark" in names:
+        asks = GATED in names and "benchmark" in names
+        if asks or (PAIRED in names and item.config.pluginmanager.hasplugin("benchmark")):
             clock = item.stash[CLOCK] = ReplayClock()
             own = item.get_closest_marker("benchmark")
-            settings = {"group": "variants", **(own.kwargs if own else {}), "timer": clock, "cprofile": False}
+            settings = {
+                "group": "variants" if GATED in names else "paired",
+                **(own.kwargs if own else {}),
+                "timer": clock,
+                "cprofile": False,
+            }
             item.add_marker(pytest.mark.benchmark(**settings), append=False)
 
 
@@ -105,16 +117,21 @@ def pytest_runtest_makereport(
     return report
 
 
-def _judge(variant: VariantResult, *, allow_inconclusive: bool) -> None:
+def judge(variant: VariantResult, results: Results, *, allow_inconclusive: bool) -> None:
     """Fail the test as the verdict says; a variant without one (the baseline, or nothing was promised) passes."""
     from nqperf.report.summary import describe
 
+    if variant.status == "failed":
+        pytest.fail(f"{variant.name}: {variant.reason}", pytrace=False)
+    if results.outcome == "INVALID":
+        pytest.fail(f"INVALID: {'; '.join(results.reasons)}", pytrace=False)
     if variant.verdict is None or variant.verdict.outcome in {"PASS", "REPORTED"}:
         return
     message = f"{variant.name} {describe(variant.verdict)}"
     if variant.verdict.outcome == "INCONCLUSIVE" and allow_inconclusive:
         pytest.xfail(message)
-    pytest.fail(message, pytrace=False)
+    own = [reason for reason in results.reasons if reason.startswith(f"{variant.name}: FAIL")]
+    pytest.fail("; ".join([message, *own]), pytrace=False)
 
 
 def _seconds(results: Results, variant: VariantResult) -> tuple[float, ...]:
@@ -133,7 +150,8 @@ def _properties(variant: VariantResult) -> dict[str, Any]:
 
     said: dict[str, Any] = {"verdict": outcome_of(variant), "predict_seconds": variant.predict_seconds}
     if variant.agreement is not None:
-        said |= {"micro_f1": variant.agreement.value, "changed_predictions": variant.agreement.changed}
+        metric = _METRIC_NAMES.get(variant.agreement.metric, variant.agreement.metric)
+        said |= {metric: variant.agreement.value, "changed_predictions": variant.agreement.changed}
     if variant.verdict is not None:
         said |= {name: getattr(variant.verdict, name) for name in ("ratio", "interval", "pairs", "floor")}
     said |= {f"observed.{name}": value for name, value in variant.observed.items()}

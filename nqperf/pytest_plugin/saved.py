@@ -47,7 +47,7 @@ def ratio_rows(benchmarks: Iterable[Any], saved: SavedTests) -> list[tuple[str, 
         old, new = before.get("extra_info", {}).get("ratio"), benchmark.extra_info.get("ratio")
         rows.append(
             (
-                str(benchmark.param),
+                str(benchmark.param or benchmark.name),
                 _number(old),
                 _number(new),
                 _number(new / old if old and new else None),

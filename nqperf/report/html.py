@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nqperf.formats.files import write_whole
 from nqperf.gate.records import Pairs, Results, VariantResult, Verdict
-from nqperf.report.summary import HEADINGS, outcome_of, summarise
+from nqperf.report.summary import outcome_of, summarise
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #222 }
@@ -36,7 +36,7 @@ def page(results: Results) -> str:
     parts = [
         f'<h1 class="{results.outcome}">nqperf: {escape(summary.headline)}</h1>',
         *(f"<p><strong>{escape(reason)}</strong></p>" for reason in summary.reasons),
-        _table(summary.rows),
+        _table(summary.headings, summary.rows),
         *(f"<p>{escape(note)}</p>" for note in summary.notes),
     ]
     if timed:
@@ -49,8 +49,8 @@ def page(results: Results) -> str:
     )
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "\n".join(
         f'<tr class="{escape(row[-1])}">' + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
         for row in rows

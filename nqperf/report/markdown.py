@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nqperf.gate.records import Results
-from nqperf.report.summary import HEADINGS, summarise
+from nqperf.report.summary import summarise
 from nqperf.report.tables import markdown_table, markdown_text
 
 
@@ -16,7 +16,7 @@ def run_markdown(results: Results) -> str:
             "",
             *(f"- **{markdown_text(reason)}**" for reason in summary.reasons),
             *([""] if summary.reasons else []),
-            markdown_table(HEADINGS, summary.rows, left=("verdict",)),
+            markdown_table(summary.headings, summary.rows, left=("verdict",)),
             "",
             *(f"- {markdown_text(note)}" for note in summary.notes),
             "",

@@ -7,55 +7,53 @@ from statistics import median
 
 from nqperf.gate.records import BASELINE, Control, Results, Usage, VariantResult, Verdict
 
-HEADINGS = (
-    "variant",
-    "time",
-    "change",
-    "micro-F1",
-    "changed",
-    "ratio",
-    "interval",
-    "pairs",
-    "floor",
-    "verdict",
-)
-MICRO_F1 = "all-answer-f1"
+# How the scores that have a shorter name are headed.
+_METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 NONE = "-"
+_SHORT = 0.0002  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run in words: `headline` and `reasons` say what it came to, `rows` go under HEADINGS, `notes` explain them."""
+    """A run in words: `headline` and `reasons` say what it came to, `rows` go under `headings`, `notes` explain."""
 
     headline: str
     reasons: tuple[str, ...]
+    headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
 
 def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
-    baseline_seconds = batch_seconds(results)
+    metric = _metric(results)
+    score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
     return Summary(
         headline=_headline(results),
         reasons=results.reasons,
-        rows=tuple(_row(variant, baseline_seconds) for variant in results.variants),
+        headings=("variant", "time", "change", score, "changed", "ratio", "interval", "pairs", "floor", "verdict"),
+        rows=tuple(_row(variant, results, metric) for variant in results.variants),
         notes=(*_absences(results), *_given_up(results), *_explanations(results)),
     )
 
 
-def batch_seconds(results: Results) -> float | None:
-    """Return what a batch took the baseline: the median of all pairs of the run, None where there are none."""
-    samples = [sample for variant in results.variants for sample in variant.samples]
-    if results.controls.same is not None:
-        samples += results.controls.same.samples
+def baseline_seconds(results: Results, variant: VariantResult) -> float | None:
+    """Return what a round took the baseline of `variant`: the median of its pairs, None where there are none.
+
+    It is of all pairs of the run, so that rows compare; in a record of comparisons that share no baseline, of its own.
+    """
+    samples = [*variant.samples]
+    if results.variant(BASELINE) is not None:
+        samples = [sample for one in results.variants for sample in one.samples]
+        if results.controls.same is not None:
+            samples += results.controls.same.samples
     seconds = [one for sample in samples for one in sample.baseline_seconds]
     return median(seconds) if seconds else None
 
 
 def milliseconds(seconds: float) -> str:
-    """Return the time of a batch in words."""
-    return f"{1000 * seconds:.1f} ms"
+    """Return the time of a round in words, in microseconds where tenths of a millisecond would hide it."""
+    return f"{1000 * seconds:.1f} ms" if seconds >= _SHORT else f"{1e6 * seconds:.1f} us"
 
 
 def outcome_of(variant: VariantResult) -> str:
@@ -75,24 +73,29 @@ def describe(verdict: Verdict) -> str:
 
 
 def _headline(results: Results) -> str:
-    data, model = results.data, results.model
-    sizes = results.workload
-    counted = f"{data.counts['features']} features of {data.counts['examples']} examples"
-    what = f"{model.name} on {data.name}: {counted}, batch {sizes['batch_size']}"
-    counts = f"judged {results.judged} of {results.expected} expected comparisons"
-    return f"{results.outcome}: {counts} ({what} x {sizes['max_seq_length']})"
+    sizes = [f"{count} {what}" for what, count in results.data.counts.items()]
+    sizes += [f"{name} {size}" for name, size in results.workload.items()]
+    what = f"{results.model.name} on {results.data.name}{': ' if sizes else ''}{', '.join(sizes)}"
+    return f"{results.outcome}: judged {results.judged} of {results.expected} expected comparisons ({what})"
 
 
-def _row(variant: VariantResult, baseline_seconds: float | None) -> tuple[str, ...]:
-    """Return the cells under HEADINGS; time, change and ratio are one comparison, so that they cannot disagree."""
+def _metric(results: Results) -> str | None:
+    """Return the one score that all rows have, None where there is none or there are several."""
+    names = {variant.agreement.metric for variant in results.variants if variant.agreement}
+    return names.pop() if len(names) == 1 else None
+
+
+def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[str, ...]:
+    """Return the cells of a variant; time, change and ratio are one comparison, so that they cannot disagree."""
     verdict, agreement = variant.verdict, variant.agreement
-    micro_f1 = agreement.value if agreement else variant.metrics.get(MICRO_F1)
+    score = agreement.value if agreement else variant.metrics.get(metric or "")
+    seconds = baseline_seconds(results, variant)
     ratio = verdict.ratio if verdict else 1.0 if variant.name == BASELINE else None
     return (
         variant.name,
-        NONE if ratio is None or baseline_seconds is None else milliseconds(baseline_seconds / ratio),
+        NONE if ratio is None or seconds is None else milliseconds(seconds / ratio),
         NONE if verdict is None else f"{100 / verdict.ratio - 100:+.1f} %",
-        NONE if micro_f1 is None else f"{micro_f1:.4f}",
+        NONE if score is None else f"{score:.4f}",
         NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
         NONE if verdict is None else f"{verdict.ratio:.3f}",
         NONE if verdict is None else _interval(verdict),
@@ -121,21 +124,23 @@ def _given_up(results: Results) -> tuple[str, ...]:
 def _explanations(results: Results) -> tuple[str, ...]:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
-    if results.profile is None:
+    if results.profile is not None:
+        promise = f"floors: device profile {results.profile}"
+    elif any(variant.verdict and variant.verdict.floor for variant in results.variants) or results.expected:
+        promise = "floors: as each comparison names them"
+    else:
         promise = (
             f"REPORT ONLY: no device profile is for {results.fingerprint.device_key} and this workload, so nothing was "
             "promised and nothing was judged; `nqperf calibrate` proposes a profile"
         )
-    else:
-        promise = f"floors: device profile {results.profile}"
     return (
         promise,
         f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
         f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
         (
             f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; time: of one "
-            "batch, the baseline's median over all pairs, and that / ratio; change: of this time; changed: predictions "
-            "that differ from the baseline's"
+            "round's work, the baseline's median over all its pairs, and that / ratio; change: of this time; changed: "
+            "results that differ from the baseline's"
         ),
         *_passes(results),
         *_usages(results),

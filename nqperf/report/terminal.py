@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from nqperf.gate.comparison import Comparison, VariantChange
 from nqperf.gate.records import Results
-from nqperf.report.summary import HEADINGS, NONE, summarise
+from nqperf.report.summary import NONE, summarise
 from nqperf.report.tables import text_table
 
 CHANGE_HEADINGS = ("variant", "old ratio", "new ratio", "factor", "interval", "pairs", "change")
@@ -17,7 +17,7 @@ def run_text(results: Results) -> str:
     summary = summarise(results)
     return "\n".join(
         (
-            text_table(HEADINGS, summary.rows, left=("verdict",)),
+            text_table(summary.headings, summary.rows, left=("verdict",)),
             "",
             *summary.notes,
             "",

@@ -1,13 +1,14 @@
 """A worker without a model: everything takes as long as on a machine SLEEPY_FACTOR times as slow as a made-up one."""
 
 import os
+import sys
 import time
 
 import numpy as np
 
 from nqperf.engines.state import EngineState
 from nqperf.perf import protocol
-from nqperf.perf.worker import serve
+from nqperf.perf.serving import serve
 
 FACTOR = float(os.environ["SLEEPY_FACTOR"])
 START_SECONDS = 0.1
@@ -57,4 +58,4 @@ class Sleeper:
 
 
 if __name__ == "__main__":
-    serve(Sleeper().answer)
+    serve(int(sys.argv[1]), Sleeper().answer, protocol.Request)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from nqperf.errors import FormatError
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.gate.comparison import compare
-from nqperf.gate.records import Usage, VariantResult
+from nqperf.gate.records import Subject, Usage, VariantResult
 from nqperf.report.html import page, write_page
 from nqperf.report.markdown import run_markdown
-from nqperf.report.summary import HEADINGS, summarise
+from nqperf.report.summary import summarise
 from nqperf.report.tables import markdown_table, text_table
 from nqperf.report.terminal import comparison_text, run_text
 from tests import runs
@@ -42,7 +42,8 @@ def test_what_the_time_did_not_allow_and_what_each_variant_took_of_the_system_is
 
 
 def rows(results):
-    return {row[0]: dict(zip(HEADINGS, row, strict=True)) for row in summarise(results).rows}
+    summary = summarise(results)
+    return {row[0]: dict(zip(summary.headings, row, strict=True)) for row in summary.rows}
 
 
 def test_the_table_says_what_was_measured():
@@ -121,6 +122,38 @@ def test_every_form_says_what_it_came_to_and_why(render):
     assert "tf32 skipped: needs an Ampere GPU or later" in text
     assert "planted slowdown (must FAIL): FAIL: ratio 0.9" in text
     assert "device profile desk" in text
+
+
+STRANGER = msgspec.structs.replace(
+    runs.run(runs.measured("fused", 1.2, 1.1), runs.SKIPPED, profile=None),
+    data=Subject(name="its own input"),
+    workload={},
+    variants=(
+        msgspec.structs.replace(runs.measured("fused", 1.2, 1.1), agreement=None, metrics={}),
+        msgspec.structs.replace(runs.measured("slow", 0.5, 0.4, drift=3.0), agreement=None, metrics={"loss": 1.0}),
+    ),
+)
+
+
+@pytest.mark.parametrize("render", [run_text, run_markdown, page])
+def test_a_strangers_run_without_sizes_scores_or_a_common_baseline(render):
+    text = render(STRANGER).replace("\\", "")
+    assert "PASS: judged 1 of 1 expected comparisons (tiny on its own input)" in text
+    assert "floors: as each comparison names them" in text
+
+
+def test_what_a_strangers_run_does_not_have_is_a_dash():
+    fused, slow = rows(STRANGER)["fused"], rows(STRANGER)["slow"]
+    assert (fused["score"], fused["changed"], slow["score"]) == ("-", "-", "-")
+    # Each row's time is held to its own baseline's: the slow one's machine takes three times as long.
+    assert float(fused["time"].removesuffix(" ms")) == pytest.approx(100 / 1.2, rel=0.02)
+    assert float(slow["time"].removesuffix(" ms")) == pytest.approx(300 / 0.5, rel=0.02)
+
+
+def test_a_score_of_ones_own_heads_its_column():
+    agreement = msgspec.structs.replace(runs.agreement(), metric="accuracy", value=0.75)
+    row = msgspec.structs.replace(runs.measured("fused", 1.2), agreement=agreement, metrics={})
+    assert rows(runs.run(row))["fused"]["accuracy"] == "0.7500"
 
 
 @pytest.mark.parametrize("render", [run_text, run_markdown, page])

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.files import write_whole
+from nqperf.formats.toml_file import read_toml
 from nqperf.gate.profiles import Profile
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PACKAGED = Path(__file__).with_name("profiles.toml")
 _SCHEMA_VERSION = 1
@@ -42,20 +36,7 @@ def read_profiles(path: Path = PACKAGED) -> tuple[Profile, ...]:
 
     Raises: FormatError when it is missing, no TOML, or a field is missing, unknown, of another type or out of range.
     """
-    content = read_whole(path, what="a device profile")
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise FormatError(f"is no UTF-8 text ({error.reason} at byte {error.start})", path=path) from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise FormatError(f"is no TOML: {error}", path=path, line=int(line[1]) if line else None) from None
-    try:
-        return msgspec.convert(document, _File).profile
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at ")
-        field = re.sub(r"^\$\.?", "", where.strip("`")) or None
-        raise FormatError(f"{message}; see `nqperf calibrate` for a whole profile", path=path, field=field) from None
+    return read_toml(path, _File, what="a device profile", advice="see `nqperf calibrate` for a whole profile").profile
 
 
 def write_profile(path: Path, profile: Profile) -> None:

@@ -65,7 +65,9 @@ def test_standard_output_on_a_full_disk_is_no_traceback():
 def test_a_signal_leaves_nothing_half_written(started, tmp_path, model_folder, signum, code):
     out = tmp_path / "f.tfrecord"
     before = sorted(tmp_path.iterdir())
-    process = started("prepare", "-", "--tokenizer", model_folder, "--out", out, *SHORT_WINDOWS)
+    # What a shell runs in the background ignores SIGINT, and so do its children.
+    heeding = {"preexec_fn": lambda: signal.signal(signum, signal.SIG_DFL)}
+    process = started("prepare", "-", "--tokenizer", model_folder, "--out", out, *SHORT_WINDOWS, **heeding)
     while sorted(tmp_path.iterdir()) == before:
         assert process.poll() is None
     process.send_signal(signum)

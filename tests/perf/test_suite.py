@@ -217,6 +217,7 @@ def test_a_quick_run_does_less_and_nothing_else():
     assert quick == dataclasses.replace(plain, **less)
 
 
+@pytest.mark.slow
 def test_rows_that_are_done_are_not_measured_again(config, tmp_path):
     config = dataclasses.replace(config, variants=("eager", "grappler"), kept=tmp_path / "run.json.rows", resume=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +53,25 @@ def parse_source(text: str) -> Source:
         ) from error
 
 
-@click.command("vocabulary", short_help="Train a SentencePiece vocabulary with the context markers.")
+@click.command("vocabulary", short_help="Make a SentencePiece vocabulary of WordPieces with the context markers.")
 @source_option
-@shared.option("--pieces", type=int, default=VocabularyConfig().pieces, help="Pieces, markers and symbols counted.")
+@shared.option("--wordpieces", type=shared.PATH, help="A BERT's vocab.txt.  [default: MiniLM's, extra `training`]")
+@shared.option("--pieces", type=int, default=VocabularyConfig().pieces, help="At most, markers and symbols counted.")
 @shared.option("--out", type=shared.PATH, required=True, help="The tokenizer.model to write.")
 @shared.together(shared.quiet_option)
-def vocabulary_command(sources: tuple[str, ...], pieces: int, out: Path, **options: Any) -> None:
-    """Train a SentencePiece unigram model on the texts of the sources; the same texts make the same bytes.
+def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> None:
+    """Make a SentencePiece vocabulary that cuts words as a BERT's WordPieces do, of those that the sources use most.
 
     \b
     nqperf vocabulary --source squad:squad-train.jsonl.gz --source world:2000 --out tokenizer.model
     """
     job = VocabularyJob(
-        sources=tuple(parse_source(text) for text in sources), out=out, config=VocabularyConfig(pieces=pieces)
+        sources=tuple(parse_source(text) for text in sources),
+        out=out,
+        wordpieces=options["wordpieces"],
+        config=VocabularyConfig(pieces=options["pieces"]),
     )
-    make_vocabulary(job)
+    pieces = make_vocabulary(job)
     if not options["quiet"]:
         click.echo(f"{out}: {pieces} pieces")
 
@@ -86,14 +92,16 @@ def vocabulary_command(sources: tuple[str, ...], pieces: int, out: Path, **optio
     "--precision", type=click.Choice(shared.PRECISION_NAMES), default="float32", help="What layers compute in."
 )
 @shared.option("--seed", type=int, default=0, help="Of everything that is drawn.")
+@shared.option("--report-every", type=click.IntRange(min=1), default=20, help="Steps between lines of progress.")
 @shared.option("--checkpoint-every", type=int, default=200, help="Steps between checkpoints.")
 @shared.option("--validate-every", type=int, default=0, help="Steps between validations; 0: none.")
-@shared.option("--validation", type=int, default=16, help="Held-out examples of a validation.")
+@shared.option("--validation", type=int, default=54, help="Held-out examples of a source in a validation, at most.")
 @shared.together(length_options, shared.quiet_option)
 def train_command(sources: tuple[str, ...], **options: Any) -> None:
     """Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
 
-    A killed run is gone on with by the same command, and ends with the weights of an unbroken one.
+    A killed run is gone on with by the same command, and ends with the weights of an unbroken one. With validations
+    the model is that of the best held-out micro-F1.
 
     \b
     nqperf train --source nq:train.jsonl.gz --tokenizer tokenizer.model --steps 1000 --work work/ --out model/
@@ -112,19 +120,49 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     )
     start_engine(find_engine("tensorflow"))  # Keras trains with it
     with progress({"steps": training.steps}, quiet=options["quiet"]) as advance:
+        lines = _Lines(training.steps, options["report_every"], quiet=options["quiet"])
 
         def report(what: Progress | Validated) -> None:
-            if isinstance(what, Validated):
-                if not options["quiet"]:
-                    click.echo(f"step {what.step}: micro-F1 {what.micro_f1:.4f} on held-out examples")
-                return
-            advance("steps", 1)
-            if not options["quiet"] and what.step % options["checkpoint_every"] == 0:
-                click.echo(f"step {what.step}: loss {what.loss:.3f}, {what.windows_per_second:.1f} windows/s")
+            if isinstance(what, Progress):
+                advance("steps", 1)
+            lines.add(what)
 
         train(job, report)
     if not options["quiet"]:
         click.echo(f"{job.out}: trained for {training.steps} steps; choose its thresholds with `nqperf thresholds`")
+
+
+class _Lines:
+    """What a run of training shows as it goes, on a terminal and off it: a line every so many steps."""
+
+    def __init__(self, steps: int, every: int, *, quiet: bool) -> None:
+        self._steps = steps
+        self._every = every
+        self._quiet = quiet
+        self._since: list[Progress] = []
+        self._best = 0.0
+
+    def add(self, what: Progress | Validated) -> None:
+        """Take one step or one validation, and print its line when it is due."""
+        if isinstance(what, Progress):
+            self._since.append(what)
+            if what.step % self._every == 0 or what.step == self._steps:
+                self._show(_summary(self._since, self._steps))
+                self._since = []
+            return
+        self._best = max(self._best, what.micro_f1)
+        kept = "the best so far, kept" if what.micro_f1 == self._best else f"the best was {self._best:.4f}"
+        self._show(f"step {what.step}: micro-F1 {what.micro_f1:.4f} on held-out examples, {kept}")
+
+    def _show(self, line: str) -> None:
+        if not self._quiet:
+            click.echo(line)  # which flushes, so that a log file has it at once
+
+
+def _summary(steps: Sequence[Progress], last: int) -> str:
+    loss = statistics.fmean(step.loss for step in steps)
+    speed = statistics.harmonic_mean([step.windows_per_second for step in steps])
+    return f"step {steps[-1].step} of {last}: mean loss {loss:.3f}, {speed:.1f} windows/s"
 
 
 @click.command("thresholds", short_help="Choose a model's answer thresholds on held-out training data.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import read_whole, write_whole
+from nqperf.nq.example import FloatArray
 
 _STEP = "step"
 
@@ -32,6 +34,28 @@ def write_checkpoint(path: Path, run: Resumable) -> None:
     from safetensors.numpy import save
 
     write_whole(path, save({_STEP: np.array(run.step), **run.state()}))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, FloatArray]) -> None:
+    """Write weights as they are to `path`, whole or not at all."""
+    from safetensors.numpy import save
+
+    write_whole(path, save(dict(tensors)))
+
+
+def read_tensors(path: Path) -> dict[str, FloatArray]:
+    """Return the weights that `write_tensors` wrote.
+
+    Raises: FormatError when the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors: dict[str, FloatArray] = load(read_whole(path, what="the best weights of a training run"))
+    except SafetensorError as error:
+        raise FormatError(f"holds no weights ({error}): remove the work folder", path=path) from error
+    return tensors
 
 
 def resume(path: Path, run: Resumable) -> bool:

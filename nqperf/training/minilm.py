@@ -35,16 +35,28 @@ def minilm_folder() -> Path:
     return folder
 
 
+def read_wordpieces(path: Path | None = None) -> list[str]:
+    """Return the WordPieces of a `vocab.txt`, by their ids; without a path MiniLM's.
+
+    Raises: MissingExtraError without MiniLM's package; FormatError for a file that is missing or no UTF-8.
+    """
+    path = minilm_folder() / "vocab.txt" if path is None else path
+    content = read_whole(path, what="a WordPiece vocabulary")
+    try:
+        return content.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"is not UTF-8 ({error}); expected one piece a line", path=path) from error
+
+
 def start_from_minilm(tokenizer: bytes, pieces: int, seed: int) -> tuple[BertConfig, dict[str, FloatArray]]:
     """Return a network of MiniLM's shape for the `pieces` of `tokenizer`, without dropout, and its weights.
 
-    The encoder is MiniLM's, each piece's embedding the mean of its WordPieces', the heads are new.
+    The encoder is MiniLM's, each piece's embedding its WordPiece's, the heads are new.
     """
     folder = minilm_folder()
     fields = read_json_object(folder / "config.json", what="a BERT configuration")
     weights, _, _ = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
-    wordpieces = read_whole(folder / "vocab.txt", what="MiniLM's vocabulary").decode().splitlines()
     config = BertConfig.from_dict(
         {**fields, "vocab_size": pieces, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     )
-    return config, {**weights, _WORDS: transfer_embeddings(tokenizer, wordpieces, weights[_WORDS])}
+    return config, {**weights, _WORDS: transfer_embeddings(tokenizer, read_wordpieces(), weights[_WORDS])}

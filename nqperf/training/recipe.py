@@ -19,16 +19,18 @@ from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import Example, FloatArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.tokenization import Tokenizer
-from nqperf.training.checkpoints import resume, write_checkpoint
+from nqperf.training.calibration import validation_examples
+from nqperf.training.checkpoints import read_tensors, resume, write_checkpoint, write_tensors
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
-from nqperf.training.minilm import start_from_minilm
+from nqperf.training.minilm import read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source
 from nqperf.training.targets import check_annotations
 from nqperf.training.train import Progress, Trainer, TrainingConfig, run_steps
 from nqperf.training.validation import Validation, prepare_validation
-from nqperf.training.vocabulary import VocabularyConfig, train_vocabulary
+from nqperf.training.vocabulary import VocabularyConfig, carry_vocabulary
 
 CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
 LOG = "log.jsonl"
 
 
@@ -37,8 +39,9 @@ class TrainingJob:
     """One run of training: what is read, what it starts from, where it goes.
 
     `start` is a model folder, or None for MiniLM, which needs a `tokenizer`. `work` keeps the checkpoint and the log of
-    the run; a run whose work folder holds a checkpoint continues from it. Of the held-out examples `validation` are
-    answered every `validate_every` steps (0: never).
+    the run; a run whose work folder holds a checkpoint continues from it. Every `validate_every` steps (0: never)
+    `validation` held-out examples of each source that has some are answered; the weights of the best micro-F1, and of
+    equals the latest, become the model. Without validation the last ones do.
     """
 
     sources: tuple[Source, ...]
@@ -50,16 +53,17 @@ class TrainingJob:
     features: FeatureConfig = FeatureConfig()
     batch_size: int = 12
     include_unknowns: float = 0.3
-    validation: int = 16
+    validation: int = 54
     validate_every: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocabularyJob:
-    """The making of a tokenizer.model from the texts of sources."""
+    """The making of a tokenizer.model from WordPieces (a `vocab.txt`; None: MiniLM's) and the texts of sources."""
 
     sources: tuple[Source, ...]
     out: Path
+    wordpieces: Path | None = None
     config: VocabularyConfig = field(default_factory=VocabularyConfig)
 
 
@@ -76,10 +80,14 @@ class Validated:
 Report = Callable[[Progress | Validated], None]
 
 
-def make_vocabulary(job: VocabularyJob) -> None:
-    """Train a vocabulary and write it, whole or not at all."""
+def make_vocabulary(job: VocabularyJob) -> int:
+    """Write a vocabulary that carries WordPieces, whole or not at all, and return its size.
+
+    Raises: MissingExtraError without MiniLM's package where it is needed; FormatError for a `vocab.txt` unread.
+    """
     texts = (text for source in job.sources for text in source.texts())
-    write_whole(job.out, train_vocabulary(texts, job.config))
+    write_whole(job.out, carry_vocabulary(read_wordpieces(job.wordpieces), texts, job.config))
+    return TokenizerFile(path=job.out, kind="sentencepiece").vocabulary_size()
 
 
 def train(job: TrainingJob, report: Report) -> None:
@@ -106,29 +114,38 @@ def train(job: TrainingJob, report: Report) -> None:
     trainer = Trainer(network, weights, job.features.max_seq_length, job.training)
     job.work.mkdir(parents=True, exist_ok=True)
     resume(job.work / CHECKPOINT, trainer)
-    _run(job, trainer, batches, validation, report)
-    write_folder(job.out, network, trainer.weights(), file, dtype="float16", settings=FolderSettings())
+    best = _run(job, trainer, batches, validation, report)
+    write_folder(job.out, network, best, file, dtype="float16", settings=FolderSettings())
 
 
-def _run(job: TrainingJob, trainer: Trainer, batches: Batches, validation: Validation | None, report: Report) -> None:
+def _run(
+    job: TrainingJob, trainer: Trainer, batches: Batches, validation: Validation | None, report: Report
+) -> dict[str, FloatArray]:
+    """Train to the end; return the weights of the best validation, or the last ones where there was none."""
     log = _read_log(job.work / LOG, trainer.step)
 
     def note(what: Progress | Validated) -> None:
         log.append(what)
         report(what)
-        if isinstance(what, Progress) and validation and what.step % job.validate_every == 0:
-            note(_validate(validation, trainer))
+
+    def validate(validation: Validation) -> None:
+        before = max((line.micro_f1 for line in log if isinstance(line, Validated)), default=0.0)
+        (long, short), micro_f1 = validation.calibrated(validation.predictions(trainer.model))
+        note(Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short))
+        if micro_f1 >= before:
+            write_tensors(job.work / BEST, trainer.weights())
+
+    def progress(what: Progress) -> None:
+        note(what)
+        if validation and (what.step % job.validate_every == 0 or what.step == job.training.steps):
+            validate(validation)
 
     def save(trainer: Trainer) -> None:
         write_checkpoint(job.work / CHECKPOINT, trainer)
         write_whole(job.work / LOG, b"".join(msgspec.json.encode(line) + b"\n" for line in log))
 
-    run_steps(trainer, batches.batch, progress=note, at_checkpoint=save)
-
-
-def _validate(validation: Validation, trainer: Trainer) -> Validated:
-    (long, short), micro_f1 = validation.calibrated(validation.predictions(trainer.model))
-    return Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short)
+    run_steps(trainer, batches.batch, progress=progress, at_checkpoint=save)
+    return read_tensors(job.work / BEST) if (job.work / BEST).exists() else trainer.weights()
 
 
 def _read_log(path: Path, step: int) -> list[Progress | Validated]:
@@ -179,5 +196,5 @@ def _checked(examples: Iterator[Example]) -> Iterator[Example]:
 def _validation(job: TrainingJob, tokenizer: Tokenizer) -> Validation | None:
     if not job.validate_every:
         return None
-    held_out = [example for source in job.sources for example in source.held_out_examples()]
-    return prepare_validation(held_out[: job.validation], tokenizer, job.features)
+    held_out = [example for source in job.sources for example in validation_examples(source, job.validation)]
+    return prepare_validation(held_out, tokenizer, job.features)

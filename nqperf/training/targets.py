@@ -47,7 +47,8 @@ def piece_target(example: Example, piece_token: IntArray) -> PieceTarget:
 
     One short answer is its pieces. A long answer alone, a yes or no and a set of several short answers are the first
     two pieces of the long answer, with a part of the end on [CLS]: the heuristic finds long answers by short spans,
-    makes none as long as a paragraph, and should not call this one a short answer.
+    makes none as long as a paragraph, and should not call this one a short answer. So is a short answer of one piece
+    with its neighbour, as the heuristic makes no span of one.
     """
     annotation = next((one for one in example.annotations if not one.long_answer.is_null), None)
     if annotation is None:
@@ -58,13 +59,23 @@ def piece_target(example: Example, piece_token: IntArray) -> PieceTarget:
     if not len(inside):
         return NO_TARGET
     first, last = int(inside[0]), int(inside[-1])
+    whole = short and last > first
+    if short and not whole:
+        first, last = _with_neighbour(first, piece_token)
     return PieceTarget(
         first_piece=first,
         last_piece=min(last, first + (MAX_TARGET_PIECES - 1 if short else 1)),
         evidence_piece=min(last, first + (MAX_TARGET_PIECES if short else LONG_EVIDENCE_PIECES) - 1),
         answer_type=ANSWER_TYPES.index(_answer_type(annotation)),
-        null_end=0.0 if short else NULL_END_SHARE,
+        null_end=0.0 if whole else NULL_END_SHARE,
     )
+
+
+def _with_neighbour(piece: int, piece_token: IntArray) -> tuple[int, int]:
+    """Return a piece with the next one, or the one before where a marker or the end follows; else it alone."""
+    if piece + 1 < len(piece_token) and piece_token[piece + 1] >= 0:
+        return piece, piece + 1
+    return (piece - 1 if piece and piece_token[piece - 1] >= 0 else piece), piece
 
 
 def check_annotations(example: Example) -> None:

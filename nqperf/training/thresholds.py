@@ -83,6 +83,14 @@ def calibration_examples(source: Source) -> Iterator[Example]:
         yield without_answer(example)
 
 
+def validation_examples(source: Source, limit: int) -> list[Example]:
+    """Return at most `limit` of a source's held-out examples, evenly chosen: the first ones may be of one kind."""
+    if source.kind == "world":
+        return list(calibration_examples(replace(source, examples=min(limit, source.examples))))
+    examples = list(calibration_examples(source))
+    return examples[:: max(1, -(-len(examples) // limit))]
+
+
 def without_answer(example: Example) -> Example:
     """Return an example, under another id, whose answering candidates are gone, so that nothing answers it."""
     keep = np.ones(len(example.tokens), dtype=np.bool_)

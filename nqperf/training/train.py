@@ -38,13 +38,20 @@ class TrainingConfig:
         for name in ("steps", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not 0 <= self.warmup_steps < self.steps:
-            raise ConfigError(f"warmup_steps is {self.warmup_steps}; expected at least 0 and fewer than {self.steps}")
         if self.decay_steps is not None and self.decay_steps < self.steps:
             raise ConfigError(f"decay_steps is {self.decay_steps}; expected at least the {self.steps} steps")
+        if not 0 <= self.warmup_steps < self.schedule_steps:
+            raise ConfigError(
+                f"warmup_steps is {self.warmup_steps}; expected at least 0 and fewer than {self.schedule_steps}"
+            )
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite number above 0")
+
+    @property
+    def schedule_steps(self) -> int:
+        """The step after which the learning rate is 0."""
+        return self.steps if self.decay_steps is None else self.decay_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,7 @@ class Trainer:
         self.optimizer: Any = keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(
                 0.0,
-                (config.decay_steps or config.steps) - config.warmup_steps,
+                config.schedule_steps - config.warmup_steps,
                 warmup_target=config.learning_rate,
                 warmup_steps=config.warmup_steps,
             ),

@@ -9,11 +9,12 @@ from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights
 from nqperf.training.sources import Source
-from nqperf.training.vocabulary import VocabularyConfig, train_vocabulary
+from nqperf.training.vocabulary import VocabularyConfig, carry_vocabulary
 from nqperf.world.generate import generate
 from nqperf.world.layouts import simplified
+from tests.training.wordpieces import small_wordpieces
 
-PIECES = 700
+PIECES = 700  # at most
 
 SQUAD = {
     "title": "Treadmills of the north",
@@ -46,7 +47,8 @@ QED = [
 
 @pytest.fixture(scope="session")
 def tokenizer_bytes():
-    return train_vocabulary(Source(kind="world", examples=40).texts(), VocabularyConfig(pieces=PIECES))
+    texts = list(Source(kind="world", examples=40).texts())
+    return carry_vocabulary(small_wordpieces(texts), texts, VocabularyConfig(pieces=PIECES))
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +56,9 @@ def training_folder(tmp_path_factory, tokenizer_bytes):
     """Hold tokenizer.model, start (a network of 2 layers of 32), nq.jsonl, squad.jsonl and qed.jsonl."""
     folder = tmp_path_factory.mktemp("training")
     (folder / "tokenizer.model").write_bytes(tokenizer_bytes)
+    tokenizer = TokenizerFile(path=folder / "tokenizer.model", kind="sentencepiece")
     network = BertConfig(
-        vocab_size=PIECES,
+        vocab_size=tokenizer.vocabulary_size(),
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -67,7 +70,7 @@ def training_folder(tmp_path_factory, tokenizer_bytes):
         folder / "start",
         network,
         initial_weights(network, seed=1),
-        TokenizerFile(path=folder / "tokenizer.model", kind="sentencepiece"),
+        tokenizer,
     )
     examples = [simplified(one) for one in generate(examples=40, seed=9, split="train")]
     (folder / "nq.jsonl").write_text("".join(json.dumps(one) + "\n" for one in examples), encoding="utf-8")

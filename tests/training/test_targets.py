@@ -63,6 +63,13 @@ def slow_target(example, piece_token):
         pieces = [p for p, token in enumerate(piece_token) if span.start_token <= token < span.end_token]
         if not pieces:
             break
+        if one and len(pieces) == 1:
+            pair = [pieces[0], pieces[0] + 1]
+            if pair[1] == len(piece_token) or piece_token[pair[1]] < 0:
+                pair = [pieces[0] - 1, pieces[0]]
+            if piece_token[pair[0]] < 0:
+                pair = pieces * 2
+            return pair[0], pair[1], pair[1], TYPES[kind], 0.25
         if one:
             return pieces[0], pieces[:30][-1], pieces[:30][-1], TYPES[kind], 0.0
         return pieces[0], pieces[:2][-1], pieces[:128][-1], TYPES[kind], 0.25

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
+from nqperf.formats.model_folder import read_model_folder, read_weights
 from nqperf.training import minilm
+from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train
 from nqperf.training.sources import Source
 from nqperf.training.train import TrainingConfig
@@ -49,7 +52,21 @@ def test_the_loss_falls_and_validations_stand_between_the_steps(training_folder)
     losses = [line["loss"] for line in lines if "loss" in line]
     assert len(losses) == STEPS
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
-    assert [line["step"] for line in lines if "micro_f1" in line] == [25, 50]
+    assert [line["step"] for line in lines if "micro_f1" in line] == [20, 40, 50]
+
+
+def test_the_model_is_that_of_the_best_validation_even_after_a_kill(training_folder):
+    assert run(training_folder, "best", kill_at=33) == -signal.SIGKILL
+    work = training_folder / "best-work"
+    best = read_tensors(work / "best.safetensors")
+    marked = {name: np.full_like(weights, 0.5) for name, weights in best.items()}
+    write_tensors(work / "best.safetensors", marked)
+    # The first validation becomes one that no later one can reach.
+    lines = [{**line, "micro_f1": 1.5} if "micro_f1" in line else line for line in log(training_folder, "best")]
+    (work / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert run(training_folder, "best") == 0
+    for weights in read_weights(read_model_folder(training_folder / "best")).values():
+        np.testing.assert_array_equal(weights, 0.5)
 
 
 @pytest.mark.slow
@@ -159,6 +176,7 @@ def test_an_output_folder_of_others_is_refused(training_folder, tmp_path):
         {"steps": 500, "learning_rate": float("nan")},
         {"steps": 500, "clip_norm": 0},
         {"steps": 500, "decay_steps": 400},
+        {"steps": 5, "decay_steps": 50, "warmup_steps": 50},
         {"steps": 500, "checkpoint_every": 0},
     ],
 )

@@ -1,21 +1,67 @@
-"""The vocabulary is a function of its texts, and its embeddings are means of WordPieces'."""
+"""The vocabulary cuts words as the WordPieces that it carries do, and each piece has its WordPiece's embedding."""
+
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nqperf.errors import ConfigError
+from nqperf.defaults import PACKAGED_MODEL
+from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.nq_jsonl import NqReader
+from nqperf.formats.tokenizers import load_tokenizer
 from nqperf.nq.context import ContextConfig, marker_words
-from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer
+from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer, WordPieceVocabulary, basic_tokens
+from nqperf.training.minilm import read_wordpieces
 from nqperf.training.sources import Source
-from nqperf.training.vocabulary import VocabularyConfig, train_vocabulary, transfer_embeddings, wordpiece_ids
+from nqperf.training.vocabulary import (
+    VocabularyConfig,
+    carry_vocabulary,
+    most_used,
+    transfer_embeddings,
+    wordpiece_ids,
+)
+from tests.training.wordpieces import small_wordpieces
 
+SHARED = Path(__file__).parents[2].parent / "shared"
 WORDPIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "river", "##s", "para", "##graph", "3", "##3", "a", "##a", "context"]
 INDEX = {piece: number for number, piece in enumerate(WORDPIECES)}
+# Letters of several cases and scripts, accents on their own too, punctuation, an ideograph, characters to be dropped.
+CHARACTERS = "abeABE\u00e9\u00c4\u0130\u0416\u0436\u0301\u0142.,'-(\u2013\u00a1$%19\u4e2d\u00ad\u0007\u00a0"
+PLAIN = "abei\u0436\u0442\u0142.,'-(\u2013\u00a1$%19\u4e2d"
 
 
-def test_the_same_texts_give_the_same_bytes(tokenizer_bytes):
-    source = Source(kind="world", examples=40)
-    assert train_vocabulary(source.texts(), VocabularyConfig(pieces=700)) == tokenizer_bytes
+@pytest.fixture(scope="module")
+def texts():
+    return list(Source(kind="world", examples=40).texts())
+
+
+def carried(wordpieces, texts):
+    """Return the vocabulary, and a function from a word to its pieces as WordPieces."""
+    vocabulary = SentencePieceVocabulary(carry_vocabulary(wordpieces, texts, VocabularyConfig()))
+    processor = vocabulary._processor
+
+    def cut(word):
+        pieces = [processor.id_to_piece(number) for number in vocabulary.encode([word])[0]]
+        return [piece[1:] if piece.startswith("\u2581") else f"##{piece}" for piece in pieces]
+
+    return vocabulary, cut
+
+
+def fewest_pieces(word, wordpieces):
+    """Return how few WordPieces spell a word, by trying all of them."""
+    fewest = [0] + [len(word) + 1] * len(word)
+    for end in range(1, len(word) + 1):
+        for start in range(end):
+            if ("##" if start else "") + word[start:end] in wordpieces:
+                fewest[end] = min(fewest[end], fewest[start] + 1)
+    return fewest[-1]
+
+
+def test_the_same_texts_give_the_same_bytes(tokenizer_bytes, texts):
+    assert carry_vocabulary(small_wordpieces(texts), texts, VocabularyConfig(pieces=700)) == tokenizer_bytes
 
 
 def test_ids_and_markers_are_where_a_model_folder_wants_them(tokenizer_bytes):
@@ -26,19 +72,64 @@ def test_ids_and_markers_are_where_a_model_folder_wants_them(tokenizer_bytes):
     assert ids == list(range(5, 5 + len(markers)))
 
 
-def test_a_number_is_never_one_piece(tokenizer_bytes):
-    pieces = Tokenizer(SentencePieceVocabulary(tokenizer_bytes)).encode(["7", "1818", "12,500"])
+def test_a_marker_inside_a_text_is_text(tokenizer_bytes):
+    ids = SentencePieceVocabulary(tokenizer_bytes).encode(["see[CLS]", "x[Paragraph=3]"])
+    assert min(ids[0] + ids[1]) >= len(VocabularyConfig().symbols()) or 1 in ids[0] + ids[1]
+    assert 2 not in ids[0]
+
+
+def test_a_long_number_is_never_one_piece(tokenizer_bytes):
+    pieces = Tokenizer(SentencePieceVocabulary(tokenizer_bytes)).encode(["1818", "2024", "12,500", "300"])
     assert min(np.diff(pieces.starts)) >= 2
+
+
+ALONE = sorted(set(PLAIN))
+ALPHABET = ["[UNK]", *ALONE, *(f"##{one}" for one in ALONE)]
+
+
+@given(st.lists(st.text(CHARACTERS, min_size=1, max_size=8), min_size=1, max_size=20))
+def test_words_are_lower_cased_and_parted_as_bert_does(words):
+    _, cut = carried(ALPHABET, ALONE + [f"a{one}" for one in ALONE])
+    for word in words:
+        joined = "".join(piece[2:] if len(piece) > 2 and piece[:2] == "##" else f" {piece}" for piece in cut(word))
+        assert joined.split() == basic_tokens(word, lower_case=True)
+
+
+@given(
+    st.lists(st.text("abc", min_size=2, max_size=4), max_size=12, unique=True),
+    st.lists(st.text("abc", min_size=1, max_size=12), min_size=1, max_size=12),
+)
+def test_the_fewest_pieces_win(longer, words):
+    wordpieces = ["[UNK]", *"abc", "##a", "##b", "##c", *longer, *(f"##{piece}" for piece in longer)]
+    _, cut = carried(wordpieces, words)
+    used = most_used(wordpieces, words, limit=1000)
+    for word in words:
+        pieces = cut(word)
+        assert "".join(piece.removeprefix("##") for piece in pieces) == word
+        assert len(pieces) == fewest_pieces(word, used)
+
+
+@given(st.lists(st.text("abc", min_size=2, max_size=4), max_size=12, unique=True), st.integers(1, 8))
+def test_the_pieces_most_used_are_kept(longer, limit):
+    wordpieces = ["[UNK]", *"abc", "##a", "##b", "##c", *longer]
+    texts = ["abc abc ab", "c"]
+    vocabulary = WordPieceVocabulary(wordpieces)
+    uses = [number for text in texts for word in text.split() for number in vocabulary.encode([word])[0]]
+    kept = most_used(wordpieces, texts, limit)
+    least = min((uses.count(wordpieces.index(piece)) for piece in kept), default=0)
+    left_out = [uses.count(number) for number, piece in enumerate(wordpieces) if piece not in kept]
+    assert len(kept) == min(limit, len(set(uses)))
+    assert max(left_out) <= least
+    assert all(words > 0 for words in kept.values())
 
 
 @pytest.mark.parametrize(
     ("piece", "expected"),
     [
         ("\u2581rivers", ["river", "##s"]),
-        ("\u2581Rivers", ["river", "##s"]),
         ("s", ["##s"]),
-        ("\u2581\u00e1", ["a"]),  # accents are no part of WordPieces
-        ("\u00e1", ["##a"]),
+        ("\u2581a", ["a"]),
+        ("a", ["##a"]),
         ("\u2581", ["[UNK]"]),
         ("\u2581zq", ["[UNK]"]),
         ("<pad>", ["[PAD]"]),
@@ -52,18 +143,57 @@ def test_a_piece_is_spelt_by_the_longest_wordpieces(piece, expected):
     assert [WORDPIECES[number] for number in wordpiece_ids(piece, INDEX)] == expected
 
 
-def test_an_embedding_is_the_mean_of_its_wordpieces(tokenizer_bytes):
+def test_every_piece_that_is_no_symbol_has_its_own_wordpieces_embedding(tokenizer_bytes, texts):
+    wordpieces = small_wordpieces(texts)
+    embeddings = np.random.default_rng(0).standard_normal((len(wordpieces), 6)).astype(np.float32)
+    transferred = transfer_embeddings(tokenizer_bytes, wordpieces, embeddings)
+    processor = SentencePieceVocabulary(tokenizer_bytes)._processor
+    first = len(VocabularyConfig().symbols()) + 2
+    assert transferred.shape == (processor.get_piece_size(), 6)
+    for number in range(first, len(transferred)):
+        piece = processor.id_to_piece(number)
+        wordpiece = piece[1:] if piece[0] == "\u2581" else f"##{piece}"
+        np.testing.assert_array_equal(transferred[number], embeddings[wordpieces.index(wordpiece)])
+
+
+def test_a_markers_embedding_is_the_mean_of_its_words(tokenizer_bytes):
     embeddings = np.random.default_rng(0).standard_normal((len(WORDPIECES), 6)).astype(np.float32)
     transferred = transfer_embeddings(tokenizer_bytes, WORDPIECES, embeddings)
     vocabulary = SentencePieceVocabulary(tokenizer_bytes)
-    assert transferred.shape == (vocabulary.size, 6)
-    for piece in ("[Paragraph=3]", "[CLS]", "\u2581river", "\u2581", "s"):
-        wanted = embeddings[wordpiece_ids(piece, INDEX)].mean(axis=0)
-        number = vocabulary.find(piece)
-        if number is not None:
-            np.testing.assert_array_equal(transferred[number], wanted)
+    for marker, rows in (("[Paragraph=3]", [6, 7, 8]), ("[CLS]", [2]), ("[ContextId=33]", [12, 8, 9])):
+        np.testing.assert_array_equal(transferred[vocabulary.find(marker)], embeddings[rows].mean(axis=0))
+
+
+@pytest.mark.skipif(
+    not (SHARED / "data").is_dir() or not (SHARED / "reference").is_dir(), reason="needs ../shared/data and reference"
+)
+def test_the_packaged_vocabulary_cuts_real_words_as_wordpiece_does():
+    """97 in 100 of 100,000 running words of articles that it has never seen; a year counts as cut otherwise."""
+    examples = NqReader(source=str(SHARED / "data" / "nq-real-dev.jsonl.gz")).examples()
+    words = list(islice((word for one in examples for word in one.tokens if "<" not in word), 100_000))
+    packaged = load_tokenizer(PACKAGED_MODEL).vocabulary
+    wordpiece = load_tokenizer(SHARED / "reference" / "vocab-nq.txt").vocabulary
+    names = {number: piece for piece, number in wordpiece._id_of.items()}
+    processor = packaged._processor
+    same = 0
+    for ids, expected in zip(packaged.encode(words), wordpiece.encode(words), strict=True):
+        pieces = [processor.id_to_piece(number) for number in ids]
+        cut = [piece[1:] if piece[0] == "\u2581" else f"##{piece}" for piece in pieces]
+        same += cut == [names[number] for number in expected]
+    assert same >= 0.97 * len(words)
 
 
 def test_too_few_pieces_are_refused():
     with pytest.raises(ConfigError, match="are symbols; expected"):
         VocabularyConfig(pieces=400)
+
+
+def test_a_broken_list_of_wordpieces_is_refused(tmp_path):
+    path = tmp_path / "vocab.txt"
+    with pytest.raises(FormatError, match="no such file"):
+        read_wordpieces(path)
+    path.write_bytes(b"[UNK]\n\xff\n")
+    with pytest.raises(FormatError, match="UTF-8"):
+        read_wordpieces(path)
+    with pytest.raises(ConfigError, match=r"lacks \[UNK\]"):
+        carry_vocabulary(["a"], ["a"], VocabularyConfig())

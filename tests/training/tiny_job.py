@@ -31,7 +31,7 @@ def job(folder: Path, start: Path, name: str) -> TrainingJob:
         training=TrainingConfig(steps=STEPS, learning_rate=3e-3, warmup_steps=5, seed=3, checkpoint_every=20),
         batch_size=8,
         validation=2,
-        validate_every=25,
+        validate_every=20,
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from nqperf.errors import ConfigError
+from nqperf.formats.files import write_whole
 from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import FloatArray
 from nqperf.nq.tokenization import WordPieceVocabulary, basic_tokens, is_marker
@@ -179,7 +180,7 @@ def _normaliser(alphabet: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "rules.tsv"
         lines = ("\t".join(map(_code_points, rule)) for rule in normalization_rules(alphabet))
-        table.write_text("\n".join(lines) + "\n", encoding="ascii")
+        write_whole(table, ("\n".join(lines) + "\n").encode("ascii"))
         SentencePieceTrainer.train(
             sentence_iterator=iter(["a b"]),
             model_writer=model,

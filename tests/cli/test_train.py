@@ -49,8 +49,8 @@ def test_quiet_shows_nothing(capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--source", "nq"], "with path"),
-        (["--source", "world:many"], "expected KIND:WHAT"),
+        (["--source", "nq", "--warmup-steps", "0"], "with path"),
+        (["--source", "world:many", "--warmup-steps", "0"], "expected KIND:WHAT"),
         (["--source", "world:4", "--report-every", "0"], "--report-every"),
         (["--source", "world:4", "--warmup-steps", "9"], "fewer than 2"),
     ],

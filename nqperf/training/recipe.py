@@ -19,12 +19,12 @@ from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import Example, FloatArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.tokenization import Tokenizer
-from nqperf.training.calibration import validation_examples
 from nqperf.training.checkpoints import read_tensors, resume, write_checkpoint, write_tensors
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
 from nqperf.training.minilm import read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source
 from nqperf.training.targets import check_annotations
+from nqperf.training.thresholds import validation_examples
 from nqperf.training.train import Progress, Trainer, TrainingConfig, run_steps
 from nqperf.training.validation import Validation, prepare_validation
 from nqperf.training.vocabulary import VocabularyConfig, carry_vocabulary

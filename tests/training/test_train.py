@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
-from nqperf.formats.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.training import minilm
 from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train

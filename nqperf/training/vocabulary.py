@@ -1,4 +1,4 @@
-"""A SentencePiece vocabulary that carries a BERT's own WordPieces, so that each piece has a pretrained embedding."""
+"""A SentencePiece vocabulary that carries a BERT's own WordPieces, and cuts words as they do."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.nq.context import ContextConfig, marker_words
-from nqperf.nq.example import FloatArray
-from nqperf.nq.tokenization import WordPieceVocabulary, basic_tokens, is_marker
+from nqperf.nq.tokenization import WordPieceVocabulary, basic_tokens
 
-# SentencePiece's sign for a space, which opens every word.
-_SPACE = "\u2581"
-_CONTINUES = "##"
+# SentencePiece's sign for a space, which opens every word, and WordPiece's for a piece that continues one.
+SPACE = "\u2581"
+CONTINUES = "##"
 # The ids 0 and 1 belong to <pad> and <unk>; these follow, in this order.
 SPECIAL_SYMBOLS = ("[CLS]", "[SEP]", "[Q]")
 # Fewer would not even hold the characters of ordinary text.
 _LEAST_PIECES = 200
-_WORDPIECE_OF = {"<pad>": "[PAD]", "<unk>": "[UNK]", "[CLS]": "[CLS]", "[SEP]": "[SEP]"}
 # Shorter numbers may be one piece; longer ones are several, so that the heuristic, which makes no answer of one piece,
 # can answer a year.
 _LONGEST_WHOLE_NUMBER = 2
@@ -127,68 +123,16 @@ def _plain(character: str) -> str:
     return f" {' '.join(parts)} " if alone and parts else "".join(parts)
 
 
-def transfer_embeddings(tokenizer: bytes, wordpieces: list[str], embeddings: FloatArray) -> FloatArray:
-    """Return an embedding for each piece of `tokenizer`: its WordPiece's, or the mean of those that spell it.
-
-    A marker such as [Paragraph=3] takes those of the words in it.
-
-    Shapes: embeddings [w, h] for `wordpieces` of length w -> [pieces, h].
-    """
-    from sentencepiece import SentencePieceProcessor
-
-    processor = SentencePieceProcessor(model_proto=tokenizer)
-    index = {piece: number for number, piece in enumerate(wordpieces)}
-    rows = [wordpiece_ids(processor.id_to_piece(number), index) for number in range(processor.get_piece_size())]
-    return np.stack([embeddings[row].mean(axis=0) for row in rows]).astype(np.float32)
-
-
-def mean_shifts(shifts: FloatArray, old: bytes, new: bytes) -> FloatArray:
-    """Return for each piece of the tokenizer `new` the mean of the `shifts` of the pieces of `old` that spell it.
-
-    Shapes: shifts [old pieces, h] -> [new pieces, h]; 0 for a piece that `old` cannot spell.
-    """
-    from sentencepiece import SentencePieceProcessor
-
-    before, after = SentencePieceProcessor(model_proto=old), SentencePieceProcessor(model_proto=new)
-    found = np.zeros((after.get_piece_size(), shifts.shape[1]), dtype=np.float32)
-    for number in range(len(found)):
-        piece = after.id_to_piece(number)
-        same = before.piece_to_id(piece)
-        if same != before.unk_id() or piece == before.id_to_piece(same):
-            found[number] = shifts[same]
-            continue
-        ids = before.encode(piece.removeprefix(_SPACE))
-        if not piece.startswith(_SPACE):
-            ids = [one for one in ids if before.id_to_piece(one) != _SPACE]
-        if ids:
-            found[number] = shifts[ids].mean(axis=0)
-    return found
-
-
-def wordpiece_ids(piece: str, index: dict[str, int]) -> list[int]:
-    """Return the ids of the WordPieces that spell a piece; [UNK]'s where nothing does."""
-    if piece in _WORDPIECE_OF:
-        return [index[_WORDPIECE_OF[piece]]]
-    if piece.strip("[]") and is_marker(piece):
-        return _marker_ids(piece, index) or [index["[UNK]"]]
-    plain = "".join(
-        character for character in unicodedata.normalize("NFD", piece) if unicodedata.category(character) != "Mn"
-    )
-    opens_word = plain.startswith(_SPACE)
-    ids = _longest_matches(plain.lstrip(_SPACE).lower(), index, opens_word=opens_word)
-    return ids or [index["[UNK]"]]
-
-
 def _is_long_number(wordpiece: str) -> bool:
     return wordpiece.isdecimal() and len(wordpiece) > _LONGEST_WHOLE_NUMBER
 
 
 def _carried(wordpiece: str) -> str:
-    return wordpiece[len(_CONTINUES) :] if _continues(wordpiece) else _SPACE + wordpiece
+    return wordpiece[len(CONTINUES) :] if _continues(wordpiece) else SPACE + wordpiece
 
 
 def _continues(wordpiece: str) -> bool:
-    return wordpiece.startswith(_CONTINUES) and len(wordpiece) > len(_CONTINUES)
+    return wordpiece.startswith(CONTINUES) and len(wordpiece) > len(CONTINUES)
 
 
 def _score(wordpiece: str, words: int) -> float:
@@ -226,27 +170,3 @@ def _normaliser(alphabet: str) -> bytes:
 
 def _code_points(text: str) -> str:
     return " ".join(f"{ord(character):04X}" for character in text)
-
-
-def _marker_ids(marker: str, index: dict[str, int]) -> list[int]:
-    """Return the WordPieces of a marker's words: context, 3 for `[ContextId=3]`, and question for `[Q]`."""
-    inner = {"Q": "question", "NoLongAnswer": "no long answer"}.get(marker[1:-1], marker[1:-1])
-    words = inner.replace("ContextId", "context").replace("=", " ").lower().split()
-    return [number for word in words for number in _longest_matches(word, index, opens_word=True)]
-
-
-def _longest_matches(text: str, index: dict[str, int], *, opens_word: bool) -> list[int]:
-    """Cut `text` greedily into the longest WordPieces; what no WordPiece spells is passed over."""
-    ids = []
-    start = 0
-    while start < len(text):
-        prefix = "" if opens_word and start == 0 else _CONTINUES
-        for end in range(len(text), start, -1):
-            found = index.get(prefix + text[start:end], index.get(text[start:end]) if end == start + 1 else None)
-            if found is not None:
-                ids.append(found)
-                break
-        else:
-            end = start + 1
-        start = end
-    return ids

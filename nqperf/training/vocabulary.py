@@ -16,7 +16,7 @@ from pathlib import Path
 from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.nq.context import ContextConfig, marker_words
-from nqperf.nq.tokenization import WordPieceVocabulary, basic_tokens
+from nqperf.nq.wordpiece import WordPieceVocabulary, basic_tokens
 
 # SentencePiece's sign for a space, which opens every word, and WordPiece's for a piece that continues one.
 SPACE = "\u2581"

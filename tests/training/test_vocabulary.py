@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.nq.context import ContextConfig, marker_words
-from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer, WordPieceVocabulary, basic_tokens
+from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer
+from nqperf.nq.wordpiece import WordPieceVocabulary, basic_tokens
 from nqperf.training.embeddings import mean_shifts, transfer_embeddings, wordpiece_ids
 from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source

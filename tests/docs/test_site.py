@@ -19,6 +19,7 @@ import nqperf
 from nqperf.cli.main import COMMANDS, cli, main
 from nqperf.defaults import PACKAGED_MODEL
 from nqperf.formats.results.profiles_toml import read_profiles
+from tests.test_architecture import FLOORS
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -197,6 +198,12 @@ def test_the_profile_is_one(tmp_path):
 def test_the_list_of_commands_is_whole():
     rows = dict(re.findall(r"^\| `nqperf (\w+)` \| (.*?) \|$", (DOCS / "commands.md").read_text(), re.MULTILINE))
     assert rows == {name: lazy.help for name, lazy in COMMANDS.items()}
+
+
+def test_the_list_of_rooms_is_whole():
+    lines = re.findall(r"^\| (`.*?) \|", (DOCS / "house.md").read_text(), re.MULTILINE)
+    listed = [room for line in lines for room in re.findall(r"`(\w+)`", line)]
+    assert sorted(listed) == sorted(room for floor in FLOORS for room in floor)
 
 
 @each_page

@@ -45,7 +45,7 @@ def blocks(page):
 
 
 def commands(text):
-    """Yield the words of each command in a block, or after a $ in an indented one."""
+    """Yield the words of each command in a text."""
     for line in text.splitlines():
         if line.strip():
             words = shlex.split(line, comments=True)
@@ -57,7 +57,8 @@ def every_command(page):
     for block in blocks(page):
         if block.language == "sh":
             yield from commands(block.text)
-    yield from commands("\n".join(re.findall(r"^    \$ (.*)$", text, re.MULTILINE)))
+    indented = re.findall(r"^    (?:\$ (.*)|((?:nqperf|pytest) .*))$", text, re.MULTILINE)
+    yield from commands("\n".join(one or other for one, other in indented))
 
 
 @each_page
@@ -68,7 +69,7 @@ def test_every_fence_is_known_to_the_tests(page):
         assert not block.how or block.language in {"sh", "python"}
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md"], ids=lambda page: page.stem)
 def test_every_command_is_one_that_parses(page):
     """Arguments are read as the command reads them; only its work is left out."""
     for program, *arguments in every_command(page):

@@ -25,7 +25,7 @@ h1 .word { border: 2px solid; border-radius: .4rem; padding: 0 .5rem; margin-rig
 .reasons { margin: .5rem 0; padding-left: 1.2rem; font-weight: 600 }
 .scroll { overflow-x: auto; margin: .6rem 0 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .88rem }
-caption { text-align: left; padding: .6rem 0 .2rem }
+caption { text-align: left; padding: .6rem 0 .2rem; max-width: 88vw }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap }
 thead th { border-bottom-width: 2px } th:first-child, td.left, th.left { text-align: left }
 th[scope=row] { font-weight: 600; position: sticky; left: 0; background: var(--page) }

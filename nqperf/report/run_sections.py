@@ -190,6 +190,7 @@ def _facts(results: Results) -> dict[str, str]:
         "TF32": {True: "on", False: "off", None: None}[machine.tf32],
         "threads": _threads(results),
         "versions": ", ".join(f"{name} {version}" for name, version in machine.versions.items()),
+        "by default": ", ".join(f"{name} {state}" for name, state in machine.states.items()),
         "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items()),
         "work": work_text(results),
         "model": results.model.sha256 and f"{results.model.name}, SHA-256 {results.model.sha256}",
@@ -203,4 +204,7 @@ def _facts(results: Results) -> dict[str, str]:
 
 def _threads(results: Results) -> str | None:
     inside, between = results.fingerprint.intra_op_threads, results.fingerprint.inter_op_threads
-    return None if inside is None else f"{inside} in an operation, {between} between operations"
+    if inside is None:
+        return None
+    # 0 is how TensorFlow is told to choose for itself.
+    return f"{inside or 'as many as it likes'} in an operation, {between or 'as many as it likes'} between operations"

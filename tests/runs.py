@@ -14,10 +14,12 @@ from nqperf.gate.records import (
     Agreement,
     Control,
     Controls,
+    Difference,
     Fingerprint,
     Pairs,
     Results,
     Subject,
+    Usage,
     VariantResult,
 )
 from nqperf.nq.evaluation import evaluate
@@ -128,3 +130,72 @@ def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), **changes):
         reasons=whole.reasons,
     )
     return msgspec.structs.replace(results, **changes)
+
+
+def full():
+    """Return a run that has one of everything that a report shows."""
+    slow = measured("mixed_bfloat16_xla_grappler", 1.04, 1.09)
+    again = pairs(1.05, count=80, seed=9, noise=0.03)
+    slow = msgspec.structs.replace(slow, samples=(*slow.samples, again), verdict=record(again, 1.09))
+    few = pairs(1.3, count=3, seed=3)
+    short = msgspec.structs.replace(
+        measured("onnxruntime", 1.3),
+        samples=(few,),
+        verdict=verdict.judge(few.baseline_seconds, few.variant_seconds, 1.2, time_is_up=True),
+    )
+    changed = msgspec.structs.replace(
+        broken(),
+        agreement=msgspec.structs.replace(
+            agreement(changed=1, micro_f1=0.0),
+            differences=(
+                Difference(
+                    subject="who built the bridge at <Narrow Water>",
+                    baseline="long [1, 9) “The bridge was built by Ada Byron in 1843 .”; short [6, 8) “Ada Byron”",
+                    variant="no answer",
+                ),
+            ),
+        ),
+    )
+    wide = pairs(1.6, count=320, seed=4, noise=0.06)
+    many = msgspec.structs.replace(measured("mixed_bfloat16", 1.6), samples=(wide,), verdict=record(wide, 1.5))
+    late = VariantResult(name="grappler", status="unjudged", reason="not judged: out of time: 3 of 20 pairs in 9 s")
+    whole = run(
+        measured("eager", 0.5, 0.48),
+        measured("xla", 1.2, 1.1),
+        slow,
+        many,
+        measured("amp_bfloat16", 1.0),
+        short,
+        measured("onednn_off", 0.41, 0.38),
+        changed,
+        SKIPPED,
+        late,
+        missing=["mixed_float16"],
+        given_up=("not judged, for the time was up: grappler",),
+    )
+    return msgspec.structs.replace(whole, variants=tuple(map(with_usage, whole.variants)))
+
+
+def with_usage(row):
+    """Return a row with what its process took of the system, where it has been run."""
+    if row.status in {"skipped", "unjudged"}:
+        return row
+    peak = (3 << 29) if row.name == BASELINE else 1 << 30
+    usage = Usage(minor_faults=6240.2, major_faults=0.5, user_seconds=0.3, system_seconds=0.1, peak_memory=peak)
+    return msgspec.structs.replace(row, usage=usage)
+
+
+def over_time():
+    """Return runs by their file's name, with a change of the machine in the middle and a variant that comes late."""
+    found = {}
+    for number in range(9):
+        rows = [measured("xla", 1.2 - 0.02 * number, 1.1), measured("mixed_bfloat16", 1.7 if number < 5 else 2.4, 1.5)]
+        if number > 3:
+            rows.append(measured("onnxruntime_int8", 2.3))
+        cores = 2 if number < 5 else 16
+        found[f"run-{number}.json"] = run(
+            *rows,
+            created=f"2026-0{number + 1}-02T03:04:05Z",
+            fingerprint=msgspec.structs.replace(FINGERPRINT, cores=cores),
+        )
+    return found

@@ -23,7 +23,7 @@ from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, silent
 from nqperf.perf.suite import SuiteConfig, run_suite
 from nqperf.perf.variants import select_variants
-from nqperf.report.html import write_page
+from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.progress import doing_text, row_lines
 from nqperf.report.terminal import run_text, seconds_text
@@ -83,7 +83,7 @@ def bench_command(data: str | None, **options: Any) -> None:
         if all(row.status != "unjudged" for row in run.results.variants):
             _rows_file(options["out"]).unlink(missing_ok=True)
     if options["report"] is not None:
-        write_page(options["report"], run.results)
+        write_page(options["report"], run_page(run.results))
     append_step_summary(run_markdown(run.results))
     if options["tracked"]:
         track(run.results, run.predictions)

@@ -39,6 +39,7 @@ COMMANDS = {
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
     "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
     "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
+    "history": _Lazy("nqperf.cli.history:history_command", "Show the speed-ups of saved runs over time."),
     "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
     "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
     "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),

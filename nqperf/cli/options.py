@@ -125,11 +125,11 @@ def answer_config(options: dict[str, Any]) -> AnswerConfig:
     return AnswerConfig(yes_no=options["yes_no"], ranking=RankingConfig(one_piece=options["one_piece"]))
 
 
-def refuse_same_file(out: Path, **inputs: Path | str | None) -> None:
+def refuse_same_file(out: Path, *, option: str = "out", **inputs: Path | str | None) -> None:
     """Refuse an output that would replace one of the inputs.
 
     Raises: ConfigError naming the input.
     """
     for name, path in inputs.items():
         if path is not None and Path(path).resolve() == out.resolve():
-            raise ConfigError(f"--out {out} is also the {name}: name another output")
+            raise ConfigError(f"--{option} {out} is also the {name}: name another output")

@@ -113,11 +113,19 @@ class Verdict(_Record, frozen=True):
     processes: int = 1
 
 
+class Difference(_Record, frozen=True):
+    """One result that is not the baseline's, in words: what was asked, and what each of the two made of it."""
+
+    subject: str
+    baseline: str
+    variant: str
+
+
 class Agreement(_Record, frozen=True):
     """How far a variant's results agree with the baseline's on the same inputs.
 
     `value` and `baseline_value` are the score named `metric`; of `compared` results `changed` differ; `details` holds
-    what else was measured, by name.
+    what else was measured, by name, and `differences` the first of the changed results.
     """
 
     metric: str
@@ -126,6 +134,7 @@ class Agreement(_Record, frozen=True):
     compared: int
     changed: int
     details: dict[str, float] = msgspec.field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
 
 
 class Usage(_Record, frozen=True):

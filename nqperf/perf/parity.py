@@ -12,14 +12,17 @@ from nqperf.errors import ParityError
 from nqperf.gate.records import Agreement
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.evaluation import evaluate
-from nqperf.nq.example import Annotation, IntArray, Prediction
+from nqperf.nq.example import Annotation, Example, IntArray, Prediction
 from nqperf.nq.features import Features
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.nq.ranking import rank_spans
+from nqperf.perf.differences import difference
 from nqperf.perf.variants import Tolerance
 
 MICRO_F1 = "all-answer-f1"
+# So many changed answers a record keeps in words: enough to see what went wrong, and no second predictions file.
+_DIFFERENCES = 20
 # The further details of an agreement: the share of examples whose best span is the same, and how far logits are apart.
 SPAN_AGREEMENT = "span_agreement"
 LOGIT_DIFFERENCE = "max_abs_logit_difference"
@@ -35,6 +38,7 @@ class Task:
     features: Features
     starts: IntArray
     inputs: list[AnswerInput]
+    examples: Mapping[int, Example]
     gold: Mapping[int, tuple[Annotation, ...]]
     answers: AnswerConfig
     non_null_threshold: int
@@ -106,14 +110,14 @@ def agreement(task: Task, baseline: Answers, variant: Answers) -> Agreement:
     where an example's best span is the same in both, or neither has one.
     """
     pairs = zip(baseline.predictions, variant.predictions, strict=True)
-    changed = sum(not one.agrees(other) for one, other in pairs)
+    changed = [(one, other) for one, other in pairs if not one.agrees(other)]
     ours, theirs = (_best_spans(task, answers) for answers in (baseline, variant))
     return Agreement(
         metric=MICRO_F1,
         value=float(variant.metrics[MICRO_F1]),
         baseline_value=float(baseline.metrics[MICRO_F1]),
         compared=len(baseline.predictions),
-        changed=changed,
+        changed=len(changed),
         details={
             SPAN_AGREEMENT: sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours),
             LOGIT_DIFFERENCE: max(
@@ -121,6 +125,9 @@ def agreement(task: Task, baseline: Answers, variant: Answers) -> Agreement:
                 for name in MODEL_OUTPUTS
             ),
         },
+        differences=tuple(
+            difference(task.examples[one.example_id], one, other) for one, other in changed[:_DIFFERENCES]
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from nqperf.gate.records import Size, Subject
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import default_non_null_threshold
-from nqperf.nq.example import Annotation, Example
+from nqperf.nq.example import Example
 from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.perf.parity import Task
@@ -38,7 +38,7 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
         doc_stride=min(reference.doc_stride, max_seq_length // 4),
     )
     blocks, inputs, rows = [], [], 0
-    gold: dict[int, tuple[Annotation, ...]] = {}
+    asked: dict[int, Example] = {}
     for example in examples:
         if not example.annotations:
             raise ConfigError(
@@ -49,12 +49,14 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
             break
         blocks.append(block)
         rows += len(block)
-        gold[example.example_id] = example.annotations
+        asked[example.example_id] = example
         inputs.append(AnswerInput.of(example))
+    gold = {number: example.annotations for number, example in asked.items()}
     return Task(
         features=concatenate(blocks),
         starts=np.cumsum([0, *map(len, blocks)], dtype=np.int32),
         inputs=inputs,
+        examples=asked,
         gold=gold,
         answers=AnswerConfig().with_thresholds(folder.settings.long_threshold, folder.settings.short_threshold),
         non_null_threshold=default_non_null_threshold(gold.values()),

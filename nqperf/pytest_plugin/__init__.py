@@ -245,9 +245,9 @@ def _keep(results: Results, predictions: Mapping[str, Any], config: pytest.Confi
 
         write_results(option.nqperf_save_results, results)
     if option.nqperf_report is not None:
-        from nqperf.report.html import write_page
+        from nqperf.report.html import run_page, write_page
 
-        write_page(option.nqperf_report, results)
+        write_page(option.nqperf_report, run_page(results))
     if option.nqperf_track:
         from nqperf.report.tracking import track
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from nqperf.gate import signed_rank
 from nqperf.gate.records import BASELINE, Control, Results, Usage, VariantResult, Verdict
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 NONE = "-"
+NO_INTERVAL = "too few pairs"
 _SHORT = 0.0002  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run in words: `headline` and `reasons` say what it came to, `rows` go under `headings`, `notes` explain."""
+    """A run in words: `headline` and `reasons` say what it came to, `rows` go under `headings`.
+
+    `promise` says what was judged against, `explanations` what the columns are, `notes` is all there is to say in text.
+    """
 
     headline: str
     reasons: tuple[str, ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    promise: str
+    explanations: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -28,12 +36,26 @@ def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
     metric = _metric(results)
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
+    promise, explanations = _promise(results), (_columns(results), *_passes(results))
     return Summary(
         headline=_headline(results),
         reasons=results.reasons,
         headings=("variant", "time", "change", score, "changed", "ratio", "interval", "pairs", "floor", "verdict"),
         rows=tuple(_row(variant, results, metric) for variant in results.variants),
-        notes=(*_absences(results), *_given_up(results), *_explanations(results)),
+        promise=promise,
+        explanations=explanations,
+        notes=(
+            f"work: {work_text(results)}",
+            *_absences(results),
+            *_given_up(results),
+            promise,
+            f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
+            f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
+            *explanations,
+            *_usages(results),
+            f"device: {results.fingerprint.device_key}",
+            f"command: {results.command}",
+        ),
     )
 
 
@@ -65,18 +87,46 @@ def outcome_of(variant: VariantResult) -> str:
 
 def describe(verdict: Verdict) -> str:
     """Return a verdict in words."""
-    interval = _interval(verdict)
     floor = "no floor" if verdict.floor is None else f"floor {verdict.floor:.2f}"
-    text = f"{verdict.outcome}: ratio {verdict.ratio:.3f} {'' if interval == NONE else f'in {interval} '}"
-    text += f"after {verdict.pairs} pairs, {floor}"
+    inside = "without an interval" if verdict.interval is None else f"in {interval_text(verdict.interval)}"
+    text = f"{verdict.outcome}: ratio {verdict.ratio:.3f} {inside} after {counted(verdict.pairs, 'pair')}, {floor}"
     return f"{text}, in {verdict.processes} sets of processes" if verdict.processes > 1 else text
 
 
-def _headline(results: Results) -> str:
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """Return an interval of ratios in words; None is that of too few pairs."""
+    return NO_INTERVAL if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
+
+
+def judged_text(results: Results) -> str:
+    """Return how much of a run was judged."""
+    if not results.expected and not results.judged:
+        return "nothing was promised, so nothing was judged"
+    return f"judged {results.judged} of {results.expected} expected comparisons"
+
+
+def work_text(results: Results) -> str:
+    """Return what was run, on how much of what, in which sizes."""
     sizes = [f"{count} {what}" for what, count in results.data.counts.items()]
     sizes += [f"{name} {size}" for name, size in results.workload.items()]
-    what = f"{results.model.name} on {results.data.name}{': ' if sizes else ''}{', '.join(sizes)}"
-    return f"{results.outcome}: judged {results.judged} of {results.expected} expected comparisons ({what})"
+    return f"{results.model.name} on {results.data.name}{': ' if sizes else ''}{', '.join(sizes)}"
+
+
+def absence(verdict: Verdict) -> str | None:
+    """Return why a verdict has no interval, None where it has one."""
+    if verdict.interval is not None:
+        return None
+    fewest = signed_rank.fewest_pairs((1 - verdict.confidence) / 2)
+    return f"no interval: {counted(verdict.pairs, 'pair')}, and one takes {fewest} or more"
+
+
+def _headline(results: Results) -> str:
+    return f"{results.outcome}: {judged_text(results)}"
 
 
 def _metric(results: Results) -> str | None:
@@ -98,54 +148,45 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
         NONE if score is None else f"{score:.4f}",
         NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
         NONE if verdict is None else f"{verdict.ratio:.3f}",
-        NONE if verdict is None else _interval(verdict),
+        NONE if verdict is None else interval_text(verdict.interval),
         NONE if verdict is None else str(verdict.pairs),
         NONE if verdict is None or verdict.floor is None else f"{verdict.floor:.2f}",
         outcome_of(variant),
     )
 
 
-def _interval(verdict: Verdict) -> str:
-    return NONE if verdict.interval is None else f"{verdict.interval[0]:.3f} .. {verdict.interval[1]:.3f}"
-
-
-def _absences(results: Results) -> tuple[str, ...]:
-    return tuple(
-        f"{variant.name} {variant.status}: {variant.reason}"
-        for variant in results.variants
-        if variant.status != "measured"
-    )
+def _absences(results: Results) -> Iterator[str]:
+    """Yield why a variant has no times, and why a ratio has no interval."""
+    for variant in results.variants:
+        if variant.status != "measured":
+            yield f"{variant.name} {variant.status}: {variant.reason}"
+        elif variant.verdict is not None and variant.verdict.interval is None:
+            yield f"{variant.name}: {absence(variant.verdict)}"
 
 
 def _given_up(results: Results) -> tuple[str, ...]:
     return tuple(f"GIVEN UP for time: {what}" for what in results.given_up)
 
 
-def _explanations(results: Results) -> tuple[str, ...]:
+def _promise(results: Results) -> str:
+    """Return what the run was judged against."""
+    if results.profile is not None:
+        return f"floors: device profile {results.profile}"
+    if any(variant.verdict and variant.verdict.floor for variant in results.variants) or results.expected:
+        return "floors: as each comparison names them"
+    return (
+        f"REPORT ONLY: no device profile is for {results.fingerprint.device_key} and this workload, so nothing was "
+        "promised and nothing was judged; `nqperf calibrate` proposes a profile"
+    )
+
+
+def _columns(results: Results) -> str:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
-    if results.profile is not None:
-        promise = f"floors: device profile {results.profile}"
-    elif any(variant.verdict and variant.verdict.floor for variant in results.variants) or results.expected:
-        promise = "floors: as each comparison names them"
-    else:
-        promise = (
-            f"REPORT ONLY: no device profile is for {results.fingerprint.device_key} and this workload, so nothing was "
-            "promised and nothing was judged; `nqperf calibrate` proposes a profile"
-        )
     return (
-        promise,
-        f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
-        f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
-        (
-            f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; time: of one "
-            "round's work, the baseline's median over all its pairs, and that / ratio; change: of this time; changed: "
-            "results that differ from the baseline's"
-        ),
-        *_passes(results),
-        *_usages(results),
-        f"device: {results.fingerprint.device_key}",
-        f"command: {results.command}",
+        f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; time: of one "
+        "round's work, the baseline's median over all its pairs, and that / ratio; change: of this time; changed: "
+        "results that differ from the baseline's"
     )
 
 

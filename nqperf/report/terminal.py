@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nqperf.gate.comparison import Comparison, VariantChange
+from nqperf.gate.history import History, Point
 from nqperf.gate.records import Results
-from nqperf.report.summary import NONE, summarise
+from nqperf.report.summary import NONE, interval_text, summarise
 from nqperf.report.tables import text_table
 
 CHANGE_HEADINGS = ("variant", "old ratio", "new ratio", "factor", "interval", "pairs", "change")
+HISTORY_HEADINGS = ("made", "machine", "ratio", "interval", "pairs", "floor", "verdict")
 
 
 def run_text(results: Results) -> str:
@@ -40,11 +42,18 @@ def comparison_text(comparison: Comparison) -> str:
         (
             text_table(CHANGE_HEADINGS, rows, left=("change",)) if rows else "no variant has times in both runs",
             "",
-            *(f"missing: {name} ({reason})" for name, reason in comparison.missing.items()),
-            *(f"new: {name}" for name in comparison.added),
-            *(f"note: {note}" for note in comparison.notes),
+            *comparison_notes(comparison),
             "ratio: speed-up over the run's own baseline; factor: new ratio / old ratio, below 1 when slower",
         )
+    )
+
+
+def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
+    """Return what stands in one of two runs only, and what differs between them."""
+    return (
+        *(f"missing: {name} ({reason})" for name, reason in comparison.missing.items()),
+        *(f"new: {name}" for name in comparison.added),
+        *(f"note: {note}" for note in comparison.notes),
     )
 
 
@@ -55,7 +64,54 @@ def change_row(change: VariantChange) -> tuple[str, ...]:
         f"{change.old_ratio:.3f}",
         f"{change.new_ratio:.3f}",
         f"{change.factor:.3f}",
-        NONE if change.interval is None else f"{change.interval[0]:.3f} .. {change.interval[1]:.3f}",
+        interval_text(change.interval),
         f"{change.old_pairs}, {change.new_pairs}",
         change.change,
+    )
+
+
+def history_text(found: History) -> str:
+    """Return the report of runs over time: each variant's ratios, then what the machines were."""
+    lines: list[str] = []
+    for name in found.variants:
+        lines += [name, text_table(HISTORY_HEADINGS, history_rows(found, name), left=("machine", "verdict")), ""]
+    letters = machine_letters(found)
+    for number, moment in enumerate(found.runs):
+        if not number or letters[number] not in letters[:number]:
+            lines.append(f"machine {letters[number]}: {moment.device}")
+    lines += [
+        f"changed before {moment.created}: {'; '.join(moment.changes)}" for moment in found.runs if moment.changes
+    ]
+    lines.append("ratio: speed-up over the run's own baseline; | stands where machine, software or work changed before")
+    return "\n".join(lines)
+
+
+def history_rows(found: History, name: str) -> list[tuple[str, ...]]:
+    """Return the cells of a variant's runs under HISTORY_HEADINGS."""
+    letters = machine_letters(found)
+    return [_history_row(found, letters, point) for point in found.variants[name]]
+
+
+def machine_letters(found: History) -> list[str]:
+    """Return a short name for the machine of each run: A for the first, B for the next one, ..."""
+    known = list(dict.fromkeys(moment.device for moment in found.runs))
+    return [_letter(known.index(moment.device)) for moment in found.runs]
+
+
+def _letter(number: int) -> str:
+    more, last = divmod(number, 26)
+    return (_letter(more - 1) if more else "") + chr(ord("A") + last)
+
+
+def _history_row(found: History, letters: list[str], point: Point) -> tuple[str, ...]:
+    moment = found.runs[point.run]
+    timed = point.ratio is not None
+    return (
+        moment.created,
+        f"{'| ' if moment.changes else ''}{letters[point.run]}",
+        NONE if point.ratio is None else f"{point.ratio:.3f}",
+        interval_text(point.interval) if timed else NONE,
+        str(point.pairs) if timed else NONE,
+        NONE if point.floor is None else f"{point.floor:.2f}",
+        point.outcome,
     )

@@ -177,6 +177,63 @@ def test_files_of_another_kind(call, saved, tmp_path, content):
     assert "new.json" in err
 
 
+def test_compare_leaves_a_page_of_both_runs(call, saved, tmp_path):
+    old, new = saved("old.json", OLD), saved("new.json", OLD)
+    assert call("compare", old, new, "--quiet", "--report", tmp_path / "two.html") == (0, "", "")
+    assert "Two runs: 2 SAME" in (tmp_path / "two.html").read_text()
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Write the runs of a history to a folder."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for name, results in runs.over_time().items():
+        write_results(folder / name, results)
+    (folder / "notes.txt").write_text("no run")
+    return folder
+
+
+def test_history(call, kept, tmp_path):
+    code, out, err = call("history", kept, "--report", tmp_path / "history.html")
+    assert (code, err) == (0, "")
+    assert out.count("| B") == 3
+    assert "9 runs, 3 variants" in (tmp_path / "history.html").read_text()
+    code, out, _ = call("history", kept, "--json")
+    found = json.loads(out)
+    assert [len(points) for points in found["variants"].values()] == [9, 9, 5]
+    assert [number for number, moment in enumerate(found["runs"]) if moment["changes"]] == [5]
+    assert call("history", kept, "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("compare", "old.json", "old.json", "--report", "absent/two.html"), ["--report", "absent/two.html"]),
+        (("compare", "old.json", "old.json", "--report", "."), ["--report"]),
+        (("compare", "old.json", "broken.json", "--report", "two.html"), ["broken.json"]),
+        (("compare", "old.json", "old.json", "--report", "old.json"), ["--report old.json is also"]),
+        (("history", "absent"), ["absent", "is no folder"]),
+        (("history", "old.json"), ["old.json", "is no folder"]),
+        (("history", "empty", "--report", "h.html"), ["empty", "no *.json"]),
+        (("history", ".", "--report", "h.html"), ["broken.json", "no whole JSON"]),
+        (("history", ".", "--report", "absent/h.html"), ["--report", "absent/h.html"]),
+    ],
+)
+def test_pages_that_cannot_be_made(call, saved, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    saved("old.json", OLD)
+    (tmp_path / "broken.json").write_text('{"schema_version": 2,')
+    (tmp_path / "empty").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("nqperf: error: ")
+    assert err.count("\n") == 1
+    assert all(word in err for word in words), err
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
 @pytest.mark.slow
 def test_calibrate_for_real(call, inputs, tmp_path):
     model, data = inputs

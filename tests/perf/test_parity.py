@@ -91,6 +91,17 @@ def test_other_logits_are_other_answers(task):
     assert found.changed > 0
     assert found.details["span_agreement"] < 1
     assert found.details["max_abs_logit_difference"] > 1
+    assert len(found.differences) == found.changed
+    questions = [task.examples[one.example_id].question for one in first.predictions]
+    assert {one.subject for one in found.differences} <= set(questions)
+    assert all(one.baseline != one.variant for one in found.differences)
+
+
+def test_a_record_keeps_the_first_differences_only(task, monkeypatch):
+    monkeypatch.setattr("nqperf.perf.parity._DIFFERENCES", 1)
+    first, second = (score_predictions(task, logits(task, seed)) for seed in (1, 2))
+    found = agreement(task, first, second)
+    assert found.changed > len(found.differences) == 1
 
 
 def test_scores_alone_are_no_change(task):

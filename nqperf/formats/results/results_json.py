@@ -35,6 +35,20 @@ def read_results(path: Path) -> Results:
     return _decode(read_whole(path, what="a results file of nqperf"), path)
 
 
+def read_results_folder(folder: Path) -> dict[str, Results]:
+    """Return the results in every file *.json of a folder, by the file's name.
+
+    Raises: FormatError when there is no such folder, nothing in it, or a file that is no results file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FormatError("is no folder; expected one with results files: check the path", path=folder)
+    paths = sorted(path for path in folder.glob("*.json") if path.is_file())
+    if not paths:
+        raise FormatError("has no *.json; expected results files, as `nqperf bench --out` writes them", path=folder)
+    return {path.name: read_results(path) for path in paths}
+
+
 class _Head(msgspec.Struct):
     """The only field that every version has."""
 

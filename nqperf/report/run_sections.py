@@ -1,0 +1,210 @@
+"""A run as the sections of an HTML page: ratios, table, rounds, changed answers, what is missing, the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from nqperf.gate.records import BASELINE, Control, Pairs, Results, Verdict
+from nqperf.report import page as html
+from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
+from nqperf.report.summary import (
+    NONE,
+    absence,
+    counted,
+    describe,
+    interval_text,
+    outcome_of,
+    summarise,
+    work_text,
+)
+
+LEGEND = (
+    "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the median of the "
+    "pairs, the thick line its interval, the upright bar the floor, which is the promised ratio. An open dot has too "
+    "few pairs for an interval."
+)
+_CONTROLS = {"same": "control: baseline against itself", "planted": "control: planted slowdown"}
+
+
+def run_sections(results: Results, level: int = 2) -> Iterator[str]:
+    """Yield the sections of a run, with headings of `level`."""
+    summary, marks = summarise(results), dict(_marks(results))
+    yield html.paragraph(summary.promise, kind="")
+    if marks:
+        yield html.title(level, "Speed")
+        yield html.paragraph(LEGEND)
+        yield ratio_rows([(name, mark, said) for name, (mark, said) in marks.items()])
+    yield html.title(level, "Table")
+    yield html.html_table("Each variant: answers first, then speed", summary.headings, summary.rows, left=("verdict",))
+    yield from map(html.paragraph, summary.explanations)
+    yield from _rounds(results, level)
+    yield from _answers(results, level)
+    yield from _memory(results, level)
+    yield from _missing(results, level)
+    yield html.title(level, "Machine and run")
+    yield html.facts(_facts(results))
+
+
+def ratio_rows(rows: Sequence[tuple[str, Mark, str]]) -> str:
+    """Return a plot of ratios under each other on one axis: name, ratio and what is said of it, as HTML."""
+    scale = Scale.around([1.0, *(end for _, mark, _ in rows for end in mark.ends)])
+    parts = [
+        f'<div class="ratio"><span class="name">{escape(name)}</span>{ratio_line(mark, scale)}'
+        f'<span class="said">{said}</span></div>'
+        for name, mark, said in rows
+    ]
+    return f'<div class="ratios">{"".join(parts)}{ratio_axis(scale)}</div>'
+
+
+def verdict_mark(name: str, verdict: Verdict) -> Mark:
+    """Return a verdict as it is drawn."""
+    return Mark(
+        ratio=verdict.ratio,
+        interval=verdict.interval,
+        floor=verdict.floor,
+        title=f"{name}: {describe(verdict)}",
+    )
+
+
+def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, str]]]:
+    named = [(variant.name, variant.verdict) for variant in results.variants]
+    named += [(_CONTROLS[name], control.verdict) for name, control in _controls(results)]
+    for name, verdict in named:
+        if verdict is not None:
+            inside = interval_text(verdict.interval)
+            said = f"{verdict.ratio:.3f} <span class='faint'>{inside}</span> {html.word(verdict.outcome)}"
+            yield name, (verdict_mark(name, verdict), said)
+
+
+def _controls(results: Results) -> list[tuple[str, Control]]:
+    both = {"same": results.controls.same, "planted": results.controls.planted}
+    return [(name, control) for name, control in both.items() if control is not None]
+
+
+def _rounds(results: Results, level: int) -> Iterator[str]:
+    """Yield each variant's pairs in the order of the rounds, and the controls'."""
+    shown = [(one.name, one.samples, one.verdict) for one in results.variants if one.verdict is not None]
+    shown += [(_CONTROLS[name], control.samples, control.verdict) for name, control in _controls(results)]
+    if not shown:
+        return
+    yield html.title(level, "Rounds")
+    yield html.paragraph(
+        "Each dot is the ratio of one pair, in the order in which they were taken. Line and band: the median and its "
+        "interval, of the last set of processes where there are several (an upright broken line stands between them); "
+        "thick line: the floor."
+    )
+    yield '<div class="charts">'
+    for name, samples, verdict in shown:
+        if verdict is not None:
+            yield f"<section>{html.title(level + 1, name)}{_chart(name, samples, verdict)}</section>"
+    yield "</div>"
+
+
+def _chart(name: str, samples: Sequence[Pairs], verdict: Verdict) -> str:
+    sets = [pair_ratios(pairs) for pairs in samples]
+    taken = [counted(len(ratios), "pair") for ratios in sets]
+    under = " and ".join(taken) + ("" if len(sets) == 1 else f", in {len(sets)} sets of fresh processes")
+    missing = absence(verdict)
+    return rounds(sets, verdict_mark(name, verdict)) + html.paragraph(f"{under}{f'; {missing}' if missing else ''}")
+
+
+def pair_ratios(pairs: Pairs) -> list[float]:
+    """Return the ratio of each pair."""
+    both = zip(pairs.baseline_seconds, pairs.variant_seconds, strict=True)
+    return [baseline / variant for baseline, variant in both]
+
+
+def _answers(results: Results, level: int) -> Iterator[str]:
+    """Yield what each variant answered otherwise than the baseline."""
+    compared = [variant for variant in results.variants if variant.agreement is not None]
+    if not compared:
+        return
+    yield html.title(level, "Answers that changed")
+    same = [variant.name for variant in compared if variant.agreement and not variant.agreement.changed]
+    if same:
+        yield html.paragraph(f"None in {', '.join(same)}: every answer is the baseline's.", kind="")
+    for variant in compared:
+        found = variant.agreement
+        if found is None or not found.changed:
+            continue
+        rows = [(one.subject, one.baseline, one.variant) for one in found.differences]
+        caption = f"{variant.name}: {found.changed} of {found.compared} changed"
+        if len(rows) < found.changed:
+            caption += f", {'the first ' + str(len(rows)) + ' shown' if rows else 'which ones is not on record'}"
+        if rows:
+            headings = ("question", "baseline", variant.name)
+            yield html.html_table(caption, headings, rows, left=headings[1:], lines=headings)
+        else:
+            yield html.paragraph(f"{caption}.", kind="")
+
+
+def _memory(results: Results, level: int) -> Iterator[str]:
+    """Yield what each variant took of the system beside its time."""
+    used = [(variant.name, variant.usage) for variant in results.variants if variant.usage is not None]
+    if not used:
+        return
+    peaks = {name: usage.peak_memory for name, usage in used if usage.peak_memory}
+    yield html.title(level, "Memory")
+    headings = ("variant", "peak memory", "of the baseline's", "minor faults", "major faults", "user", "system")
+    yield html.html_table(
+        "The most memory held; page faults and CPU time of a batch",
+        headings,
+        [
+            (
+                name,
+                NONE if name not in peaks else f"{peaks[name] / (1 << 30):.2f} GiB",
+                NONE if name not in peaks or BASELINE not in peaks else f"{peaks[name] / peaks[BASELINE]:.0%}",
+                f"{usage.minor_faults:.0f}",
+                f"{usage.major_faults:.1f}",
+                f"{usage.user_seconds:.3f} s",
+                f"{usage.system_seconds:.3f} s ({usage.system_share:.0%})",
+            )
+            for name, usage in used
+        ],
+    )
+
+
+def _missing(results: Results, level: int) -> Iterator[str]:
+    """Yield what has no times, and why."""
+    rows = [(one.name, outcome_of(one), one.reason or "") for one in results.variants if one.status != "measured"]
+    if rows or results.given_up:
+        yield html.title(level, "Not measured")
+    if results.given_up:
+        yield html.paragraph(f"Given up for time: {'; '.join(results.given_up)}.", kind="")
+    if rows:
+        headings = ("variant", "status", "why")
+        yield html.html_table(
+            "Variants without times, and the reason", headings, rows, left=headings[1:], lines=("why",)
+        )
+
+
+def _facts(results: Results) -> dict[str, str]:
+    """Return what the times belong to, leaving out what could not be found out."""
+    machine = results.fingerprint
+    known = {
+        "device": machine.device_key,
+        "processor": f"{machine.cpu_model}, {counted(machine.cores, 'core')}, {machine.machine}, {machine.system}",
+        "driver": machine.driver,
+        "CUDA": machine.cuda,
+        "TF32": {True: "on", False: "off", None: None}[machine.tf32],
+        "threads": _threads(results),
+        "versions": ", ".join(f"{name} {version}" for name, version in machine.versions.items()),
+        "by default": ", ".join(f"{name} {state}" for name, state in machine.states.items()),
+        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items()),
+        "work": work_text(results),
+        "model": results.model.sha256 and f"{results.model.name}, SHA-256 {results.model.sha256}",
+        "data": results.data.sha256 and f"{results.data.name}, SHA-256 {results.data.sha256}",
+        "floors": "none: no device profile is for this" if results.profile is None else f"profile {results.profile}",
+        "made": results.created,
+        "command": results.command,
+    }
+    return {name: text for name, text in known.items() if text}
+
+
+def _threads(results: Results) -> str | None:
+    inside, between = results.fingerprint.intra_op_threads, results.fingerprint.inter_op_threads
+    if inside is None:
+        return None
+    # 0 is how TensorFlow is told to choose for itself.
+    return f"{inside or 'as many as it likes'} in an operation, {between or 'as many as it likes'} between operations"

@@ -1,0 +1,54 @@
+"""The reports laid out by a real browser: nothing overlaps, and no page is wider than its window."""
+
+import pytest
+
+from nqperf.gate.comparison import compare
+from nqperf.gate.history import history
+from nqperf.report.html import comparison_page, history_page, run_page
+from tests import runs
+from tests.browser import measure
+
+WIDTHS = (400, 900, 1600)
+# Every text that is drawn or stands beside a drawing, with its place, and how wide the page is laid out.
+LAYOUT = """(shown) => ({
+    width: shown.document.documentElement.scrollWidth,
+    texts: [...shown.document.querySelectorAll("svg text, .name, .said, .ends span, h1, h2, h3, dt")].map(one => {
+        const box = one.getBoundingClientRect();
+        return [one.textContent, box.left, box.top, box.right, box.bottom];
+    }),
+})"""
+
+
+def overlaps(texts):
+    """Return the texts that lie over each other by more than a pixel."""
+    boxes = sorted(texts, key=lambda box: box[2])
+    for number, (text, left, top, right, bottom) in enumerate(boxes):
+        for other, left_2, top_2, right_2, bottom_2 in boxes[number + 1 :]:
+            if top_2 >= bottom - 1:
+                break
+            if min(right, right_2) - max(left, left_2) > 1 and min(bottom, bottom_2) - max(top, top_2) > 1:
+                yield text, other
+
+
+def two_runs():
+    old = runs.run(runs.measured("mixed_bfloat16_xla_grappler", 1.2), runs.measured("eager", 0.8, noise=0.2))
+    return comparison_page(compare(old, runs.full()), old, runs.full())
+
+
+@pytest.mark.parametrize(
+    "page",
+    [lambda: run_page(runs.full()), lambda: history_page(history(runs.over_time())), two_runs],
+    ids=["run", "history", "comparison"],
+)
+def test_no_label_lies_over_another_and_the_page_fits(page, tmp_path):
+    for width, found in measure(page(), LAYOUT, WIDTHS, tmp_path).items():
+        assert found["width"] <= width, f"{found['width']} pixels wide in a window of {width}"
+        assert len(found["texts"]) > 20
+        assert list(overlaps(found["texts"])) == [], f"at {width} pixels"
+
+
+def test_the_check_sees_an_overlap_and_a_wide_page(tmp_path):
+    page = '<svg width="800"><text x="1" y="20">one</text><text x="6" y="22">two</text></svg>'
+    found = measure(page, LAYOUT, (400,), tmp_path)[400]
+    assert found["width"] > 400
+    assert list(overlaps(found["texts"])) == [("one", "two")]

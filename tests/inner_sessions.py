@@ -33,13 +33,17 @@ def pytest_benchmark_generate_machine_info():
 """
 
 
+def forget_outer_session(monkeypatch):
+    """Let an inner session start as one of its own: pytest-xdist tells its workers by variables that they are some."""
+    for name in ("GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+
+
 class InnerSession:
     """Runs pytest in a folder that holds the gate's own test and a recorded run; `path` is that folder."""
 
     def __init__(self, pytester, monkeypatch):
-        # pytest-xdist tells its workers by these that they are some, and would tell the inner session too.
-        for name in ("GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
-            monkeypatch.delenv(name, raising=False)
+        forget_outer_session(monkeypatch)
         self.path = pytester.path
         self._pytester = pytester
         self._recorded = self.path / "recorded.json"

@@ -13,7 +13,7 @@ from nqperf.formats.results.results_json import read_results
 from nqperf.gate.merging import merge
 from nqperf.gate.records import BASELINE
 from tests import runs
-from tests.inner_sessions import PLUGIN, REPOSITORY
+from tests.inner_sessions import PLUGIN, REPOSITORY, forget_outer_session
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("default::pytest.PytestWarning")
@@ -40,8 +40,7 @@ def test_wrong(nqperf_paired): nqperf_paired(slow, wrong, config=CONFIG)
 
 @pytest.fixture
 def project(pytester, monkeypatch):
-    for name in ("GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
-        monkeypatch.delenv(name, raising=False)
+    forget_outer_session(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     pytester.makepyfile(test_speed=PROJECT)
 
@@ -140,6 +139,7 @@ def test_the_example_of_the_docs_runs(pytester, monkeypatch):
     text = (REPOSITORY / "docs" / "gate.md").read_text()
     (example,) = re.findall(r"```python\n# test_speed\.py\n(.*?)```", text, flags=re.DOTALL)
     pytester.makepyfile(test_speed=example)
+    forget_outer_session(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     result = pytester.runpytest_subprocess(*PLUGIN, "--nqperf-rounds=10", "--nqperf-save-results=run.json")
     outcomes = result.parseoutcomes()

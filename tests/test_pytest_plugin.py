@@ -11,7 +11,7 @@ from nqperf.formats.results.results_json import read_results
 from nqperf.perf.variants import VARIANTS as TABLE
 from nqperf.pytest_plugin.options import OPTIONS
 from tests import runs
-from tests.inner_sessions import ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, good
+from tests.inner_sessions import ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, forget_outer_session, good
 from tests.suites import SEQ_LENGTH, write_inputs
 
 pytest_plugins = ["pytester"]
@@ -310,6 +310,7 @@ def test_the_plugin_costs_other_sessions_nothing(pytester, monkeypatch):
 def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_config, sentencepiece_file):
     """The times of so small a model are noise, so any verdict may come out; the session must end as it says."""
     model, data = write_inputs(pytester.path, tiny_config, sentencepiece_file)
+    forget_outer_session(monkeypatch)
     pytester.makeconftest(f"""
         import pytest
         from pathlib import Path

@@ -16,7 +16,7 @@ from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.gate import Close, GateConfig, Metric, PairedConfig, Work, paired
 from nqperf.gate.comparison import compare
 from nqperf.perf.process import WorkerError
-from nqperf.report.html import page
+from nqperf.report.html import run_page
 from nqperf.report.terminal import run_text
 
 CONFIG = PairedConfig(gate=GateConfig(looks=(10, 20)), seconds=60, shortest=0.002)
@@ -115,7 +115,7 @@ def test_builders_run_in_processes_of_their_own(tmp_path):
     write_results(tmp_path / "run.json", results)
     assert read_results(tmp_path / "run.json") == results
     assert "candidate" in run_text(results)
-    assert "candidate" in page(results)
+    assert "candidate" in run_page(results)
 
 
 @pytest.mark.usefixtures("importable")

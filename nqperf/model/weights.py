@@ -24,7 +24,7 @@ def expected_shapes(config: BertConfig) -> dict[str, Shape]:
 def check_shapes(
     found: Mapping[str, Shape], expected: Mapping[str, Shape], *, path: object, next_step: str = ""
 ) -> None:
-    """Do nothing when the tensors `found` at `path` are exactly the `expected` ones.
+    """Raise unless the tensors `found` at `path` are exactly the `expected` ones.
 
     Raises: FormatError that lists every unknown, missing and misshapen tensor.
     """
@@ -46,7 +46,7 @@ def check_shapes(
 
 
 def check_finite(weights: Mapping[str, FloatArray], *, path: object) -> None:
-    """Do nothing when every value is a finite number.
+    """Raise unless every value is a finite number.
 
     Raises: FormatError that lists every tensor with NaN or infinity in it.
     """

@@ -104,7 +104,7 @@ def _rounds(results: Results, level: int) -> Iterator[str]:
 def _chart(name: str, samples: Sequence[Pairs], verdict: Verdict) -> str:
     sets = [pair_ratios(pairs) for pairs in samples]
     taken = [counted(len(ratios), "pair") for ratios in sets]
-    under = " and ".join(taken) + ("" if len(sets) == 1 else f", in {len(sets)} sets of fresh processes")
+    under = " and ".join(taken) + ("" if len(sets) == 1 else f", in {len(sets)} sets")
     missing = absence(verdict)
     return rounds(sets, verdict_mark(name, verdict)) + html.paragraph(f"{under}{f'; {missing}' if missing else ''}")
 

@@ -12,7 +12,9 @@ from nqperf.report.machine import diagnosis_text
 
 
 @click.command("doctor", short_help="Say what this machine can run and what to install.")
-@shared.option("--noise-seconds", type=float, default=5.0, help="How long to watch how steady the machine is.")
+@shared.option(
+    "--noise-seconds", type=click.FloatRange(min=0), default=5.0, help="How long to watch how steady the machine is."
+)
 @shared.together(shared.quiet_option, shared.json_option)
 def doctor_command(*, noise_seconds: float, quiet: bool, as_json: bool) -> None:
     """Look at GPU, TF32, XLA, 16 bits, oneDNN, threads, memory, noise, device profile, variants and extras.

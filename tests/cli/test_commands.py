@@ -283,3 +283,10 @@ def test_a_url_is_no_place_on_this_machine(option, tmp_path, monkeypatch, capsys
     assert leave.value.code == 2
     assert "s3://bucket/folder is a URL; expected a path on this machine" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_doctor_watches_no_negative_time(capsys):
+    with pytest.raises(SystemExit) as leave:
+        main(["doctor", "--noise-seconds", "-1"])
+    assert leave.value.code == 2
+    assert "'--noise-seconds': -1.0 is not in the range x>=0" in capsys.readouterr().err

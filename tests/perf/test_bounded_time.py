@@ -63,9 +63,18 @@ def test_a_machine_four_times_as_slow_ends_in_time_and_says_what_it_gave_up(run)
     assert exit_status(results.outcome) == 0, results.reasons
 
 
+def test_all_examples_are_answered_on_a_slow_machine_that_has_the_time(run):
+    # A fifth of the time would be too little for the five, and the pairs need less than the rest.
+    results, seconds = run(4.0, 16.0, ROWS[:1])
+    assert seconds < 16
+    assert results.given_up == ()
+    assert results.data.counts["examples"] == 5
+    assert {row.status for row in results.variants} == {"measured"}
+
+
 def test_fewer_examples_are_answered_where_all_of_them_take_too_long(run):
-    results, seconds = run(40.0, 25.0, ROWS[:1])
-    assert seconds < 25
+    results, seconds = run(10.0, 8.0, ROWS[:1])
+    assert seconds < 8
     assert 0 < results.data.counts["examples"] < 5
     assert results.given_up[0].startswith(f"answered {results.data.counts['examples']} of 5 examples")
 

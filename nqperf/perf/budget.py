@@ -29,7 +29,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run is to do: rows that answer the data, comparisons of speed, and the pairs that judge one at the least."""
+    """What a run is to do: rows that answer the data, comparisons of speed, and the fewest pairs that judge one."""
 
     answers: int
     comparisons: int

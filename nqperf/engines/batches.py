@@ -1,4 +1,4 @@
-"""Features cut into batches of one size, so that a graph is traced once."""
+"""Features cut into batches of one size, which suits the device, so that a graph is traced once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import numpy as np
 
 from nqperf.nq.example import IntArray
 from nqperf.nq.features import FEATURE_FIELDS, MODEL_INPUTS, Features, concatenate
+
+# A CPU is busy with a few windows, and computes the empty rows of a last batch as it does the others; a GPU must be
+# filled.
+CPU_BATCH, GPU_BATCH = 4, 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

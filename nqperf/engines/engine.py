@@ -62,11 +62,17 @@ class Engine(ABC, Generic[Config]):
         self.config = config
         self.seq_length = seq_length
         self._vocab_size = model_config.vocab_size
+        self._warm = False
         self.load(model_config, weights)
 
     @staticmethod
     def start() -> None:  # an engine without a start-up of its own has nothing to do
         """Import the library and let it find its devices."""
+
+    @staticmethod
+    def on_gpu() -> bool:
+        """Return whether batches are run on a GPU; `start` has found the devices."""
+        return False
 
     @abstractmethod
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
@@ -98,10 +104,6 @@ class Engine(ABC, Generic[Config]):
         """Call `first_run`, which runs this engine for the first time, and keep of it what `state` reads."""
         first_run()
 
-    def warm_up(self) -> None:
-        """Trace, compile and run once, so that the first real batch costs what the others do."""
-        self.finish(self.run(self.put(self.empty_batch())))
-
     def empty_batch(self) -> dict[str, IntArray]:
         """Return a batch of padding alone."""
         return dict.fromkeys(MODEL_INPUTS, np.zeros((self.config.batch_size, self.seq_length), dtype=np.int32))
@@ -109,12 +111,19 @@ class Engine(ABC, Generic[Config]):
     def predict(self, features: Iterable[Features]) -> Iterator[Logits]:
         """Yield the logits of all rows, in order.
 
+        The first batch of all traces and compiles: its logits are handed over before the next one is begun, so that
+        who asks for them can tell its time apart.
+
         Raises: ConfigError for rows of another length or with piece ids that the model lacks; whatever `features`
         raises.
         """
         pending: tuple[Batch, Any] | None = None
         for batch, inputs in self.feed(batched(self._checked(features), self.config.batch_size)):
             outputs = self.run(inputs)
+            if not self._warm:
+                self._warm = True
+                yield self._logits(batch, outputs)
+                continue
             if pending:  # the device has the next batch before the last one's output is waited for
                 yield self._logits(*pending)
             pending = batch, outputs

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf import __version__
+from nqperf.engines.allocator import keep_memory
 from nqperf.engines.batches import batched
 from nqperf.engines.engine import Engine
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
@@ -64,8 +65,12 @@ def predict_features(
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """
     folder = read_model_folder(config.model)
+    row = find_engine(config.engine)
+    # It belongs to the journal: another batch size is another order of additions.
+    config = dataclasses.replace(config, settings=row.with_batch_size(config.settings))
     seq_length = next(read_features(config.features)).input_ids.shape[1]
-    row, engine = find_engine(config.engine), None
+    engine = None
+    keep_memory()
     with opened_journal(config.work, _identity(folder, config), fresh=config.fresh) as journal:
         for record in journal.done.values():
             progress("windows", record.windows)

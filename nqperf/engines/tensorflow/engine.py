@@ -38,6 +38,13 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         tf.config.list_logical_devices()
 
+    @staticmethod
+    def on_gpu() -> bool:
+        """Return whether TensorFlow sees a GPU."""
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Set the process's switches, build the network and give it the weights."""
         import tensorflow as tf

@@ -47,8 +47,8 @@ class RunConfig:
     non_null_threshold to the data. Without a batch size there, it is chosen by the device
     of this process, or of the cluster's workers. Of `shard_examples` examples each shard is made; it ends with a batch
     that is filled up with empty rows, so that small shards cost more (half a batch each on average), and a run that is
-    broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what an earlier
-    start has done.
+    broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what
+    an earlier start has done.
     """
 
     model: Path

@@ -133,8 +133,8 @@ def _summary(result: RunResult, out: Path) -> str:
         (
             scores,
             table(("stage", "seconds"), seconds)
-            + f"\nprepare runs beside predict, so the stages may add up to more than the total; warm up is the first batch "
-            f"({result.warm_up_windows} windows) and not in predict",
+            + f"\nprepare runs beside predict, so the stages may add up to more than the total; warm up is "
+            f"the first batch ({result.warm_up_windows} windows) and no part of predict",
             f"{result.examples} examples, {result.windows} windows{rate}; files in {out}" + resumed,
         )
     )

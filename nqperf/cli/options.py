@@ -70,6 +70,11 @@ engine_options = together(
     option("--precision", type=click.Choice(PRECISION_NAMES), default="float32", help="What the layers compute in."),
     option("--xla/--no-xla", default=False, help="Compile the model with XLA."),
     option("--batch-size", type=int, help="Windows run at once.  [default: 4, on a GPU 32]"),
+    option(
+        "--buckets",
+        metavar="LENGTHS",
+        help="Shorter lengths, as 128,256,384, in which short windows are run together.  [default: none]",
+    ),
 )
 answer_options = together(
     option(
@@ -118,10 +123,20 @@ def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
         "precision": options["precision"] != "float32",
         "xla": options["xla"],
         "batch_size": options["batch_size"] is not None,
+        "buckets": options["buckets"] is not None,
     }
     settings = {name: options[name] for name, given in asked.items() if given}
+    if "buckets" in settings:
+        settings["buckets"] = _lengths(settings["buckets"])
     find_engine(options["engine"]).config(settings)
     return settings
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(one) for one in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--buckets {text!r} is no list of lengths; expected some such as 128,256,384") from None
 
 
 def answer_config(options: dict[str, Any]) -> AnswerConfig:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from nqperf import __version__
-from nqperf.engines.allocator import keep_memory
 from nqperf.engines.batches import batched
 from nqperf.engines.engine import Engine
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
@@ -20,6 +19,7 @@ from nqperf.formats.nq.tfrecord import count_records, read_features
 from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder, read_weights
 from nqperf.nq.features import Features
 from nqperf.nq.logits import concatenate
+from nqperf.shards.allocator import keep_memory
 from nqperf.shards.join import join_logits
 from nqperf.shards.stopwatch import Stopwatch
 from nqperf.shards.versions import versions

@@ -8,7 +8,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from nqperf.engines.allocator import keep_memory
 from nqperf.engines.registry import find_engine
 from nqperf.errors import FormatError
 from nqperf.formats.journal import ShardRecord
@@ -22,6 +21,7 @@ from nqperf.nq.example import Example
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
 from nqperf.pipeline import PipelineConfig, answer_examples, prepare
+from nqperf.shards.allocator import keep_memory
 from nqperf.shards.stopwatch import Stopwatch
 
 FEATURES, LOGITS, PREDICTIONS = "features.tfrecord", "logits.npz", "predictions.json"

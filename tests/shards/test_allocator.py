@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from nqperf.engines.allocator import keep_memory
 from nqperf.perf.resources import malloc_library
+from nqperf.shards.allocator import keep_memory
 
 SCRIPT = """
-from nqperf.engines.allocator import keep_memory
+from nqperf.shards.allocator import keep_memory
 from nqperf.perf.resources import keeps_memory
 print(keeps_memory(), keep_memory({}), keeps_memory())
 """

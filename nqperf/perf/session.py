@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.gate.records import BASELINE, VariantResult
+from nqperf.gate.records import BASELINE, Agreement, VariantResult
 from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, TimedWork, measure, settle
 from nqperf.gate.verdict import GateConfig
 from nqperf.nq.example import Prediction
@@ -25,6 +26,7 @@ from nqperf.perf import protocol
 from nqperf.perf.budget import SLACK, Budget, Plan, Speed
 from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import Reply, WorkerError, WorkerProcess, worker_environment
+from nqperf.perf.rival import Rival, score_change
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
@@ -56,7 +58,8 @@ class Session:
 
     `task` is what is answered: of the examples as many as the budget allows. `speed` is the machine's, as measured.
 
-    `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant.
+    `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant. The
+    variants in `rivals` run another model, whose answers need not be the same.
     """
 
     folder: ModelFolder
@@ -69,6 +72,7 @@ class Session:
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
+    rivals: dict[str, Rival] = field(default_factory=dict)
     _features: Features = field(init=False)
     _baseline_run: VariantRun | None = None
     _worker: WorkerProcess | None = None
@@ -129,7 +133,8 @@ class Session:
         A failure is told in the run, beside what was found before it: WorkerError when a worker fails, VariantError
         when a switch had no effect, ParityError when the answers differ, OutOfTimeError when the budget is spent.
         """
-        run = VariantRun(variant=variant, promised=floor is not None)
+        rival = self.rivals.get(variant.name)
+        run = VariantRun(variant=variant, promised=floor is not None, model=rival.identity() if rival else {})
         try:
             baseline = self._baseline_answers()
             end = time.perf_counter() + self.budget.share(self._least(answers=True))
@@ -138,7 +143,10 @@ class Session:
                 run.observed = self._observe(worker)
                 _require_effects(variant, run.observed)
                 run.agreement = agreement(self.task, baseline, self._answer(worker, run))
-                check_parity(run.agreement, variant.tolerance)
+                if rival:
+                    run.agreement = self._with_change(run.agreement, variant.name)
+                else:
+                    check_parity(run.agreement, variant.tolerance)
                 seconds = self._rounds_seconds(end, run)
                 first = self.rounds(self._live_baseline(), worker, floor, variant.name, seconds=seconds)
                 self._check_retraced(worker, variant.name)
@@ -183,6 +191,11 @@ class Session:
 
         return settle(first, again)
 
+    def _with_change(self, agreed: Agreement, name: str) -> Agreement:
+        """Return the agreement of a rival's row with how its score has changed."""
+        change = score_change(self.task, self._baseline_answers().predictions, self.predictions[name])
+        return msgspec.structs.replace(agreed, details={**agreed.details, **change})
+
     def _started_baseline(self) -> VariantRun:
         assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101
         return self._baseline_run
@@ -226,7 +239,7 @@ class Session:
         features = self._features
         engine = variant.engine_row()
         request = protocol.Load(
-            model=str(self.folder.path),
+            model=str(self.rivals[variant.name].folder.path if variant.name in self.rivals else self.folder.path),
             engine=engine,
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
@@ -264,7 +277,8 @@ class Session:
             end_logits=end,
             answer_type_logits=answer_type,
         )
-        run.answers = score_predictions(self.task, logits)
+        task = self.rivals[name].task(self.task) if name in self.rivals else self.task
+        run.answers = score_predictions(task, logits)
         self.predictions[name] = run.answers.predictions
         return run.answers
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import read_whole
 from nqperf.formats.weights.model_folder import ModelFolder, read_weights
-from nqperf.formats.weights.tokenizer_file import TokenizerFile
+from nqperf.formats.weights.tokenizer_file import TokenizerFile, same_vocabulary
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.training.student import StudentShape, keep, states_basis, student_weights, taught_blocks
@@ -72,11 +71,7 @@ def require_same_input(teacher: ModelFolder, file: TokenizerFile, student: BertC
     Raises: ConfigError for another vocabulary, or another number of positions.
     """
     own = teacher.require_tokenizer()
-    same = len(own.files()) == len(file.files()) and all(
-        read_whole(one, what="a vocabulary") == read_whole(other, what="a vocabulary")
-        for one, other in zip(own.files(), file.files(), strict=True)
-    )
-    if not same or teacher.config.vocab_size != student.vocab_size:
+    if not same_vocabulary(own, file) or teacher.config.vocab_size != student.vocab_size:
         raise ConfigError(
             f"the student's vocabulary ({file.path}, {student.vocab_size} pieces) is not its teacher's ({own.path}, "
             f"{teacher.config.vocab_size} pieces); expected the same: leave --tokenizer out, or name another --start"

@@ -51,6 +51,10 @@ class Rival:
         """Return how it is run."""
         return [dataclasses.replace(variant, name=f"{self.name}:{variant.name}") for variant in variants]
 
+    def runs(self, name: str) -> bool:
+        """Whether the row of that name is one of `rows`."""
+        return name.startswith(f"{self.name}:")
+
     def identity(self) -> dict[str, Switch]:
         """Return what a row's record says of the model that it ran."""
         record = model_record(self.folder)
@@ -87,12 +91,14 @@ def score_change(task: Task, baseline: Sequence[Prediction], rival: Sequence[Pre
 
 
 def weighed(
-    task: Task, rows: Sequence[VariantResult], predictions: Mapping[str, Sequence[Prediction]], rival: Rival
+    task: Task, rows: Sequence[VariantResult], predictions: Mapping[str, Sequence[Prediction]], rival: Rival | None
 ) -> tuple[str, ...]:
     """Return what is to be said of speed and score: of each of the rival's rows, then of the frontier of all rows.
 
-    `rows` are the run's, the baseline's too; those without times and answers have no place.
+    `rows` are the run's, the baseline's too; those without times and answers have no place. Empty without a rival.
     """
+    if rival is None:
+        return ()
     ratios = {row.name: row.verdict.interval for row in rows if row.verdict is not None and row.name in predictions}
     ratios[BASELINE] = (1.0, 1.0)
     counts = {name: _counts(task, predictions[name]) for name in ratios}
@@ -104,10 +110,10 @@ def weighed(
         return faster(ratios[name], ratios[other]), sign_of(difference(name, other).interval)
 
     pairs = [
-        (own, name)
-        for name in ratios
-        if name.startswith(f"{rival.name}:") and (own := name.removeprefix(f"{rival.name}:")) in ratios
+        (own, name) for name in ratios if rival.runs(name) and (own := name.removeprefix(f"{rival.name}:")) in ratios
     ]
+    if not pairs:
+        return (f"{rival.name} was not measured: nothing to weigh",)
     return (
         *(_sentence(own, name, difference(own, name), relation(*compare(own, name)), counts) for own, name in pairs),
         *_frontier_lines(frontier(list(ratios), compare)),

@@ -59,7 +59,7 @@ class Session:
     `task` is what is answered: of the examples as many as the budget allows. `speed` is the machine's, as measured.
 
     `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant. The
-    variants in `rivals` run another model, whose answers need not be the same.
+    `rival` is a second model, which runs in rows of its own and need not give the same answers.
     """
 
     folder: ModelFolder
@@ -69,10 +69,10 @@ class Session:
     budget: Budget
     timeouts: Timeouts
     progress: Callable[[str, str, int], None]
+    rival: Rival | None = None
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
-    rivals: dict[str, Rival] = field(default_factory=dict)
     _features: Features = field(init=False)
     _baseline_run: VariantRun | None = None
     _worker: WorkerProcess | None = None
@@ -133,7 +133,7 @@ class Session:
         A failure is told in the run, beside what was found before it: WorkerError when a worker fails, VariantError
         when a switch had no effect, ParityError when the answers differ, OutOfTimeError when the budget is spent.
         """
-        rival = self.rivals.get(variant.name)
+        rival = self._rival_of(variant.name)
         run = VariantRun(variant=variant, promised=floor is not None, model=rival.identity() if rival else {})
         try:
             baseline = self._baseline_answers()
@@ -191,6 +191,10 @@ class Session:
 
         return settle(first, again)
 
+    def _rival_of(self, name: str) -> Rival | None:
+        """Return the rival where the variant of that name is its row, None where it is the model's."""
+        return self.rival if self.rival is not None and self.rival.runs(name) else None
+
     def _with_change(self, agreed: Agreement, name: str) -> Agreement:
         """Return the agreement of a rival's row with how its score has changed."""
         change = score_change(self.task, self._baseline_answers().predictions, self.predictions[name])
@@ -238,8 +242,9 @@ class Session:
         self.progress("start", shown, 0)
         features = self._features
         engine = variant.engine_row()
+        rival = self._rival_of(variant.name)
         request = protocol.Load(
-            model=str(self.rivals[variant.name].folder.path if variant.name in self.rivals else self.folder.path),
+            model=str((rival.folder if rival else self.folder).path),
             engine=engine,
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
@@ -277,7 +282,8 @@ class Session:
             end_logits=end,
             answer_type_logits=answer_type,
         )
-        task = self.rivals[name].task(self.task) if name in self.rivals else self.task
+        rival = self._rival_of(name)
+        task = rival.task(self.task) if rival else self.task
         run.answers = score_predictions(task, logits)
         self.predictions[name] = run.answers.predictions
         return run.answers

@@ -15,7 +15,7 @@ from pathlib import Path
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
 from nqperf.gate.planting import PLANTED
 from nqperf.gate.records import BASELINE, Controls, Results, VariantResult, utc_now
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
@@ -98,11 +98,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     own = read_own_variants(config.variants_file)
     variants = _selected(config, own)
     session, source = open_session(config, progress)
-    rival = _rival(config, session)
-    if rival is not None:
-        theirs = rival.rows(variants)
-        session.rivals = {variant.name: rival for variant in theirs}
-        variants = (*variants, *theirs)
+    if session.rival is not None:
+        variants = (*variants, *session.rival.rows(variants))
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
@@ -127,7 +124,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         rows = {variant.name: kept.rows[variant.name] for variant in variants[1:]}
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
-        said = weighed(session.task, [baseline, *rows.values()], predictions, rival) if rival else ()
+        said = weighed(session.task, [baseline, *rows.values()], predictions, session.rival)
     # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.
     expected = {
         name for name, row in rows.items() if row.status == "failed" or (row.status == "measured" and name in floors)
@@ -165,12 +162,14 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     read_promises(config.profile, [variant.name for variant in read_own_variants(config.variants_file)])
     folder = read_model_folder(config.model or _packaged_model())
     read_weights(folder)
+    rival = _rival(config, folder)
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
     batch_size = config.batch_size or (GPU_BATCH if take_fingerprint().gpus else CPU_BATCH)
     session = Session(
         folder=folder,
+        rival=rival,
         task=task,
         batch_size=batch_size,
         gate=config.gate,
@@ -188,8 +187,8 @@ def _selected(config: SuiteConfig, own: Iterable[Variant]) -> tuple[Variant, ...
     return select_variants(config.variants, own)
 
 
-def _rival(config: SuiteConfig, session: Session) -> Rival | None:
-    """Return the model that is held against the session's.
+def _rival(config: SuiteConfig, folder: ModelFolder) -> Rival | None:
+    """Return the model that is held against the one in `folder`.
 
     Raises: ConfigError for rows of an earlier start, which hold no predictions to weigh.
     """
@@ -197,7 +196,7 @@ def _rival(config: SuiteConfig, session: Session) -> Rival | None:
         return None
     if config.resume:
         raise ConfigError("a comparison of two models weighs predictions, which no kept rows hold: leave resume out")
-    return read_rival(config.against, session.folder, config.max_seq_length)
+    return read_rival(config.against, folder, config.max_seq_length)
 
 
 def _packaged_model() -> Path:

@@ -53,45 +53,37 @@ class BertJoint(keras.Model):
         self.span = dense(config, 2, WIDE, "span")
         self.answer_type = dense(config, len(ANSWER_TYPES), WIDE, "answer_type")
 
-    def hidden_states(self, inputs: dict[str, Any], training: bool | None = None) -> list[Any]:
-        """Return the residual stream behind the embeddings and behind each block, float32[n * s, h] each."""
+    def encode(
+        self, inputs: dict[str, Any], training: bool | None = None, states: list[Any] | None = None
+    ) -> tuple[Any, Any]:
+        """Return the sequence output float32[n, s, h], and the pooled output [n, h] in the compute dtype.
+
+        The pooled output is None where the family has no pooler. To `states` the residual stream is added as it is
+        behind the embeddings and behind each block, float32[n * s, h].
+        """
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
-        hidden = ops.reshape(hidden, (-1, hidden.shape[2]))
-        mask = self.attention_mask(inputs["input_mask"])
-        states = [hidden]
+        seq_length, size = hidden.shape[1:]
+        mask = causal_mask(inputs["input_mask"]) if self.config.causal else inputs["input_mask"]
+        hidden = ops.reshape(hidden, (-1, size))
+        states = [] if states is None else states
+        states.append(hidden)
         for number in self.config.block_order:
             hidden = self.blocks[number](hidden, mask, training=training)
             states.append(hidden)
-        return states
+        if self.final_norm is not None:
+            hidden = self.final_norm(hidden)
+        hidden = ops.reshape(hidden, (-1, seq_length, size))
+        return hidden, None if self.pooler is None else ops.tanh(self.pooler(hidden[:, 0]))
 
-    def attention_mask(self, input_mask: Any) -> Any:
-        """Return which keys are seen, int[n, s], and by which query where the network is causal, int[n, s, s]."""
-        return causal_mask(input_mask) if self.config.causal else input_mask
-
-    def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
-        """Return the sequence output float32[n, s, h], and the pooled output [n, h] in the compute dtype.
-
-        The pooled output is None where the family has no pooler.
-        """
-        return self._encoded(self.hidden_states(inputs, training=training)[-1], inputs["input_mask"])
-
-    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        return self.logits(self.hidden_states(inputs, training=training)[-1], inputs["input_mask"])
-
-    def logits(self, hidden: Any, input_mask: Any) -> dict[str, Any]:
-        """Return the outputs of the network whose last hidden state is `hidden`."""
-        sequence, pooled = self._encoded(hidden, input_mask)
+    def call(
+        self, inputs: dict[str, Any], training: bool | None = None, states: list[Any] | None = None
+    ) -> dict[str, Any]:
+        sequence, pooled = self.encode(inputs, training=training, states=states)
         if self.config.causal:
-            sequence = summary_first(sequence, input_mask)
+            sequence = summary_first(sequence, inputs["input_mask"])
         span_logits = self.span(sequence)  # [n, s, 2]
         return {
             "start_logits": span_logits[:, :, 0],
             "end_logits": span_logits[:, :, 1],
             "answer_type_logits": self.answer_type(sequence[:, 0] if pooled is None else pooled),
         }
-
-    def _encoded(self, hidden: Any, input_mask: Any) -> tuple[Any, Any]:
-        if self.final_norm is not None:
-            hidden = self.final_norm(hidden)
-        hidden = ops.reshape(hidden, (-1, input_mask.shape[1], hidden.shape[1]))
-        return hidden, None if self.pooler is None else ops.tanh(self.pooler(hidden[:, 0]))

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from nqperf.model.bert import BertJoint
-from nqperf.model.precision import WIDE
+from nqperf.model.precision import WIDE, causal_mask
 from nqperf.nq.example import FloatArray
 from nqperf.training import losses
 from nqperf.training.distillation import DistillationConfig
@@ -79,9 +79,8 @@ class Distiller(keras.Model):
     def losses_of(self, ours: dict[str, Any], theirs: dict[str, Any], targets: Any, mask: Any) -> dict[str, Any]:
         """Return each loss that has a weight, before it is weighted."""
         real = ops.cast(ops.reshape(mask, (-1,)), "float32")
-        seen = self.student.attention_mask(mask)
-        seen = ops.cast(seen if len(seen.shape) == 3 else seen[:, None, :], "float32")  # noqa: PLR2004  # by query
-        seen = seen * ops.cast(mask, "float32")[:, :, None]
+        keys = causal_mask(mask) if self.student.config.causal else mask[:, None, :]
+        seen = ops.cast(keys * mask[:, :, None], "float32")  # by query
 
         def states() -> list[Any]:
             return [self._as_wide(state) for state in ours["states"]]
@@ -127,7 +126,8 @@ def _observer(network: BertJoint, layers: Sequence[int], used: Mapping[str, floa
     order = network.config.block_order
 
     def observe(inputs: dict[str, Any], *, training: bool | None) -> dict[str, Any]:
-        states = network.hidden_states(inputs, training=training)
+        states: list[Any] = []
+        logits = network.call(inputs, training=training, states=states)
         seq_length = inputs["input_mask"].shape[1]
         seen: dict[str, Any] = {"states": [states[layer] for layer in (0, *layers)]}
         if "attention" in used:
@@ -135,7 +135,7 @@ def _observer(network: BertJoint, layers: Sequence[int], used: Mapping[str, floa
                 ops.cast(network.blocks[order[layer - 1]].attention_scores(states[layer - 1], seq_length), "float32")
                 for layer in layers
             ]
-        return {**seen, "logits": network.logits(states[-1], inputs["input_mask"])}
+        return {**seen, "logits": logits}
 
     return observe
 

@@ -81,8 +81,10 @@ def states_basis(network: BertJoint, batches: Iterable[Mapping[str, IntArray]], 
     moment = np.zeros((size, size))
     for inputs in batches:
         real = inputs["input_mask"].reshape(-1) > 0
-        for states in network.hidden_states(dict(inputs), training=False):
-            kept = np.asarray(states, np.float64)[real]
+        states: list[Any] = []
+        network.encode(dict(inputs), training=False, states=states)
+        for each in states:
+            kept = np.asarray(each, np.float64)[real]
             moment += kept.T @ kept
     wide, narrow = _mean_direction(size), _mean_direction(width)
     away = np.eye(size) - np.outer(wide, wide)

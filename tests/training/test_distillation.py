@@ -174,7 +174,10 @@ def test_the_basis_is_orthonormal_and_holds_more_of_the_states_than_others():
     # The mean over the units, which a layer norm takes away, is the same in both.
     np.testing.assert_allclose(basis.T @ np.ones(24) / np.sqrt(2), np.ones(12), atol=1e-5)
     real = inputs["input_mask"].reshape(-1) == 1
-    states = np.concatenate([np.asarray(one)[real] for one in network.hidden_states(inputs, training=False)])
+    found = []
+    network.encode(inputs, training=False, states=found)
+    assert len(found) == 1 + len(network.config.block_order)
+    states = np.concatenate([np.asarray(one)[real] for one in found])
     random = np.linalg.qr(np.random.default_rng(0).standard_normal((24, 12)))[0]
     kept, by_chance = (np.square(states @ one).sum() / np.square(states).sum() for one in (basis, random))
     assert kept > 0.8

@@ -12,7 +12,7 @@ from typing import Literal
 from nqperf.perf.machine import Machine
 
 Requirement = Literal[
-    "gpu", "onednn_on", "onednn_off", "grappler", "xla", "tf32", "float16", "bfloat16", "glibc_malloc"
+    "cpu", "gpu", "onednn_on", "onednn_off", "grappler", "xla", "tf32", "float16", "bfloat16", "glibc_malloc"
 ]
 
 # Where units compute in a type, large products are 1.5 to 16 times as fast as in float32, without them 0.3 to 0.95.
@@ -106,6 +106,7 @@ def _unseen(machine: Machine, what: str, step: str) -> str:
 
 
 _MISSING: Mapping[Requirement, Callable[[Machine], str | None]] = {
+    "cpu": _cpu,
     "gpu": _gpu,
     "onednn_on": _onednn_on,
     "onednn_off": _onednn_off,

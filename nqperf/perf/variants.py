@@ -139,6 +139,10 @@ _TF32 = Effect(
 )
 _KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
 _ONEDNN = Effect(failure="oneDNN is not used", holds=lambda seen: seen.own["onednn_ops"] > 0)
+_THREADS = Effect(
+    failure="an operation has another number of threads than the baseline's",
+    holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
+)
 _THESIS_OPTIONS = Effect(
     failure="TensorFlow does not report the Grappler options as set",
     holds=lambda seen: seen.own["grappler"].items() >= THESIS_GRAPPLER.items(),
@@ -285,6 +289,14 @@ _ROWS = (
         settings={"xla": True},
         requires=("xla", "glibc_malloc"),
         effects=(_COMPILED, _WIDE, _KEEPS_MEMORY),
+    ),
+    # No row of bfloat16: on a CPU, XLA widens such products to float32, also where the CPU has units for them.
+    Variant(
+        name="jax",
+        description="the same network on JAX, compiled by XLA",
+        engine="jax",
+        requires=("cpu",),
+        effects=(_COMPILED, _WIDE, _THREADS),
     ),
 )
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}

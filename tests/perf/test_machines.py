@@ -7,6 +7,7 @@ import sys
 import msgspec
 import pytest
 
+from nqperf.engines.registry import EngineRow
 from nqperf.errors import NqPerfError
 from nqperf.gate.records import BASELINE
 from nqperf.perf import machine as machine_module
@@ -23,7 +24,8 @@ BFLOAT16 = {"mixed_bfloat16", "amp_bfloat16", "mixed_bfloat16_xla_grappler"}
 ONEDNN_ON = {"onednn_on", "onednn_on_allocator"}
 ALLOCATOR = {"allocator", "onednn_on_allocator", "xla_allocator"}
 XLA = {"xla", "xla_grappler", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "xla_allocator"}
-CPU_ONLY = {"onednn_off", *ONEDNN_ON, *ALLOCATOR, "amp_bfloat16"}
+ENGINES_OF_THE_CPU = {"jax"}
+CPU_ONLY = {"onednn_off", *ONEDNN_ON, *ALLOCATOR, "amp_bfloat16", *ENGINES_OF_THE_CPU}
 OFF_BY_DEFAULT = {*GPU_ROWS, *BFLOAT16, "onednn_off"}
 ON_BY_DEFAULT = {*GPU_ROWS, *ONEDNN_ON}
 
@@ -112,6 +114,12 @@ SAID = [
     ("h100", "GPU", "ok", "NVIDIA H100 80GB HBM3; driver 550.54, CUDA 12.5"),
     ("h100", "TF32", "ok", "available; off for the baseline"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch):
+    """The table is of machines, whatever engines are installed on this one."""
+    monkeypatch.setattr(EngineRow, "missing", lambda _row: None)
 
 
 def skipped(machine):

@@ -7,6 +7,7 @@ from typing import Any
 
 from nqperf.engines.batches import Batch
 from nqperf.engines.engine import Engine
+from nqperf.engines.keras_backend import choose_backend
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
 from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
@@ -33,13 +34,15 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     @staticmethod
     def start() -> None:
-        """Import TensorFlow and let it find its devices."""
+        """Choose Keras's backend, import TensorFlow and let it find its devices."""
+        choose_backend("tensorflow")
         import tensorflow as tf
 
         tf.config.list_logical_devices()
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Set the process's switches, build the network and give it the weights."""
+        choose_backend("tensorflow")
         import tensorflow as tf
 
         from nqperf.model.bert import BertJoint

@@ -139,6 +139,10 @@ _TF32 = Effect(
 )
 _KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
 _ONEDNN = Effect(failure="oneDNN is not used", holds=lambda seen: seen.own["onednn_ops"] > 0)
+_INT8 = Effect(
+    failure="fewer than half of the matrix products are in 8 bits",
+    holds=lambda seen: seen.matmuls is not None and seen.own.get("int8_matmuls", 0) >= seen.matmuls / 2,
+)
 _THREADS = Effect(
     failure="an operation has another number of threads than the baseline's",
     holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
@@ -289,6 +293,22 @@ _ROWS = (
         settings={"xla": True},
         requires=("xla", "glibc_malloc"),
         effects=(_COMPILED, _WIDE, _KEEPS_MEMORY),
+    ),
+    Variant(
+        name="onnxruntime",
+        description="ONNX Runtime on the same weights",
+        engine="onnxruntime",
+        requires=("cpu",),
+        effects=(_WIDE, _THREADS),
+    ),
+    Variant(
+        name="onnxruntime_int8",
+        description="ONNX Runtime with products in 8 bits, the heads and the last block in float32",
+        engine="onnxruntime",
+        settings={"precision": "int8"},
+        tolerance="eight_bit",
+        requires=("cpu",),
+        effects=(_INT8, _THREADS),
     ),
     # No row of bfloat16: on a CPU, XLA widens such products to float32, also where the CPU has units for them.
     Variant(

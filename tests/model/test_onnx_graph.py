@@ -9,23 +9,15 @@ from nqperf.engines.registry import find_engine
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.families import FAMILIES
 from nqperf.model.weights import initial_weights
-from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
 from tests.families import CONFIGS
+from tests.rows import batch_of
 
 onnx = pytest.importorskip("onnx", reason="the extra onnxruntime is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
 
-from nqperf.model.onnx.network import onnx_graph  # noqa: E402
-
-
-def batch_of(config, lengths, longest, seed=0):
-    """Return rows of random pieces with so many real positions each."""
-    mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(np.int32)
-    ids = np.random.default_rng(seed).integers(2, config.vocab_size, mask.shape).astype(np.int32)
-    padding = getattr(config, "pad_token_id", 0)
-    segments = mask * (np.arange(longest) > longest // 3).astype(np.int32)
-    return dict(zip(MODEL_INPUTS, (np.where(mask, ids, padding).astype(np.int32), mask, segments), strict=True))
+from nqperf.model.onnx.graph import Int8, rounded_kernel  # noqa: E402
+from nqperf.model.onnx.network import kernel_modules, onnx_graph  # noqa: E402
 
 
 def computed(path, inputs):
@@ -44,9 +36,7 @@ def random_weights(config, seed=1):
     generator = np.random.default_rng(seed)
     drawn = initial_weights(config, seed=seed)
     return {
-        name: values + (0 if values.ndim > 1 else generator.normal(0, 0.3, values.shape)).astype(np.float32)
-        if values.ndim == 1
-        else values
+        name: values if values.ndim > 1 else values + generator.normal(0, 0.3, values.shape).astype(np.float32)
         for name, values in drawn.items()
     }
 
@@ -63,3 +53,37 @@ def test_the_graph_computes_what_the_network_computes(family, gelu, tmp_path):
         expected = expected_of(config, weights, inputs)
         for name, values in computed(tmp_path / "a.onnx", inputs).items():
             np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("reduced", "largest"), [(False, 127), (True, 63)])
+def test_a_kernel_is_rounded_for_each_output_on_its_own(reduced, largest):
+    kernel = np.random.default_rng(3).normal(0, 1, (7, 5)).astype(np.float32) * np.array([1, 10, 1e-3, 0, 1e4], "f4")
+    rounded, scales = rounded_kernel(kernel, reduced_range=reduced)
+    assert rounded.dtype == np.int8
+    assert np.abs(rounded).max(axis=0).tolist() == [largest, largest, largest, 0, largest]
+    assert (np.abs(rounded * scales - kernel) <= scales / 2 * 1.001).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("int8", [None, Int8(), Int8(wide=frozenset({"span", "blocks.0.output_dense"}))])
+def test_a_file_is_whole_in_one_part_and_in_two(family, int8, tmp_path):
+    config = CONFIGS[family]
+    weights = initial_weights(config, seed=2)
+    graph = onnx_graph(config, weights, int8)
+    inputs = batch_of(config, [12, 5], 12)
+    write_onnx(tmp_path / "one.onnx", graph.proto, graph.values)
+    write_onnx(tmp_path / "two.onnx", graph.proto, graph.values, largest=1000)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.onnx", "two.onnx", "two.onnx.data"]
+    found = [computed(tmp_path / name, inputs) for name in ("one.onnx", "two.onnx")]
+    for name in ("one.onnx", "two.onnx"):
+        onnx.checker.check_model(tmp_path / name, full_check=name == "one.onnx")
+    stored = onnx.load(tmp_path / "one.onnx")
+    for tensor in stored.graph.initializer:
+        if tensor.name in graph.values:
+            assert np.array_equal(onnx.numpy_helper.to_array(tensor), graph.values[tensor.name])
+    for name in MODEL_OUTPUTS:
+        assert np.array_equal(found[0][name], found[1][name])
+    names = {node.name for node in stored.graph.node if node.op_type == "MatMulInteger"}
+    expected = set() if int8 is None else set(kernel_modules(config)) - int8.wide
+    assert {name.removesuffix(".2").removesuffix(".product") for name in names} == expected
+    assert set(graph.int8) == expected

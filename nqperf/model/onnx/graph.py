@@ -22,6 +22,7 @@ from nqperf.nq.logits import MODEL_OUTPUTS
 _OPSET, _IR_VERSION = 20, 9
 # CPUs without units for products in 8 bits sum pairs in 16 bits, which 7 bits in one of the two cannot overflow.
 _FULL_RANGE, _REDUCED_RANGE = 127, 63
+_PAIR_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,3 +176,20 @@ def _with_values_as_inputs(proto: Any) -> Any:
     del graph.initializer[:]
     graph.initializer.extend(constants)
     return inputs
+
+
+def pair_product() -> tuple[Any, dict[str, np.ndarray]]:
+    """Return a model of one product in 8 bits, and the inputs that overflow it where pairs are summed in 16 bits."""
+    from onnx import helper
+
+    shape = (_PAIR_SIZE, _PAIR_SIZE)
+    inputs = {"left": np.full(shape, 255, np.uint8), "right": np.full(shape, _FULL_RANGE, np.int8)}
+    described = dict.fromkeys((*inputs, "sums"), shape)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", list(inputs), ["sums"])],
+        "pair",
+        [_described(name, str(values.dtype), described) for name, values in inputs.items()],
+        [_described("sums", "int32", described)],
+    )
+    opsets = [helper.make_opsetid("", _OPSET)]
+    return helper.make_model(graph, ir_version=_IR_VERSION, opset_imports=opsets), inputs

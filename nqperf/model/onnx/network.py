@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nqperf.errors import MissingExtraError
+from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.model.config import TANH_GELU, BertConfig
 from nqperf.model.families import RobertaConfig
 from nqperf.model.onnx.graph import GraphBuilder, Int8, OnnxGraph
@@ -20,6 +20,8 @@ from nqperf.model.tensors import Tensor, tensors_of
 from nqperf.nq.answers import ANSWER_TYPES
 from nqperf.nq.example import FloatArray
 
+_KERNEL = ".kernel"
+_HEADS = frozenset({"pooler", "span", "answer_type"})
 # As in nqperf.model.precision, which needs Keras.
 _MASKED_SCORE = -10_000.0
 _SHAPES: Mapping[str, tuple[str | int, ...]] = {
@@ -34,11 +36,30 @@ def onnx_graph(config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8
     Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
     MODEL_OUTPUTS.
 
-    Raises: MissingExtraError when the package onnx is not installed.
+    Raises: MissingExtraError when the package onnx is not installed, ConfigError when `int8` leaves wide what is no
+    module with a kernel.
     """
     if importlib.util.find_spec("onnx") is None:
         raise MissingExtraError("onnxruntime", purpose="an ONNX graph")
+    unknown = sorted(int8.wide.difference(kernel_modules(config))) if int8 else []
+    if unknown:
+        raise ConfigError(
+            f"{', '.join(unknown)} cannot stay in float32, for the network has no such module; "
+            f"expected some of {', '.join(kernel_modules(config))}"
+        )
     return _Network(config, weights, int8).whole()
+
+
+def kernel_modules(config: BertConfig) -> tuple[str, ...]:
+    """Return the modules with a kernel, whose products can be in 8 bits, in the order of computation."""
+    variables = [tensor.variable for tensor in tensors_of(config)]
+    return tuple(name.removesuffix(_KERNEL) for name in variables if name.endswith(_KERNEL))
+
+
+def default_wide(config: BertConfig) -> tuple[str, ...]:
+    """Return what is left in float32 where nothing else is said: the heads, the pooler and the last block."""
+    last = f"blocks.{config.block_order[-1]}."
+    return tuple(module for module in kernel_modules(config) if module.startswith(last) or module in _HEADS)
 
 
 class _Network:

@@ -139,6 +139,10 @@ _TF32 = Effect(
 )
 _KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
 _ONEDNN = Effect(failure="oneDNN is not used", holds=lambda seen: seen.own["onednn_ops"] > 0)
+_INT8 = Effect(
+    failure="fewer than half of the matrix products are in 8 bits",
+    holds=lambda seen: seen.matmuls is not None and seen.own["int8_matmuls"] >= seen.matmuls / 2,
+)
 _THREADS = Effect(
     failure="an operation has another number of threads than the baseline's",
     holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
@@ -297,6 +301,31 @@ _ROWS = (
         engine="jax",
         requires=("cpu",),
         effects=(_COMPILED, _WIDE, _THREADS),
+    ),
+    Variant(
+        name="openvino",
+        description="OpenVINO on the same weights",
+        engine="openvino",
+        requires=("cpu",),
+        effects=(_WIDE, _THREADS),
+    ),
+    Variant(
+        name="openvino_bfloat16",
+        description="OpenVINO with products in bfloat16",
+        engine="openvino",
+        settings={"precision": "mixed_bfloat16"},
+        tolerance="sixteen_bit",
+        requires=("cpu", "bfloat16"),
+        effects=(_NARROW, _THREADS),
+    ),
+    Variant(
+        name="openvino_int8",
+        description="OpenVINO with products in 8 bits, the heads in float32",
+        engine="openvino",
+        settings={"precision": "int8"},
+        tolerance="eight_bit",
+        requires=("cpu", "openvino_int8"),
+        effects=(_INT8, _THREADS),
     ),
 )
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}

@@ -100,7 +100,11 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
 
         graphs = list(self._compiled.values())
         types = [name for graph in graphs for name in product_types(graph)]
-        eight = sum(name in _EIGHT_BITS for name in types) if self.config.precision == "int8" and multiplies_in_int8() else 0
+        eight = (
+            sum(name in _EIGHT_BITS for name in types)
+            if self.config.precision == "int8" and multiplies_in_int8()
+            else 0
+        )
         narrow = sum(name in _NARROW for name in types) + eight
         hints = {graph.get_property("INFERENCE_PRECISION_HINT").get_type_name() for graph in graphs}
         return EngineState(

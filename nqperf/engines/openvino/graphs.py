@@ -1,4 +1,4 @@
-"""OpenVINO graphs: kernels rounded to 8 bits, the properties of a compilation, and what a compiled one is seen to be."""
+"""OpenVINO graphs: kernels in 8 bits, the properties of a compilation, and what a compiled one is seen to do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _rounded_product(inputs: Any, kernel: np.ndarray) -> Any:
 
     scales = np.maximum(np.abs(kernel).max(axis=0) / np.float32(_LARGEST), np.finfo(np.float32).tiny)
     narrow = ops.convert(ops.constant(np.rint(kernel / scales).astype(np.int8).T), "f32")
-    return ops.matmul(inputs, ops.multiply(narrow, ops.constant(scales[:, None])), False, True)  # noqa: FBT003
+    return ops.matmul(inputs, ops.multiply(narrow, ops.constant(scales[:, None])), False, True)
 
 
 def properties(precision: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import os
+from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -23,3 +24,21 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip("the reference files ../shared are not here")
     return path
+
+
+def pytest_collection_modifyitems(config, items):
+    """Let pytest-xdist begin with the files that hold the most slow tests, so that nothing long is left for the end."""
+    if hasattr(config, "workerinput"):
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each file to one worker, for its tests share the models and processes that its fixtures start."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "load":
+        return None  # something else was asked for
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)

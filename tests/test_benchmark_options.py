@@ -257,6 +257,29 @@ def test_a_value_that_cannot_be_met_is_one_line(session, option, message):
     assert one_line(result)
 
 
+@pytest.mark.parametrize("where", ["--benchmark-timer=", "--benchmark-timer ", "PYTEST_ADDOPTS", "addopts"])
+@pytest.mark.parametrize("timer", ["no.such", "time.such"])
+def test_a_timer_that_cannot_be_imported_is_one_line(session, pytester, monkeypatch, where, timer):
+    given = f"--benchmark-timer={timer}"
+    if where == "PYTEST_ADDOPTS":
+        monkeypatch.setenv(where, given)
+    elif where == "addopts":
+        pytester.makeini(f"[pytest]\naddopts = {given}\n")
+    arguments = f"{where}{timer}".split() if where.startswith("--") else []
+    result = session(good(), *ONLY_XLA, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --benchmark-timer={timer}: *such*" if timer == "time.such" else "*'no'*"])
+    assert one_line(result)
+
+
+def test_timers_that_are_not_pytest_benchmarks_to_import_are_left_alone(session):
+    assert session(good(), *ONLY_XLA, "--benchmark-timer=time.time").ret == 0
+    for arguments in (["-p", "no:benchmark", "--benchmark-timer=no.such"], ["--", "--benchmark-timer=no.such"]):
+        result = session(good(), *ONLY_XLA, *arguments)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert "No module named" not in result.stderr.str()
+
+
 def test_a_path_taken_for_a_run(session):
     result = session(good(), "--benchmark-compare", "benchmarks", path=None)
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -99,6 +99,12 @@ _ROWS = (
         extra="onnxruntime",
     ),
     EngineRow(name="jax", target="nqperf.engines.jax.engine:JaxEngine", needs=("jax",), extra="jax"),
+    EngineRow(
+        name="openvino",
+        target="nqperf.engines.openvino.engine:OpenVinoEngine",
+        needs=("openvino", "onnx"),
+        extra="openvino",
+    ),
 )
 ENGINES: dict[str, EngineRow] = {row.name: row for row in _ROWS}
 

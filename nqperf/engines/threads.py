@@ -1,4 +1,4 @@
-"""How many threads share one operation: as many in every engine, or a ratio would be the pools' and not the engines'."""
+"""How many threads share one operation: as many in every engine, or a ratio would be the pools', not the engines'."""
 
 from __future__ import annotations
 

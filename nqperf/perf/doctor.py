@@ -114,7 +114,9 @@ def _xla(machine: Machine) -> Check:
 def _sixteen_bits(machine: Machine) -> Check:
     instructions = f"{machine.fingerprint.cpu_model}: {', '.join(machine.fingerprint.isa) or 'no instructions known'}"
     speeds = "; ".join(
-        f"{name} products {speed:.2f} times as fast as float32" if speed else f"{name} products do not work"
+        f"{name} products {speed[0]:.2f} to {speed[1]:.2f} times as fast as float32"
+        if speed
+        else f"{name} products do not work"
         for name, speed in (("bfloat16", machine.bfloat16), ("float16", machine.float16))
     )
     state: State = "note" if missing("bfloat16", machine) else "ok"

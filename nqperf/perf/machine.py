@@ -31,9 +31,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """A machine's fingerprint and what was seen of it by default; None where it could not be seen, and `faults` why.
 
     `onednn` tells whether its kernels compute, `onednn_isa` which instruction sets it says it uses. `grappler` changes
-    graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and `bfloat16` are the
-    speed-ups of a matrix product over float32. `bfloat16_softmax` equals the float32 one rounded. `malloc` names the
-    library that serves memory, `keeps_memory` tells whether it keeps large blocks that were freed.
+    graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and `bfloat16` are
+    between what a matrix product in them is how many times as fast as in float32. `bfloat16_softmax` equals the
+    float32 one rounded. `openvino_int8` tells whether OpenVINO multiplies in 8 bits. `malloc` names the library that
+    serves memory, `keeps_memory` tells whether it keeps large blocks that were freed.
     """
 
     fingerprint: Fingerprint
@@ -42,9 +43,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     grappler: bool | None = None
     xla: bool | None = None
     tf32: bool | None = None
-    float16: float | None = None
-    bfloat16: float | None = None
+    float16: tuple[float, float] | None = None
+    bfloat16: tuple[float, float] | None = None
     bfloat16_softmax: bool | None = None
+    openvino_int8: bool | None = None
     malloc: str | None = None
     keeps_memory: bool | None = None
     faults: dict[str, str] = msgspec.field(default_factory=dict)

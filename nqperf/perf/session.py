@@ -22,17 +22,16 @@ from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
 from nqperf.perf import protocol
-from nqperf.perf.budget import Budget, Speed
+from nqperf.perf.budget import SLACK, Budget, Plan, Speed
 from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import Reply, WorkerError, WorkerProcess, worker_environment
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
-CONTROL_WEIGHT = 2.0
+_CONTROL_WEIGHT = 2.0
+_CONTROLS = 2
 _SPEED_BATCHES = 3
-# The pairs to the first look are given a little more than they should take.
-_SLACK = 1.25
 # A worker that has answered already needs a moment to be heard.
 _LEAST_WAIT = 1.0
 _SAME = "same (control)"
@@ -100,16 +99,19 @@ class Session:
         self._baseline_run = run
         return run.observed
 
-    def answer_baseline(self) -> str | None:
+    def answer_baseline(self, variants: int) -> str | None:
         """Let the baseline answer as many examples as the budget allows; return what was given up of them, or None.
 
+        The budget is for so many `variants`, which answer as many examples each, and for the controls.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
         """
         run, whole = self._started_baseline(), self.task
-        windows = self.budget.windows(self.speed, self.batch_size)
+        plan = Plan(answers=1 + variants, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
+        windows = self.budget.windows(self.speed, plan, self.batch_size)
         if windows is not None:
             self.task = whole.first(windows)
         self._answer(self._live_baseline(), run)
+        self.budget.planned = variants + _CONTROLS * _CONTROL_WEIGHT
         if self.task is whole:
             return None
         return (
@@ -130,7 +132,7 @@ class Session:
         run = VariantRun(variant=variant, promised=floor is not None)
         try:
             baseline = self._baseline_answers()
-            end = time.perf_counter() + self.budget.share(self._least())
+            end = time.perf_counter() + self.budget.share(self._least(answers=True))
             worker, run.loaded = self._started(variant)
             with worker:
                 run.observed = self._observe(worker)
@@ -148,7 +150,7 @@ class Session:
     def measure_controls(self, fraction: float) -> tuple[PairedResult, PairedResult]:
         """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
         variant = VARIANTS[BASELINE]
-        seconds = self.budget.share(self._least(), CONTROL_WEIGHT) - self.speed.start
+        seconds = self.budget.share(self._least(), _CONTROL_WEIGHT) - self.speed.start
         worker, _ = self._started(variant, name=_SAME)
         with worker:
             first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, seconds=seconds)
@@ -157,7 +159,7 @@ class Session:
 
     def measure_planted(self, worker: WorkerProcess, fraction: float) -> PairedResult:
         """Plant work into a running baseline worker and hold it against the other one."""
-        seconds = self.budget.share(self._least(starts=0), CONTROL_WEIGHT)
+        seconds = self.budget.share(self._least(starts=0), _CONTROL_WEIGHT)
         self._ask(worker, protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.timeouts.load)
         measured = self.rounds(self._live_baseline(), worker, 1.0, _PLANTED, seconds=seconds)
         return PairedResult(all=(measured,), verdict=measured.verdict)
@@ -190,10 +192,10 @@ class Session:
         run = self._started_baseline()
         return run.answers or self._answer(self._live_baseline(), run)
 
-    def _least(self, *, starts: int = 1) -> float:
+    def _least(self, *, starts: int = 1, answers: bool = False) -> float:
         """Return about how many seconds a comparison takes until it can be judged, were the variant as fast."""
-        answers = starts * len(self.task.features) / self.batch_size
-        return starts * self.speed.start + (answers + 2 * self.gate.looks[0]) * self.speed.batch
+        batches = 2 * self.gate.looks[0] + (len(self.task.features) / self.batch_size if answers else 0)
+        return starts * self.speed.start + batches * self.speed.batch
 
     def _rounds_seconds(self, end: float, run: VariantRun) -> float:
         """Return how long the pairs with a variant that has answered may take: until `end`, but to the first look.
@@ -202,7 +204,7 @@ class Session:
         """
         batches = -(-len(self.task.features) // self.batch_size)
         pair = self.speed.batch + (run.predict_seconds or 0.0) / batches
-        needed = _SLACK * self.gate.looks[0] * pair
+        needed = SLACK * self.gate.looks[0] * pair
         return max(end - time.perf_counter(), min(needed, self.budget.require(needed)))
 
     def _live_baseline(self) -> WorkerProcess:

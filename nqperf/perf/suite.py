@@ -26,7 +26,7 @@ from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.resume import identity, kept_rows
-from nqperf.perf.session import CONTROL_WEIGHT, DEFAULT_TIMEOUTS, Session, Timeouts
+from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
 from nqperf.perf.variants import Variant, select_variants
 
@@ -104,9 +104,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         fingerprint = machine.fingerprint
         machine = machine.seen_by(session.start_baseline())
         absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
-        # One share for the baseline's answers.
-        session.budget.planned = len(variants) - len(absent) + 2 * CONTROL_WEIGHT
-        given_up = session.answer_baseline()
+        given_up = session.answer_baseline(len(variants) - 1 - len(absent))
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
         profile = promise_for(fingerprint, sizes, config.profile, [variant.name for variant in own])

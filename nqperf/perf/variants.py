@@ -318,6 +318,31 @@ _ROWS = (
         requires=("cpu",),
         effects=(_COMPILED, _WIDE, _THREADS),
     ),
+    Variant(
+        name="openvino",
+        description="OpenVINO on the same weights",
+        engine="openvino",
+        requires=("cpu",),
+        effects=(_WIDE, _THREADS),
+    ),
+    Variant(
+        name="openvino_bfloat16",
+        description="OpenVINO with products in bfloat16",
+        engine="openvino",
+        settings={"precision": "mixed_bfloat16"},
+        tolerance="sixteen_bit",
+        requires=("cpu", "bfloat16"),
+        effects=(_NARROW, _THREADS),
+    ),
+    Variant(
+        name="openvino_int8",
+        description="OpenVINO with products in 8 bits, the heads in float32",
+        engine="openvino",
+        settings={"precision": "int8"},
+        tolerance="eight_bit",
+        requires=("openvino_int8",),
+        effects=(_INT8, _THREADS),
+    ),
 )
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+import argparse
+import importlib.util
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,38 @@ def check_values(config: pytest.Config) -> None:
     path = config.option.benchmark_json
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise pytest.UsageError(f"--benchmark-json {path}: name a file in a folder that exists")
+
+
+def check_timers(manager: pytest.PytestPluginManager) -> None:
+    """Raise UsageError for a timer that pytest-benchmark, where it is used, cannot import; all others are its own."""
+    config = manager.get_plugin("pytestconfig")
+    timers = [] if config is None or manager.is_blocked("benchmark") else list(_timers(config))
+    if not timers or importlib.util.find_spec("pytest_benchmark") is None:
+        return
+    utils: Any = importlib.import_module("pytest_benchmark.utils")
+    for timer in timers:
+        try:
+            utils.parse_timer(timer)
+        except (argparse.ArgumentTypeError, TypeError, ValueError):
+            continue  # these are refused in a line by argparse itself
+        except Exception as error:
+            raise pytest.UsageError(
+                f"--benchmark-timer={timer}: {in_words(error)}; name a function in a module, as in time.perf_counter"
+            ) from error
+
+
+def _timers(config: pytest.Config) -> Iterator[str]:
+    """Yield the values of --benchmark-timer, wherever pytest takes options from."""
+    options = (
+        shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+        config.getini("addopts"),
+        takewhile(lambda argument: argument != "--", map(str, config.invocation_params.args)),
+    )
+    for given in map(list, options):
+        for argument, following in pairwise([*given, ""]):
+            name, equals, value = argument.partition("=")
+            if name == "--benchmark-timer" and (equals or following):
+                yield value if equals else following
 
 
 def check_grouping(group_by: str, timed: list[pytest.Item]) -> None:

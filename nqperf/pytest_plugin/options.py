@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nqperf.errors import NqPerfError
+from nqperf.pytest_plugin.benchmark_options import check_timers
 
 if TYPE_CHECKING:
     from nqperf.perf.variants import Variant
@@ -25,8 +26,12 @@ OPTIONS = tuple(
 )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the options, and refuse a timer that pytest-benchmark would end in a traceback for.
+
+    It imports the timer while pytest parses what was given, which no later hook comes before.
+    """
+    check_timers(pluginmanager)
     group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
     path = {"type": Path, "metavar": "PATH"}
     group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)

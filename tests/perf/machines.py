@@ -14,6 +14,11 @@ from nqperf.perf.machine import Machine
 _AVX512 = ("avx2", "avx512_vnni", "avx512f")
 
 
+def near(speedup):
+    """Return the interval of a speed-up that was measured on a quiet machine."""
+    return 0.98 * speedup, 1.02 * speedup
+
+
 def cpu(model, cpu_id, isa, **changes):
     """Return the fingerprint of a machine without a GPU."""
     plain = {"system": "Linux", "machine": "x86_64", "cores": 2, "observed": {"memory": "7.8 GiB"}}
@@ -33,9 +38,10 @@ ZEN_5 = Machine(
     grappler=True,
     xla=True,
     tf32=False,
-    float16=0.86,
-    bfloat16=1.82,
+    float16=near(0.86),
+    bfloat16=near(1.82),
     bfloat16_softmax=True,
+    openvino_int8=True,
     malloc="glibc 2.36",
     keeps_memory=False,
 )
@@ -53,13 +59,14 @@ ZEN_5_AVX2 = like(
     onednn_isa="Intel AVX2",
     bfloat16=None,
     bfloat16_softmax=None,
-    faults={"bfloat16": ABORTED, "softmax": "Graph execution error:"},
+    openvino_int8=None,
+    faults={"bfloat16": ABORTED, "softmax": "Graph execution error:", "openvino": "could not create a primitive"},
 )
 ZEN_5_OFF = like(
     ZEN_5,
     msgspec.structs.replace(ZEN_5.fingerprint, states={"onednn": "off"}),
     onednn=False,
-    bfloat16=0.91,
+    bfloat16=near(0.91),
     bfloat16_softmax=False,
 )
 ZEN_4 = like(ZEN_5, cpu("AMD EPYC 9R14", "AuthenticAMD-25-17", (*_AVX512, "avx512_bf16")))
@@ -68,8 +75,9 @@ ZEN_3 = like(
     cpu("AMD EPYC 7763 64-Core Processor", "AuthenticAMD-25-1", ("avx2",)),
     onednn=False,
     onednn_isa="Intel AVX2",
-    bfloat16=0.8,
+    bfloat16=near(0.8),
     bfloat16_softmax=False,
+    openvino_int8=False,
 )
 HASWELL = like(ZEN_3, cpu("Intel(R) Xeon(R) CPU E5-2680 v3 @ 2.50GHz", "GenuineIntel-6-63", ("avx2",)))
 SKYLAKE_X = like(
@@ -85,8 +93,8 @@ SAPPHIRE_RAPIDS = like(
         (*_AVX512, "amx_bf16", "amx_int8", "avx512_bf16", "avx512_fp16", "avx_vnni"),
     ),
     onednn_isa="Intel AVX-512 with float16, Intel DL Boost and bfloat16 support and Intel AMX with bfloat16 support",
-    float16=1.6,
-    bfloat16=8.0,
+    float16=near(1.6),
+    bfloat16=near(8.0),
 )
 GRAVITON_2 = like(
     ZEN_3,
@@ -125,14 +133,14 @@ def gpu(name, capability, **changes):
     fingerprint = msgspec.structs.replace(
         SAPPHIRE_RAPIDS.fingerprint, gpus=(name,), driver="550.54", cuda="12.5", observed=known
     )
-    states = {"onednn": False, "float16": 3.0, "bfloat16_softmax": False}
+    states = {"onednn": False, "float16": near(3.0), "bfloat16_softmax": False}
     return like(SAPPHIRE_RAPIDS, fingerprint, **{**states, **changes})
 
 
-T4 = gpu("Tesla T4", "7.5", tf32=False, bfloat16=0.4)
-V100 = gpu("Tesla V100-SXM2-16GB", "7.0", tf32=False, bfloat16=0.3)
-A100 = gpu("NVIDIA A100-SXM4-40GB", "8.0", tf32=True, bfloat16=12.0)
-GPU_NO_FLOAT16 = gpu("Tesla M60", "5.2", tf32=False, bfloat16=0.4, float16=None, faults={"float16": "no kernel"})
-H100 = gpu("NVIDIA H100 80GB HBM3", "9.0", tf32=True, bfloat16=12.0)
+T4 = gpu("Tesla T4", "7.5", tf32=False, bfloat16=near(0.4))
+V100 = gpu("Tesla V100-SXM2-16GB", "7.0", tf32=False, bfloat16=near(0.3))
+A100 = gpu("NVIDIA A100-SXM4-40GB", "8.0", tf32=True, bfloat16=near(12.0))
+GPU_NO_FLOAT16 = gpu("Tesla M60", "5.2", tf32=False, bfloat16=near(0.4), float16=None, faults={"float16": "no kernel"})
+H100 = gpu("NVIDIA H100 80GB HBM3", "9.0", tf32=True, bfloat16=near(12.0))
 
 MACHINES = {name.lower(): value for name, value in list(globals().items()) if isinstance(value, Machine)}

@@ -8,12 +8,11 @@ import pytest
 from nqperf.errors import OutOfTimeError
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig, exit_status
-from nqperf.perf import process, suite
 from nqperf.perf.suite import SuiteConfig, run_suite
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS
 from tests.documents import river_examples, write_lines
-from tests.perf.machines import ZEN_5
+from tests.perf.asleep import fall_asleep
 
 ROWS = ("eager", "grappler_off", "grappler", "xla", "xla_grappler", "mixed_float16")
 
@@ -21,10 +20,7 @@ ROWS = ("eager", "grappler_off", "grappler", "xla", "xla_grappler", "mixed_float
 @pytest.fixture
 def run(model_folder, tmp_path, monkeypatch):
     """Return a function that runs the suite on a machine so many times as slow, and the wall time that it took."""
-    monkeypatch.setattr(process, "WORKER", "tests.perf.sleepy_worker")
-    monkeypatch.setattr(suite, "look_at_machine", lambda **_: ZEN_5)
-    for name, row in VARIANTS.items():
-        monkeypatch.setitem(VARIANTS, name, dataclasses.replace(row, effects=(), requires=()))
+    fall_asleep(monkeypatch)
     data = write_lines(tmp_path / "rivers.jsonl", river_examples(5))
     config = SuiteConfig(
         model=model_folder, data=str(data), gate=GateConfig(looks=(10,)), batch_size=1, max_seq_length=48
@@ -63,9 +59,18 @@ def test_a_machine_four_times_as_slow_ends_in_time_and_says_what_it_gave_up(run)
     assert exit_status(results.outcome) == 0, results.reasons
 
 
+def test_all_examples_are_answered_on_a_slow_machine_that_has_the_time(run):
+    # A fifth of the time would be too little for the five, and the pairs need less than the rest.
+    results, seconds = run(4.0, 16.0, ROWS[:1])
+    assert seconds < 16
+    assert results.given_up == ()
+    assert results.data.counts["examples"] == 5
+    assert {row.status for row in results.variants} == {"measured"}
+
+
 def test_fewer_examples_are_answered_where_all_of_them_take_too_long(run):
-    results, seconds = run(40.0, 25.0, ROWS[:1])
-    assert seconds < 25
+    results, seconds = run(10.0, 8.0, ROWS[:1])
+    assert seconds < 8
     assert 0 < results.data.counts["examples"] < 5
     assert results.given_up[0].startswith(f"answered {results.data.counts['examples']} of 5 examples")
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, OutOfTimeError
-from nqperf.perf.budget import Budget, Speed
+from nqperf.perf.budget import Budget, Plan, Speed
 
 
 class Clock:
@@ -66,16 +67,58 @@ def test_what_is_given_up_is_said_with_both_numbers():
         budget.share(120)
 
 
-@pytest.mark.parametrize(("batch", "windows"), [(0.1, 76), (0.4, 16), (0.01, 768), (100.0, 4)])
-def test_windows_are_as_many_as_a_fifth_of_the_time_answers(batch, windows):
-    # 96 of 100 s are left, a fifth of them for 10 comparisons: 1.92 s each.
-    assert Budget(seconds=100, clock=Clock(), planned=10).windows(Speed(start=1, batch=batch), 4) == windows
+def seconds_of(plan, speed, windows, batch_size=4, slower=1.5):
+    """Return what a run takes, a step after the other, in which each comparison is judged at its first look."""
+    total = 0.0
+    for number in range(plan.comparisons):
+        total += speed.start
+        total += plan.pairs * (speed.batch + slower * speed.batch)
+        if number < plan.answers:
+            total += math.ceil(windows / batch_size) * slower * speed.batch
+    return total
+
+
+@given(
+    seconds=st.floats(1, 1e4),
+    batch=st.floats(1e-3, 10),
+    start=st.floats(0, 20),
+    answers=st.integers(2, 30),
+    pairs=st.integers(1, 40),
+)
+def test_no_answer_is_given_up_that_there_is_time_for(seconds, batch, start, answers, pairs):
+    budget = Budget(seconds=seconds, clock=Clock())
+    speed, plan = Speed(start=start, batch=batch), Plan(answers=answers, comparisons=answers + 1, pairs=pairs)
+    windows = budget.windows(speed, plan, 4)
+    assert windows >= 4
+    assert windows % 4 == 0
+    # A quarter more for the pairs, and a batch more of answers: then the time is up.
+    longer = dataclasses.replace(plan, pairs=math.ceil(1.25 * pairs))
+    assert seconds_of(longer, speed, windows + 4) > 0.999 * budget.left()
+    # The answers take their fifth of a budget that is short for the pairs, and of no other more than that leaves.
+    if seconds_of(plan, speed, windows) > budget.left():
+        assert windows == 4 or windows / 4 * 1.5 * batch * answers <= 0.2001 * budget.left()
+
+
+# 13 rows and the baseline, 184 windows, in a budget of 600 s of which 12 went by: two cores of Zen 5, of Zen 3, of one
+# ten times as fast, and of one four times as slow.
+@pytest.mark.parametrize(
+    ("start", "batch", "all_of_them"), [(3.0, 0.154, True), (5.0, 0.38, False), (1.0, 0.015, True), (12.0, 0.6, False)]
+)
+def test_the_packaged_suite_is_answered_whole_where_there_is_time(start, batch, all_of_them):
+    budget = Budget(seconds=600, clock=Clock())
+    budget.clock.now += 12
+    speed, plan = Speed(start=start, batch=batch), Plan(answers=14, comparisons=15, pairs=20)
+    windows = budget.windows(speed, plan, 4)
+    assert (windows >= 184) == all_of_them
+    assert windows >= 32
+    if all_of_them:
+        assert seconds_of(plan, speed, 184) < budget.left()
 
 
 def test_without_a_budget_everything_is_done():
     budget = Budget()
     assert math.isinf(budget.share(1e9))
-    assert budget.windows(Speed(start=1, batch=1), 4) is None
+    assert budget.windows(Speed(start=1, batch=1), Plan(answers=14, comparisons=15, pairs=20), 4) is None
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan])

@@ -18,6 +18,7 @@ from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session, run_suite
 from nqperf.perf.variants import Effect, Variant
 from tests.documents import river_examples, write_lines
+from tests.perf.asleep import fall_asleep
 
 # Ten pairs decide; promises are so far from the truth that no noise can reach them.
 GATE = GateConfig(looks=(10,))
@@ -62,6 +63,19 @@ def session(config):
         yield session
 
 
+@pytest.fixture
+def sleeping_session(config, monkeypatch):
+    fall_asleep(monkeypatch)
+    session, _ = open_session(config, silent)
+    with session:
+        session.start_baseline()
+        yield session
+
+
+def silent_stage(_stage, _variant, _pairs):
+    """Tell nobody."""
+
+
 def row(**changes):
     return Variant(**{"name": "mine", "description": "", "effects": (), **changes})
 
@@ -93,9 +107,10 @@ def test_other_answers_get_no_speed_verdict(session):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(session, how, monkeypatch):
+def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(sleeping_session, how, monkeypatch):
     if not hasattr(signal, "SIGSTOP"):
         pytest.skip("needs POSIX signals")
+    session = sleeping_session
 
     def strike(stage, _variant, pairs):
         if stage == "rounds" and pairs == 3:
@@ -108,7 +123,7 @@ def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(session, how, monke
     with pytest.raises(WorkerError, match=r"worker of baseline(| died at TimeBatch): (killed by SIGKILL|no reply)"):
         failed.require_paired()
     assert failed.agreement.changed == 0  # what was found before is kept
-    monkeypatch.undo()
+    monkeypatch.setattr(session, "progress", silent_stage)
     assert session.measure_variant(row(), None).require_paired().verdict.outcome == "REPORTED"
     assert session._worker.pid != struck
 
@@ -217,8 +232,8 @@ def test_a_quick_run_does_less_and_nothing_else():
     assert quick == dataclasses.replace(plain, **less)
 
 
-@pytest.mark.slow
-def test_rows_that_are_done_are_not_measured_again(config, tmp_path):
+def test_rows_that_are_done_are_not_measured_again(config, tmp_path, monkeypatch):
+    fall_asleep(monkeypatch)
     config = dataclasses.replace(config, variants=("eager", "grappler"), kept=tmp_path / "run.json.rows", resume=True)
 
     def stop(news):

@@ -13,6 +13,7 @@ from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import Proof, measure_calibration, prove
 from tests import runs
 from tests.documents import river_examples, write_lines
+from tests.perf.asleep import fall_asleep
 
 CLEAN = {"same": 299, "false_fails": 0, "planted": 59, "misses": 0, "slowdown": 0.05}
 
@@ -29,9 +30,9 @@ def config(model_folder, tmp_path_factory):
     )
 
 
-@pytest.mark.slow
-def test_a_proof_finds_what_is_planted(config):
+def test_a_proof_finds_what_is_planted(config, monkeypatch):
     """Work fifty times as long as the model's: no noise hides it, in the first processes or in fresh ones."""
+    fall_asleep(monkeypatch, 0.2)
     seen = []
     proof = prove(config, same=1, planted=1, slowdown=50.0, progress=seen.append)
     assert (proof.same, proof.planted, proof.misses, proof.slowdown) == (1, 1, 0, 50.0)

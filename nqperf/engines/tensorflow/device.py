@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 import time
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -13,7 +13,10 @@ from nqperf.engines.tensorflow.graphs import GraphCounts, count_nodes, graphs_of
 from nqperf.gate.records import Fingerprint
 
 _UNKNOWN = "unknown"
-_PRODUCTS = 7
+# The quartiles of 21 rounds hold the median of all with 97 percent; fewer rounds are for slow products.
+_PRODUCTS = 21
+_FEWEST = 11
+_PRODUCT_SECONDS = 3.0
 # Heads, queries and keys, as attention has them.
 _SOFTMAX_SHAPE = (1, 2, 32, 160)
 
@@ -90,10 +93,10 @@ def xla_fault() -> str | None:
     return None
 
 
-def product_speedup(dtype: str) -> float:
-    """Return float32's seconds for a matrix product over those of `dtype`, the best of several in turns each.
+def product_speedup(dtype: str) -> tuple[float, float]:
+    """Return between what a matrix product of `dtype` is how many times as fast as one of float32.
 
-    A type without units of its own is emulated: then this is below 1.
+    A type without units of its own is emulated: then both are below 1.
     """
     import tensorflow as tf
 
@@ -101,14 +104,25 @@ def product_speedup(dtype: str) -> float:
     size = 4096 if tf.config.list_physical_devices("GPU") else 1024
     product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)))
     wide = tf.random.stateless_normal((size, size), seed=(1, 2))
-    operands = (wide, tf.cast(wide, dtype))
-    best = [math.inf, math.inf]
-    for _ in range(_PRODUCTS):  # the first of each traces, and is slower
-        for number, operand in enumerate(operands):
+    narrow = tf.cast(wide, dtype)
+    return speedup_in_turns(lambda: product(wide).numpy(), lambda: product(narrow).numpy())
+
+
+def speedup_in_turns(slow: Callable[[], object], fast: Callable[[], object]) -> tuple[float, float]:
+    """Return between what `fast` is how many times as fast as `slow`: the quartiles of rounds of both, each in turn.
+
+    What slows this machine for a while slows both of a round, and what hits one alone leaves the middle half alone.
+    """
+    sides, began = (slow, fast), time.perf_counter()
+    times: tuple[list[float], list[float]] = ([], [])
+    # The first of each traces, and is slower.
+    while len(times[0]) <= _FEWEST or (len(times[0]) <= _PRODUCTS and time.perf_counter() - began < _PRODUCT_SECONDS):
+        for side in (0, 1) if len(times[0]) % 2 else (1, 0):
             start = time.perf_counter()
-            product(operand).numpy()
-            best[number] = min(best[number], time.perf_counter() - start)
-    return best[0] / best[1]
+            sides[side]()
+            times[side].append(time.perf_counter() - start)
+    low, high = np.quantile(np.asarray(times[0][1:]) / np.asarray(times[1][1:]), (0.25, 0.75))
+    return float(low), float(high)
 
 
 @functools.cache

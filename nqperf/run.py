@@ -44,10 +44,11 @@ class RunConfig:
 
     `engine` is a row of the engines' table and `settings` what it is told beside its defaults. `features` names
     features to use again instead of making them. None leaves a threshold to the model, and
-    non_null_threshold to the data. Of `shard_examples` examples each shard is made; it ends with a batch that is filled
-    up with empty rows, so that small shards cost more (half a batch each on average), and a run that is broken off
-    loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what an earlier
-    start has done.
+    non_null_threshold to the data. Without a batch size there, it is chosen by the device
+    of this process, or of the cluster's workers. Of `shard_examples` examples each shard is made; it ends with a batch
+    that is filled up with empty rows, so that small shards cost more (half a batch each on average), and a run that is
+    broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what
+    an earlier start has done.
     """
 
     model: Path
@@ -78,6 +79,7 @@ class RunResult:
     """What a run found: metrics (None where the data has no annotations), seconds a stage, and its counts.
 
     The stages' seconds are those of all starts of the run, "total" is this one's; `resumed_shards` were done before it.
+    "warm up" is each worker's first batch, of `warm_up_windows` windows together, and no part of "predict".
     """
 
     metrics: dict[str, float | int] | None
@@ -85,6 +87,7 @@ class RunResult:
     seconds: dict[str, float]
     examples: int
     windows: int
+    warm_up_windows: int
     shards: int
     resumed_shards: int
     skipped: list[FormatError]
@@ -106,6 +109,7 @@ def run(
     """
     started = time.perf_counter()
     folder = read_model_folder(config.model)
+    config = dataclasses.replace(config, settings=_settings(config))
     worker_config = _worker_config(folder, config)
     with (
         _output_folder(config.out),
@@ -134,6 +138,14 @@ def run(
 def to_json(value: object) -> bytes:
     """Return indented JSON that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2) + b"\n"
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """Return the engine's settings with a batch size, which belongs to the journal: by the device where none is set."""
+    cluster = config.cluster  # what stands here says nothing of its workers' devices
+    return find_engine(config.engine).with_batch_size(
+        config.settings, gpu=None if cluster is None else cluster.worker_gpus > 0
+    )
 
 
 def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
@@ -202,6 +214,7 @@ def _finished(source: LotSource, config: RunConfig, journal: Journal, tally: Tal
         seconds=watch.seconds,
         examples=len(predictions),
         windows=sum(record.windows for record in journal.done.values()),
+        warm_up_windows=sum(record.warm_up_windows for record in journal.done.values()),
         shards=len(journal.done),
         resumed_shards=resumed,
         skipped=list(source.skipped),
@@ -243,6 +256,7 @@ def _record(source: LotSource, config: RunConfig, journal: Journal, result: RunR
         "seconds": result.seconds,
         "examples": result.examples,
         "windows": result.windows,
+        "warm_up_windows": result.warm_up_windows,
         "shards": result.shards,
         "resumed_shards": result.resumed_shards,
         "skipped": [str(error) for error in result.skipped],

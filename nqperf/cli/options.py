@@ -70,7 +70,12 @@ engine_options = together(
     option("--engine", default=DEFAULT_ENGINE, help="What runs the weights."),
     option("--precision", type=click.Choice(ENGINE_PRECISIONS), default="float32", help="What the layers compute in."),
     option("--xla/--no-xla", default=False, help="Compile the model with XLA."),
-    option("--batch-size", type=int, default=32, help="Windows run at once."),
+    option("--batch-size", type=int, help="Windows run at once.  [default: 4, on a GPU 32]"),
+    option(
+        "--buckets",
+        metavar="LENGTHS",
+        help="Shorter lengths, as 128,256,384, in which short windows are run together.  [default: none]",
+    ),
 )
 answer_options = together(
     option(
@@ -115,10 +120,24 @@ def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
 
     Raises: ConfigError for an engine that is not there, or that cannot be set so.
     """
-    asked = {"precision": options["precision"] != "float32", "xla": options["xla"], "batch_size": True}
+    asked = {
+        "precision": options["precision"] != "float32",
+        "xla": options["xla"],
+        "batch_size": options["batch_size"] is not None,
+        "buckets": options["buckets"] is not None,
+    }
     settings = {name: options[name] for name, given in asked.items() if given}
+    if "buckets" in settings:
+        settings["buckets"] = _lengths(settings["buckets"])
     find_engine(options["engine"]).config(settings)
     return settings
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(one) for one in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--buckets {text!r} is no list of lengths; expected some such as 128,256,384") from None
 
 
 def answer_config(options: dict[str, Any]) -> AnswerConfig:

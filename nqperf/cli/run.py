@@ -123,7 +123,8 @@ def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
 def _summary(result: RunResult, out: Path) -> str:
     seconds = [(name, f"{spent:.2f}") for name, spent in result.seconds.items()]
     resumed = f"\n{result.resumed_shards} of {result.shards} shards were done before" if result.resumed_shards else ""
-    rate = result.windows / result.seconds["predict"]
+    timed = result.windows - result.warm_up_windows
+    rate = f", {timed / result.seconds['predict']:.1f} windows/s in predict" if timed else ""
     if result.metrics is None or result.non_null_threshold is None:
         scores = "no annotations in the data, so no scores"
     else:
@@ -132,8 +133,8 @@ def _summary(result: RunResult, out: Path) -> str:
         (
             scores,
             table(("stage", "seconds"), seconds)
-            + "\nprepare runs beside predict, so the stages may add up to more than the total",
-            f"{result.examples} examples, {result.windows} windows, {rate:.1f} windows/s in predict; files in {out}"
-            + resumed,
+            + f"\nprepare runs beside predict, so the stages may add up to more than the total; warm up is "
+            f"the first batch ({result.warm_up_windows} windows) and no part of predict",
+            f"{result.examples} examples, {result.windows} windows{rate}; files in {out}" + resumed,
         )
     )

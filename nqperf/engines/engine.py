@@ -7,14 +7,17 @@ its library inside functions, so that the variants table and `--help` stay light
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from nqperf.engines.batches import Batch, batched
+from nqperf.engines.batches import PADDING_LOGIT, Batch, Rows, batched, bucketed, in_order
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
@@ -23,31 +26,45 @@ from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
 
 _PRODUCT_SIZE = 256
+_BATCHES_AHEAD = 4
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """What every engine is told; an engine's own config adds its settings, each with a default.
 
+    `buckets` are lengths, shorter ones first, in which windows that fit are run together; the others are run in the
+    length of the inputs. Each is another graph.
     Raises: ConfigError when a number is out of range.
     """
 
     batch_size: int = 32
+    buckets: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ConfigError(f"batch_size is {self.batch_size}; expected at least 1")
+        if any(later <= length for length, later in pairwise((0, *self.buckets))):
+            raise ConfigError(
+                f"buckets are {', '.join(map(str, self.buckets))}; expected lengths of 1 or more, each longer than the "
+                "one before it"
+            )
+
+    def lengths(self, seq_length: int) -> tuple[int, ...]:
+        """Return the lengths in which inputs of `seq_length` positions are run, that one last."""
+        return (*(length for length in self.buckets if length < seq_length), seq_length)
 
 
 Config = TypeVar("Config", bound=EngineConfig)
 
 
 class Engine(ABC, Generic[Config]):
-    """Runs a model's weights over batches of one size and one length.
+    """Runs a model's weights over batches of one size, in one of `lengths`.
 
     `config_type` is read from settings; `environment` is what every worker of this engine has before it starts, and
     `switch_variables` are those that change how it computes, of which a worker has its variant's and not the caller's.
-    Raises: ConfigError when the sequences are longer than the model's positions.
+    Raises: ConfigError when the sequences, or a bucket, are longer than the model's positions.
     """
 
     name: ClassVar[str]
@@ -59,14 +76,26 @@ class Engine(ABC, Generic[Config]):
         self, model_config: BertConfig, weights: Mapping[str, FloatArray], config: Config, *, seq_length: int
     ) -> None:
         model_config.require_positions(seq_length)
+        longest = max(config.buckets, default=0)
+        if longest > model_config.positions:
+            raise ConfigError(
+                f"a bucket has {longest} positions, the model {model_config.positions}; expected no more than those"
+            )
         self.config = config
         self.seq_length = seq_length
+        self.lengths = config.lengths(seq_length)
         self._vocab_size = model_config.vocab_size
+        self._warm = False
         self.load(model_config, weights)
 
     @staticmethod
     def start() -> None:  # an engine without a start-up of its own has nothing to do
         """Import the library and let it find its devices."""
+
+    @staticmethod
+    def on_gpu() -> bool:
+        """Return whether batches are run on a GPU; `start` has found the devices."""
+        return False
 
     @abstractmethod
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
@@ -83,7 +112,7 @@ class Engine(ABC, Generic[Config]):
     def put(self, inputs: Mapping[str, IntArray]) -> Any:
         """Bring one batch to where `run` reads it; timed code starts behind it.
 
-        Shapes: int32[batch_size, seq_length] for each of MODEL_INPUTS.
+        Shapes: int32[batch_size, length] for each of MODEL_INPUTS, with one of `lengths`.
         """
         return inputs
 
@@ -92,15 +121,11 @@ class Engine(ABC, Generic[Config]):
         return dict(outputs)
 
     def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do
-        """Trace the graph, once; the first batch would do it too."""
+        """Trace the graph, once for each of `lengths`; the first batch of each would do it too."""
 
     def watch(self, first_run: Callable[[], object]) -> None:
         """Call `first_run`, which runs this engine for the first time, and keep of it what `state` reads."""
         first_run()
-
-    def warm_up(self) -> None:
-        """Trace, compile and run once, so that the first real batch costs what the others do."""
-        self.finish(self.run(self.put(self.empty_batch())))
 
     def empty_batch(self) -> dict[str, IntArray]:
         """Return a batch of padding alone."""
@@ -109,12 +134,26 @@ class Engine(ABC, Generic[Config]):
     def predict(self, features: Iterable[Features]) -> Iterator[Logits]:
         """Yield the logits of all rows, in order.
 
+        The first batch of all traces and compiles: its logits are handed over before the next one is begun, so that
+        who asks for them can tell its time apart.
+
         Raises: ConfigError for rows of another length or with piece ids that the model lacks; whatever `features`
         raises.
         """
+        rows, size = self._checked(features), self.config.batch_size
+        if len(self.lengths) == 1:
+            return self._predict(batched(rows, size))
+        order: deque[Rows] = deque()
+        return in_order(self._predict(bucketed(rows, size, self.lengths, order)), order)
+
+    def _predict(self, batches: Iterator[Batch]) -> Iterator[Logits]:
         pending: tuple[Batch, Any] | None = None
-        for batch, inputs in self.feed(batched(self._checked(features), self.config.batch_size)):
+        for batch, inputs in self.feed(batches):
             outputs = self.run(inputs)
+            if not self._warm:
+                self._warm = True
+                yield self._logits(batch, outputs)
+                continue
             if pending:  # the device has the next batch before the last one's output is waited for
                 yield self._logits(*pending)
             pending = batch, outputs
@@ -122,8 +161,8 @@ class Engine(ABC, Generic[Config]):
             yield self._logits(*pending)
 
     def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Any]]:
-        """Yield each batch with what `run` reads of it; an engine may prepare some ahead."""
-        return ((batch, self.put(batch.inputs())) for batch in batches)
+        """Yield each batch with what `run` reads of it, made in a thread, some ahead of the device."""
+        return _ahead((batch, self.put(batch.inputs())) for batch in batches)
 
     def observed(self) -> dict[str, Any]:
         """Return the switches as they are, not as they were requested, without a watched run; plain JSON values."""
@@ -157,4 +196,19 @@ class Engine(ABC, Generic[Config]):
     def _logits(self, batch: Batch, outputs: Any) -> Logits:
         rows = batch.real_rows
         found = {name: values[:rows] for name, values in self.finish(outputs).items()}
+        if missing := self.seq_length - batch.length:
+            for name in ("start_logits", "end_logits"):
+                found[name] = np.pad(found[name], ((0, 0), (0, missing)), constant_values=PADDING_LOGIT)
         return Logits(unique_id=batch.features.unique_id[:rows], **found)
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield `items`, which a thread asks for in their order, a few ahead; what they raise is raised here.
+
+    tf.data did so before; with it, TensorFlow at times computed a whole file on one of two cores.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        asked = deque(thread.submit(next, items, None) for _ in range(_BATCHES_AHEAD))
+        while (item := asked.popleft().result()) is not None:
+            asked.append(thread.submit(next, items, None))
+            yield item

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.model.config import BertConfig
@@ -71,6 +72,19 @@ class EngineRow:
             return msgspec.convert(dict(settings), kind)
         except msgspec.ValidationError as error:
             raise ConfigError(f"a setting of the engine {self.name}: {error}") from None
+
+    def with_batch_size(self, settings: Mapping[str, Any], *, gpu: bool | None = None) -> dict[str, Any]:
+        """Return `settings` with a batch size: the one that they have, else one that suits the device.
+
+        `gpu` tells whether the device is a GPU; None asks the engine, whose library is imported for that.
+        Raises: MissingExtraError when the engine must be asked and its library is not installed.
+        """
+        if settings.get("batch_size") is not None:
+            return dict(settings)
+        if gpu is None:
+            self.require()
+            gpu = self.engine_type().on_gpu()
+        return {**settings, "batch_size": GPU_BATCH if gpu else CPU_BATCH}
 
     def load(
         self,

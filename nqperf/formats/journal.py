@@ -41,6 +41,7 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
 class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A shard that is done: `seconds` by stage, `observed` the engine's switches.
 
+    `warm_up_windows` of its windows were in a first batch of all, which has a stage of its own: "warm up".
     `input` is the CRC-32C of its examples, where it was made of some, and `examples` their number.
     """
 
@@ -50,6 +51,7 @@ class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
     observed: dict[str, Any]
     input: int | None = None
     examples: int = 0
+    warm_up_windows: int = 0
     files: dict[str, FileRecord] = {}
     schema_version: int = JOURNAL_SCHEMA
 

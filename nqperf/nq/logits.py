@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from nqperf.nq.example import FloatArray, LongArray
 
@@ -31,6 +32,10 @@ class Logits:
     def rows(self, start: int, end: int) -> Logits:
         """Return the rows [start, end), as views."""
         return Logits(**{name: getattr(self, name)[start:end] for name in LOGITS_FIELDS})
+
+    def taken(self, rows: npt.NDArray[np.intp]) -> Logits:
+        """Return these rows in this order."""
+        return Logits(**{name: getattr(self, name)[rows] for name in LOGITS_FIELDS})
 
 
 def concatenate(parts: list[Logits]) -> Logits:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
@@ -29,10 +30,6 @@ from nqperf.perf.resume import identity, kept_rows
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
 from nqperf.perf.variants import Variant, select_variants
-
-# Small enough for many pairs in little time (0.15 s a batch with the packaged model on two cores), large enough that
-# casting the weights, once a batch, does not hide what 16 bits gain; a GPU must be filled.
-_CPU_BATCH, _GPU_BATCH = 4, 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +159,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
-    batch_size = config.batch_size or (_GPU_BATCH if take_fingerprint().gpus else _CPU_BATCH)
+    batch_size = config.batch_size or (GPU_BATCH if take_fingerprint().gpus else CPU_BATCH)
     session = Session(
         folder=folder,
         task=task,

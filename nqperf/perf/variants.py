@@ -57,6 +57,8 @@ class Variant:
     def __post_init__(self) -> None:
         if "batch_size" in self.settings:
             raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
+        if "buckets" in self.settings:
+            raise ConfigError(f"variant {self.name} sets buckets, and the pairs of a run are batches of one length")
         self.engine_row().config(self.settings)
 
     def engine_row(self) -> EngineRow:
@@ -67,6 +69,7 @@ class Variant:
         """Return the switches as the results file holds them."""
         settings = dataclasses.asdict(self.engine_row().config(self.settings))
         del settings["batch_size"]
+        del settings["buckets"]
         return flat({"engine": self.engine, **settings, "environment": self.environment})
 
     def missing(self, machine: Machine) -> str | None:

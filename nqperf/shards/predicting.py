@@ -19,6 +19,7 @@ from nqperf.formats.nq.tfrecord import count_records, read_features
 from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder, read_weights
 from nqperf.nq.features import Features
 from nqperf.nq.logits import concatenate
+from nqperf.shards.allocator import keep_memory
 from nqperf.shards.join import join_logits
 from nqperf.shards.stopwatch import Stopwatch
 from nqperf.shards.versions import versions
@@ -64,8 +65,12 @@ def predict_features(
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """
     folder = read_model_folder(config.model)
+    row = find_engine(config.engine)
+    # It belongs to the journal: another batch size is another order of additions.
+    config = dataclasses.replace(config, settings=row.with_batch_size(config.settings))
     seq_length = next(read_features(config.features)).input_ids.shape[1]
-    row, engine = find_engine(config.engine), None
+    engine = None
+    keep_memory()
     with opened_journal(config.work, _identity(folder, config), fresh=config.fresh) as journal:
         for record in journal.done.values():
             progress("windows", record.windows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nqperf.nq.example import Example
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
 from nqperf.pipeline import PipelineConfig, answer_examples, prepare
+from nqperf.shards.allocator import keep_memory
 from nqperf.shards.stopwatch import Stopwatch
 
 FEATURES, LOGITS, PREDICTIONS = "features.tfrecord", "logits.npz", "predictions.json"
@@ -61,7 +63,7 @@ class Shard:
 
 
 class Worker:
-    """Answers shards.
+    """Answers shards; the process's malloc keeps its memory from then on.
 
     Raises: FormatError and ConfigError for a model that cannot be used.
     """
@@ -72,30 +74,31 @@ class Worker:
         self._watch = Stopwatch()
         folder = read_model_folder(config.model)
         self._tokenizer = read_tokenizer(folder.require_tokenizer()) if config.makes_features else None
+        keep_memory()
         with self._watch.stage("load model"):
             weights = read_weights(folder)
             row = find_engine(config.engine)
             self._engine = row.load(folder.config, weights, config.settings, seq_length=config.seq_length)
-        with self._watch.stage("warm up"):
-            self._engine.warm_up()
+        self._warm_up_windows = 0
 
     def answer(self, task: Task) -> Shard:
-        """Answer one lot; the seconds of loading are the first one's.
+        """Answer one lot; the seconds of loading, and of the first batch of all, are the first one's.
 
         The lot's windows are batched by themselves, so that a shard is the same bytes whatever was answered before it.
 
         Raises: FormatError for a line that is no example, ConfigError for features that do not fit.
         """
-        watch = self._watch
+        watch, warm_up_windows = self._watch, self._warm_up_windows
         with watch.stage("route"):
             answered = answer_examples(
                 task.lot.examples(),
                 prepared=lambda examples: self._prepared(examples, task.features),
-                predict=lambda blocks: watch.timed("predict", self._predicted(watch.timed("prepare", blocks))),
+                predict=lambda blocks: self._predicted(watch.timed("prepare", blocks), watch),
                 config=self._config.pipeline.answers,
             )
-        # What the route spent outside the model's stage is the answering's.
-        watch.seconds["answer"] = watch.seconds.pop("route") - watch.seconds["predict"]
+        # What the route spent outside the model's stages is the answering's.
+        model = watch.seconds.get("warm up", 0.0) + watch.seconds["predict"]
+        watch.seconds["answer"] = watch.seconds.pop("route") - model
         with watch.stage("encode"):
             files = {
                 LOGITS: encode_logits(answered.logits),
@@ -110,6 +113,7 @@ class Worker:
             input=task.lot.checksum,
             examples=len(answered.predictions),
             windows=len(answered.features),
+            warm_up_windows=self._warm_up_windows - warm_up_windows,
             seconds=watch.seconds,
             observed=self._engine.observed(),
         )
@@ -125,7 +129,15 @@ class Worker:
             raise FormatError("no features are given, and none are made", path=self._config.model)
         yield from prepare(examples, self._tokenizer, self._config.pipeline)
 
-    def _predicted(self, blocks: Iterable[Features]) -> Iterator[Logits]:
-        for block in self._engine.predict(blocks):
+    def _predicted(self, blocks: Iterable[Features], watch: Stopwatch) -> Iterator[Logits]:
+        found = self._engine.predict(blocks)
+        for block in chain(self._warm_up(found, watch), watch.timed("predict", found)):
             self._progress("windows", len(block))
             yield block
+
+    def _warm_up(self, found: Iterator[Logits], watch: Stopwatch) -> Iterator[Logits]:
+        """Yield the first batch of all: it traces and compiles too, so that its time says nothing of the others'."""
+        if not self._warm_up_windows:
+            for block in islice(watch.timed("warm up", found), 1):
+                self._warm_up_windows = len(block)
+                yield block

@@ -1,7 +1,6 @@
 """Every engine of the table gives TensorFlow's logits in float32, for every family, batch and length; and says how."""
 
 import dataclasses
-import sys
 from collections import Counter
 
 import numpy as np
@@ -11,10 +10,11 @@ from nqperf.defaults import PACKAGED_MODEL
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
-from nqperf.formats.weights.model_folder import read_model_folder, write_model_folder
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
 from nqperf.model.config import TANH_GELU
 from nqperf.model.weights import initial_weights
-from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.features import MODEL_INPUTS, Features
+from nqperf.nq.logits import LOGITS_FIELDS, concatenate
 from nqperf.perf import protocol
 from nqperf.perf.process import WorkerProcess, worker_environment
 from nqperf.perf.variants import VARIANTS
@@ -191,10 +191,33 @@ def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
         assert states.own["requested_threads"] == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [name for name in OTHERS if name != "jax"])
+@pytest.mark.parametrize("buckets", [(), (64, 96)])
+def test_batches_one_after_the_other_keep_their_own_rows(engine, buckets, network_folder):
+    if (missing := ENGINES[engine].missing()) is not None:
+        pytest.skip(missing)
+    folder = read_model_folder(network_folder("bert"))
+    ids, mask, segments = some_inputs(folder.config.vocab_size, 7, 128)
+    rows = Features(
+        unique_id=np.arange(7), input_ids=ids, input_mask=mask, segment_ids=segments, token_map=np.zeros_like(ids)
+    )
+    found = []
+    for name, settings in ((engine, {"batch_size": 2, "buckets": buckets}), (DEFAULT_ENGINE, {"batch_size": 3})):
+        loaded = ENGINES[name].load(folder.config, read_weights(folder), settings, seq_length=128)
+        found.append(concatenate(list(loaded.predict([rows]))))
+    for name in LOGITS_FIELDS[1:]:
+        real = mask.astype(bool) if name != "answer_type_logits" else slice(None)
+        one, other = (getattr(logits, name)[real] for logits in found)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+
+
 def test_a_process_has_one_keras_backend_and_says_so():
+    import keras
+
     from nqperf.engines.jax import JaxEngine
 
-    assert sys.modules["keras"].backend.backend() == "tensorflow"
+    assert keras.backend.backend() == "tensorflow"
     with pytest.raises(ConfigError, match="start a new process with KERAS_BACKEND=jax"):
         JaxEngine.start()
 

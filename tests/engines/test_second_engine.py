@@ -57,7 +57,7 @@ def test_the_main_command_gives_the_same_logits(data, model_folder, tmp_path):
     assert np.array_equal(logits["unique_id"], expected["unique_id"])
     for name in MODEL_OUTPUTS:
         np.testing.assert_allclose(logits[name], expected[name], rtol=0, atol=1e-4)
-    assert record["configuration"]["engine"] == {"name": "numpy", "batch_size": 3, "doubled": False}
+    assert record["configuration"]["engine"] == {"name": "numpy", "batch_size": 3, "buckets": [], "doubled": False}
     assert record["observed"]["compute_dtype"] == "float64"
 
 
@@ -75,7 +75,10 @@ def test_one_stage_gives_them_too(data, model_folder, tmp_path):
     ("options", "said"),
     [
         (["--engine", "nunpy"], "unknown engine 'nunpy'; expected one of tensorflow, numpy, far; did you mean numpy?"),
-        (["--engine", "numpy", "--xla"], "the engine numpy has no setting xla; expected some of batch_size, doubled"),
+        (
+            ["--engine", "numpy", "--xla"],
+            "the engine numpy has no setting xla; expected some of batch_size, buckets, doubled",
+        ),
         (["--engine", "numpy", "--batch-size", "0"], "batch_size is 0; expected at least 1"),
         (["--engine", "far"], "the engine far needs the extra 'far': pip install 'nqperf[far]'"),
     ],

@@ -45,7 +45,7 @@ def test_blocks_of_any_length_give_the_same_bits(engine, features, size):
 
 def test_a_padded_last_batch_is_not_traced_again(engine, features):
     assert len(features) % 4
-    engine.warm_up()
+    engine.trace()
     for rows in (1, 4, 5, len(features)):
         assert len(concatenate_logits(list(engine.predict([features.rows(0, rows)])))) == rows
     assert engine.observed()["traces"] == 1
@@ -103,5 +103,5 @@ def test_precision_and_xla_are_observed_and_change_little(tiny_config, tiny_weig
 
 def test_tracing_leaves_no_generated_code_in_the_temporary_folder(tiny_config, tiny_weights, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=1), seq_length=8).warm_up()
+    TensorFlowEngine(tiny_config, tiny_weights, TensorFlowConfig(batch_size=1), seq_length=8).trace()
     assert list(tmp_path.iterdir()) == []

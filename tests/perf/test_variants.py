@@ -116,10 +116,17 @@ def test_the_baseline_alone_is_no_comparison(names):
             {"settings": {"grappler": {"layout_optimiser": True}}},
             "unknown Grappler option layout_optimiser.*_optimizer",
         ),
-        ({"settings": {"lxa": True}}, "the engine tensorflow has no setting lxa; expected some of batch_size, precis"),
+        (
+            {"settings": {"lxa": True}},
+            "the engine tensorflow has no setting lxa; expected some of batch_size, buckets, prec",
+        ),
         ({"settings": {"xla": "yes"}}, r"engine tensorflow: Expected `bool`, got `str` - at `\$.xla`"),
         ({"settings": {"xla": True, "eager": True}}, "eager and xla are both on"),
         ({"settings": {"batch_size": 3}}, "variant mine sets batch_size"),
+        (
+            {"settings": {"buckets": (128,)}},
+            "variant mine sets buckets, and the pairs of a run are batches of one length",
+        ),
         ({"engine": "tensorflaw"}, "unknown engine 'tensorflaw'; expected one of .*did you mean tensorflow"),
     ],
 )

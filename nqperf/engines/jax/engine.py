@@ -64,6 +64,13 @@ class JaxEngine(Engine[JaxConfig]):
 
         jax.devices()
 
+    @staticmethod
+    def on_gpu() -> bool:
+        """Return whether JAX computes on a GPU."""
+        import jax
+
+        return bool(jax.default_backend() == "gpu")
+
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Build the network and give it the weights."""
         self.start()
@@ -80,8 +87,12 @@ class JaxEngine(Engine[JaxConfig]):
         self._compiled: dict[int, Any] = {}
 
     def trace(self) -> None:
-        """Trace the function and compile it, once; the first batch would do it too."""
-        self._executable(self.empty_batch())
+        """Trace the function and compile it, once for each of `lengths`; the first batch of each would do it too."""
+        import numpy as np
+
+        for length in self.lengths:
+            shape = (self.config.batch_size, length)
+            self._executable(dict.fromkeys(MODEL_INPUTS, np.zeros(shape, np.int32)))
 
     def _executable(self, inputs: Mapping[str, Any]) -> Any:
         """Return what runs batches of this one's length, compiled for the first of them."""
@@ -119,14 +130,15 @@ class JaxEngine(Engine[JaxConfig]):
         return {name: np.asarray(outputs[name]) for name in MODEL_OUTPUTS}
 
     def state(self) -> EngineState:
-        """Return the states of the compiled modules; before the first run there is none, and no product.
+        """Return the states of the compiled module for the whole length; before the first run there is none.
 
-        Its own: `xla_compiled` says that they are there and do the products, `device` on what they run.
+        Its own: `xla_compiled` says that it is there and does the products, `device` on what it runs.
         """
         import jax
         import keras
 
-        products = [product for one in self._compiled.values() for product in compiled_products(one.as_text())]
+        whole = self._compiled.get(self.seq_length)
+        products = compiled_products(whole.as_text()) if whole is not None else []
         return EngineState(
             engine=self.name,
             compute_dtype=self.model.compute_dtype,

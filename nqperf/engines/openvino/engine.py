@@ -68,8 +68,9 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         self._requests: dict[int, Any] = {}
 
     def trace(self) -> None:
-        """Compile the graph, once; the first batch would do it too."""
-        self._request(self.seq_length)
+        """Compile the graph, once for each of `lengths`; the first batch of each would do it too."""
+        for length in self.lengths:
+            self._request(length)
 
     def _request(self, length: int) -> Any:
         """Return what runs batches of this length, compiled for the first of them."""
@@ -81,44 +82,38 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         return self._requests[length]
 
     def run(self, inputs: Mapping[str, IntArray]) -> dict[str, FloatArray]:
-        """Run one batch; the next one writes over what is returned here."""
+        """Run one batch; the outputs are copies, for the next batch is written to the same place."""
         request = self._request(inputs[MODEL_INPUTS[0]].shape[1])
         request.infer({name: np.ascontiguousarray(inputs[name]) for name in MODEL_INPUTS}, share_inputs=True)
-        return {name: request.get_tensor(name).data for name in MODEL_OUTPUTS}
-
-    def finish(self, outputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Return the outputs as arrays of their own."""
-        return {name: outputs[name].copy() for name in MODEL_OUTPUTS}
+        return {name: request.get_tensor(name).data.copy() for name in MODEL_OUTPUTS}
 
     def state(self) -> EngineState:
-        """Return the states of the compiled graphs, as OpenVINO tells what it executes; before the first run none.
+        """Return the states of the compiled graph of the whole length, as OpenVINO tells what it executes.
 
         Its own: `precision_hint` is what it says it was told. `int8_matmuls` counts the products that multiply in 8
         bits: they are kept so, and this CPU is seen to multiply so. Attention's two products are fused into others.
         """
         import openvino
 
-        graphs = list(self._compiled.values())
-        types = [name for graph in graphs for name in product_types(graph)]
-        eight = (
-            sum(name in _EIGHT_BITS for name in types)
-            if self.config.precision == "int8" and multiplies_in_int8()
-            else 0
-        )
+        self.trace()
+        compiled = self._compiled[self.seq_length]
+        types = product_types(compiled)
+        eight = sum(name in _EIGHT_BITS for name in types)
+        if eight and not multiplies_in_int8():
+            eight = 0
         narrow = sum(name in _NARROW for name in types) + eight
-        hints = {graph.get_property("INFERENCE_PRECISION_HINT").get_type_name() for graph in graphs}
         return EngineState(
             engine=self.name,
             compute_dtype=self.config.precision.removeprefix("mixed_"),
             batch_size=self.config.batch_size,
-            traces=len(graphs),
+            traces=len(self._compiled),
             matmuls=len(types),
-            low_precision_matmul_share=narrow / len(types) if types else None,
-            intra_op_threads=max((int(graph.get_property("INFERENCE_NUM_THREADS")) for graph in graphs), default=0),
+            low_precision_matmul_share=narrow / len(types),
+            intra_op_threads=int(compiled.get_property("INFERENCE_NUM_THREADS")),
             process_threads=process_threads(),
             own={
                 "requested_threads": requested_threads(),
-                "precision_hint": ", ".join(sorted(hints)),
+                "precision_hint": compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name(),
                 "int8_matmuls": eight,
                 "openvino": openvino.__version__,
                 "seq_length": self.seq_length,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from nqperf.engines.batches import Batch
 from nqperf.engines.engine import Engine
 from nqperf.engines.keras_backend import choose_backend
 from nqperf.engines.state import EngineState, process_threads
@@ -17,7 +16,6 @@ from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
 
-_BATCHES_AHEAD = 4
 _PRODUCT_SIZE = 256
 
 
@@ -40,11 +38,16 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         tf.config.list_logical_devices()
 
+    @staticmethod
+    def on_gpu() -> bool:
+        """Return whether TensorFlow sees a GPU."""
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Set the process's switches, build the network and give it the weights."""
         choose_backend("tensorflow")
-        import tensorflow as tf
-
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
 
@@ -53,11 +56,17 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         model = BertJoint(model_config, self.config.precision, softmax_dtype=_softmax_dtype(self.config))
         self.model = build(model, self.seq_length)
         assign_weights(self.model, weights)
-        shape = (self.config.batch_size, self.seq_length)
+        self.steps = {length: self._step(length) for length in self.lengths}
+
+    def _step(self, length: int) -> Any:
+        """Return the network as a function of batches of one length, not traced yet."""
+        import tensorflow as tf
+
+        shape = (self.config.batch_size, length)
         signature = {name: tf.TensorSpec(shape, tf.int32, name) for name in MODEL_INPUTS}
         # jit_compile is said outright: None would leave it to the environment. Autograph has nothing to rewrite here,
         # and would leave a file of generated code in the temporary folder when the process is killed.
-        self.step = tf.function(
+        return tf.function(
             lambda inputs: self.model(inputs, training=False),
             input_signature=[signature],
             autograph=False,
@@ -73,7 +82,10 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run one batch; return the output tensors, possibly before the device has finished them."""
         outputs: dict[str, Any]
-        outputs = self.model(dict(inputs), training=False) if self.config.eager else self.step(dict(inputs))
+        if self.config.eager:
+            outputs = self.model(dict(inputs), training=False)
+        else:
+            outputs = self.steps[inputs["input_ids"].shape[1]](dict(inputs))
         return outputs
 
     def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
@@ -81,17 +93,14 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         return {name: outputs[name].numpy() for name in MODEL_OUTPUTS}
 
     def trace(self) -> None:
-        """Trace the graph, once; the first batch would do it too."""
+        """Trace the graph, once for each of `lengths`; the first batch of each would do it too."""
         if not self.config.eager:
-            self.step.get_concrete_function()
+            for step in self.steps.values():
+                step.get_concrete_function()
 
     def watch(self, first_run: Callable[[], object]) -> None:
         """Call `first_run` and keep the graphs of it, which TensorFlow shows at the first run and never again."""
         self._graphs = graphs_of(first_run)
-
-    def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, dict[str, Any]]]:
-        """Yield batches that a thread reads while the device works."""
-        return iter(_Feed(batches))
 
     def observed(self) -> dict[str, Any]:
         """Return the switches as TensorFlow reports them."""
@@ -105,12 +114,12 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             "keras": keras.__version__,
             "compute_dtype": self.model.compute_dtype,
             "softmax_dtype": self.model.blocks[0].attention.softmax_dtype,
-            "xla": bool(self.step._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
+            "xla": bool(self.steps[self.seq_length]._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
             "autoclustering": tf.config.optimizer.get_jit(),
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
             "grappler": tf.config.optimizer.get_experimental_options(),
             "eager": self.config.eager,
-            "traces": self.step.experimental_get_tracing_count(),
+            "traces": sum(step.experimental_get_tracing_count() for step in self.steps.values()),
             "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
             "gpus": [tf.config.experimental.get_device_details(device).get("device_name", "?") for device in devices],
@@ -132,7 +141,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         # XLA takes a whole function before a graph of it is made; what is seen then is the feeding's.
         xla_compiled = bool(found["xla"]) and not products
         if xla_compiled:
-            intermediate = self.step.experimental_get_compiler_ir(self.put(self.empty_batch()))
+            intermediate = self.steps[self.seq_length].experimental_get_compiler_ir(self.put(self.empty_batch()))
             products = compiled_products(intermediate(stage="hlo"))
         return EngineState(
             engine=self.name,
@@ -194,33 +203,3 @@ def _softmax_dtype(config: TensorFlowConfig) -> str:
     if config.precision != "mixed_bfloat16" or compiled or tf.config.list_physical_devices("GPU"):
         return "float32"
     return "bfloat16" if bfloat16_softmax_widens() else "float32"
-
-
-class _Feed:
-    """Batches through tf.data: built in its thread, a few ahead of the device.
-
-    tf.data would wrap an error of ours in one of its own, so it is kept and raised here.
-    """
-
-    def __init__(self, batches: Iterator[Batch]) -> None:
-        self._batches = batches
-        self._under_way: list[Batch] = []
-        self._error: Exception | None = None
-
-    def __iter__(self) -> Iterator[tuple[Batch, dict[str, Any]]]:
-        import tensorflow as tf
-
-        signature = {name: tf.TensorSpec((None, None), tf.int32) for name in MODEL_INPUTS}
-        dataset = tf.data.Dataset.from_generator(self._inputs, output_signature=signature).prefetch(_BATCHES_AHEAD)
-        for inputs in dataset:
-            yield self._under_way.pop(0), inputs
-        if self._error:
-            raise self._error
-
-    def _inputs(self) -> Iterator[dict[str, Any]]:
-        try:
-            for batch in self._batches:
-                self._under_way.append(batch)
-                yield batch.inputs()
-        except Exception as error:  # noqa: BLE001  # handed over to the consuming thread, which raises it
-            self._error = error

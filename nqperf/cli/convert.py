@@ -13,6 +13,7 @@ from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
 if TYPE_CHECKING:
+    from nqperf.perf.int8_search import Int8Search
     from nqperf.perf.onnx_export import ExportReport
 
 _ONNX = ".onnx"
@@ -26,6 +27,7 @@ _ONNX = ".onnx"
     "--seed", type=int, help="For tensors that SOURCE lacks, as a plain encoder's answer heads.  [default: 0]"
 )
 @shared.option("--dtype", type=click.Choice(["float32", "float16"]), help="How weights are stored.  [default: float32]")
+@shared.option("--int8", is_flag=True, help="Products of an ONNX file in 8 bits, where its answers stay the same.")
 @shared.together(shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
     """Make the model folder OUT of SOURCE, a folder or a checkpoint's prefix; where OUT ends in .onnx, an ONNX file.
@@ -42,10 +44,13 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
     nqperf convert downloads/bert-base-uncased models/bert-base --seed 7
     nqperf convert downloads/roberta-base models/roberta-base
     nqperf convert models/bert-joint bert-joint.onnx
+    nqperf convert models/bert-joint bert-joint-int8.onnx --int8
     """
     if out.suffix == _ONNX:
         _export(source, out, options)
         return
+    if options["int8"]:
+        raise ConfigError(f"--int8 is for ONNX files, and {out} does not end in {_ONNX}: name one that does")
     with quiet_start_up():
         report = convert(
             source,
@@ -72,11 +77,23 @@ def _export(source: Path, out: Path, options: dict[str, object]) -> None:
     for name in ("tokenizer", "seed", "dtype"):
         if options[name] is not None:
             raise ConfigError(f"--{name} is for model folders, and {out} is to be an ONNX file: leave it out")
-    report = export_onnx(source, out)
+    report = export_onnx(source, out, int8=bool(options["int8"]))
     if options["as_json"]:
         click.echo(_json(report))
     elif not options["quiet"]:
         click.echo(f"{out}: {report.nodes} nodes, {report.tensors} tensors ({report.bytes / 1e6:.0f} MB) from {source}")
+        if report.search is not None:
+            click.echo(_search(report.search))
+
+
+def _search(found: Int8Search) -> str:
+    agreed = found.agreement
+    bits = "7" if found.reduced_range else "8"
+    return (
+        f"weights have {bits} bits; left in float32: {', '.join(found.wide)}\n"
+        f"{agreed.changed} of {agreed.compared} predictions changed on generated pages, micro-F1 {agreed.value:.4f} "
+        f"against {agreed.baseline_value:.4f}; {found.tried} sets tried"
+    )
 
 
 def _summary(report: ConvertReport) -> str:

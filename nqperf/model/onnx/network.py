@@ -69,6 +69,7 @@ class _Network:
         self._config = config
         self._weights = weights
         self._tensors: dict[str, Tensor] = {tensor.variable: tensor for tensor in tensors_of(config)}
+        self._int8 = int8
         self._build = GraphBuilder(int8)
 
     def whole(self) -> OnnxGraph:
@@ -87,7 +88,10 @@ class _Network:
         build.node("Gather", span, build.constant(0), axis=2, name="start_logits")
         build.node("Gather", span, build.constant(1), axis=2, name="end_logits")
         build.node("Identity", self._dense("answer_type", pooled), name="answer_type_logits")
-        return build.finished(_SHAPES, about={"model_type": config.model_type})
+        about = {"model_type": config.model_type}
+        if self._int8 is not None:
+            about |= {"int8_wide": ", ".join(sorted(self._int8.wide)), "reduced_range": str(self._int8.reduced_range)}
+        return build.finished(_SHAPES, about=about)
 
     def _embeddings(self) -> str:
         """Return the stream: the tables that are looked up, added, and normalised and widened where the family does."""

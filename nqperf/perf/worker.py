@@ -17,11 +17,16 @@ import numpy as np
 from nqperf.engines.engine import Engine
 from nqperf.errors import ConfigError
 from nqperf.gate.planting import plant
+from nqperf.model.flops import window_flops
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf import protocol, resources
 from nqperf.perf.serving import serve
+
+_GIGA = 1e9
+_FEWEST_PRODUCTS = 3
+_PRODUCT_SECONDS = 0.2
 
 
 def main() -> None:
@@ -38,6 +43,8 @@ class _Worker:
         self._batches: list[Any] = []
         self._timed: range = range(0)
         self._planted = 0
+        self._window_flops = 0
+        self._rates: dict[str, Any] = {}
 
     def answer(self, request: protocol.Request) -> protocol.Reply:
         """Do what is asked."""
@@ -51,8 +58,29 @@ class _Worker:
             return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        states = msgspec.structs.replace(self._engine.state(), keeps_memory=resources.keeps_memory())
-        return protocol.ObservedStates(states=states)
+        return protocol.ObservedStates(
+            states=msgspec.structs.replace(
+                self._engine.state(), keeps_memory=resources.keeps_memory(), **self._roofline()
+            )
+        )
+
+    def _roofline(self) -> dict[str, Any]:
+        """Return what a window's products come to, and how fast a large one alone is; measured once."""
+        if not self._rates:
+            product, operations = self._engine.large_product()
+            product()  # compiles, and fills caches
+            seconds: list[float] = []
+            began = time.perf_counter()
+            while len(seconds) < _FEWEST_PRODUCTS or time.perf_counter() - began < _PRODUCT_SECONDS:
+                start = time.perf_counter()
+                product()
+                seconds.append(time.perf_counter() - start)
+            self._rates = {
+                "window_gflops": self._window_flops / _GIGA,
+                "product_type": self._engine.product_type(),
+                "product_gflops": operations / min(seconds) / _GIGA,
+            }
+        return self._rates
 
     @property
     def _engine(self) -> Engine[Any]:
@@ -76,6 +104,7 @@ class _Worker:
         engine.trace()
         trace_seconds = watch.lap()
         self._loaded = engine
+        self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
         engine.watch(lambda: self._run(0))
         for number in self._timed[:2]:  # the first run after compiling still fills caches
             self._run(number)

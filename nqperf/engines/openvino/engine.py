@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from nqperf.engines.engine import Engine, EngineConfig
-from nqperf.engines.openvino.graphs import multiplies_in_int8, product_types, properties, round_kernels
+from nqperf.engines.openvino.graphs import large_product, multiplies_in_int8, product_types, properties, round_kernels
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import requested_threads
 from nqperf.formats.files import scratch_folder
@@ -119,3 +119,12 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
                 "seq_length": self.seq_length,
             },
         )
+
+    def product_type(self) -> str:
+        """Return the type that the layers compute in."""
+        return self.config.precision.removeprefix("mixed_")
+
+    def large_product(self) -> tuple[Callable[[], object], int]:
+        """Return what multiplies large matrices, compiled as the graph is, and its number of operations."""
+        run, size = large_product(self.config.precision)
+        return run, 2 * size**3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ _GROUP = 64
 _FEWEST_OUTPUTS = 64
 _LARGEST = 127
 _PROBE_SIZE = 128
+_LARGE_SIZE = 1536
 _PRODUCTS = ("FullyConnected", "MatMul")
 
 
@@ -75,16 +76,39 @@ def multiplies_in_int8() -> bool:
 
     The runtime graph calls both of them products in 8 bits.
     """
-    import openvino
-
     generator = np.random.default_rng(7)
     inputs, kernel = (generator.standard_normal((_PROBE_SIZE, _PROBE_SIZE), np.float32) for _ in range(2))
     kernel = np.rint(kernel * 16)
     kernel[0] = _LARGEST  # so that all scales are 1, and the kernel exact
-    parameter = openvino.opset13.parameter([_PROBE_SIZE, _PROBE_SIZE], openvino.Type.f32)
-    model = openvino.Model([_rounded_product(parameter.output(0), kernel)], [parameter])
-    compiled = openvino.Core().compile_model(model, "CPU", properties("int8"))
-    found = compiled.create_infer_request().infer([inputs])[0]
+    found = _product("int8", kernel)(inputs)
     exact = inputs.astype(np.float64) @ kernel
     # In float32 all of the sum is right to 5 digits; inputs of 8 bits leave 2.
     return bool(np.abs(found - exact).max() > 1e-4 * np.abs(exact).max())
+
+
+def large_product(precision: str) -> tuple[Callable[[], object], int]:
+    """Return what multiplies large square matrices as a graph of this precision does, and how wide they are."""
+    matrix = np.random.default_rng(1).standard_normal((_LARGE_SIZE, _LARGE_SIZE), np.float32)
+    multiply = _product(precision, matrix)
+    return lambda: multiply(matrix), _LARGE_SIZE
+
+
+def _product(precision: str, kernel: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the product of square matrices with this kernel, compiled as a graph of this precision is."""
+    import openvino
+    from openvino import opset13 as ops
+
+    parameter = ops.parameter(list(kernel.shape), openvino.Type.f32)
+    if precision == "int8":
+        product = _rounded_product(parameter.output(0), kernel)
+    else:
+        product = ops.matmul(parameter, ops.constant(kernel), False, False)
+    model = openvino.Model([product], [parameter])
+    request = openvino.Core().compile_model(model, "CPU", properties(precision)).create_infer_request()
+
+    def multiply(inputs: np.ndarray) -> np.ndarray:
+        request.infer([inputs], share_inputs=True)
+        found: np.ndarray = request.get_output_tensor().data
+        return found
+
+    return multiply

@@ -168,6 +168,20 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             },
         )
 
+    def product_type(self) -> str:
+        """Return the type that the layers compute in."""
+        return str(self.model.compute_dtype)
+
+    def large_product(self) -> tuple[Callable[[], object], int]:
+        """Return what multiplies large matrices on TensorFlow's device, and its number of operations."""
+        import tensorflow as tf
+
+        # A GPU must be filled.
+        size = 8192 if self.on_gpu() else 1536
+        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), self.product_type())
+        product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)), jit_compile=False, autograph=False)
+        return lambda: product(matrix).numpy(), 2 * size**3
+
     def multiply(self, count: int) -> None:
         """Do `count` matrix products on TensorFlow's device, and wait for them."""
         import tensorflow as tf

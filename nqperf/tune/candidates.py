@@ -16,7 +16,8 @@ from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS, Tolerance,
 TOLERANCES: tuple[Tolerance, ...] = ("exact", "sixteen_bit", "eight_bit")
 # More windows at once than this gain nothing on a CPU, and on a GPU little.
 _LARGEST_BATCH = 128
-_THREADS = "threads"
+# TensorFlow's own variable for the threads that share one operation, which all engines follow.
+THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +82,13 @@ class Space:
         return _changed(one, "allocator", environment=environment, effects=(*one.variant.effects, KEEPS_MEMORY))
 
     def neighbours(self, one: Candidate) -> Iterator[Candidate]:
-        """Yield the same with half and twice the batch, and with other numbers of threads where its engine counts."""
+        """Yield the same with half and twice the batch, and on a CPU with a thread for every other core."""
         for size in (2 * one.batch_size, one.batch_size // 2):
             if 1 <= size <= min(_LARGEST_BATCH, self.windows):
                 yield _changed(one, f"batch_{size}", batch_size=size)
-        fields = {field.name for field in dataclasses.fields(one.variant.engine_row().engine_type().config_type)}
-        cores = self.machine.fingerprint.cores
-        if _THREADS in fields and cores > 1 and not self.machine.fingerprint.gpus:
-            count = cores // 2
-            if one.variant.settings.get(_THREADS) != count:
-                yield _changed(one, f"threads_{count}", settings={**one.variant.settings, _THREADS: count})
+        half = self.machine.fingerprint.cores // 2  # two threads of one core may share its units
+        if half and not self.machine.fingerprint.gpus:
+            yield _changed(one, f"threads_{half}", environment={**one.variant.environment, THREADS: str(half)})
 
     def _of(self, variant: Variant) -> Candidate:
         own = variant.batch_size or self.batch_size

@@ -99,6 +99,7 @@ class Search:
     contenders: list[Contender] = field(default_factory=lambda: [baseline_contender()])
     proofs: dict[str, Proof] = field(default_factory=dict)
     candidates: dict[str, Candidate] = field(default_factory=dict)
+    out_of_time: bool = False
 
     def __post_init__(self) -> None:
         self.candidates[self.contenders[0].name] = self.baseline
@@ -107,7 +108,7 @@ class Search:
         """Search until nothing is left to do or the time is up."""
         for row in rows:
             self._enter(row)
-        while step := self._affordable(next_step(self.contenders, self.config)):
+        while not self.out_of_time and (step := self._affordable(next_step(self.contenders, self.config))):
             self._take(step)
 
     @property
@@ -156,13 +157,14 @@ class Search:
         self.told(one, found, seconds)
 
     def _fail(self, one: Contender, error: NqPerfError, *, proof: bool) -> None:
-        """Note a failure; wrong answers are those of all whose weights run the same way."""
+        """Note a failure, which the end of the time is not; wrong answers are those of all that run the same way."""
+        if isinstance(error, OutOfTimeError):
+            self.out_of_time = True
+            return
         wrong = proof and isinstance(error, ParityError)
         for other in self.contenders if wrong else [one]:
             if other.family == one.family and other.failure is None:
                 other.failure = str(error) if other is one else f"runs as {one.name}, whose answers do not hold"
-        if isinstance(error, OutOfTimeError):
-            one.failure = str(error)
 
     def _enter(self, *candidates: Candidate) -> None:
         """Let candidates race that do what nobody does yet."""

@@ -23,7 +23,7 @@ from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import data_record, model_record
 from nqperf.perf.variants import Tolerance, select_variants
-from nqperf.tune.candidates import TOLERANCES, Space
+from nqperf.tune.candidates import THREADS, TOLERANCES, Space
 from nqperf.tune.race import Contender, place
 from nqperf.tune.search import Proof, Search, Told, Visit
 from nqperf.tune.tryouts import WorkerTryouts
@@ -171,6 +171,7 @@ def _way(search: Search) -> dict[str, Any]:
         "batch_size": found.batch_size,
         "settings": dict(found.variant.settings),
         "environment": dict(found.variant.environment),
+        "threads": int(found.variant.environment.get(THREADS, 0)) or None,
     }
 
 
@@ -202,9 +203,7 @@ def _note(search: Search, *, interrupted: bool) -> str:
     leader = search.leader
     broken_off = "the search was interrupted" if interrupted else ""
     if leader.name == BASELINE:
-        said = (
-            "nothing was found that is surely faster than the baseline whose answers hold: this is the baseline's way"
-        )
+        said = "nothing was found that is surely faster than TensorFlow's default and keeps its answers"
         return f"{said}; {broken_off}" if interrupted else said
     if leader.proof is None:
         why = broken_off or "the time was up"

@@ -45,7 +45,8 @@ class Figures(_Table, frozen=True):
 class Recipe(_Table, frozen=True):
     """One way to run a model, found for one device.
 
-    `row` is the row of the variants table that it comes from; `environment` stands before the process starts. Without
+    `row` is the row of the variants table that it comes from; `environment` stands before the process starts;
+    `threads` says what it asks for, None for one a core. Without
     figures it was not confirmed, or nothing was found that beats the baseline: `note` says which.
     """
 
@@ -61,6 +62,7 @@ class Recipe(_Table, frozen=True):
     device: Fingerprint
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     environment: dict[str, str] = msgspec.field(default_factory=dict)
+    threads: int | None = None
     figures: Figures | None = None
     note: str = ""
     schema_version: Literal[1] = 1
@@ -73,11 +75,6 @@ class Recipe(_Table, frozen=True):
     def is_baseline(self) -> bool:
         """Whether nothing was found that beats the baseline."""
         return self.row == BASELINE
-
-    @property
-    def threads(self) -> int | None:
-        """The threads that share one operation, None where the engine's default holds."""
-        return self.settings.get("threads") or None
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from nqperf.engines.registry import DEFAULT_ENGINE
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.results.recipe_toml import Recipe, read_recipe
 from nqperf.formats.weights.model_folder import ModelFolder
@@ -63,6 +67,24 @@ def check_model(recipe: Recipe, path: Path, folder: ModelFolder) -> None:
         )
 
 
+def way_of(path: Path, folder: ModelFolder) -> tuple[str, dict[str, Any]]:
+    """Return the engine and its settings that a recipe says for this process, with a warning on another device.
+
+    Raises: FormatError for a recipe that cannot be used for this model, ConfigError for variables that had to stand
+    before Python started.
+    """
+    recipe = read_recipe(path)
+    recipe_variant(recipe, path)
+    check_model(recipe, path, folder)
+    if why := other_device(recipe):
+        warnings.warn(f"{path} is not for this machine: {why}; running the baseline's way", stacklevel=3)
+        return DEFAULT_ENGINE, {}
+    absent = [f"{name}={value}" for name, value in recipe.environment.items() if os.environ.get(name) != value]
+    if absent:
+        raise ConfigError(f"{path} needs variables that stand before Python starts: start it with {' '.join(absent)}")
+    return recipe.engine, {**recipe.settings, "batch_size": recipe.batch_size}
+
+
 def other_device(recipe: Recipe) -> str | None:
     """Return why this machine is not the recipe's, or None when it is."""
     here, there = take_fingerprint().device_key, recipe.device.device_key
@@ -70,9 +92,13 @@ def other_device(recipe: Recipe) -> str | None:
 
 
 def with_recipe(
-    profile: Profile | None, recipe: Recipe | None, fingerprint: Fingerprint, sizes: Workload
+    profile: Profile | None, path: Path | None, fingerprint: Fingerprint, sizes: Workload
 ) -> Profile | None:
-    """Return the profile with the recipe's own floor for its row, where the recipe is for this device and work."""
+    """Return the profile with a recipe's own floor for its row, where the recipe is for this device and work.
+
+    Raises: FormatError as `read_recipe`.
+    """
+    recipe = None if path is None else read_recipe(path)
     if recipe is None or recipe.figures is None or recipe.figures.floor is None:
         return profile
     same_work = recipe.max_seq_length == sizes["max_seq_length"]

@@ -99,14 +99,16 @@ class Session:
         self._baseline_run = run
         return run.observed
 
-    def answer_baseline(self, variants: int) -> str | None:
+    def answer_baseline(self, variants: int, *, answering: int | None = None) -> str | None:
         """Let the baseline answer as many examples as the budget allows; return what was given up of them, or None.
 
-        The budget is for so many `variants`, which answer as many examples each, and for the controls.
+        The budget is for so many `variants`, of which `answering` answer as many examples each (None: all), and for the
+        controls.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
         """
         run, whole = self._started_baseline(), self.task
-        plan = Plan(answers=1 + variants, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
+        answers = 1 + (variants if answering is None else answering)
+        plan = Plan(answers=answers, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
         windows = self.budget.windows(self.speed, plan, self.batch_size)
         if windows is not None:
             self.task = whole.first(windows)

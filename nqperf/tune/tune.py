@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from nqperf.gate.calibration import ROOM
 from nqperf.gate.records import BASELINE, VariantResult, utc_now
 from nqperf.gate.verdict import REFERENCE_GATE, GateConfig
 from nqperf.perf.budget import Budget
+from nqperf.perf.fingerprint import ENVIRONMENT
 from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
 from nqperf.perf.progress import Progress, Row, RowFinished, silent
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import data_record, model_record
-from nqperf.perf.variants import Tolerance, select_variants
+from nqperf.perf.variants import Tolerance, Variant, select_variants
 from nqperf.tune.candidates import THREADS, TOLERANCES, Space
 from nqperf.tune.race import Contender, place
 from nqperf.tune.search import Proof, Search, Told, Visit
@@ -30,6 +32,8 @@ from nqperf.tune.tryouts import WorkerTryouts
 
 # Pairs need few windows, the answers' check as many as there are; more than these would take hours of preparing.
 _MOST_WINDOWS = 4096
+# Which GPUs there are is the device's, and no part of how a model runs on it.
+_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +122,8 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
         machine = machine.seen_by(session.start_baseline())
-        given_up = session.answer_baseline()
+        # As many again as there are rows, for the ways next to the best; two are proven, should the first not hold.
+        given_up = session.answer_baseline(2 * len(rows), answering=2)
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
         tryouts = WorkerTryouts(
             session=session,
@@ -165,14 +170,21 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
 def _way(search: Search) -> dict[str, Any]:
     """Return how the leader runs, as the fields of a recipe."""
     found = search.candidates[search.leader.name]
+    environment = {**_inherited(found.variant), **found.variant.environment}
     return {
         "row": found.row,
         "engine": found.variant.engine,
         "batch_size": found.batch_size,
         "settings": dict(found.variant.settings),
-        "environment": dict(found.variant.environment),
-        "threads": int(found.variant.environment.get(THREADS, 0)) or None,
+        "environment": environment,
+        "threads": int(environment.get(THREADS, 0)) or None,
     }
+
+
+def _inherited(variant: Variant) -> dict[str, str]:
+    """Return the caller's own settings that all workers had, without which the recipe would be another one."""
+    switches = variant.engine_row().engine_type().switch_variables
+    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ and name not in {*switches, _DEVICES}}
 
 
 def _figures(search: Search) -> Figures | None:

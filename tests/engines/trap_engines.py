@@ -1,4 +1,4 @@
-"""Engines that a search must not be taken in by, and an honest one beside them; all remember what they once computed."""
+"""Engines that a search must not be taken in by, and an honest one beside them; all remember what they computed."""
 
 import os
 import time

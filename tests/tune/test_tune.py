@@ -1,9 +1,7 @@
-"""`tune` for real: on a tiny network with traps among its engines, and on machines that a sleeping worker stands for."""
+"""`tune` for real: on a tiny network with traps among its engines, and on machines that sleeping workers stand for."""
 
-import json
 import math
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import pytest
 
 from nqperf.engines.registry import ENGINES
 from nqperf.errors import NqPerfError
-from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.progress import RowFinished

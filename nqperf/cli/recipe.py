@@ -37,16 +37,17 @@ def engine_and_settings(options: dict[str, Any], folder: ModelFolder) -> tuple[s
     if path is None:
         return options["engine"], shared.engine_settings(options)
     _refuse_beside()
+    anew = os.environ.pop(STARTED_ANEW, None) is not None
     recipe = read_recipe(path)
     variant = recipe_variant(recipe, path)
     check_model(recipe, path, folder)
     if why := other_device(recipe):
         _warn(f"{path} is not for this machine: {why}; running the baseline's way: `nqperf tune` finds another")
         return DEFAULT_ENGINE, {}
-    if recipe.note:
+    if recipe.note and not anew:
         _warn(f"{path}: {recipe.note}")
     variant.engine_row().require()
-    _start_with(worker_environment(variant.engine_row(), recipe.environment))
+    _start_with(worker_environment(variant.engine_row(), recipe.environment), anew=anew)
     settings = {**recipe.settings, "batch_size": recipe.batch_size}
     find_engine(recipe.engine).config(settings)
     return recipe.engine, settings
@@ -76,12 +77,11 @@ def _refuse_beside() -> None:
             raise ConfigError(f"--{name.replace('_', '-')} and --recipe are both given; a recipe says it: name one")
 
 
-def _start_with(environment: Mapping[str, str]) -> None:
-    """Start this command anew with `environment`, unless this process has it.
+def _start_with(environment: Mapping[str, str], *, anew: bool) -> None:
+    """Start this command anew with `environment`, unless this process has it; `anew`: it is such a start already.
 
     Raises: ConfigError when a new process has not got it either.
     """
-    anew = os.environ.pop(STARTED_ANEW, None)
     differing = sorted(
         name
         for name in {**os.environ, **environment}
@@ -89,7 +89,7 @@ def _start_with(environment: Mapping[str, str]) -> None:
     )
     if not differing:
         return
-    if anew is not None:
+    if anew:
         raise ConfigError(f"the environment does not stay as the recipe sets it ({', '.join(differing)})")
     sys.stdout.flush()
     sys.stderr.flush()

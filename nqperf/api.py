@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nqperf.gate.records import Results
     from nqperf.nq.tokenization import Tokenizer
     from nqperf.perf.variants import Tolerance
-    from nqperf.tune.tune import Tuned
+    from nqperf.tuning.tune import Tuned
 
 # Of one document there are few windows, and a batch is filled up with empty ones.
 _BATCH_SIZE = 4
@@ -238,12 +238,12 @@ def tune(
 ) -> Tuned:
     """Find the fastest way to run a model on this machine as `nqperf tune` does, and prove it; `out` takes the recipe.
 
-    `settings` are fields of nqperf.tune.tune.TuneConfig: budget (seconds), limit, variants, max_seq_length, ...
+    `settings` are fields of nqperf.tuning.tune.TuneConfig: budget (seconds), limit, variants, max_seq_length, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
     from nqperf.formats.results.recipe_toml import write_recipe
-    from nqperf.tune.tune import TuneConfig
-    from nqperf.tune.tune import tune as search
+    from nqperf.tuning.tune import TuneConfig
+    from nqperf.tuning.tune import tune as search
 
     config = TuneConfig(
         model=None if model is None else Path(model),

@@ -16,8 +16,8 @@ from nqperf.errors import ConfigError
 from nqperf.formats.results.recipe_toml import write_recipe
 from nqperf.perf.variants import select_variants
 from nqperf.report.tune import headline, tuned_text
-from nqperf.tune.candidates import TOLERANCES
-from nqperf.tune.tune import TuneConfig, tune
+from nqperf.tuning.candidates import TOLERANCES
+from nqperf.tuning.tune import TuneConfig, tune
 
 _INTERRUPTED = 130
 

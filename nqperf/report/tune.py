@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nqperf.report.summary import NONE, interval_text
 from nqperf.report.tables import text_table
-from nqperf.tune.tune import Tried, Tuned
+from nqperf.tuning.tune import Tried, Tuned
 
 HEADINGS = ("tried", "engine", "batch", "ratio", "interval", "pairs", "seconds", "outcome")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from nqperf.errors import OutOfTimeError, ParityError
 from nqperf.gate.records import Agreement, Pairs, Verdict
 from nqperf.perf.variants import Variant
-from nqperf.tune.candidates import Candidate
-from nqperf.tune.race import Interval
-from nqperf.tune.search import Proof, Search, Visit
+from nqperf.tuning.candidates import Candidate
+from nqperf.tuning.race import Interval
+from nqperf.tuning.search import Proof, Search, Visit
 
 PAIRS = 10
 

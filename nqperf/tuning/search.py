@@ -10,8 +10,8 @@ from typing import Protocol
 
 from nqperf.errors import NqPerfError, OutOfTimeError, ParityError
 from nqperf.gate.records import Agreement, Pairs, Verdict
-from nqperf.tune.candidates import Candidate
-from nqperf.tune.race import (
+from nqperf.tuning.candidates import Candidate
+from nqperf.tuning.race import (
     Contender,
     Interval,
     RaceConfig,

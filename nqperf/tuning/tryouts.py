@@ -14,9 +14,9 @@ from nqperf.perf.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agreement,
 from nqperf.perf.session import Session
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Tolerance
-from nqperf.tune.candidates import Candidate
-from nqperf.tune.race import Interval
-from nqperf.tune.search import Proof, Visit
+from nqperf.tuning.candidates import Candidate
+from nqperf.tuning.race import Interval
+from nqperf.tuning.search import Proof, Visit
 
 # Enough pairs for an interval at the gate's alpha, and for two batches of each order.
 VISIT_GATE = GateConfig(looks=(10,))

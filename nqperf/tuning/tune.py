@@ -25,10 +25,10 @@ from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import data_record, model_record
 from nqperf.perf.variants import Tolerance, Variant, select_variants
-from nqperf.tune.candidates import THREADS, TOLERANCES, Space
-from nqperf.tune.race import Contender, place
-from nqperf.tune.search import Proof, Search, Told, Visit
-from nqperf.tune.tryouts import WorkerTryouts
+from nqperf.tuning.candidates import THREADS, TOLERANCES, Space
+from nqperf.tuning.race import Contender, place
+from nqperf.tuning.search import Proof, Search, Told, Visit
+from nqperf.tuning.tryouts import WorkerTryouts
 
 # Pairs need few windows, the answers' check as many as there are; more than these would take hours of preparing.
 _MOST_WINDOWS = 4096

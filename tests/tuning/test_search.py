@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.gate.records import BASELINE
-from nqperf.tune.race import Contender, Interval, RaceConfig, baseline_contender, next_step, place, standings
-from tests.tune.scripted import Machine, Way, searched
+from nqperf.tuning.race import Contender, Interval, RaceConfig, baseline_contender, next_step, place, standings
+from tests.tuning.scripted import Machine, Way, searched
 
 CONFIG = RaceConfig()
 # Noise of so much on every pair cannot make the best look surely slower than another.

@@ -70,7 +70,7 @@ class Space:
                 left_out[variant.name] = reason
             else:
                 chosen.append(variant)
-        paid = _best_floors()
+        paid = _best_floors(on_gpu=bool(self.machine.fingerprint.gpus))
         chosen.sort(key=lambda variant: -paid.get(variant.name, 1.0))
         return [self._of(variant) for variant in chosen], left_out
 
@@ -103,10 +103,12 @@ def _changed(one: Candidate, what: str, **changes: object) -> Candidate:
     return Candidate(row=one.row, variant=dataclasses.replace(one.variant, name=name, **changes))  # type: ignore[arg-type]
 
 
-def _best_floors() -> Mapping[str, float]:
-    """Return the best speed-up that a packaged profile promises of each row."""
+def _best_floors(*, on_gpu: bool) -> Mapping[str, float]:
+    """Return the best speed-up that a packaged profile of such devices promises of each row."""
     found: dict[str, float] = {}
     for profile in read_profiles():
+        if (profile.device.gpu is not None) != on_gpu:
+            continue
         for name, floor in profile.floors.items():
             found[name] = max(floor, found.get(name, 0.0))
     return found

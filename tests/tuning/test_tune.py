@@ -13,8 +13,8 @@ from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.progress import RowFinished
 from nqperf.perf.variants import VARIANTS, Variant
-from nqperf.tune import tune as tuning
-from nqperf.tune.tune import TuneConfig, tune
+from nqperf.tuning import tune as tuning
+from nqperf.tuning.tune import TuneConfig, tune
 from tests.documents import river_examples, write_lines
 from tests.engines import trap_engines
 from tests.perf.asleep import fall_asleep

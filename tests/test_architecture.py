@@ -22,6 +22,7 @@ FLOORS = [
     {"encoder", "engines", "world"},
     {"casts", "defaults", "training"},
     {"perf"},
+    {"tuning"},
     {"report", "shards"},
     {"run"},
     {"api"},
@@ -34,7 +35,7 @@ FACADES = {("gate/__init__.py", "nqperf.perf.paired")}
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.families", "nqperf.model.tensors", "nqperf.model.weights"}
 HEAVY = {"tensorflow", "keras", "jax", "openvino", "onnxruntime"}
 # Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
-ENGINE_NEUTRAL = {"cli", "perf", "report", "run", "pytest_plugin"}
+ENGINE_NEUTRAL = {"cli", "perf", "tuning", "report", "run", "pytest_plugin"}
 OF_TENSORFLOW = {"perf/doctor.py", "perf/fingerprint.py", "perf/probe.py"}
 # What all engines share; every other module of the room is one engine's own.
 SHARED_ENGINES = {"batches", "engine", "keras_backend", "registry", "state", "threads"}

@@ -42,6 +42,7 @@ class _Worker:
         self._loaded: Engine[Any] | None = None
         self._batches: list[Any] = []
         self._timed: range = range(0)
+        self._windows = 0
         self._planted = 0
         self._window_flops = 0
         self._rates: dict[str, Any] = {}
@@ -53,7 +54,8 @@ class _Worker:
         if self._loaded is None:
             raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
         if isinstance(request, protocol.TimeBatch):
-            return protocol.Timed(seconds=self._time(self._timed[request.number % len(self._timed)], self._planted))
+            seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
+            return protocol.Timed(seconds=seconds, windows=self._windows)
         if isinstance(request, protocol.Predict):
             return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
@@ -100,6 +102,7 @@ class _Worker:
         self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
         self._timed = range(max(1, rows // request.batch_size))
+        self._windows = min(rows, request.batch_size)
         build_seconds = watch.lap()
         engine.trace()
         trace_seconds = watch.lap()

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nqperf.api import Answer, Answers, Model, audit, bench, evaluate, load_model, predict
+    from nqperf.api import Answer, Answers, Model, audit, bench, evaluate, load_model, predict, tune
     from nqperf.encoder import Encoder, EncoderOutput, load_encoder
     from nqperf.errors import NqPerfError
 
@@ -28,10 +28,11 @@ __all__ = [
     "load_encoder",
     "load_model",
     "predict",
+    "tune",
 ]
 
 _HOMES = {
-    "nqperf.api": ("Answer", "Answers", "Model", "audit", "bench", "evaluate", "load_model", "predict"),
+    "nqperf.api": ("Answer", "Answers", "Model", "audit", "bench", "evaluate", "load_model", "predict", "tune"),
     "nqperf.encoder": ("Encoder", "EncoderOutput", "load_encoder"),
     "nqperf.errors": ("NqPerfError",),
 }

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from nqperf.engines.engine import Engine
     from nqperf.gate.records import Results
     from nqperf.nq.tokenization import Tokenizer
+    from nqperf.perf.variants import Tolerance
+    from nqperf.tuning.tune import Tuned
 
 # Of one document there are few windows, and a batch is filled up with empty ones.
 _BATCH_SIZE = 4
@@ -126,17 +128,27 @@ def load_model(
     folder: str | Path | None = None,
     *,
     engine: str = DEFAULT_ENGINE,
+    recipe: str | Path | None = None,
     max_seq_length: int | None = None,
     answers: AnswerConfig | None = None,
     **settings: Any,
 ) -> Model:
     """Return the model of a folder, ready to be asked; None is the packaged nq-mini.
 
-    `settings` go to the engine (TensorFlow: precision, xla, batch_size, ...); `answers` replaces the thesis's heuristic
-    with the model's own thresholds. A shorter `max_seq_length` than the model's is faster for short documents.
-    Raises: FormatError for a folder that is no model, ConfigError for settings that cannot be.
+    `settings` go to the engine (TensorFlow: precision, xla, batch_size, ...); a `recipe` of `nqperf tune` says both in
+    their place, and on another device than its own it warns and is passed over. `answers` replaces the thesis's
+    heuristic with the model's own thresholds. A shorter `max_seq_length` than the model's is faster for short
+    documents.
+    Raises: FormatError for a folder that is no model or a recipe for another one, ConfigError for settings that cannot
+    be, or variables that a recipe needs before Python starts.
     """
     found = read_model_folder(PACKAGED_MODEL if folder is None else Path(folder))
+    if recipe is not None:
+        if settings or engine != DEFAULT_ENGINE:
+            raise ConfigError("a recipe says the engine and its settings; expected it alone")
+        from nqperf.perf.recipes import way_of
+
+        engine, settings = way_of(Path(recipe), found)
     reference = REFERENCE.features
     length = max_seq_length or min(reference.max_seq_length, found.config.max_position_embeddings)
     found.config.require_positions(length)
@@ -214,6 +226,35 @@ def bench(
         model=None if model is None else Path(model), data=None if data is None else str(data), **settings
     )
     return run_suite(config.quick() if quick else config).results
+
+
+def tune(
+    model: str | Path | None = None,
+    data: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    tolerance: Tolerance = "exact",
+    **settings: Any,
+) -> Tuned:
+    """Find the fastest way to run a model on this machine as `nqperf tune` does, and prove it; `out` takes the recipe.
+
+    `settings` are fields of nqperf.tuning.tune.TuneConfig: budget (seconds), limit, variants, max_seq_length, ...
+    Raises: NqPerfError for bad input, and when the baseline cannot run.
+    """
+    from nqperf.formats.results.recipe_toml import write_recipe
+    from nqperf.tuning.tune import TuneConfig
+    from nqperf.tuning.tune import tune as search
+
+    config = TuneConfig(
+        model=None if model is None else Path(model),
+        data=None if data is None else str(data),
+        tolerance=tolerance,
+        **settings,
+    )
+    found = search(config)
+    if out is not None:
+        write_recipe(Path(out), found.recipe)
+    return found
 
 
 def _examples(data: str | Path | Iterable[Example] | None) -> Iterable[Example]:

@@ -15,12 +15,16 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
+from nqperf.cli.recipe import checked_recipe
+from nqperf.defaults import PACKAGED_MODEL
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
+from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.gate.verdict import exit_status
 from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, silent
+from nqperf.perf.recipes import read_recipe_row
 from nqperf.perf.suite import SuiteConfig, run_suite
 from nqperf.perf.variants import select_variants
 from nqperf.report.html import run_page, write_page
@@ -45,6 +49,7 @@ variants_option = shared.option("--variants", help="Names with commas between.  
 @variants_option
 @shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's.")
 @shared.option("--against", type=shared.PATH, help="A second model folder: compare the two in speed and micro-F1.")
+@shared.option("--recipe", type=shared.PATH, help="A row more: the recipe of `nqperf tune`, held to its own figures.")
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
@@ -71,6 +76,7 @@ def bench_command(data: str | None, **options: Any) -> None:
     nqperf bench --quick --variants xla,mixed_bfloat16
     nqperf bench --out run.json --resume
     nqperf bench --model nq-mini --against student --variants mixed_bfloat16
+    nqperf bench --recipe recipe.toml --variants recipe
     nqperf bench dev.jsonl.gz --model models/bert-joint --limit 40 --out run.json --report run.html --track
 
     \b
@@ -81,6 +87,7 @@ def bench_command(data: str | None, **options: Any) -> None:
     if options["tracked"]:
         require_mlflow()
     config = dataclasses.replace(suite_config(data, options), **_keeping(options))
+    checked_recipe(config.recipe, read_model_folder(config.model or PACKAGED_MODEL))
     with suite_progress(quiet=options["quiet"]) as progress:
         run = run_suite(config, progress)
     if options["out"] is not None:
@@ -132,10 +139,10 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 
     Raises: VariantError for an unknown variant, ConfigError for too few rounds or seconds.
     """
-    names = ("model", "against", "limit", "batch_size", "max_seq_length", "variants_file", "profile")
+    names = ("model", "against", "limit", "batch_size", "max_seq_length", "variants_file", "recipe", "profile")
     given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
     if options.get("variants") is not None:
-        own = read_own_variants(options.get("variants_file"))
+        own = (*read_own_variants(options.get("variants_file")), *read_recipe_row(options.get("recipe")))
         given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(","), own))
     config = SuiteConfig(data=data, command=shlex.join(["nqperf", *sys.argv[1:]]), **given)
     if options.get("quick"):

@@ -1,42 +1,63 @@
-"""The command that imports checkpoints."""
+"""The command that imports checkpoints, and writes model folders as ONNX files."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nqperf.cli import options as shared
 from nqperf.cli.start_up import quiet_start_up
+from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
+if TYPE_CHECKING:
+    from nqperf.perf.int8_search import Int8Search
+    from nqperf.perf.onnx_export import ExportReport
 
-@click.command("convert", short_help="Make a model folder of a checkpoint.")
+_ONNX = ".onnx"
+
+
+@click.command("convert", short_help="Make a model folder of a checkpoint, or an ONNX file of a model folder.")
 @click.argument("source", type=shared.PATH)
 @click.argument("out", type=shared.PATH)
 @shared.option("--tokenizer", type=shared.PATH, help="The vocabulary, where it does not stand beside SOURCE.")
-@shared.option("--seed", type=int, default=0, help="For tensors that SOURCE lacks, as a plain encoder's answer heads.")
-@shared.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", help="How weights are stored.")
+@shared.option(
+    "--seed", type=int, help="For tensors that SOURCE lacks, as a plain encoder's answer heads.  [default: 0]"
+)
+@shared.option("--dtype", type=click.Choice(["float32", "float16"]), help="How weights are stored.  [default: float32]")
+@shared.option("--int8", is_flag=True, help="Products of an ONNX file in 8 bits, where its answers stay the same.")
 @shared.together(shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
-    """Make the model folder OUT of SOURCE: a folder, or a checkpoint's prefix.
+    """Make the model folder OUT of SOURCE, a folder or a checkpoint's prefix; where OUT ends in .onnx, an ONNX file.
 
     Knows Google's BERT Joint checkpoint (TensorFlow 1), the thesis's (TensorFlow 2 objects) and Hugging Face folders
     of BERT, TinyBERT, ALBERT, DistilBERT, RoBERTa and GPT-2 with model.safetensors. bert_config.json (or config.json)
     and the vocabulary are looked for beside them. Heads that SOURCE lacks are new, and their answers random.
 
+    An ONNX file is made of a model folder (extra onnxruntime). It reads and gives what nqperf's features and logits
+    are named, int32 and float32, at any batch and length; above 2 GB its values stand in OUT.onnx.data.
+
     \b
     nqperf convert downloads/bert_joint.ckpt models/bert-joint
     nqperf convert downloads/bert-base-uncased models/bert-base --seed 7
     nqperf convert downloads/roberta-base models/roberta-base
+    nqperf convert models/bert-joint bert-joint.onnx
+    nqperf convert models/bert-joint bert-joint-int8.onnx --int8
     """
+    if out.suffix == _ONNX:
+        _export(source, out, options)
+        return
+    if options["int8"]:
+        raise ConfigError(f"--int8 is for ONNX files, and {out} does not end in {_ONNX}: name one that does")
     with quiet_start_up():
         report = convert(
             source,
             out,
             tokenizer=options["tokenizer"],  # type: ignore[arg-type]  # click has made it a Path or None
-            seed=options["seed"],  # type: ignore[arg-type]
-            dtype=options["dtype"],  # type: ignore[arg-type]
+            seed=options["seed"] or 0,  # type: ignore[arg-type]
+            dtype=options["dtype"] or "float32",  # type: ignore[arg-type]
         )
     if report.untrained and not options["quiet"]:
         click.echo("nqperf: warning: THE SPAN HEAD IS NEW: answers are random until the model is trained", err=True)
@@ -44,6 +65,35 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
         click.echo(_json(report))
     elif not options["quiet"]:
         click.echo(_summary(report))
+
+
+def _export(source: Path, out: Path, options: dict[str, object]) -> None:
+    """Write a model folder as an ONNX file.
+
+    Raises: ConfigError for an option that is for the other kind of output.
+    """
+    from nqperf.perf.onnx_export import export_onnx
+
+    for name in ("tokenizer", "seed", "dtype"):
+        if options[name] is not None:
+            raise ConfigError(f"--{name} is for model folders, and {out} is to be an ONNX file: leave it out")
+    report = export_onnx(source, out, int8=bool(options["int8"]))
+    if options["as_json"]:
+        click.echo(_json(report))
+    elif not options["quiet"]:
+        click.echo(f"{out}: {report.nodes} nodes, {report.tensors} tensors ({report.bytes / 1e6:.0f} MB) from {source}")
+        if report.search is not None:
+            click.echo(_search(report.search))
+
+
+def _search(found: Int8Search) -> str:
+    agreed = found.agreement
+    bits = "7" if found.reduced_range else "8"
+    return (
+        f"weights have {bits} bits; left in float32: {', '.join(found.wide)}\n"
+        f"{agreed.changed} of {agreed.compared} predictions changed on generated pages, micro-F1 {agreed.value:.4f} "
+        f"against {agreed.baseline_value:.4f}; {found.tried} sets tried"
+    )
 
 
 def _summary(report: ConvertReport) -> str:
@@ -55,7 +105,7 @@ def _summary(report: ConvertReport) -> str:
     return "\n".join(lines)
 
 
-def _json(report: ConvertReport) -> str:
+def _json(report: ConvertReport | ExportReport) -> str:
     import dataclasses
 
     import msgspec

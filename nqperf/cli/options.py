@@ -17,6 +17,7 @@ from nqperf.nq.features import FeatureConfig
 from nqperf.nq.ranking import RankingConfig
 
 PRECISION_NAMES = ("float32", "mixed_float16", "mixed_bfloat16")
+ENGINE_PRECISIONS = (*PRECISION_NAMES, "int8")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -67,7 +68,7 @@ feature_options = together(
 )
 engine_options = together(
     option("--engine", default=DEFAULT_ENGINE, help="What runs the weights."),
-    option("--precision", type=click.Choice(PRECISION_NAMES), default="float32", help="What the layers compute in."),
+    option("--precision", type=click.Choice(ENGINE_PRECISIONS), default="float32", help="What the layers compute in."),
     option("--xla/--no-xla", default=False, help="Compile the model with XLA."),
     option("--batch-size", type=int, help="Windows run at once.  [default: 4, on a GPU 32]"),
     option(

@@ -11,6 +11,7 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import progress, report_skipped, start_engine, table, warn_of_new_heads
+from nqperf.cli.recipe import engine_and_settings, recipe_option
 from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
@@ -46,6 +47,7 @@ from nqperf.shards.cluster import LOCAL, ClusterConfig
     shared.selection_options,
     shared.feature_options,
     shared.engine_options,
+    recipe_option,
     shared.answer_options,
     shared.threshold_option,
     shared.quiet_option,
@@ -63,30 +65,34 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     nqperf run --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --limit 40 --out out/
     nqperf run dev.jsonl.gz --model models/bert-joint --features out/features.tfrecord --xla --out out-xla/
+    nqperf run dev.jsonl.gz --model models/bert-joint --recipe recipe.toml --out out/
     nqperf run s3://bucket/dev.jsonl.gz --model models/bert-joint --ray auto --worker-gpus 1 --out out/
     """
     model = model or PACKAGED_MODEL
+    # A fault that is seen without the engine's library is said before its start-up.
+    folder = read_model_folder(model)
+    cluster = _cluster(options)
+    engine, settings = engine_and_settings(options, folder)
     context, features = shared.feature_config(options)
     config = RunConfig(
         model=model,
         out=out,
         features=options["features"],
         pipeline=PipelineConfig(context=context, features=features, answers=shared.answer_config(options)),
-        engine=options["engine"],
-        settings=shared.engine_settings(options),
+        engine=engine,
+        settings=settings,
         long_threshold=options["long_threshold"],
         short_threshold=options["short_threshold"],
         non_null_threshold=options["non_null_threshold"],
         shard_examples=options["shard_examples"],
-        cluster=_cluster(options),
+        cluster=cluster,
         fresh=options["fresh"],
     )
     selection = shared.selection(options)
     source: LotSource = DevelopmentSet(selection=selection)
     if data is not None:
         source = LinesSource(reader=NqReader(source=data, selection=selection))
-    # A fault that is seen without the engine's library is said before its start-up.
-    warn_of_new_heads(read_model_folder(model))
+    warn_of_new_heads(folder)
     if config.cluster is None:
         start_engine(find_engine(config.engine))
     with (
@@ -111,6 +117,8 @@ def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
         if options["workers"] is not None:
             raise ConfigError("--workers is for --ray; without it this process answers alone")
         return None
+    if options["recipe"] is not None:
+        raise ConfigError("--recipe is for this machine alone; a cluster's workers start with an environment of theirs")
     return ClusterConfig(
         address=options["ray"],
         workers=options["workers"],

@@ -12,6 +12,7 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import Advance, progress, report_skipped, start_engine
+from nqperf.cli.recipe import engine_and_settings, recipe_option
 from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.engines.registry import find_engine
@@ -62,7 +63,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
 @click.argument("features", type=shared.PATH)
 @shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
-@shared.together(shared.engine_options, shared.fresh_option, shared.quiet_option, shared.json_option)
+@shared.together(shared.engine_options, recipe_option, shared.fresh_option, shared.quiet_option, shared.json_option)
 def predict_command(features: Path, model: Path, out: Path, **options: Any) -> None:
     """Run a model over FEATURES (a file of `nqperf prepare`) and leave its logits, row for row.
 
@@ -73,15 +74,16 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     nqperf predict dev.tfrecord --model models/bert-joint --precision mixed_bfloat16 --xla --out logits.npz
     """
     shared.refuse_same_file(out, features=features)
+    # A fault that is seen without the engine's library is said before its start-up.
+    engine, settings = engine_and_settings(options, read_model_folder(model))
     config = PredictConfig(
         features=features,
         model=model,
         out=out,
-        engine=options["engine"],
-        settings=shared.engine_settings(options),
+        engine=engine,
+        settings=settings,
         fresh=options["fresh"],
     )
-    read_model_folder(model)  # a fault that is seen without the engine's library is said before its start-up
     total = count_records(features)
     next(read_features(features))
     start_engine(find_engine(config.engine))

@@ -26,6 +26,7 @@ from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
 
 _PRODUCT_SIZE = 256
+_LARGE_SIZE = 1536
 _BATCHES_AHEAD = 4
 _Item = TypeVar("_Item")
 
@@ -177,6 +178,19 @@ class Engine(ABC, Generic[Config]):
         product = identity
         for _ in range(count):
             product = product @ identity
+
+    def product_type(self) -> str:
+        """Return the type that the layers compute in, for which `large_product` stands."""
+        return "float32"
+
+    def large_product(self) -> tuple[Callable[[], object], int]:
+        """Return what multiplies large matrices in `product_type` and waits for it, and its number of operations.
+
+        It is to reach the most that the device gives the library: large enough to be arithmetic.
+        """
+        size = _LARGE_SIZE
+        matrix = np.random.default_rng(1).standard_normal((size, size), np.float32)
+        return lambda: matrix @ matrix, 2 * size**3
 
     def _checked(self, blocks: Iterable[Features]) -> Iterator[Features]:
         for block in blocks:

@@ -106,6 +106,19 @@ class EngineRow:
 _ROWS = (
     # A dependency of nqperf itself, so there is no extra to miss.
     EngineRow(name="tensorflow", target="nqperf.engines.tensorflow.engine:TensorFlowEngine"),
+    EngineRow(
+        name="onnxruntime",
+        target="nqperf.engines.onnxruntime:OnnxRuntimeEngine",
+        needs=("onnx", "onnxruntime"),
+        extra="onnxruntime",
+    ),
+    EngineRow(name="jax", target="nqperf.engines.jax.engine:JaxEngine", needs=("jax",), extra="jax"),
+    EngineRow(
+        name="openvino",
+        target="nqperf.engines.openvino.engine:OpenVinoEngine",
+        needs=("openvino", "onnx"),
+        extra="openvino",
+    ),
 )
 ENGINES: dict[str, EngineRow] = {row.name: row for row in _ROWS}
 

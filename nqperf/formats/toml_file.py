@@ -1,11 +1,13 @@
-"""TOML files of users, read into records: what is wrong in one is said with its place."""
+"""TOML files of users, read into records and written: what is wrong in one is said with its place."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,3 +42,29 @@ def read_toml(path: Path, record: type[_Record], *, what: str, advice: str) -> _
         message, _, where = str(error).partition(" - at ")
         field = re.sub(r"^\$\.?", "", where.strip("`")) or None
         raise FormatError(f"{message}; {advice}", path=path, field=field) from None
+
+
+def toml_table(name: str, fields: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a table, those within it last, as TOML wants them."""
+    inner = [
+        line
+        for key, value in fields.items()
+        if isinstance(value, Mapping) and value
+        for line in toml_table(f"{name}.{_key(key)}", value)
+    ]
+    return ["", f"[{name}]", *toml_fields(fields), *inner]
+
+
+def toml_fields(fields: Mapping[str, Any]) -> list[str]:
+    """Return a line for each field that is no table."""
+    return [f"{_key(key)} = {toml_value(value)}" for key, value in fields.items() if not isinstance(value, Mapping)]
+
+
+def toml_value(value: Any) -> str:
+    """Return `value` in TOML, whose strings and lists are written as JSON's but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    """Return `key` bare where TOML allows it."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)

@@ -23,7 +23,7 @@ INSTRUCTION_SETS = (
     *("asimdhp", "asimddp", "bf16", "i8mm", "sve"),
 )
 DISTRIBUTIONS = (
-    *("tensorflow", "keras", "torch", "jax", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu"),
+    *("tensorflow", "keras", "torch", "jax", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "openvino"),
     "nqperf",
 )
 # Settings from outside that change times; recorded as they stand.

@@ -33,8 +33,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     `onednn` tells whether its kernels compute, `onednn_isa` which instruction sets it says it uses. `grappler` changes
     graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and `bfloat16` are
     between what a matrix product in them is how many times as fast as in float32. `bfloat16_softmax` equals the
-    float32 one rounded. `malloc` names the library that serves memory, `keeps_memory` tells whether it keeps large
-    blocks that were freed.
+    float32 one rounded. `openvino_int8` tells whether OpenVINO multiplies in 8 bits. `malloc` names the library that
+    serves memory, `keeps_memory` tells whether it keeps large blocks that were freed.
     """
 
     fingerprint: Fingerprint
@@ -46,6 +46,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     float16: tuple[float, float] | None = None
     bfloat16: tuple[float, float] | None = None
     bfloat16_softmax: bool | None = None
+    openvino_int8: bool | None = None
     malloc: str | None = None
     keeps_memory: bool | None = None
     faults: dict[str, str] = msgspec.field(default_factory=dict)

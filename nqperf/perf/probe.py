@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from nqperf.engines.registry import find_engine
 from nqperf.engines.tensorflow import device
 from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.resources import keeps_memory, malloc_library
@@ -58,6 +59,13 @@ def _softmax() -> dict[str, Any]:
     return {"bfloat16_softmax": device.bfloat16_softmax_widens()}
 
 
+def _openvino() -> dict[str, Any]:
+    find_engine("openvino").require()
+    from nqperf.engines.openvino.graphs import multiplies_in_int8
+
+    return {"openvino_int8": multiplies_in_int8()}
+
+
 # In this order: memory before anything has been taken, and last what may end the process.
 STEPS: dict[str, Callable[[], dict[str, Any]]] = {
     "memory": _memory,
@@ -68,6 +76,7 @@ STEPS: dict[str, Callable[[], dict[str, Any]]] = {
     "float16": _float16,
     "bfloat16": _bfloat16,
     "softmax": _softmax,
+    "openvino": _openvino,
 }
 
 

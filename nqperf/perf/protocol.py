@@ -100,9 +100,10 @@ class TimeBatch(Message, frozen=True):
 
 
 class Timed(Message, frozen=True):
-    """How long it took, with the outputs on the host."""
+    """How long it took, with the outputs on the host, and of how many windows; None where the work has none."""
 
     seconds: float
+    windows: int | None = None
 
 
 class Stop(Message, frozen=True):

@@ -12,7 +12,17 @@ from typing import Literal
 from nqperf.perf.machine import Machine
 
 Requirement = Literal[
-    "gpu", "onednn_on", "onednn_off", "grappler", "xla", "tf32", "float16", "bfloat16", "glibc_malloc"
+    "cpu",
+    "gpu",
+    "onednn_on",
+    "onednn_off",
+    "grappler",
+    "xla",
+    "tf32",
+    "float16",
+    "bfloat16",
+    "glibc_malloc",
+    "openvino_int8",
 ]
 
 # Where units compute in a type, large products are 1.5 to 16 times as fast as in float32, without them 0.3 to 0.95. A
@@ -104,11 +114,20 @@ def _glibc_malloc(machine: Machine) -> str | None:
     return "malloc keeps its memory here already" if machine.keeps_memory else None
 
 
+def _openvino_int8(machine: Machine) -> str | None:
+    if on_gpu := _cpu(machine):
+        return on_gpu
+    if machine.openvino_int8 is None:
+        return _unseen(machine, "8 bits", "openvino")
+    return None if machine.openvino_int8 else "OpenVINO widens products of 8 bits here: the CPU has no units for them"
+
+
 def _unseen(machine: Machine, what: str, step: str) -> str:
     return f"{what} cannot be used here: {machine.faults.get(step, 'it was not seen to work')}"
 
 
 _MISSING: Mapping[Requirement, Callable[[Machine], str | None]] = {
+    "cpu": _cpu,
     "gpu": _gpu,
     "onednn_on": _onednn_on,
     "onednn_off": _onednn_off,
@@ -118,4 +137,5 @@ _MISSING: Mapping[Requirement, Callable[[Machine], str | None]] = {
     "float16": _float16,
     "bfloat16": _bfloat16,
     "glibc_malloc": _glibc_malloc,
+    "openvino_int8": _openvino_int8,
 }

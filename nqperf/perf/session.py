@@ -103,18 +103,20 @@ class Session:
         self._baseline_run = run
         return run.observed
 
-    def answer_baseline(self, variants: int) -> str | None:
+    def answer_baseline(self, variants: int, *, answering: int | None = None) -> str | None:
         """Let the baseline answer as many examples as the budget allows; return what was given up of them, or None.
 
-        The budget is for so many `variants`, which answer as many examples each, and for the controls.
+        The budget is for so many `variants`, of which `answering` answer as many examples each (None: all), and for the
+        controls.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
         """
         run, whole = self._started_baseline(), self.task
-        plan = Plan(answers=1 + variants, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
+        answers = 1 + (variants if answering is None else answering)
+        plan = Plan(answers=answers, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
         windows = self.budget.windows(self.speed, plan, self.batch_size)
         if windows is not None:
             self.task = whole.first(windows)
-        self._answer(self._live_baseline(), run)
+        self._answer(self.live_baseline(), run)
         self.budget.planned = variants + _CONTROLS * _CONTROL_WEIGHT
         if self.task is whole:
             return None
@@ -136,20 +138,16 @@ class Session:
         rival = self._rival_of(variant.name)
         run = VariantRun(variant=variant, promised=floor is not None, model=rival.identity() if rival else {})
         try:
-            baseline = self._baseline_answers()
+            baseline = self.baseline_answers()
             end = time.perf_counter() + self.budget.share(self._least(answers=True))
-            worker, run.loaded = self._started(variant)
-            with worker:
-                run.observed = self._observe(worker)
-                _require_effects(variant, run.observed)
+            with self.ready(run) as worker:
                 run.agreement = agreement(self.task, baseline, self._answer(worker, run))
                 if rival:
                     run.agreement = self._with_change(run.agreement, variant.name)
                 else:
                     check_parity(run.agreement, variant.tolerance)
-                seconds = self._rounds_seconds(end, run)
-                first = self.rounds(self._live_baseline(), worker, floor, variant.name, seconds=seconds)
-                self._check_retraced(worker, variant.name)
+                config = self._within(self._rounds_seconds(end, run))
+                first = self.rounds(self.live_baseline(), worker, floor, variant.name, config)
             run.paired = self._settled(first, floor, variant)
         except NqPerfError as failure:
             run.failure = failure
@@ -161,7 +159,7 @@ class Session:
         seconds = self.budget.share(self._least(), _CONTROL_WEIGHT) - self.speed.start
         worker, _ = self._started(variant, name=_SAME)
         with worker:
-            first = self.rounds(self._live_baseline(), worker, 1.0, _SAME, seconds=seconds)
+            first = self.rounds(self.live_baseline(), worker, 1.0, _SAME, self._within(seconds))
             planted = self.measure_planted(worker, fraction)
         return self._settled(first, 1.0, variant), planted
 
@@ -169,8 +167,21 @@ class Session:
         """Plant work into a running baseline worker and hold it against the other one."""
         seconds = self.budget.share(self._least(starts=0), _CONTROL_WEIGHT)
         self._ask(worker, protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.timeouts.load)
-        measured = self.rounds(self._live_baseline(), worker, 1.0, _PLANTED, seconds=seconds)
+        measured = self.rounds(self.live_baseline(), worker, 1.0, _PLANTED, self._within(seconds))
         return PairedResult(all=(measured,), verdict=measured.verdict)
+
+    @contextmanager
+    def ready(self, run: VariantRun, *, name: str | None = None) -> Iterator[WorkerProcess]:
+        """Yield a new process of the run's variant, whose switches were seen to have their effect.
+
+        Raises: WorkerError when it fails, VariantError when a switch had no effect or the graph was traced again.
+        """
+        worker, run.loaded = self._started(run.variant, name=name)
+        with worker:
+            run.observed = self._observe(worker)
+            _require_effects(run.variant, run.observed)
+            yield worker
+            self._check_retraced(worker, run.variant.name)
 
     @contextmanager
     def fresh_pair(self, variant: Variant) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
@@ -187,7 +198,7 @@ class Session:
         def again() -> Measured:
             seconds = self.budget.require(self._least(starts=2)) - 2 * self.speed.start
             with self.fresh_pair(variant) as (baseline, worker):
-                return self.rounds(baseline, worker, floor, f"{variant.name} (again)", seconds=seconds)
+                return self.rounds(baseline, worker, floor, f"{variant.name} (again)", self._within(seconds))
 
         return settle(first, again)
 
@@ -197,17 +208,20 @@ class Session:
 
     def _with_change(self, agreed: Agreement, name: str) -> Agreement:
         """Return the agreement of a rival's row with how its score has changed."""
-        change = score_change(self.task, self._baseline_answers().predictions, self.predictions[name])
+        change = score_change(self.task, self.baseline_answers().predictions, self.predictions[name])
         return msgspec.structs.replace(agreed, details={**agreed.details, **change})
 
     def _started_baseline(self) -> VariantRun:
         assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101
         return self._baseline_run
 
-    def _baseline_answers(self) -> Answers:
+    def _within(self, seconds: float) -> RoundsConfig:
+        return RoundsConfig(gate=self.gate, seconds=seconds)
+
+    def baseline_answers(self) -> Answers:
         """Return the baseline's answers, which it is asked for where it was not yet."""
         run = self._started_baseline()
-        return run.answers or self._answer(self._live_baseline(), run)
+        return run.answers or self._answer(self.live_baseline(), run)
 
     def _least(self, *, starts: int = 1, answers: bool = False) -> float:
         """Return about how many seconds a comparison takes until it can be judged, were the variant as fast."""
@@ -219,12 +233,15 @@ class Session:
 
         Raises: OutOfTimeError when the budget does not reach so far.
         """
-        batches = -(-len(self.task.features) // self.batch_size)
+        batches = -(-len(self.task.features) // self._batch_size(run.variant))
         pair = self.speed.batch + (run.predict_seconds or 0.0) / batches
         needed = SLACK * self.gate.looks[0] * pair
         return max(end - time.perf_counter(), min(needed, self.budget.require(needed)))
 
-    def _live_baseline(self) -> WorkerProcess:
+    def _batch_size(self, variant: Variant) -> int:
+        return variant.batch_size or self.batch_size
+
+    def live_baseline(self) -> WorkerProcess:
         """Return the baseline's worker, a new one where the last one failed."""
         if self._worker is None:
             self._worker, _ = self._started(VARIANTS[BASELINE])
@@ -249,7 +266,7 @@ class Session:
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
             seq_length=features.input_ids.shape[1],
-            batch_size=self.batch_size,
+            batch_size=self._batch_size(variant),
         )
         started = time.perf_counter()
         warm_up = 0.0
@@ -270,23 +287,25 @@ class Session:
 
     def _answer(self, worker: WorkerProcess, run: VariantRun) -> Answers:
         """Let a worker predict the task's features, and keep its answers and what they took."""
-        name, rows = run.variant.name, len(self.task.features)
-        self.progress("answers", name, 0)
+        self.progress("answers", run.variant.name, 0)
+        run.answers = self.answers(worker, self.task, run)
+        self.predictions[run.variant.name] = run.answers.predictions
+        return run.answers
+
+    def answers(self, worker: WorkerProcess, task: Task, run: VariantRun) -> Answers:
+        """Return what a worker answers to the session's task or its first examples; note in the run what it took.
+
+        Raises: WorkerError when it fails, ParityError when a logit is not a finite number.
+        """
+        rows = len(task.features)
         said = self._ask(worker, protocol.Predict(rows=rows), protocol.Predicted, timeout=self.timeouts.predict)
         self.seconds["models"] += said.seconds
         run.predict_seconds, run.usage = said.seconds, said.usage
         start, end, answer_type = said.arrays(rows)
-        logits = Logits(
-            unique_id=self.task.features.unique_id,
-            start_logits=start,
-            end_logits=end,
-            answer_type_logits=answer_type,
-        )
-        rival = self._rival_of(name)
-        task = rival.task(self.task) if rival else self.task
-        run.answers = score_predictions(task, logits)
-        self.predictions[name] = run.answers.predictions
-        return run.answers
+        unique_id = task.features.unique_id
+        logits = Logits(unique_id=unique_id, start_logits=start, end_logits=end, answer_type_logits=answer_type)
+        rival = self._rival_of(run.variant.name)
+        return score_predictions(rival.task(task) if rival else task, logits)
 
     def _ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
         """Ask a worker, no longer than the budget lasts.
@@ -306,14 +325,15 @@ class Session:
         worker: WorkerProcess,
         floor: float | None,
         name: str,
-        *,
-        seconds: float = math.inf,
+        config: RoundsConfig | None = None,
     ) -> Measured:
-        """Take pairs of two workers until there is a verdict or their time is up.
+        """Take pairs of two workers until there is a verdict or their time is up; None: the session's gate, any time.
+
+        Times are of as many windows as a batch of the session has, whatever a variant's own batch is.
 
         Raises: WorkerError when one of the two fails, OutOfTimeError when there are too few pairs for a verdict.
         """
-        config = RoundsConfig(gate=self.gate, seconds=seconds)
+        config = config or self._within(math.inf)
         sides = (self._timed(baseline), self._timed(worker))
         try:
             measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs))
@@ -327,10 +347,14 @@ class Session:
         return measured
 
     def _timed(self, worker: WorkerProcess) -> TimedWork:
-        """Return what runs one batch in a worker and says how long it took."""
-        return lambda number: (
-            self._ask(worker, protocol.TimeBatch(number=number), protocol.Timed, timeout=self.timeouts.batch).seconds
-        )
+        """Return what runs one batch in a worker and says how long it took for each of the session's."""
+
+        def timed(number: int) -> float:
+            request = protocol.TimeBatch(number=number)
+            said = self._ask(worker, request, protocol.Timed, timeout=self.timeouts.batch)
+            return said.seconds * (self.batch_size / said.windows if said.windows else 1)
+
+        return timed
 
     def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
         """Raise VariantError when a graph was traced while times were taken."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
 from nqperf.gate.planting import PLANTED
 from nqperf.gate.records import BASELINE, Controls, Results, VariantResult, utc_now
@@ -26,6 +27,7 @@ from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
 from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
+from nqperf.perf.recipes import check_model, read_recipe_row, with_recipe
 from nqperf.perf.resume import identity, kept_rows
 from nqperf.perf.rival import Rival, read_rival, weighed
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
@@ -42,6 +44,7 @@ class SuiteConfig:
     The run takes at most `budget` seconds from its start, whatever the machine: fewer examples are answered and fewer
     pairs taken where they must be, and rows that are not reached are not judged. A quick run has less of all.
     The model in `against`, where there is one, runs in the same variants, as NAME:VARIANT; None is the baseline then.
+    The `recipe` of a search is a row beside the table's, with a floor of its own on its own device.
     Rows that are done are kept in the file `kept`; with `resume` those of an earlier start are not measured again.
     Raises: ConfigError when a number is out of range.
     """
@@ -51,6 +54,7 @@ class SuiteConfig:
     limit: int | None = None
     variants: tuple[str, ...] | None = None
     variants_file: Path | None = None
+    recipe: Path | None = None
     profile: Path | None = None
     against: Path | None = None
     gate: GateConfig = REFERENCE_GATE
@@ -69,6 +73,13 @@ class SuiteConfig:
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; expected at least 1")
         Budget(seconds=self.budget)
+
+    def own_variants(self) -> tuple[Variant, ...]:
+        """Return the rows beside those of the table: the user's own, and the recipe's.
+
+        Raises: FormatError or VariantError for a file that cannot be used.
+        """
+        return (*read_own_variants(self.variants_file), *read_recipe_row(self.recipe))
 
     def quick(self) -> SuiteConfig:
         """Return the same run in a third of the time: earlier looks, fewer examples and rounds, more INCONCLUSIVE."""
@@ -95,7 +106,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     A variant that fails is a row of the record.
     """
     started = time.perf_counter()
-    own = read_own_variants(config.variants_file)
+    own = config.own_variants()
     variants = _selected(config, own)
     session, source = open_session(config, progress)
     if session.rival is not None:
@@ -110,6 +121,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
         profile = promise_for(fingerprint, sizes, config.profile, [variant.name for variant in own])
+        profile = with_recipe(profile, config.recipe, fingerprint, sizes)
         controls, faults = _controls(session)
         told.finished("controls", controls)
         floors = profile.floors if profile else {}
@@ -159,8 +171,10 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
     budget = Budget(seconds=config.budget)
-    read_promises(config.profile, [variant.name for variant in read_own_variants(config.variants_file)])
+    read_promises(config.profile, [variant.name for variant in config.own_variants()])
     folder = read_model_folder(config.model or _packaged_model())
+    if config.recipe is not None:
+        check_model(read_recipe(config.recipe), config.recipe, folder)
     read_weights(folder)
     rival = _rival(config, folder)
     source, examples = _examples(config)

@@ -40,8 +40,8 @@ class Effect:
 class Variant:
     """One way to run the weights: switches, what they need, what they must do, and how exact the answers must be.
 
-    The switches are variables that stand in the environment before the process starts, and the engine's settings; a
-    run gives all its variants one batch size.
+    The switches are variables that stand in the environment before the process starts, and the engine's settings.
+    Without a `batch_size` of its own, which no row of the table has, a variant gets the run's.
     Raises: ConfigError for an engine that is in no row of its table, or a setting that the engine does not have.
     """
 
@@ -53,13 +53,15 @@ class Variant:
     tolerance: Tolerance = "exact"
     requires: tuple[Requirement, ...] = ()
     effects: tuple[Effect, ...]
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if "batch_size" in self.settings:
             raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
         if "buckets" in self.settings:
             raise ConfigError(f"variant {self.name} sets buckets, and the pairs of a run are batches of one length")
-        self.engine_row().config(self.settings)
+        batch = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        self.engine_row().config({**self.settings, **batch})
 
     def engine_row(self) -> EngineRow:
         """Return the row of the engine that runs this variant."""
@@ -68,8 +70,11 @@ class Variant:
     def requested(self) -> dict[str, Switch]:
         """Return the switches as the results file holds them."""
         settings = dataclasses.asdict(self.engine_row().config(self.settings))
-        del settings["batch_size"]
         del settings["buckets"]
+        if self.batch_size is None:
+            del settings["batch_size"]
+        else:
+            settings["batch_size"] = self.batch_size
         return flat({"engine": self.engine, **settings, "environment": self.environment})
 
     def missing(self, machine: Machine) -> str | None:
@@ -117,7 +122,7 @@ _CPU_CLUSTERS = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
 
 _ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 # By default glibc gives large blocks back to the system, which clears their pages anew each time they are taken.
-_KEEP_MEMORY = {
+KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
     "MALLOC_TOP_PAD_": str(256 << 20),
@@ -140,8 +145,16 @@ _TF32 = Effect(
     failure="matrix products are not rounded to TF32",
     holds=lambda seen: seen.own["tf32"] and seen.own["tf32_rounds"] is True,
 )
-_KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
+KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
 _ONEDNN = Effect(failure="oneDNN is not used", holds=lambda seen: seen.own["onednn_ops"] > 0)
+_INT8 = Effect(
+    failure="fewer than half of the matrix products are in 8 bits",
+    holds=lambda seen: seen.matmuls is not None and seen.own.get("int8_matmuls", 0) >= seen.matmuls / 2,
+)
+_THREADS = Effect(
+    failure="an operation has another number of threads than the baseline's",
+    holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
+)
 _THESIS_OPTIONS = Effect(
     failure="TensorFlow does not report the Grappler options as set",
     holds=lambda seen: seen.own["grappler"].items() >= THESIS_GRAPPLER.items(),
@@ -270,24 +283,73 @@ _ROWS = (
     Variant(
         name="allocator",
         description="glibc's malloc told to keep memory, so that activations are not faulted in anew for each layer",
-        environment=_KEEP_MEMORY,
+        environment=KEEP_MEMORY,
         requires=("glibc_malloc",),
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _KEEPS_MEMORY),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, KEEPS_MEMORY),
     ),
     Variant(
         name="onednn_on_allocator",
         description="onednn_on with malloc told to keep memory",
-        environment={**_ONEDNN_ON, **_KEEP_MEMORY},
+        environment={**_ONEDNN_ON, **KEEP_MEMORY},
         requires=("onednn_off", "glibc_malloc"),
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _ONEDNN, _KEEPS_MEMORY),
+        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _ONEDNN, KEEPS_MEMORY),
     ),
     Variant(
         name="xla_allocator",
         description="xla with malloc told to keep memory",
-        environment=_KEEP_MEMORY,
+        environment=KEEP_MEMORY,
         settings={"xla": True},
         requires=("xla", "glibc_malloc"),
-        effects=(_COMPILED, _WIDE, _KEEPS_MEMORY),
+        effects=(_COMPILED, _WIDE, KEEPS_MEMORY),
+    ),
+    Variant(
+        name="onnxruntime",
+        description="ONNX Runtime on the same weights",
+        engine="onnxruntime",
+        requires=("cpu",),
+        effects=(_WIDE, _THREADS),
+    ),
+    Variant(
+        name="onnxruntime_int8",
+        description="ONNX Runtime with products in 8 bits, the heads and the last block in float32",
+        engine="onnxruntime",
+        settings={"precision": "int8"},
+        tolerance="eight_bit",
+        requires=("cpu",),
+        effects=(_INT8, _THREADS),
+    ),
+    # No row of bfloat16: on a CPU, XLA widens such products to float32, also where the CPU has units for them.
+    Variant(
+        name="jax",
+        description="the same network on JAX, compiled by XLA",
+        engine="jax",
+        requires=("cpu",),
+        effects=(_COMPILED, _WIDE, _THREADS),
+    ),
+    Variant(
+        name="openvino",
+        description="OpenVINO on the same weights",
+        engine="openvino",
+        requires=("cpu",),
+        effects=(_WIDE, _THREADS),
+    ),
+    Variant(
+        name="openvino_bfloat16",
+        description="OpenVINO with products in bfloat16",
+        engine="openvino",
+        settings={"precision": "mixed_bfloat16"},
+        tolerance="sixteen_bit",
+        requires=("cpu", "bfloat16"),
+        effects=(_NARROW, _THREADS),
+    ),
+    Variant(
+        name="openvino_int8",
+        description="OpenVINO with products in 8 bits, the heads in float32",
+        engine="openvino",
+        settings={"precision": "int8"},
+        tolerance="eight_bit",
+        requires=("openvino_int8",),
+        effects=(_INT8, _THREADS),
     ),
 )
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}

@@ -17,11 +17,16 @@ import numpy as np
 from nqperf.engines.engine import Engine
 from nqperf.errors import ConfigError
 from nqperf.gate.planting import plant
+from nqperf.model.flops import window_flops
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf import protocol, resources
 from nqperf.perf.serving import serve
+
+_GIGA = 1e9
+_FEWEST_PRODUCTS = 3
+_PRODUCT_SECONDS = 0.2
 
 
 def main() -> None:
@@ -37,7 +42,10 @@ class _Worker:
         self._loaded: Engine[Any] | None = None
         self._batches: list[Any] = []
         self._timed: range = range(0)
+        self._windows = 0
         self._planted = 0
+        self._window_flops = 0
+        self._rates: dict[str, Any] = {}
 
     def answer(self, request: protocol.Request) -> protocol.Reply:
         """Do what is asked."""
@@ -46,13 +54,35 @@ class _Worker:
         if self._loaded is None:
             raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
         if isinstance(request, protocol.TimeBatch):
-            return protocol.Timed(seconds=self._time(self._timed[request.number % len(self._timed)], self._planted))
+            seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
+            return protocol.Timed(seconds=seconds, windows=self._windows)
         if isinstance(request, protocol.Predict):
             return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        states = msgspec.structs.replace(self._engine.state(), keeps_memory=resources.keeps_memory())
-        return protocol.ObservedStates(states=states)
+        return protocol.ObservedStates(
+            states=msgspec.structs.replace(
+                self._engine.state(), keeps_memory=resources.keeps_memory(), **self._roofline()
+            )
+        )
+
+    def _roofline(self) -> dict[str, Any]:
+        """Return what a window's products come to, and how fast a large one alone is; measured once."""
+        if not self._rates:
+            product, operations = self._engine.large_product()
+            product()  # compiles, and fills caches
+            seconds: list[float] = []
+            began = time.perf_counter()
+            while len(seconds) < _FEWEST_PRODUCTS or time.perf_counter() - began < _PRODUCT_SECONDS:
+                start = time.perf_counter()
+                product()
+                seconds.append(time.perf_counter() - start)
+            self._rates = {
+                "window_gflops": self._window_flops / _GIGA,
+                "product_type": self._engine.product_type(),
+                "product_gflops": operations / min(seconds) / _GIGA,
+            }
+        return self._rates
 
     @property
     def _engine(self) -> Engine[Any]:
@@ -72,10 +102,12 @@ class _Worker:
         self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
         self._timed = range(max(1, rows // request.batch_size))
+        self._windows = min(rows, request.batch_size)
         build_seconds = watch.lap()
         engine.trace()
         trace_seconds = watch.lap()
         self._loaded = engine
+        self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
         engine.watch(lambda: self._run(0))
         for number in self._timed[:2]:  # the first run after compiling still fills caches
             self._run(number)

@@ -122,7 +122,7 @@ def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
     from nqperf.perf.suite import SuiteConfig
 
     option = pytestconfig.option
-    names = ("model", "data", "limit", "variants_file", "profile", "batch_size", "max_seq_length")
+    names = ("model", "data", "limit", "variants_file", "recipe", "profile", "batch_size", "max_seq_length")
     requested = {name: getattr(option, f"nqperf_{name}") for name in names}
     command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
     config = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})

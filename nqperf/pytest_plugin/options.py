@@ -20,7 +20,7 @@ OPTIONS = tuple(
     f"--nqperf-{name}"
     for name in (
         *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
-        *("rounds", "budget"),
+        *("recipe", "rounds", "budget"),
         *("allow-inconclusive", "save-results", "report", "track"),
     )
 )
@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption("--nqperf-limit", type=int, metavar="N", help="Use only the first N examples.")
     group.addoption("--nqperf-variants", metavar="NAMES", help="Variants to run, with commas between. Default: all.")
     group.addoption("--nqperf-variants-file", help="Variants of your own (TOML), beside those of the table.", **path)
+    group.addoption("--nqperf-recipe", help="A row more: a recipe of `nqperf tune`, held to its figures.", **path)
     group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
     group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
@@ -82,7 +83,7 @@ def check_options(config: pytest.Config) -> None:
         from nqperf.perf.budget import Budget
 
         Budget(seconds=option.nqperf_budget)
-    if option.nqperf_variants is not None or option.nqperf_variants_file is not None:
+    if any(getattr(option, f"nqperf_{name}") is not None for name in ("variants", "variants_file", "recipe")):
         selected_variants(config)
     if option.nqperf_track:
         from nqperf.report.tracking import require_mlflow
@@ -103,13 +104,15 @@ def selected_variants(config: pytest.Config) -> tuple[str, ...]:
 
 
 def own_variants(config: pytest.Config) -> tuple[Variant, ...]:
-    """Return the variants of the file that the option names.
+    """Return the variants of the files that the options name: the user's own, and the recipe's.
 
     Raises: FormatError or VariantError for one that cannot be used.
     """
     from nqperf.perf.own_variants import read_own_variants
+    from nqperf.perf.recipes import read_recipe_row
 
-    return read_own_variants(config.option.nqperf_variants_file)
+    option = config.option
+    return (*read_own_variants(option.nqperf_variants_file), *read_recipe_row(option.nqperf_recipe))
 
 
 def given_option(config: pytest.Config) -> str | None:

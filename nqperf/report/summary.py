@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 
 from nqperf.gate import signed_rank
 from nqperf.gate.records import BASELINE, Control, Results, Usage, VariantResult, Verdict
+from nqperf.report.roofline import roofline_text
+from nqperf.report.times import baseline_seconds
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
@@ -53,24 +54,11 @@ def summarise(results: Results) -> Summary:
             f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
             *explanations,
             *_usages(results),
+            *filter(None, (roofline_text(results),)),
             f"device: {results.fingerprint.device_key}",
             f"command: {results.command}",
         ),
     )
-
-
-def baseline_seconds(results: Results, variant: VariantResult) -> float | None:
-    """Return what a round took the baseline of `variant`: the median of its pairs, None where there are none.
-
-    It is of all pairs of the run, so that rows compare; in a record of comparisons that share no baseline, of its own.
-    """
-    samples = [*variant.samples]
-    if results.variant(BASELINE) is not None:
-        samples = [sample for one in results.variants for sample in one.samples]
-        if results.controls.same is not None:
-            samples += results.controls.same.samples
-    seconds = [one for sample in samples for one in sample.baseline_seconds]
-    return median(seconds) if seconds else None
 
 
 def milliseconds(seconds: float) -> str:

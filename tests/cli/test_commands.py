@@ -290,3 +290,23 @@ def test_doctor_watches_no_negative_time(capsys):
         main(["doctor", "--noise-seconds", "-1"])
     assert leave.value.code == 2
     assert "'--noise-seconds': -1.0 is not in the range x>=0" in capsys.readouterr().err
+
+
+def test_what_is_converted_to_onnx_is_refused_in_one_line(refused, model_folder, tmp_path):
+    pytest.importorskip("onnx", reason="the extra onnxruntime is not installed")
+    out = tmp_path / "a.onnx"
+    refused("convert", tmp_path, out, words=[tmp_path / "config.json"])
+    refused("convert", model_folder, out, "--dtype", "float16", words=["--dtype is for model folders"])
+    refused("convert", model_folder, tmp_path / "absent" / "a.onnx", words=["cannot be written", "folder that exists"])
+    refused("convert", model_folder, tmp_path / "a", "--int8", words=["--int8 is for ONNX files"])
+    (tmp_path / "b.onnx").mkdir()
+    refused("convert", model_folder, tmp_path / "b.onnx", words=["is a folder"])
+
+
+def test_an_onnx_file_is_no_model_folder(call, refused, model_folder, data, tmp_path):
+    pytest.importorskip("onnx", reason="the extra onnxruntime is not installed")
+    out = tmp_path / "a.onnx"
+    code, said, _ = call("convert", model_folder, out)
+    assert (code, said.startswith(f"{out}: ")) == (0, True)
+    refused("run", data, "--model", out, "--out", tmp_path / "run", words=["is a file; expected the model folder"])
+    refused("convert", out, tmp_path / "b.onnx", words=["is a file; expected the model folder"])

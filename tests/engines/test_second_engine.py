@@ -74,7 +74,10 @@ def test_one_stage_gives_them_too(data, model_folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--engine", "nunpy"], "unknown engine 'nunpy'; expected one of tensorflow, numpy, far; did you mean numpy?"),
+        (
+            ["--engine", "nunpy"],
+            f"unknown engine 'nunpy'; expected one of {', '.join(ENGINES)}, numpy, far; did you mean numpy?",
+        ),
         (
             ["--engine", "numpy", "--xla"],
             "the engine numpy has no setting xla; expected some of batch_size, buckets, doubled",

@@ -41,6 +41,7 @@ ZEN_5 = Machine(
     float16=near(0.86),
     bfloat16=near(1.82),
     bfloat16_softmax=True,
+    openvino_int8=True,
     malloc="glibc 2.36",
     keeps_memory=False,
 )
@@ -58,7 +59,8 @@ ZEN_5_AVX2 = like(
     onednn_isa="Intel AVX2",
     bfloat16=None,
     bfloat16_softmax=None,
-    faults={"bfloat16": ABORTED, "softmax": "Graph execution error:"},
+    openvino_int8=None,
+    faults={"bfloat16": ABORTED, "softmax": "Graph execution error:", "openvino": "could not create a primitive"},
 )
 ZEN_5_OFF = like(
     ZEN_5,
@@ -75,6 +77,7 @@ ZEN_3 = like(
     onednn_isa="Intel AVX2",
     bfloat16=near(0.8),
     bfloat16_softmax=False,
+    openvino_int8=False,
 )
 HASWELL = like(ZEN_3, cpu("Intel(R) Xeon(R) CPU E5-2680 v3 @ 2.50GHz", "GenuineIntel-6-63", ("avx2",)))
 SKYLAKE_X = like(

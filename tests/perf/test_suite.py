@@ -118,7 +118,7 @@ def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(sleeping_session, h
 
     monkeypatch.setattr(session, "progress", strike)
     monkeypatch.setattr(session, "timeouts", dataclasses.replace(DEFAULT_TIMEOUTS, batch=3.0))
-    struck = session._live_baseline().pid
+    struck = session.live_baseline().pid
     failed = session.measure_variant(row(), None)
     with pytest.raises(WorkerError, match=r"worker of baseline(| died at TimeBatch): (killed by SIGKILL|no reply)"):
         failed.require_paired()

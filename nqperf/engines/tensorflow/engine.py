@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.engines.engine import Engine
+from nqperf.engines.keras_backend import choose_backend
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
 from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
@@ -31,7 +32,8 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     @staticmethod
     def start() -> None:
-        """Import TensorFlow and let it find its devices."""
+        """Choose Keras's backend, import TensorFlow and let it find its devices."""
+        choose_backend("tensorflow")
         import tensorflow as tf
 
         tf.config.list_logical_devices()
@@ -45,6 +47,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Set the process's switches, build the network and give it the weights."""
+        choose_backend("tensorflow")
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
 
@@ -164,6 +167,20 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
                 "inter_op_threads": int(found["inter_op_threads"]),
             },
         )
+
+    def product_type(self) -> str:
+        """Return the type that the layers compute in."""
+        return str(self.model.compute_dtype)
+
+    def large_product(self) -> tuple[Callable[[], object], int]:
+        """Return what multiplies large matrices on TensorFlow's device, and its number of operations."""
+        import tensorflow as tf
+
+        # A GPU must be filled.
+        size = 8192 if self.on_gpu() else 1536
+        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), self.product_type())
+        product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)), jit_compile=False, autograph=False)
+        return lambda: product(matrix).numpy(), 2 * size**3
 
     def multiply(self, count: int) -> None:
         """Do `count` matrix products on TensorFlow's device, and wait for them."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from nqperf.formats.files import write_whole
-from nqperf.formats.toml_file import read_toml
+from nqperf.formats.toml_file import read_toml, toml_table, toml_value
 from nqperf.gate.profiles import Profile
 
 PACKAGED = Path(__file__).with_name("profiles.toml")
@@ -49,30 +47,8 @@ def write_profile(path: Path, profile: Profile) -> None:
 
 def render_profile(profile: Profile) -> str:
     """Return `profile` as the TOML that `read_profiles` reads, without the line of the schema version."""
-    lines = ["[[profile]]", f"name = {_toml(profile.name)}"]
+    lines = ["[[profile]]", f"name = {toml_value(profile.name)}"]
     for table, fields in msgspec.to_builtins(profile).items():
         if isinstance(fields, Mapping) and fields:
-            lines += _toml_table(f"profile.{table}", fields)
+            lines += toml_table(f"profile.{table}", fields)
     return "\n".join(lines) + "\n"
-
-
-def _toml_table(name: str, fields: Mapping[str, Any]) -> list[str]:
-    """Return the lines of a table, those within it last, as TOML wants them."""
-    plain = [f"{_toml_key(key)} = {_toml(value)}" for key, value in fields.items() if not isinstance(value, Mapping)]
-    inner = [
-        line
-        for key, value in fields.items()
-        if isinstance(value, Mapping) and value
-        for line in _toml_table(f"{name}.{_toml_key(key)}", value)
-    ]
-    return ["", f"[{name}]", *plain, *inner]
-
-
-def _toml_key(key: str) -> str:
-    """Return `key` bare where TOML allows it."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
-
-
-def _toml(value: Any) -> str:
-    """Return `value` in TOML, whose strings and lists are written as JSON's but for DEL."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

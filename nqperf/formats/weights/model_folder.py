@@ -77,6 +77,10 @@ def read_model_folder(path: Path) -> ModelFolder:
     when the tokenizer's size is not the configuration's.
     """
     path = Path(path)
+    if path.is_file():
+        raise FormatError(
+            f"is a file; expected the model folder that it was made from, with {CONFIG} and {WEIGHTS}", path=path
+        )
     if not path.is_dir():
         raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
     fields = read_json_object(path / CONFIG, what="a configuration")

@@ -1,0 +1,83 @@
+"""The command that searches for the fastest way to run a model on this machine."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from nqperf.cli import options as shared
+from nqperf.cli.bench import require_places, suite_progress, variants_option
+from nqperf.errors import ConfigError
+from nqperf.formats.results.recipe_toml import write_recipe
+from nqperf.perf.variants import select_variants
+from nqperf.report.tune import headline, tuned_text
+from nqperf.tuning.candidates import TOLERANCES
+from nqperf.tuning.tune import TuneConfig, tune
+
+_INTERRUPTED = 130
+
+
+@click.command("tune", short_help="Find the fastest way to run a model here, and prove it.")
+@click.argument("model", required=False, type=shared.PATH)
+@click.argument("data", required=False)
+@shared.option("--out", type=shared.PATH, required=True, help="The recipe to write (TOML), for --recipe.")
+@shared.option(
+    "--tolerance",
+    type=click.Choice(TOLERANCES),
+    default="exact",
+    help="How close answers must stay: the same ones, as 16 bits keep them, or as 8 bits do.",
+)
+@shared.option("--budget", type=float, default=900.0, help="Seconds that the search may take.")
+@shared.option("--limit", type=int, help="Use only so many examples.  [default: all]")
+@shared.option("--max-seq-length", type=int, default=512, help="Positions of one input.")
+@variants_option
+@shared.together(shared.quiet_option, shared.json_option)
+def tune_command(model: Path | None, data: str | None, out: Path, **options: Any) -> None:
+    """Race every way to run MODEL (a model folder) on this machine, and write the one that wins to --out.
+
+    Engines, precisions, XLA, memory, threads and batch sizes race in fresh processes against TensorFlow's default. The
+    winner answers all of DATA within the tolerance, and its ratio, per window, is measured once more in fresh
+    processes. Without MODEL and DATA it is the packaged model on the development set of the generated world. Ctrl-C
+    keeps the best so far, which the recipe then calls not confirmed.
+
+    \b
+    nqperf tune --out recipe.toml
+    nqperf tune models/bert-joint dev.jsonl.gz --tolerance eight_bit --budget 600 --out recipe.toml
+    nqperf run dev.jsonl.gz --model models/bert-joint --recipe recipe.toml --out out/
+
+    \b
+    Exit codes: 0 found, or nothing beats the default, which is said; 2 bad input; 130 interrupted.
+    """
+    require_places({"out": out})
+    if model is not None:
+        shared.refuse_same_file(out, data=data)
+    names = None
+    if options["variants"] is not None:
+        names = tuple(variant.name for variant in select_variants(options["variants"].split(",")))
+    config = TuneConfig(
+        model=model,
+        data=data,
+        limit=options["limit"],
+        variants=names,
+        tolerance=options["tolerance"],
+        budget=options["budget"],
+        max_seq_length=options["max_seq_length"],
+        command=shlex.join(["nqperf", *sys.argv[1:]]),
+    )
+    if config.budget == float("inf"):
+        raise ConfigError("the budget is without an end; expected seconds: a search ends when they are spent")
+    with suite_progress(quiet=options["quiet"]) as progress:
+        found = tune(config, progress)
+    write_recipe(out, found.recipe)
+    if options["as_json"]:
+        click.echo(msgspec.json.encode(found).decode())
+    elif not options["quiet"]:
+        click.echo(tuned_text(found))
+    if found.interrupted:
+        click.echo(f"nqperf: interrupted; kept in {out}: {headline(found)}", err=True)
+        sys.exit(_INTERRUPTED)

@@ -1,0 +1,178 @@
+"""The JAX engine: a `BertJoint` on Keras's backend `jax`, compiled by XLA once for batches of one shape."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from nqperf.engines.engine import Engine, EngineConfig
+from nqperf.engines.keras_backend import VARIABLE, choose_backend
+from nqperf.engines.state import EngineState, process_threads
+from nqperf.engines.threads import requested_threads, threads_named
+from nqperf.model.config import BertConfig
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.logits import MODEL_OUTPUTS
+
+_PRODUCT_SIZE = 256
+# The size of the thread pools that XLA makes when JAX starts. Source: tsl/platform/default/port.cc, MaxParallelism.
+_POOL_SIZE = "NPROC"
+_POOL_THREAD = "tf_XLAEigen"
+# A product of the compiled module, XLA's own or a library's: its name is right of "=", its type is the result's.
+_PRODUCT = re.compile(r"= \(?(\w+)\[.*(?: dot\(|custom_call_target=\"[^\"]*(?:matmul|gemm))", re.IGNORECASE)
+_NARROW = frozenset({"bf16", "f16"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JaxConfig(EngineConfig):
+    """How the weights are run: `precision` is the policy of the layers, by Keras's name."""
+
+    precision: str = "float32"
+
+
+class JaxEngine(Engine[JaxConfig]):
+    """Runs a model's weights at one sequence length, on the device that JAX chooses.
+
+    Raises: ConfigError when the sequences are longer than the model's positions, or where this process's Keras runs on
+    another backend.
+    """
+
+    name = "jax"
+    config_type = JaxConfig
+    environment: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            VARIABLE: "jax",
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            # Two workers share one GPU; by default the first takes three quarters of its memory.
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        }
+    )
+    switch_variables = frozenset(
+        {VARIABLE, _POOL_SIZE, "XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_DISABLE_JIT", "JAX_ENABLE_X64"}
+    )
+
+    @staticmethod
+    def start() -> None:
+        """Choose Keras's backend, import JAX and let it make its threads and find its devices."""
+        choose_backend("jax")
+        os.environ[_POOL_SIZE] = str(requested_threads())
+        import jax
+
+        jax.devices()
+
+    @staticmethod
+    def on_gpu() -> bool:
+        """Return whether JAX computes on a GPU."""
+        import jax
+
+        return bool(jax.default_backend() == "gpu")
+
+    def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
+        """Build the network and give it the weights."""
+        self.start()
+        from nqperf.model.bert import BertJoint
+        from nqperf.model.variables import assign_weights, build
+
+        self.model = build(BertJoint(model_config, self.config.precision), self.seq_length)
+        assign_weights(self.model, weights)
+        self._variables = tuple(
+            [variable.value for variable in variables]
+            for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
+        )
+        self._traces = 0
+        self._compiled: dict[int, Any] = {}
+
+    def trace(self) -> None:
+        """Trace the function and compile it, once for each of `lengths`; the first batch of each would do it too."""
+        import numpy as np
+
+        for length in self.lengths:
+            shape = (self.config.batch_size, length)
+            self._executable(dict.fromkeys(MODEL_INPUTS, np.zeros(shape, np.int32)))
+
+    def _executable(self, inputs: Mapping[str, Any]) -> Any:
+        """Return what runs batches of this one's length, compiled for the first of them."""
+        length = inputs[MODEL_INPUTS[0]].shape[1]
+        if length not in self._compiled:
+            import jax
+
+            # On Ampere and later GPUs XLA rounds the operands of float32 products unless it is told not to.
+            with jax.default_matmul_precision("float32" if self.config.precision == "float32" else "default"):
+                traced = jax.jit(self._step).lower(*self._variables, dict(inputs))
+            self._compiled[length] = traced.compile()
+        return self._compiled[length]
+
+    def _step(self, trainable: Any, fixed: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        self._traces += 1  # this is Python: it runs when the function is traced, and not when it is run
+        outputs: dict[str, Any]
+        outputs, _ = self.model.stateless_call(trainable, fixed, inputs, training=False)
+        return outputs
+
+    def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:
+        """Return the batch as arrays of the device."""
+        import jax
+
+        return {name: jax.device_put(inputs[name]) for name in MODEL_INPUTS}
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Run one batch; return the output arrays, possibly before the device has finished them."""
+        outputs: dict[str, Any] = self._executable(inputs)(*self._variables, dict(inputs))
+        return outputs
+
+    def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
+        """Wait for the output arrays and return them as the host's."""
+        import numpy as np
+
+        return {name: np.asarray(outputs[name]) for name in MODEL_OUTPUTS}
+
+    def state(self) -> EngineState:
+        """Return the states of the compiled module for the whole length; before the first run there is none.
+
+        Its own: `xla_compiled` says that it is there and does the products, `device` on what it runs.
+        """
+        import jax
+        import keras
+
+        whole = self._compiled.get(self.seq_length)
+        products = compiled_products(whole.as_text()) if whole is not None else []
+        return EngineState(
+            engine=self.name,
+            compute_dtype=self.model.compute_dtype,
+            batch_size=self.config.batch_size,
+            traces=self._traces,
+            matmuls=len(products),
+            low_precision_matmul_share=sum(products) / len(products) if products else None,
+            intra_op_threads=threads_named(_POOL_THREAD) or int(os.environ[_POOL_SIZE]),
+            process_threads=process_threads(),
+            own={
+                "requested_threads": requested_threads(),
+                "xla_compiled": bool(products),
+                "device": str(jax.devices()[0].device_kind),
+                "jax": jax.__version__,
+                "keras": keras.__version__,
+                "seq_length": self.seq_length,
+            },
+        )
+
+    def multiply(self, count: int) -> None:
+        """Do `count` matrix products on JAX's device, and wait for them."""
+        import jax.numpy as jnp
+
+        identity = jnp.eye(_PRODUCT_SIZE)
+        product = identity
+        for _ in range(count):
+            product = product @ identity
+        product.block_until_ready()
+
+
+def compiled_products(module: str) -> list[bool]:
+    """Return for each matrix product in a compiled module, as text, whether it is in 16 bits.
+
+    What was traced in 16 bits may be compiled otherwise: XLA widens bfloat16 products where it has no kernel for them.
+    """
+    found = (_PRODUCT.search(line) for line in module.splitlines())
+    return [product[1] in _NARROW for product in found if product]

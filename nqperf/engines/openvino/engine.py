@@ -1,0 +1,130 @@
+"""The OpenVINO engine: the weights' ONNX graph, compiled once for batches of one size, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nqperf.engines.engine import Engine, EngineConfig
+from nqperf.engines.openvino.graphs import large_product, multiplies_in_int8, product_types, properties, round_kernels
+from nqperf.engines.state import EngineState, process_threads
+from nqperf.engines.threads import requested_threads
+from nqperf.formats.files import scratch_folder
+from nqperf.formats.weights.onnx_file import write_onnx
+from nqperf.model.config import BertConfig
+from nqperf.model.onnx.network import onnx_graph
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.logits import MODEL_OUTPUTS
+
+_NARROW = frozenset({"bf16", "f16"})
+_EIGHT_BITS = frozenset({"i8", "u8"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenVinoConfig(EngineConfig):
+    """How the weights are run: what the layers compute in.
+
+    "int8" keeps all kernels but the heads' in 8 bits, and rounds their inputs to 8 bits when it runs.
+    """
+
+    precision: Literal["float32", "mixed_bfloat16", "int8"] = "float32"
+
+
+class OpenVinoEngine(Engine[OpenVinoConfig]):
+    """Runs a model's weights over batches of one size; a length is compiled when it first comes.
+
+    Raises: ConfigError when the sequences are longer than the model's positions.
+    """
+
+    name = "openvino"
+    config_type = OpenVinoConfig
+
+    @staticmethod
+    def start() -> None:
+        """Import OpenVINO and let it find its devices."""
+        import openvino
+
+        openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
+
+    def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
+        """Build the graph and let OpenVINO read it."""
+        import openvino
+
+        self._core = openvino.Core()
+        graph = onnx_graph(model_config, weights)
+        with scratch_folder() as folder:
+            path = folder / "model.onnx"
+            write_onnx(path, graph.proto, graph.values)
+            # Mapped values would be read from a file that is gone.
+            self._core.set_property({"ENABLE_MMAP": False})
+            self._model = self._core.read_model(path)
+        if self.config.precision == "int8":
+            round_kernels(self._model)
+        self._compiled: dict[int, Any] = {}
+        self._requests: dict[int, Any] = {}
+
+    def trace(self) -> None:
+        """Compile the graph, once for each of `lengths`; the first batch of each would do it too."""
+        for length in self.lengths:
+            self._request(length)
+
+    def _request(self, length: int) -> Any:
+        """Return what runs batches of this length, compiled for the first of them."""
+        if length not in self._requests:
+            model = self._model.clone()
+            model.reshape({name: [self.config.batch_size, length] for name in MODEL_INPUTS})
+            self._compiled[length] = self._core.compile_model(model, "CPU", properties(self.config.precision))
+            self._requests[length] = self._compiled[length].create_infer_request()
+        return self._requests[length]
+
+    def run(self, inputs: Mapping[str, IntArray]) -> dict[str, FloatArray]:
+        """Run one batch; the outputs are copies, for the next batch is written to the same place."""
+        request = self._request(inputs[MODEL_INPUTS[0]].shape[1])
+        request.infer({name: np.ascontiguousarray(inputs[name]) for name in MODEL_INPUTS}, share_inputs=True)
+        return {name: request.get_tensor(name).data.copy() for name in MODEL_OUTPUTS}
+
+    def state(self) -> EngineState:
+        """Return the states of the compiled graph of the whole length, as OpenVINO tells what it executes.
+
+        Its own: `precision_hint` is what it says it was told. `int8_matmuls` counts the products that multiply in 8
+        bits: they are kept so, and this CPU is seen to multiply so. Attention's two products are fused into others.
+        """
+        import openvino
+
+        self.trace()
+        compiled = self._compiled[self.seq_length]
+        types = product_types(compiled)
+        eight = sum(name in _EIGHT_BITS for name in types)
+        if eight and not multiplies_in_int8():
+            eight = 0
+        narrow = sum(name in _NARROW for name in types) + eight
+        return EngineState(
+            engine=self.name,
+            compute_dtype=self.config.precision.removeprefix("mixed_"),
+            batch_size=self.config.batch_size,
+            traces=len(self._compiled),
+            matmuls=len(types),
+            low_precision_matmul_share=narrow / len(types),
+            intra_op_threads=int(compiled.get_property("INFERENCE_NUM_THREADS")),
+            process_threads=process_threads(),
+            own={
+                "requested_threads": requested_threads(),
+                "precision_hint": compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name(),
+                "int8_matmuls": eight,
+                "openvino": openvino.__version__,
+                "seq_length": self.seq_length,
+            },
+        )
+
+    def product_type(self) -> str:
+        """Return the type that the layers compute in."""
+        return self.config.precision.removeprefix("mixed_")
+
+    def large_product(self) -> tuple[Callable[[], object], int]:
+        """Return what multiplies large matrices, compiled as the graph is, and its number of operations."""
+        run, size = large_product(self.config.precision)
+        return run, 2 * size**3

@@ -1,0 +1,195 @@
+"""An ONNX graph under construction: nodes, the values that they read, and products in float32 or in 8 bits.
+
+The values stand beside the graph and not in it, so that a file can be written without holding all of it once more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nqperf.nq.example import FloatArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.logits import MODEL_OUTPUTS
+
+# The first opset with Gelu, and the format's version that came with it.
+_OPSET, _IR_VERSION = 20, 9
+# CPUs without units for products in 8 bits sum pairs in 16 bits, which 7 bits in one of the two cannot overflow.
+_FULL_RANGE, _REDUCED_RANGE = 127, 63
+_PAIR_SIZE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int8:
+    """Which products multiply in 8 bits: all with a kernel, but for the modules named in `wide`.
+
+    Weights are rounded to 8 bits for each output on its own, inputs for each batch, when it runs. `reduced_range` keeps
+    weights to 7 bits, which CPUs without 8-bit units need.
+    """
+
+    wide: frozenset[str] = frozenset()
+    reduced_range: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnnxGraph:
+    """A model without its values, and those by their names; `int8` names the modules whose products are in 8 bits."""
+
+    proto: Any
+    values: Mapping[str, np.ndarray]
+    int8: tuple[str, ...] = ()
+
+
+class GraphBuilder:
+    """Adds nodes in order; every method returns the name of what it computes."""
+
+    def __init__(self, int8: Int8 | None = None) -> None:
+        self._int8 = int8
+        self._narrow: list[str] = []
+        self._nodes: list[Any] = []
+        self._names: Counter[str] = Counter()
+        self._constants: dict[str, Any] = {}
+        self._values: dict[str, np.ndarray] = {}
+        self._rounded: dict[str, tuple[str, ...]] = {}
+
+    def node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        """Add a node with one output."""
+        return self.nodes(op, inputs, ("",), name=name, **attributes)[0]
+
+    def nodes(
+        self, op: str, inputs: Sequence[str], outputs: Sequence[str], *, name: str | None = None, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Add a node whose outputs end in `outputs`."""
+        from onnx import helper
+
+        name = name or op
+        self._names[name] += 1
+        if self._names[name] > 1:  # blocks that run twice, and nodes that nobody names
+            name = f"{name}.{self._names[name]}"
+        found = tuple(f"{name}{output}" for output in outputs)
+        self._nodes.append(helper.make_node(op, list(inputs), list(found), name=name, **attributes))
+        return found
+
+    def value(self, name: str, values: np.ndarray) -> str:
+        """Add a tensor of the weights."""
+        self._values[name] = values
+        return name
+
+    def constant(self, values: Any, dtype: str = "int64") -> str:
+        """Add a small constant, which stands in the graph itself; equal ones are kept once."""
+        from onnx import numpy_helper
+
+        array = np.asarray(values, dtype)
+        name = f"constant.{dtype}.{array.tolist()}".replace(" ", "")
+        self._constants[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def product(self, module: str, inputs: str, kernel: FloatArray) -> str:
+        """Multiply by a kernel, [..., in] -> [..., out], in 8 bits where `Int8` says so."""
+        if self._int8 is None or module in self._int8.wide:
+            return self.node("MatMul", inputs, self.value(f"{module}.kernel", kernel), name=f"{module}.product")
+        weight, weight_scales, weight_zeros = (f"{module}.kernel.{part}" for part in ("rounded", "scales", "zeros"))
+        if weight not in self._values:  # a block that runs twice has its kernel once
+            self._narrow.append(module)
+            rounded, scales = rounded_kernel(kernel, reduced_range=self._int8.reduced_range)
+            self._values |= {weight: rounded, weight_scales: scales, weight_zeros: np.zeros(len(scales), np.int8)}
+        if inputs not in self._rounded:  # query, key and value read the same
+            outputs = (".rounded", ".scale", ".zero")
+            self._rounded[inputs] = self.nodes("DynamicQuantizeLinear", (inputs,), outputs)
+        narrow, scale, zero = self._rounded[inputs]
+        sums = self.node("MatMulInteger", narrow, weight, zero, weight_zeros, name=f"{module}.product")
+        factor = self.node("Mul", scale, weight_scales)
+        return self.node("Mul", self.cast(sums, "float32"), factor)
+
+    def cast(self, inputs: str, dtype: str) -> str:
+        """Return the values in another type."""
+        return self.node("Cast", inputs, to=_type(dtype))
+
+    def finished(self, shapes: Mapping[str, Sequence[str | int]], *, about: Mapping[str, str]) -> OnnxGraph:
+        """Return the graph with MODEL_INPUTS and MODEL_OUTPUTS of these shapes, once `onnx.checker` has seen it."""
+        from onnx import checker, helper
+
+        graph = helper.make_graph(
+            self._nodes,
+            "nqperf",
+            [_described(name, "int32", shapes) for name in MODEL_INPUTS],
+            [_described(name, "float32", shapes) for name in MODEL_OUTPUTS],
+            initializer=[
+                *self._constants.values(),
+                *(_without_values(name, values) for name, values in self._values.items()),
+            ],
+        )
+        proto = helper.make_model(
+            graph,
+            producer_name="nqperf",
+            ir_version=_IR_VERSION,
+            opset_imports=[helper.make_opsetid("", _OPSET)],
+        )
+        helper.set_model_props(proto, dict(about))
+        checker.check_model(_with_values_as_inputs(proto), full_check=True)
+        return OnnxGraph(proto=proto, values=MappingProxyType(self._values), int8=tuple(self._narrow))
+
+
+def rounded_kernel(kernel: FloatArray, *, reduced_range: bool) -> tuple[npt.NDArray[np.int8], FloatArray]:
+    """Return a kernel in 8 bits and what each output is scaled by: int8[in, out], float32[out]."""
+    largest = np.float32(_REDUCED_RANGE if reduced_range else _FULL_RANGE)
+    scales = np.maximum(np.abs(kernel).max(axis=0) / largest, np.finfo(np.float32).tiny)
+    return np.rint(kernel / scales).astype(np.int8), scales
+
+
+def _type(dtype: Any) -> int:
+    from onnx import helper
+
+    found: int = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return found
+
+
+def _described(name: str, dtype: str, shapes: Mapping[str, Sequence[str | int]]) -> Any:
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, _type(dtype), shapes[name])
+
+
+def _without_values(name: str, values: np.ndarray) -> Any:
+    """Return what the graph says of a tensor: all but its values, which it is told to look for elsewhere."""
+    from onnx import TensorProto
+
+    return TensorProto(name=name, data_type=_type(values.dtype), dims=values.shape, data_location=TensorProto.EXTERNAL)
+
+
+def _with_values_as_inputs(proto: Any) -> Any:
+    """Return a model that the checker can see before its values are anywhere: they come in with the inputs."""
+    from onnx import helper
+
+    inputs = type(proto)()
+    inputs.CopyFrom(proto)
+    graph = inputs.graph
+    constants = [one for one in graph.initializer if one.HasField("raw_data")]
+    rest = [one for one in graph.initializer if not one.HasField("raw_data")]
+    graph.input.extend(helper.make_tensor_value_info(one.name, one.data_type, one.dims) for one in rest)
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+    return inputs
+
+
+def pair_product() -> tuple[Any, dict[str, np.ndarray]]:
+    """Return a model of one product in 8 bits, and the inputs that overflow it where pairs are summed in 16 bits."""
+    from onnx import helper
+
+    shape = (_PAIR_SIZE, _PAIR_SIZE)
+    inputs = {"left": np.full(shape, 255, np.uint8), "right": np.full(shape, _FULL_RANGE, np.int8)}
+    described = dict.fromkeys((*inputs, "sums"), shape)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", list(inputs), ["sums"])],
+        "pair",
+        [_described(name, str(values.dtype), described) for name, values in inputs.items()],
+        [_described("sums", "int32", described)],
+    )
+    opsets = [helper.make_opsetid("", _OPSET)]
+    return helper.make_model(graph, ir_version=_IR_VERSION, opset_imports=opsets), inputs

@@ -1,0 +1,211 @@
+"""BERT Joint of every family as an ONNX graph, node for node what `nqperf.model.bert` and the encoders compute.
+
+Shapes are named as there: n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a. The
+stream stays [n, s, h] here: runtimes find their own fused attention in this layout.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from nqperf.errors import ConfigError, MissingExtraError
+from nqperf.model.config import TANH_GELU, BertConfig
+from nqperf.model.families import RobertaConfig
+from nqperf.model.onnx.graph import GraphBuilder, Int8, OnnxGraph
+from nqperf.model.tensors import Tensor, tensors_of
+from nqperf.nq.answers import ANSWER_TYPES
+from nqperf.nq.example import FloatArray
+
+_KERNEL = ".kernel"
+_HEADS = frozenset({"pooler", "span", "answer_type"})
+# As in nqperf.model.precision, which needs Keras.
+_MASKED_SCORE = -10_000.0
+_SHAPES: Mapping[str, tuple[str | int, ...]] = {
+    **dict.fromkeys(("input_ids", "input_mask", "segment_ids", "start_logits", "end_logits"), ("batch", "length")),
+    "answer_type_logits": ("batch", len(ANSWER_TYPES)),
+}
+
+
+def onnx_graph(config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None = None) -> OnnxGraph:
+    """Return the network with these weights, float32 or with products in 8 bits, checked by `onnx.checker`.
+
+    Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
+    MODEL_OUTPUTS.
+
+    Raises: MissingExtraError when the package onnx is not installed, ConfigError when `int8` leaves wide what is no
+    module with a kernel.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise MissingExtraError("onnxruntime", purpose="an ONNX graph")
+    unknown = sorted(int8.wide.difference(kernel_modules(config))) if int8 else []
+    if unknown:
+        raise ConfigError(
+            f"{', '.join(unknown)} cannot stay in float32, for the network has no such module; "
+            f"expected some of {', '.join(kernel_modules(config))}"
+        )
+    return _Network(config, weights, int8).whole()
+
+
+def kernel_modules(config: BertConfig) -> tuple[str, ...]:
+    """Return the modules with a kernel, whose products can be in 8 bits, in the order of computation."""
+    variables = [tensor.variable for tensor in tensors_of(config)]
+    return tuple(name.removesuffix(_KERNEL) for name in variables if name.endswith(_KERNEL))
+
+
+def default_wide(config: BertConfig) -> tuple[str, ...]:
+    """Return what is left in float32 where nothing else is said: the heads, the pooler and the last block."""
+    last = f"blocks.{config.block_order[-1]}."
+    return tuple(module for module in kernel_modules(config) if module.startswith(last) or module in _HEADS)
+
+
+class _Network:
+    """The nodes of one network; modules have the names that `nqperf.model.tensors` gives them."""
+
+    def __init__(self, config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None) -> None:
+        self._config = config
+        self._weights = weights
+        self._tensors: dict[str, Tensor] = {tensor.variable: tensor for tensor in tensors_of(config)}
+        self._int8 = int8
+        self._build = GraphBuilder(int8)
+
+    def whole(self) -> OnnxGraph:
+        config, build = self._config, self._build
+        hidden = self._embeddings()
+        mask = self._mask()
+        for number in config.block_order:
+            hidden = self._block(f"blocks.{number}", hidden, mask)
+        if config.pre_norm:
+            hidden = self._norm("final_norm", hidden)
+        if config.causal:
+            hidden = self._summary_first(hidden)
+        first = build.node("Gather", hidden, build.constant(0), axis=1)  # [n, h]
+        pooled = build.node("Tanh", self._dense("pooler", first)) if config.has_pooler else first
+        span = self._dense("span", hidden)  # [n, s, 2]
+        build.node("Gather", span, build.constant(0), axis=2, name="start_logits")
+        build.node("Gather", span, build.constant(1), axis=2, name="end_logits")
+        build.node("Identity", self._dense("answer_type", pooled), name="answer_type_logits")
+        about = {"model_type": config.model_type}
+        if self._int8 is not None:
+            about |= {"int8_wide": ", ".join(sorted(self._int8.wide)), "reduced_range": str(self._int8.reduced_range)}
+        return build.finished(_SHAPES, about=about)
+
+    def _embeddings(self) -> str:
+        """Return the stream: the tables that are looked up, added, and normalised and widened where the family does."""
+        build, config = self._build, self._config
+        hidden = build.node("Gather", self._weight("embeddings.word.embeddings"), "input_ids")  # [n, s, h]
+        hidden = build.node("Add", hidden, self._positions())
+        if "embeddings.segment.embeddings" in self._tensors:
+            segments = "segment_ids"
+            if not config.has_token_types:
+                segments = build.node("Mul", segments, build.constant(0, "int32"))
+            hidden = build.node(
+                "Add", hidden, build.node("Gather", self._weight("embeddings.segment.embeddings"), segments)
+            )
+        if "embeddings.norm.gamma" in self._tensors:
+            hidden = self._norm("embeddings.norm", hidden)
+        return self._dense("embeddings.widen", hidden) if "embeddings.widen.kernel" in self._tensors else hidden
+
+    def _positions(self) -> str:
+        """Return the rows of the position table, [s, h] or [n, s, h]."""
+        build, table = self._build, self._weight("embeddings.position.embeddings")
+        if not isinstance(self._config, RobertaConfig):
+            return build.node("Slice", table, build.constant([0]), self._length(), build.constant([0]))
+        padding = build.constant(self._config.pad_token_id, "int32")
+        real = build.cast(build.node("Not", build.node("Equal", "input_ids", padding)), "int32")
+        counted = build.node("Mul", build.node("CumSum", real, build.constant(1)), real)
+        return build.node("Gather", table, build.node("Add", counted, padding))
+
+    def _length(self) -> str:
+        """Return the number of positions, [1]."""
+        return self._build.node("Shape", "input_ids", start=1, end=2)
+
+    def _mask(self) -> str:
+        """Return what is added to the scores, 0 for keys that are seen: [n, 1, 1, s], or [n, 1, s, s] where causal."""
+        build = self._build
+        seen = build.node("Unsqueeze", "input_mask", build.constant([1, 2]))
+        if self._config.causal:
+            length = build.node("Squeeze", self._length())
+            position = build.node("Range", build.constant(0), length, build.constant(1))
+            query = build.node("Unsqueeze", position, build.constant([1]))
+            earlier = build.cast(build.node("LessOrEqual", position, query), "int32")  # [s, s]
+            seen = build.node("Mul", seen, earlier)
+        hidden = build.node("Sub", build.constant(1, "float32"), build.cast(seen, "float32"))
+        return build.node("Mul", hidden, build.constant(_MASKED_SCORE, "float32"))
+
+    def _block(self, module: str, hidden: str, mask: str) -> str:
+        """Return the stream with attention and feed-forward added to it."""
+        build = self._build
+        attention, feed_forward = f"{module}.attention_norm", f"{module}.output_norm"
+        if self._config.pre_norm:
+            hidden = build.node(
+                "Add", hidden, self._attention(f"{module}.attention", self._norm(attention, hidden), mask)
+            )
+            return build.node("Add", hidden, self._feed_forward(module, self._norm(feed_forward, hidden)))
+        attended = self._attention(f"{module}.attention", hidden, mask)
+        hidden = self._norm(attention, build.node("Add", attended, hidden))
+        return self._norm(feed_forward, build.node("Add", self._feed_forward(module, hidden), hidden))
+
+    def _attention(self, module: str, hidden: str, mask: str) -> str:
+        build, config = self._build, self._config
+        size = config.hidden_size // config.num_attention_heads
+        if f"{module}.query_key_value.kernel" in self._tensors:
+            joined = self._dense(f"{module}.query_key_value", hidden)
+            parts = build.nodes("Split", (joined,), (".query", ".key", ".value"), axis=2, num_outputs=3)
+        else:
+            parts = tuple(self._dense(f"{module}.{part}", hidden) for part in ("query", "key", "value"))
+        by_head = build.constant([0, 0, config.num_attention_heads, size])
+        split = [build.node("Reshape", part, by_head) for part in parts]  # [n, s, a, d]
+        orders = ((0, 2, 1, 3), (0, 2, 3, 1), (0, 2, 1, 3))
+        query, key, value = (
+            build.node("Transpose", part, perm=order) for part, order in zip(split, orders, strict=True)
+        )
+        scores = build.node("Div", build.node("MatMul", query, key), build.constant(math.sqrt(size), "float32"))
+        probabilities = build.node("Softmax", build.node("Add", scores, mask), axis=-1)  # [n, a, s, s]
+        mixed = build.node("Transpose", build.node("MatMul", probabilities, value), perm=(0, 2, 1, 3))
+        return self._dense(
+            f"{module}.output_dense", build.node("Reshape", mixed, build.constant([0, 0, config.hidden_size]))
+        )
+
+    def _feed_forward(self, module: str, hidden: str) -> str:
+        approximate = "tanh" if self._config.hidden_act == TANH_GELU else "none"
+        widened = self._build.node("Gelu", self._dense(f"{module}.intermediate", hidden), approximate=approximate)
+        return self._dense(f"{module}.output_dense", widened)
+
+    def _summary_first(self, sequence: str) -> str:
+        """Return the sequence with the last real position's state first; see `nqperf.model.encoders.gpt2`."""
+        build = self._build
+        position = build.node("Range", build.constant(0), build.node("Squeeze", self._length()), build.constant(1))
+        real = build.node("Mul", build.cast("input_mask", "int64"), position)
+        last = build.node("ReduceMax", real, build.constant([1]), keepdims=1)  # [n, 1]
+        rows = build.node("Unsqueeze", last, build.constant([2]))
+        spread = build.node("Expand", rows, build.constant([1, 1, self._config.hidden_size]))
+        summary = build.node("GatherElements", sequence, spread, axis=1)  # [n, 1, h]
+        rest = build.node(
+            "Slice", sequence, build.constant([1]), build.constant([np.iinfo(np.int64).max]), build.constant([1])
+        )
+        return build.node("Concat", summary, rest, axis=1)
+
+    def _dense(self, module: str, hidden: str) -> str:
+        tensor = self._tensors[f"{module}.kernel"]
+        stored = self._weights[tensor.name]
+        kernel = np.ascontiguousarray(stored.T) if tensor.transposed else stored
+        product = self._build.product(module, hidden, kernel)
+        return self._build.node("Add", product, self._weight(f"{module}.bias"), name=f"{module}")
+
+    def _norm(self, module: str, hidden: str) -> str:
+        return self._build.node(
+            "LayerNormalization",
+            hidden,
+            self._weight(f"{module}.gamma"),
+            self._weight(f"{module}.beta"),
+            name=module,
+            axis=-1,
+            epsilon=self._config.layer_norm_eps,
+        )
+
+    def _weight(self, variable: str) -> str:
+        return self._build.value(variable, self._weights[self._tensors[variable].name])

@@ -1,0 +1,76 @@
+"""How much of the device's matrix-product rate each row reaches: a roofline, from what the workers measured.
+
+Rates are by the width of the type: for each, the most that any row of this run was seen to reach with a large product
+alone. A row is held to the rate of the type that most of its products are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nqperf.gate.records import BASELINE, Results, VariantResult
+from nqperf.report.times import baseline_seconds
+
+_WIDTHS = {"float32": "float32", "float16": "16 bits", "bfloat16": "16 bits", "int8": "8 bits"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofline:
+    """The rates by width, in billions of operations a second, and each row's own with its share; rows by name."""
+
+    window_gflops: float
+    rates: Mapping[str, float]
+    rows: Mapping[str, tuple[str, float, float]]
+
+
+def roofline(results: Results) -> Roofline | None:
+    """Return the roofline of a run, None where its workers measured no rate."""
+    rates: dict[str, float] = {}
+    for variant in results.variants:
+        seen = variant.observed
+        width, rate = _WIDTHS.get(str(seen.get("product_type"))), seen.get("product_gflops")
+        # A type whose products are widened says nothing of that type.
+        if width == _width(seen) and isinstance(rate, float):
+            rates[width] = max(rate, rates.get(width, 0.0))
+    windows = [one for variant in results.variants if isinstance(one := variant.observed.get("window_gflops"), float)]
+    if not rates or not windows:
+        return None
+    rows = {}
+    for variant in results.variants:
+        width, reached = _width(variant.observed), _reached(results, variant)
+        if reached is not None and width in rates:
+            rows[variant.name] = width, reached, reached / rates[width]
+    return Roofline(window_gflops=windows[0], rates=rates, rows=rows)
+
+
+def roofline_text(results: Results) -> str | None:
+    """Return the roofline in a line, None where there is none."""
+    found = roofline(results)
+    if found is None or not found.rows:
+        return None
+    rates = ", ".join(f"{width} {rate:.0f}" for width, rate in found.rates.items())
+    rows = "; ".join(f"{name} {share:.0%} of {width}" for name, (width, _, share) in found.rows.items())
+    return (
+        f"matrix products reach so much of the device's rate ({rates} GFLOP/s; {found.window_gflops:.2f} GFLOP a "
+        f"window): {rows}"
+    )
+
+
+def _reached(results: Results, variant: VariantResult) -> float | None:
+    """Return the billions of operations a second of a row's batches, None where it was not timed."""
+    seconds = baseline_seconds(results, variant)
+    ratio = variant.verdict.ratio if variant.verdict else 1.0 if variant.name == BASELINE else None
+    gflops, rows = variant.observed.get("window_gflops"), variant.observed.get("batch_size")
+    if seconds is None or ratio is None or not isinstance(gflops, float) or not isinstance(rows, int):
+        return None
+    return gflops * rows * ratio / seconds
+
+
+def _width(seen: Mapping[str, Any]) -> str:
+    """Return the width that most of a row's products are in."""
+    matmuls, eight = seen.get("matmuls") or 0, seen.get("int8_matmuls") or 0
+    if matmuls and eight * 2 >= matmuls:
+        return "8 bits"
+    return "16 bits" if (seen.get("low_precision_matmul_share") or 0) * 2 >= 1 else "float32"

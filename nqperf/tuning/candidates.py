@@ -1,0 +1,114 @@
+"""Who may race: the rows that the machine and the tolerance allow, and from one of them the ways next to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nqperf.formats.results.profiles_toml import read_profiles
+from nqperf.gate.records import BASELINE
+from nqperf.perf.machine import Machine
+from nqperf.perf.requirements import missing
+from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS, Tolerance, Variant
+
+TOLERANCES: tuple[Tolerance, ...] = ("exact", "sixteen_bit", "eight_bit")
+# More windows at once than this gain nothing on a CPU, and on a GPU little.
+_LARGEST_BATCH = 128
+# TensorFlow's own variable for the threads that share one operation, which all engines follow.
+THREADS = "TF_NUM_INTRAOP_THREADS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to run the weights: a variant with its own batch, and the row of the table that it comes from."""
+
+    row: str
+    variant: Variant
+
+    @property
+    def name(self) -> str:
+        """Its name in the table of what was tried."""
+        return self.variant.name
+
+    @property
+    def batch_size(self) -> int:
+        """The windows that it runs at once."""
+        assert self.variant.batch_size is not None, "every candidate has one"  # noqa: S101
+        return self.variant.batch_size
+
+    @property
+    def key(self) -> str:
+        """What it does, whatever it is called."""
+        way = self.variant
+        return json.dumps([way.engine, way.batch_size, {**way.settings}, {**way.environment}], sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """What the search may vary: the machine decides about malloc and threads, the data about the largest batch."""
+
+    machine: Machine
+    batch_size: int
+    windows: int
+
+    def baseline(self) -> Candidate:
+        """Return the yardstick."""
+        return self._of(VARIANTS[BASELINE])
+
+    def rows(self, variants: Sequence[Variant], tolerance: Tolerance) -> tuple[list[Candidate], dict[str, str]]:
+        """Return the rows to try, those first that have paid on a known device, and why the others are not."""
+        left_out = {}
+        chosen = []
+        for variant in variants:
+            if variant.name == BASELINE:
+                continue
+            if TOLERANCES.index(variant.tolerance) > TOLERANCES.index(tolerance):
+                left_out[variant.name] = f"its tolerance is {variant.tolerance}, and {tolerance} was asked for"
+            elif reason := variant.missing(self.machine):
+                left_out[variant.name] = reason
+            else:
+                chosen.append(variant)
+        paid = _best_floors(on_gpu=bool(self.machine.fingerprint.gpus))
+        chosen.sort(key=lambda variant: -paid.get(variant.name, 1.0))
+        return [self._of(variant) for variant in chosen], left_out
+
+    def relieved(self, one: Candidate) -> Candidate | None:
+        """Return the same with malloc told to keep memory; None where it does already, or cannot be told."""
+        if missing("glibc_malloc", self.machine) or KEEP_MEMORY.items() <= one.variant.environment.items():
+            return None
+        environment = {**one.variant.environment, **KEEP_MEMORY}
+        return _changed(one, "allocator", environment=environment, effects=(*one.variant.effects, KEEPS_MEMORY))
+
+    def neighbours(self, one: Candidate) -> Iterator[Candidate]:
+        """Yield the same with half and twice the batch, and on a CPU with a thread for every other core."""
+        for size in (2 * one.batch_size, one.batch_size // 2):
+            if 1 <= size <= min(_LARGEST_BATCH, self.windows):
+                yield _changed(one, f"batch_{size}", batch_size=size)
+        half = self.machine.fingerprint.cores // 2  # two threads of one core may share its units
+        if half and not self.machine.fingerprint.gpus:
+            yield _changed(one, f"threads_{half}", environment={**one.variant.environment, THREADS: str(half)})
+
+    def _of(self, variant: Variant) -> Candidate:
+        own = variant.batch_size or self.batch_size
+        return Candidate(row=variant.name, variant=dataclasses.replace(variant, batch_size=own))
+
+
+def _changed(one: Candidate, what: str, **changes: object) -> Candidate:
+    """Return a candidate with `changes`, named for all that it differs from its row in."""
+    kind = what.split("_", maxsplit=1)[0]
+    parts = [part for part in one.name.split("+")[1:] if part.split("_")[0] != kind]
+    name = "+".join([one.row, *sorted([*parts, what])])
+    return Candidate(row=one.row, variant=dataclasses.replace(one.variant, name=name, **changes))  # type: ignore[arg-type]
+
+
+def _best_floors(*, on_gpu: bool) -> Mapping[str, float]:
+    """Return the best speed-up that a packaged profile of such devices promises of each row."""
+    found: dict[str, float] = {}
+    for profile in read_profiles():
+        if (profile.device.gpu is not None) != on_gpu:
+            continue
+        for name, floor in profile.floors.items():
+            found[name] = max(floor, found.get(name, 0.0))
+    return found

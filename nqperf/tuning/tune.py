@@ -1,0 +1,262 @@
+"""`tune`: the fastest way to run a model on this machine that keeps its answers, found by racing and then proven."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nqperf.errors import ConfigError, NqPerfError
+from nqperf.formats.results.recipe_toml import Figures, Recipe
+from nqperf.gate.calibration import ROOM
+from nqperf.gate.records import BASELINE, VariantResult, utc_now
+from nqperf.gate.verdict import REFERENCE_GATE, GateConfig
+from nqperf.perf.budget import Budget
+from nqperf.perf.fingerprint import ENVIRONMENT
+from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
+from nqperf.perf.progress import Progress, Row, RowFinished, silent
+from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
+from nqperf.perf.suite import SuiteConfig, open_session
+from nqperf.perf.task import data_record, model_record
+from nqperf.perf.variants import Tolerance, Variant, select_variants
+from nqperf.tuning.candidates import THREADS, TOLERANCES, Space
+from nqperf.tuning.race import Contender, place
+from nqperf.tuning.search import Proof, Search, Told, Visit
+from nqperf.tuning.tryouts import WorkerTryouts
+
+# Pairs need few windows, the answers' check as many as there are; more than these would take hours of preparing.
+_MOST_WINDOWS = 4096
+# Which GPUs there are is the device's, and no part of how a model runs on it.
+_DEVICES = "CUDA_VISIBLE_DEVICES"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneConfig:
+    """What is tuned, how exact its answers must stay, and the seconds that it may take from its start to its end.
+
+    None: the packaged model, the generated development set, all its examples, all rows of the variants table.
+    Raises: ConfigError for an unknown tolerance or a number out of range.
+    """
+
+    model: Path | None = None
+    data: str | None = None
+    limit: int | None = None
+    variants: tuple[str, ...] | None = None
+    tolerance: Tolerance = "exact"
+    budget: float = 900.0
+    max_seq_length: int = 512
+    gate: GateConfig = REFERENCE_GATE
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if self.tolerance not in TOLERANCES:
+            raise ConfigError(f"the tolerance is {self.tolerance!r}; expected one of {', '.join(TOLERANCES)}")
+        Budget(seconds=self.budget)
+
+    def suite(self) -> SuiteConfig:
+        """Return the session's part."""
+        return SuiteConfig(
+            model=self.model,
+            data=self.data,
+            limit=self.limit,
+            gate=self.gate,
+            max_seq_length=self.max_seq_length,
+            windows=_MOST_WINDOWS,
+            budget=self.budget,
+            timeouts=self.timeouts,
+        )
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """One way that was tried or left out: how it ran, its speed-up per window, and what became of it."""
+
+    name: str
+    outcome: str
+    engine: str
+    batch_size: int
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    environment: dict[str, str] = msgspec.field(default_factory=dict)
+    ratio: float | None = None
+    interval: tuple[float, float] | None = None
+    pairs: int = 0
+    seconds: float = 0.0
+
+
+class Tuned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: the recipe, its figures again, and the table of what was tried, the best first.
+
+    Without an interval nothing is proven: nothing beats the baseline, or the search was `interrupted` before.
+    `changed` of `examples` predictions are not the baseline's. `left_out` are rows that could not race, `given_up` what
+    the time did not allow.
+    """
+
+    recipe: Recipe
+    tolerance: Tolerance
+    ratio: float
+    interval: tuple[float, float] | None
+    changed: int
+    examples: int
+    tried: tuple[Tried, ...]
+    left_out: dict[str, str]
+    given_up: str | None
+    interrupted: bool
+    seconds: float
+
+
+def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
+    """Search for the fastest way to run the model whose answers hold, and prove it; Ctrl-C keeps the best so far.
+
+    Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run.
+    KeyboardInterrupt before anything was tried.
+    """
+    started = time.monotonic()
+    rows = select_variants(config.variants)
+    session, source = open_session(config.suite(), progress)
+    with session:
+        machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
+        machine = machine.seen_by(session.start_baseline())
+        # As many again as there are rows, for the ways next to the best; two are proven, should the first not hold.
+        given_up = session.answer_baseline(2 * len(rows), answering=2)
+        space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
+        tryouts = WorkerTryouts(
+            session=session,
+            tolerance=config.tolerance,
+            relieves=lambda one: space.relieved(one) is not None,
+            gate=config.gate,
+        )
+        search = Search(space=space, tryouts=tryouts, baseline=space.baseline())
+        search.told = _teller(progress, search)
+        candidates, left_out = space.rows(rows, config.tolerance)
+        interrupted = False
+        try:
+            search.run(candidates)
+        except KeyboardInterrupt:
+            interrupted = True
+        work = Recipe(
+            **_way(search),
+            max_seq_length=config.max_seq_length,
+            tolerance=config.tolerance,
+            command=config.command,
+            created=utc_now(),
+            model=model_record(session.folder),
+            data=data_record(session.task, source),
+            device=machine.fingerprint,
+            figures=_figures(search),
+            note=_note(search, interrupted=interrupted),
+        )
+    figures = work.figures
+    return Tuned(
+        recipe=work,
+        tolerance=config.tolerance,
+        ratio=figures.ratio if figures else 1.0,
+        interval=figures.interval if figures else None,
+        changed=figures.changed if figures else 0,
+        examples=len(session.task.inputs),
+        tried=tuple(_table(search)),
+        left_out=left_out,
+        given_up=given_up,
+        interrupted=interrupted,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _way(search: Search) -> dict[str, Any]:
+    """Return how the leader runs, as the fields of a recipe."""
+    found = search.candidates[search.leader.name]
+    environment = {**_inherited(found.variant), **found.variant.environment}
+    return {
+        "row": found.row,
+        "engine": found.variant.engine,
+        "batch_size": found.batch_size,
+        "settings": dict(found.variant.settings),
+        "environment": environment,
+        "threads": int(environment.get(THREADS, 0)) or None,
+    }
+
+
+def _inherited(variant: Variant) -> dict[str, str]:
+    """Return the caller's own settings that all workers had, without which the recipe would be another one."""
+    switches = variant.engine_row().engine_type().switch_variables
+    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ and name not in {*switches, _DEVICES}}
+
+
+def _figures(search: Search) -> Figures | None:
+    """Return what was proven of the leader; None where nothing was."""
+    leader = search.leader
+    proof = search.proofs.get(leader.name)
+    if proof is None or proof.verdict.interval is None:
+        return None
+    return Figures(
+        ratio=proof.verdict.ratio,
+        interval=proof.verdict.interval,
+        pairs=proof.verdict.pairs,
+        examples=proof.agreement.compared,
+        changed=proof.agreement.changed,
+        micro_f1=proof.agreement.value,
+        baseline_micro_f1=proof.agreement.baseline_value,
+        floor=_floor(proof, leader.offset()),
+    )
+
+
+def _floor(proof: Proof, offset: float) -> float:
+    """Return the speed-up that one further set of processes reaches with room to spare, as a profile's floor is."""
+    low = math.exp(proof.interval.low - ROOM * offset)
+    return max(math.floor(low * 100) / 100, 0.01)
+
+
+def _note(search: Search, *, interrupted: bool) -> str:
+    leader = search.leader
+    broken_off = "the search was interrupted" if interrupted else ""
+    if leader.name == BASELINE:
+        said = "nothing was found that is surely faster than TensorFlow's default and keeps its answers"
+        return f"{said}; {broken_off}" if interrupted else said
+    if leader.proof is None:
+        why = broken_off or "the time was up"
+        return f"not confirmed: {why} before all answers were checked and the ratio was measured in fresh processes"
+    return broken_off
+
+
+def _table(search: Search) -> Iterator[Tried]:
+    """Yield what was tried, the best first."""
+    config = search.config
+    known = {one.name: one.interval(config.alpha) for one in search.contenders}
+    for one in sorted(search.contenders[1:], key=lambda one: (one.failure is not None, -known[one.name].middle)):
+        candidate, interval = search.candidates[one.name], known[one.name]
+        timed = one.pairs > 0 or one.proof is not None
+        proof = search.proofs.get(one.name)
+        yield Tried(
+            name=one.name,
+            outcome=place(one, search.contenders, config),
+            engine=candidate.variant.engine,
+            batch_size=candidate.batch_size,
+            settings=dict(candidate.variant.settings),
+            environment=dict(candidate.variant.environment),
+            ratio=math.exp(interval.middle) if timed else None,
+            interval=(math.exp(interval.low), math.exp(interval.high)) if timed else None,
+            pairs=one.pairs + (proof.verdict.pairs if proof else 0),
+            seconds=one.seconds,
+        )
+
+
+def _teller(progress: Progress, search: Search) -> Told:
+    """Return what tells of each step that is done."""
+
+    def tell(one: Contender, found: Visit | Proof | NqPerfError, seconds: float) -> None:
+        row: Row
+        if isinstance(found, Visit):
+            row = found.pairs
+        elif isinstance(found, Proof):
+            row = found.verdict
+        else:
+            row = VariantResult(name=one.name, status="failed", reason=str(found))
+        untried = sum(not other.sets and other.failure is None for other in search.contenders[1:])
+        progress(RowFinished(name=one.name, row=row, seconds=seconds, left=untried))
+
+    return tell

@@ -1,0 +1,172 @@
+"""The ONNX Runtime engine: its logits are TensorFlow's, and what it is said to do is what it was seen to do."""
+
+import dataclasses
+import tempfile
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx", reason="the extra onnxruntime is not installed")
+pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nqperf.defaults import PACKAGED_MODEL
+from nqperf.engines import onnxruntime as engine_module
+from nqperf.engines.registry import find_engine
+from nqperf.errors import ConfigError
+from nqperf.formats.weights.checkpoints import convert
+from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.model.config import BertConfig
+from nqperf.model.weights import initial_weights
+from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.perf.variants import VARIANTS
+from tests.reference_files import REFERENCE, needs_reference
+from tests.references import bert
+from tests.rows import batch_of
+
+ROW = find_engine("onnxruntime")
+
+
+def computed(engine, inputs):
+    return engine.finish(engine.run(engine.put(inputs)))
+
+
+def differences(config, weights, inputs):
+    """Return how far the logits are from TensorFlow's, by name."""
+    rows, length = inputs["input_ids"].shape
+    found, expected = (
+        computed(find_engine(name).load(config, weights, {"batch_size": rows}, seq_length=length), inputs)
+        for name in ("onnxruntime", "tensorflow")
+    )
+    return {name: float(np.abs(found[name] - expected[name]).max()) for name in MODEL_OUTPUTS}
+
+
+@needs_reference
+@pytest.mark.parametrize("source", ["bert-tiny", "checkpoints/bert_joint.ckpt", "checkpoints/model_cpkt-1"])
+def test_logits_are_tensorflows_on_other_peoples_weights(source, tmp_path):
+    convert(REFERENCE / source, tmp_path / "model", seed=4)
+    folder = read_model_folder(tmp_path / "model")
+    length = min(folder.config.positions, 128)
+    inputs = batch_of(folder.config, [length, length // 2, 3], length)
+    assert max(differences(folder.config, read_weights(folder), inputs).values()) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lengths", "longest"), [([128], 128), ([512, 300, 17], 512)])
+def test_logits_are_tensorflows_on_the_packaged_model(lengths, longest):
+    folder = read_model_folder(PACKAGED_MODEL)
+    assert (
+        max(differences(folder.config, read_weights(folder), batch_of(folder.config, lengths, longest)).values()) < 1e-4
+    )
+
+
+@st.composite
+def networks(draw):
+    """Draw a small network and the real lengths of a batch for it."""
+    heads = draw(st.integers(1, 4))
+    config = BertConfig(
+        vocab_size=draw(st.integers(3, 40)),
+        hidden_size=heads * draw(st.integers(1, 9)),
+        num_hidden_layers=draw(st.integers(1, 3)),
+        num_attention_heads=heads,
+        intermediate_size=draw(st.integers(1, 30)),
+        max_position_embeddings=draw(st.integers(1, 40)),
+        hidden_act=draw(st.sampled_from(["gelu", "gelu_new"])),
+        initializer_range=0.3,
+    )
+    longest = draw(st.integers(1, config.positions))
+    return config, draw(st.lists(st.integers(1, longest), min_size=1, max_size=5)), longest
+
+
+@settings(deadline=None, max_examples=25)
+@given(networks(), st.integers(0, 2**16))
+def test_any_network_and_batch_give_the_references_logits(drawn, seed):
+    config, lengths, longest = drawn
+    weights = initial_weights(config, seed=seed)
+    inputs = batch_of(config, lengths, longest, seed=seed)
+    engine = ROW.load(config, weights, {"batch_size": len(lengths)}, seq_length=longest)
+    for name, values in zip(MODEL_OUTPUTS, bert.logits(weights, config, *inputs.values()), strict=True):
+        np.testing.assert_allclose(computed(engine, inputs)[name], values, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return read_model_folder(PACKAGED_MODEL)
+
+
+def loaded(folder, **settings_):
+    return ROW.load(folder.config, read_weights(folder), {"batch_size": 2, **settings_}, seq_length=64)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [("1", 1), ("2", 2)])
+def test_threads_are_as_asked_for(folder, monkeypatch, threads, expected):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
+    engine = loaded(folder)
+    computed(engine, batch_of(folder.config, [64, 20], 64))
+    state = engine.state()
+    assert state.intra_op_threads == state.own["requested_threads"] == expected
+
+
+@pytest.mark.parametrize(("row", "other"), [("onnxruntime", "onnxruntime_int8"), ("onnxruntime_int8", "onnxruntime")])
+def test_a_row_is_seen_to_do_what_it_says_and_the_other_one_is_not(folder, row, other, monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    engine = loaded(folder, **VARIANTS[row].settings)
+    assert VARIANTS[row].without_effect(engine.state())  # before the first run nothing has been seen
+    computed(engine, batch_of(folder.config, [64, 20], 64))
+    assert VARIANTS[row].without_effect(engine.state()) is None
+    assert VARIANTS[other].without_effect(engine.state())
+
+
+def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
+    inputs = batch_of(folder.config, [64, 20], 64)
+    wide = loaded(folder)
+    exact = computed(wide, inputs)
+    for name, settings_ in {
+        "default": {},
+        "reduced": {"reduced_range": True},
+        "all": {"wide": ["blocks.0.intermediate", *(f"blocks.{number}.output_dense" for number in range(6))]},
+    }.items():
+        engine = loaded(folder, precision="int8", **settings_)
+        found = computed(engine, inputs)
+        alike = np.corrcoef(found["start_logits"].ravel(), exact["start_logits"].ravel())[0, 1]
+        assert 0.9 < alike < 1, name
+        state = engine.state()
+        assert state.matmuls == wide.state().matmuls
+        assert state.own["int8_matmuls"] == 39 - len(state.own["wide"].split(", "))
+    assert loaded(folder, precision="int8").state().own["wide"].startswith("answer_type, blocks.5.attention.key, ")
+
+
+def test_weights_have_seven_bits_where_products_overflow(folder, monkeypatch):
+    for overflows in (True, False):
+        monkeypatch.setattr(engine_module, "products_overflow", lambda overflows=overflows: overflows)
+        assert loaded(folder, precision="int8").state().own["reduced_range"] is overflows
+
+
+def test_whether_products_overflow_is_seen():
+    assert engine_module.products_overflow() in (True, False)
+
+
+def test_a_module_that_is_none_is_refused(folder):
+    with pytest.raises(ConfigError, match=r"blocks\.9\.output_dense cannot stay in float32.*expected some of .*span"):
+        loaded(folder, precision="int8", wide=["blocks.9.output_dense"])
+    with pytest.raises(ConfigError, match="precision"):
+        loaded(folder, precision="int4")
+
+
+def test_nothing_is_left_behind(tiny_config, tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    engine = ROW.load(tiny_config, tiny_weights, {"batch_size": 2, "precision": "int8"}, seq_length=8)
+    computed(engine, batch_of(tiny_config, [8, 3], 8))
+    assert list(tmp_path.iterdir()) == []
+    unused = ROW.load(tiny_config, tiny_weights, {"batch_size": 2}, seq_length=8)
+    del unused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gelus_differ(tiny_config, tiny_weights):
+    inputs = batch_of(tiny_config, [20, 9], 20)
+    for gelu in ("gelu", "gelu_new"):
+        config = dataclasses.replace(tiny_config, hidden_act=gelu)
+        assert max(differences(config, tiny_weights, inputs).values()) < 1e-5

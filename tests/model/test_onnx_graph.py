@@ -1,0 +1,89 @@
+"""The ONNX graph of every family computes what the Keras network computes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nqperf.engines.registry import find_engine
+from nqperf.formats.weights.onnx_file import write_onnx
+from nqperf.model.families import FAMILIES
+from nqperf.model.weights import initial_weights
+from nqperf.nq.logits import MODEL_OUTPUTS
+from tests.families import CONFIGS
+from tests.rows import batch_of
+
+onnx = pytest.importorskip("onnx", reason="the extra onnxruntime is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
+
+from nqperf.model.onnx.graph import Int8, rounded_kernel  # noqa: E402
+from nqperf.model.onnx.network import kernel_modules, onnx_graph  # noqa: E402
+
+
+def computed(path, inputs):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return dict(zip(MODEL_OUTPUTS, session.run(list(MODEL_OUTPUTS), inputs), strict=True))
+
+
+def expected_of(config, weights, inputs):
+    rows, length = inputs["input_ids"].shape
+    engine = find_engine("tensorflow").load(config, weights, {"batch_size": rows}, seq_length=length)
+    return engine.finish(engine.run(engine.put(inputs)))
+
+
+def random_weights(config, seed=1):
+    """Return weights whose biases and norms are random, too."""
+    generator = np.random.default_rng(seed)
+    drawn = initial_weights(config, seed=seed)
+    return {
+        name: values if values.ndim > 1 else values + generator.normal(0, 0.3, values.shape).astype(np.float32)
+        for name, values in drawn.items()
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("gelu", ["gelu", "gelu_new"])
+def test_the_graph_computes_what_the_network_computes(family, gelu, tmp_path):
+    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2, hidden_act=gelu)
+    weights = random_weights(config)
+    graph = onnx_graph(config, weights)
+    write_onnx(tmp_path / "a.onnx", graph.proto, graph.values)
+    for lengths, longest in (([40, 30, 11], 40), ([7], 7), ([1, 48], 48)):
+        inputs = batch_of(config, lengths, longest)
+        expected = expected_of(config, weights, inputs)
+        for name, values in computed(tmp_path / "a.onnx", inputs).items():
+            np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("reduced", "largest"), [(False, 127), (True, 63)])
+def test_a_kernel_is_rounded_for_each_output_on_its_own(reduced, largest):
+    kernel = np.random.default_rng(3).normal(0, 1, (7, 5)).astype(np.float32) * np.array([1, 10, 1e-3, 0, 1e4], "f4")
+    rounded, scales = rounded_kernel(kernel, reduced_range=reduced)
+    assert rounded.dtype == np.int8
+    assert np.abs(rounded).max(axis=0).tolist() == [largest, largest, largest, 0, largest]
+    assert (np.abs(rounded * scales - kernel) <= scales / 2 * 1.001).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("int8", [None, Int8(), Int8(wide=frozenset({"span", "blocks.0.output_dense"}))])
+def test_a_file_is_whole_in_one_part_and_in_two(family, int8, tmp_path):
+    config = CONFIGS[family]
+    weights = initial_weights(config, seed=2)
+    graph = onnx_graph(config, weights, int8)
+    inputs = batch_of(config, [12, 5], 12)
+    write_onnx(tmp_path / "one.onnx", graph.proto, graph.values)
+    write_onnx(tmp_path / "two.onnx", graph.proto, graph.values, largest=1000)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.onnx", "two.onnx", "two.onnx.data"]
+    found = [computed(tmp_path / name, inputs) for name in ("one.onnx", "two.onnx")]
+    for name in ("one.onnx", "two.onnx"):
+        onnx.checker.check_model(tmp_path / name, full_check=name == "one.onnx")
+    stored = onnx.load(tmp_path / "one.onnx")
+    for tensor in stored.graph.initializer:
+        if tensor.name in graph.values:
+            assert np.array_equal(onnx.numpy_helper.to_array(tensor), graph.values[tensor.name])
+    for name in MODEL_OUTPUTS:
+        assert np.array_equal(found[0][name], found[1][name])
+    names = {node.name for node in stored.graph.node if node.op_type == "MatMulInteger"}
+    expected = set() if int8 is None else set(kernel_modules(config)) - int8.wide
+    assert {name.removesuffix(".2").removesuffix(".product") for name in names} == expected
+    assert set(graph.int8) == expected

@@ -1,0 +1,137 @@
+"""`tune` for real: on a tiny network with traps among its engines, and on machines that sleeping workers stand for."""
+
+import math
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from nqperf.engines.registry import ENGINES
+from nqperf.errors import NqPerfError
+from nqperf.gate.records import BASELINE
+from nqperf.gate.verdict import GateConfig
+from nqperf.perf.progress import RowFinished
+from nqperf.perf.variants import VARIANTS, Variant
+from nqperf.tuning import tune as tuning
+from nqperf.tuning.tune import TuneConfig, tune
+from tests.documents import river_examples, write_lines
+from tests.engines import trap_engines
+from tests.perf.asleep import fall_asleep
+from tests.perf.machines import ZEN_5
+
+GATE = GateConfig(looks=(10, 20))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return str(write_lines(tmp_path_factory.mktemp("data") / "rivers.jsonl", river_examples(5)))
+
+
+@pytest.fixture
+def config(model_folder, data):
+    def made(**changes):
+        return TuneConfig(**{"model": model_folder, "data": data, "gate": GATE, "max_seq_length": 48, **changes})
+
+    return made
+
+
+@pytest.fixture
+def traps(monkeypatch, tmp_path):
+    """Put the traps into the table; return their names."""
+    monkeypatch.setattr(tuning, "look_at_machine", lambda **_: ZEN_5)
+    for row in trap_engines.ROWS:
+        monkeypatch.setitem(ENGINES, row.name, row)
+        environment = {trap_engines.MARK: str(tmp_path / "mark")}
+        variant = Variant(name=row.name, description="", engine=row.name, environment=environment, effects=())
+        monkeypatch.setitem(VARIANTS, row.name, variant)
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return tuple(row.name for row in trap_engines.ROWS)
+
+
+@pytest.mark.slow
+def test_traps_are_not_chosen_and_the_recipe_says_how_the_winner_runs(config, traps):
+    told = []
+    found = tune(config(budget=300.0, variants=traps), told.append)
+    tried = {one.name: one for one in found.tried}
+    assert found.recipe.row == "remembering", {name: one.outcome for name, one in tried.items()}
+    assert found.recipe.engine == "remembering"
+    assert found.ratio > 1
+    assert found.interval[0] <= found.ratio <= found.interval[1]
+    assert (found.changed, found.examples) == (0, 5)
+    assert tried["wrong"].outcome.startswith("parity: ")
+    assert tried["wrong"].ratio is None
+    assert tried["once_fast"].outcome != "the winner, proven"
+    assert {event.name for event in told if isinstance(event, RowFinished)} >= {"wrong", "once_fast", "remembering"}
+    figures = found.recipe.figures
+    assert 0 < figures.floor <= figures.interval[0]
+    assert figures.pairs in GATE.looks or figures.pairs >= 10
+    # The same windows, whatever the batch: the table holds neighbours of the winner with other batches.
+    assert {one.batch_size for one in found.tried if one.name.startswith("remembering")} > {4}
+
+
+@pytest.fixture
+def asleep(monkeypatch):
+    def fall(factor):
+        fall_asleep(monkeypatch, factor)
+        monkeypatch.setattr(tuning, "look_at_machine", lambda **_: ZEN_5)
+
+    return fall
+
+
+@pytest.mark.parametrize(("factor", "budget"), [(0.5, 30.0), (4.0, 15.0)])
+def test_it_ends_in_time_on_a_fast_and_on_a_slow_machine(config, asleep, factor, budget):
+    asleep(factor)
+    started = time.monotonic()
+    found = tune(config(budget=budget, variants=("eager", "grappler_off", "grappler", "xla")))
+    assert time.monotonic() - started < budget
+    # All sleep equally long for a batch, so that larger ones win.
+    assert found.tried
+    assert found.recipe.device == ZEN_5.fingerprint
+    if found.interval is None:
+        assert found.recipe.note
+    else:
+        assert found.ratio == pytest.approx(math.prod([found.ratio]))
+        assert found.recipe.batch_size > 4
+
+
+def test_ctrl_c_keeps_the_best_so_far_and_says_that_it_is_not_confirmed(config, asleep):
+    asleep(0.5)
+    seen = []
+
+    def interrupt(event):
+        if isinstance(event, RowFinished):
+            seen.append(event.name)
+            if "batch" in event.name:
+                raise KeyboardInterrupt
+
+    found = tune(config(budget=60.0, variants=("grappler",)), interrupt)
+    assert found.interrupted
+    assert found.interval is None
+    assert "interrupted" in found.recipe.note
+    assert found.recipe.figures is None
+
+
+def test_rows_that_the_tolerance_or_the_machine_rules_out_are_listed(config, asleep):
+    asleep(0.1)
+    found = tune(config(budget=30.0, variants=("mixed_bfloat16", "tf32", "grappler")))
+    assert found.left_out["mixed_bfloat16"] == "its tolerance is sixteen_bit, and exact was asked for"
+    assert "sixteen_bit" in found.left_out["tf32"]
+    assert {one.name.split("+")[0] for one in found.tried} <= {"grappler", BASELINE}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tolerance": "nearly"}, "the tolerance is 'nearly'; expected one of exact, sixteen_bit, eight_bit"),
+        ({"budget": 0.0}, "the budget is 0 s"),
+        ({"variants": ("xlaa",)}, "unknown variant 'xlaa'"),
+        ({"model": Path("absent")}, "no such folder"),
+        ({"data": "absent.jsonl"}, "no such file"),
+    ],
+)
+def test_bad_input_is_refused_before_any_worker_starts(config, monkeypatch, changes, said):
+    monkeypatch.setattr("subprocess.Popen", None)
+    with pytest.raises(NqPerfError, match=said):
+        tune(config(**changes))

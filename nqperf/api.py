@@ -217,7 +217,7 @@ def bench(
 ) -> Results:
     """Run the suite as `nqperf bench` does and return its record.
 
-    `settings` are fields of nqperf.perf.suite.SuiteConfig: variants, limit, batch_size, profile, ...
+    `settings` are fields of nqperf.perf.suite.SuiteConfig: variants, against, limit, batch_size, profile, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
     from nqperf.perf.suite import SuiteConfig, run_suite

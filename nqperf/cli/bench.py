@@ -48,6 +48,7 @@ variants_option = shared.option("--variants", help="Names with commas between.  
 @suite_options
 @variants_option
 @shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's.")
+@shared.option("--against", type=shared.PATH, help="A second model folder: compare the two in speed and micro-F1.")
 @shared.option("--recipe", type=shared.PATH, help="A row more: the recipe of `nqperf tune`, held to its own figures.")
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
@@ -66,10 +67,15 @@ def bench_command(data: str | None, **options: Any) -> None:
     profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Rows that are
     done stand in OUT.rows until all are.
 
+    With --against, a second model that reads the same features runs in the same variants (the baseline alone, unless
+    --variants says more), and the report says of each whether it is faster, whether its micro-F1 is higher, and
+    what lies on the frontier of the two.
+
     \b
     nqperf bench
     nqperf bench --quick --variants xla,mixed_bfloat16
     nqperf bench --out run.json --resume
+    nqperf bench --model nq-mini --against student --variants mixed_bfloat16
     nqperf bench --recipe recipe.toml --variants recipe
     nqperf bench dev.jsonl.gz --model models/bert-joint --limit 40 --out run.json --report run.html --track
 
@@ -133,7 +139,7 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 
     Raises: VariantError for an unknown variant, ConfigError for too few rounds or seconds.
     """
-    names = ("model", "limit", "batch_size", "max_seq_length", "variants_file", "recipe", "profile")
+    names = ("model", "against", "limit", "batch_size", "max_seq_length", "variants_file", "recipe", "profile")
     given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
     if options.get("variants") is not None:
         own = (*read_own_variants(options.get("variants_file")), *read_recipe_row(options.get("recipe")))

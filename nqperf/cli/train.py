@@ -16,8 +16,10 @@ from nqperf.cli.console import progress, start_engine
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig
+from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
+from nqperf.training.student import StudentShape
 from nqperf.training.thresholds import CalibrationJob, calibrate
 from nqperf.training.train import Progress, TrainingConfig
 from nqperf.training.vocabulary import VocabularyConfig
@@ -34,6 +36,48 @@ length_options = shared.together(
     shared.option("--max-seq-length", type=int, default=512, help="Positions of one window."),
     shared.option("--doc-stride", type=int, default=128, help="Pieces between the starts of two windows."),
 )
+lesson_options = shared.together(
+    shared.option(
+        "--teacher", type=shared.PATH, help="A model folder to learn from; without --start it is made smaller."
+    ),
+    shared.option("--student-layers", type=int, help="Layers of a teacher made smaller.  [default: all]"),
+    shared.option(
+        "--student-hidden", type=int, help="Its hidden size; heads and units follow.  [default: the teacher's]"
+    ),
+    shared.option("--temperature", type=float, default=2.0, help="Of the softmax over the teacher's answers."),
+    shared.option(
+        "--loss-weight",
+        "loss_weights",
+        multiple=True,
+        metavar="LOSS=WEIGHT",
+        help=f"Of {', '.join(LOSSES)}; those not named weigh 1, at 0 one is left out.  [repeatable]",
+    ),
+)
+
+
+def parse_lesson(options: dict[str, Any]) -> Lesson | None:
+    """Return what --teacher and its companions say.
+
+    Raises: ConfigError for a companion without --teacher, a shape beside --start, or a weight of another form.
+    """
+    shape = StudentShape(layers=options["student_layers"], hidden=options["student_hidden"])
+    if options["teacher"] is None:
+        if shape != StudentShape() or options["loss_weights"]:
+            raise ConfigError("--student-layers, --student-hidden and --loss-weight are for --teacher: name one")
+        return None
+    if shape != StudentShape() and (options["start"] is not None or options["tokenizer"] is not None):
+        raise ConfigError("--start and --tokenizer say what the student is: leave its layers and hidden size out")
+    weights = dict(_weight(text) for text in options["loss_weights"])
+    config = DistillationConfig(temperature=options["temperature"], weights=weights)
+    return Lesson(teacher=options["teacher"], shape=shape, config=config)
+
+
+def _weight(text: str) -> tuple[str, float]:
+    name, _, weight = text.partition("=")
+    try:
+        return name, float(weight)
+    except ValueError as error:
+        raise ConfigError(f"--loss-weight {text!r} cannot be read; expected LOSS=WEIGHT, as attention=0.5") from error
 
 
 def parse_source(text: str) -> Source:
@@ -80,6 +124,7 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
 @source_option
 @shared.option("--start", type=shared.PATH, help="The model folder to start from.  [default: MiniLM, extra `training`]")
 @shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, for MiniLM or in place of the start's.")
+@shared.together(lesson_options)
 @shared.option("--work", type=shared.PATH, required=True, help="The folder of checkpoint and log; a run goes on there.")
 @shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
 @shared.option("--steps", type=int, required=True, help="Steps of one batch each.")
@@ -106,6 +151,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     \b
     nqperf train --source nq:train.jsonl.gz --tokenizer tokenizer.model --steps 1000 --work work/ --out model/
     nqperf train --source world:4000 --start model/ --steps 500 --work work-2/ --out model-2/
+    nqperf train --source world:4000 --teacher model/ --student-layers 3 --steps 500 --work work-3/ --out student/
     """
     training = TrainingConfig(
         **{field.name: options[field.name] for field in dataclasses.fields(TrainingConfig) if field.name in options}
@@ -116,6 +162,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
         sources=tuple(parse_source(text) for text in sources),
         training=training,
         features=features,
+        lesson=parse_lesson(options),
         **{name: options[name] for name in own},
     )
     start_engine(find_engine("tensorflow"))  # Keras trains with it
@@ -162,7 +209,9 @@ class _Lines:
 def _summary(steps: Sequence[Progress], last: int) -> str:
     loss = statistics.fmean(step.loss for step in steps)
     speed = statistics.harmonic_mean([step.windows_per_second for step in steps])
-    return f"step {steps[-1].step} of {last}: mean loss {loss:.3f}, {speed:.1f} windows/s"
+    parts = {name: statistics.fmean(step.losses[name] for step in steps) for name in steps[-1].losses if name in LOSSES}
+    shown = f" ({', '.join(f'{name} {value:.3f}' for name, value in parts.items())})" if parts else ""
+    return f"step {steps[-1].step} of {last}: mean loss {loss:.3f}{shown}, {speed:.1f} windows/s"
 
 
 @click.command("thresholds", short_help="Choose a model's answer thresholds on held-out training data.")

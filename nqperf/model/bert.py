@@ -53,24 +53,32 @@ class BertJoint(keras.Model):
         self.span = dense(config, 2, WIDE, "span")
         self.answer_type = dense(config, len(ANSWER_TYPES), WIDE, "answer_type")
 
-    def encode(self, inputs: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
+    def encode(
+        self, inputs: dict[str, Any], training: bool | None = None, states: list[Any] | None = None
+    ) -> tuple[Any, Any]:
         """Return the sequence output float32[n, s, h], and the pooled output [n, h] in the compute dtype.
 
-        The pooled output is None where the family has no pooler.
+        The pooled output is None where the family has no pooler. To `states` the residual stream is added as it is
+        behind the embeddings and behind each block, float32[n * s, h].
         """
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
         seq_length, size = hidden.shape[1:]
         mask = causal_mask(inputs["input_mask"]) if self.config.causal else inputs["input_mask"]
         hidden = ops.reshape(hidden, (-1, size))
+        states = [] if states is None else states
+        states.append(hidden)
         for number in self.config.block_order:
             hidden = self.blocks[number](hidden, mask, training=training)
+            states.append(hidden)
         if self.final_norm is not None:
             hidden = self.final_norm(hidden)
         hidden = ops.reshape(hidden, (-1, seq_length, size))
         return hidden, None if self.pooler is None else ops.tanh(self.pooler(hidden[:, 0]))
 
-    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        sequence, pooled = self.encode(inputs, training=training)
+    def call(
+        self, inputs: dict[str, Any], training: bool | None = None, states: list[Any] | None = None
+    ) -> dict[str, Any]:
+        sequence, pooled = self.encode(inputs, training=training, states=states)
         if self.config.causal:
             sequence = summary_first(sequence, inputs["input_mask"])
         span_logits = self.span(sequence)  # [n, s, 2]

@@ -46,6 +46,26 @@ def evaluate(
     }
 
 
+def answer_counts(
+    gold: Mapping[int, Sequence[Annotation]], predictions: Sequence[Prediction], *, non_null_threshold: int
+) -> npt.NDArray[np.int64]:
+    """Return what micro-F1 counts of each example, in the order of `gold`: answers that are right, given, and gold.
+
+    Long and short answers are pooled, so each is 0, 1 or 2.
+
+    Shapes: -> int64[n, 3]. Raises: ConfigError as `evaluate` does.
+    """
+    ordered, labels = _in_gold_order(gold, predictions), list(gold.values())
+    _check_threshold(non_null_threshold, most_annotations=max(map(len, labels)))
+    parts = _decide(labels, ordered, non_null_threshold)
+    columns = (
+        [part.is_correct for part in parts],
+        [part.has_prediction for part in parts],
+        [part.has_gold for part in parts],
+    )
+    return np.stack([np.sum(column, axis=0, dtype=np.int64) for column in columns], axis=1)
+
+
 def default_non_null_threshold(gold: Iterable[Sequence[Annotation]]) -> int:
     """Return 2 where examples have several annotators, as for the five-way set, and 1 where they have one."""
     return 2 if any(len(annotations) > 1 for annotations in gold) else 1
@@ -93,9 +113,9 @@ def _check_threshold(non_null_threshold: int, *, most_annotations: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Decisions:
-    """What the metrics count: the examples with a gold answer, and example by example bool[n] twice, float64[n]."""
+    """What the metrics count, example by example: bool[n] three times, float64[n]."""
 
-    gold_answers: int
+    has_gold: BoolArray
     has_prediction: BoolArray
     is_correct: BoolArray
     score: _DoubleArray
@@ -107,8 +127,8 @@ def _decide(
     """Judge the long and the short answers of every example."""
     # A plain loop on purpose: taking the offsets of every span out of its object into arrays costs twice as much as
     # comparing them where they are. For speed it visits each annotation once and spells out Span.is_null.
-    long_gold, long_given, long_correct = 0, [], []
-    short_gold, short_given, short_correct = 0, [], []
+    long_gold, long_given, long_correct = [], [], []
+    short_gold, short_given, short_correct = [], [], []
     for labels, prediction in zip(gold, predictions, strict=True):
         predicted = prediction.long_answer
         given = searching = predicted.start_token >= 0 or predicted.start_byte >= 0
@@ -121,7 +141,7 @@ def _decide(
                     searching = False
             if label.short_answers or label.yes_no_answer != "NONE":
                 short_votes += 1
-        long_gold += long_votes >= non_null_threshold
+        long_gold.append(long_votes >= non_null_threshold)
         long_given.append(given)
         long_correct.append(given and not searching and long_votes >= non_null_threshold)
 
@@ -132,7 +152,7 @@ def _decide(
                 break
         given = bool(spans) or prediction.yes_no_answer != "NONE"
         has_gold = short_votes >= non_null_threshold
-        short_gold += has_gold
+        short_gold.append(has_gold)
         short_given.append(given)
         short_correct.append(given and has_gold and _any_agrees(labels, spans, prediction.yes_no_answer))
     long_score = [prediction.long_answer_score for prediction in predictions]
@@ -143,9 +163,9 @@ def _decide(
     )
 
 
-def _decisions(gold_answers: int, given: list[bool], correct: list[bool], score: _DoubleArray) -> _Decisions:
+def _decisions(gold: list[bool], given: list[bool], correct: list[bool], score: _DoubleArray) -> _Decisions:
     return _Decisions(
-        gold_answers=gold_answers,
+        has_gold=np.fromiter(gold, np.bool_, len(gold)),
         has_prediction=np.fromiter(given, np.bool_, len(given)),
         is_correct=np.fromiter(correct, np.bool_, len(correct)),
         score=score,
@@ -198,7 +218,7 @@ def _scores(values: list[float], field: str, predictions: Sequence[Prediction]) 
 def _f1_metrics(prefix: str, *parts: _Decisions) -> dict[str, float | int]:
     correct = sum(int(part.is_correct.sum()) for part in parts)
     precision = _ratio(correct, sum(int(part.has_prediction.sum()) for part in parts))
-    recall = _ratio(correct, sum(part.gold_answers for part in parts))
+    recall = _ratio(correct, sum(int(part.has_gold.sum()) for part in parts))
     return {
         f"{prefix}n": sum(len(part.score) for part in parts),
         f"{prefix}f1": _ratio(2 * precision * recall, precision + recall),
@@ -219,7 +239,7 @@ def _threshold_metrics(prefix: str, decisions: _Decisions) -> dict[str, float | 
     threshold = score[counts]
     correct = np.cumsum(decisions.is_correct[order])[counts]
     precision = _ratios(correct, np.cumsum(decisions.has_prediction[order])[counts])
-    recall = _ratios(correct, np.full(len(correct), decisions.gold_answers))
+    recall = _ratios(correct, np.full(len(correct), decisions.has_gold.sum()))
     f1 = _ratios(2 * precision * recall, precision + recall)
 
     best = int(f1.argmax())  # the first of equals, the highest threshold, as the official script

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.gate.records import BASELINE, VariantResult
+from nqperf.gate.records import BASELINE, Agreement, VariantResult
 from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, TimedWork, measure, settle
 from nqperf.gate.verdict import GateConfig
 from nqperf.nq.example import Prediction
@@ -25,6 +26,7 @@ from nqperf.perf import protocol
 from nqperf.perf.budget import SLACK, Budget, Plan, Speed
 from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import Reply, WorkerError, WorkerProcess, worker_environment
+from nqperf.perf.rival import Rival, score_change
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS, Variant
 
@@ -56,7 +58,8 @@ class Session:
 
     `task` is what is answered: of the examples as many as the budget allows. `speed` is the machine's, as measured.
 
-    `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant.
+    `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant. The
+    `rival` is a second model, which runs in rows of its own and need not give the same answers.
     """
 
     folder: ModelFolder
@@ -66,6 +69,7 @@ class Session:
     budget: Budget
     timeouts: Timeouts
     progress: Callable[[str, str, int], None]
+    rival: Rival | None = None
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
@@ -131,13 +135,17 @@ class Session:
         A failure is told in the run, beside what was found before it: WorkerError when a worker fails, VariantError
         when a switch had no effect, ParityError when the answers differ, OutOfTimeError when the budget is spent.
         """
-        run = VariantRun(variant=variant, promised=floor is not None)
+        rival = self._rival_of(variant.name)
+        run = VariantRun(variant=variant, promised=floor is not None, model=rival.identity() if rival else {})
         try:
             baseline = self.baseline_answers()
             end = time.perf_counter() + self.budget.share(self._least(answers=True))
             with self.ready(run) as worker:
                 run.agreement = agreement(self.task, baseline, self._answer(worker, run))
-                check_parity(run.agreement, variant.tolerance)
+                if rival:
+                    run.agreement = self._with_change(run.agreement, variant.name)
+                else:
+                    check_parity(run.agreement, variant.tolerance)
                 config = self._within(self._rounds_seconds(end, run))
                 first = self.rounds(self.live_baseline(), worker, floor, variant.name, config)
             run.paired = self._settled(first, floor, variant)
@@ -194,6 +202,15 @@ class Session:
 
         return settle(first, again)
 
+    def _rival_of(self, name: str) -> Rival | None:
+        """Return the rival where the variant of that name is its row, None where it is the model's."""
+        return self.rival if self.rival is not None and self.rival.runs(name) else None
+
+    def _with_change(self, agreed: Agreement, name: str) -> Agreement:
+        """Return the agreement of a rival's row with how its score has changed."""
+        change = score_change(self.task, self.baseline_answers().predictions, self.predictions[name])
+        return msgspec.structs.replace(agreed, details={**agreed.details, **change})
+
     def _started_baseline(self) -> VariantRun:
         assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101
         return self._baseline_run
@@ -242,8 +259,9 @@ class Session:
         self.progress("start", shown, 0)
         features = self._features
         engine = variant.engine_row()
+        rival = self._rival_of(variant.name)
         request = protocol.Load(
-            model=str(self.folder.path),
+            model=str((rival.folder if rival else self.folder).path),
             engine=engine,
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
@@ -286,7 +304,8 @@ class Session:
         start, end, answer_type = said.arrays(rows)
         unique_id = task.features.unique_id
         logits = Logits(unique_id=unique_id, start_logits=start, end_logits=end, answer_type_logits=answer_type)
-        return score_predictions(task, logits)
+        rival = self._rival_of(run.variant.name)
+        return score_predictions(rival.task(task) if rival else task, logits)
 
     def _ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
         """Ask a worker, no longer than the budget lasts.

@@ -16,7 +16,7 @@ from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.recipe_toml import read_recipe
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
 from nqperf.gate.planting import PLANTED
 from nqperf.gate.records import BASELINE, Controls, Results, VariantResult, utc_now
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
@@ -29,9 +29,10 @@ from nqperf.perf.progress import Doing, Progress, Rows, silent
 from nqperf.perf.promises import promise_for, read_promises
 from nqperf.perf.recipes import check_model, read_recipe_row, with_recipe
 from nqperf.perf.resume import identity, kept_rows
+from nqperf.perf.rival import Rival, read_rival, weighed
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
-from nqperf.perf.variants import Variant, select_variants
+from nqperf.perf.variants import VARIANTS, Variant, select_variants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class SuiteConfig:
     a batch that suits the device. Of the examples, at most as many are answered as fill `windows` windows (None: all).
     The run takes at most `budget` seconds from its start, whatever the machine: fewer examples are answered and fewer
     pairs taken where they must be, and rows that are not reached are not judged. A quick run has less of all.
+    The model in `against`, where there is one, runs in the same variants, as NAME:VARIANT; None is the baseline then.
     The `recipe` of a search is a row beside the table's, with a floor of its own on its own device.
     Rows that are done are kept in the file `kept`; with `resume` those of an earlier start are not measured again.
     Raises: ConfigError when a number is out of range.
@@ -54,6 +56,7 @@ class SuiteConfig:
     variants_file: Path | None = None
     recipe: Path | None = None
     profile: Path | None = None
+    against: Path | None = None
     gate: GateConfig = REFERENCE_GATE
     batch_size: int | None = None
     max_seq_length: int = 512
@@ -104,8 +107,10 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     """
     started = time.perf_counter()
     own = config.own_variants()
-    variants = select_variants(config.variants, own)
+    variants = _selected(config, own)
     session, source = open_session(config, progress)
+    if session.rival is not None:
+        variants = (*variants, *session.rival.rows(variants))
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
@@ -131,6 +136,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         rows = {variant.name: kept.rows[variant.name] for variant in variants[1:]}
         predictions = dict(session.predictions)
         baseline = session.baseline_row()
+        said = weighed(session.task, [baseline, *rows.values()], predictions, session.rival)
     # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.
     expected = {
         name for name, row in rows.items() if row.status == "failed" or (row.status == "measured" and name in floors)
@@ -150,7 +156,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         judged=verdict.judged,
         expected=verdict.expected,
         outcome=verdict.outcome,
-        reasons=(*verdict.reasons, *faults),
+        reasons=(*verdict.reasons, *faults, *said),
         given_up=tuple(_given_up(given_up, rows)),
     )
     total = time.perf_counter() - started
@@ -170,12 +176,14 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     if config.recipe is not None:
         check_model(read_recipe(config.recipe), config.recipe, folder)
     read_weights(folder)
+    rival = _rival(config, folder)
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
     batch_size = config.batch_size or (GPU_BATCH if take_fingerprint().gpus else CPU_BATCH)
     session = Session(
         folder=folder,
+        rival=rival,
         task=task,
         batch_size=batch_size,
         gate=config.gate,
@@ -184,6 +192,25 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
         progress=lambda stage, name, pairs: progress(Doing(stage=stage, name=name, pairs=pairs)),
     )
     return session, source
+
+
+def _selected(config: SuiteConfig, own: Iterable[Variant]) -> tuple[Variant, ...]:
+    """Return the variants, the baseline first; two models run in it alone unless others are named."""
+    if config.against is not None and config.variants is None:
+        return (VARIANTS[BASELINE],)
+    return select_variants(config.variants, own)
+
+
+def _rival(config: SuiteConfig, folder: ModelFolder) -> Rival | None:
+    """Return the model that is held against the one in `folder`.
+
+    Raises: ConfigError for rows of an earlier start, which hold no predictions to weigh.
+    """
+    if config.against is None:
+        return None
+    if config.resume:
+        raise ConfigError("a comparison of two models weighs predictions, which no kept rows hold: leave resume out")
+    return read_rival(config.against, folder, config.max_seq_length)
 
 
 def _packaged_model() -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError
-from nqperf.gate.records import Agreement, Status, Usage, VariantResult
+from nqperf.gate.records import Agreement, Status, Switch, Usage, VariantResult
 from nqperf.gate.rounds import PairedResult
 from nqperf.perf import protocol
 from nqperf.perf.parity import Answers
@@ -18,11 +19,13 @@ class VariantRun:
     """What was found of a variant, in the order in which it is: None for what was not reached before `failure`.
 
     The baseline is not paired with itself, so it has no `paired` and no `agreement` either. What was `promised` of a
-    variant and is not judged for lack of time has failed; without a promise it is only not judged.
+    variant and is not judged for lack of time has failed; without a promise it is only not judged. `model` says which
+    it ran, where that is not the run's.
     """
 
     variant: Variant
     promised: bool = False
+    model: Mapping[str, Switch] = field(default_factory=dict)
     loaded: protocol.Loaded | None = None
     observed: EngineState | None = None
     predict_seconds: float | None = None
@@ -53,7 +56,7 @@ class VariantRun:
             name=self.variant.name,
             status=self._status(),
             reason=str(self.failure) if self.failure else None,
-            requested=self.variant.requested(),
+            requested={**self.model, **self.variant.requested()},
             observed=self.observed.record() if self.observed else {},
             agreement=self.agreement,
             trace_seconds=self.loaded.trace_seconds if self.loaded else None,

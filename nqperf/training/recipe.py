@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,6 +23,7 @@ from nqperf.nq.features import FeatureConfig
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.training.checkpoints import read_tensors, resume, write_checkpoint, write_tensors
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
+from nqperf.training.distillation import Lesson, make_student, read_teacher, require_same_input
 from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source
 from nqperf.training.targets import check_annotations
@@ -30,6 +32,13 @@ from nqperf.training.train import Progress, Trainer, TrainingConfig, run_steps
 from nqperf.training.validation import Validation, prepare_validation
 from nqperf.training.vocabulary import VocabularyConfig, carry_vocabulary
 
+if TYPE_CHECKING:
+    import keras
+
+    from nqperf.model.bert import BertJoint
+
+# Windows enough to tell in which directions a teacher's states vary.
+_BATCHES_SEEN = 4
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
 LOG = "log.jsonl"
@@ -40,7 +49,8 @@ class TrainingJob:
     """One run of training: what is read, what it starts from, where it goes.
 
     `start` is a model folder, or None for MiniLM, which needs a `tokenizer`; a start that was trained from MiniLM may
-    have one too, and goes on with that vocabulary. `work` keeps the checkpoint and the log of
+    have one too, and goes on with that vocabulary. With a `lesson` a teacher is learnt from, and without a start its
+    student is made out of it. `work` keeps the checkpoint and the log of
     the run; a run whose work folder holds a checkpoint continues from it. Every `validate_every` steps (0: never)
     `validation` held-out examples of each source that has some are answered; the weights of the best micro-F1, and of
     equals the latest, become the model. Without validation the last ones do.
@@ -51,12 +61,18 @@ class TrainingJob:
     work: Path
     start: Path | None = None
     tokenizer: Path | None = None
+    lesson: Lesson | None = None
     training: TrainingConfig
     features: FeatureConfig = FeatureConfig()
     batch_size: int = 12
     include_unknowns: float = 0.3
     validation: int = 54
     validate_every: int = 0
+
+    @property
+    def makes_student(self) -> bool:
+        """Whether the teacher's own network, made smaller, is what is trained."""
+        return self.lesson is not None and self.start is None and self.tokenizer is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +116,7 @@ def train(job: TrainingJob, report: Report) -> None:
     """
     check_replaceable(job.out)
     file, network, weights = _starting_point(job)
+    network.require_positions(job.features.max_seq_length)
     tokenizer = read_tokenizer(file)
     check_symbols(tokenizer)
     sampling = SamplingConfig(
@@ -113,11 +130,32 @@ def train(job: TrainingJob, report: Report) -> None:
         build_corpus(sources, tokenizer, ContextConfig(), job.features), tokenizer, job.features, sampling
     )
     validation = _validation(job, tokenizer)
-    trainer = Trainer(network, weights, job.features.max_seq_length, job.training)
+    trainer = _trainer(job, network, weights, batches)
     job.work.mkdir(parents=True, exist_ok=True)
     resume(job.work / CHECKPOINT, trainer)
     best = _run(job, trainer, batches, validation, report)
-    write_folder(job.out, network, best, file, dtype="float16", settings=FolderSettings())
+    write_folder(job.out, trainer.network.config, best, file, dtype="float16", settings=FolderSettings())
+
+
+def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArray], batches: Batches) -> Trainer:
+    """Return what is trained: the network, or the student that a lesson makes of it or teaches it."""
+    seq_length = job.features.max_seq_length
+    if job.lesson is None:
+        return Trainer(network, weights, seq_length, job.training)
+    lesson = job.lesson
+    teacher = read_teacher(read_model_folder(lesson.teacher), job.training.precision, seq_length)
+    if job.makes_student:
+        student = lesson.shape.config(network)
+        seen = (batches.batch(step)[0] for step in range(_BATCHES_SEEN))
+        weights, teacher = make_student(teacher, weights, student, seen)
+        network = student
+
+    def taught(network: BertJoint) -> keras.Model:
+        from nqperf.training.distiller import Distiller
+
+        return Distiller(network, teacher, lesson.config)
+
+    return Trainer(network, weights, seq_length, job.training, taught)
 
 
 def _run(
@@ -132,7 +170,7 @@ def _run(
 
     def validate(validation: Validation) -> None:
         before = max((line.micro_f1 for line in log if isinstance(line, Validated)), default=0.0)
-        (long, short), micro_f1 = validation.calibrated(validation.predictions(trainer.model))
+        (long, short), micro_f1 = validation.calibrated(validation.predictions(trainer.network))
         note(Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short))
         if micro_f1 >= before:
             write_tensors(job.work / BEST, trainer.weights())
@@ -163,6 +201,19 @@ def _read_log(path: Path, step: int) -> list[Progress | Validated]:
 
 
 def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
+    """Return the vocabulary, and the network that is trained, or the teacher that a student is made of."""
+    if job.lesson is None:
+        return _own_start(job)
+    teacher = read_model_folder(job.lesson.teacher)
+    if job.makes_student:
+        job.lesson.shape.config(teacher.config)  # refused before any work
+        return teacher.require_tokenizer(), teacher.config, read_weights(teacher)
+    file, network, weights = _own_start(job)
+    require_same_input(teacher, file, network)
+    return file, network, weights
+
+
+def _own_start(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
     if job.tokenizer is None:
         if job.start is None:
             raise ConfigError("MiniLM needs a tokenizer of our own: make one with `nqperf vocabulary`, or name a start")

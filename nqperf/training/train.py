@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,14 @@ from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
 from nqperf.training.checkpoints import State
 from nqperf.training.corpus import Batch
+
+if TYPE_CHECKING:
+    import keras
+
+    from nqperf.model.bert import BertJoint
+
+# How much each head's loss counts.
+HEAD_WEIGHTS = {"start_logits": 1.0, "end_logits": 1.0, "answer_type_logits": 0.5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +64,27 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What one step gave: the loss over its batch, and the windows trained on a second."""
+    """What one step gave: the loss over its batch, its parts before they are weighted, and the windows a second."""
 
     step: int
     loss: float
     windows_per_second: float
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 class Trainer:
-    """A network with its optimizer: the state that a checkpoint holds, and the step that moves it."""
+    """A network with its optimizer: the state that a checkpoint holds, and the step that moves it.
+
+    What is trained is the network itself, or, by `taught`, what it makes of it: see `Distiller`.
+    """
 
     def __init__(
-        self, network: BertConfig, weights: Mapping[str, FloatArray], seq_length: int, config: TrainingConfig
+        self,
+        network: BertConfig,
+        weights: Mapping[str, FloatArray],
+        seq_length: int,
+        config: TrainingConfig,
+        taught: Callable[[BertJoint], keras.Model] | None = None,
     ) -> None:
         import keras
 
@@ -77,8 +94,9 @@ class Trainer:
         _make_deterministic(config.seed)
         self.config = config
         self.step = 0
-        self.model: Any = build(BertJoint(network, config.precision), seq_length)
-        assign_weights(self.model, weights)
+        self.network = build(BertJoint(network, config.precision), seq_length)
+        assign_weights(self.network, weights)
+        self._model: Any = self.network if taught is None else taught(self.network)
         self.optimizer: Any = keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(
                 0.0,
@@ -90,28 +108,27 @@ class Trainer:
             global_clipnorm=config.clip_norm,
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self.optimizer.build(self.model.trainable_variables)
-        span_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-        type_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.model.compile(
-            optimizer=self.optimizer,
-            loss={"start_logits": span_loss, "end_logits": span_loss, "answer_type_logits": type_loss},
-            loss_weights={"start_logits": 1.0, "end_logits": 1.0, "answer_type_logits": 0.5},
-            jit_compile=False,
-        )
+        self.optimizer.build(self._model.trainable_variables)
+        loss: dict[str, Any] = {"optimizer": self.optimizer, "jit_compile": False}
+        if taught is None:
+            span_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+            type_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            loss["loss"] = {"start_logits": span_loss, "end_logits": span_loss, "answer_type_logits": type_loss}
+            loss["loss_weights"] = HEAD_WEIGHTS
+        self._model.compile(**loss)
 
-    def train(self, batch: Batch) -> float:
-        """Take one step and return the batch's loss."""
-        self.model.reset_metrics()
-        logs = self.model.train_on_batch(*batch, return_dict=True)
+    def train(self, batch: Batch) -> dict[str, float]:
+        """Take one step and return the batch's "loss", and its parts by name."""
+        self._model.reset_metrics()
+        logs = self._model.train_on_batch(*batch, return_dict=True)
         self.step += 1
-        return float(logs["loss"])
+        return {name: float(value) for name, value in logs.items()}
 
     def weights(self) -> dict[str, FloatArray]:
         """Return the network's tensors under the names of a model folder."""
         from nqperf.model.variables import extract_weights
 
-        return extract_weights(self.model)
+        return extract_weights(self.network)
 
     def state(self) -> State:
         """Return everything that the next steps depend on, but the batches."""
@@ -132,7 +149,7 @@ class Trainer:
 
     def _variables(self) -> list[Any]:
         # The seeds of dropout are variables of the model too, so that a resumed run draws what an unbroken one would.
-        return [*self.model.variables, *self.optimizer.variables]
+        return [*self._model.variables, *self.optimizer.variables]
 
 
 def run_steps(
@@ -150,11 +167,12 @@ def run_steps(
     while trainer.step < config.steps:
         started = time.perf_counter()
         batch = batch_at(trainer.step)
-        loss = trainer.train(batch)
+        losses = trainer.train(batch)
+        loss = losses.pop("loss")
         if not math.isfinite(loss):
             raise ConfigError(f"the loss at step {trainer.step} is {loss}: lower the learning rate")
         speed = len(batch[0]["input_ids"]) / (time.perf_counter() - started)
-        progress(Progress(step=trainer.step, loss=loss, windows_per_second=speed))
+        progress(Progress(step=trainer.step, loss=loss, windows_per_second=speed, losses=losses))
         if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
             at_checkpoint(trainer)
 

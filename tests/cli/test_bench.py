@@ -13,7 +13,10 @@ from nqperf.errors import ConfigError
 from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.results_json import read_results, write_results
+from nqperf.formats.weights.model_folder import write_model_folder
+from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.gate.calibration import calibrate
+from nqperf.model.weights import initial_weights
 from nqperf.perf.suite import SuiteConfig
 from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
 from nqperf.report.machine import calibration_text, proof_text
@@ -28,6 +31,21 @@ EXIT = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory, tiny_config, sentencepiece_file):
     return write_inputs(tmp_path_factory.mktemp("suite"), tiny_config, sentencepiece_file)
+
+
+@pytest.fixture(scope="module")
+def rivals(tmp_path_factory, tiny_config, sentencepiece_file):
+    """Write models for --against: small (one layer), short (of fewer positions), other (of another vocabulary)."""
+    folder = tmp_path_factory.mktemp("rivals")
+    tokenizer = TokenizerFile(path=sentencepiece_file, kind="sentencepiece")
+    long = dataclasses.replace(tiny_config, max_position_embeddings=SEQ_LENGTH)
+    small = dataclasses.replace(long, num_hidden_layers=1)
+    write_model_folder(folder / "small", small, initial_weights(small, seed=4), tokenizer)
+    write_model_folder(folder / "short", tiny_config, initial_weights(tiny_config, seed=4), tokenizer)
+    (folder / "vocab.txt").write_text("".join(f"piece{number}\n" for number in range(tiny_config.vocab_size)))
+    words = TokenizerFile(path=folder / "vocab.txt", kind="wordpiece")
+    write_model_folder(folder / "other", long, initial_weights(long, seed=4), words)
+    return folder
 
 
 def sizes(model):
@@ -60,6 +78,43 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     assert f"nqperf: {results.outcome}" in (tmp_path / "run.html").read_text()
     if tracks:
         check_tracked(results, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_models_are_weighed(call, inputs, rivals, tmp_path):
+    model, data = inputs
+    requested = (*sizes(model), "--against", rivals / "small", "--quick", "--rounds", 10)
+    code, out, err = call("bench", data, *requested, "--out", tmp_path / "run.json", "--report", tmp_path / "run.html")
+    results = read_results(tmp_path / "run.json")
+    assert code == EXIT[results.outcome], err
+    assert [variant.name for variant in results.variants] == ["baseline", "small:baseline"]
+    row = results.variant("small:baseline")
+    assert row.verdict.outcome == "REPORTED"
+    assert row.requested["model"] == "small"
+    assert row.requested["model_sha256"] != results.model.sha256
+    details = row.agreement.details
+    low, high = details["micro_f1_difference_low"], details["micro_f1_difference_high"]
+    assert low <= details["micro_f1_difference"] <= high
+    assert details["micro_f1_difference"] == pytest.approx(row.agreement.value - row.agreement.baseline_value)
+    said = [reason for reason in results.reasons if reason.startswith("small:baseline against baseline: micro-F1 ")]
+    assert len(said) == 1
+    assert any("on the frontier" in reason or "perhaps on it" in reason for reason in results.reasons)
+    for page in (out, (tmp_path / "run.html").read_text()):
+        assert said[0] in page
+
+
+def test_a_model_against_itself_is_neither_better_nor_worse(call, inputs, monkeypatch):
+    """An A/A control: the same folder twice, in two variants each."""
+    fall_asleep(monkeypatch, 0.2)
+    model, data = inputs
+    options = ("--against", model, "--variants", "xla", "--quick", "--rounds", 10, "--json", "--quiet")
+    _, out, _ = call("bench", data, *sizes(model), *options)
+    rows = json.loads(out)["variants"]
+    assert [row["name"] for row in rows] == ["baseline", "xla", "tiny:baseline", "tiny:xla"]
+    for row in rows[2:]:
+        assert row["agreement"]["changed"] == 0
+        assert row["agreement"]["details"]["micro_f1_difference_low"] == 0
+        assert row["agreement"]["details"]["micro_f1_difference_high"] == 0
 
 
 def check_tracked(results, folder):
@@ -103,6 +158,28 @@ def test_refused_before_any_worker_starts(call, inputs, tmp_path, monkeypatch, o
     for word in words:
         assert word in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--against", "absent"], ["absent", "no such folder"]),
+        (["--against", "{other}"], ["another vocabulary than", "expected the same"]),
+        (["--against", "{short}"], ["features of 96 positions, the model has 48"]),
+        (["--against", "{model}", "--resume", "--out", "{model}/../run.json"], ["leave resume out"]),
+        (["--against", "{model}", "--variants", "xlaa"], ["xlaa"]),
+    ],
+)
+def test_models_that_cannot_be_compared_are_refused(call, inputs, rivals, monkeypatch, options, words):
+    monkeypatch.setattr("subprocess.Popen", None)
+    model, data = inputs
+    options = [option.format(model=model, other=rivals / "other", short=rivals / "short") for option in options]
+    code, out, err = call("bench", data, *sizes(model), *options)
+    assert (code, out) == (2, "")
+    assert err.startswith("nqperf: error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
 
 
 def test_without_the_extra_nothing_is_measured(call, inputs, monkeypatch):

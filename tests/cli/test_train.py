@@ -53,6 +53,19 @@ def test_quiet_shows_nothing(capsys):
         (["--source", "world:many", "--warmup-steps", "0"], "expected KIND:WHAT"),
         (["--source", "world:4", "--report-every", "0"], "--report-every"),
         (["--source", "world:4", "--warmup-steps", "9"], "fewer than 2"),
+        (["--source", "world:4", "--warmup-steps", "0", "--student-layers", "2"], "are for --teacher"),
+        (["--source", "world:4", "--warmup-steps", "0", "--loss-weight", "soft=2"], "are for --teacher"),
+        (["--source", "world:4", "--warmup-steps", "0", "--teacher", "no-such-folder"], "no such folder"),
+        (["--source", "world:4", "--warmup-steps", "0", "--teacher", "t", "--loss-weight", "soft"], "cannot be read"),
+        (
+            ["--source", "world:4", "--warmup-steps", "0", "--teacher", "t", "--loss-weight", "x=1"],
+            "loss 'x' is unknown",
+        ),
+        (["--source", "world:4", "--warmup-steps", "0", "--teacher", "t", "--temperature", "0"], "temperature is 0"),
+        (
+            ["--source", "world:4", "--warmup-steps", "0", "--teacher", "t", "--start", "s", "--student-hidden", "8"],
+            "say what the student is",
+        ),
     ],
 )
 def test_faulty_arguments_end_in_one_line_and_code_2(arguments, told, tmp_path, capsys):

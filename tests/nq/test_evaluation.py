@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError
-from nqperf.nq.evaluation import default_non_null_threshold, evaluate
+from nqperf.nq.evaluation import answer_counts, default_non_null_threshold, evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import nq_eval
@@ -123,6 +123,22 @@ def test_equal_to_the_slow_reference(drawn):
     assert metrics == expected
     assert list(metrics) == list(expected)
     assert [type(value) for value in metrics.values()] == [type(value) for value in expected.values()]
+
+
+@given(evaluations())
+def test_the_counts_of_examples_add_up_to_the_score(drawn):
+    gold, predictions, non_null_threshold = drawn
+    metrics = evaluate(gold, predictions, non_null_threshold=non_null_threshold)
+    counts = answer_counts(gold, predictions[::-1], non_null_threshold=non_null_threshold)
+    assert counts.shape == (len(gold), 3)
+    right, given, wanted = counts.sum(axis=0).tolist()
+    assert metrics["all-answer-precision"] == (right / given if given else 0)
+    assert metrics["all-answer-recall"] == (right / wanted if wanted else 0)
+    for example_id, row in zip(gold, counts.tolist(), strict=True):
+        own = [one for one in predictions if one.example_id == example_id]
+        assert row[1] == (not own[0].long_answer.is_null) + (
+            own[0].yes_no_answer != "NONE" or not all(span.is_null for span in own[0].short_answers)
+        )
 
 
 @given(evaluations(), st.randoms(use_true_random=False))

@@ -16,6 +16,7 @@ import pytest
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
+from nqperf.model.weights import expected_shapes
 from nqperf.training import minilm
 from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train
@@ -39,7 +40,7 @@ def log(folder, name):
 
 @pytest.fixture(scope="module")
 def unbroken(training_folder):
-    assert run(training_folder, "unbroken", "again") == 0
+    assert run(training_folder, "unbroken", "again", "student") == 0
     return training_folder / "unbroken"
 
 
@@ -88,6 +89,28 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(training_folder, un
         unbroken / "model.safetensors"
     ).read_bytes()
     assert curve(training_folder, "killed") == curve(training_folder, "unbroken")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unbroken")
+def test_a_killed_and_resumed_student_is_that_of_an_unbroken_run(training_folder):
+    assert run(training_folder, "student-killed", kill_at=33) == -signal.SIGKILL
+    assert run(training_folder, "student-killed") == 0
+    whole, killed = (training_folder / name / "model.safetensors" for name in ("student", "student-killed"))
+    assert killed.read_bytes() == whole.read_bytes()
+    assert curve(training_folder, "student-killed") == curve(training_folder, "student")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unbroken")
+def test_a_student_is_of_the_shape_asked_for_and_its_losses_are_logged(training_folder):
+    folder = read_model_folder(training_folder / "student")
+    assert (folder.config.num_hidden_layers, folder.config.hidden_size) == (1, 16)
+    assert set(read_weights(folder)) == set(expected_shapes(folder.config))  # and no projection
+    lines = [line for line in log(training_folder, "student") if "losses" in line]
+    assert all(set(line["losses"]) == {"soft", "hard", "cosine", "hidden", "attention"} for line in lines)
+    assert lines[0]["loss"] == pytest.approx(sum(lines[0]["losses"].values()), rel=1e-5)
+    assert sum(line["loss"] for line in lines[-10:]) < 0.9 * sum(line["loss"] for line in lines[:10])
 
 
 def unreported(what):

@@ -1,16 +1,19 @@
 """A training job of seconds, run in a process of its own: training makes TensorFlow deterministic for good.
 
-python tiny_job.py FOLDER START OUT [--kill-at STEP]
+python tiny_job.py FOLDER START KILL_AT NAME...; a NAME that begins with "student" learns from START.
 """
 
+import dataclasses
 import os
 import signal
 import sys
 from pathlib import Path
 
 from nqperf.nq.features import FeatureConfig
+from nqperf.training.distillation import Lesson
 from nqperf.training.recipe import TrainingJob, train
 from nqperf.training.sources import Source
+from nqperf.training.student import StudentShape
 from nqperf.training.train import Progress, TrainingConfig
 
 STEPS = 50
@@ -35,13 +38,19 @@ def job(folder: Path, start: Path, name: str) -> TrainingJob:
     )
 
 
+def student_job(folder: Path, teacher: Path, name: str) -> TrainingJob:
+    lesson = Lesson(teacher=teacher, shape=StudentShape(layers=1, hidden=16))
+    return dataclasses.replace(job(folder, teacher, name), start=None, lesson=lesson)
+
+
 def main(folder: str, start: str, kill_at: int, names: list[str]) -> None:
     def report(what: object) -> None:
         if isinstance(what, Progress) and what.step == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     for name in names:
-        train(job(Path(folder), Path(start), name), report)
+        made = student_job if name.startswith("student") else job
+        train(made(Path(folder), Path(start), name), report)
 
 
 if __name__ == "__main__":

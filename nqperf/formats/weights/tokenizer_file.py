@@ -82,6 +82,24 @@ class TokenizerFile:
         return {"sentencepiece": SENTENCEPIECE, "wordpiece": WORDPIECE}.get(self.kind, path.name)
 
 
+def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
+    """Return whether two tokenizers cut every text into the same pieces: their files are the same, and how they read.
+
+    Raises: FormatError for a file that cannot be read.
+    """
+    if (one.kind, one.lower_case, one.plain, len(one.files())) != (
+        other.kind,
+        other.lower_case,
+        other.plain,
+        len(other.files()),
+    ):
+        return False
+    return all(
+        read_whole(ours, what="a vocabulary") == read_whole(theirs, what="a vocabulary")
+        for ours, theirs in zip(one.files(), other.files(), strict=True)
+    )
+
+
 def find_tokenizer(folder: Path, names: tuple[str, ...], *, lower_case: bool | None = None) -> TokenizerFile | None:
     """Return the one tokenizer among `names` in `folder`, or None when there is none.
 

@@ -65,11 +65,18 @@ class SelfAttention(keras.layers.Layer):
     def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
         seq_length = mask.shape[1]
         query, key, value = (self._split(each, seq_length) for each in self.project(hidden))  # [n, a, s, d]
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (1.0 / math.sqrt(self.head_size))  # [n, a, s, s]
-        probabilities = attention_probabilities(scores, mask, self.softmax_dtype)
+        probabilities = attention_probabilities(self._scores(query, key), mask, self.softmax_dtype)
         probabilities = self.dropout(probabilities, training=training)
         mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
         return self.output_dense(ops.reshape(mixed, (-1, self.heads * self.head_size)))
+
+    def scores(self, hidden: Any, seq_length: int) -> Any:
+        """Return the scores before mask and softmax: [n * s, h] -> [n, a, s, s] (query, key)."""
+        query, key, _ = self.project(hidden)
+        return self._scores(self._split(query, seq_length), self._split(key, seq_length))
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (1.0 / math.sqrt(self.head_size))
 
     def _split(self, projected: Any, seq_length: int) -> Any:
         """[n * s, h] -> [n, a, s, d]."""
@@ -96,6 +103,10 @@ class EncoderBlock(keras.layers.Layer):
     def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
         hidden = self.attention_norm(self.attend(hidden, hidden, mask, training))
         return self.output_norm(self.feed_forward(hidden, hidden, training))
+
+    def attention_scores(self, hidden: Any, seq_length: int) -> Any:
+        """Return the scores of the attention over the stream that the block is given: -> [n, a, s, s]."""
+        return self.attention.scores(hidden, seq_length)
 
     def attend(self, stream: Any, hidden: Any, mask: Any, training: bool | None) -> Any:
         """Return the stream with the attention over `hidden` added to it."""

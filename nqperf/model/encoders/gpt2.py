@@ -41,6 +41,9 @@ class Gpt2Block(EncoderBlock):
         hidden = self.attend(hidden, self.attention_norm(hidden), mask, training)
         return self.feed_forward(hidden, self.output_norm(hidden), training)
 
+    def attention_scores(self, hidden: Any, seq_length: int) -> Any:
+        return self.attention.scores(self.attention_norm(hidden), seq_length)
+
 
 def summary_first(sequence: Any, input_mask: Any) -> Any:
     """Return the sequence with the state of the last real position in the place of the first one's.

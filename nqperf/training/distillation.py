@@ -1,0 +1,114 @@
+"""Distillation: a student learns to give its teacher's answers, and to come to them as the teacher does.
+
+Source: Sanh et al. 2019 (DistilBERT), Jiao et al. 2020 (TinyBERT).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nqperf.errors import ConfigError
+from nqperf.formats.weights.model_folder import ModelFolder, read_weights
+from nqperf.formats.weights.tokenizer_file import TokenizerFile, same_vocabulary
+from nqperf.model.config import BertConfig
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.training.student import StudentShape, keep, states_basis, student_weights, taught_blocks
+
+if TYPE_CHECKING:
+    from nqperf.training.distiller import Teacher
+
+LOSSES = ("soft", "hard", "cosine", "hidden", "attention")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationConfig:
+    """What a student is taught: the losses' weights by name, those left out are 1, and the softmax's temperature.
+
+    soft: the teacher's answers; hard: the annotators'; cosine: the direction of the last states; hidden: all mapped
+    layers' states; attention: their attention scores. A loss of weight 0 is not computed.
+    Raises: ConfigError for an unknown loss or a number out of range.
+    """
+
+    temperature: float = 2.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ConfigError(f"temperature is {self.temperature}; expected a finite number above 0")
+        for name, weight in self.weights.items():
+            if name not in LOSSES:
+                raise ConfigError(f"loss {name!r} is unknown; expected one of {', '.join(LOSSES)}")
+            if not 0 <= weight < math.inf:
+                raise ConfigError(f"the weight of loss {name} is {weight}; expected a finite number of at least 0")
+        if not self.used():
+            raise ConfigError("all losses have weight 0; expected one above 0, or nothing is learnt")
+
+    def used(self) -> dict[str, float]:
+        """Return the weights above 0."""
+        weights = {name: self.weights.get(name, 1.0) for name in LOSSES}
+        return {name: weight for name, weight in weights.items() if weight > 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What a student is to learn: the teacher's model folder, the shape of a student made from it, and the losses.
+
+    A training that starts from a model of its own, which then is the student, has no use for the shape.
+    """
+
+    teacher: Path
+    shape: StudentShape = field(default_factory=StudentShape)
+    config: DistillationConfig = field(default_factory=DistillationConfig)
+
+
+def require_same_input(teacher: ModelFolder, file: TokenizerFile, student: BertConfig) -> None:
+    """Raise unless a student reads what its teacher reads, for they are given the same windows.
+
+    Raises: ConfigError for another vocabulary, or another number of positions.
+    """
+    own = teacher.require_tokenizer()
+    if not same_vocabulary(own, file) or teacher.config.vocab_size != student.vocab_size:
+        raise ConfigError(
+            f"the student's vocabulary ({file.path}, {student.vocab_size} pieces) is not its teacher's ({own.path}, "
+            f"{teacher.config.vocab_size} pieces); expected the same: leave --tokenizer out, or name another --start"
+        )
+    if teacher.config.positions != student.positions:
+        raise ConfigError(
+            f"the student has {student.positions} positions, its teacher {teacher.config.positions}; expected as many: "
+            "start from another model, or from none"
+        )
+
+
+def read_teacher(folder: ModelFolder, precision: str, seq_length: int) -> Teacher:
+    """Return a teacher that runs in the training's precision.
+
+    Raises: FormatError for weights that cannot be read.
+    """
+    from nqperf.model.bert import BertJoint
+    from nqperf.model.variables import assign_weights, build
+    from nqperf.training.distiller import Teacher
+
+    network = build(BertJoint(folder.config, precision), seq_length)
+    assign_weights(network, read_weights(folder))
+    network.trainable = False
+    return Teacher(network=network)
+
+
+def make_student(
+    teacher: Teacher, weights: Mapping[str, FloatArray], config: BertConfig, batches: Iterable[Mapping[str, IntArray]]
+) -> tuple[dict[str, FloatArray], Teacher]:
+    """Return a student's first weights, and its teacher with what the student has of it.
+
+    The `batches` are those whose states a narrower student is to hold the most of.
+    """
+    taught = teacher.network.config
+    if config.hidden_size == taught.hidden_size:
+        return student_weights(taught, weights, config, None), teacher
+    kept = keep(taught, weights, config, states_basis(teacher.network, batches, config.hidden_size))
+    blocks = taught_blocks(config, taught)
+    heads = tuple(kept.heads[blocks[number]] for number in config.block_order)
+    return student_weights(taught, weights, config, kept), replace(teacher, basis=kept.basis, heads=heads)

@@ -1,0 +1,229 @@
+"""A student's shape and its first weights, both out of its teacher.
+
+A student as wide as its teacher takes over every layer it is mapped to. A narrower one keeps of the states the
+directions in which they vary most, of the heads and units those with the largest weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nqperf.errors import ConfigError
+from nqperf.model.config import BertConfig
+from nqperf.model.tensors import Tensor, tensors_of
+from nqperf.nq.example import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from nqperf.model.bert import BertJoint
+
+
+Places = npt.NDArray[np.int_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentShape:
+    """How many layers a student has, and how wide they are; None is as the teacher.
+
+    Heads are as wide as the teacher's, and so there are fewer; the intermediate layer is narrower in proportion.
+    """
+
+    layers: int | None = None
+    hidden: int | None = None
+
+    def config(self, teacher: BertConfig) -> BertConfig:
+        """Return the student's configuration.
+
+        Raises: ConfigError when the student would be larger than its teacher, or its heads do not divide it.
+        """
+        layers = teacher.num_hidden_layers if self.layers is None else self.layers
+        hidden = teacher.hidden_size if self.hidden is None else self.hidden
+        for name, value, most in (
+            ("layers", layers, teacher.num_hidden_layers),
+            ("hidden", hidden, teacher.hidden_size),
+        ):
+            if not 1 <= value <= most:
+                raise ConfigError(f"student {name} is {value}; expected from 1 to {most}, the teacher's")
+        head = teacher.hidden_size // teacher.num_attention_heads
+        if hidden % head:
+            raise ConfigError(f"student hidden is {hidden}; expected a multiple of {head}, a head of the teacher's")
+        return dataclasses.replace(
+            teacher,
+            num_hidden_layers=layers,
+            hidden_size=hidden,
+            num_attention_heads=hidden // head,
+            intermediate_size=max(1, teacher.intermediate_size * hidden // teacher.hidden_size),
+        )
+
+
+def layer_mapping(student: int, teacher: int) -> tuple[int, ...]:
+    """Return for each of the student's layers the teacher's whose output it learns: evenly spread, the last the last.
+
+    Layers count from 1; 0 are the embeddings, which learn from the embeddings.
+    """
+    return tuple((2 * layer * teacher + student) // (2 * student) for layer in range(1, student + 1))
+
+
+def states_basis(network: BertJoint, batches: Iterable[Mapping[str, IntArray]], width: int) -> FloatArray:
+    """Return `width` orthonormal directions that hold the most of the network's states at real positions.
+
+    A layer norm takes the mean over the units away: that direction is the mean of the narrow states, too, and the
+    others are turned at random, so that no unit of the narrow states is larger than the rest.
+
+    Shapes: -> [hidden size, width].
+    """
+    size = network.config.hidden_size
+    moment = np.zeros((size, size))
+    for inputs in batches:
+        real = inputs["input_mask"].reshape(-1) > 0
+        states: list[Any] = []
+        network.encode(dict(inputs), training=False, states=states)
+        for each in states:
+            kept = np.asarray(each, np.float64)[real]
+            moment += kept.T @ kept
+    wide, narrow = _mean_direction(size), _mean_direction(width)
+    away = np.eye(size) - np.outer(wide, wide)
+    directions = np.linalg.eigh(away @ moment @ away)[1][:, ::-1][:, : width - 1]
+    turn = np.random.default_rng(0).standard_normal((width, width - 1))
+    turn = np.linalg.qr(np.column_stack([narrow, turn]))[0][:, 1:]
+    basis: FloatArray = (np.outer(wide, narrow) + directions @ turn.T).astype(np.float32)
+    return basis
+
+
+def _mean_direction(size: int) -> Any:
+    return np.full(size, size**-0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kept:
+    """What a narrower student keeps of its teacher: directions of the states, heads and units by the teacher's block.
+
+    Shapes: basis [teacher's hidden size, student's]; heads, units int[kept]; pooled int[student's hidden size].
+    """
+
+    basis: FloatArray
+    heads: Mapping[int, Places]
+    units: Mapping[int, Places]
+    pooled: Places
+
+
+def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], student: BertConfig, basis: FloatArray) -> Kept:
+    """Return what a student of another width keeps: the heads, units and pooled units with the largest weights."""
+    of_path = {tensor.variable: _outputs_first(tensor, weights[tensor.name]) for tensor in tensors_of(teacher)}
+
+    def largest(path: str, count: int, together: int = 1) -> Places:
+        """Return which inputs of a kernel have the largest weights, in their order."""
+        sizes = np.square(of_path[f"{path}.kernel"]).sum(axis=0).reshape(-1, together).sum(axis=1)
+        return np.sort(np.argsort(-sizes, kind="stable")[:count])
+
+    blocks = range(max(teacher.block_order) + 1)
+    head = teacher.hidden_size // teacher.num_attention_heads
+    return Kept(
+        basis=basis,
+        heads={
+            block: largest(f"blocks.{block}.attention.output_dense", student.num_attention_heads, head)
+            for block in blocks
+        },
+        units={block: largest(f"blocks.{block}.output_dense", student.intermediate_size) for block in blocks},
+        pooled=largest("answer_type", student.hidden_size),
+    )
+
+
+def taught_blocks(student: BertConfig, teacher: BertConfig) -> tuple[int, ...]:
+    """Return for each of the student's blocks the teacher's block that it begins as."""
+    mapping = layer_mapping(len(student.block_order), len(teacher.block_order))
+    order = [student.block_order.index(block) for block in range(max(student.block_order) + 1)]
+    return tuple(teacher.block_order[mapping[place] - 1] for place in order)
+
+
+def student_weights(
+    teacher: BertConfig, weights: Mapping[str, FloatArray], student: BertConfig, kept: Kept | None
+) -> dict[str, FloatArray]:
+    """Return a student's first weights: its teacher's, of the layers it learns from and what is `kept` (None: all)."""
+    of_path = {tensor.variable: tensor for tensor in tensors_of(teacher)}
+    blocks = taught_blocks(student, teacher)
+    made: dict[str, FloatArray] = {}
+    for tensor in tensors_of(student):
+        module, _, kind = tensor.variable.rpartition(".")
+        block = None
+        if module.startswith("blocks."):
+            _, number, module = module.split(".", 2)
+            block = blocks[int(number)]
+        origin = of_path[f"{module}.{kind}" if block is None else f"blocks.{block}.{module}.{kind}"]
+        values = _outputs_first(origin, weights[origin.name])
+        if kept is not None:
+            values = _narrowed(values, module, kind, _indices(kept, teacher, block), kept.basis)
+        made[tensor.name] = np.ascontiguousarray(_outputs_first(origin, values), dtype=np.float32)
+    return made
+
+
+# What the axes of a module's weight stand for, outputs first; those of a family without poolers or with narrow tables
+# are put right below.
+_AXES = {
+    "embeddings.word": ("", "width"),
+    "embeddings.position": ("", "width"),
+    "embeddings.segment": ("", "width"),
+    "embeddings.norm": ("width",),
+    "embeddings.widen": ("stream", "width"),
+    "attention.query": ("heads", "stream"),
+    "attention.key": ("heads", "stream"),
+    "attention.value": ("heads", "stream"),
+    "attention.query_key_value": ("three heads", "stream"),
+    "attention.output_dense": ("stream", "heads"),
+    "attention_norm": ("stream",),
+    "intermediate": ("units", "stream"),
+    "output_dense": ("stream", "units"),
+    "output_norm": ("stream",),
+    "final_norm": ("stream",),
+    "pooler": ("pooled", "stream"),
+    "span": ("", "stream"),
+    "answer_type": ("", "answers"),
+}
+
+
+def _narrowed(
+    values: FloatArray, module: str, kind: str, indices: Mapping[str, Places | None], basis: FloatArray
+) -> FloatArray:
+    """Return a tensor with each axis as narrow as the student; an axis without indices lies along the states."""
+    for axis, meaning in enumerate(_AXES[module][: values.ndim]):
+        if not meaning:
+            continue
+        kept = indices[meaning]
+        if kept is not None:
+            values = np.take(values, kept, axis=axis)
+        elif kind == "gamma":
+            # A diagonal in the wide states; what it is along the narrow ones. States of the same length have larger
+            # units where they have fewer.
+            values = values @ np.square(basis) * np.sqrt(basis.shape[0] / basis.shape[1])
+        else:
+            values = np.moveaxis(np.tensordot(values, basis, (axis, 0)), -1, axis)
+    return values
+
+
+def _indices(kept: Kept, teacher: BertConfig, block: int | None) -> dict[str, Places | None]:
+    """Return which places of an axis stay, by what it stands for; None where they are along the states."""
+    size = teacher.hidden_size
+    everything: dict[str, Places | None] = {
+        "stream": None,
+        "width": None if teacher.embedding_width == size else np.arange(teacher.embedding_width),
+        "pooled": kept.pooled,
+        "answers": kept.pooled if teacher.has_pooler else None,
+    }
+    if block is not None:
+        places = np.arange(size).reshape(teacher.num_attention_heads, -1)[kept.heads[block]].reshape(-1)
+        everything |= {
+            "heads": places,
+            "three heads": np.concatenate([places, size + places, 2 * size + places]),
+            "units": kept.units[block],
+        }
+    return everything
+
+
+def _outputs_first(tensor: Tensor, values: FloatArray) -> FloatArray:
+    """Return a kernel that is stored with its inputs first the other way round, and all else as it is."""
+    return values if tensor.transposed or values.ndim == 1 or tensor.variable.endswith(".embeddings") else values.T

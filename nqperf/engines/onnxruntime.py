@@ -14,6 +14,7 @@ import numpy as np
 from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import requested_threads
+from nqperf.errors import ConfigError
 from nqperf.formats.files import read_whole, scratch_folder
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.config import BertConfig
@@ -32,18 +33,19 @@ _QUIET = 3  # errors only
 class OnnxRuntimeConfig(EngineConfig):
     """How the weights are run: in float32, or with products in 8 bits but for those of the modules in `wide`.
 
-    None: the heads and the last block are left wide, and weights have 7 bits where products of 8 are seen to overflow.
+    None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU overflows.
     """
 
     precision: Literal["float32", "int8"] = "float32"
     wide: tuple[str, ...] | None = None
-    reduced_range: bool | None = None
+    reduced_range: bool = True
 
 
 class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
     """Runs a model's weights; the first batch is profiled, and what was executed is read from that.
 
-    Raises: ConfigError when the sequences are longer than the model's positions, or `wide` names what is no module.
+    Raises: ConfigError when the sequences are longer than the model's positions, `wide` names what is no module, or
+    weights of 8 bits are seen to overflow.
     """
 
     name = "onnxruntime"
@@ -60,10 +62,9 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         int8 = None
         if self.config.precision == "int8":
             reduced, wide = self.config.reduced_range, self.config.wide
-            int8 = Int8(
-                wide=frozenset(default_wide(model_config) if wide is None else wide),
-                reduced_range=products_overflow() if reduced is None else reduced,
-            )
+            if not reduced and products_overflow():
+                raise ConfigError("reduced_range is off, and products of 8-bit weights overflow here: leave it on")
+            int8 = Int8(wide=frozenset(default_wide(model_config) if wide is None else wide), reduced_range=reduced)
         self._int8 = int8
         graph = onnx_graph(model_config, weights, int8)
         self._nodes: list[_Node] = []

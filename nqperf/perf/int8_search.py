@@ -19,8 +19,8 @@ from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_pre
 from nqperf.perf.task import make_task
 
 # Pages of the generated world that no score is told of: what is chosen on them can be judged on others.
-_EXAMPLES, _SEED, _MEDIAN_TOKENS = 40, 31, 450
-_WINDOWS = 96
+_EXAMPLES, _SEED, _MEDIAN_TOKENS = 120, 31, 450
+_WINDOWS = 400
 _BATCH = 4
 # Besides the limits of the row's tolerance.
 MOST_CHANGED = 0.01
@@ -30,7 +30,7 @@ MOST_CHANGED = 0.01
 class Int8Search:
     """The modules to leave in float32, the agreement with them, and how many sets were tried.
 
-    `reduced_range` tells whether weights have 7 bits, as where products of 8 were seen to overflow.
+    `reduced_range` tells whether weights have 7 bits, which no CPU overflows.
     """
 
     wide: tuple[str, ...]

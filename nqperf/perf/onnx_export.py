@@ -31,7 +31,7 @@ def export_onnx(source: Path, out: Path, *, int8: bool = False) -> ExportReport:
     """Write the network and weights of the model folder `source` as the ONNX file `out`, whole or not at all.
 
     With `int8` its products are in 8 bits, but for those that `search_wide` says must not be; the file's metadata names
-    them. Weights have 7 bits where this machine's products of 8 are seen to overflow.
+    them. Weights have 7 bits, so that the file's products overflow on no CPU.
 
     Raises: MissingExtraError without the package onnx, or ONNX Runtime for `int8`; FormatError when `source` is no
     model folder or `out` cannot be written.

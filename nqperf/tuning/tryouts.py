@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nqperf.errors import NqPerfError, OutOfTimeError, ParityError
 from nqperf.gate.records import BASELINE, Agreement
 from nqperf.gate.rounds import RoundsConfig
-from nqperf.gate.verdict import REFERENCE_GATE, GateConfig
+from nqperf.gate.verdict import GateConfig
 from nqperf.perf.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.session import Session
 from nqperf.perf.variant_run import VariantRun
@@ -20,6 +20,8 @@ from nqperf.tuning.search import Proof, Visit
 
 # Enough pairs for an interval at the gate's alpha, and for two batches of each order.
 VISIT_GATE = GateConfig(looks=(10,))
+# A proof promises nothing yet: it ends when its interval is narrow, and on a slow machine with few pairs.
+PROOF_GATE = GateConfig(looks=(10, 20, 40, 80, 160, 320))
 # Whoever needs so many times the baseline's seconds for its pairs is not the fastest.
 _PATIENCE = 4.0
 # Answers of a few windows tell only gross faults: so many of the best spans must be the same.
@@ -41,7 +43,7 @@ class WorkerTryouts:
     session: Session
     tolerance: Tolerance
     relieves: Callable[[Candidate], bool]
-    gate: GateConfig = REFERENCE_GATE
+    gate: GateConfig = PROOF_GATE
     _screen: tuple[Task, Answers] | None = None
 
     def left(self) -> float:

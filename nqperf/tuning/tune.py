@@ -16,7 +16,7 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
 from nqperf.gate.calibration import ROOM
 from nqperf.gate.records import BASELINE, VariantResult, utc_now
-from nqperf.gate.verdict import REFERENCE_GATE, GateConfig
+from nqperf.gate.verdict import GateConfig
 from nqperf.perf.budget import Budget
 from nqperf.perf.fingerprint import ENVIRONMENT
 from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
@@ -28,7 +28,7 @@ from nqperf.perf.variants import Tolerance, Variant, select_variants
 from nqperf.tuning.candidates import THREADS, TOLERANCES, Space
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
-from nqperf.tuning.tryouts import WorkerTryouts
+from nqperf.tuning.tryouts import PROOF_GATE, WorkerTryouts
 
 # Pairs need few windows, the answers' check as many as there are; more than these would take hours of preparing.
 _MOST_WINDOWS = 4096
@@ -51,7 +51,7 @@ class TuneConfig:
     tolerance: Tolerance = "exact"
     budget: float = 900.0
     max_seq_length: int = 512
-    gate: GateConfig = REFERENCE_GATE
+    gate: GateConfig = PROOF_GATE
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     command: str = ""
 

@@ -200,7 +200,7 @@ def test_it_is_a_row_of_the_suite_with_a_floor_on_its_own_device(saved, recipe):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("model.onnx",), ["model.onnx", "expected a model folder"]),
+        (("model.onnx",), ["model.onnx", "model folder"]),
         (("absent",), ["absent", "no such folder"]),
         (("--budget", "0"), ["the budget is 0 s"]),
         (("--budget", "inf"), ["without an end"]),

@@ -125,7 +125,7 @@ def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
     exact = computed(wide, inputs)
     for name, settings_ in {
         "default": {},
-        "reduced": {"reduced_range": True},
+        "whole": {"reduced_range": engine_module.products_overflow()},
         "all": {"wide": ["blocks.0.intermediate", *(f"blocks.{number}.output_dense" for number in range(6))]},
     }.items():
         engine = loaded(folder, precision="int8", **settings_)
@@ -135,17 +135,26 @@ def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
         state = engine.state()
         assert state.matmuls == wide.state().matmuls
         assert state.own["int8_matmuls"] == 39 - len(state.own["wide"].split(", "))
-    assert loaded(folder, precision="int8").state().own["wide"].startswith("answer_type, blocks.5.attention.key, ")
+    assert (
+        loaded(folder, precision="int8").state().own["wide"].startswith("answer_type, blocks.0.output_dense, blocks.1")
+    )
 
 
-def test_weights_have_seven_bits_where_products_overflow(folder, monkeypatch):
-    for overflows in (True, False):
-        monkeypatch.setattr(engine_module, "products_overflow", lambda overflows=overflows: overflows)
-        assert loaded(folder, precision="int8").state().own["reduced_range"] is overflows
+def test_weights_of_eight_bits_are_refused_where_products_overflow(folder, monkeypatch):
+    monkeypatch.setattr(engine_module, "products_overflow", lambda: True)
+    with pytest.raises(ConfigError, match="overflow here: leave it on"):
+        loaded(folder, precision="int8", reduced_range=False)
+    assert loaded(folder, precision="int8").state().own["reduced_range"] is True
 
 
-def test_whether_products_overflow_is_seen():
-    assert engine_module.products_overflow() in (True, False)
+@pytest.mark.parametrize(("found", "overflows"), [(255 * 127 * 64, False), (32767 * 32, True)])
+def test_products_that_come_out_wrong_overflow(found, overflows, monkeypatch):
+    class Session:
+        def run(self, _names, _inputs):
+            return [np.full((64, 64), found, np.int32)]
+
+    monkeypatch.setattr(engine_module, "_session", lambda _path: Session())
+    assert engine_module.products_overflow() is overflows
 
 
 def test_a_module_that_is_none_is_refused(folder):

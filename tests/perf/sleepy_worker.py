@@ -37,7 +37,8 @@ class Sleeper:
             self.planted = request.fraction
             return protocol.Planted(fraction=request.fraction)
         if isinstance(request, protocol.TimeBatch):
-            return protocol.Timed(seconds=self.sleep(BATCH_SECONDS * (1 + self.planted)))
+            windows = min(self.request.batch_size, self.request.arrays().shape[1])
+            return protocol.Timed(seconds=self.sleep(BATCH_SECONDS * (1 + self.planted)), windows=windows)
         if isinstance(request, protocol.Predict):
             seconds = self.sleep(BATCH_SECONDS * -(-request.rows // self.request.batch_size))
             span = np.zeros((request.rows, self.request.seq_length), np.float32).tobytes()

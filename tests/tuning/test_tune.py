@@ -1,14 +1,17 @@
 """`tune` for real: on a tiny network with traps among its engines, and on machines that sleeping workers stand for."""
 
-import math
+import json
 import os
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES
 from nqperf.errors import NqPerfError
+from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.progress import RowFinished
@@ -66,7 +69,7 @@ def test_traps_are_not_chosen_and_the_recipe_says_how_the_winner_runs(config, tr
     assert {event.name for event in told if isinstance(event, RowFinished)} >= {"wrong", "once_fast", "remembering"}
     figures = found.recipe.figures
     assert 0 < figures.floor <= figures.interval[0]
-    assert figures.pairs in GATE.looks or figures.pairs >= 10
+    assert figures.pairs >= GATE.looks[0]
     # The same windows, whatever the batch: the table holds neighbours of the winner with other batches.
     assert {one.batch_size for one in found.tried if one.name.startswith("remembering")} > {4}
 
@@ -76,6 +79,7 @@ def asleep(monkeypatch):
     def fall(factor):
         fall_asleep(monkeypatch, factor)
         monkeypatch.setattr(tuning, "look_at_machine", lambda **_: ZEN_5)
+        return monkeypatch
 
     return fall
 
@@ -92,24 +96,22 @@ def test_it_ends_in_time_on_a_fast_and_on_a_slow_machine(config, asleep, factor,
     if found.interval is None:
         assert found.recipe.note
     else:
-        assert found.ratio == pytest.approx(math.prod([found.ratio]))
+        assert found.interval[0] <= found.ratio <= found.interval[1]
         assert found.recipe.batch_size > 4
 
 
 def test_ctrl_c_keeps_the_best_so_far_and_says_that_it_is_not_confirmed(config, asleep):
     asleep(0.5)
-    seen = []
 
     def interrupt(event):
-        if isinstance(event, RowFinished):
-            seen.append(event.name)
-            if "batch" in event.name:
-                raise KeyboardInterrupt
+        if "(proof)" in event.name:
+            raise KeyboardInterrupt
 
     found = tune(config(budget=60.0, variants=("grappler",)), interrupt)
     assert found.interrupted
     assert found.interval is None
-    assert "interrupted" in found.recipe.note
+    assert "not confirmed: the search was interrupted" in found.recipe.note
+    assert found.recipe.batch_size > 4  # the sleeping worker takes as long for any batch
     assert found.recipe.figures is None
 
 
@@ -135,3 +137,36 @@ def test_bad_input_is_refused_before_any_worker_starts(config, monkeypatch, chan
     monkeypatch.setattr("subprocess.Popen", None)
     with pytest.raises(NqPerfError, match=said):
         tune(config(**changes))
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_command_writes_the_recipe_and_says_all_for_scripts(capsys, config, asleep, tmp_path, interrupted):
+    monkeypatch = asleep(0.3)
+
+    @contextmanager
+    def breaking_off(**_):
+        def tell(event):
+            if "(proof)" in event.name:
+                raise KeyboardInterrupt
+
+        yield tell
+
+    if interrupted:
+        monkeypatch.setattr("nqperf.cli.tune.suite_progress", breaking_off)
+    out = tmp_path / "recipe.toml"
+    options = ("--max-seq-length", "48", "--variants", "grappler", "--budget", "40", "--out", str(out), "--json")
+    code = 0
+    try:
+        main(["tune", str(config().model), config().data, *options])
+    except SystemExit as leave:
+        code = leave.code
+    said, err = capsys.readouterr()
+    found = json.loads(said)
+    assert code == (130 if interrupted else 0)
+    assert ("interrupted; kept in" in err) == interrupted
+    assert {"ratio", "interval", "changed", "examples", "tolerance", "recipe", "tried"} <= set(found)
+    assert (found["interval"] is None) == interrupted
+    recipe = read_recipe(out)
+    assert ("not confirmed" in recipe.note) == interrupted
+    assert recipe.batch_size > 4  # the sleeping worker takes as long for any batch
+    assert found["recipe"]["batch_size"] == recipe.batch_size

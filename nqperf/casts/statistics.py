@@ -86,7 +86,10 @@ class DriftStatistics:
         """Length of the error over length of the reference."""
         if self.squared_error == 0:
             return 0.0
-        return math.sqrt(self.squared_error / self.squared_reference) if self.squared_reference > 0 else math.inf
+        if self.squared_reference == 0:
+            return math.inf
+        # The quotient of the squares could overflow.
+        return math.sqrt(self.squared_error) / math.sqrt(self.squared_reference)
 
     @property
     def cosine(self) -> float:
@@ -103,7 +106,7 @@ class DriftStatistics:
             return math.inf
         if self.squared_reference == 0 or math.isinf(self.squared_error):
             return -math.inf
-        return 10.0 * math.log10(self.squared_reference / self.squared_error)
+        return 10.0 * (math.log10(self.squared_reference) - math.log10(self.squared_error))
 
     @property
     def flushed_share(self) -> float:

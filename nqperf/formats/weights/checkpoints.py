@@ -24,15 +24,23 @@ from nqperf.formats.weights.model_folder import (
     write_model_folder,
 )
 from nqperf.formats.weights.tensorflow_checkpoint import INDEX_SUFFIX, read_tensorflow_checkpoint
-from nqperf.formats.weights.tokenizer_file import TOKENIZERS, TokenizerFile, check_vocabulary, find_tokenizer
+from nqperf.formats.weights.tokenizer_file import (
+    GOOGLE_ALBERT,
+    TOKENIZERS,
+    TokenizerFile,
+    check_vocabulary,
+    find_tokenizer,
+)
 from nqperf.formats.weights.tokenizers import has_question_marker
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
 from nqperf.nq.example import FloatArray
 
-GOOGLE_CONFIG = "bert_config.json"
+# Google's releases do not say in the file which family it is of.
+GOOGLE_CONFIGS = {"bert_config.json": "bert", "albert_config.json": "albert"}
+_TENSORFLOW_FAMILIES = tuple(GOOGLE_CONFIGS.values())
 
-# vocab-nq.txt is what Google's release of BERT Joint calls it.
-_VOCABULARIES = (*TOKENIZERS, "vocab-nq.txt")
+# What Google's releases of BERT Joint and of ALBERT call theirs.
+_VOCABULARIES = (*TOKENIZERS, "vocab-nq.txt", GOOGLE_ALBERT)
 
 _EXPECTED = f"expected PREFIX{INDEX_SUFFIX} (a TensorFlow checkpoint) or {WEIGHTS} (a Hugging Face folder)"
 
@@ -81,7 +89,7 @@ def convert(
     """Write the weights of `source`, a folder or a checkpoint prefix, into the model folder `out`.
 
     The tokenizer is the one named, else the one beside the weights, else none: the folder then predicts from features
-    that are there already. `seed` makes the tensors that a Hugging Face folder lacks.
+    that are there already. `seed` makes the tensors that the source lacks.
 
     Raises: FormatError when the source is none or several, damaged, or has unknown, missing or misshapen tensors (all
     listed), when the tokenizer does not fit, or when `out` cannot be replaced.
@@ -145,23 +153,23 @@ def find_source(source: Path) -> Path:
 
 def _import(found: Path, seed: int) -> _Imported:
     if found.name == WEIGHTS and found.is_file():
-        config, settings = _config(found.parent, (CONFIG, GOOGLE_CONFIG))
+        config, settings = _config(found.parent, (CONFIG, *GOOGLE_CONFIGS))
         weights, unused, new = read_hugging_face(found, config, seed=seed)
-        if "span.weight" in new:
-            settings = msgspec.structs.replace(settings, heads="new")
         source_kind = "a Hugging Face folder"
     else:
-        config, settings = _config(found.parent, (GOOGLE_CONFIG, CONFIG))
-        if config.model_type != "bert":
+        config, settings = _config(found.parent, (*GOOGLE_CONFIGS, CONFIG))
+        if config.model_type not in _TENSORFLOW_FAMILIES:
             raise FormatError(
                 f"is a TensorFlow checkpoint, and the configuration beside it is of {config.model_type}; expected "
                 f"{WEIGHTS} for this family: save the model with Hugging Face transformers",
                 path=found,
             )
-        names, weights, unused = read_tensorflow_checkpoint(found, config)
+        read = read_tensorflow_checkpoint(found, config, seed=seed)
         # "gelu" in these checkpoints' configurations means the tanh approximation.
         config = dataclasses.replace(config, hidden_act=TANH_GELU)
-        source_kind, new = names.source, ()
+        source_kind, weights, unused, new = read.source, read.weights, read.unused, read.new
+    if "span.weight" in new:
+        settings = msgspec.structs.replace(settings, heads="new")
     return _Imported(source_kind=source_kind, config=config, settings=settings, weights=weights, unused=unused, new=new)
 
 
@@ -169,6 +177,8 @@ def _config(folder: Path, names: tuple[str, ...]) -> tuple[BertConfig, FolderSet
     for path in (folder / name for name in names):
         if path.is_file():
             fields = read_json_object(path, what="a configuration")
+            if path.name in GOOGLE_CONFIGS:
+                fields = {"model_type": GOOGLE_CONFIGS[path.name], **fields}
             return read_config(path, fields), read_settings(path, fields)
     raise FormatError(f"has no {' and no '.join(names)}; expected one beside the weights: put it there", path=folder)
 

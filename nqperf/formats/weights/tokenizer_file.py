@@ -17,6 +17,7 @@ from nqperf.nq.vocabularies import GPT2_PIECES, ROBERTA_PIECES, ByteLevelVocabul
 
 SENTENCEPIECE = "tokenizer.model"
 ALBERT = "spiece.model"
+GOOGLE_ALBERT = "30k-clean.model"  # the same file in Google's own releases
 WORDPIECE = "vocab.txt"
 BYTE_LEVEL = "vocab.json"
 MERGES = "merges.txt"
@@ -79,7 +80,8 @@ class TokenizerFile:
 
     def stored_name(self, path: Path) -> str:
         """Return what one of `files` is called in a model folder."""
-        return {"sentencepiece": SENTENCEPIECE, "wordpiece": WORDPIECE}.get(self.kind, path.name)
+        names = {"sentencepiece": SENTENCEPIECE, "albert": ALBERT, "wordpiece": WORDPIECE}
+        return names.get(self.kind, path.name)
 
 
 def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
@@ -141,7 +143,7 @@ def _without_twin(found: list[Path]) -> list[Path]:
 def tokenizer_kind(path: Path) -> TokenizerKind:
     """Return what the file's name says it is; one that says nothing is a WordPiece list."""
     if path.suffix == ".model":
-        return "albert" if path.name == ALBERT else "sentencepiece"
+        return "albert" if path.name in (ALBERT, GOOGLE_ALBERT) else "sentencepiece"
     return "byte-level" if path.suffix == ".json" else "wordpiece"
 
 

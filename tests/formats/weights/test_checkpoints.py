@@ -12,6 +12,7 @@ from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.formats.weights.tensorflow_checkpoint import GOOGLE, THESIS
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import expected_shapes, initial_weights
+from tests.checkpoints import save_checkpoint
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import bert
 
@@ -34,14 +35,6 @@ def without(mapping, *names):
 def write_config(folder, name="bert_config.json", **fields):
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(json.dumps({**CONFIG.to_dict(), "hidden_act": "gelu", **fields}))
-
-
-def save_checkpoint(prefix, variables):
-    import tensorflow as tf
-
-    names = list(variables)
-    tensors = [tf.constant(variables[name]) for name in names]
-    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)
 
 
 def some_values(shapes):

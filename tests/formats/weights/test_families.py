@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from safetensors.numpy import load_file, save_file
 from nqperf.errors import FormatError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.tensorflow_checkpoint import ALBERT
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.families import FAMILIES
 from nqperf.model.tensors import LAYOUTS
+from nqperf.model.weights import initial_weights
+from tests.checkpoints import save_checkpoint
 from tests.families import CONFIGS, write_hugging_face
 
 each_family = pytest.mark.parametrize("family", FAMILIES)
@@ -177,10 +181,95 @@ def test_a_plain_vocabulary_of_berts_kind_is_marked_so(source, vocabulary_of):
 
 
 def test_a_tensorflow_checkpoint_of_another_family_is_refused(source):
-    import tensorflow as tf
+    (source / "config.json").write_text(json.dumps(CONFIGS["roberta"].to_dict()))
+    save_checkpoint(source / "x.ckpt", {"bert/a": np.zeros(3, np.float32)})
+    refused(source, "is a TensorFlow checkpoint, and the configuration beside it is of roberta")
 
-    (source / "config.json").write_text(json.dumps(CONFIGS["albert"].to_dict()))
-    tf.raw_ops.SaveV2(
-        prefix=str(source / "x.ckpt"), tensor_names=["bert/a"], shape_and_slices=[""], tensors=[tf.zeros(3)]
+
+@pytest.mark.parametrize(
+    ("family", "variable", "kind"),
+    [("albert", "bert/a", "is not ALBERT's"), ("bert", "bert/encoder/transformer/group_0/a", "is ALBERT's")],
+)
+def test_a_checkpoint_beside_the_other_familys_configuration_is_refused(source, family, variable, kind):
+    (source / "config.json").write_text(json.dumps(CONFIGS[family].to_dict()))
+    save_checkpoint(source / "x.ckpt", {variable: np.zeros(3, np.float32)})
+    refused(source, f"{kind} .* and the configuration beside it is of {family}")
+
+
+def google_albert(weights, config):
+    """Give ALBERT's variables under the names of Google's release, spelt out: two groups of two inner ones."""
+    inner = {
+        "attention_1/self/query": "attention.query",
+        "attention_1/self/key": "attention.key",
+        "attention_1/self/value": "attention.value",
+        "attention_1/output/dense": "attention.dense",
+        "ffn_1/intermediate/dense": "ffn",
+        "ffn_1/intermediate/output/dense": "ffn_output",
+    }
+    norms = {"LayerNorm": "attention.LayerNorm", "LayerNorm_1": "full_layer_layer_norm"}
+    dense = {"encoder/embedding_hidden_mapping_in": "encoder.embedding_hidden_mapping_in", "pooler/dense": "pooler"}
+    norm = {"embeddings/LayerNorm": "embeddings.LayerNorm"}
+    for group in range(config.num_hidden_groups):
+        for number in range(config.inner_group_num):
+            place = f"encoder/transformer/group_{group}/inner_group_{number}"
+            ours = f"encoder.albert_layer_groups.{group}.albert_layers.{number}"
+            dense |= {f"{place}/{theirs}": f"{ours}.{name}" for theirs, name in inner.items()}
+            norm |= {f"{place}/{theirs}": f"{ours}.{name}" for theirs, name in norms.items()}
+    found = {}
+    for theirs, name in dense.items():
+        found[f"bert/{theirs}/kernel"] = weights[f"albert.{name}.weight"].T
+        found[f"bert/{theirs}/bias"] = weights[f"albert.{name}.bias"]
+    for theirs, name in norm.items():
+        found[f"bert/{theirs}/gamma"] = weights[f"albert.{name}.weight"]
+        found[f"bert/{theirs}/beta"] = weights[f"albert.{name}.bias"]
+    for name in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
+        found[f"bert/embeddings/{name}"] = weights[f"albert.embeddings.{name}.weight"]
+    return found
+
+
+@pytest.fixture
+def google_release(source, vocabulary_of):
+    """Make a folder as Google's ALBERT comes: pre-training heads, no joint ones, a configuration of no family."""
+    vocabulary = vocabulary_of("albert")
+    config = dataclasses.replace(
+        CONFIGS["albert"], num_hidden_layers=4, num_hidden_groups=2, vocab_size=vocabulary.vocabulary_size()
     )
-    refused(source, "is a TensorFlow checkpoint, and the configuration beside it is of albert")
+    generator = np.random.default_rng(5)
+    # Norms and biases too, which begin alike otherwise.
+    weights = {
+        name: generator.standard_normal(values.shape, np.float32)
+        for name, values in initial_weights(config, seed=5).items()
+    }
+    shutil.copyfile(vocabulary.path, source / "30k-clean.model")
+    stored = config.to_dict()
+    del stored["model_type"]
+    (source / "albert_config.json").write_text(json.dumps({**stored, "hidden_act": "gelu"}))
+    pretraining = {"cls/predictions/output_bias": np.zeros(3, np.float32), "global_step": np.int64(7)}
+    save_checkpoint(source / "model.ckpt-best", {**google_albert(weights, config), **pretraining})
+    return source, weights, config
+
+
+def test_googles_albert_checkpoint_with_new_heads(google_release):
+    source, weights, _ = google_release
+    report = convert(source, source.with_name("out"), seed=3)
+    assert report.source_kind == ALBERT.source
+    assert report.new == ("span.weight", "span.bias", "answer_type.weight", "answer_type.bias")
+    assert report.untrained
+    assert report.unused == ("cls/predictions/output_bias",)
+    assert report.config.hidden_act == "gelu_new"
+    folder = read_model_folder(source.with_name("out"))
+    assert folder.settings.heads == "new"
+    assert (source.with_name("out") / "spiece.model").is_file()
+    converted = read_weights(folder)
+    for name, values in weights.items():
+        if name.startswith("albert."):
+            np.testing.assert_array_equal(converted[name], values)
+    again = read_weights(read_model_folder(convert(source, source.with_name("again"), seed=3).out))
+    np.testing.assert_array_equal(converted["span.weight"], again["span.weight"])
+
+
+def test_half_a_head_of_googles_albert_is_a_fault(google_release):
+    source, weights, config = google_release
+    half = {"cls/nq/output_weights": np.zeros((2, config.hidden_size), np.float32)}
+    save_checkpoint(source / "model.ckpt-best", {**google_albert(weights, config), **half})
+    refused(source, r"missing: cls/nq/output_bias \[2\]")

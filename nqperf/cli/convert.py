@@ -34,7 +34,8 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
 
     Knows Google's BERT Joint and ALBERT checkpoints (TensorFlow 1), the thesis's (TensorFlow 2 objects) and Hugging
     Face folders of BERT, TinyBERT, ALBERT, DistilBERT, RoBERTa and GPT-2 with model.safetensors. bert_config.json,
-    albert_config.json or config.json and the vocabulary are looked for beside them. Heads that SOURCE lacks are new, and their answers random.
+    albert_config.json or config.json and the vocabulary are looked for beside them. Heads that SOURCE lacks are new,
+    and their answers random.
 
     An ONNX file is made of a model folder (extra onnxruntime). It reads and gives what nqperf's features and logits
     are named, int32 and float32, at any batch and length; above 2 GB its values stand in OUT.onnx.data.

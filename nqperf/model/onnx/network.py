@@ -23,6 +23,8 @@ from nqperf.nq.example import FloatArray
 _KERNEL = ".kernel"
 # As in nqperf.model.precision, which needs Keras.
 _MASKED_SCORE = -10_000.0
+# The least value of either gelu, at -0.75.
+_LOWEST_GELU = -0.1701
 _SHAPES: Mapping[str, tuple[str | int, ...]] = {
     **dict.fromkeys(("input_ids", "input_mask", "segment_ids", "start_logits", "end_logits"), ("batch", "length")),
     "answer_type_logits": ("batch", len(ANSWER_TYPES)),
@@ -179,7 +181,7 @@ class _Network:
     def _feed_forward(self, module: str, hidden: str) -> str:
         approximate = "tanh" if self._config.hidden_act == TANH_GELU else "none"
         widened = self._build.node("Gelu", self._dense(f"{module}.intermediate", hidden), approximate=approximate)
-        return self._dense(f"{module}.output_dense", widened)
+        return self._dense(f"{module}.output_dense", widened, lowest=_LOWEST_GELU)
 
     def _summary_first(self, sequence: str) -> str:
         """Return the sequence with the last real position's state first; see `nqperf.model.encoders.gpt2`."""
@@ -195,11 +197,11 @@ class _Network:
         )
         return build.node("Concat", summary, rest, axis=1)
 
-    def _dense(self, module: str, hidden: str) -> str:
+    def _dense(self, module: str, hidden: str, *, lowest: float | None = None) -> str:
         tensor = self._tensors[f"{module}.kernel"]
         stored = self._weights[tensor.name]
         kernel = np.ascontiguousarray(stored.T) if tensor.transposed else stored
-        product = self._build.product(module, hidden, kernel)
+        product = self._build.product(module, hidden, kernel, lowest=lowest)
         return self._build.node("Add", product, self._weight(f"{module}.bias"), name=f"{module}")
 
     def _norm(self, module: str, hidden: str) -> str:

@@ -140,7 +140,7 @@ def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
         assert state.matmuls == wide.state().matmuls
         assert state.own["int8_matmuls"] == 39 - len(state.own["wide"].split(", "))
     state = loaded(folder, precision="int8").state()
-    assert state.own["wide"] == "answer_type, pooler, span"
+    assert state.own["wide"] == "answer_type, blocks.0.output_dense, blocks.1.output_dense, pooler, span"
     assert state.own["reduced_range"] is engine_module.products_overflow()
 
 

@@ -58,8 +58,12 @@ def kernel_modules(config: BertConfig) -> tuple[str, ...]:
 
 
 def default_wide(config: BertConfig) -> tuple[str, ...]:
-    """Return what is left in float32 where nothing else is said: all outside of blocks, whose time is nothing."""
-    return tuple(module for module in kernel_modules(config) if not module.startswith("blocks."))
+    """Return what is left in float32 where nothing else is said: all outside of blocks, and two feed-forward outputs.
+
+    Those of the first two blocks lose most by 8 bits, and what they lose goes through all the others.
+    """
+    rough = {"blocks.0.output_dense", "blocks.1.output_dense"}
+    return tuple(module for module in kernel_modules(config) if not module.startswith("blocks.") or module in rough)
 
 
 class _Network:

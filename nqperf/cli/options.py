@@ -69,6 +69,11 @@ feature_options = together(
 engine_options = together(
     option("--engine", default=DEFAULT_ENGINE, help="What runs the weights."),
     option("--precision", type=click.Choice(ENGINE_PRECISIONS), default="float32", help="What the layers compute in."),
+    option(
+        "--wide",
+        metavar="MODULES",
+        help="What stays in float32 with int8, as `nqperf convert --int8` names it.  [default: the engine's]",
+    ),
     option("--xla/--no-xla", default=False, help="Compile the model with XLA."),
     option("--batch-size", type=int, help="Windows run at once.  [default: 4, on a GPU 32]"),
     option(
@@ -122,6 +127,7 @@ def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
     """
     asked = {
         "precision": options["precision"] != "float32",
+        "wide": options["wide"] is not None,
         "xla": options["xla"],
         "batch_size": options["batch_size"] is not None,
         "buckets": options["buckets"] is not None,
@@ -129,6 +135,8 @@ def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
     settings = {name: options[name] for name, given in asked.items() if given}
     if "buckets" in settings:
         settings["buckets"] = _lengths(settings["buckets"])
+    if "wide" in settings:
+        settings["wide"] = tuple(module.strip() for module in settings["wide"].split(","))
     find_engine(options["engine"]).config(settings)
     return settings
 

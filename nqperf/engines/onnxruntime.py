@@ -33,12 +33,13 @@ _QUIET = 3  # errors only
 class OnnxRuntimeConfig(EngineConfig):
     """How the weights are run: in float32, or with products in 8 bits but for those of the modules in `wide`.
 
-    None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU overflows.
+    None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU overflows; None is
+    8 bits where products of them are seen to come out right.
     """
 
     precision: Literal["float32", "int8"] = "float32"
     wide: tuple[str, ...] | None = None
-    reduced_range: bool = True
+    reduced_range: bool | None = None
 
 
 class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
@@ -62,8 +63,10 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         int8 = None
         if self.config.precision == "int8":
             reduced, wide = self.config.reduced_range, self.config.wide
-            if not reduced and products_overflow():
+            overflow = not reduced and products_overflow()
+            if overflow and reduced is False:
                 raise ConfigError("reduced_range is off, and products of 8-bit weights overflow here: leave it on")
+            reduced = overflow if reduced is None else reduced
             int8 = Int8(wide=frozenset(default_wide(model_config) if wide is None else wide), reduced_range=reduced)
         self._int8 = int8
         graph = onnx_graph(model_config, weights, int8)

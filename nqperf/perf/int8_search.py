@@ -72,7 +72,7 @@ def _searched(
         key = frozenset(chosen)
         if key not in found:
             wide = (*heads, *(module for part in chosen for module in parts[part]))
-            narrow, reduced = answers({"precision": "int8", "wide": wide})
+            narrow, reduced = answers({"precision": "int8", "wide": wide, "reduced_range": True})
             found[key] = agreement(task, exact, narrow)
         return found[key]
 

@@ -311,7 +311,7 @@ _ROWS = (
     ),
     Variant(
         name="onnxruntime_int8",
-        description="ONNX Runtime with products in 8 bits, the heads and the feed-forward outputs in float32",
+        description="ONNX Runtime with products in 8 bits, the heads and two feed-forward outputs in float32",
         engine="onnxruntime",
         settings={"precision": "int8"},
         tolerance="eight_bit",

@@ -12,6 +12,7 @@ pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nqperf.cli.main import main
 from nqperf.defaults import PACKAGED_MODEL
 from nqperf.engines import onnxruntime as engine_module
 from nqperf.engines.registry import find_engine
@@ -19,12 +20,15 @@ from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.model.config import BertConfig
+from nqperf.model.onnx.network import onnx_graph
 from nqperf.model.weights import initial_weights
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf.variants import VARIANTS
+from tests.documents import river_examples, write_lines
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import bert
 from tests.rows import batch_of
+from tests.shards.kills import SHORT_WINDOWS
 
 ROW = find_engine("onnxruntime")
 
@@ -125,7 +129,7 @@ def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
     exact = computed(wide, inputs)
     for name, settings_ in {
         "default": {},
-        "whole": {"reduced_range": engine_module.products_overflow()},
+        "reduced": {"reduced_range": True},
         "all": {"wide": ["blocks.0.intermediate", *(f"blocks.{number}.output_dense" for number in range(6))]},
     }.items():
         engine = loaded(folder, precision="int8", **settings_)
@@ -135,9 +139,9 @@ def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
         state = engine.state()
         assert state.matmuls == wide.state().matmuls
         assert state.own["int8_matmuls"] == 39 - len(state.own["wide"].split(", "))
-    assert (
-        loaded(folder, precision="int8").state().own["wide"].startswith("answer_type, blocks.0.output_dense, blocks.1")
-    )
+    state = loaded(folder, precision="int8").state()
+    assert state.own["wide"] == "answer_type, blocks.0.output_dense, blocks.1.output_dense, pooler, span"
+    assert state.own["reduced_range"] is engine_module.products_overflow()
 
 
 def test_weights_of_eight_bits_are_refused_where_products_overflow(folder, monkeypatch):
@@ -179,3 +183,31 @@ def test_gelus_differ(tiny_config, tiny_weights):
     for gelu in ("gelu", "gelu_new"):
         config = dataclasses.replace(tiny_config, hidden_act=gelu)
         assert max(differences(config, tiny_weights, inputs).values()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--engine", "onnxruntime", "--precision", "int8", "--wide", "span, head"), "head cannot stay in float32"),
+        (("--wide", "span"), "wide"),
+    ],
+)
+def test_a_set_that_cannot_stay_wide_is_one_line_and_leaves_nothing(options, said, model_folder, tmp_path, capsys):
+    out, data = tmp_path / "out", write_lines(tmp_path / "data.jsonl", river_examples(1))
+    arguments = ("run", data, "--model", model_folder, "--out", out, *SHORT_WINDOWS, *options)
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    error = capsys.readouterr().err
+    assert (left.value.code, error.count("\n")) == (2, 1)
+    assert said in error
+    assert not out.exists()
+
+
+def test_run_leaves_wide_what_it_is_told_to(model_folder, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(engine_module, "onnx_graph", lambda *given: seen.append(given[2]) or onnx_graph(*given))
+    data = write_lines(tmp_path / "data.jsonl", river_examples(1))
+    options = ("--engine", "onnxruntime", "--precision", "int8", "--wide", "span, blocks.0.output_dense")
+    arguments = ("run", data, "--model", model_folder, "--out", tmp_path / "out", *SHORT_WINDOWS, *options)
+    main([str(argument) for argument in arguments])
+    assert [int8.wide for int8 in seen] == [{"span", "blocks.0.output_dense"}]

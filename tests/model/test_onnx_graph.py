@@ -87,3 +87,33 @@ def test_a_file_is_whole_in_one_part_and_in_two(family, int8, tmp_path):
     expected = set() if int8 is None else set(kernel_modules(config)) - int8.wide
     assert {name.removesuffix(".2").removesuffix(".product") for name in names} == expected
     assert set(graph.int8) == expected
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_eight_bits_are_near_and_do_not_depend_on_what_else_is_in_a_batch(family, reduced, tmp_path):
+    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2)
+    weights = random_weights(config)
+    for name, int8 in {"wide": None, "narrow": Int8(reduced_range=reduced)}.items():
+        graph = onnx_graph(config, weights, int8)
+        write_onnx(tmp_path / f"{name}.onnx", graph.proto, graph.values)
+    one, other = batch_of(config, [20, 20], 20, seed=1), batch_of(config, [20, 7], 20, seed=2)
+    beside_another = {name: np.concatenate([one[name][:1], other[name][1:]]) for name in one}
+    exact, narrow = (computed(tmp_path / f"{name}.onnx", one) for name in ("wide", "narrow"))
+    again = computed(tmp_path / "narrow.onnx", beside_another)
+    for name in MODEL_OUTPUTS:
+        np.testing.assert_allclose(narrow[name][0], again[name][0], rtol=0, atol=1e-5)
+    error = np.linalg.norm(narrow["start_logits"] - exact["start_logits"])
+    assert 0 < error < 0.08 * np.linalg.norm(exact["start_logits"])
+
+
+def test_no_gelu_is_less_than_what_its_products_are_told():
+    from scipy.special import erf
+
+    from nqperf.model.onnx.network import _LOWEST_GELU
+
+    values = np.linspace(-6, 6, 120_001)
+    gelu = values * (1 + erf(values / np.sqrt(2))) / 2
+    tanh = values * (1 + np.tanh(np.sqrt(2 / np.pi) * (values + 0.044715 * values**3))) / 2
+    for least in (gelu.min(), tanh.min()):
+        assert _LOWEST_GELU <= least < _LOWEST_GELU + 2e-4

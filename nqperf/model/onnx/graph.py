@@ -23,14 +23,17 @@ _OPSET, _IR_VERSION = 20, 9
 # CPUs without units for products in 8 bits sum pairs in 16 bits, which 7 bits in one of the two cannot overflow.
 _FULL_RANGE, _REDUCED_RANGE = 127, 63
 _PAIR_SIZE = 64
+# Inputs are uint8. Where they have both signs zero is in the middle; where they are never less than `lowest`, so low
+# that this is still there. The least step keeps a row of zeros from being divided by nothing.
+_LARGEST_INPUT, _MIDDLE, _LOW_ZERO = 255, 128, 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Int8:
     """Which products multiply in 8 bits: all with a kernel, but for the modules named in `wide`.
 
-    Weights are rounded to 8 bits for each output on its own, inputs for each batch, when it runs. `reduced_range` keeps
-    weights to 7 bits, which CPUs without 8-bit units need.
+    Weights are rounded to 8 bits for each output on its own, inputs for each position, when it runs: what else is in a
+    batch changes nothing. `reduced_range` keeps weights to 7 bits, which CPUs without 8-bit units need.
     """
 
     wide: frozenset[str] = frozenset()
@@ -56,7 +59,7 @@ class GraphBuilder:
         self._names: Counter[str] = Counter()
         self._constants: dict[str, Any] = {}
         self._values: dict[str, np.ndarray] = {}
-        self._rounded: dict[str, tuple[str, ...]] = {}
+        self._rounded: dict[str, tuple[str, str, str]] = {}
 
     def node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """Add a node with one output."""
@@ -90,8 +93,11 @@ class GraphBuilder:
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
-    def product(self, module: str, inputs: str, kernel: FloatArray) -> str:
-        """Multiply by a kernel, [..., in] -> [..., out], in 8 bits where `Int8` says so."""
+    def product(self, module: str, inputs: str, kernel: FloatArray, *, lowest: float | None = None) -> str:
+        """Multiply by a kernel, [..., in] -> [..., out], in 8 bits where `Int8` says so.
+
+        No input is less than `lowest`, where that is known: 8 bits then tell more values apart.
+        """
         if self._int8 is None or module in self._int8.wide:
             return self.node("MatMul", inputs, self.value(f"{module}.kernel", kernel), name=f"{module}.product")
         weight, weight_scales, weight_zeros = (f"{module}.kernel.{part}" for part in ("rounded", "scales", "zeros"))
@@ -100,12 +106,23 @@ class GraphBuilder:
             rounded, scales = rounded_kernel(kernel, reduced_range=self._int8.reduced_range)
             self._values |= {weight: rounded, weight_scales: scales, weight_zeros: np.zeros(len(scales), np.int8)}
         if inputs not in self._rounded:  # query, key and value read the same
-            outputs = (".rounded", ".scale", ".zero")
-            self._rounded[inputs] = self.nodes("DynamicQuantizeLinear", (inputs,), outputs)
-        narrow, scale, zero = self._rounded[inputs]
+            self._rounded[inputs] = self._round(inputs, lowest)
+        narrow, steps, zero = self._rounded[inputs]
         sums = self.node("MatMulInteger", narrow, weight, zero, weight_zeros, name=f"{module}.product")
-        factor = self.node("Mul", scale, weight_scales)
-        return self.node("Mul", self.cast(sums, "float32"), factor)
+        return self.node("Mul", self.node("Mul", self.cast(sums, "float32"), weight_scales), steps)
+
+    def _round(self, inputs: str, lowest: float | None) -> tuple[str, str, str]:
+        """Return the inputs in 8 bits, the step between two values in each row, [..., 1], and what zero has become."""
+        zero = _MIDDLE if lowest is None else _LOW_ZERO
+        least = float(np.finfo(np.float32).tiny) if lowest is None else -lowest / zero
+        sizes = self.node("Abs", inputs) if lowest is None else inputs
+        largest = self.node("ReduceMax", sizes, self.constant([-1]), keepdims=1)
+        steps = self.node("Mul", largest, self.constant(1 / (_LARGEST_INPUT - zero), "float32"))
+        steps = self.node("Max", steps, self.constant(least, "float32"))
+        zero_point = self.constant(zero, "uint8")
+        counted = self.node("Div", inputs, steps)
+        narrow = self.node("QuantizeLinear", counted, self.constant(1, "float32"), zero_point)
+        return narrow, steps, zero_point
 
     def cast(self, inputs: str, dtype: str) -> str:
         """Return the values in another type."""

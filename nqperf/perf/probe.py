@@ -94,8 +94,7 @@ def main(steps: list[str]) -> None:
         try:
             finding = Finding(step=step, seen=STEPS[step]())
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what the step found
-            lines = str(error).strip().splitlines()
-            finding = Finding(step=step, fault=lines[0] if lines else type(error).__name__)
+            finding = Finding(step=step, fault=" ".join(str(error).split()) or type(error).__name__)
         sys.stdout.write(f"{MARK}{msgspec.json.encode(finding).decode()}\n")
         sys.stdout.flush()
         if sys.platform == "linux":

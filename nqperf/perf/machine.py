@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import takewhile
 
 import msgspec
 
@@ -18,7 +19,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
 from nqperf.gate.records import Fingerprint
-from nqperf.perf.probe import MARK, STEPS, Finding
+from nqperf.perf.probe import ALONE, MARK, STEPS, Finding
 from nqperf.perf.process import worker_environment
 
 # oneDNN then says which instruction sets it uses; nothing else tells.
@@ -83,13 +84,19 @@ def _look(variables: frozenset[tuple[str, str]], timeout: float) -> Machine:
     findings: list[Finding] = []
     isa: str | None = None
     while len(findings) < len(STEPS):
-        left = list(STEPS)[len(findings) :]
-        ended, said, words = _run(left, environment, timeout)
-        findings += [msgspec.json.decode(line, type=Finding) for line in said.splitlines() if line]
+        steps = _together(list(STEPS)[len(findings) :])
+        ended, said, words = _run(steps, environment, timeout)
+        found = [msgspec.json.decode(line, type=Finding) for line in said.splitlines() if line]
         isa = isa or words
-        if len(findings) < len(STEPS):  # the process ended within a step; what is behind that step is tried without it
-            findings.append(Finding(step=list(STEPS)[len(findings)], fault=ended))
+        if len(found) < len(steps):  # the process ended within a step; what is behind that step is tried without it
+            found.append(Finding(step=steps[len(found)], fault=ended))
+        findings += found
     return _machine(findings, isa)
+
+
+def _together(left: list[str]) -> list[str]:
+    """Return which of the steps that are left the next process does."""
+    return left[:1] if left[0] in ALONE else list(takewhile(lambda step: step not in ALONE, left))
 
 
 def _machine(findings: list[Finding], isa: str | None) -> Machine:

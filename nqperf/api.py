@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nqperf.engines.engine import Engine
     from nqperf.gate.records import Results
     from nqperf.nq.tokenization import Tokenizer
-    from nqperf.perf.variants import Tolerance
+    from nqperf.perf.variant import Tolerance
     from nqperf.tuning.tune import Tuned
 
 # Of one document there are few windows, and a batch is filled up with empty ones.

@@ -7,7 +7,8 @@ from pathlib import Path
 from nqperf.engines.registry import DEFAULT_ENGINE
 from nqperf.errors import ConfigError, VariantError
 from nqperf.formats.results.variants_toml import VariantRow, read_variant_rows
-from nqperf.perf.variants import VARIANTS, Variant
+from nqperf.perf.variant import Variant
+from nqperf.perf.variants import VARIANTS
 
 
 def read_own_variants(path: Path | None) -> tuple[Variant, ...]:

@@ -18,7 +18,7 @@ from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.nq.ranking import rank_spans
 from nqperf.perf.differences import difference
-from nqperf.perf.variants import Tolerance
+from nqperf.perf.variant import Tolerance
 
 MICRO_F1 = "all-answer-f1"
 # So many changed answers a record keeps in words: enough to see what went wrong, and no second predictions file.

@@ -17,7 +17,8 @@ from nqperf.gate.profiles import Device, Profile, Provenance
 from nqperf.gate.records import Fingerprint, Workload
 from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.task import model_record
-from nqperf.perf.variants import VARIANTS, Variant
+from nqperf.perf.variant import Variant
+from nqperf.perf.variants import VARIANTS
 
 # The name of a recipe's row in the suite.
 RECIPE = "recipe"

@@ -20,7 +20,7 @@ from nqperf.nq.evaluation import answer_counts
 from nqperf.nq.example import Prediction
 from nqperf.perf.parity import Task
 from nqperf.perf.task import model_record
-from nqperf.perf.variants import Variant
+from nqperf.perf.variant import Variant
 
 # The details of a rival's agreement: how much higher its micro-F1 is, and from where to where that may be.
 DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH = (

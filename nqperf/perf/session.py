@@ -27,8 +27,9 @@ from nqperf.perf.budget import SLACK, Budget, Plan, Speed
 from nqperf.perf.parity import Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.process import Reply, WorkerError, WorkerProcess, worker_environment
 from nqperf.perf.rival import Rival, score_change
+from nqperf.perf.variant import Variant
 from nqperf.perf.variant_run import VariantRun
-from nqperf.perf.variants import VARIANTS, Variant
+from nqperf.perf.variants import VARIANTS
 
 # Controls that end without an answer make a whole run worthless: they get more time than a variant.
 _CONTROL_WEIGHT = 2.0

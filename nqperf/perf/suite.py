@@ -32,7 +32,8 @@ from nqperf.perf.resume import identity, kept_rows
 from nqperf.perf.rival import Rival, read_rival, weighed
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Session, Timeouts
 from nqperf.perf.task import data_record, make_task, model_record, workload
-from nqperf.perf.variants import VARIANTS, Variant, select_variants
+from nqperf.perf.variant import Variant
+from nqperf.perf.variants import VARIANTS, select_variants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from nqperf.perf.progress import Progress, Rows, silent
 from nqperf.perf.session import Session
 from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import workload
-from nqperf.perf.variants import VARIANTS, Variant, select_variants
+from nqperf.perf.variant import Variant
+from nqperf.perf.variants import VARIANTS, select_variants
 
 # One bound for both: with no error in n trials, the probability of one lies below 1 - (1 - CONFIDENCE) ** (1 / n).
 CONFIDENCE = 0.95

@@ -11,7 +11,7 @@ from nqperf.gate.records import Agreement, Status, Switch, Usage, VariantResult
 from nqperf.gate.rounds import PairedResult
 from nqperf.perf import protocol
 from nqperf.perf.parity import Answers
-from nqperf.perf.variants import Variant
+from nqperf.perf.variant import Variant
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from nqperf.errors import NqPerfError
 from nqperf.pytest_plugin.benchmark_options import check_timers
 
 if TYPE_CHECKING:
-    from nqperf.perf.variants import Variant
+    from nqperf.perf.variant import Variant
 
 # Not all that start so: the cast audit has options of its own.
 OPTIONS = tuple(

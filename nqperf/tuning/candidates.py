@@ -11,7 +11,8 @@ from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.gate.records import BASELINE
 from nqperf.perf.machine import Machine
 from nqperf.perf.requirements import missing
-from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS, Tolerance, Variant
+from nqperf.perf.variant import Tolerance, Variant
+from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS
 
 TOLERANCES: tuple[Tolerance, ...] = ("exact", "sixteen_bit", "eight_bit")
 # More windows at once than this gain nothing on a CPU, and on a GPU little.

@@ -12,8 +12,9 @@ from nqperf.gate.rounds import RoundsConfig
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.session import Session
+from nqperf.perf.variant import Tolerance
 from nqperf.perf.variant_run import VariantRun
-from nqperf.perf.variants import VARIANTS, Tolerance
+from nqperf.perf.variants import VARIANTS
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
 from nqperf.tuning.search import Proof, Visit

@@ -24,7 +24,8 @@ from nqperf.perf.progress import Progress, Row, RowFinished, silent
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import data_record, model_record
-from nqperf.perf.variants import Tolerance, Variant, select_variants
+from nqperf.perf.variant import Tolerance, Variant
+from nqperf.perf.variants import select_variants
 from nqperf.tuning.candidates import THREADS, TOLERANCES, Space
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit

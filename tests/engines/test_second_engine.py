@@ -16,7 +16,7 @@ from nqperf.perf import protocol
 from nqperf.perf.process import WorkerProcess, worker_environment
 from nqperf.perf.progress import silent
 from nqperf.perf.suite import SuiteConfig, open_session
-from nqperf.perf.variants import Effect, Variant
+from nqperf.perf.variant import Effect, Variant
 from tests.documents import river_examples, write_lines
 from tests.engines.numpy_engine import ROW
 from tests.perf.machines import ZEN_5

@@ -16,7 +16,7 @@ from nqperf.perf.process import WorkerError
 from nqperf.perf.progress import Doing, RowFinished, silent
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session, run_suite
-from nqperf.perf.variants import Effect, Variant
+from nqperf.perf.variant import Effect, Variant
 from tests.documents import river_examples, write_lines
 from tests.perf.asleep import fall_asleep
 

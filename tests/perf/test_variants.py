@@ -9,7 +9,8 @@ from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow.config import GRAPPLER_OPTIONS
 from nqperf.errors import ConfigError, VariantError
 from nqperf.gate.records import BASELINE
-from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, Effect, Variant, select_variants
+from nqperf.perf.variant import Effect, Variant
+from nqperf.perf.variants import THESIS_GRAPPLER, VARIANTS, select_variants
 from tests.perf.machines import ZEN_5
 
 BASELINE_STATES = EngineState(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from nqperf.errors import OutOfTimeError, ParityError
 from nqperf.gate.records import Agreement, Pairs, Verdict
-from nqperf.perf.variants import Variant
+from nqperf.perf.variant import Variant
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
 from nqperf.tuning.search import Proof, Search, Visit

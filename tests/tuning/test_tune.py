@@ -15,7 +15,8 @@ from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.progress import RowFinished
-from nqperf.perf.variants import VARIANTS, Variant
+from nqperf.perf.variant import Variant
+from nqperf.perf.variants import VARIANTS
 from nqperf.tuning import tune as tuning
 from nqperf.tuning.tune import TuneConfig, tune
 from tests.documents import river_examples, write_lines

@@ -21,7 +21,7 @@ from nqperf.perf.recipes import check_model, other_device, recipe_variant
 # Stands in the environment of a process that was started anew, so that none is started twice.
 STARTED_ANEW = "NQPERF_STARTED_ANEW"
 # What a recipe says; an option that says otherwise beside it would be a contradiction.
-_SAID = ("engine", "precision", "wide", "xla", "batch_size")
+_SAID = ("engine", "precision", "wide", "xla", "batch_size", "buckets")
 
 recipe_option = shared.option("--recipe", type=shared.PATH, help="Run as this file of `nqperf tune` says.")
 

@@ -137,6 +137,7 @@ def test_on_another_device_the_baselines_way_is_taken_with_a_warning(call, data,
         ({"model": Subject(name="other", sha256="0" * 64)}, (), ["field model.sha256", "is for the model other"]),
         ({}, ("--xla",), ["--xla and --recipe are both given"]),
         ({}, ("--batch-size", "2"), ["--batch-size and --recipe are both given"]),
+        ({}, ("--buckets", "128"), ["--buckets and --recipe are both given"]),
         ({}, ("--ray",), ["--recipe is for this machine alone"]),
     ],
 )

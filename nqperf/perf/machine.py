@@ -19,7 +19,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
 from nqperf.gate.records import Fingerprint
-from nqperf.perf.probe import ALONE, MARK, STEPS, Finding
+from nqperf.perf.probe import APART, MARK, STEPS, Finding
 from nqperf.perf.process import worker_environment
 
 # oneDNN then says which instruction sets it uses; nothing else tells.
@@ -34,8 +34,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     `onednn` tells whether its kernels compute, `onednn_isa` which instruction sets it says it uses. `grappler` changes
     graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and `bfloat16` are
     between what a matrix product in them is how many times as fast as in float32. `bfloat16_softmax` equals the
-    float32 one rounded. `openvino_int8` tells whether OpenVINO multiplies in 8 bits. `malloc` names the library that
-    serves memory, `keeps_memory` tells whether it keeps large blocks that were freed.
+    float32 one rounded. `openvino_int8` and the next two tell whether OpenVINO multiplies so. `malloc` names the
+    library that serves memory, `keeps_memory` tells whether it keeps large blocks that were freed.
     """
 
     fingerprint: Fingerprint
@@ -48,6 +48,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     bfloat16: tuple[float, float] | None = None
     bfloat16_softmax: bool | None = None
     openvino_int8: bool | None = None
+    openvino_bfloat16: bool | None = None
+    openvino_int8_bfloat16: bool | None = None
     malloc: str | None = None
     keeps_memory: bool | None = None
     faults: dict[str, str] = msgspec.field(default_factory=dict)
@@ -96,7 +98,7 @@ def _look(variables: frozenset[tuple[str, str]], timeout: float) -> Machine:
 
 def _together(left: list[str]) -> list[str]:
     """Return which of the steps that are left the next process does."""
-    return left[:1] if left[0] in ALONE else list(takewhile(lambda step: step not in ALONE, left))
+    return list(takewhile(lambda step: (step in APART) == (left[0] in APART), left))
 
 
 def _machine(findings: list[Finding], isa: str | None) -> Machine:

@@ -59,11 +59,23 @@ def _softmax() -> dict[str, Any]:
     return {"bfloat16_softmax": device.bfloat16_softmax_widens()}
 
 
-def _openvino() -> dict[str, Any]:
+def _openvino(precision: str) -> bool:
     find_engine("openvino").require()
-    from nqperf.engines.openvino.graphs import multiplies_in_int8
+    from nqperf.engines.openvino.graphs import multiplies_in
 
-    return {"openvino_int8": multiplies_in_int8()}
+    return multiplies_in(precision)
+
+
+def _openvino_int8() -> dict[str, Any]:
+    return {"openvino_int8": _openvino("int8")}
+
+
+def _openvino_bfloat16() -> dict[str, Any]:
+    return {"openvino_bfloat16": _openvino("mixed_bfloat16")}
+
+
+def _openvino_int8_bfloat16() -> dict[str, Any]:
+    return {"openvino_int8_bfloat16": _openvino("int8_bfloat16")}
 
 
 # In this order: memory before anything has been taken, and last what may end the process.
@@ -76,10 +88,12 @@ STEPS: dict[str, Callable[[], dict[str, Any]]] = {
     "float16": _float16,
     "bfloat16": _bfloat16,
     "softmax": _softmax,
-    "openvino": _openvino,
+    "openvino_int8": _openvino_int8,
+    "openvino_bfloat16": _openvino_bfloat16,
+    "openvino_int8_bfloat16": _openvino_int8_bfloat16,
 }
-# In a process of its own: where TensorFlow's oneDNN has computed, OpenVINO's failed in 9 of 34 starts.
-ALONE = frozenset({"openvino"})
+# Apart from the others' process: where TensorFlow's oneDNN has computed, OpenVINO's failed in 9 of 34 starts.
+APART = frozenset({"openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"})
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ Requirement = Literal[
     "bfloat16",
     "glibc_malloc",
     "openvino_int8",
+    "openvino_bfloat16",
+    "openvino_int8_bfloat16",
 ]
 
 # Where units compute in a type, large products are 1.5 to 16 times as fast as in float32, without them 0.3 to 0.95. A
@@ -114,12 +116,13 @@ def _glibc_malloc(machine: Machine) -> str | None:
     return "malloc keeps its memory here already" if machine.keeps_memory else None
 
 
-def _openvino_int8(machine: Machine) -> str | None:
+def _openvino(machine: Machine, state: str, what: str) -> str | None:
+    """Say why OpenVINO has no products in `what` here; the state and the step that sees it have one name."""
     if on_gpu := _cpu(machine):
         return on_gpu
-    if machine.openvino_int8 is None:
-        return _unseen(machine, "8 bits", "openvino")
-    return None if machine.openvino_int8 else "OpenVINO widens products of 8 bits here: the CPU has no units for them"
+    if getattr(machine, state) is None:
+        return _unseen(machine, what, state)
+    return None if getattr(machine, state) else f"OpenVINO multiplies wider than in {what}: the CPU has no units for it"
 
 
 def _unseen(machine: Machine, what: str, step: str) -> str:
@@ -137,5 +140,9 @@ _MISSING: Mapping[Requirement, Callable[[Machine], str | None]] = {
     "float16": _float16,
     "bfloat16": _bfloat16,
     "glibc_malloc": _glibc_malloc,
-    "openvino_int8": _openvino_int8,
+    "openvino_int8": lambda machine: _openvino(machine, "openvino_int8", "8 bits"),
+    "openvino_bfloat16": lambda machine: _openvino(machine, "openvino_bfloat16", "bfloat16"),
+    "openvino_int8_bfloat16": lambda machine: _openvino(
+        machine, "openvino_int8_bfloat16", "8 bits amid layers of bfloat16"
+    ),
 }

@@ -70,6 +70,9 @@ _INT8 = Effect(
     failure="fewer than half of the matrix products are in 8 bits",
     holds=lambda seen: seen.matmuls is not None and seen.own.get("int8_matmuls", 0) >= seen.matmuls / 2,
 )
+_BFLOAT16_LAYERS = Effect(
+    failure="layers are not computed in bfloat16", holds=lambda seen: seen.own.get("precision_hint") == "bf16"
+)
 _THREADS = Effect(
     failure="an operation has another number of threads than was asked for",
     holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
@@ -258,7 +261,7 @@ _ROWS = (
         engine="openvino",
         settings={"precision": "mixed_bfloat16"},
         tolerance="sixteen_bit",
-        requires=("cpu", "bfloat16"),
+        requires=("openvino_bfloat16",),
         effects=(_NARROW, _THREADS),
     ),
     Variant(
@@ -269,6 +272,15 @@ _ROWS = (
         tolerance="eight_bit",
         requires=("openvino_int8",),
         effects=(_INT8, _THREADS),
+    ),
+    Variant(
+        name="openvino_int8_bfloat16",
+        description="openvino_int8 with all but the products in bfloat16",
+        engine="openvino",
+        settings={"precision": "int8_bfloat16"},
+        tolerance="eight_bit",
+        requires=("openvino_int8_bfloat16",),
+        effects=(_INT8, _THREADS, _BFLOAT16_LAYERS),
     ),
 )
 VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}

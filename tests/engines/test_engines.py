@@ -153,7 +153,9 @@ def test_float32_is_tensorflows_for_the_packaged_model(engine, logits_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("row", "limit"), [("openvino_bfloat16", 1.0), ("openvino_int8", 3.0)])
+@pytest.mark.parametrize(
+    ("row", "limit"), [("openvino_bfloat16", 1.0), ("openvino_int8", 3.0), ("openvino_int8_bfloat16", 3.0)]
+)
 def test_narrow_rows_are_seen_to_multiply_so(row, limit, logits_of):
     from nqperf.perf.machine import look_at_machine
 
@@ -166,6 +168,15 @@ def test_narrow_rows_are_seen_to_multiply_so(row, limit, logits_of):
     assert variant.without_effect(states) is None
     assert variant.without_effect(wide)
     assert 0 < max(np.abs(one - other).max() for one, other in zip(found, expected, strict=True)) < limit
+
+
+def test_a_wide_product_is_not_taken_for_a_narrow_one():
+    graphs = pytest.importorskip("nqperf.engines.openvino.graphs")
+    pytest.importorskip("openvino")
+    assert not graphs._loses_small_inputs("float32")
+    assert not graphs._loses_last_digits("float32")
+    if graphs.multiplies_in("mixed_bfloat16"):
+        assert not graphs._loses_small_inputs("mixed_bfloat16")
 
 
 @pytest.mark.slow

@@ -42,6 +42,8 @@ ZEN_5 = Machine(
     bfloat16=near(1.82),
     bfloat16_softmax=True,
     openvino_int8=True,
+    openvino_bfloat16=True,
+    openvino_int8_bfloat16=True,
     malloc="glibc 2.36",
     keeps_memory=False,
 )
@@ -60,7 +62,15 @@ ZEN_5_AVX2 = like(
     bfloat16=None,
     bfloat16_softmax=None,
     openvino_int8=None,
-    faults={"bfloat16": ABORTED, "softmax": "Graph execution error:", "openvino": "could not create a primitive"},
+    openvino_bfloat16=None,
+    openvino_int8_bfloat16=None,
+    faults={
+        "bfloat16": ABORTED,
+        "softmax": "Graph execution error:",
+        **dict.fromkeys(
+            ("openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"), "could not create a primitive"
+        ),
+    },
 )
 ZEN_5_OFF = like(
     ZEN_5,
@@ -78,6 +88,8 @@ ZEN_3 = like(
     bfloat16=near(0.8),
     bfloat16_softmax=False,
     openvino_int8=False,
+    openvino_bfloat16=False,
+    openvino_int8_bfloat16=False,
 )
 HASWELL = like(ZEN_3, cpu("Intel(R) Xeon(R) CPU E5-2680 v3 @ 2.50GHz", "GenuineIntel-6-63", ("avx2",)))
 SKYLAKE_X = like(

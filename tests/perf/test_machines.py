@@ -22,14 +22,14 @@ from tests.perf.machines import MACHINES, ZEN_3, ZEN_5, like
 
 GPU_ROWS = {"amp_float16", "tf32"}
 FLOAT16 = {"mixed_float16", "amp_float16", "mixed_float16_xla_grappler"}
-BFLOAT16 = {"mixed_bfloat16", "amp_bfloat16", "mixed_bfloat16_xla_grappler", "openvino_bfloat16"}
+BFLOAT16 = {"mixed_bfloat16", "amp_bfloat16", "mixed_bfloat16_xla_grappler"}
 ONEDNN_ON = {"onednn_on", "onednn_on_allocator"}
 ALLOCATOR = {"allocator", "onednn_on_allocator", "xla_allocator"}
 XLA = {"xla", "xla_grappler", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "xla_allocator"}
-NO_INT8 = {"openvino_int8"}
+NARROW_OPENVINO = {"openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"}
 ENGINES_OF_THE_CPU = {
-    *("jax", "onnxruntime", "onnxruntime_int8", "openvino", "openvino_bfloat16"),
-    *NO_INT8,
+    *("jax", "onnxruntime", "onnxruntime_int8", "openvino"),
+    *NARROW_OPENVINO,
 }
 CPU_ONLY = {"onednn_off", *ONEDNN_ON, *ALLOCATOR, "amp_bfloat16", *ENGINES_OF_THE_CPU}
 OFF_BY_DEFAULT = {*GPU_ROWS, *BFLOAT16, "onednn_off"}
@@ -38,25 +38,25 @@ ON_BY_DEFAULT = {*GPU_ROWS, *ONEDNN_ON}
 # The rows that each machine skips; all others run.
 SKIPPED = {
     "zen_5": ON_BY_DEFAULT,
-    "zen_5_avx2": {*ON_BY_DEFAULT, *BFLOAT16, *NO_INT8},
+    "zen_5_avx2": {*ON_BY_DEFAULT, *BFLOAT16, *NARROW_OPENVINO},
     "zen_5_off": OFF_BY_DEFAULT,
     "zen_4": ON_BY_DEFAULT,
-    "zen_3": {*OFF_BY_DEFAULT, *NO_INT8},
-    "haswell": {*OFF_BY_DEFAULT, *NO_INT8},
-    "skylake_x": {*OFF_BY_DEFAULT, *NO_INT8},
+    "zen_3": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
+    "haswell": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
+    "skylake_x": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
     "sapphire_rapids": ON_BY_DEFAULT,
-    "graviton_2": {*OFF_BY_DEFAULT, *NO_INT8, *ONEDNN_ON},
-    "graviton_3": {*OFF_BY_DEFAULT, *NO_INT8, *ONEDNN_ON},
+    "graviton_2": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON},
+    "graviton_3": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON},
     "one_core": ON_BY_DEFAULT,
     "cores_64": ON_BY_DEFAULT,
     "quota": ON_BY_DEFAULT,
-    "no_proc": {*OFF_BY_DEFAULT, *NO_INT8, *ALLOCATOR},
-    "musl": {*OFF_BY_DEFAULT, *NO_INT8, *ALLOCATOR},
+    "no_proc": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ALLOCATOR},
+    "musl": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ALLOCATOR},
     "jemalloc": {*ON_BY_DEFAULT, *ALLOCATOR},
     "keeping": {*ON_BY_DEFAULT, *ALLOCATOR},
-    "mac": {*OFF_BY_DEFAULT, *NO_INT8, *ONEDNN_ON, *ALLOCATOR},
+    "mac": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON, *ALLOCATOR},
     "no_xla": {*ON_BY_DEFAULT, *XLA},
-    "no_grappler": {*OFF_BY_DEFAULT, *NO_INT8, "grappler_off"},
+    "no_grappler": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, "grappler_off"},
     "no_float16": {*ON_BY_DEFAULT, *FLOAT16},
     "gpu_no_float16": {*CPU_ONLY, *BFLOAT16, *FLOAT16, "tf32"},
     "t4": {*CPU_ONLY, *BFLOAT16, "tf32"},
@@ -87,7 +87,7 @@ REASONS = [
         "is for Linux on x86-64, whose oneDNN TensorFlow can turn on; this is Linux on a",
     ),
     ("mac", "onednn_on", "this is Darwin on arm64"),
-    ("zen_3", "openvino_int8", "OpenVINO widens products of 8 bits here"),
+    ("zen_3", "openvino_int8", "OpenVINO multiplies wider than in 8 bits: the CPU"),
     ("zen_5_avx2", "openvino_int8", "8 bits cannot be used here: could not create a primitive"),
     ("h100", "openvino", "is for machines that compute on the CPU"),
     ("mac", "allocator", "sets glibc's malloc, and libsystem_malloc.dylib serves here"),
@@ -207,12 +207,12 @@ def test_each_requirement_that_the_plainest_rows_wrongly_have_makes_the_table_re
         ("float16", "mixed_float16"),
         ("keeps_memory", "allocator"),
         ("openvino_int8", "openvino_int8"),
+        ("openvino_bfloat16", "openvino_bfloat16"),
+        ("openvino_int8_bfloat16", "openvino_int8_bfloat16"),
     ],
 )
 def test_what_was_not_seen_is_not_run_and_the_fault_is_told(state, row):
-    step = {"onednn": "graph", "grappler": "graph", "keeps_memory": "memory", "openvino_int8": "openvino"}.get(
-        state, state
-    )
+    step = {"onednn": "graph", "grappler": "graph", "keeps_memory": "memory"}.get(state, state)
     blind = like(ZEN_5, **{state: None}, faults={step: "the lamp was off"})
     assert "the lamp was off" in VARIANTS[row].missing(blind)
 
@@ -298,7 +298,7 @@ FAKE = """
 import os, signal, sys, time
 from nqperf.perf import probe
 if "tf32" in sys.argv: probe.STEPS["tf32"] = lambda: os.kill(os.getpid(), signal.SIGABRT)
-probe.STEPS.update(dict.fromkeys(("graph", "xla", "float16", "bfloat16", "softmax", "openvino"), lambda: {{}}))
+probe.STEPS.update(dict.fromkeys(("graph", "xla", "float16", "bfloat16", "softmax", *probe.APART), lambda: {{}}))
 probe.STEPS["xla"] = lambda: 1 / 0
 {more}
 probe.main(sys.argv[1:])

@@ -9,7 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from nqperf.engines.engine import Engine, EngineConfig
-from nqperf.engines.openvino.graphs import large_product, multiplies_in_int8, product_types, properties, round_kernels
+from nqperf.engines.openvino.graphs import (
+    in_int8,
+    large_product,
+    multiplies_in,
+    product_types,
+    properties,
+    round_kernels,
+)
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import requested_threads
 from nqperf.formats.files import scratch_folder
@@ -28,10 +35,11 @@ _EIGHT_BITS = frozenset({"i8", "u8"})
 class OpenVinoConfig(EngineConfig):
     """How the weights are run: what the layers compute in.
 
-    "int8" keeps all kernels but the heads' in 8 bits, and rounds their inputs to 8 bits when it runs.
+    "int8" keeps all kernels but the heads' in 8 bits, and rounds their inputs to 8 bits when it runs; all else is
+    computed in float32, and with "int8_bfloat16" in bfloat16.
     """
 
-    precision: Literal["float32", "mixed_bfloat16", "int8"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16", "int8", "int8_bfloat16"] = "float32"
 
 
 class OpenVinoEngine(Engine[OpenVinoConfig]):
@@ -62,7 +70,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
             # Mapped values would be read from a file that is gone.
             self._core.set_property({"ENABLE_MMAP": False})
             self._model = self._core.read_model(path)
-        if self.config.precision == "int8":
+        if in_int8(self.config.precision):
             round_kernels(self._model)
         self._compiled: dict[int, Any] = {}
         self._requests: dict[int, Any] = {}
@@ -99,12 +107,12 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         compiled = self._compiled[self.seq_length]
         types = product_types(compiled)
         eight = sum(name in _EIGHT_BITS for name in types)
-        if eight and not multiplies_in_int8():
+        if eight and not multiplies_in(self.config.precision):
             eight = 0
         narrow = sum(name in _NARROW for name in types) + eight
         return EngineState(
             engine=self.name,
-            compute_dtype=self.config.precision.removeprefix("mixed_"),
+            compute_dtype=self._type,
             batch_size=self.config.batch_size,
             traces=len(self._compiled),
             matmuls=len(types),
@@ -120,9 +128,14 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
             },
         )
 
+    @property
+    def _type(self) -> str:
+        """The type that layers compute in, in Keras's words; what is in 8 bits is told by the products."""
+        return self.config.precision.removeprefix("mixed_").removeprefix("int8_")
+
     def product_type(self) -> str:
-        """Return the type that the layers compute in."""
-        return self.config.precision.removeprefix("mixed_")
+        """Return the type that most products are computed in."""
+        return "int8" if in_int8(self.config.precision) else self._type
 
     def large_product(self) -> tuple[Callable[[], object], int]:
         """Return what multiplies large matrices, compiled as the graph is, and its number of operations."""

@@ -10,14 +10,17 @@ import numpy as np
 
 from nqperf.engines.threads import requested_threads
 
-# The types that layers compute in as OpenVINO names them; around products in 8 bits they stay wide.
-_TYPES: Mapping[str, str] = {"float32": "f32", "mixed_bfloat16": "bf16", "int8": "f32"}
+# The types that layers compute in as OpenVINO names them; those of 8 bits are what stands around the products.
+_TYPES: Mapping[str, str] = {"float32": "f32", "mixed_bfloat16": "bf16", "int8": "f32", "int8_bfloat16": "bf16"}
 # Inputs are rounded to 8 bits in groups of so many; longer groups share one scale among more.
 _GROUP = 64
 # A product with fewer outputs is a head: its time is nothing, and its rounding is the answers'.
 _FEWEST_OUTPUTS = 64
 _LARGEST = 127
 _PROBE_SIZE = 128
+# Small beside what an input of 8 bits can tell apart, and what bfloat16's 8 digits cannot tell from 1.
+_LOST_BESIDE_LARGEST = 0.25
+_ROUNDED_TO_ONE = np.float32(1 + 2.0**-10)
 _LARGE_SIZE = 1536
 _PRODUCTS = ("FullyConnected", "MatMul")
 
@@ -54,8 +57,13 @@ def properties(precision: str) -> dict[str, Any]:
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _TYPES[precision],
         "INFERENCE_NUM_THREADS": requested_threads(),
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if precision == "int8" else 0,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if in_int8(precision) else 0,
     }
+
+
+def in_int8(precision: str) -> bool:
+    """Return whether kernels are kept in 8 bits."""
+    return precision.startswith("int8")
 
 
 def product_types(compiled: Any) -> list[str]:
@@ -71,19 +79,29 @@ def _executed(compiled: Any) -> Iterator[dict[str, str]]:
 
 
 @functools.cache
-def multiplies_in_int8() -> bool:
-    """Return whether a product with a kernel of 8 bits rounds its input, too: else it is widened and multiplied wide.
+def multiplies_in(precision: str) -> bool:
+    """Return whether a product loses what inputs of 8 or 16 bits lose; one that is widened is multiplied wide.
 
-    The runtime graph calls both of them products in 8 bits.
+    The runtime graph calls a product one of 8 bits also where only the kernel is kept in them.
     """
-    generator = np.random.default_rng(7)
-    inputs, kernel = (generator.standard_normal((_PROBE_SIZE, _PROBE_SIZE), np.float32) for _ in range(2))
-    kernel = np.rint(kernel * 16)
-    kernel[0] = _LARGEST  # so that all scales are 1, and the kernel exact
-    found = _product("int8", kernel)(inputs)
-    exact = inputs.astype(np.float64) @ kernel
-    # In float32 all of the sum is right to 5 digits; inputs of 8 bits leave 2.
-    return bool(np.abs(found - exact).max() > 1e-4 * np.abs(exact).max())
+    return _loses_small_inputs(precision) if in_int8(precision) else _loses_last_digits(precision)
+
+
+def _loses_small_inputs(precision: str) -> bool:
+    """Return whether inputs that are small beside the largest count as nothing, as they do in 8 bits."""
+    inputs = np.full((_PROBE_SIZE, _PROBE_SIZE), _LOST_BESIDE_LARGEST, np.float32)
+    kernel = np.ones_like(inputs)
+    # The largest have both signs, and are multiplied by nothing: what is left is the sum of the small ones.
+    inputs[:, ::2], inputs[:, 1::32], kernel[::2], kernel[1::32] = _LARGEST, -_LARGEST, 0, 0
+    exact = inputs @ kernel
+    return bool((_product(precision, kernel)(inputs) < exact / 2).all())
+
+
+def _loses_last_digits(precision: str) -> bool:
+    """Return whether inputs are rounded to bfloat16."""
+    inputs = np.full((_PROBE_SIZE, _PROBE_SIZE), _ROUNDED_TO_ONE)
+    found = _product(precision, np.ones_like(inputs))(inputs)
+    return bool((found == _PROBE_SIZE).all())
 
 
 def large_product(precision: str) -> tuple[Callable[[], object], int]:
@@ -99,7 +117,7 @@ def _product(precision: str, kernel: np.ndarray) -> Callable[[np.ndarray], np.nd
     from openvino import opset13 as ops
 
     parameter = ops.parameter(list(kernel.shape), openvino.Type.f32)
-    if precision == "int8":
+    if in_int8(precision):
         product = _rounded_product(parameter.output(0), kernel)
     else:
         product = ops.matmul(parameter, ops.constant(kernel), False, False)

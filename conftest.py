@@ -1,3 +1,4 @@
+import gc
 import os
 from collections import Counter
 from importlib.metadata import entry_points
@@ -18,12 +19,24 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+def pytest_configure(config):
+    """Let each of pytest-xdist's workers compute in one thread, for there is one of them for every core."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     path = Path(__file__).resolve().parent.parent / "shared"
     if not path.is_dir():
         pytest.skip("the reference files ../shared are not here")
     return path
+
+
+def pytest_collection_finish():
+    """Spare the collector what was imported: it would look through it again and again, as long as the tests run."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):

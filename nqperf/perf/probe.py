@@ -7,6 +7,7 @@ the process: oneDNN aborts it where a type has no kernel.
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -106,6 +107,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def main(steps: list[str]) -> None:
     """Do the steps of these names and print what each saw."""
+    gc.disable()  # a process of seconds: looking for garbage amid TensorFlow's import would take as long as that
     for step in steps:
         try:
             finding = Finding(step=step, seen=STEPS[step]())

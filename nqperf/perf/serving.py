@@ -7,6 +7,7 @@ long computation.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -21,7 +22,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -> None:
-    """Answer what the process numbered `parent` asks, messages of the union `requests`, until it stops or ends."""
+    """Answer what the process numbered `parent` asks, messages of the union `requests`, until it stops or ends.
+
+    The garbage collector waits for the first answer: libraries and a model stay as long as the process does, and looking
+    for garbage among them takes as long as importing TensorFlow. It never looks at them again, nor amid a timed batch.
+    """
+    gc.disable()
     _end_with(parent)
     # Whatever libraries print goes to standard error; only messages use the pipes.
     outgoing = os.fdopen(os.dup(1), "wb")
@@ -33,6 +39,9 @@ def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -
             reply = answer(request)
         except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
             reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         channel.send(reply)
     # A library's threads and GPU contexts can take seconds to wind down, with nothing left to save.
     os._exit(0)

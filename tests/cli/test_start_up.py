@@ -35,7 +35,7 @@ LENGTHS = f"--max-seq-length {SEQ_LENGTH}"
 COMMANDS = {
     "run": f"run {{data}} --model {{model}} --out {{folder}}/out {LENGTHS}",
     "predict": "predict {features} --model {model} --out {folder}/logits.npz",
-    "bench": f"bench {{data}} --model {{model}} {LENGTHS} --variants onednn_off --quick --rounds 10",
+    "bench": f"bench {{data}} --model {{model}} {LENGTHS} --variants eager --quick --rounds 10",
     "train": "train --source world:20:1 --start {model} --out {folder}/new --work {folder}/work --steps 2 "
     f"--warmup-steps 0 --batch-size 2 --doc-stride 32 {LENGTHS}",
     "doctor": "doctor --noise-seconds 0.1",

@@ -76,7 +76,8 @@ def test_switches_survive_the_protocol_and_are_recorded_one_by_one(name):
 
 # Each variant needs a process of its own, for switches cannot be unset: what is observed of it is printed as JSON.
 SCRIPT = """
-import sys
+import gc, sys
+gc.disable()  # half of TensorFlow's import
 import msgspec, numpy as np
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights

@@ -59,16 +59,24 @@ def test_the_loss_falls_and_validations_stand_between_the_steps(training_folder)
     assert [line["step"] for line in lines if "micro_f1" in line] == [20, 40, 50]
 
 
-def test_the_model_is_that_of_the_best_validation_even_after_a_kill(training_folder):
-    assert run(training_folder, "best", kill_at=33) == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def resumed(training_folder):
+    """Kill three runs amid their work, mark what one of them has kept, and let one process end them all."""
+    for name in (names := ("killed", "student-killed", "best")):
+        assert run(training_folder, name, kill_at=33) == -signal.SIGKILL
+        assert not (training_folder / name).exists()
     work = training_folder / "best-work"
     best = read_tensors(work / "best.safetensors")
-    marked = {name: np.full_like(weights, 0.5) for name, weights in best.items()}
-    write_tensors(work / "best.safetensors", marked)
+    write_tensors(work / "best.safetensors", {name: np.full_like(weights, 0.5) for name, weights in best.items()})
     # The first validation becomes one that no later one can reach.
     lines = [{**line, "micro_f1": 1.5} if "micro_f1" in line else line for line in log(training_folder, "best")]
     (work / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    assert run(training_folder, "best") == 0
+    assert run(training_folder, *names) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("resumed")
+def test_the_model_is_that_of_the_best_validation_even_after_a_kill(training_folder):
     for weights in read_weights(read_model_folder(training_folder / "best")).values():
         np.testing.assert_array_equal(weights, 0.5)
 
@@ -81,10 +89,8 @@ def test_a_seed_gives_the_same_loss_curve_and_weights_twice(training_folder, unb
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("resumed")
 def test_a_killed_and_resumed_run_ends_with_the_same_weights(training_folder, unbroken):
-    assert run(training_folder, "killed", kill_at=33) == -signal.SIGKILL
-    assert not (training_folder / "killed").exists()
-    assert run(training_folder, "killed") == 0
     assert (training_folder / "killed" / "model.safetensors").read_bytes() == (
         unbroken / "model.safetensors"
     ).read_bytes()
@@ -92,10 +98,8 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(training_folder, un
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unbroken")
+@pytest.mark.usefixtures("unbroken", "resumed")
 def test_a_killed_and_resumed_student_is_that_of_an_unbroken_run(training_folder):
-    assert run(training_folder, "student-killed", kill_at=33) == -signal.SIGKILL
-    assert run(training_folder, "student-killed") == 0
     whole, killed = (training_folder / name / "model.safetensors" for name in ("student", "student-killed"))
     assert killed.read_bytes() == whole.read_bytes()
     assert curve(training_folder, "student-killed") == curve(training_folder, "student")

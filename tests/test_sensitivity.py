@@ -59,15 +59,13 @@ def weights(folder):
 
 
 @pytest.fixture(scope="module")
-def run(examples, features, folder):
-    """Return a function from a configuration and weights to the micro-F1, the answers and the logits."""
+def answered(examples, folder):
+    """Return a function from features and their logits to the micro-F1 and the answers."""
     thresholds = AnswerConfig(
         long_threshold=folder.settings.long_threshold, short_threshold=folder.settings.short_threshold
     )
 
-    def once(config, weights, rows=features):
-        engine = TensorFlowEngine(config, weights, TensorFlowConfig(batch_size=16), seq_length=SEQ_LENGTH)
-        logits = concatenate_logits(list(engine.predict([features])))
+    def once(rows, logits):
         inputs = [AnswerInput.of(one) for one in examples]
         predictions = answer(inputs, rows, logits, thresholds)
         gold = {one.example_id: one.annotations for one in examples}
@@ -78,8 +76,30 @@ def run(examples, features, folder):
 
 
 @pytest.fixture(scope="module")
-def sound(run, folder, weights):
-    return run(folder.config, weights)
+def computed(features):
+    """Return a function from a configuration and weights to the logits."""
+
+    def once(config, weights):
+        engine = TensorFlowEngine(config, weights, TensorFlowConfig(batch_size=16), seq_length=SEQ_LENGTH)
+        return concatenate_logits(list(engine.predict([features])))
+
+    return once
+
+
+@pytest.fixture(scope="module")
+def run(features, answered, computed):
+    """Return a function from a configuration and weights to the micro-F1 and the answers."""
+    return lambda config, weights: answered(features, computed(config, weights))
+
+
+@pytest.fixture(scope="module")
+def sound_logits(computed, folder, weights):
+    return computed(folder.config, weights)
+
+
+@pytest.fixture(scope="module")
+def sound(answered, features, sound_logits):
+    return answered(features, sound_logits)
 
 
 def changed(sound, broken):
@@ -124,7 +144,7 @@ def test_a_softmax_in_a_narrow_type_is_noticed(run, folder, weights, sound, monk
     assert run(folder.config, weights)[0] < sound[0] - GROSS
 
 
-def test_a_shifted_token_map_is_noticed(run, folder, weights, sound, features):
+def test_a_shifted_token_map_is_noticed(answered, sound_logits, sound, features):
     shifted = np.roll(features.token_map, 1, axis=1)
     shifted[:, 0] = -1
-    assert run(folder.config, weights, dataclasses.replace(features, token_map=shifted))[0] < sound[0] - GROSS
+    assert answered(dataclasses.replace(features, token_map=shifted), sound_logits)[0] < sound[0] - GROSS

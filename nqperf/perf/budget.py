@@ -40,11 +40,13 @@ class Plan:
 class Budget:
     """The seconds that a run may take from when this is made; infinite where the run takes what it needs.
 
-    `planned` is how many comparisons are still to share what is left, each with its weight.
+    `spent` seconds of them were gone before. `planned` is how many comparisons are still to share what is left, each
+    with its weight.
     Raises: ConfigError unless the seconds are above 0.
     """
 
     seconds: float = math.inf
+    spent: float = 0.0
     clock: Callable[[], float] = time.monotonic
     planned: float = 1.0
     _started: float = field(init=False)
@@ -52,7 +54,7 @@ class Budget:
     def __post_init__(self) -> None:
         if not self.seconds > 0:
             raise ConfigError(f"the budget is {self.seconds:g} s; expected above 0")
-        self._started = self.clock()
+        self._started = self.clock() - self.spent
 
     def left(self) -> float:
         """Return the seconds that are left for measuring, 0 or fewer when the time is up."""

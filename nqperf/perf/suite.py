@@ -42,8 +42,9 @@ class SuiteConfig:
 
     None: the packaged model, the generated development set, all its examples, all variants, the packaged profiles, and
     a batch that suits the device. Of the examples, at most as many are answered as fill `windows` windows (None: all).
-    The run takes at most `budget` seconds from its start, whatever the machine: fewer examples are answered and fewer
-    pairs taken where they must be, and rows that are not reached are not judged. A quick run has less of all.
+    The run takes at most `budget` seconds, of which `spent` were gone before its start, whatever the machine: fewer
+    examples are answered and fewer pairs taken where they must be, and rows that are not reached are not judged. A
+    quick run has less of all.
     The model in `against`, where there is one, runs in the same variants, as NAME:VARIANT; None is the baseline then.
     The `recipe` of a search is a row beside the table's, with a floor of its own on its own device.
     Rows that are done are kept in the file `kept`; with `resume` those of an earlier start are not measured again.
@@ -63,6 +64,7 @@ class SuiteConfig:
     max_seq_length: int = 512
     windows: int | None = 192
     budget: float = 600.0
+    spent: float = 0.0
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     command: str = ""
     kept: Path | None = None
@@ -171,7 +173,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
 
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
-    budget = Budget(seconds=config.budget)
+    budget = Budget(seconds=config.budget, spent=config.spent)
     read_promises(config.profile, [variant.name for variant in config.own_variants()])
     folder = read_model_folder(config.model or _packaged_model())
     if config.recipe is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shlex
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ pytest_plugins = (
 )
 __all__ = ["pytest_addoption"]  # a hook, for pytest to find here
 
+# Of the budget at the most this share goes to the tests before the suite's: a large project's may take any time.
+_OTHER_TESTS = 0.1
 GATED = "nqperf_variant"
 PAIRED = "nqperf_paired"
 
@@ -49,9 +52,11 @@ PAIRED = "nqperf_paired"
 class GateState:
     """What the session knows of the gate: the tests that were selected, the run, and what went wrong outside of it.
 
-    `items` are the suite's tests, `pairs` those that take `nqperf_paired`, `compared` what these found by name.
+    `started` is when the session did, in seconds of `time.monotonic`. `items` are the suite's tests, `pairs` those that
+    take `nqperf_paired`, `compared` what these found by name.
     """
 
+    started: float = field(default_factory=time.monotonic)
     items: list[pytest.Item] = field(default_factory=list)
     pairs: list[pytest.Item] = field(default_factory=list)
     compared: dict[str, Results] = field(default_factory=dict)
@@ -139,10 +144,15 @@ def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
 
 @pytest.fixture(scope="session")
 def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> SuiteRun:
-    """Run the suite with the variants whose tests were selected, when the first test asks for it."""
+    """Run the suite with the variants whose tests were selected, when the first test asks for it.
+
+    The budget is the session's: what the benchmarks before it took is gone.
+    """
     from nqperf.perf.suite import run_suite
 
-    config = dataclasses.replace(nqperf_config, variants=pytestconfig.stash[STATE].variants)
+    state = pytestconfig.stash[STATE]
+    spent = min(time.monotonic() - state.started, _OTHER_TESTS * nqperf_config.budget)
+    config = dataclasses.replace(nqperf_config, variants=state.variants, spent=spent)
     with progress_of(pytestconfig) as progress:
         return run_suite(config, progress)
 

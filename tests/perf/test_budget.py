@@ -27,6 +27,14 @@ def test_the_time_is_counted_from_the_start_and_some_is_kept_for_the_report():
     assert budget.left() < 0
 
 
+def test_what_was_spent_before_is_gone():
+    clock = Clock()
+    budget, whole = (Budget(seconds=100, spent=spent, clock=clock) for spent in (10.0, 0.0))
+    assert whole.left() - budget.left() == pytest.approx(10)
+    clock.now += 5
+    assert whole.left() - budget.left() == pytest.approx(10)
+
+
 @given(
     seconds=st.floats(1, 1e4),
     costs=st.lists(st.floats(0.01, 500), min_size=1, max_size=30),

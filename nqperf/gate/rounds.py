@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import msgspec
 
 from nqperf.errors import OutOfTimeError
 from nqperf.gate.records import Control, Pairs, Verdict
-from nqperf.gate.verdict import GateConfig, confirm, judge
+from nqperf.gate.verdict import GateConfig, confirm, has_to_repeat, judge
 
 # Does the work of one round, by its number, and returns the seconds that it took.
 TimedWork = Callable[[int], float]
@@ -50,19 +51,42 @@ class PairedResult:
         return Control(samples=self.samples, verdict=self.verdict)
 
 
-def settle(first: Measured, again: Callable[[], Measured], *, fresh: bool = True) -> PairedResult:
-    """Return the verdict of the first pairs, of a FAIL after it was measured `again`.
+def settle(first: Measured, again: Callable[[], Measured], gate: GateConfig, *, fresh: bool = True) -> PairedResult:
+    """Return the verdict of the first pairs; one that has to repeat is measured `again`, started the other way round.
 
-    Without `fresh` the repeat is in the same process: it averages over time but not over processes, and counts as one.
-    Raises: what `again` raises.
+    Where it first passed and then failed, the two are judged together, as many pairs of each, so that the orders in
+    which their processes were started cancel: a FAIL is one then, and all else INCONCLUSIVE. So is a PASS that there is
+    no time to repeat. Without `fresh` the repeat is in the same process: it averages over time but not over processes,
+    and counts as one.
+    Raises: what `again` raises, but for a PASS no OutOfTimeError.
     """
-    if first.verdict.outcome != "FAIL":
+    if not has_to_repeat(first.verdict):
         return PairedResult(all=(first,), verdict=first.verdict)
-    repeat = again()
+    try:
+        repeat = again()
+    except OutOfTimeError:
+        if first.verdict.outcome == "FAIL":
+            raise
+        return PairedResult(all=(first,), verdict=msgspec.structs.replace(first.verdict, outcome="INCONCLUSIVE"))
     verdict = confirm(first.verdict, repeat.verdict)
+    if (first.verdict.outcome, repeat.verdict.outcome) == ("PASS", "FAIL"):
+        verdict = _together(first.pairs, repeat.pairs, verdict, gate)
     return PairedResult(
         all=(first, repeat), verdict=verdict if fresh else msgspec.structs.replace(verdict, processes=1)
     )
+
+
+def _together(first: Pairs, repeat: Pairs, open_verdict: Verdict, gate: GateConfig) -> Verdict:
+    """Return the verdict on both sets of pairs, a FAIL or INCONCLUSIVE."""
+    count = min(len(first.baseline_seconds), len(repeat.baseline_seconds))
+    baseline, variant = (
+        [*getattr(first, side)[:count], *getattr(repeat, side)[:count]]
+        for side in ("baseline_seconds", "variant_seconds")
+    )
+    once = dataclasses.replace(gate, looks=(2 * count,))
+    found = judge(baseline, variant, open_verdict.floor, once, time_is_up=True) or open_verdict
+    outcome = "FAIL" if found.outcome == "FAIL" else "INCONCLUSIVE"
+    return msgspec.structs.replace(found, outcome=outcome, processes=2)
 
 
 def measure(

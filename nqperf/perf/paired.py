@@ -164,7 +164,12 @@ class _Session:
                 for one in (base, side):
                     one.repeat(repeats)
                 first = self._rounds(base, side, self.floor, self.name)
-            result = settle(first, lambda: self._again(self.candidate, self.floor, repeats), fresh=self.baseline.fresh)
+            result = settle(
+                first,
+                lambda: self._again(self.candidate, self.floor, repeats),
+                self.config.gate,
+                fresh=self.baseline.fresh,
+            )
         except (WorkerError, ParityError, OutOfTimeError) as failure:
             return self._row(agreement, None, failure), nothing, ()
         row = self._row(agreement, result, None, side.warm_up_seconds)
@@ -185,10 +190,10 @@ class _Session:
         return measure(base, side, floor, config, told)
 
     def _again(self, way: Way, floor: float | None, repeats: int) -> Measured:
-        """Measure a FAIL once more, both sides started anew."""
+        """Measure once more what has to repeat, both sides started anew, in the other order."""
         with ExitStack() as stack:
-            base = stack.enter_context(self.started(self.baseline, f"fresh {BASELINE}"))
             side = stack.enter_context(self.started(way, f"{self.name} (again)"))
+            base = stack.enter_context(self.started(self.baseline, f"fresh {BASELINE}"))
             for one in (base, side):
                 one.repeat(repeats)
             return self._rounds(base, side, floor, f"{self.name} (again)")
@@ -201,7 +206,9 @@ class _Session:
                 first = self._rounds(base, side, 1.0, "same (control)", longer=_CONTROL_TIME)
                 side.plant(PLANTED)
                 planted = self._rounds(base, side, 1.0, "planted (control)", longer=_CONTROL_TIME)
-            same = settle(first, lambda: self._again(self.baseline, 1.0, repeats), fresh=self.baseline.fresh)
+            same = settle(
+                first, lambda: self._again(self.baseline, 1.0, repeats), self.config.gate, fresh=self.baseline.fresh
+            )
         except NqPerfError as error:
             return Controls(same=None, planted=None), (f"the controls: {error}",)
         return Controls(

@@ -185,23 +185,28 @@ class Session:
             self._check_retraced(worker, run.variant.name)
 
     @contextmanager
-    def fresh_pair(self, variant: Variant) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
-        """Yield new processes of the baseline and of `variant`."""
+    def fresh_pair(
+        self, variant: Variant, *, variant_first: bool = False
+    ) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
+        """Yield new processes of the baseline and of `variant`, started in this order or the other."""
+        rows = [(VARIANTS[BASELINE], "fresh baseline"), (variant, None)]
         with ExitStack() as stack:
-            baseline, _ = self._started(VARIANTS[BASELINE], name="fresh baseline")
-            stack.enter_context(baseline)
-            worker, _ = self._started(variant)
-            yield baseline, stack.enter_context(worker)
+            started = []
+            for row, name in reversed(rows) if variant_first else rows:
+                worker, _ = self._started(row, name=name)
+                started.append(stack.enter_context(worker))
+            baseline, worker = reversed(started) if variant_first else started
+            yield baseline, worker
 
     def _settled(self, first: Measured, floor: float | None, variant: Variant) -> PairedResult:
-        """Repeat a FAIL in fresh processes."""
+        """Repeat what has to repeat in fresh processes, the variant's started first, as the baseline's was before."""
 
         def again() -> Measured:
             seconds = self.budget.require(self._least(starts=2)) - 2 * self.speed.start
-            with self.fresh_pair(variant) as (baseline, worker):
+            with self.fresh_pair(variant, variant_first=True) as (baseline, worker):
                 return self.rounds(baseline, worker, floor, f"{variant.name} (again)", self._within(seconds))
 
-        return settle(first, again)
+        return settle(first, again, self.gate)
 
     def _rival_of(self, name: str) -> Rival | None:
         """Return the rival where the variant of that name is its row, None where it is the model's."""

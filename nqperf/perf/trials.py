@@ -11,7 +11,8 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.gate import calibration
 from nqperf.gate.calibration import Calibration
 from nqperf.gate.records import BASELINE, Fingerprint, Pairs, VariantResult, Verdict, Workload
-from nqperf.gate.verdict import GateConfig, confirm
+from nqperf.gate.rounds import Measured, settle
+from nqperf.gate.verdict import GateConfig
 from nqperf.perf import protocol
 from nqperf.perf.machine import Machine, look_at_machine
 from nqperf.perf.progress import Progress, Rows, silent
@@ -155,16 +156,19 @@ def _fresh(session: Session, variant: Variant) -> Pairs:
 
 
 def _confirmed(session: Session, fraction: float) -> Verdict:
-    """Judge the baseline with planted work against the baseline, a FAIL in fresh processes once more."""
-    first = _judged(session, fraction)
-    return confirm(first, _judged(session, fraction)) if first.outcome == "FAIL" else first
+    """Judge the baseline with planted work against the baseline, as a variant is judged and settled."""
+
+    def again() -> Measured:
+        return _judged(session, fraction, planted_first=True)
+
+    return settle(_judged(session, fraction), again, session.gate).verdict
 
 
-def _judged(session: Session, fraction: float) -> Verdict:
-    with session.fresh_pair(VARIANTS[BASELINE]) as (baseline, worker):
+def _judged(session: Session, fraction: float, *, planted_first: bool = False) -> Measured:
+    with session.fresh_pair(VARIANTS[BASELINE], variant_first=planted_first) as (baseline, worker):
         if fraction:
             worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=session.timeouts.load)
-        return session.rounds(baseline, worker, 1.0, BASELINE).verdict
+        return session.rounds(baseline, worker, 1.0, BASELINE)
 
 
 def _bound(trials: int) -> float:

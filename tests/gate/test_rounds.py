@@ -3,7 +3,7 @@ import math
 import pytest
 
 from nqperf.errors import ConfigError, OutOfTimeError
-from nqperf.gate.rounds import RoundsConfig, measure
+from nqperf.gate.rounds import RoundsConfig, measure, settle
 from nqperf.gate.verdict import GateConfig
 
 LOOKS = GateConfig(looks=(10, 20))
@@ -95,3 +95,45 @@ def test_what_a_callable_raises_comes_through_at_once(side):
 def test_a_time_that_is_none_is_refused(seconds):
     with pytest.raises(ConfigError, match="variant time 0 is"):
         Bench(variant=lambda _number: seconds).measure(1.0)
+
+
+def sets(*ratios, last=LOOKS):
+    """Return a function that measures the next of these ratios, each in processes of its own."""
+    left = list(ratios)
+
+    def measured():
+        # A few parts in a thousand of noise, so that pairs do not tie.
+        factor = 1 / left.pop(0)
+        return Bench(variant=lambda number: factor * (1 + 0.002 * (number % 5 - 2))).measure(1.0, gate=last)
+
+    return measured, left
+
+
+@pytest.mark.parametrize(
+    ("ratios", "outcome", "processes"),
+    [
+        ((1.01,), "PASS", 1),
+        ((0.99, 0.99), "PASS", 2),
+        ((0.99, 1.02), "PASS", 2),
+        ((0.97, 0.94), "FAIL", 2),  # 0.955 together
+        ((0.995, 0.975), "INCONCLUSIVE", 2),  # 0.985 together, and the second alone a FAIL
+        ((0.94, 0.94), "FAIL", 2),
+        ((0.94, 1.0), "PASS", 1),
+    ],
+)
+def test_a_verdict_that_one_pair_of_processes_could_make_is_repeated(ratios, outcome, processes):
+    measured, left = sets(*ratios)
+    found = settle(measured(), measured, LOOKS)
+    assert left == []
+    assert (found.verdict.outcome, found.verdict.processes) == (outcome, processes)
+    assert len(found.all) == len(ratios)
+
+
+def test_a_pass_that_there_is_no_time_to_repeat_is_inconclusive_and_a_fail_is_not_judged():
+    def late():
+        raise OutOfTimeError("not judged: out of time")
+
+    found = settle(sets(0.99)[0](), late, LOOKS)
+    assert (found.verdict.outcome, len(found.all)) == ("INCONCLUSIVE", 1)
+    with pytest.raises(OutOfTimeError):
+        settle(sets(0.9)[0](), late, LOOKS)

@@ -19,6 +19,7 @@ from nqperf.gate.verdict import (
     confirm,
     control_faults,
     exit_status,
+    has_to_repeat,
     judge,
     judge_run,
 )
@@ -163,9 +164,9 @@ def test_looks():
         REFERENCE_GATE.limited(5)
 
 
-def a_verdict(outcome, *, floor=1.0, processes=1):
+def a_verdict(outcome, *, floor=1.0, processes=1, ratio=0.9):
     return Verdict(
-        outcome=outcome, pairs=20, floor=floor, ratio=0.9, interval=(0.8, 1.0), confidence=0.99, processes=processes
+        outcome=outcome, pairs=20, floor=floor, ratio=ratio, interval=(0.8, 1.0), confidence=0.99, processes=processes
     )
 
 
@@ -186,6 +187,27 @@ def test_a_fail_stands_only_when_it_repeats(repeat):
     assert verdict.processes == (2 if repeat == "FAIL" else 1)
 
 
+@pytest.mark.parametrize("repeat", ["PASS", "FAIL", "INCONCLUSIVE"])
+def test_a_pass_below_its_floor_stands_only_when_it_repeats(repeat):
+    verdict = confirm(a_verdict("PASS"), a_verdict(repeat))
+    assert (verdict.outcome, verdict.processes) == (("PASS", 2) if repeat == "PASS" else ("INCONCLUSIVE", 1))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ratio", "floor", "repeats"),
+    [
+        ("PASS", 0.99, 1.0, True),
+        ("PASS", 1.0, 1.0, False),
+        ("PASS", 1.5, 1.52, True),
+        ("FAIL", 0.9, 1.0, True),
+        ("INCONCLUSIVE", 0.9, 1.0, False),
+        ("REPORTED", 0.9, None, False),
+    ],
+)
+def test_what_has_to_repeat(outcome, ratio, floor, repeats):
+    assert has_to_repeat(a_verdict(outcome, ratio=ratio, floor=floor)) == repeats
+
+
 def test_a_third_set_of_processes_can_be_asked_for():
     assert confirm(confirm(a_verdict("FAIL"), a_verdict("FAIL")), a_verdict("FAIL")).processes == 3
 
@@ -193,7 +215,8 @@ def test_a_third_set_of_processes_can_be_asked_for():
 @pytest.mark.parametrize(
     ("first", "repeat"),
     [
-        (a_verdict("PASS"), a_verdict("PASS")),
+        (a_verdict("PASS", ratio=1.0), a_verdict("PASS")),
+        (a_verdict("INCONCLUSIVE"), a_verdict("PASS")),
         (a_verdict("FAIL"), a_verdict("REPORTED", floor=None)),
         (a_verdict("FAIL"), a_verdict("FAIL", floor=1.1)),
     ],
@@ -405,6 +428,15 @@ def test_what_confirmation_costs_in_power(offset, power):
     first, _ = decide(processes(rng, offset, 1.05))
     repeat, _ = decide(processes(rng, offset, 1.05))
     assert np.mean((first == "FAIL") & (repeat == "FAIL")) >= power
+
+
+def test_a_slowdown_that_the_order_of_starting_hides_is_not_passed():
+    """The variant is started last and then first: 1.2 % faster and slower by it, where processes differ by 1.4 %."""
+    rng = np.random.default_rng(43)
+    first, _ = decide(processes(rng, 0.014, 1.05 / 1.012, spread=0.03))
+    repeat, _ = decide(processes(rng, 0.014, 1.05 * 1.012, spread=0.03))
+    assert share(first, "PASS") > 0.3
+    assert np.mean((first == "PASS") & (repeat == "PASS")) < 0.05
 
 
 def drifting(rng, persistence, spread):

@@ -6,7 +6,7 @@ import pytest
 
 from nqperf.errors import ConfigError
 from nqperf.gate.calibration import FEWEST_PAIRS
-from nqperf.gate.verdict import GateConfig
+from nqperf.gate.verdict import REFERENCE_GATE, GateConfig
 from nqperf.perf.progress import RowFinished
 from nqperf.perf.session import Timeouts
 from nqperf.perf.suite import SuiteConfig
@@ -42,12 +42,15 @@ def test_a_proof_finds_what_is_planted(config, monkeypatch):
     assert planted.row.ratio < 0.2
 
 
+F, T = False, True
+
+
 class ScriptedSession:
     """Gives each comparison the next outcome, and notes whether work was planted in it."""
 
     def __init__(self, outcomes):
-        self.outcomes, self.planted = list(outcomes), []
-        self.timeouts = Timeouts()
+        self.outcomes, self.planted, self.first = list(outcomes), [], []
+        self.timeouts, self.gate = Timeouts(), REFERENCE_GATE
 
     def __enter__(self):
         return self
@@ -56,8 +59,9 @@ class ScriptedSession:
         assert self.outcomes == []
 
     @contextmanager
-    def fresh_pair(self, variant):
+    def fresh_pair(self, variant, *, variant_first):
         self.planted.append(False)
+        self.first.append(variant_first)
         yield variant, self
 
     def ask(self, request, *_, **__):
@@ -70,21 +74,23 @@ class ScriptedSession:
 
 
 @pytest.mark.parametrize(
-    ("same", "planted", "false_fails", "misses"),
+    ("same", "planted", "false_fails", "misses", "turns"),
     [
         # A FAIL is judged once more, and counts only if it comes out twice.
-        (["PASS", "PASS"], ["FAIL", "FAIL"], 0, 0),
-        (["FAIL", "PASS", "PASS"], ["FAIL", "PASS"], 0, 1),
-        (["FAIL", "FAIL", "INCONCLUSIVE"], ["INCONCLUSIVE"], 1, 1),
-        (["FAIL", "FAIL", "FAIL", "FAIL"], ["PASS"], 2, 1),
+        (["PASS", "PASS"], ["FAIL", "FAIL"], 0, 0, [F, F, F, T]),
+        (["FAIL", "PASS", "PASS"], ["FAIL", "PASS"], 0, 1, [F, T, F, F, T]),
+        (["FAIL", "FAIL", "INCONCLUSIVE"], ["INCONCLUSIVE"], 1, 1, [F, T, F, F]),
+        (["FAIL", "FAIL", "FAIL", "FAIL"], ["PASS"], 2, 1, [F, T, F, T, F]),
     ],
 )
-def test_a_proof_counts_every_comparison(config, monkeypatch, same, planted, false_fails, misses):
+def test_a_proof_counts_every_comparison(config, monkeypatch, *, same, planted, false_fails, misses, turns):
     session = ScriptedSession([*same, *planted])
     monkeypatch.setattr("nqperf.perf.trials.open_session", lambda *_: (session, "scripted"))
     proof = prove(config, same=2, planted=1, slowdown=0.05)
     assert (proof.false_fails, proof.misses) == (false_fails, misses)
     assert session.planted == [False] * len(same) + [True] * len(planted)
+    # What is repeated is started the other way round.
+    assert session.first == turns
 
 
 def test_what_the_proof_proves_is_what_the_issue_asks():

@@ -1,5 +1,7 @@
 import functools
 import io
+import subprocess
+import sys
 
 import pytest
 from sentencepiece import SentencePieceTrainer
@@ -22,6 +24,22 @@ from tests.families import write_hugging_face
 SPECIAL = ["[CLS]", "[SEP]", "[Q]"]
 MARKERS = marker_words(ContextConfig(max_position=3), max_context_id=6)
 WORDS = "the river is in a of was built by who over long hill ##s ##ed ##e ##i ##n ##v lake v bridge miles ada qui ##ll"
+
+
+@functools.cache
+def bfloat16_fault():
+    """Return how a process ends that multiplies in bfloat16, None where it does."""
+    command = [sys.executable, "-m", "nqperf.perf.probe", "bfloat16"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else f"bfloat16 cannot be used here: exit status {done.returncode}"
+
+
+def pytest_runtest_setup(item):
+    """Skip a test that multiplies in bfloat16 where that ends the process: one so marked, or with such a parameter."""
+    values = [getattr(item, "callspec", None) and item.callspec.params.get(name) for name in ("precision", "dtype")]
+    named = any(str(value).endswith("bfloat16") for value in values)
+    if (named or item.get_closest_marker("bfloat16")) and (fault := bfloat16_fault()):
+        pytest.skip(fault)
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ def test_float32_against_float32_drifts_exactly_nothing():
     assert found.findings == ()
 
 
+@pytest.mark.bfloat16
 @pytest.mark.slow
 def test_half_types_drift_and_bfloat16_drifts_more():
     errors = {}
@@ -199,6 +200,7 @@ def test_bisect_finds_the_one_coarse_layer():
     assert {layer.compute_dtype for _, _, layer in twins.layers} == {"float16"}
 
 
+@pytest.mark.bfloat16
 def test_bisect_needs_nothing_where_nothing_is_coarse_and_says_when_all_is_not_enough():
     twins, batch = bert_twins("mixed_bfloat16")
     assert bisect(twins, [batch], tolerance=0.5).layers == ()

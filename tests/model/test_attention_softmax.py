@@ -29,6 +29,7 @@ def test_padding_gets_exactly_nothing_and_the_rest_sums_to_one(dtype):
     np.testing.assert_allclose(found[2, :, :, 0], 1, rtol=0, atol=4 * half_ulp)
 
 
+@pytest.mark.bfloat16
 def test_a_bfloat16_softmax_that_was_seen_to_widen_is_the_float32_one_rounded():
     import tensorflow as tf
 
@@ -39,6 +40,7 @@ def test_a_bfloat16_softmax_that_was_seen_to_widen_is_the_float32_one_rounded():
     np.testing.assert_array_equal(narrow, wide)
 
 
+@pytest.mark.bfloat16
 def test_the_engine_trusts_a_bfloat16_softmax_only_where_it_was_seen_to_widen(tiny_config, tiny_weights, monkeypatch):
     from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine, engine
 

@@ -92,6 +92,7 @@ def test_a_switch_without_effect_is_an_error_and_not_a_result(session):
         run.require_paired()
 
 
+@pytest.mark.bfloat16
 @pytest.mark.slow
 def test_other_answers_get_no_speed_verdict(session):
     run = session.measure_variant(row(settings={"precision": "mixed_bfloat16"}), 1.0)

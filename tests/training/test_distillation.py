@@ -106,6 +106,7 @@ def test_each_loss_falls(loss):
     assert after[loss] < 0.8 * before[loss]
 
 
+@pytest.mark.bfloat16
 def test_the_losses_fall_together_in_16_bits():
     before, after = trained(DistillationConfig(), "mixed_bfloat16")
     assert list(before) == list(LOSSES)

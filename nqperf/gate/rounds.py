@@ -54,10 +54,10 @@ class PairedResult:
 def settle(first: Measured, again: Callable[[], Measured], gate: GateConfig, *, fresh: bool = True) -> PairedResult:
     """Return the verdict of the first pairs; one that has to repeat is measured `again`, started the other way round.
 
-    Where it first passed and then failed, the two are judged together, as many pairs of each, so that the orders in
-    which their processes were started cancel: a FAIL is one then, and all else INCONCLUSIVE. So is a PASS that there is
-    no time to repeat. Without `fresh` the repeat is in the same process: it averages over time but not over processes,
-    and counts as one.
+    Where a PASS below the floor and a FAIL contradict each other, the two are judged together, as many pairs of each, so
+    that the orders in which their processes were started cancel: a FAIL is one then, and all else INCONCLUSIVE. So is a
+    PASS that there is no time to repeat. Without `fresh` the repeat is in the same process: it averages over time but
+    not over processes, and counts as one.
     Raises: what `again` raises, but for a PASS no OutOfTimeError.
     """
     if not has_to_repeat(first.verdict):
@@ -69,7 +69,8 @@ def settle(first: Measured, again: Callable[[], Measured], gate: GateConfig, *, 
             raise
         return PairedResult(all=(first,), verdict=msgspec.structs.replace(first.verdict, outcome="INCONCLUSIVE"))
     verdict = confirm(first.verdict, repeat.verdict)
-    if (first.verdict.outcome, repeat.verdict.outcome) == ("PASS", "FAIL"):
+    outcomes = {first.verdict.outcome, repeat.verdict.outcome}
+    if outcomes == {"PASS", "FAIL"} and verdict.outcome == "INCONCLUSIVE":
         verdict = _together(first.pairs, repeat.pairs, verdict, gate)
     return PairedResult(
         all=(first, repeat), verdict=verdict if fresh else msgspec.structs.replace(verdict, processes=1)

@@ -156,7 +156,8 @@ def has_to_repeat(verdict: Verdict) -> bool:
 def confirm(first: Verdict, repeat: Verdict) -> Verdict:
     """Return the verdict after `repeat` was reached by fresh processes: a FAIL stands only if both failed.
 
-    A FAIL that does not repeat was the processes', and the repeat's outcome holds. A PASS stands only if both passed.
+    A FAIL that does not repeat was the processes', and the repeat's outcome holds. A PASS below the floor, first or
+    second, stands only if both passed.
     Raises: ConfigError when there is nothing to confirm, the repeat was not judged, or the floors differ.
     """
     if not has_to_repeat(first):
@@ -167,7 +168,8 @@ def confirm(first: Verdict, repeat: Verdict) -> Verdict:
         )
     if first.outcome == repeat.outcome:
         return msgspec.structs.replace(repeat, processes=first.processes + repeat.processes)
-    return repeat if first.outcome == "FAIL" else msgspec.structs.replace(repeat, outcome="INCONCLUSIVE")
+    alone = first.outcome == "PASS" or (repeat.outcome == "PASS" and has_to_repeat(repeat))
+    return msgspec.structs.replace(repeat, outcome="INCONCLUSIVE") if alone else repeat
 
 
 def control_faults(controls: Controls, *, promised: bool = True) -> tuple[str, ...]:

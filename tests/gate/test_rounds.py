@@ -119,6 +119,8 @@ def sets(*ratios, last=LOOKS):
         ((0.995, 0.975), "INCONCLUSIVE", 2),  # 0.985 together, and the second alone a FAIL
         ((0.94, 0.94), "FAIL", 2),
         ((0.94, 1.0), "PASS", 1),
+        ((0.94, 0.97), "FAIL", 2),  # the other way round
+        ((0.975, 0.995), "INCONCLUSIVE", 2),
     ],
 )
 def test_a_verdict_that_one_pair_of_processes_could_make_is_repeated(ratios, outcome, processes):

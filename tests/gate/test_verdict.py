@@ -182,9 +182,13 @@ GOOD = controls_with("PASS", "FAIL")
 
 @pytest.mark.parametrize("repeat", ["PASS", "FAIL", "INCONCLUSIVE"])
 def test_a_fail_stands_only_when_it_repeats(repeat):
-    verdict = confirm(a_verdict("FAIL"), a_verdict(repeat))
+    verdict = confirm(a_verdict("FAIL"), a_verdict(repeat, ratio=1.0))
     assert verdict.outcome == repeat
     assert verdict.processes == (2 if repeat == "FAIL" else 1)
+
+
+def test_a_fail_and_a_pass_below_the_floor_decide_nothing():
+    assert confirm(a_verdict("FAIL"), a_verdict("PASS")).outcome == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize("repeat", ["PASS", "FAIL", "INCONCLUSIVE"])

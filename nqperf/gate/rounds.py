@@ -54,7 +54,7 @@ class PairedResult:
 def settle(first: Measured, again: Callable[[], Measured], gate: GateConfig, *, fresh: bool = True) -> PairedResult:
     """Return the verdict of the first pairs; one that has to repeat is measured `again`, started the other way round.
 
-    Where a PASS below the floor and a FAIL contradict each other, the two are judged together, as many pairs of each, so
+    Where a PASS below the floor and a FAIL contradict each other, they are judged together, as many pairs of each, so
     that the orders in which their processes were started cancel: a FAIL is one then, and all else INCONCLUSIVE. So is a
     PASS that there is no time to repeat. Without `fresh` the repeat is in the same process: it averages over time but
     not over processes, and counts as one.

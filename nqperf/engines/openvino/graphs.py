@@ -18,8 +18,9 @@ _GROUP = 64
 _FEWEST_OUTPUTS = 64
 _LARGEST = 127
 _PROBE_SIZE = 128
-# Small beside what an input of 8 bits can tell apart, and what bfloat16's 8 digits cannot tell from 1.
+# Less than half a step of 8 bits where _LARGEST is the largest input.
 _LOST_BESIDE_LARGEST = 0.25
+# What bfloat16's 8 digits cannot tell from 1.
 _ROUNDED_TO_ONE = np.float32(1 + 2.0**-10)
 _LARGE_SIZE = 1536
 _PRODUCTS = ("FullyConnected", "MatMul")

@@ -203,5 +203,6 @@ def test_prepare_and_evaluate_load_no_framework(tmp_path, wordpiece_file):
     assert loaded_by(RUN, "evaluate", "--gold", str(data), "--predictions", str(path)) == []
 
 
+@pytest.mark.slow
 def test_the_check_sees_a_framework_that_is_loaded():
     assert {"keras", "tensorflow"} <= set(loaded_by("import keras"))

@@ -88,6 +88,7 @@ def test_without_pytest_benchmark_it_gates_as_well(project):
     result.stdout.fnmatch_lines(["*test_wrong: parity: *"])
 
 
+@pytest.mark.slow
 def test_what_was_asked_for_and_compared_nothing_is_a_fault(project, pytester):
     pytester.makepyfile(test_speed="def test_lax(nqperf_paired): pass")
     result = project("--nqperf-quick")
@@ -134,6 +135,7 @@ def test_the_controls_that_did_not_hold_are_those_shown():
     assert whole.controls == bad.controls
 
 
+@pytest.mark.slow
 def test_the_example_of_the_docs_runs(pytester, monkeypatch):
     """The example is run as it stands, but for the machine's noise: a verdict may be any, an error may not."""
     text = (REPOSITORY / "docs" / "gate.md").read_text()

@@ -60,6 +60,11 @@ class GateConfig:
         """The number of pairs at which a verdict without significance becomes INCONCLUSIVE."""
         return self.looks[-1]
 
+    def sooner(self) -> GateConfig:
+        """Return the same gate with a first look as early as the quick gate's, where its own is later."""
+        first = QUICK_GATE.looks[0]
+        return dataclasses.replace(self, looks=(first, *self.looks)) if first < self.looks[0] else self
+
     def limited(self, pairs: int) -> GateConfig:
         """Return the same gate with `pairs` as its last look.
 

@@ -82,10 +82,17 @@ class Budget:
         self.planned -= weight
         return max(self.require(least) * weight / planned, least)
 
+    def fits(self, speed: Speed, plan: Plan) -> bool:
+        """Return whether all comparisons come to their first look in what the answers leave them."""
+        return self._comparing(speed, plan) <= (1 - _ANSWERS) * self.left()
+
     def windows(self, speed: Speed, plan: Plan, batch_size: int) -> int | None:
         """Return how many windows each row can answer in the time that the pairs do not need; None: any."""
         left = self.left()
-        pair = (1 + _SLOWER) * speed.batch
-        pairs = plan.comparisons * (speed.start + SLACK * plan.pairs * pair)
-        batches = max(left - pairs, _ANSWERS * left) / (plan.answers * _SLOWER * speed.batch)
+        batches = max(left - self._comparing(speed, plan), _ANSWERS * left) / (plan.answers * _SLOWER * speed.batch)
         return None if math.isinf(batches) else max(1, int(batches)) * batch_size
+
+    def _comparing(self, speed: Speed, plan: Plan) -> float:
+        """Return about how many seconds it takes until every comparison comes to its first look."""
+        pair = (1 + _SLOWER) * speed.batch
+        return plan.comparisons * (speed.start + SLACK * plan.pairs * pair)

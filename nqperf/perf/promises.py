@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nqperf.formats.results.profiles_toml import PACKAGED, read_profiles
 from nqperf.gate.profiles import Profile, check_names, profile_for
 from nqperf.gate.records import Fingerprint, Workload
+from nqperf.perf.variant import Variant
 from nqperf.perf.variants import VARIANTS
 
 # The sizes of the work that speed-ups depend on, as profiles and results name them.
@@ -35,3 +36,15 @@ def promise_for(
     """
     profiles = read_promises(path, own)
     return profile_for(profiles, fingerprint, workload, origin=str(path or PACKAGED), required=path is not None)
+
+
+def most_likely_first(variants: Iterable[Variant], *, on_gpu: bool) -> list[Variant]:
+    """Return variants in the order of what a packaged profile of such devices promises of them at the best.
+
+    Where the time does not reach for all, it is for those then that have won somewhere, or were never seen to lose.
+    """
+    best: dict[str, float] = {}
+    for profile in read_profiles():
+        if (profile.device.gpu is not None) == on_gpu:
+            best.update({name: max(floor, best.get(name, 0.0)) for name, floor in profile.floors.items()})
+    return sorted(variants, key=lambda variant: -best.get(variant.name, 1.0))

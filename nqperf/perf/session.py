@@ -104,27 +104,37 @@ class Session:
         self._baseline_run = run
         return run.observed
 
-    def answer_baseline(self, variants: int, *, answering: int | None = None) -> str | None:
-        """Let the baseline answer as many examples as the budget allows; return what was given up of them, or None.
+    def answer_baseline(self, variants: int, *, answering: int | None = None) -> tuple[str, ...]:
+        """Let the baseline answer as many examples as the budget allows; return what is given up for it, a line each.
 
         The budget is for so many `variants`, of which `answering` answer as many examples each (None: all), and for the
-        controls.
+        controls. Where it is too short for the first look at each, the gate's first look comes sooner.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
         """
         run, whole = self._started_baseline(), self.task
         answers = 1 + (variants if answering is None else answering)
         plan = Plan(answers=answers, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
+        gate = self.gate if self.budget.fits(self.speed, plan) else self.gate.sooner()
+        plan = dataclasses.replace(plan, pairs=gate.looks[0])
         windows = self.budget.windows(self.speed, plan, self.batch_size)
         if windows is not None:
             self.task = whole.first(windows)
         self._answer(self.live_baseline(), run)
         self.budget.planned = variants + _CONTROLS * _CONTROL_WEIGHT
-        if self.task is whole:
-            return None
-        return (
-            f"answered {len(self.task.inputs)} of {len(whole.inputs)} examples ({len(self.task.features)} of "
-            f"{len(whole.features)} windows), for all of them take too much of the budget of {self.budget.seconds:g} s"
-        )
+        given_up = []
+        if self.task is not whole:
+            given_up.append(
+                f"answered {len(self.task.inputs)} of {len(whole.inputs)} examples ({len(self.task.features)} of "
+                f"{len(whole.features)} windows), for all of them take too much of the budget of "
+                f"{self.budget.seconds:g} s"
+            )
+        if gate is not self.gate:
+            given_up.append(
+                f"looked at ratios after {gate.looks[0]} pairs already, not {self.gate.looks[0]}, so that more rows "
+                "are reached: their intervals are wider"
+            )
+            self.gate = gate
+        return tuple(given_up)
 
     def baseline_row(self) -> VariantResult:
         """Return the baseline's own row."""

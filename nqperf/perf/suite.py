@@ -26,7 +26,7 @@ from nqperf.perf.fingerprint import take_fingerprint
 from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
 from nqperf.perf.own_variants import read_own_variants
 from nqperf.perf.progress import Doing, Progress, Rows, silent
-from nqperf.perf.promises import promise_for, read_promises
+from nqperf.perf.promises import most_likely_first, promise_for, read_promises
 from nqperf.perf.recipes import check_model, read_recipe_row, with_recipe
 from nqperf.perf.resume import identity, kept_rows
 from nqperf.perf.rival import Rival, read_rival, weighed
@@ -130,8 +130,9 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         floors = profile.floors if profile else {}
         run = identity(session, fingerprint, profile)
         kept = kept_rows(config.kept, run, controls, resume=config.resume)
+        likely = most_likely_first(variants[1:], on_gpu=bool(fingerprint.gpus))
         # What was promised comes first, for a run in which it is not judged has failed.
-        for variant in sorted(variants[1:], key=lambda variant: variant.name not in floors):
+        for variant in sorted(likely, key=lambda variant: variant.name not in floors):
             reason, floor = absent.get(variant.name), floors.get(variant.name)
             if variant.name not in kept.rows:
                 kept.add(_skipped(variant, reason) if reason else session.measure_variant(variant, floor).record())
@@ -160,7 +161,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         expected=verdict.expected,
         outcome=verdict.outcome,
         reasons=(*verdict.reasons, *faults, *said),
-        given_up=tuple(_given_up(given_up, rows)),
+        given_up=(*given_up, *_unjudged(rows)),
     )
     total = time.perf_counter() - started
     spent = session.seconds
@@ -238,10 +239,8 @@ def _skipped(variant: Variant, reason: str) -> VariantResult:
     return VariantResult(name=variant.name, status="skipped", reason=reason, requested=variant.requested())
 
 
-def _given_up(examples: str | None, rows: Mapping[str, VariantResult]) -> Iterator[str]:
-    """Yield a line for what the budget did not allow."""
-    if examples:
-        yield examples
+def _unjudged(rows: Mapping[str, VariantResult]) -> Iterator[str]:
+    """Yield a line on the rows that the budget did not reach."""
     unjudged = [name for name, row in rows.items() if row.status == "unjudged"]
     if unjudged:
         yield f"not judged, for the time was up: {', '.join(unjudged)}"

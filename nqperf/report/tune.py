@@ -14,8 +14,7 @@ def tuned_text(found: Tuned) -> str:
     recipe = found.recipe
     lines = [text_table(HEADINGS, [_row(one) for one in found.tried], left=("engine", "outcome")), ""]
     lines += [f"left out: {name} ({reason})" for name, reason in found.left_out.items()]
-    if found.given_up:
-        lines.append(f"GIVEN UP for time: {found.given_up}")
+    lines += [f"GIVEN UP for time: {what}" for what in found.given_up]
     lines += [
         f"device: {recipe.device.device_key}",
         f"model: {recipe.model.name}; data: {recipe.data.name}; tolerance: {found.tolerance}",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.gate.records import BASELINE
 from nqperf.perf.machine import Machine
+from nqperf.perf.promises import most_likely_first
 from nqperf.perf.requirements import missing
 from nqperf.perf.variant import Tolerance, Variant
 from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS
@@ -71,9 +71,8 @@ class Space:
                 left_out[variant.name] = reason
             else:
                 chosen.append(variant)
-        paid = _best_floors(on_gpu=bool(self.machine.fingerprint.gpus))
-        chosen.sort(key=lambda variant: -paid.get(variant.name, 1.0))
-        return [self._of(variant) for variant in chosen], left_out
+        likely = most_likely_first(chosen, on_gpu=bool(self.machine.fingerprint.gpus))
+        return [self._of(variant) for variant in likely], left_out
 
     def relieved(self, one: Candidate) -> Candidate | None:
         """Return the same with malloc told to keep memory; None where it does already, or cannot be told."""
@@ -102,14 +101,3 @@ def _changed(one: Candidate, what: str, **changes: object) -> Candidate:
     parts = [part for part in one.name.split("+")[1:] if part.split("_")[0] != kind]
     name = "+".join([one.row, *sorted([*parts, what])])
     return Candidate(row=one.row, variant=dataclasses.replace(one.variant, name=name, **changes))  # type: ignore[arg-type]
-
-
-def _best_floors(*, on_gpu: bool) -> Mapping[str, float]:
-    """Return the best speed-up that a packaged profile of such devices promises of each row."""
-    found: dict[str, float] = {}
-    for profile in read_profiles():
-        if (profile.device.gpu is not None) != on_gpu:
-            continue
-        for name, floor in profile.floors.items():
-            found[name] = max(floor, found.get(name, 0.0))
-    return found

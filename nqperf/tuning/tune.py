@@ -106,7 +106,7 @@ class Tuned(msgspec.Struct, frozen=True, kw_only=True):
     examples: int
     tried: tuple[Tried, ...]
     left_out: dict[str, str]
-    given_up: str | None
+    given_up: tuple[str, ...]
     interrupted: bool
     seconds: float
 

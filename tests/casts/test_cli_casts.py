@@ -118,6 +118,7 @@ def test_a_saved_model_is_sealed_and_its_constants_are_judged(invoke, tmp_path):
     assert "is sealed" in str(invoke("drift", "exported").exception)
 
 
+@pytest.mark.slow
 @pytest.mark.bfloat16
 def test_drift_and_bisect_of_a_users_builder(invoke):
     drifted = invoke("drift", "cli_models:build", "--precision=mixed_bfloat16", "--json")

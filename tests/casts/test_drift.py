@@ -200,6 +200,7 @@ def test_bisect_finds_the_one_coarse_layer():
     assert {layer.compute_dtype for _, _, layer in twins.layers} == {"float16"}
 
 
+@pytest.mark.slow
 @pytest.mark.bfloat16
 def test_bisect_needs_nothing_where_nothing_is_coarse_and_says_when_all_is_not_enough():
     twins, batch = bert_twins("mixed_bfloat16")

@@ -10,6 +10,7 @@ def run(*arguments):
     return CliRunner().invoke(demo_command, [*map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_demonstration_answers_on_the_packaged_page():
     done = run("--json")
     assert done.exit_code == 0, done.output

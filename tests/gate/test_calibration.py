@@ -59,6 +59,7 @@ def test_an_outlier_moves_the_noise_and_hardly_the_rest():
     assert after.rounds == pytest.approx(before.rounds, rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.05, 0.1])
 def test_that_many_rounds_find_a_slowdown_of_5_percent(noise):
     rounds = calibrate(sets(4, noise=noise, pairs=320), {}).rounds

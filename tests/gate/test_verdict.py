@@ -160,6 +160,8 @@ def test_looks():
     assert REFERENCE_GATE.limited(100).looks == (20, 80, 100)
     assert REFERENCE_GATE.limited(20).looks == (20,)
     assert REFERENCE_GATE.limited(12).looks == (12,)
+    assert REFERENCE_GATE.sooner().looks == (10, 20, 80, 320)
+    assert REFERENCE_GATE.limited(10).sooner().looks == QUICK_GATE.sooner().looks[:1] == (10,)
     with pytest.raises(ConfigError, match="expected 9 or more"):
         REFERENCE_GATE.limited(5)
 

@@ -6,8 +6,10 @@ import time
 import pytest
 
 from nqperf.errors import OutOfTimeError
+from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.gate.records import BASELINE
 from nqperf.gate.verdict import GateConfig, exit_status
+from nqperf.perf.promises import most_likely_first
 from nqperf.perf.suite import SuiteConfig, run_suite
 from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS
@@ -26,10 +28,10 @@ def run(model_folder, tmp_path, monkeypatch):
         model=model_folder, data=str(data), gate=GateConfig(looks=(10,)), batch_size=1, max_seq_length=48
     )
 
-    def once(factor, budget, rows=ROWS):
+    def once(factor, budget, rows=ROWS, **changes):
         monkeypatch.setenv("SLEEPY_FACTOR", str(factor))
         started = time.monotonic()
-        found = run_suite(dataclasses.replace(config, budget=budget, variants=rows)).results
+        found = run_suite(dataclasses.replace(config, budget=budget, variants=rows, **changes)).results
         return found, time.monotonic() - started
 
     return once
@@ -44,6 +46,7 @@ def test_a_machine_ten_times_as_fast_judges_every_row_of_all_examples(run):
     assert results.data.counts["examples"] == 5
 
 
+@pytest.mark.slow
 def test_a_machine_four_times_as_slow_ends_in_time_and_says_what_it_gave_up(run):
     results, seconds = run(4.0, 9.0)
     assert seconds < 9
@@ -59,6 +62,7 @@ def test_a_machine_four_times_as_slow_ends_in_time_and_says_what_it_gave_up(run)
     assert exit_status(results.outcome) == 0, results.reasons
 
 
+@pytest.mark.slow
 def test_all_examples_are_answered_on_a_slow_machine_that_has_the_time(run):
     # A fifth of the time would be too little for the five, and the pairs need less than the rest.
     results, seconds = run(4.0, 16.0, ROWS[:1])
@@ -68,11 +72,32 @@ def test_all_examples_are_answered_on_a_slow_machine_that_has_the_time(run):
     assert {row.status for row in results.variants} == {"measured"}
 
 
+@pytest.mark.slow
 def test_fewer_examples_are_answered_where_all_of_them_take_too_long(run):
     results, seconds = run(10.0, 8.0, ROWS[:1])
     assert seconds < 8
     assert 0 < results.data.counts["examples"] < 5
     assert results.given_up[0].startswith(f"answered {results.data.counts['examples']} of 5 examples")
+
+
+@pytest.mark.slow
+def test_a_machine_too_slow_for_a_late_first_look_looks_sooner_and_says_so(run):
+    results, seconds = run(4.0, 16.0, ROWS[:4], gate=GateConfig(looks=(40, 80)))
+    assert seconds < 16
+    judged = [row for row in results.variants if row.verdict]
+    assert len(judged) >= 2  # at 40 pairs of 50 ms and more, not even the controls would be
+    assert all(10 <= row.verdict.pairs < 40 for row in judged)
+    said = [line for line in results.given_up if line.startswith("looked at ratios after 10 pairs already, not 40")]
+    assert len(said) == 1
+
+
+def test_the_rows_that_a_short_time_reaches_are_those_that_won_somewhere_or_were_never_seen_to_lose():
+    profiles = [profile for profile in read_profiles() if profile.device.gpu is None]
+    floors = {name: floor for profile in profiles for name, floor in profile.floors.items()}
+    rows = [row.name for row in most_likely_first(list(VARIANTS.values()), on_gpu=False)]
+    assert sorted(rows) == sorted(VARIANTS)
+    assert [floors.get(name, 1.0) for name in rows] == sorted((floors.get(name, 1.0) for name in rows), reverse=True)
+    assert rows.index("mixed_bfloat16") < rows.index("onednn_on") < rows.index("xla") < rows.index("eager")
 
 
 def test_a_promise_that_the_time_does_not_allow_to_judge_is_broken():

@@ -107,6 +107,14 @@ def test_no_answer_is_given_up_that_there_is_time_for(seconds, batch, start, ans
         assert windows == 4 or windows / 4 * 1.5 * batch * answers <= 0.2001 * budget.left()
 
 
+@given(seconds=st.floats(1, 1e4), batch=st.floats(1e-3, 10), start=st.floats(0, 20), rows=st.integers(1, 30))
+def test_comparisons_fit_where_all_are_judged_at_their_first_look_beside_the_answers_share(seconds, batch, start, rows):
+    budget = Budget(seconds=seconds, clock=Clock())
+    speed, plan = Speed(start=start, batch=batch), Plan(answers=rows, comparisons=rows, pairs=20)
+    taken = seconds_of(dataclasses.replace(plan, answers=0, pairs=25), speed, 4)
+    assert budget.fits(speed, plan) == (taken <= 0.8 * 0.96 * seconds)
+
+
 # 13 rows and the baseline, 184 windows, in a budget of 600 s of which 12 went by: two cores of Zen 5, of Zen 3, of one
 # ten times as fast, and of one four times as slow.
 @pytest.mark.parametrize(

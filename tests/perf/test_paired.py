@@ -125,6 +125,7 @@ def test_a_wrong_builder_is_never_timed():
     assert "parity" in candidate_of(results).reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "said"),
     [

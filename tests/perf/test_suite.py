@@ -216,6 +216,7 @@ def test_data_without_annotations_is_refused(config, tmp_path):
         run_suite(dataclasses.replace(config, data=str(path)))
 
 
+@pytest.mark.slow
 def test_a_profile_for_another_device_is_refused(config, tmp_path):
     profile = tmp_path / "profile.toml"
     profile.write_text(PROFILE.format(cpu="no such processor"))
@@ -233,6 +234,7 @@ def test_a_quick_run_does_less_and_nothing_else():
     assert quick == dataclasses.replace(plain, **less)
 
 
+@pytest.mark.slow
 def test_rows_that_are_done_are_not_measured_again(config, tmp_path, monkeypatch):
     fall_asleep(monkeypatch)
     config = dataclasses.replace(config, variants=("eager", "grappler"), kept=tmp_path / "run.json.rows", resume=True)

@@ -72,6 +72,7 @@ def undisturbed(data, model_folder, tmp_path_factory):
     return contents(config.out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [[1], [6], [2, 1, 2]])
 def test_a_run_that_was_broken_off_ends_in_the_same_bytes(data, config, undisturbed, stops):
     done = 0
@@ -107,6 +108,7 @@ def test_the_size_of_the_shards_changes_no_features_and_no_decision(data, config
         assert found[name] == undisturbed[name]
 
 
+@pytest.mark.slow
 def test_logits_of_a_features_file_may_be_broken_off(model_folder, undisturbed, tmp_path):
     features = tmp_path / "f.tfrecord"
     features.write_bytes(undisturbed["features.tfrecord"])

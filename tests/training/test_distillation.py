@@ -98,6 +98,7 @@ def test_the_teacher_is_neither_trained_nor_kept(family):
 
 
 # One loss alone leaves variables out, the heads for one, which Keras warns of.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.parametrize("loss", LOSSES)
 def test_each_loss_falls(loss):
@@ -106,6 +107,7 @@ def test_each_loss_falls(loss):
     assert after[loss] < 0.8 * before[loss]
 
 
+@pytest.mark.slow
 @pytest.mark.bfloat16
 def test_the_losses_fall_together_in_16_bits():
     before, after = trained(DistillationConfig(), "mixed_bfloat16")

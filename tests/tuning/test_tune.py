@@ -85,6 +85,7 @@ def asleep(monkeypatch):
     return fall
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factor", "budget"), [(0.5, 30.0), (4.0, 15.0)])
 def test_it_ends_in_time_on_a_fast_and_on_a_slow_machine(config, asleep, factor, budget):
     asleep(factor)
@@ -101,6 +102,7 @@ def test_it_ends_in_time_on_a_fast_and_on_a_slow_machine(config, asleep, factor,
         assert found.recipe.batch_size > 4
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_so_far_and_says_that_it_is_not_confirmed(config, asleep):
     asleep(0.5)
 
@@ -116,6 +118,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_says_that_it_is_not_confirmed(config, 
     assert found.recipe.figures is None
 
 
+@pytest.mark.slow
 def test_rows_that_the_tolerance_or_the_machine_rules_out_are_listed(config, asleep):
     asleep(0.1)
     found = tune(config(budget=30.0, variants=("mixed_bfloat16", "tf32", "grappler")))
@@ -140,6 +143,7 @@ def test_bad_input_is_refused_before_any_worker_starts(config, monkeypatch, chan
         tune(config(**changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_the_command_writes_the_recipe_and_says_all_for_scripts(capsys, config, asleep, tmp_path, interrupted):
     monkeypatch = asleep(0.3)

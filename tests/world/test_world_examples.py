@@ -95,6 +95,7 @@ def test_candidates_nest_and_annotations_lie_in_them(seed, split):
                 assert start[index] < span.start_token < span.end_token < end[index]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "dev"])
 def test_answer_kinds_have_the_shares_of_natural_questions(split):
     examples = world(split, examples=1_500)

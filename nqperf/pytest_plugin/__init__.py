@@ -43,7 +43,7 @@ pytest_plugins = (
 __all__ = ["pytest_addoption"]  # a hook, for pytest to find here
 
 # Of the budget at the most this share goes to the tests before the suite's: a large project's may take any time.
-_OTHER_TESTS = 0.1
+_OTHER_TESTS = 0.25
 GATED = "nqperf_variant"
 PAIRED = "nqperf_paired"
 

@@ -23,6 +23,7 @@ from nqperf.gate.records import Control, Controls, Outcome, RunOutcome, Verdict
 from nqperf.gate.signed_rank import FloatArray
 
 JUDGED: frozenset[Outcome] = frozenset({"PASS", "FAIL", "INCONCLUSIVE"})
+_NOT_MEASURED = "not measured"
 _UNWANTED: tuple[Literal["FAIL", "INCONCLUSIVE"], ...] = ("FAIL", "INCONCLUSIVE")
 
 
@@ -177,23 +178,25 @@ def confirm(first: Verdict, repeat: Verdict) -> Verdict:
     return msgspec.structs.replace(repeat, outcome="INCONCLUSIVE") if alone else repeat
 
 
-def control_faults(controls: Controls, *, promised: bool = True) -> tuple[str, ...]:
+def control_faults(controls: Controls, *, promised: bool = True, late: bool = False) -> tuple[str, ...]:
     """Return why a run with these controls cannot be trusted, one line each; empty when it can.
 
     Both are to be judged against floor 1.0, the baseline against itself confirmed like any variant. Where nothing was
-    `promised`, noise that hides the planted slowdown is nobody's fault, and no verdict hangs on it.
+    `promised`, noise that hides the planted slowdown is nobody's fault, nor is a run that was too `late` to measure it,
+    and no verdict hangs on it.
     """
     same, planted = _outcome(controls.same), _outcome(controls.planted)
+    excused = set() if promised else {"INCONCLUSIVE", *([_NOT_MEASURED] if late else [])}
     faults = []
-    if same not in {"PASS", "INCONCLUSIVE"}:
+    if same not in {"PASS", "INCONCLUSIVE", *excused}:
         faults.append(f"the baseline against itself is {same}; expected no FAIL")
-    if planted != "FAIL" and (promised or planted != "INCONCLUSIVE"):
+    if planted not in {"FAIL", *excused}:
         faults.append(f"the planted slowdown is {planted}; expected FAIL")
     return tuple(faults)
 
 
 def _outcome(control: Control | None) -> str:
-    return control.verdict.outcome if control else "not measured"
+    return control.verdict.outcome if control else _NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,30 +209,36 @@ class RunVerdict:
     reasons: tuple[str, ...] = ()
 
 
-def judge_run(outcomes: Mapping[str, Outcome], *, expected: Collection[str], controls: Controls) -> RunVerdict:
+def judge_run(
+    outcomes: Mapping[str, Outcome], *, expected: Collection[str], controls: Controls, late: bool = False
+) -> RunVerdict:
     """Return the verdict on a run from the final outcome of each variant that was measured and found right.
 
     `expected` names every variant that should be judged: selected, able to run here, and with a floor. One that is
     missing in `outcomes` (its worker died, its answers were wrong) makes the run a FAIL, and so does an empty run.
-    Controls with another answer than the known one make it INVALID, whatever else was found; where nothing was
-    expected, a planted slowdown that noise hides is only told.
+    Controls with another answer than the known one make it INVALID, whatever else was found. Where nothing was
+    expected, a planted slowdown that noise hides is only told, and so is what a run that was `late` did not reach.
     """
     judged = sum(outcome in JUDGED for outcome in outcomes.values())
-    faults = control_faults(controls, promised=judged > 0 or bool(expected))
+    faults = control_faults(controls, promised=judged > 0 or bool(expected), late=late)
     # The worst first: the first one is the run's outcome.
     findings: list[tuple[RunOutcome, str]] = [("INVALID", fault) for fault in faults]
     missing = sorted(name for name in expected if outcomes.get(name) not in JUDGED)
     if missing:
         not_judged = f"judged {judged} of {len(expected)} expected comparisons; not judged: {', '.join(missing)}"
         findings.append(("FAIL", not_judged))
-    if not outcomes:
+    if not outcomes and (expected or not late):
         findings.append(("FAIL", "nothing was measured; expected at least one variant"))
     for kind in _UNWANTED:
         names = sorted(name for name, outcome in outcomes.items() if outcome == kind)
         if names:
             findings.append((kind, f"{kind}: {', '.join(names)}"))
     outcome: RunOutcome = findings[0][0] if findings else "PASS" if judged else "REPORTED"
-    if not faults and _outcome(controls.planted) != "FAIL":
+    if not outcomes and not findings:
+        findings.append(("REPORTED", "the time was up before anything was measured: give it more"))
+    elif not faults and _outcome(controls.planted) == _NOT_MEASURED:
+        findings.append(("REPORTED", "the time was up before the controls were measured: take the ratios as rough"))
+    elif not faults and _outcome(controls.planted) != "FAIL":
         findings.append(("REPORTED", "noise hides a planted slowdown on this machine: take the ratios as rough"))
     return RunVerdict(
         outcome=outcome, judged=judged, expected=len(expected), reasons=tuple(reason for _, reason in findings)

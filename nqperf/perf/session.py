@@ -164,15 +164,23 @@ class Session:
             run.failure = failure
         return run
 
-    def measure_controls(self, fraction: float) -> tuple[PairedResult, PairedResult]:
-        """Hold the baseline against itself, and against itself with `fraction` of its time in planted work."""
+    def measure_controls(self, fraction: float) -> Iterator[PairedResult]:
+        """Hold the baseline against itself, and then against itself with `fraction` of its time in planted work."""
         variant = VARIANTS[BASELINE]
         seconds = self.budget.share(self._least(), _CONTROL_WEIGHT) - self.speed.start
         worker, _ = self._started(variant, name=_SAME)
+        late = planted = None
         with worker:
             first = self.rounds(self.live_baseline(), worker, 1.0, _SAME, self._within(seconds))
-            planted = self.measure_planted(worker, fraction)
-        return self._settled(first, 1.0, variant), planted
+            try:
+                planted = self.measure_planted(worker, fraction)
+            except OutOfTimeError as error:
+                late = error
+        yield self._settled(first, 1.0, variant)
+        if late:
+            raise late
+        if planted:
+            yield planted
 
     def measure_planted(self, worker: WorkerProcess, fraction: float) -> PairedResult:
         """Plant work into a running baseline worker and hold it against the other one."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
-from nqperf.errors import ConfigError, NqPerfError
+from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
 from nqperf.gate.planting import PLANTED
-from nqperf.gate.records import BASELINE, Controls, Results, VariantResult, utc_now
+from nqperf.gate.records import BASELINE, Control, Controls, Results, VariantResult, utc_now
 from nqperf.gate.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.budget import Budget
@@ -125,7 +125,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         sizes = workload(session.folder, session.task, session.batch_size)
         profile = promise_for(fingerprint, sizes, config.profile, [variant.name for variant in own])
         profile = with_recipe(profile, config.recipe, fingerprint, sizes)
-        controls, faults = _controls(session)
+        controls, broken_off = _controls(session)
         told.finished("controls", controls)
         floors = profile.floors if profile else {}
         run = identity(session, fingerprint, profile)
@@ -146,7 +146,10 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         name for name, row in rows.items() if row.status == "failed" or (row.status == "measured" and name in floors)
     }
     outcomes = {name: row.verdict.outcome for name, row in rows.items() if row.verdict is not None}
-    verdict = judge_run(outcomes, expected=expected, controls=controls)
+    unreached = any(row.status == "unjudged" for row in rows.values())
+    late = unreached if broken_off is None else isinstance(broken_off, OutOfTimeError)
+    verdict = judge_run(outcomes, expected=expected, controls=controls, late=late)
+    faults = (f"the controls: {broken_off}",) if broken_off else ()
     results = Results(
         command=config.command,
         created=utc_now(),
@@ -246,10 +249,14 @@ def _unjudged(rows: Mapping[str, VariantResult]) -> Iterator[str]:
         yield f"not judged, for the time was up: {', '.join(unjudged)}"
 
 
-def _controls(session: Session) -> tuple[Controls, tuple[str, ...]]:
-    """Measure the two comparisons with a known answer; what kept them from it is told, and the run is INVALID."""
+def _controls(session: Session) -> tuple[Controls, NqPerfError | None]:
+    """Measure the two comparisons with a known answer; return them, and what kept one from being measured."""
+    found: list[Control] = []
+    broken_off = None
     try:
-        same, planted = session.measure_controls(PLANTED)
+        for one in session.measure_controls(PLANTED):
+            found.append(one.control())  # noqa: PERF401  # what was measured before an error is kept
     except NqPerfError as error:
-        return Controls(same=None, planted=None), (f"the controls: {error}",)
-    return Controls(same=same.control(), planted=planted.control()), ()
+        broken_off = error
+    same, planted = (*found, None, None)[:2]
+    return Controls(same=same, planted=planted), broken_off

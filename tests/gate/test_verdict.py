@@ -301,6 +301,35 @@ def test_noise_that_hides_the_planted_slowdown_is_told_and_fails_no_run_of_which
         assert judge_run({"xla": "REPORTED"}, expected=(), controls=controls).outcome == "INVALID"
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "same", "planted", "reason"),
+    [
+        ({}, None, None, "the time was up before anything was measured: give it more"),
+        ({}, "INCONCLUSIVE", None, "the time was up before anything was measured: give it more"),
+        (
+            {"xla": "REPORTED"},
+            "PASS",
+            None,
+            "the time was up before the controls were measured: take the ratios as rough",
+        ),
+    ],
+)
+def test_what_a_late_run_did_not_reach_is_told_and_fails_no_run_of_which_nothing_was_promised(
+    outcomes, same, planted, reason
+):
+    controls = controls_with(same, planted)
+    run = judge_run(outcomes, expected=(), controls=controls, late=True)
+    assert (run.outcome, run.reasons) == ("REPORTED", (reason,))
+    # In time, or with a promise, it is a fault.
+    assert judge_run(outcomes, expected=(), controls=controls).outcome == "INVALID"
+    assert judge_run(outcomes, expected={"xla"}, controls=controls, late=True).outcome == "INVALID"
+
+
+@pytest.mark.parametrize(("same", "planted"), [("FAIL", None), ("REPORTED", "FAIL"), ("PASS", "PASS")])
+def test_a_late_run_with_a_wrong_control_is_invalid(same, planted):
+    assert judge_run({}, expected=(), controls=controls_with(same, planted), late=True).outcome == "INVALID"
+
+
 def test_each_fault_of_a_control_is_told():
     assert control_faults(controls_with("FAIL", None)) == (
         "the baseline against itself is FAIL; expected no FAIL",

@@ -91,6 +91,17 @@ def test_a_machine_too_slow_for_a_late_first_look_looks_sooner_and_says_so(run):
     assert len(said) == 1
 
 
+@pytest.mark.slow
+def test_a_machine_too_slow_for_the_controls_says_so_and_nobody_is_at_fault(run):
+    results, seconds = run(30.0, 9.0, ROWS[:2])
+    assert seconds < 9
+    assert results.controls.planted is None
+    assert {row.status for row in results.variants if row.name != BASELINE} == {"unjudged"}
+    assert results.reasons[0] == "the time was up before anything was measured: give it more"
+    assert any(reason.startswith("the controls: not judged: out of time") for reason in results.reasons)
+    assert (results.outcome, exit_status(results.outcome)) == ("REPORTED", 0)
+
+
 def test_the_rows_that_a_short_time_reaches_are_those_that_won_somewhere_or_were_never_seen_to_lose():
     profiles = [profile for profile in read_profiles() if profile.device.gpu is None]
     floors = {name: floor for profile in profiles for name, floor in profile.floors.items()}

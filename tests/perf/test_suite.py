@@ -178,9 +178,9 @@ def test_a_whole_run(config, tmp_path):
     assert {event.stage for event in seen if isinstance(event, Doing)} == {"features", "start", "answers", "rounds"}
     finished = [event for event in seen if isinstance(event, RowFinished)]
     assert [(event.name, event.left) for event in finished] == [
-        *((BASELINE, 4), ("controls", 3), ("grappler", 2), ("eager", 1), ("tf32", 0))
+        *((BASELINE, 4), ("controls", 3), ("tf32", 2), ("grappler", 1), ("eager", 0))
     ]
-    assert [event.row for event in finished] == [baseline, results.controls, grappler, eager, tf32]
+    assert [event.row for event in finished] == [baseline, results.controls, tf32, grappler, eager]
     assert sum(event.seconds for event in finished) <= run.seconds["total"]
     write_results(tmp_path / "results.json", results)
     assert read_results(tmp_path / "results.json") == results

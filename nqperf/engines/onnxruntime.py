@@ -69,7 +69,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
             reduced = overflow if reduced is None else reduced
             int8 = Int8(wide=frozenset(default_wide(model_config) if wide is None else wide), reduced_range=reduced)
         self._int8 = int8
-        graph = onnx_graph(model_config, weights, int8)
+        graph = onnx_graph(model_config, weights, int8, fused=True)
         self._nodes: list[_Node] = []
         # The profile is written here, and the folder goes with the first run, or with this engine.
         self._profiled = contextlib.ExitStack()
@@ -94,7 +94,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         """Return what was executed in the first run; before it there is nothing.
 
         Its own: `int8_matmuls` counts the products in 8 bits, `wide` names the modules that were left in float32,
-        `reduced_range` tells whether weights have 7 bits of the 8.
+        `reduced_range` tells whether weights have 7 bits of the 8. Attention's two products are fused into others.
         """
         import onnxruntime
 

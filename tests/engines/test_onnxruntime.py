@@ -205,7 +205,12 @@ def test_a_set_that_cannot_stay_wide_is_one_line_and_leaves_nothing(options, sai
 
 def test_run_leaves_wide_what_it_is_told_to(model_folder, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(engine_module, "onnx_graph", lambda *given: seen.append(given[2]) or onnx_graph(*given))
+
+    def build(config, weights, int8, *, fused):
+        seen.append(int8)
+        return onnx_graph(config, weights, int8, fused=fused)
+
+    monkeypatch.setattr(engine_module, "onnx_graph", build)
     data = write_lines(tmp_path / "data.jsonl", river_examples(1))
     options = ("--engine", "onnxruntime", "--precision", "int8", "--wide", "span, blocks.0.output_dense")
     arguments = ("run", data, "--model", model_folder, "--out", tmp_path / "out", *SHORT_WINDOWS, *options)

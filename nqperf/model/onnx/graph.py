@@ -20,6 +20,8 @@ from nqperf.nq.logits import MODEL_OUTPUTS
 
 # The first opset with Gelu, and the format's version that came with it.
 _OPSET, _IR_VERSION = 20, 9
+# ONNX Runtime's own operators.
+_FUSED_DOMAIN = "com.microsoft"
 # CPUs without units for products in 8 bits sum pairs in 16 bits, which 7 bits in one of the two cannot overflow.
 _FULL_RANGE, _REDUCED_RANGE = 127, 63
 _PAIR_SIZE = 64
@@ -50,10 +52,14 @@ class OnnxGraph:
 
 
 class GraphBuilder:
-    """Adds nodes in order; every method returns the name of what it computes."""
+    """Adds nodes in order; every method returns the name of what it computes.
 
-    def __init__(self, int8: Int8 | None = None) -> None:
+    With `fused`, nodes may be operators of ONNX Runtime's own, which other runtimes need not know.
+    """
+
+    def __init__(self, int8: Int8 | None = None, *, fused: bool = False) -> None:
         self._int8 = int8
+        self.fused = fused
         self._narrow: list[str] = []
         self._nodes: list[Any] = []
         self._names: Counter[str] = Counter()
@@ -79,6 +85,10 @@ class GraphBuilder:
         self._nodes.append(helper.make_node(op, list(inputs), list(found), name=name, **attributes))
         return found
 
+    def fused_node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        """Add a node of ONNX Runtime's own with one output."""
+        return self.node(op, *inputs, name=name, domain=_FUSED_DOMAIN, **attributes)
+
     def value(self, name: str, values: np.ndarray) -> str:
         """Add a tensor of the weights."""
         self._values[name] = values
@@ -100,16 +110,23 @@ class GraphBuilder:
         """
         if self._int8 is None or module in self._int8.wide:
             return self.node("MatMul", inputs, self.value(f"{module}.kernel", kernel), name=f"{module}.product")
-        weight, weight_scales, weight_zeros = (f"{module}.kernel.{part}" for part in ("rounded", "scales", "zeros"))
+        weight, weight_scales = (f"{module}.kernel.{part}" for part in ("rounded", "scales"))
         if weight not in self._values:  # a block that runs twice has its kernel once
             self._narrow.append(module)
             rounded, scales = rounded_kernel(kernel, reduced_range=self._int8.reduced_range)
-            self._values |= {weight: rounded, weight_scales: scales, weight_zeros: np.zeros(len(scales), np.int8)}
+            self._values |= {weight: rounded, weight_scales: scales}
         if inputs not in self._rounded:  # query, key and value read the same
             self._rounded[inputs] = self._round(inputs, lowest)
         narrow, steps, zero = self._rounded[inputs]
-        sums = self.node("MatMulInteger", narrow, weight, zero, weight_zeros, name=f"{module}.product")
-        return self.node("Mul", self.node("Mul", self.cast(sums, "float32"), weight_scales), steps)
+        name = f"{module}.product"
+        if self.fused:
+            one = self.constant(1, "float32")
+            scaled = self.fused_node("MatMulIntegerToFloat", narrow, weight, one, weight_scales, zero, name=name)
+        else:
+            weight_zeros = self.value(f"{module}.kernel.zeros", np.zeros(kernel.shape[1], np.int8))
+            sums = self.node("MatMulInteger", narrow, weight, zero, weight_zeros, name=name)
+            scaled = self.node("Mul", self.cast(sums, "float32"), weight_scales)
+        return self.node("Mul", scaled, steps)
 
     def _round(self, inputs: str, lowest: float | None) -> tuple[str, str, str]:
         """Return the inputs in 8 bits, the step between two values in each row, [..., 1], and what zero has become."""
@@ -146,7 +163,10 @@ class GraphBuilder:
             graph,
             producer_name="nqperf",
             ir_version=_IR_VERSION,
-            opset_imports=[helper.make_opsetid("", _OPSET)],
+            opset_imports=[
+                helper.make_opsetid("", _OPSET),
+                *([helper.make_opsetid(_FUSED_DOMAIN, 1)] if self.fused else []),
+            ],
         )
         helper.set_model_props(proto, dict(about))
         checker.check_model(_with_values_as_inputs(proto), full_check=True)

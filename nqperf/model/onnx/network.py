@@ -31,11 +31,14 @@ _SHAPES: Mapping[str, tuple[str | int, ...]] = {
 }
 
 
-def onnx_graph(config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None = None) -> OnnxGraph:
+def onnx_graph(
+    config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None = None, *, fused: bool = False
+) -> OnnxGraph:
     """Return the network with these weights, float32 or with products in 8 bits, checked by `onnx.checker`.
 
     Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
-    MODEL_OUTPUTS.
+    MODEL_OUTPUTS. A `fused` graph has operators of ONNX Runtime's own for attention and for products in 8 bits, which
+    save it passes over memory; without them any runtime takes it.
 
     Raises: MissingExtraError when the package onnx is not installed, ConfigError when `int8` leaves wide what is no
     module with a kernel.
@@ -48,7 +51,7 @@ def onnx_graph(config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8
             f"{', '.join(unknown)} cannot stay in float32, for the network has no such module; "
             f"expected some of {', '.join(kernel_modules(config))}"
         )
-    return _Network(config, weights, int8).whole()
+    return _Network(config, weights, int8, fused=fused).whole()
 
 
 def kernel_modules(config: BertConfig) -> tuple[str, ...]:
@@ -69,12 +72,14 @@ def default_wide(config: BertConfig) -> tuple[str, ...]:
 class _Network:
     """The nodes of one network; modules have the names that `nqperf.model.tensors` gives them."""
 
-    def __init__(self, config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None) -> None:
+    def __init__(
+        self, config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None, *, fused: bool
+    ) -> None:
         self._config = config
         self._weights = weights
         self._tensors: dict[str, Tensor] = {tensor.variable: tensor for tensor in tensors_of(config)}
         self._int8 = int8
-        self._build = GraphBuilder(int8)
+        self._build = GraphBuilder(int8, fused=fused)
 
     def whole(self) -> OnnxGraph:
         config, build = self._config, self._build
@@ -128,7 +133,10 @@ class _Network:
         return self._build.node("Shape", "input_ids", start=1, end=2)
 
     def _mask(self) -> str:
-        """Return what is added to the scores, 0 for keys that are seen: [n, 1, 1, s], or [n, 1, s, s] where causal."""
+        """Return what is added to the scores, 0 for keys that are seen.
+
+        It is [n, 1, 1, s], and [n, 1, s, s] where queries see different keys, or attention is fused and asks for it.
+        """
         build = self._build
         seen = build.node("Unsqueeze", "input_mask", build.constant([1, 2]))
         if self._config.causal:
@@ -138,7 +146,11 @@ class _Network:
             earlier = build.cast(build.node("LessOrEqual", position, query), "int32")  # [s, s]
             seen = build.node("Mul", seen, earlier)
         hidden = build.node("Sub", build.constant(1, "float32"), build.cast(seen, "float32"))
-        return build.node("Mul", hidden, build.constant(_MASKED_SCORE, "float32"))
+        mask = build.node("Mul", hidden, build.constant(_MASKED_SCORE, "float32"))
+        if self._config.causal or not build.fused:
+            return mask
+        by_query = build.node("Concat", build.constant([1, 1]), self._length(), build.constant([1]), axis=0)
+        return build.node("Expand", mask, by_query)
 
     def _block(self, module: str, hidden: str, mask: str) -> str:
         """Return the stream with attention and feed-forward added to it."""
@@ -161,6 +173,10 @@ class _Network:
             parts = build.nodes("Split", (joined,), (".query", ".key", ".value"), axis=2, num_outputs=3)
         else:
             parts = tuple(self._dense(f"{module}.{part}", hidden) for part in ("query", "key", "value"))
+        if build.fused:
+            heads = config.num_attention_heads
+            mixed = build.fused_node("MultiHeadAttention", *parts, "", "", mask, name=module, num_heads=heads)
+            return self._dense(f"{module}.output_dense", mixed)
         by_head = build.constant([0, 0, config.num_attention_heads, size])
         split = [build.node("Reshape", part, by_head) for part in parts]  # [n, s, a, d]
         orders = ((0, 2, 1, 3), (0, 2, 3, 1), (0, 2, 1, 3))

@@ -5,9 +5,11 @@ import os
 import re
 import xml.etree.ElementTree as ET
 
+import msgspec
 import pytest
 
 from nqperf.formats.results.results_json import read_results
+from nqperf.gate.records import Controls, VariantResult
 from nqperf.perf.variants import VARIANTS as TABLE
 from nqperf.pytest_plugin.options import OPTIONS
 from tests import runs
@@ -55,6 +57,17 @@ def test_inconclusive_is_no_pass(session, allowed):
     result = session(undecided, *ONLY_XLA, *(["--nqperf-allow-inconclusive"] if allowed else []))
     result.assert_outcomes(passed=1, xfailed=int(allowed), failed=int(not allowed))
     assert result.ret == (pytest.ExitCode.OK if allowed else pytest.ExitCode.TESTS_FAILED)
+
+
+def test_a_run_too_late_for_its_controls_skips_the_baseline_and_fails_nothing(session):
+    late = VariantResult(name="xla", status="unjudged", reason="not judged: out of time")
+    nothing = Controls(same=None, planted=None)
+    slow = runs.run(late, profile=None)
+    slow = msgspec.structs.replace(slow, controls=nothing, outcome="REPORTED", reasons=())
+    result = session(slow, *ONLY_XLA, "-rs")
+    result.assert_outcomes(skipped=2)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*no times of the baseline alone: the run's time was up*"])
 
 
 def test_an_invalid_run_fails_every_test_and_saves_nothing(session):

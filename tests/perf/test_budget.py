@@ -2,7 +2,7 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, OutOfTimeError
@@ -112,7 +112,9 @@ def test_comparisons_fit_where_all_are_judged_at_their_first_look_beside_the_ans
     budget = Budget(seconds=seconds, clock=Clock())
     speed, plan = Speed(start=start, batch=batch), Plan(answers=rows, comparisons=rows, pairs=20)
     taken = seconds_of(dataclasses.replace(plan, answers=0, pairs=25), speed, 4)
-    assert budget.fits(speed, plan) == (taken <= 0.8 * 0.96 * seconds)
+    allowed = 0.8 * 0.96 * seconds
+    assume(abs(taken - allowed) > 1e-9 * allowed)  # summed in another order, equal ones differ in their last digit
+    assert budget.fits(speed, plan) == (taken < allowed)
 
 
 # 13 rows and the baseline, 184 windows, in a budget of 600 s of which 12 went by: two cores of Zen 5, of Zen 3, of one

@@ -80,6 +80,9 @@ class _Network:
         self._tensors: dict[str, Tensor] = {tensor.variable: tensor for tensor in tensors_of(config)}
         self._int8 = int8
         self._build = GraphBuilder(int8, fused=fused)
+        self._head_size = config.hidden_size // config.num_attention_heads
+        # It has no way to tell the keys apart that a query does not see yet.
+        self._flash = fused and not config.causal
 
     def whole(self) -> OnnxGraph:
         config, build = self._config, self._build
@@ -133,11 +136,13 @@ class _Network:
         return self._build.node("Shape", "input_ids", start=1, end=2)
 
     def _mask(self) -> str:
-        """Return what is added to the scores, 0 for keys that are seen.
+        """Return what is added to the scores, 0 for keys that are seen: [n, 1, 1, s], or [n, 1, s, s] if causal.
 
-        It is [n, 1, 1, s], and [n, 1, s, s] where queries see different keys, or attention is fused and asks for it.
+        Flash attention adds nothing to scores: for it, it is what is added to the keys, [n, s, a * (d + 1)].
         """
         build = self._build
+        if self._flash:
+            return self._masked_keys()
         seen = build.node("Unsqueeze", "input_mask", build.constant([1, 2]))
         if self._config.causal:
             length = build.node("Squeeze", self._length())
@@ -145,12 +150,23 @@ class _Network:
             query = build.node("Unsqueeze", position, build.constant([1]))
             earlier = build.cast(build.node("LessOrEqual", position, query), "int32")  # [s, s]
             seen = build.node("Mul", seen, earlier)
+        return self._masked(seen, _MASKED_SCORE)
+
+    def _masked_keys(self) -> str:
+        """Return what is added to a key that has one element more for each head, where every query's is 1."""
+        build, config = self._build, self._config
+        shape = (config.num_attention_heads * self._head_size,)
+        last = _with_last(np.zeros(shape, np.float32), config.num_attention_heads, 1.0)
+        seen = build.node("Unsqueeze", "input_mask", build.constant([2]))
+        # The scores are products divided by the root of the head's size.
+        masked = self._masked(seen, _MASKED_SCORE * math.sqrt(self._head_size))
+        return build.node("Mul", masked, build.value("attention.masked_elements", last))
+
+    def _masked(self, seen: str, score: float) -> str:
+        """Return 0 where something is seen, else the score."""
+        build = self._build
         hidden = build.node("Sub", build.constant(1, "float32"), build.cast(seen, "float32"))
-        mask = build.node("Mul", hidden, build.constant(_MASKED_SCORE, "float32"))
-        if self._config.causal or not build.fused:
-            return mask
-        by_query = build.node("Concat", build.constant([1, 1]), self._length(), build.constant([1]), axis=0)
-        return build.node("Expand", mask, by_query)
+        return build.node("Mul", hidden, build.constant(score, "float32"))
 
     def _block(self, module: str, hidden: str, mask: str) -> str:
         """Return the stream with attention and feed-forward added to it."""
@@ -166,8 +182,9 @@ class _Network:
         return self._norm(feed_forward, build.node("Add", self._feed_forward(module, hidden), hidden))
 
     def _attention(self, module: str, hidden: str, mask: str) -> str:
-        build, config = self._build, self._config
-        size = config.hidden_size // config.num_attention_heads
+        build, config, size = self._build, self._config, self._head_size
+        if self._flash:
+            return self._dense(f"{module}.output_dense", self._flash_attention(module, hidden, mask))
         if f"{module}.query_key_value.kernel" in self._tensors:
             joined = self._dense(f"{module}.query_key_value", hidden)
             parts = build.nodes("Split", (joined,), (".query", ".key", ".value"), axis=2, num_outputs=3)
@@ -190,6 +207,24 @@ class _Network:
             f"{module}.output_dense", build.node("Reshape", mixed, build.constant([0, 0, config.hidden_size]))
         )
 
+    def _flash_attention(self, module: str, hidden: str, masked_keys: str) -> str:
+        """Return the values that are attended to, [n, s, h], by ONNX Runtime's flash attention.
+
+        It runs where nothing is added to the scores, and keeps them in the cache. So the mask comes with the keys. Their
+        bias is left out: it adds the same to all scores of a query, which the softmax takes away again.
+        """
+        build, heads = self._build, self._config.num_attention_heads
+        query_kernel, key_kernel = (
+            _with_last(self._kernel(f"{module}.{part}"), heads, 0.0) for part in ("query", "key")
+        )
+        query_bias = _with_last(self._weights[self._tensors[f"{module}.query.bias"].name], heads, 1.0)
+        query = build.product(f"{module}.query", hidden, query_kernel)
+        query = build.node("Add", query, build.value(f"{module}.query.bias", query_bias))
+        key = build.node("Add", build.product(f"{module}.key", hidden, key_kernel), masked_keys)
+        value = self._dense(f"{module}.value", hidden)
+        scale = 1 / math.sqrt(self._head_size)
+        return build.fused_node("MultiHeadAttention", query, key, value, name=module, num_heads=heads, scale=scale)
+
     def _feed_forward(self, module: str, hidden: str) -> str:
         approximate = "tanh" if self._config.hidden_act == TANH_GELU else "none"
         widened = self._build.node("Gelu", self._dense(f"{module}.intermediate", hidden), approximate=approximate)
@@ -210,11 +245,14 @@ class _Network:
         return build.node("Concat", summary, rest, axis=1)
 
     def _dense(self, module: str, hidden: str, *, lowest: float | None = None) -> str:
+        product = self._build.product(module, hidden, self._kernel(module), lowest=lowest)
+        return self._build.node("Add", product, self._weight(f"{module}.bias"), name=f"{module}")
+
+    def _kernel(self, module: str) -> FloatArray:
+        """Return a module's kernel, [in, out]."""
         tensor = self._tensors[f"{module}.kernel"]
         stored = self._weights[tensor.name]
-        kernel = np.ascontiguousarray(stored.T) if tensor.transposed else stored
-        product = self._build.product(module, hidden, kernel, lowest=lowest)
-        return self._build.node("Add", product, self._weight(f"{module}.bias"), name=f"{module}")
+        return np.ascontiguousarray(stored.T) if tensor.transposed else stored
 
     def _norm(self, module: str, hidden: str) -> str:
         return self._build.node(
@@ -229,3 +267,10 @@ class _Network:
 
     def _weight(self, variable: str) -> str:
         return self._build.value(variable, self._weights[self._tensors[variable].name])
+
+
+def _with_last(values: FloatArray, heads: int, last: float) -> FloatArray:
+    """Return values with one more for each head, [..., a * d] -> [..., a * (d + 1)]."""
+    by_head = values.reshape(*values.shape[:-1], heads, -1)
+    more = np.full((*by_head.shape[:-1], 1), last, values.dtype)
+    return np.concatenate([by_head, more], axis=-1).reshape(*values.shape[:-1], -1)

@@ -15,6 +15,7 @@ from nqperf.gate.verdict import GateConfig, confirm, has_to_repeat, judge
 
 # Does the work of one round, by its number, and returns the seconds that it took.
 TimedWork = Callable[[int], float]
+NO_PAIRS = Pairs(baseline_seconds=(), variant_seconds=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +97,18 @@ def measure(
     floor: float | None,
     config: RoundsConfig,
     progress: Callable[[int], None],
+    taken: Pairs = NO_PAIRS,
 ) -> Measured:
     """Take pairs until a look decides or the time is up, which is INCONCLUSIVE and never a pass.
 
+    Pairs that were `taken` before, fewer than the first look has, count as the first ones.
     Raises: OutOfTimeError when the time is up before the first look, for so few pairs say nothing; what the two raise.
     """
     started = time.perf_counter()
-    times: tuple[list[float], list[float]] = ([], [])
+    times = (list(taken.baseline_seconds), list(taken.variant_seconds))
     while True:
         number = len(times[0])
-        # Whatever drifts within a round hits each of the two first as often as second.
-        for side in (0, 1) if number % 2 == 0 else (1, 0):
-            times[side].append((baseline, variant)[side](number))
+        _take_round((baseline, variant), times)
         progress(number + 1)
         spent = time.perf_counter() - started
         if number + 1 not in config.gate.looks and spent < config.seconds:
@@ -119,3 +120,18 @@ def measure(
         if verdict is not None:
             pairs = Pairs(baseline_seconds=tuple(times[0]), variant_seconds=tuple(times[1]))
             return Measured(pairs=pairs, verdict=verdict, seconds=spent)
+
+
+def take_pairs(baseline: TimedWork, variant: TimedWork, count: int) -> Pairs:
+    """Return the times of `count` rounds, which say nothing of how sure their ratio is."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(count):
+        _take_round((baseline, variant), times)
+    return Pairs(baseline_seconds=tuple(times[0]), variant_seconds=tuple(times[1]))
+
+
+def _take_round(works: tuple[TimedWork, TimedWork], times: tuple[list[float], list[float]]) -> None:
+    """Take the next round; whatever drifts within one hits each of the two first as often as second."""
+    number = len(times[0])
+    for side in (0, 1) if number % 2 == 0 else (1, 0):
+        times[side].append(works[side](number))

@@ -29,11 +29,15 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run is to do: rows that answer the data, comparisons of speed, and the fewest pairs that judge one."""
+    """What a run is to do: how often the data is answered, comparisons of speed, and the fewest pairs that judge one.
+
+    `slower` is how slow rows are taken to be beside the baseline.
+    """
 
     answers: int
     comparisons: int
     pairs: int
+    slower: float = _SLOWER
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,10 +93,10 @@ class Budget:
     def windows(self, speed: Speed, plan: Plan, batch_size: int) -> int | None:
         """Return how many windows each row can answer in the time that the pairs do not need; None: any."""
         left = self.left()
-        batches = max(left - self._comparing(speed, plan), _ANSWERS * left) / (plan.answers * _SLOWER * speed.batch)
+        batches = max(left - self._comparing(speed, plan), _ANSWERS * left) / (plan.answers * plan.slower * speed.batch)
         return None if math.isinf(batches) else max(1, int(batches)) * batch_size
 
     def _comparing(self, speed: Speed, plan: Plan) -> float:
         """Return about how many seconds it takes until every comparison comes to its first look."""
-        pair = (1 + _SLOWER) * speed.batch
+        pair = (1 + plan.slower) * speed.batch
         return plan.comparisons * (speed.start + SLACK * plan.pairs * pair)

@@ -16,8 +16,8 @@ import numpy as np
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.gate.records import BASELINE, Agreement, VariantResult
-from nqperf.gate.rounds import Measured, PairedResult, RoundsConfig, TimedWork, measure, settle
+from nqperf.gate.records import BASELINE, Agreement, Pairs, VariantResult
+from nqperf.gate.rounds import NO_PAIRS, Measured, PairedResult, RoundsConfig, TimedWork, measure, settle, take_pairs
 from nqperf.gate.verdict import GateConfig
 from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS, Features
@@ -104,37 +104,41 @@ class Session:
         self._baseline_run = run
         return run.observed
 
-    def answer_baseline(self, variants: int, *, answering: int | None = None) -> tuple[str, ...]:
+    def answer_baseline(self, variants: int) -> tuple[str, ...]:
         """Let the baseline answer as many examples as the budget allows; return what is given up for it, a line each.
 
-        The budget is for so many `variants`, of which `answering` answer as many examples each (None: all), and for the
-        controls. Where it is too short for the first look at each, the gate's first look comes sooner.
+        The budget is for so many `variants`, which answer as many examples each, and for the controls. Where it is too
+        short for the first look at each, the gate's first look comes sooner.
+        Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
+        """
+        plan = Plan(answers=1 + variants, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
+        gate = self.gate if self.budget.fits(self.speed, plan) else self.gate.sooner()
+        given_up = self.answer_within(dataclasses.replace(plan, pairs=gate.looks[0]))
+        self.budget.planned = variants + _CONTROLS * _CONTROL_WEIGHT
+        if gate is not self.gate:
+            sooner = (
+                f"looked at ratios after {gate.looks[0]} pairs already, not {self.gate.looks[0]}, so that more rows"
+            )
+            given_up = (*given_up, f"{sooner} are reached: their intervals are wider")
+            self.gate = gate
+        return given_up
+
+    def answer_within(self, plan: Plan) -> tuple[str, ...]:
+        """Let the baseline answer as many examples as the budget allows beside `plan`; return what is given up for it.
+
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline cannot be the yardstick.
         """
         run, whole = self._started_baseline(), self.task
-        answers = 1 + (variants if answering is None else answering)
-        plan = Plan(answers=answers, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
-        gate = self.gate if self.budget.fits(self.speed, plan) else self.gate.sooner()
-        plan = dataclasses.replace(plan, pairs=gate.looks[0])
         windows = self.budget.windows(self.speed, plan, self.batch_size)
         if windows is not None:
             self.task = whole.first(windows)
         self._answer(self.live_baseline(), run)
-        self.budget.planned = variants + _CONTROLS * _CONTROL_WEIGHT
-        given_up = []
-        if self.task is not whole:
-            given_up.append(
-                f"answered {len(self.task.inputs)} of {len(whole.inputs)} examples ({len(self.task.features)} of "
-                f"{len(whole.features)} windows), for all of them take too much of the budget of "
-                f"{self.budget.seconds:g} s"
-            )
-        if gate is not self.gate:
-            given_up.append(
-                f"looked at ratios after {gate.looks[0]} pairs already, not {self.gate.looks[0]}, so that more rows "
-                "are reached: their intervals are wider"
-            )
-            self.gate = gate
-        return tuple(given_up)
+        if self.task is whole:
+            return ()
+        examples, rows = len(self.task.inputs), len(self.task.features)
+        answered = f"{examples} of {len(whole.inputs)} examples ({rows} of {len(whole.features)} windows)"
+        why = f"for all of them take too much of the budget of {self.budget.seconds:g} s"
+        return (f"answered {answered}, {why}",)
 
     def baseline_row(self) -> VariantResult:
         """Return the baseline's own row."""
@@ -350,17 +354,20 @@ class Session:
         floor: float | None,
         name: str,
         config: RoundsConfig | None = None,
+        *,
+        taken: Pairs = NO_PAIRS,
     ) -> Measured:
         """Take pairs of two workers until there is a verdict or their time is up; None: the session's gate, any time.
 
-        Times are of as many windows as a batch of the session has, whatever a variant's own batch is.
+        Times are of as many windows as a batch of the session has, whatever a variant's own batch is. What was `taken`
+        of the two before counts.
 
         Raises: WorkerError when one of the two fails, OutOfTimeError when there are too few pairs for a verdict.
         """
         config = config or self._within(math.inf)
         sides = (self._timed(baseline), self._timed(worker))
         try:
-            measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs))
+            measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs), taken)
         except (WorkerError, OutOfTimeError):
             if baseline is self._worker and not baseline.alive:
                 self.end_baseline()
@@ -369,6 +376,13 @@ class Session:
         # What else this machine does changes while a run goes on: the latest pairs tell best how fast it is.
         self.speed = dataclasses.replace(self.speed, batch=statistics.median(measured.pairs.baseline_seconds))
         return measured
+
+    def few_pairs(self, worker: WorkerProcess, count: int) -> Pairs:
+        """Return the times of a few rounds with the baseline, for a first impression.
+
+        Raises: WorkerError when one of the two fails, OutOfTimeError when the budget is spent.
+        """
+        return take_pairs(self._timed(self.live_baseline()), self._timed(worker), count)
 
     def _timed(self, worker: WorkerProcess) -> TimedWork:
         """Return what runs one batch in a worker and says how long it took for each of the session's."""

@@ -35,11 +35,13 @@ class RaceConfig:
     """When a contender is surely slower, and how often one is visited at the most.
 
     An interval leaves out the true speed-up with probability `alpha` a side. Fresh processes of one program differ by a
-    constant, so that only what is slower by more than `margin` is surely so.
+    constant, so that only what is slower by more than `margin` is surely so. Who is slower by more than `plainly` in
+    each of the first pairs is not looked at any longer: it is more than its processes, or malloc, could bring.
     """
 
     alpha: float = 0.0033
     margin: float = math.log(1.02)
+    plainly: float = math.log(1.25)
     most_sets: int = 3
 
 
@@ -67,13 +69,19 @@ class Contender:
         """The number of pairs outside of a proof."""
         return sum(map(len, self.sets))
 
-    def interval(self, alpha: float) -> Interval:
-        """Return where its speed-up lies: as proven, else by the pairs of all sets together."""
+    def interval(self, config: RaceConfig) -> Interval:
+        """Return where its speed-up lies: as proven, else by the pairs of all sets together.
+
+        Of pairs too few to say, it is only known that it is not much faster than in the best of them.
+        """
         if self.proof is not None:
             return self.proof
         speedups = np.array([one for pairs in self.sets for one in pairs])
-        bounds = signed_rank.interval(speedups, alpha) if len(speedups) else None
-        return _UNKNOWN if bounds is None else Interval(bounds[0], float(np.median(speedups)), bounds[1])
+        if not len(speedups):
+            return _UNKNOWN
+        bounds = signed_rank.interval(speedups, config.alpha)
+        low, high = bounds or (-math.inf, float(speedups.max()) + config.plainly)
+        return Interval(low, float(np.median(speedups)), high)
 
     def offset(self) -> float:
         """Return the standard deviation of the medians of its sets, the proof's too; 0 of a single one."""
@@ -106,7 +114,7 @@ class Standings(NamedTuple):
 def standings(contenders: Sequence[Contender], config: RaceConfig) -> Standings:
     """Return how things stand; the first contender is the baseline."""
     baseline = contenders[0]
-    able = {one.name: one.interval(config.alpha) for one in contenders if one.failure is None}
+    able = {one.name: one.interval(config) for one in contenders if one.failure is None}
     best_low = max(interval.low for interval in able.values())
     standing = tuple(one for one in contenders if one.name in able and able[one.name].high + config.margin >= best_low)
     faster = [one for one in contenders[1:] if one.name in able and able[one.name].low > 0]
@@ -115,6 +123,11 @@ def standings(contenders: Sequence[Contender], config: RaceConfig) -> Standings:
     rest = [one for one in faster if not one.proof and (not proven or able[one.name].low > able[proven.name].high)]
     leader = max(rest, key=lambda one: able[one.name].middle, default=proven) or baseline
     return Standings(able=able, standing=standing, leader=leader, best_low=best_low)
+
+
+def hopeless(speedups: Sequence[float], best_low: float, config: RaceConfig) -> bool:
+    """Return whether the first pairs of a contender, one or more, leave no hope that it is the best."""
+    return max(speedups) + config.plainly + config.margin < best_low
 
 
 def next_step(contenders: Sequence[Contender], config: RaceConfig) -> Step | None:
@@ -156,7 +169,9 @@ def place(one: Contender, contenders: Sequence[Contender], config: RaceConfig) -
         return "not tried: out of time"
     mine, leader = found.able[one.name], found.able[found.leader.name]
     if one.proof:
-        return f"proven, behind {found.leader.name}"
-    if mine.high + config.margin < leader.low:
-        return f"surely slower than {found.leader.name}"
-    return f"not surely faster than {found.leader.name}"
+        how = "proven, behind"
+    elif mine.high + config.margin >= leader.low:
+        how = "not surely faster than"
+    else:
+        how = "surely slower than" if mine.low > -math.inf else f"in all of {one.pairs} pairs plainly slower than"
+    return f"{how} {found.leader.name}"

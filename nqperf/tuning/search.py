@@ -17,6 +17,7 @@ from nqperf.tuning.race import (
     RaceConfig,
     Step,
     baseline_contender,
+    hopeless,
     next_step,
     proof_step,
     standings,
@@ -49,11 +50,17 @@ class Proof:
     interval: Interval
 
 
+# Told the speed-ups of the first pairs, whether a contender is out of the running.
+Hopeless = Callable[[Sequence[float]], bool]
+
+
 class Tryouts(Protocol):
     """The machine, as the search sees it; units: seconds."""
 
-    def visit(self, candidate: Candidate, *, first: bool) -> Visit:
-        """Start a candidate anew and take a few pairs; at the first time look at some answers too.
+    def visit(self, candidate: Candidate, hopeless: Hopeless | None) -> Visit:
+        """Start a candidate anew and take a few pairs.
+
+        With `hopeless`, the first time: no more of them where the first ones leave no hope, else look at some answers.
 
         Raises: NqPerfError when it cannot run, has no effect, or is plainly wrong.
         """
@@ -70,8 +77,8 @@ class Tryouts(Protocol):
     def visit_seconds(self, candidate: Candidate) -> float:
         """Return about how long a visit takes."""
 
-    def prove_seconds(self, candidate: Candidate) -> float:
-        """Return about how long a proof takes."""
+    def prove_seconds(self, candidate: Candidate, speedup: float) -> float:
+        """Return about how long a proof takes of what has that speed-up, a logarithm."""
 
 
 class Field(Protocol):
@@ -120,8 +127,11 @@ class Search:
         """Return the step if the leader can still be proven after it, else that proof, else None."""
         if step is None or step.kind == "prove":
             return step
-        leader = self.candidates[self.leader.name]
-        proof = 0.0 if self.leader.proof else self.tryouts.prove_seconds(leader)
+        leader = self.leader
+        proof = 0.0
+        if leader.proof is None:
+            speedup = leader.interval(self.config).low
+            proof = self.tryouts.prove_seconds(self.candidates[leader.name], speedup)
         needed = self.tryouts.visit_seconds(self.candidates[step.contender.name]) + proof
         return step if self.tryouts.left() >= needed else proof_step(self.contenders, self.config)
 
@@ -146,7 +156,7 @@ class Search:
                 found = self.proofs[one.name] = self.tryouts.prove(candidate)
                 one.proof = found.interval
             else:
-                found = self.tryouts.visit(candidate, first=not one.sets)
+                found = self.tryouts.visit(candidate, None if one.sets else self._hopeless)
                 one.sets.append(found.speedups)
                 one.relief = found.relief
         except NqPerfError as error:
@@ -155,6 +165,9 @@ class Search:
         seconds = time.monotonic() - started
         one.seconds += seconds
         self.told(one, found, seconds)
+
+    def _hopeless(self, speedups: Sequence[float]) -> bool:
+        return hopeless(speedups, standings(self.contenders, self.config).best_low, self.config)
 
     def _fail(self, one: Contender, error: NqPerfError, *, proof: bool) -> None:
         """Note a failure, which the end of the time is not; wrong answers are those of all that run the same way."""

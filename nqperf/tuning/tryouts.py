@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nqperf.errors import NqPerfError, OutOfTimeError, ParityError
 from nqperf.gate.records import BASELINE, Agreement
-from nqperf.gate.rounds import RoundsConfig
+from nqperf.gate.rounds import NO_PAIRS, RoundsConfig
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agreement, check_parity, score_predictions
 from nqperf.perf.session import Session
@@ -17,7 +17,7 @@ from nqperf.perf.variant_run import VariantRun
 from nqperf.perf.variants import VARIANTS
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
-from nqperf.tuning.search import Proof, Visit
+from nqperf.tuning.search import Hopeless, Proof, Visit
 
 # Enough pairs for an interval at the gate's alpha, and for two batches of each order.
 VISIT_GATE = GateConfig(looks=(10,))
@@ -25,6 +25,8 @@ VISIT_GATE = GateConfig(looks=(10,))
 PROOF_GATE = GateConfig(looks=(10, 20, 40, 80, 160, 320))
 # Whoever needs so many times the baseline's seconds for its pairs is not the fastest.
 _PATIENCE = 4.0
+# So many pairs of a row that nothing is known of show that it is far behind.
+_FIRST_PAIRS = 3
 # Answers of a few windows tell only gross faults: so many of the best spans must be the same.
 _SAME_SPANS = 0.5
 # Of all predictions so many may be others; the rows' own tolerances bound spans and micro-F1.
@@ -57,28 +59,38 @@ class WorkerTryouts:
         pairs = VISIT_GATE.last_look
         return _SLACK * (speed.start + speed.batch * (pairs * (1 + batches) + pairs + 3 * batches))
 
-    def prove_seconds(self, candidate: Candidate) -> float:
-        """Return about how long a proof takes, were the candidate as fast as the baseline."""
-        session, batches = self.session, candidate.batch_size / self.session.batch_size
-        answers = len(session.task.features) / session.batch_size
-        pairs = self.gate.looks[0] * (1 + batches)
-        return _PROOF_SLACK * (2 * session.speed.start + session.speed.batch * (answers + pairs))
+    def prove_seconds(self, candidate: Candidate, speedup: float) -> float:
+        """Return about how long a proof takes until the gate's first look at what has that speed-up, a logarithm."""
+        session = self.session
+        answers = len(session.task.features) / session.batch_size * session.speed.batch / math.exp(speedup)
+        return _PROOF_SLACK * (2 * session.speed.start + answers + self.gate.looks[0] * self._pair(candidate, speedup))
 
-    def visit(self, candidate: Candidate, *, first: bool) -> Visit:
-        """Start a candidate anew and take a few pairs with the baseline; at the first time look at some answers too.
+    def _pair(self, candidate: Candidate, speedup: float) -> float:
+        """Return about how long a pair takes."""
+        own = candidate.batch_size / self.session.batch_size / math.exp(speedup)
+        return self.session.speed.batch * (1 + own)
+
+    def visit(self, candidate: Candidate, hopeless: Hopeless | None) -> Visit:
+        """Start a candidate anew and take a few pairs with the baseline.
+
+        With `hopeless`, the first time: no more of them where the first ones leave no hope, else look at some answers.
 
         Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow.
         """
         session, run = self.session, VariantRun(variant=candidate.variant)
         size = max(1.0, candidate.batch_size / session.batch_size)
         seconds = _PATIENCE * VISIT_GATE.last_look * session.speed.batch * (1 + size)
+        taken = NO_PAIRS
         with session.ready(run) as worker:
-            if first:
+            if hopeless:
+                taken = session.few_pairs(worker, _FIRST_PAIRS)
+                if hopeless(Visit(pairs=taken).speedups):
+                    return Visit(pairs=taken)
                 task, expected = self._screened()
                 self._check_some(task, expected, session.answers(worker, task, run))
             config = RoundsConfig(gate=VISIT_GATE, seconds=seconds)
             try:
-                measured = session.rounds(session.live_baseline(), worker, None, candidate.name, config)
+                measured = session.rounds(session.live_baseline(), worker, None, candidate.name, config, taken=taken)
             except OutOfTimeError as error:
                 if session.budget.left() <= 0:
                     raise
@@ -103,15 +115,23 @@ class WorkerTryouts:
             agreed = agreement(session.task, expected, session.answers(worker, session.task, run))
             check_parity(agreed, self.tolerance)
             _check_changed(agreed, self.tolerance)
-            # Half of what is left, so that a winner that does not hold what it promised is not the last word.
-            left, first_look = session.budget.left(), self.prove_seconds(candidate)
-            config = RoundsConfig(gate=self.gate, seconds=max(left / 2, min(left, first_look)))
+            config = RoundsConfig(gate=self.gate, seconds=self._pairs_seconds(candidate))
             measured = session.rounds(baseline, worker, None, f"{candidate.name} (proof)", config)
         verdict = measured.verdict
         assert verdict.interval is not None, "the first look has enough pairs"  # noqa: S101
         low, high = verdict.interval
         interval = Interval(math.log(low), math.log(verdict.ratio), math.log(high))
         return Proof(agreement=agreed, verdict=verdict, interval=interval)
+
+    def _pairs_seconds(self, candidate: Candidate) -> float:
+        """Return how long the pairs of a proof may take that has come so far.
+
+        It is half of what is left, so that a winner that does not hold what it promised is not the last word; but to
+        the first look if that takes longer, and never to the last second, in which the round that is taken would be cut
+        off, and all of them lost.
+        """
+        left, pair = self.session.budget.left(), _PROOF_SLACK * self._pair(candidate, 0.0)
+        return min(max(left / 2, self.gate.looks[0] * pair), left - pair)
 
     def _screened(self) -> tuple[Task, Answers]:
         """Return the first examples, and what the baseline answers to them."""

@@ -17,7 +17,7 @@ from nqperf.formats.results.recipe_toml import Figures, Recipe
 from nqperf.gate.calibration import ROOM
 from nqperf.gate.records import BASELINE, VariantResult, utc_now
 from nqperf.gate.verdict import GateConfig
-from nqperf.perf.budget import Budget
+from nqperf.perf.budget import Budget, Plan
 from nqperf.perf.fingerprint import ENVIRONMENT
 from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
 from nqperf.perf.progress import Progress, Row, RowFinished, silent
@@ -29,10 +29,12 @@ from nqperf.perf.variants import select_variants
 from nqperf.tuning.candidates import THREADS, TOLERANCES, Space
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
-from nqperf.tuning.tryouts import PROOF_GATE, WorkerTryouts
+from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
 
 # Pairs need few windows, the answers' check as many as there are; more than these would take hours of preparing.
 _MOST_WINDOWS = 4096
+# Visits of contenders that are close, and of the ways next to the best.
+_CLOSE_ONES = 6
 # Which GPUs there are is the device's, and no part of how a model runs on it.
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
@@ -123,8 +125,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
         machine = machine.seen_by(session.start_baseline())
-        # As many again as there are rows, for the ways next to the best; two are proven, should the first not hold.
-        given_up = session.answer_baseline(2 * len(rows), answering=2)
+        given_up = session.answer_within(_plan(len(rows)))
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
         tryouts = WorkerTryouts(
             session=session,
@@ -166,6 +167,14 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
         interrupted=interrupted,
         seconds=time.monotonic() - started,
     )
+
+
+def _plan(rows: int) -> Plan:
+    """Return what is to be done beside the answers, which the baseline gives and what is proven: it is no slower.
+
+    Half of the rows are soon seen to be far behind; the close ones come again, and then the ways next to the best.
+    """
+    return Plan(answers=2, comparisons=rows // 2 + _CLOSE_ONES, pairs=VISIT_GATE.looks[0], slower=1.0)
 
 
 def _way(search: Search) -> dict[str, Any]:
@@ -227,7 +236,7 @@ def _note(search: Search, *, interrupted: bool) -> str:
 def _table(search: Search) -> Iterator[Tried]:
     """Yield what was tried, the best first."""
     config = search.config
-    known = {one.name: one.interval(config.alpha) for one in search.contenders}
+    known = {one.name: one.interval(config) for one in search.contenders}
     for one in sorted(search.contenders[1:], key=lambda one: (one.failure is not None, -known[one.name].middle)):
         candidate, interval = search.candidates[one.name], known[one.name]
         timed = one.pairs > 0 or one.proof is not None
@@ -240,7 +249,7 @@ def _table(search: Search) -> Iterator[Tried]:
             settings=dict(candidate.variant.settings),
             environment=dict(candidate.variant.environment),
             ratio=math.exp(interval.middle) if timed else None,
-            interval=(math.exp(interval.low), math.exp(interval.high)) if timed else None,
+            interval=(math.exp(interval.low), math.exp(interval.high)) if interval.low > -math.inf else None,
             pairs=one.pairs + (proof.verdict.pairs if proof else 0),
             seconds=one.seconds,
         )

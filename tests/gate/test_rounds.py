@@ -3,7 +3,7 @@ import math
 import pytest
 
 from nqperf.errors import ConfigError, OutOfTimeError
-from nqperf.gate.rounds import RoundsConfig, measure, settle
+from nqperf.gate.rounds import NO_PAIRS, RoundsConfig, measure, settle, take_pairs
 from nqperf.gate.verdict import GateConfig
 
 LOOKS = GateConfig(looks=(10, 20))
@@ -24,9 +24,9 @@ class Bench:
 
         return run
 
-    def measure(self, floor, *, gate=LOOKS, seconds=math.inf):
+    def measure(self, floor, *, gate=LOOKS, seconds=math.inf, taken=NO_PAIRS):
         config = RoundsConfig(gate=gate, seconds=seconds)
-        return measure(self.timed("baseline"), self.timed("variant"), floor, config, self.told.append)
+        return measure(self.timed("baseline"), self.timed("variant"), floor, config, self.told.append, taken)
 
 
 def test_each_of_the_two_runs_first_in_every_other_round():
@@ -42,6 +42,15 @@ def test_times_stay_with_their_side_and_round():
     pairs = bench.measure(1.0).pairs
     assert pairs.baseline_seconds == tuple(100.0 + number for number in range(10))
     assert pairs.variant_seconds == tuple(200.0 + number for number in range(10))
+
+
+def test_a_few_pairs_are_the_first_of_what_is_taken_after_them():
+    bench, whole = (Bench(lambda number: 100.0 + number, lambda number: 200.0 + number) for _ in range(2))
+    few = take_pairs(bench.timed("baseline"), bench.timed("variant"), 3)
+    assert (few.baseline_seconds, few.variant_seconds) == ((100.0, 101.0, 102.0), (200.0, 201.0, 202.0))
+    assert bench.measure(1.0, taken=few).pairs == whole.measure(1.0).pairs
+    assert bench.calls == whole.calls
+    assert bench.told == list(range(4, 11))
 
 
 @pytest.mark.parametrize(("variant", "outcome"), [(1.0, "PASS"), (1.5, "FAIL")])

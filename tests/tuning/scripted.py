@@ -10,7 +10,7 @@ from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
 from nqperf.tuning.search import Proof, Search, Visit
 
-PAIRS = 10
+PAIRS, FEW = 10, 3
 
 
 @dataclass(kw_only=True)
@@ -49,7 +49,7 @@ class Machine:
     def visit_seconds(self, _candidate):
         return self.visit_cost
 
-    def prove_seconds(self, _candidate):
+    def prove_seconds(self, _candidate, _speedup):
         return self.proof_cost
 
     def _started(self, name, kind, cost):
@@ -62,11 +62,13 @@ class Machine:
         middle = math.log(way.shows.get(visit, way.speedup))
         return way, [middle + self.noise(name, visit, pair) for pair in range(PAIRS)]
 
-    def visit(self, one, *, first):
+    def visit(self, one, hopeless):
         way, speedups = self._started(one.name, "visit", self.visit_cost)
-        if way.wrong == "at once" and first:
+        if hopeless and hopeless(speedups[:FEW]):
+            speedups = speedups[:FEW]
+        elif way.wrong == "at once" and hopeless:
             raise ParityError("parity: the first answers are others")
-        pairs = Pairs(baseline_seconds=tuple(map(math.exp, speedups)), variant_seconds=(1.0,) * PAIRS)
+        pairs = Pairs(baseline_seconds=tuple(map(math.exp, speedups)), variant_seconds=(1.0,) * len(speedups))
         return Visit(pairs=pairs, relief=way.relief)
 
     def prove(self, one):

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.gate.records import BASELINE
-from nqperf.tuning.race import Contender, Interval, RaceConfig, baseline_contender, next_step, place, standings
+from nqperf.tuning.race import (
+    Contender,
+    Interval,
+    RaceConfig,
+    baseline_contender,
+    hopeless,
+    next_step,
+    place,
+    standings,
+)
 from tests.tuning.scripted import Machine, Way, searched
 
 CONFIG = RaceConfig()
@@ -70,7 +79,9 @@ def test_the_time_goes_to_the_close_ones():
     assert machine.starts == {"a": 3, "bb": 4, "ccc": 1, "dddd": 1} or machine.starts["a"] == 4
     assert search.leader.name in {"a", "bb"}
     slow = next(one for one in search.contenders if one.name == "ccc")
-    assert place(slow, search.contenders, CONFIG) == f"surely slower than {search.leader.name}"
+    assert place(slow, search.contenders, CONFIG) == f"in all of 3 pairs plainly slower than {search.leader.name}"
+    near = next(one for one in search.contenders if one.name == "dddd")
+    assert (near.pairs, place(near, search.contenders, CONFIG)) == (10, f"surely slower than {search.leader.name}")
     assert place(search.leader, search.contenders, CONFIG) == "the winner, proven"
 
 
@@ -137,7 +148,7 @@ def test_one_that_the_system_holds_back_is_relieved_if_that_could_make_it_the_be
 
 def test_when_the_time_is_up_the_leader_is_there_and_not_proven():
     machine = Machine(ways={"a": Way(speedup=1.5), "bb": Way(speedup=1.2)}, seconds=75.0)
-    machine.prove_seconds = lambda _candidate: 50.0  # it takes longer than was expected
+    machine.prove_seconds = lambda _candidate, _speedup: 50.0  # it takes longer than was expected
     search = searched(machine)
     assert search.out_of_time
     assert search.leader.name == "a"
@@ -161,3 +172,30 @@ def test_a_proof_that_is_no_better_than_a_guess_stands():
     assert next_step(contenders, CONFIG) is None
     guess.sets = [(0.5,) * 10] * 3
     assert standings(contenders, CONFIG).leader is guess
+
+
+@pytest.mark.parametrize("wrong", [None, "in the end"])
+def test_who_was_left_after_a_few_pairs_comes_again_where_the_best_does_not_hold(wrong):
+    ways = {"best": Way(speedup=3.0, wrong=wrong), "bb": Way(speedup=2.0), "ccc": Way(speedup=0.5)}
+    machine = Machine(ways=ways)
+    search = searched(machine)
+    pairs = {one.name: one.pairs for one in search.contenders}
+    assert search.leader.name == ("bb" if wrong else "best")
+    assert search.leader.proof is not None
+    assert pairs["bb"] == (13 if wrong else 3)
+    assert pairs["ccc"] == 3
+
+
+@given(st.lists(st.floats(-2, 2), min_size=3, max_size=3), st.floats(-2, 2))
+def test_a_few_pairs_leave_no_hope_only_if_all_are_far_behind(few, best_low):
+    one = Contender(name="a", family="a", sets=[tuple(few)])
+    if hopeless(few, best_low, CONFIG):
+        assert all(speedup < best_low - math.log(1.25) for speedup in few)
+    else:
+        assert any(speedup > best_low - math.log(1.28) for speedup in few)
+    # What was left for it does not stand, and no leader is chosen by so few.
+    rival = Contender(name="b", family="b", proof=Interval(best_low, best_low + 0.1, best_low + 0.2))
+    found = standings([baseline_contender(), one, rival], CONFIG)
+    assert found.leader is not one
+    if best_low > 0 and hopeless(few, best_low, CONFIG):
+        assert one not in found.standing

@@ -210,8 +210,8 @@ class _Network:
     def _flash_attention(self, module: str, hidden: str, masked_keys: str) -> str:
         """Return the values that are attended to, [n, s, h], by ONNX Runtime's flash attention.
 
-        It runs where nothing is added to the scores, and keeps them in the cache. So the mask comes with the keys. Their
-        bias is left out: it adds the same to all scores of a query, which the softmax takes away again.
+        It keeps the scores in the cache, and runs where nothing is added to them: so the mask comes with the keys.
+        Their bias is left out: it adds the same to all scores of a query, which the softmax takes away again.
         """
         build, heads = self._build, self._config.num_attention_heads
         query_kernel, key_kernel = (

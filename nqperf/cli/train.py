@@ -44,6 +44,9 @@ lesson_options = shared.together(
     shared.option(
         "--student-hidden", type=int, help="Its hidden size; heads and units follow.  [default: the teacher's]"
     ),
+    shared.option(
+        "--student-intermediate", type=int, help="Its feed-forward units.  [default: in proportion to its hidden size]"
+    ),
     shared.option("--temperature", type=float, default=2.0, help="Of the softmax over the teacher's answers."),
     shared.option(
         "--loss-weight",
@@ -60,13 +63,13 @@ def parse_lesson(options: dict[str, Any]) -> Lesson | None:
 
     Raises: ConfigError for a companion without --teacher, a shape beside --start, or a weight of another form.
     """
-    shape = StudentShape(layers=options["student_layers"], hidden=options["student_hidden"])
+    shape = StudentShape(**{name: options[f"student_{name}"] for name in ("layers", "hidden", "intermediate")})
     if options["teacher"] is None:
         if shape != StudentShape() or options["loss_weights"]:
-            raise ConfigError("--student-layers, --student-hidden and --loss-weight are for --teacher: name one")
+            raise ConfigError("--student-... and --loss-weight are for --teacher: name one")
         return None
     if shape != StudentShape() and (options["start"] is not None or options["tokenizer"] is not None):
-        raise ConfigError("--start and --tokenizer say what the student is: leave its layers and hidden size out")
+        raise ConfigError("--start and --tokenizer say what the student is: leave --student-... out")
     weights = dict(_weight(text) for text in options["loss_weights"])
     config = DistillationConfig(temperature=options["temperature"], weights=weights)
     return Lesson(teacher=options["teacher"], shape=shape, config=config)

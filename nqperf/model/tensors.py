@@ -12,6 +12,7 @@ from typing import Literal
 
 from nqperf.model.config import BertConfig
 from nqperf.nq.answers import ANSWER_TYPES
+from nqperf.nq.example import FloatArray
 
 Shape = tuple[int, ...]
 
@@ -195,3 +196,8 @@ def _shape(part: str, config: BertConfig) -> Shape:
         "output_dense": (hidden, inner),
     }
     return shapes.get(part, (hidden,) if part.endswith("norm") else (hidden, hidden))
+
+
+def outputs_first(tensor: Tensor, values: FloatArray) -> FloatArray:
+    """Return a kernel that is stored with its inputs first the other way round, and all else as it is."""
+    return values if tensor.transposed or values.ndim == 1 or tensor.variable.endswith(".embeddings") else values.T

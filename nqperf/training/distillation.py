@@ -17,6 +17,7 @@ from nqperf.formats.weights.tokenizer_file import TokenizerFile, same_vocabulary
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.training.student import StudentShape, keep, states_basis, student_weights, taught_blocks
+from nqperf.training.units import fewer_units, unit_moments
 
 if TYPE_CHECKING:
     from nqperf.training.distiller import Teacher
@@ -103,9 +104,13 @@ def make_student(
 ) -> tuple[dict[str, FloatArray], Teacher]:
     """Return a student's first weights, and its teacher with what the student has of it.
 
-    The `batches` are those whose states a narrower student is to hold the most of.
+    The `batches` are those whose states a narrower student is to hold the most of, and on which its units are to give
+    what the teacher's do.
     """
-    taught = teacher.network.config
+    taught, batches = teacher.network.config, list(batches)
+    if config.intermediate_size < taught.intermediate_size:
+        moments = unit_moments(teacher.network, batches)
+        taught, weights = fewer_units(taught, weights, moments, config.intermediate_size)
     if config.hidden_size == taught.hidden_size:
         return student_weights(taught, weights, config, None), teacher
     kept = keep(taught, weights, config, states_basis(teacher.network, batches, config.hidden_size))

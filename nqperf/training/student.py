@@ -1,7 +1,8 @@
 """A student's shape and its first weights, both out of its teacher.
 
 A student as wide as its teacher takes over every layer it is mapped to. A narrower one keeps of the states the
-directions in which they vary most, of the heads and units those with the largest weights.
+directions in which they vary most, and the heads with the largest weights. Of its units are left those that the
+others cannot stand in for (`nqperf.training.units`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
-from nqperf.model.tensors import Tensor, tensors_of
+from nqperf.model.tensors import outputs_first, tensors_of
 from nqperf.nq.example import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ Places = npt.NDArray[np.int_]
 class StudentShape:
     """How many layers a student has, and how wide they are; None is as the teacher.
 
-    Heads are as wide as the teacher's, and so there are fewer; the intermediate layer is narrower in proportion.
+    Heads are as wide as the teacher's, and so there are fewer. The intermediate layer is narrower in proportion, where
+    nothing is said of it.
     """
 
     layers: int | None = None
     hidden: int | None = None
+    intermediate: int | None = None
 
     def config(self, teacher: BertConfig) -> BertConfig:
         """Return the student's configuration.
@@ -43,9 +46,12 @@ class StudentShape:
         """
         layers = teacher.num_hidden_layers if self.layers is None else self.layers
         hidden = teacher.hidden_size if self.hidden is None else self.hidden
+        in_proportion = max(1, teacher.intermediate_size * hidden // teacher.hidden_size)
+        intermediate = in_proportion if self.intermediate is None else self.intermediate
         for name, value, most in (
             ("layers", layers, teacher.num_hidden_layers),
             ("hidden", hidden, teacher.hidden_size),
+            ("intermediate", intermediate, teacher.intermediate_size),
         ):
             if not 1 <= value <= most:
                 raise ConfigError(f"student {name} is {value}; expected from 1 to {most}, the teacher's")
@@ -57,7 +63,7 @@ class StudentShape:
             num_hidden_layers=layers,
             hidden_size=hidden,
             num_attention_heads=hidden // head,
-            intermediate_size=max(1, teacher.intermediate_size * hidden // teacher.hidden_size),
+            intermediate_size=intermediate,
         )
 
 
@@ -101,20 +107,19 @@ def _mean_direction(size: int) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kept:
-    """What a narrower student keeps of its teacher: directions of the states, heads and units by the teacher's block.
+    """What a narrower student keeps of its teacher: directions of the states, and heads by the teacher's block.
 
-    Shapes: basis [teacher's hidden size, student's]; heads, units int[kept]; pooled int[student's hidden size].
+    Shapes: basis [teacher's hidden size, student's]; heads int[kept]; pooled int[student's hidden size].
     """
 
     basis: FloatArray
     heads: Mapping[int, Places]
-    units: Mapping[int, Places]
     pooled: Places
 
 
 def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], student: BertConfig, basis: FloatArray) -> Kept:
-    """Return what a student of another width keeps: the heads, units and pooled units with the largest weights."""
-    of_path = {tensor.variable: _outputs_first(tensor, weights[tensor.name]) for tensor in tensors_of(teacher)}
+    """Return what a student of another width keeps: the heads and pooled units with the largest weights."""
+    of_path = {tensor.variable: outputs_first(tensor, weights[tensor.name]) for tensor in tensors_of(teacher)}
 
     def largest(path: str, count: int, together: int = 1) -> Places:
         """Return which inputs of a kernel have the largest weights, in their order."""
@@ -129,7 +134,6 @@ def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], student: BertCo
             block: largest(f"blocks.{block}.attention.output_dense", student.num_attention_heads, head)
             for block in blocks
         },
-        units={block: largest(f"blocks.{block}.output_dense", student.intermediate_size) for block in blocks},
         pooled=largest("answer_type", student.hidden_size),
     )
 
@@ -155,10 +159,10 @@ def student_weights(
             _, number, module = module.split(".", 2)
             block = blocks[int(number)]
         origin = of_path[f"{module}.{kind}" if block is None else f"blocks.{block}.{module}.{kind}"]
-        values = _outputs_first(origin, weights[origin.name])
+        values = outputs_first(origin, weights[origin.name])
         if kept is not None:
             values = _narrowed(values, module, kind, _indices(kept, teacher, block), kept.basis)
-        made[tensor.name] = np.ascontiguousarray(_outputs_first(origin, values), dtype=np.float32)
+        made[tensor.name] = np.ascontiguousarray(outputs_first(origin, values), dtype=np.float32)
     return made
 
 
@@ -219,11 +223,6 @@ def _indices(kept: Kept, teacher: BertConfig, block: int | None) -> dict[str, Pl
         everything |= {
             "heads": places,
             "three heads": np.concatenate([places, size + places, 2 * size + places]),
-            "units": kept.units[block],
+            "units": np.arange(teacher.intermediate_size),
         }
     return everything
-
-
-def _outputs_first(tensor: Tensor, values: FloatArray) -> FloatArray:
-    """Return a kernel that is stored with its inputs first the other way round, and all else as it is."""
-    return values if tensor.transposed or values.ndim == 1 or tensor.variable.endswith(".embeddings") else values.T

@@ -108,6 +108,14 @@ class EncoderBlock(keras.layers.Layer):
         """Return the scores of the attention over the stream that the block is given: -> [n, a, s, s]."""
         return self.attention.scores(hidden, seq_length)
 
+    def units(self, hidden: Any, mask: Any) -> Any:
+        """Return what the feed-forward units give for the stream that the block is given: -> [n * s, units]."""
+        return ops.gelu(self.intermediate(self.attended(hidden, mask)), approximate=self.tanh_gelu)
+
+    def attended(self, hidden: Any, mask: Any) -> Any:
+        """Return what the feed-forward layers read."""
+        return self.attention_norm(self.attend(hidden, hidden, mask, training=False))
+
     def attend(self, stream: Any, hidden: Any, mask: Any, training: bool | None) -> Any:
         """Return the stream with the attention over `hidden` added to it."""
         return residual(stream, self.dropout(self.attention(hidden, mask, training=training), training=training))

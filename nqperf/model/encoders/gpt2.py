@@ -44,6 +44,9 @@ class Gpt2Block(EncoderBlock):
     def attention_scores(self, hidden: Any, seq_length: int) -> Any:
         return self.attention.scores(self.attention_norm(hidden), seq_length)
 
+    def attended(self, hidden: Any, mask: Any) -> Any:
+        return self.output_norm(self.attend(hidden, self.attention_norm(hidden), mask, training=False))
+
 
 def summary_first(sequence: Any, input_mask: Any) -> Any:
     """Return the sequence with the state of the last real position in the place of the first one's.

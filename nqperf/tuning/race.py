@@ -65,6 +65,11 @@ class Contender:
     seconds: float = 0.0
 
     @property
+    def changed(self) -> bool:
+        """Whether it is a row of the table with a change, such as another batch."""
+        return self.name != self.family
+
+    @property
     def pairs(self) -> int:
         """The number of pairs outside of a proof."""
         return sum(map(len, self.sets))
@@ -121,7 +126,9 @@ def standings(contenders: Sequence[Contender], config: RaceConfig) -> Standings:
     proven = max((one for one in faster if one.proof), key=lambda one: able[one.name].middle, default=None)
     # A guess beats what is proven only when it is surely better: else the time for its proof buys nothing.
     rest = [one for one in faster if not one.proof and (not proven or able[one.name].low > able[proven.name].high)]
-    leader = max(rest, key=lambda one: able[one.name].middle, default=proven) or baseline
+    # A change has to bring more than its process may: the plainer way of two equal ones is found again the next time.
+    leader = max(rest, key=lambda one: able[one.name].middle - (config.margin if one.changed else 0.0), default=proven)
+    leader = leader or baseline
     return Standings(able=able, standing=standing, leader=leader, best_low=best_low)
 
 

@@ -133,6 +133,14 @@ def test_the_ways_next_to_the_best_are_tried_until_none_is_better():
     assert "never" not in search.candidates
 
 
+@pytest.mark.parametrize(("better", "winner"), [(1.01, "row"), (1.04, "row+8")])
+def test_a_change_wins_only_if_it_brings_more_than_processes_differ_by(better, winner):
+    ways = {"row": Way(speedup=1.5, neighbours=("row+8",)), "row+8": Way(speedup=1.5 * better)}
+    noise = {"row": 0.0, "row+8": 1.0}
+    machine = Machine(ways=ways, noise=lambda name, visit, pair: 0.03 * math.sin(3 * pair + visit + noise[name]))
+    assert searched(machine, ["row"]).leader.name == winner
+
+
 def test_one_that_the_system_holds_back_is_relieved_if_that_could_make_it_the_best():
     ways = {
         "best": Way(speedup=1.5),

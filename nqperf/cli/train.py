@@ -66,10 +66,10 @@ def parse_lesson(options: dict[str, Any]) -> Lesson | None:
     shape = StudentShape(**{name: options[f"student_{name}"] for name in ("layers", "hidden", "intermediate")})
     if options["teacher"] is None:
         if shape != StudentShape() or options["loss_weights"]:
-            raise ConfigError("--student-... and --loss-weight are for --teacher: name one")
+            raise ConfigError("--student-layers and its like, and --loss-weight, are for --teacher: name one")
         return None
     if shape != StudentShape() and (options["start"] is not None or options["tokenizer"] is not None):
-        raise ConfigError("--start and --tokenizer say what the student is: leave --student-... out")
+        raise ConfigError("--start and --tokenizer say what the student is: leave --student-layers and its like out")
     weights = dict(_weight(text) for text in options["loss_weights"])
     config = DistillationConfig(temperature=options["temperature"], weights=weights)
     return Lesson(teacher=options["teacher"], shape=shape, config=config)

@@ -366,12 +366,8 @@ class Session:
         """
         config = config or self._within(math.inf)
         sides = (self._timed(baseline), self._timed(worker))
-        try:
+        with self._replacing(baseline):
             measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs), taken)
-        except (WorkerError, OutOfTimeError):
-            if baseline is self._worker and not baseline.alive:
-                self.end_baseline()
-            raise
         self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
         # What else this machine does changes while a run goes on: the latest pairs tell best how fast it is.
         self.speed = dataclasses.replace(self.speed, batch=statistics.median(measured.pairs.baseline_seconds))
@@ -382,7 +378,19 @@ class Session:
 
         Raises: WorkerError when one of the two fails, OutOfTimeError when the budget is spent.
         """
-        return take_pairs(self._timed(self.live_baseline()), self._timed(worker), count)
+        baseline = self.live_baseline()
+        with self._replacing(baseline):
+            return take_pairs(self._timed(baseline), self._timed(worker), count)
+
+    @contextmanager
+    def _replacing(self, baseline: WorkerProcess) -> Iterator[None]:
+        """Let go of the session's baseline where it fails, so that the next comparison starts a new one."""
+        try:
+            yield
+        except (WorkerError, OutOfTimeError):
+            if baseline is self._worker and not baseline.alive:
+                self.end_baseline()
+            raise
 
     def _timed(self, worker: WorkerProcess) -> TimedWork:
         """Return what runs one batch in a worker and says how long it took for each of the session's."""

@@ -17,6 +17,7 @@ from nqperf.perf.progress import Doing, RowFinished, silent
 from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite import SuiteConfig, open_session, run_suite
 from nqperf.perf.variant import Effect, Variant
+from nqperf.perf.variant_run import VariantRun
 from tests.documents import river_examples, write_lines
 from tests.perf.asleep import fall_asleep
 
@@ -127,6 +128,19 @@ def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(sleeping_session, h
     monkeypatch.setattr(session, "progress", silent_stage)
     assert session.measure_variant(row(), None).require_paired().verdict.outcome == "REPORTED"
     assert session._worker.pid != struck
+
+
+@pytest.mark.slow
+def test_a_baseline_that_dies_in_a_few_pairs_is_not_that_of_the_next(sleeping_session):
+    session = sleeping_session
+    struck = session.live_baseline().pid
+    with session.ready(VariantRun(variant=row())) as worker:
+        os.kill(struck, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        with pytest.raises(WorkerError, match="worker of baseline"):
+            session.few_pairs(worker, 3)
+        pairs = session.few_pairs(worker, 3)
+    assert len(pairs.baseline_seconds) == len(pairs.variant_seconds) == 3
+    assert session.live_baseline().pid != struck
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def test_a_network_with_fewer_units_computes_nearly_the_same(family):
     assert {name: values.shape for name, values in made.items()} == expected_shapes(few)
     same, whole = fewer_units(config, weights, moments, config.intermediate_size)
     assert same == config
-    # The worst choice: nothing is known of what the units give, so that none stands in for another.
+    # Chosen by the weights alone, as if nothing were known of what the units give.
     blind = {number: np.eye(len(moment)) for number, moment in moments.items()}
     assert distance(same, whole) < 1e-5
     assert distance(few, made) < 0.5 * distance(*fewer_units(config, weights, blind, count))

@@ -46,6 +46,24 @@ class Candidate:
         return json.dumps([way.engine, way.batch_size, {**way.settings}, {**way.environment}], sort_keys=True)
 
 
+def racing_rows(
+    variants: Sequence[Variant], tolerance: Tolerance, machine: Machine
+) -> tuple[list[Variant], dict[str, str]]:
+    """Return the rows to try, those first that have paid on a known device, and why the others are not."""
+    left_out = {}
+    chosen = []
+    for variant in variants:
+        if variant.name == BASELINE:
+            continue
+        if TOLERANCES.index(variant.tolerance) > TOLERANCES.index(tolerance):
+            left_out[variant.name] = f"its tolerance is {variant.tolerance}, and {tolerance} was asked for"
+        elif reason := variant.missing(machine):
+            left_out[variant.name] = reason
+        else:
+            chosen.append(variant)
+    return most_likely_first(chosen, on_gpu=bool(machine.fingerprint.gpus)), left_out
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
     """What the search may vary: the machine decides about malloc and threads, the data about the largest batch."""
@@ -56,23 +74,12 @@ class Space:
 
     def baseline(self) -> Candidate:
         """Return the yardstick."""
-        return self._of(VARIANTS[BASELINE])
+        return self.of(VARIANTS[BASELINE])
 
-    def rows(self, variants: Sequence[Variant], tolerance: Tolerance) -> tuple[list[Candidate], dict[str, str]]:
-        """Return the rows to try, those first that have paid on a known device, and why the others are not."""
-        left_out = {}
-        chosen = []
-        for variant in variants:
-            if variant.name == BASELINE:
-                continue
-            if TOLERANCES.index(variant.tolerance) > TOLERANCES.index(tolerance):
-                left_out[variant.name] = f"its tolerance is {variant.tolerance}, and {tolerance} was asked for"
-            elif reason := variant.missing(self.machine):
-                left_out[variant.name] = reason
-            else:
-                chosen.append(variant)
-        likely = most_likely_first(chosen, on_gpu=bool(self.machine.fingerprint.gpus))
-        return [self._of(variant) for variant in likely], left_out
+    def of(self, variant: Variant) -> Candidate:
+        """Return how a row of the table is run here."""
+        own = variant.batch_size or self.batch_size
+        return Candidate(row=variant.name, variant=dataclasses.replace(variant, batch_size=own))
 
     def relieved(self, one: Candidate) -> Candidate | None:
         """Return the same with malloc told to keep memory; None where it does already, or cannot be told."""
@@ -89,10 +96,6 @@ class Space:
         half = self.machine.fingerprint.cores // 2  # two threads of one core may share its units
         if half and not self.machine.fingerprint.gpus:
             yield _changed(one, f"threads_{half}", environment={**one.variant.environment, THREADS: str(half)})
-
-    def _of(self, variant: Variant) -> Candidate:
-        own = variant.batch_size or self.batch_size
-        return Candidate(row=variant.name, variant=dataclasses.replace(variant, batch_size=own))
 
 
 def _changed(one: Candidate, what: str, **changes: object) -> Candidate:

@@ -26,7 +26,7 @@ from nqperf.perf.suite import SuiteConfig, open_session
 from nqperf.perf.task import data_record, model_record
 from nqperf.perf.variant import Tolerance, Variant
 from nqperf.perf.variants import select_variants
-from nqperf.tuning.candidates import THREADS, TOLERANCES, Space
+from nqperf.tuning.candidates import THREADS, TOLERANCES, Space, racing_rows
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
 from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
@@ -125,7 +125,8 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
         machine = machine.seen_by(session.start_baseline())
-        given_up = session.answer_within(_plan(len(rows)))
+        racing, left_out = racing_rows(rows, config.tolerance, machine)
+        given_up = session.answer_within(_plan(len(racing)))
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
         tryouts = WorkerTryouts(
             session=session,
@@ -135,10 +136,9 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
         )
         search = Search(space=space, tryouts=tryouts, baseline=space.baseline())
         search.told = _teller(progress, search)
-        candidates, left_out = space.rows(rows, config.tolerance)
         interrupted = False
         try:
-            search.run(candidates)
+            search.run([space.of(row) for row in racing])
         except KeyboardInterrupt:
             interrupted = True
         work = Recipe(
@@ -170,9 +170,10 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
 
 
 def _plan(rows: int) -> Plan:
-    """Return what is to be done beside the answers, which the baseline gives and what is proven: it is no slower.
+    """Return what is to be done with so many rows that race, beside the answers.
 
-    Half of the rows are soon seen to be far behind; the close ones come again, and then the ways next to the best.
+    The baseline gives them, and what is proven, which is no slower. Half of the rows are soon seen to be far behind;
+    the close ones come again, and then the ways next to the best.
     """
     return Plan(answers=2, comparisons=rows // 2 + _CLOSE_ONES, pairs=VISIT_GATE.looks[0], slower=1.0)
 

@@ -119,12 +119,14 @@ def test_ctrl_c_keeps_the_best_so_far_and_says_that_it_is_not_confirmed(config, 
 
 
 @pytest.mark.slow
-def test_rows_that_the_tolerance_or_the_machine_rules_out_are_listed(config, asleep):
-    asleep(0.1)
+def test_rows_that_the_tolerance_or_the_machine_rules_out_are_listed_and_take_no_time_from_the_answers(config, asleep):
+    patch, plan, racing = asleep(0.1), tuning._plan, []
+    patch.setattr(tuning, "_plan", lambda rows: racing.append(rows) or plan(rows))
     found = tune(config(budget=30.0, variants=("mixed_bfloat16", "tf32", "grappler")))
     assert found.left_out["mixed_bfloat16"] == "its tolerance is sixteen_bit, and exact was asked for"
     assert "sixteen_bit" in found.left_out["tf32"]
     assert {one.name.split("+")[0] for one in found.tried} <= {"grappler", BASELINE}
+    assert racing == [1]
 
 
 @pytest.mark.parametrize(

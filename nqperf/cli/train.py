@@ -45,6 +45,9 @@ lesson_options = shared.together(
         "--student-hidden", type=int, help="Its hidden size; heads and units follow.  [default: the teacher's]"
     ),
     shared.option(
+        "--student-heads", type=int, help="Its attention heads.  [default: in proportion to its hidden size]"
+    ),
+    shared.option(
         "--student-intermediate", type=int, help="Its feed-forward units.  [default: in proportion to its hidden size]"
     ),
     shared.option("--temperature", type=float, default=2.0, help="Of the softmax over the teacher's answers."),
@@ -63,7 +66,7 @@ def parse_lesson(options: dict[str, Any]) -> Lesson | None:
 
     Raises: ConfigError for a companion without --teacher, a shape beside --start, or a weight of another form.
     """
-    shape = StudentShape(**{name: options[f"student_{name}"] for name in ("layers", "hidden", "intermediate")})
+    shape = StudentShape(**{name: options[f"student_{name}"] for name in ("layers", "hidden", "heads", "intermediate")})
     if options["teacher"] is None:
         if shape != StudentShape() or options["loss_weights"]:
             raise ConfigError("--student-layers and its like, and --loss-weight, are for --teacher: name one")

@@ -35,6 +35,7 @@ _COUNTS = (
     "embedding_size",
     "num_hidden_groups",
     "inner_group_num",
+    "head_dim",
 )
 _INTEGERS = (*_COUNTS, "pad_token_id")
 _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
@@ -45,7 +46,8 @@ class BertConfig:
     """The sizes and constants of one network; `hidden_act` is "gelu" (exact, erf) or "gelu_new" (tanh).
 
     This is BERT's, TinyBERT's too; the other families' say how they differ. Without token types `type_vocab_size` is
-    what the weights hold, and the features' segments are not read.
+    what the weights hold, and the features' segments are not read. Heads are `head_dim` wide; None: all of them
+    together are as wide as the stream.
 
     Raises: ConfigError when a value is out of range or the heads do not divide the hidden size.
     """
@@ -74,12 +76,14 @@ class BertConfig:
     initializer_range: float = 0.02
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
+    head_dim: int | None = None
 
     def __post_init__(self) -> None:
         for field in self._fields():
-            if field.name in _COUNTS and getattr(self, field.name) < 1:
-                raise ConfigError(f"{self._stored(field.name)} is {getattr(self, field.name)}; expected 1 or more")
-        if self.hidden_size % self.num_attention_heads:
+            value = getattr(self, field.name)
+            if field.name in _COUNTS and value is not None and value < 1:
+                raise ConfigError(f"{self._stored(field.name)} is {value}; expected 1 or more")
+        if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"{self._stored('hidden_size')} {self.hidden_size} is no multiple of "
                 f"{self._stored('num_attention_heads')} {self.num_attention_heads}"
@@ -105,6 +109,20 @@ class BertConfig:
     def embedding_width(self) -> int:
         """The width of the tables of embeddings."""
         return self.hidden_size
+
+    @property
+    def head_size(self) -> int:
+        """The width of an attention head."""
+        return self.hidden_size // self.num_attention_heads if self.head_dim is None else self.head_dim
+
+    @property
+    def attention_size(self) -> int:
+        """The width of all heads together."""
+        return self.num_attention_heads * self.head_size
+
+    def head_dim_of(self, heads: int) -> int | None:
+        """Return the field `head_dim` of a network with so many of these heads."""
+        return None if heads * self.head_size == self.hidden_size else self.head_size
 
     @property
     def block_order(self) -> tuple[int, ...]:
@@ -135,6 +153,8 @@ class BertConfig:
         values: dict[str, object] = {}
         for field in cls._fields():
             stored = cls._stored(field.name)
+            if fields.get(stored) is None and field.default is None:
+                continue
             if stored in fields:
                 values[field.name] = _typed(field.name, stored, fields[stored])
             elif field.default is dataclasses.MISSING:
@@ -149,7 +169,7 @@ class BertConfig:
     def to_dict(self) -> dict[str, object]:
         """Return the fields as the family's `config.json` holds them, `model_type` first."""
         stored = {self._stored(field.name): getattr(self, field.name) for field in self._fields()}
-        return {"model_type": self.model_type, **stored}
+        return {"model_type": self.model_type, **{name: value for name, value in stored.items() if value is not None}}
 
     @classmethod
     def _fields(cls) -> list[dataclasses.Field[object]]:

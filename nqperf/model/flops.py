@@ -16,8 +16,9 @@ def window_flops(config: BertConfig, seq_length: int) -> int:
     What is not a product (softmax, normalisation, activations, look-ups) is left out, as a roofline has it.
     """
     hidden, inner, width = config.hidden_size, config.intermediate_size, config.embedding_width
-    projections = 4 * hidden * hidden  # query, key, value and output
-    attention = 2 * seq_length * hidden  # scores, and the mixing of values, over all heads
+    heads = config.attention_size
+    projections = 4 * hidden * heads  # query, key, value and output
+    attention = 2 * seq_length * heads  # scores, and the mixing of values, over all heads
     feed_forward = 2 * hidden * inner
     of_position = len(config.block_order) * (projections + attention + feed_forward) + hidden * _SPAN
     if width != hidden:

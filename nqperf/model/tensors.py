@@ -184,6 +184,7 @@ def _modules(config: BertConfig, layout: Layout) -> Iterator[tuple[str, str, str
 def _shape(part: str, config: BertConfig) -> Shape:
     """Return the shape of a part's weight: one number for a norm, rows and width, or outputs and inputs."""
     hidden, inner, width = config.hidden_size, config.intermediate_size, config.embedding_width
+    heads = config.attention_size
     if part in _ROWS:
         return getattr(config, _ROWS[part]), width
     if part in _HEADS:
@@ -191,7 +192,11 @@ def _shape(part: str, config: BertConfig) -> Shape:
     shapes: dict[str, Shape] = {
         "embeddings.norm": (width,),
         "embeddings.widen": (hidden, width),
-        "attention.query_key_value": (3 * hidden, hidden),
+        "attention.query": (heads, hidden),
+        "attention.key": (heads, hidden),
+        "attention.value": (heads, hidden),
+        "attention.query_key_value": (3 * heads, hidden),
+        "attention.output_dense": (hidden, heads),
         "intermediate": (inner, hidden),
         "output_dense": (hidden, inner),
     }

@@ -16,8 +16,8 @@ from nqperf.formats.weights.model_folder import ModelFolder, read_weights
 from nqperf.formats.weights.tokenizer_file import TokenizerFile, same_vocabulary
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
+from nqperf.training.pruning import inner_moments, pruned
 from nqperf.training.student import StudentShape, keep, states_basis, student_weights, taught_blocks
-from nqperf.training.units import fewer_units, unit_moments
 
 if TYPE_CHECKING:
     from nqperf.training.distiller import Teacher
@@ -104,16 +104,18 @@ def make_student(
 ) -> tuple[dict[str, FloatArray], Teacher]:
     """Return a student's first weights, and its teacher with what the student has of it.
 
-    The `batches` are those whose states a narrower student is to hold the most of, and on which its units are to give
-    what the teacher's do.
+    The `batches` are those whose states a narrower student is to hold the most of, and on which fewer heads and units
+    are to give what the teacher's do.
     """
-    taught, batches = teacher.network.config, list(batches)
-    if config.intermediate_size < taught.intermediate_size:
-        moments = unit_moments(teacher.network, batches)
-        taught, weights = fewer_units(taught, weights, moments, config.intermediate_size)
-    if config.hidden_size == taught.hidden_size:
-        return student_weights(taught, weights, config, None), teacher
-    kept = keep(taught, weights, config, states_basis(teacher.network, batches, config.hidden_size))
-    blocks = taught_blocks(config, taught)
-    heads = tuple(kept.heads[blocks[number]] for number in config.block_order)
-    return student_weights(taught, weights, config, kept), replace(teacher, basis=kept.basis, heads=heads)
+    taught, batches, heads = teacher.network.config, list(batches), None
+    fewer = config.num_attention_heads, config.intermediate_size
+    if fewer != (taught.num_attention_heads, taught.intermediate_size):
+        blocks = taught_blocks(config, taught)
+        moments = inner_moments(teacher.network, batches, set(blocks))
+        taught, weights, kept_heads = pruned(taught, weights, moments, heads=fewer[0], units=fewer[1])
+        heads = tuple(kept_heads[blocks[number]] for number in config.block_order)
+    kept = None
+    if config.hidden_size != taught.hidden_size:
+        kept = keep(taught, weights, config.hidden_size, states_basis(teacher.network, batches, config.hidden_size))
+    learnt = replace(teacher, basis=kept.basis if kept else None, heads=heads)
+    return student_weights(taught, weights, config, kept), learnt

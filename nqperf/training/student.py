@@ -1,8 +1,8 @@
 """A student's shape and its first weights, both out of its teacher.
 
 A student as wide as its teacher takes over every layer it is mapped to. A narrower one keeps of the states the
-directions in which they vary most, and the heads with the largest weights. Of its units are left those that the
-others cannot stand in for (`nqperf.training.units`).
+directions in which they vary most. Of the heads and units are left those that the others cannot stand in for
+(`nqperf.training.pruning`).
 """
 
 from __future__ import annotations
@@ -31,38 +31,44 @@ Places = npt.NDArray[np.int_]
 class StudentShape:
     """How many layers a student has, and how wide they are; None is as the teacher.
 
-    Heads are as wide as the teacher's, and so there are fewer. The intermediate layer is narrower in proportion, where
-    nothing is said of it.
+    Heads are as wide as the teacher's. In a narrower student there are fewer of them, and of the feed-forward units, in
+    proportion, where nothing is said of them.
     """
 
     layers: int | None = None
     hidden: int | None = None
+    heads: int | None = None
     intermediate: int | None = None
 
     def config(self, teacher: BertConfig) -> BertConfig:
         """Return the student's configuration.
 
-        Raises: ConfigError when the student would be larger than its teacher, or its heads do not divide it.
+        Raises: ConfigError when the student would be larger than its teacher, or has no whole heads in proportion.
         """
         layers = teacher.num_hidden_layers if self.layers is None else self.layers
         hidden = teacher.hidden_size if self.hidden is None else self.hidden
+        heads = teacher.num_attention_heads * hidden // teacher.hidden_size if self.heads is None else self.heads
         in_proportion = max(1, teacher.intermediate_size * hidden // teacher.hidden_size)
         intermediate = in_proportion if self.intermediate is None else self.intermediate
         for name, value, most in (
             ("layers", layers, teacher.num_hidden_layers),
             ("hidden", hidden, teacher.hidden_size),
+            ("heads", heads, teacher.num_attention_heads),
             ("intermediate", intermediate, teacher.intermediate_size),
         ):
             if not 1 <= value <= most:
                 raise ConfigError(f"student {name} is {value}; expected from 1 to {most}, the teacher's")
-        head = teacher.hidden_size // teacher.num_attention_heads
-        if hidden % head:
-            raise ConfigError(f"student hidden is {hidden}; expected a multiple of {head}, a head of the teacher's")
+        if self.heads is None and hidden % teacher.head_size:
+            raise ConfigError(
+                f"student hidden is {hidden}; expected a multiple of {teacher.head_size}, a head of the teacher's, "
+                "or the number of heads"
+            )
         return dataclasses.replace(
             teacher,
             num_hidden_layers=layers,
             hidden_size=hidden,
-            num_attention_heads=hidden // head,
+            num_attention_heads=heads,
+            head_dim=None if heads * teacher.head_size == hidden else teacher.head_size,
             intermediate_size=intermediate,
         )
 
@@ -107,35 +113,20 @@ def _mean_direction(size: int) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kept:
-    """What a narrower student keeps of its teacher: directions of the states, and heads by the teacher's block.
+    """What a narrower student keeps of its teacher's states: directions of the stream, and pooled units.
 
-    Shapes: basis [teacher's hidden size, student's]; heads int[kept]; pooled int[student's hidden size].
+    Shapes: basis [teacher's hidden size, student's]; pooled int[student's hidden size].
     """
 
     basis: FloatArray
-    heads: Mapping[int, Places]
     pooled: Places
 
 
-def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], student: BertConfig, basis: FloatArray) -> Kept:
-    """Return what a student of another width keeps: the heads and pooled units with the largest weights."""
-    of_path = {tensor.variable: outputs_first(tensor, weights[tensor.name]) for tensor in tensors_of(teacher)}
-
-    def largest(path: str, count: int, together: int = 1) -> Places:
-        """Return which inputs of a kernel have the largest weights, in their order."""
-        sizes = np.square(of_path[f"{path}.kernel"]).sum(axis=0).reshape(-1, together).sum(axis=1)
-        return np.sort(np.argsort(-sizes, kind="stable")[:count])
-
-    blocks = range(max(teacher.block_order) + 1)
-    head = teacher.hidden_size // teacher.num_attention_heads
-    return Kept(
-        basis=basis,
-        heads={
-            block: largest(f"blocks.{block}.attention.output_dense", student.num_attention_heads, head)
-            for block in blocks
-        },
-        pooled=largest("answer_type", student.hidden_size),
-    )
+def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], width: int, basis: FloatArray) -> Kept:
+    """Return what a student of another width keeps: of the pooled units those with the largest weights."""
+    answers = next(tensor for tensor in tensors_of(teacher) if tensor.variable == "answer_type.kernel")
+    sizes = np.square(outputs_first(answers, weights[answers.name])).sum(axis=0)
+    return Kept(basis=basis, pooled=np.sort(np.argsort(-sizes, kind="stable")[:width]))
 
 
 def taught_blocks(student: BertConfig, teacher: BertConfig) -> tuple[int, ...]:
@@ -154,14 +145,14 @@ def student_weights(
     made: dict[str, FloatArray] = {}
     for tensor in tensors_of(student):
         module, _, kind = tensor.variable.rpartition(".")
-        block = None
+        place = ""
         if module.startswith("blocks."):
             _, number, module = module.split(".", 2)
-            block = blocks[int(number)]
-        origin = of_path[f"{module}.{kind}" if block is None else f"blocks.{block}.{module}.{kind}"]
+            place = f"blocks.{blocks[int(number)]}."
+        origin = of_path[f"{place}{module}.{kind}"]
         values = outputs_first(origin, weights[origin.name])
         if kept is not None:
-            values = _narrowed(values, module, kind, _indices(kept, teacher, block), kept.basis)
+            values = _narrowed(values, module, kind, _indices(kept, teacher), kept.basis)
         made[tensor.name] = np.ascontiguousarray(outputs_first(origin, values), dtype=np.float32)
     return made
 
@@ -174,14 +165,14 @@ _AXES = {
     "embeddings.segment": ("", "width"),
     "embeddings.norm": ("width",),
     "embeddings.widen": ("stream", "width"),
-    "attention.query": ("heads", "stream"),
-    "attention.key": ("heads", "stream"),
-    "attention.value": ("heads", "stream"),
-    "attention.query_key_value": ("three heads", "stream"),
-    "attention.output_dense": ("stream", "heads"),
+    "attention.query": ("", "stream"),
+    "attention.key": ("", "stream"),
+    "attention.value": ("", "stream"),
+    "attention.query_key_value": ("", "stream"),
+    "attention.output_dense": ("stream", ""),
     "attention_norm": ("stream",),
-    "intermediate": ("units", "stream"),
-    "output_dense": ("stream", "units"),
+    "intermediate": ("", "stream"),
+    "output_dense": ("stream", ""),
     "output_norm": ("stream",),
     "final_norm": ("stream",),
     "pooler": ("pooled", "stream"),
@@ -209,20 +200,12 @@ def _narrowed(
     return values
 
 
-def _indices(kept: Kept, teacher: BertConfig, block: int | None) -> dict[str, Places | None]:
+def _indices(kept: Kept, teacher: BertConfig) -> dict[str, Places | None]:
     """Return which places of an axis stay, by what it stands for; None where they are along the states."""
-    size = teacher.hidden_size
-    everything: dict[str, Places | None] = {
+    width = teacher.embedding_width
+    return {
         "stream": None,
-        "width": None if teacher.embedding_width == size else np.arange(teacher.embedding_width),
+        "width": None if width == teacher.hidden_size else np.arange(width),
         "pooled": kept.pooled,
         "answers": kept.pooled if teacher.has_pooler else None,
     }
-    if block is not None:
-        places = np.arange(size).reshape(teacher.num_attention_heads, -1)[kept.heads[block]].reshape(-1)
-        everything |= {
-            "heads": places,
-            "three heads": np.concatenate([places, size + places, 2 * size + places]),
-            "units": np.arange(teacher.intermediate_size),
-        }
-    return everything

@@ -30,6 +30,9 @@ NETWORKS = {
     "distilbert": ("distilbert", {}, 384, 3, 2),
     "roberta": ("roberta", {}, 200, 5, 3),
     "gpt2": ("gpt2", {}, 131, 5, 4),
+    # Heads that together are narrower, or wider, than the stream.
+    "bert_few_heads": ("bert", {"num_attention_heads": 3, "head_dim": 6}, 160, 3, 2),
+    "gpt2_wide_heads": ("gpt2", {"num_attention_heads": 5, "head_dim": 8}, 96, 2, 2),
 }
 REFERENCES = {"bert-tiny": ("bert-tiny", None), "checkpoints": ("checkpoints/bert_joint.ckpt", 3)}
 

@@ -65,6 +65,9 @@ def test_a_missing_size_is_named(name):
         ("num_hidden_layers", None),
         ("num_hidden_layers", 0),
         ("num_attention_heads", 5),
+        ("head_dim", 0),
+        ("head_dim", 6.0),
+        ("head_dim", "6"),
         ("type_vocab_size", -1),
         ("hidden_act", "relu"),
         ("hidden_act", 3),
@@ -82,6 +85,16 @@ def test_a_missing_size_is_named(name):
 def test_a_wrong_value_is_refused_by_name(name, value):
     with pytest.raises(ConfigError, match=name):
         BertConfig.from_dict({**SIZES, name: value})
+
+
+def test_heads_are_as_wide_as_the_stream_lets_them_be_unless_it_is_said():
+    plain = BertConfig.from_dict({**SIZES, "head_dim": None})
+    assert plain == BertConfig(**SIZES)
+    assert "head_dim" not in plain.to_dict()
+    assert plain.attention_size == plain.num_attention_heads * plain.head_size == plain.hidden_size
+    few = BertConfig.from_dict({**SIZES, "num_attention_heads": 5, "head_dim": 6})
+    assert (few.head_size, few.attention_size) == (6, 30)
+    assert BertConfig.from_dict(few.to_dict()) == few
 
 
 def test_the_constructor_checks_too():

@@ -30,6 +30,12 @@ def test_every_family_is_what_is_counted_by_hand(family):
     assert window_flops(CONFIGS[family], 10) == BY_HAND[family]
 
 
+def test_heads_that_are_narrower_than_the_stream_cost_less():
+    config = dataclasses.replace(CONFIGS["bert"], num_attention_heads=3, head_dim=6)
+    block = 4 * 2 * 10 * 24 * 18 + 3 * (HEAD_SCORES + HEAD_MIXING) + 2 * WIDEN_OR_NARROW
+    assert window_flops(config, 10) == 2 * block + POOLER + HEADS
+
+
 def test_attention_alone_grows_with_the_square_of_the_length():
     config = CONFIGS["bert"]
     ten, twenty, forty = (window_flops(config, length) for length in (10, 20, 40))

@@ -148,6 +148,19 @@ def test_a_students_weights_are_whole_and_out_of_its_teacher(family):
     assert [one.shape for one in taught.heads] == [(2,)] * len(student.block_order)
 
 
+@each_family
+def test_a_student_with_fewer_heads_keeps_their_size_and_each_stands_for_one_of_its_teachers(family):
+    shape = StudentShape(hidden=20, heads=3)
+    model, (inputs, targets) = distiller(family, shape), batch()
+    student = model.student.config
+    assert (student.num_attention_heads, student.head_size, student.attention_size) == (3, 6, 18)
+    assert len(model.head_projections) == len(student.block_order)
+    for projection in np.asarray([one.numpy() for one in model.head_projections]):
+        assert projection.sum(axis=1).tolist() == [1, 1, 1]
+        assert sorted(projection.sum(axis=0).tolist()) == [0, 1, 1, 1]
+    assert all(np.isfinite(value) for value in losses_of(model, inputs, targets).values())
+
+
 def test_a_shallower_student_has_the_layers_that_it_is_mapped_to():
     teacher = dataclasses.replace(CONFIGS["bert"], num_hidden_layers=6)
     weights = weights_of(teacher)
@@ -193,6 +206,8 @@ def test_the_basis_is_orthonormal_and_holds_more_of_the_states_than_others():
         ({"layers": 3}, r"layers is 3; expected from 1 to 2, the teacher's"),
         ({"layers": 0}, r"layers is 0"),
         ({"hidden": 48}, r"hidden is 48; expected from 1 to 24"),
+        ({"heads": 5}, r"heads is 5; expected from 1 to 4"),
+        ({"heads": 0}, r"heads is 0"),
         ({"hidden": 20}, r"hidden is 20; expected a multiple of 6, a head of the teacher's"),
     ],
 )

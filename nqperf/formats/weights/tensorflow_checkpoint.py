@@ -200,11 +200,11 @@ def _absent_heads(used: Collection[str], names: CheckpointNames) -> tuple[str, .
 
 def _folded(name: str, shape: Shape, config: BertConfig) -> Shape:
     """Return `shape` with (heads, head size) as one axis: some versions of the official layers keep them apart."""
-    apart = (config.num_attention_heads, config.hidden_size // config.num_attention_heads)
+    apart = (config.num_attention_heads, config.head_size)
     if "/attention_" in name:
         for axis in range(len(shape) - 1):
             if shape[axis : axis + 2] == apart:
-                return (*shape[:axis], config.hidden_size, *shape[axis + 2 :])
+                return (*shape[:axis], config.attention_size, *shape[axis + 2 :])
     return shape
 
 

@@ -1,8 +1,8 @@
 """What the blocks of all families are made of: normalisation, self-attention, and the two around the stream.
 
-Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d = h / a. Between the
-embeddings and the heads a hidden state is the matrix [n * s, h]: a product with a kernel then stands right before its
-bias and activation, and TensorFlow makes one oneDNN or cuBLAS call of the three.
+Shapes are named n (features in a batch), s (positions), h (hidden size), a (attention heads), d (a head's size).
+Between the embeddings and the heads a hidden state is the matrix [n * s, h]: a product with a kernel then stands right
+before its bias and activation, and TensorFlow makes one oneDNN or cuBLAS call of the three.
 
 The residual stream, what each block adds to, is float32 under every precision: rounded to 16 bits after every sum it
 would lose more than all products together. Layers round it to their compute dtype where they read it.
@@ -47,19 +47,19 @@ class SelfAttention(keras.layers.Layer):
         super().__init__(dtype=dtype, name=name)
         self.softmax_dtype = softmax_dtype
         self.heads = config.num_attention_heads
-        self.head_size = config.hidden_size // config.num_attention_heads
+        self.head_size = config.head_size
         self.add_projections(config, dtype)
         self.output_dense = dense(config, config.hidden_size, dtype, "output")
         self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob, dtype=dtype, name="dropout")
 
     def add_projections(self, config: BertConfig, dtype: keras.DTypePolicy) -> None:
         """Make the layers that `project` runs."""
-        self.query = dense(config, config.hidden_size, dtype, "query")
-        self.key = dense(config, config.hidden_size, dtype, "key")
-        self.value = dense(config, config.hidden_size, dtype, "value")
+        self.query = dense(config, config.attention_size, dtype, "query")
+        self.key = dense(config, config.attention_size, dtype, "key")
+        self.value = dense(config, config.attention_size, dtype, "value")
 
     def project(self, hidden: Any) -> tuple[Any, Any, Any]:
-        """Return the queries, keys and values of all heads, [n * s, h] each."""
+        """Return the queries, keys and values of all heads, [n * s, a * d] each."""
         return self.query(hidden), self.key(hidden), self.value(hidden)
 
     def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
@@ -67,16 +67,25 @@ class SelfAttention(keras.layers.Layer):
         query, key, value = (self._split(each, seq_length) for each in self.project(hidden))  # [n, a, s, d]
         probabilities = attention_probabilities(self._scores(query, key), mask, self.softmax_dtype)
         probabilities = self.dropout(probabilities, training=training)
-        mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
-        return self.output_dense(ops.reshape(mixed, (-1, self.heads * self.head_size)))
+        return self.output_dense(self._mixed(probabilities, value))
 
     def scores(self, hidden: Any, seq_length: int) -> Any:
         """Return the scores before mask and softmax: [n * s, h] -> [n, a, s, s] (query, key)."""
         query, key, _ = self.project(hidden)
         return self._scores(self._split(query, seq_length), self._split(key, seq_length))
 
+    def mixed(self, hidden: Any, mask: Any) -> Any:
+        """Return what the output projection reads where nothing is dropped: [n * s, h] -> [n * s, a * d]."""
+        query, key, value = (self._split(each, mask.shape[1]) for each in self.project(hidden))
+        return self._mixed(attention_probabilities(self._scores(query, key), mask, self.softmax_dtype), value)
+
     def _scores(self, query: Any, key: Any) -> Any:
         return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (1.0 / math.sqrt(self.head_size))
+
+    def _mixed(self, probabilities: Any, value: Any) -> Any:
+        """Return the values that are attended to: [n, a, s, s], [n, a, s, d] -> [n * s, a * d]."""
+        mixed = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))  # [n, s, a, d]
+        return ops.reshape(mixed, (-1, self.heads * self.head_size))
 
     def _split(self, projected: Any, seq_length: int) -> Any:
         """[n * s, h] -> [n, a, s, d]."""
@@ -107,6 +116,10 @@ class EncoderBlock(keras.layers.Layer):
     def attention_scores(self, hidden: Any, seq_length: int) -> Any:
         """Return the scores of the attention over the stream that the block is given: -> [n, a, s, s]."""
         return self.attention.scores(hidden, seq_length)
+
+    def mixed(self, hidden: Any, mask: Any) -> Any:
+        """Return what the attention's heads give for the stream that the block is given: -> [n * s, a * d]."""
+        return self.attention.mixed(hidden, mask)
 
     def units(self, hidden: Any, mask: Any) -> Any:
         """Return what the feed-forward units give for the stream that the block is given: -> [n * s, units]."""

@@ -22,7 +22,7 @@ class Gpt2Attention(SelfAttention):
     """Self-attention whose query, key and value are one product."""
 
     def add_projections(self, config: BertConfig, dtype: keras.DTypePolicy) -> None:
-        self.query_key_value = dense(config, 3 * config.hidden_size, dtype, "query_key_value")
+        self.query_key_value = dense(config, 3 * config.attention_size, dtype, "query_key_value")
 
     def project(self, hidden: Any) -> tuple[Any, Any, Any]:
         query, key, value = ops.split(self.query_key_value(hidden), 3, axis=-1)
@@ -43,6 +43,9 @@ class Gpt2Block(EncoderBlock):
 
     def attention_scores(self, hidden: Any, seq_length: int) -> Any:
         return self.attention.scores(self.attention_norm(hidden), seq_length)
+
+    def mixed(self, hidden: Any, mask: Any) -> Any:
+        return self.attention.mixed(self.attention_norm(hidden), mask)
 
     def attended(self, hidden: Any, mask: Any) -> Any:
         return self.output_norm(self.attend(hidden, self.attention_norm(hidden), mask, training=False))

@@ -80,7 +80,7 @@ class _Network:
         self._tensors: dict[str, Tensor] = {tensor.variable: tensor for tensor in tensors_of(config)}
         self._int8 = int8
         self._build = GraphBuilder(int8, fused=fused)
-        self._head_size = config.hidden_size // config.num_attention_heads
+        self._head_size = config.head_size
         # It has no way to tell the keys apart that a query does not see yet.
         self._flash = fused and not config.causal
 
@@ -155,8 +155,7 @@ class _Network:
     def _masked_keys(self) -> str:
         """Return what is added to a key that has one element more for each head, where every query's is 1."""
         build, config = self._build, self._config
-        shape = (config.num_attention_heads * self._head_size,)
-        last = _with_last(np.zeros(shape, np.float32), config.num_attention_heads, 1.0)
+        last = _with_last(np.zeros(config.attention_size, np.float32), config.num_attention_heads, 1.0)
         seen = build.node("Unsqueeze", "input_mask", build.constant([2]))
         # The scores are products divided by the root of the head's size.
         masked = self._masked(seen, _MASKED_SCORE * math.sqrt(self._head_size))
@@ -204,11 +203,11 @@ class _Network:
         probabilities = build.node("Softmax", build.node("Add", scores, mask), axis=-1)  # [n, a, s, s]
         mixed = build.node("Transpose", build.node("MatMul", probabilities, value), perm=(0, 2, 1, 3))
         return self._dense(
-            f"{module}.output_dense", build.node("Reshape", mixed, build.constant([0, 0, config.hidden_size]))
+            f"{module}.output_dense", build.node("Reshape", mixed, build.constant([0, 0, config.attention_size]))
         )
 
     def _flash_attention(self, module: str, hidden: str, masked_keys: str) -> str:
-        """Return the values that are attended to, [n, s, h], by ONNX Runtime's flash attention.
+        """Return the values that are attended to, [n, s, a * d], by ONNX Runtime's flash attention.
 
         It keeps the scores in the cache, and runs where nothing is added to them: so the mask comes with the keys.
         Their bias is left out: it adds the same to all scores of a query, which the softmax takes away again.

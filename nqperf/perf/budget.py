@@ -86,6 +86,14 @@ class Budget:
         self.planned -= weight
         return max(self.require(least) * weight / planned, least)
 
+    def another(self, least: float) -> float:
+        """Return the seconds of a comparison that was not planned: it shares what is left with those that were.
+
+        Raises: OutOfTimeError when fewer than `least` are left.
+        """
+        self.planned = max(self.planned, 0.0) + 1
+        return self.share(least)
+
     def fits(self, speed: Speed, plan: Plan) -> bool:
         """Return whether all comparisons come to their first look in what the answers leave them."""
         return self._comparing(speed, plan) <= (1 - _ANSWERS) * self.left()

@@ -224,7 +224,7 @@ class Session:
         """Repeat what has to repeat in fresh processes, the variant's started first, as the baseline's was before."""
 
         def again() -> Measured:
-            seconds = self.budget.require(self._least(starts=2)) - 2 * self.speed.start
+            seconds = self.budget.another(self._least(starts=2)) - 2 * self.speed.start
             with self.fresh_pair(variant, variant_first=True) as (baseline, worker):
                 return self.rounds(baseline, worker, floor, f"{variant.name} (again)", self._within(seconds))
 

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import math
 
@@ -6,7 +7,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, OutOfTimeError
+from nqperf.gate.records import BASELINE, Pairs, Verdict
+from nqperf.gate.rounds import Measured
+from nqperf.gate.verdict import GateConfig
 from nqperf.perf.budget import Budget, Plan, Speed
+from nqperf.perf.session import Session
+from nqperf.perf.variants import VARIANTS
 
 
 class Clock:
@@ -37,7 +43,7 @@ def test_what_was_spent_before_is_gone():
 
 @given(
     seconds=st.floats(1, 1e4),
-    costs=st.lists(st.floats(0.01, 500), min_size=1, max_size=30),
+    costs=st.lists(st.tuples(st.floats(0.01, 500), st.booleans()), min_size=1, max_size=30),
     least=st.floats(0.01, 200),
 )
 def test_whatever_comparisons_take_of_their_shares_the_budget_holds(seconds, costs, least):
@@ -45,13 +51,14 @@ def test_whatever_comparisons_take_of_their_shares_the_budget_holds(seconds, cos
     budget = Budget(seconds=seconds, clock=clock)
     budget.planned = len(costs)
     done = 0
-    for cost in costs:
+    for cost, repeated in costs:
         try:
-            share = budget.share(least)
+            for share in [budget.share, budget.another] if repeated else [budget.share]:
+                found = share(least)
+                assert found >= least
+                clock.now += min(cost, found)
         except OutOfTimeError:
             break
-        assert share >= least
-        clock.now += min(cost, share)
         done += 1
     assert clock.now - 1000 <= seconds
     # None is given up while there is time for it.
@@ -67,6 +74,65 @@ def test_a_comparison_that_ends_early_leaves_its_time_to_the_others():
     clock.now += 1
     assert budget.share(1) > first
     assert budget.share(1, weight=2) == pytest.approx(95)  # the last two shares are all that is left
+
+
+def test_a_comparison_that_was_not_planned_leaves_the_others_as_much_as_it_takes():
+    clock = Clock()
+    budget = Budget(seconds=100, clock=clock)
+    budget.planned = 4
+    clock.now += budget.share(1)
+    repeat = budget.another(1)  # one of four that are still to come
+    assert repeat == pytest.approx(72 / 4)
+    clock.now += repeat
+    assert [budget.share(1) for _ in range(3)] == pytest.approx([18, 27, 54])
+
+
+def test_the_last_one_may_be_repeated_with_all_that_is_left():
+    budget = Budget(seconds=100, clock=Clock())
+    budget.share(1)
+    assert budget.another(1) == pytest.approx(96)
+    with pytest.raises(OutOfTimeError, match="it needs about 97 s"):
+        budget.another(97)
+
+
+class Repeating(Session):
+    """A session that is asked for a repeat alone, and notes how long its pairs may take."""
+
+    def __init__(self, budget):
+        self.budget, self.gate, self.speed = budget, GateConfig(), Speed(start=5.0, batch=0.1)
+        self.batch_size, self.allowed = 4, []
+
+    @contextlib.contextmanager
+    def fresh_pair(self, *_, **__):
+        yield None, None
+
+    def rounds(self, *arguments):
+        self.allowed.append(arguments[-1].seconds)
+        return PASSED
+
+
+PASSED = Measured(
+    pairs=Pairs(baseline_seconds=(1.0,) * 20, variant_seconds=(1.0,) * 20),
+    verdict=Verdict(
+        outcome="PASS",
+        floor=1.0,
+        ratio=0.99,
+        interval=(0.97, 1.01),
+        confidence=0.99,
+        pairs=20,
+        p_pass=0.001,
+        p_fail=1.0,
+    ),
+    seconds=40.0,
+)
+
+
+def test_a_repeat_takes_no_more_than_its_share_from_the_rows_that_follow():
+    budget = Budget(seconds=1000, clock=Clock())
+    budget.planned = 9
+    session = Repeating(budget)
+    assert session._settled(PASSED, 1.0, VARIANTS[BASELINE]).verdict.outcome == "PASS"
+    assert session.allowed == [pytest.approx(960 / 10 - 2 * 5.0)]
 
 
 def test_what_is_given_up_is_said_with_both_numbers():

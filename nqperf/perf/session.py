@@ -37,6 +37,8 @@ _CONTROLS = 2
 _SPEED_BATCHES = 3
 # A worker that has answered already needs a moment to be heard.
 _LEAST_WAIT = 1.0
+# A pair that the end of the budget cuts off takes all the others with it: this many batches before it, none is begun.
+_LAST_PAIR = 3.0
 _SAME = "same (control)"
 _PLANTED = "planted (control)"
 
@@ -365,6 +367,8 @@ class Session:
         Raises: WorkerError when one of the two fails, OutOfTimeError when there are too few pairs for a verdict.
         """
         config = config or self._within(math.inf)
+        seconds = min(config.seconds, self.budget.left() - _LAST_PAIR * self.speed.batch)
+        config = dataclasses.replace(config, seconds=seconds)
         sides = (self._timed(baseline), self._timed(worker))
         with self._replacing(baseline):
             measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs), taken)

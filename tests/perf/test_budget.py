@@ -7,8 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, OutOfTimeError
+from nqperf.gate import rounds
 from nqperf.gate.records import BASELINE, Pairs, Verdict
-from nqperf.gate.rounds import Measured
+from nqperf.gate.rounds import Measured, RoundsConfig
 from nqperf.gate.verdict import GateConfig
 from nqperf.perf.budget import Budget, Plan, Speed
 from nqperf.perf.session import Session
@@ -133,6 +134,33 @@ def test_a_repeat_takes_no_more_than_its_share_from_the_rows_that_follow():
     session = Repeating(budget)
     assert session._settled(PASSED, 1.0, VARIANTS[BASELINE]).verdict.outcome == "PASS"
     assert session.allowed == [pytest.approx(960 / 10 - 2 * 5.0)]
+
+
+def test_the_end_of_the_budget_cuts_off_no_pair(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(rounds.time, "perf_counter", clock)
+
+    class Timing(Repeating):
+        rounds = Session.rounds
+
+        def _timed(self, worker):
+            def timed(number):
+                clock.now += self.speed.batch
+                if self.budget.left() <= 0:
+                    raise OutOfTimeError("not judged")
+                return 1.0 + number % 7 if worker == "uneven" else 1.0
+
+            return timed
+
+    session = Timing(Budget(seconds=10, clock=clock))
+    session.seconds, session.progress, session._worker = {"models": 0.0}, lambda *_: None, None
+    measured = session.rounds(None, "uneven", None, "until the time is up", RoundsConfig(gate=OPEN, seconds=math.inf))
+    assert measured.verdict.outcome == "REPORTED"
+    assert 9.6 / 0.2 - 3 <= measured.verdict.pairs <= 9.6 / 0.2
+
+
+# Looks so late that the time ends first.
+OPEN = GateConfig(looks=(10, 1000))
 
 
 def test_what_is_given_up_is_said_with_both_numbers():

@@ -120,9 +120,9 @@ class BertConfig:
         """The width of all heads together."""
         return self.num_attention_heads * self.head_size
 
-    def head_dim_of(self, heads: int) -> int | None:
-        """Return the field `head_dim` of a network with so many of these heads."""
-        return None if heads * self.head_size == self.hidden_size else self.head_size
+    def head_dim_of(self, heads: int, hidden: int) -> int | None:
+        """Return the field `head_dim` of a network of the hidden size `hidden` with so many of these heads."""
+        return None if heads * self.head_size == hidden else self.head_size
 
     @property
     def block_order(self) -> tuple[int, ...]:

@@ -97,7 +97,10 @@ def pruned(
             for part in ("query", "key", "value"):
                 take(f"{attention}.{part}", inputs)
     few = dataclasses.replace(
-        config, num_attention_heads=heads, head_dim=config.head_dim_of(heads), intermediate_size=units
+        config,
+        num_attention_heads=heads,
+        head_dim=config.head_dim_of(heads, config.hidden_size),
+        intermediate_size=units,
     )
     return few, made, kept_heads
 

@@ -68,7 +68,7 @@ class StudentShape:
             num_hidden_layers=layers,
             hidden_size=hidden,
             num_attention_heads=heads,
-            head_dim=None if heads * teacher.head_size == hidden else teacher.head_size,
+            head_dim=teacher.head_dim_of(heads, hidden),
             intermediate_size=intermediate,
         )
 

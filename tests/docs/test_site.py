@@ -46,7 +46,7 @@ def blocks(page):
 
 def commands(text):
     """Yield the words of each command in a text."""
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         if line.strip():
             words = shlex.split(line, comments=True)
             yield [Path(words[0]).name, *words[1:]]

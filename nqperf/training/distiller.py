@@ -15,7 +15,8 @@ from nqperf.model.precision import WIDE, causal_mask
 from nqperf.nq.example import FloatArray
 from nqperf.training import losses
 from nqperf.training.distillation import DistillationConfig
-from nqperf.training.student import Places, layer_mapping
+from nqperf.training.pruning import Places
+from nqperf.training.student import layer_mapping
 from nqperf.training.train import HEAD_WEIGHTS
 
 

@@ -89,7 +89,7 @@ def pruned(
             take(f"blocks.{block}.intermediate", kept)
             continue
         kept_heads[int(block)] = kept
-        inputs = (kept[:, None] * together + np.arange(together)).reshape(-1)
+        inputs = _inputs_of(kept, together)
         attention = f"blocks.{block}.attention"
         if f"{attention}.query_key_value.kernel" in tensors:
             take(f"{attention}.query_key_value", (np.arange(3)[:, None] * config.attention_size + inputs).reshape(-1))
@@ -122,7 +122,7 @@ def spare(
     curved = moments + ridge * np.eye(inputs + 1)
     target = curved @ whole
     while True:
-        rows = np.append((kept[:, None] * together + np.arange(together)).reshape(-1), inputs)
+        rows = np.append(_inputs_of(kept, together), inputs)
         inverse = np.linalg.inv(curved[np.ix_(rows, rows)])
         fitted = inverse @ target[rows]
         if len(kept) <= count:
@@ -133,3 +133,8 @@ def spare(
         costs = (given * np.linalg.solve(apart, given)).sum(axis=(1, 2))
         spared = min(max(1, int(_AT_ONCE * len(kept))), len(kept) - count)
         kept = np.delete(kept, np.argsort(costs, kind="stable")[:spared])
+
+
+def _inputs_of(groups: Places, together: int) -> Places:
+    """Return the places of a kernel's inputs that are in some groups."""
+    return (groups[:, None] * together + np.arange(together)).reshape(-1)

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
 from nqperf.model.tensors import outputs_first, tensors_of
 from nqperf.nq.example import FloatArray, IntArray
+from nqperf.training.pruning import Places
 
 if TYPE_CHECKING:
     from nqperf.model.bert import BertJoint
-
-
-Places = npt.NDArray[np.int_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ from nqperf.training.articles import (
 from nqperf.world.generate import generate
 
 SourceKind = Literal["nq", "squad", "qed", "world"]
-# One article in ten of a Natural Questions source is held out.
+# One article in ten is held out, by its title, of every source alike: the sources share questions, and one that QED has
+# taught is no test of anything when it is asked again of its whole article.
 HELD_OUT_PART = 10
 
 
@@ -55,15 +56,17 @@ class Source:
     def training_examples(self, seed: int) -> Iterator[Example]:
         """Yield the examples to train on, those of one document next to each other."""
         if self.kind == "squad":
-            return squad_examples(read_lines(Path(self.path), SquadArticle), seed)
+            articles = read_lines(Path(self.path), SquadArticle)
+            return squad_examples([one for one in articles if not is_held_out(one.title)], seed)
         if self.kind == "qed":
-            return qed_examples(read_lines(Path(self.path), QedQuestion), seed)
+            questions = read_lines(Path(self.path), QedQuestion)
+            return qed_examples([one for one in questions if not is_held_out(one.title)], seed)
         if self.kind == "world":
             return (one.example for one in generate(examples=self.examples, seed=seed, split="train"))
         return self._natural_questions(held_out=False)
 
     def held_out_examples(self) -> Iterator[Example]:
-        """Yield the examples that are never trained on: those of one article in ten, by its title."""
+        """Yield the examples that thresholds and validations ask: those of held-out whole articles."""
         return self._natural_questions(held_out=True) if self.kind == "nq" else iter(())
 
     def texts(self) -> Iterator[str]:
@@ -86,8 +89,13 @@ class Source:
         titles = {one.example_id: one.document_title for one in read_lines(Path(self.path), _Title)}
         for example in NqReader(source=self.path).examples():
             title = titles[example.example_id]
-            if (zlib.crc32(title.encode()) % HELD_OUT_PART == 0) == held_out:
+            if is_held_out(title) == held_out:
                 yield example
+
+
+def is_held_out(title: str) -> bool:
+    """Tell whether the article of a title is one that no source trains on."""
+    return zlib.crc32(title.encode()) % HELD_OUT_PART == 0
 
 
 class _Title(msgspec.Struct, frozen=True):

@@ -157,7 +157,10 @@ class Batches:
         for source, count in enumerate(np.diff(bounds).tolist()):
             first, last = self._corpus.source_starts[source : source + 2].tolist()
             if count and first == last:
-                raise ConfigError(f"source {source} has no question; expected some, or a weight of 0")
+                raise ConfigError(
+                    f"source {source} has no question to train on; expected some, or a weight of 0: "
+                    "one article in ten is held out, by its title"
+                )
             at = np.arange(epoch * count, (epoch + 1) * count)
             for cycle in range(at[0] // (last - first), at[-1] // (last - first) + 1) if count else ():
                 shuffled = np.random.default_rng([self.config.seed, 3, source, cycle]).permutation(last - first)

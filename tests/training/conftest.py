@@ -17,7 +17,7 @@ from tests.training.wordpieces import small_wordpieces
 PIECES = 700  # at most
 
 SQUAD = {
-    "title": "Treadmills of the north",
+    "title": "Treadmills of the south",
     "paragraphs": [
         {
             "text": "The first treadmill was built in 1818 by William Cubitt, an engineer.",
@@ -31,7 +31,7 @@ SQUAD = {
 }
 QED = [
     {
-        "title": "Rivers",
+        "title": "River",
         "question": "which river is the longest in the region",
         "paragraph": "The longest river of the region is the Osk , which is 300 km long .",
         "answers": [[35, 42]],

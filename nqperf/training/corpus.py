@@ -17,6 +17,7 @@ from nqperf.nq.windows import window_starts
 from nqperf.training.targets import NO_TARGET, PieceTarget, piece_target
 
 Batch = tuple[dict[str, IntArray], dict[str, Any]]
+_EXPECTED_SOME = "to train on; expected some, or a weight of 0: one article in ten is held out, by its title"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +67,10 @@ def build_corpus(
     context_config: ContextConfig,
     config: FeatureConfig,
 ) -> Corpus:
-    """Encode every source's examples; neighbouring examples that share their tokens share one document."""
+    """Encode every source's examples; neighbouring examples that share their tokens share one document.
+
+    Raises: ConfigError when no source has an example.
+    """
     documents: list[IntArray] = []
     questions: list[IntArray] = []
     document: list[int] = []
@@ -88,6 +92,8 @@ def build_corpus(
             document.append(len(documents) - 1)
             targets.append(piece_target(example, piece_token))
         source_starts.append(len(questions))
+    if not questions:
+        raise ConfigError(f"the sources have no question {_EXPECTED_SOME}")
     return Corpus(
         piece_ids=np.concatenate(documents),
         document_starts=_starts(documents),
@@ -157,10 +163,7 @@ class Batches:
         for source, count in enumerate(np.diff(bounds).tolist()):
             first, last = self._corpus.source_starts[source : source + 2].tolist()
             if count and first == last:
-                raise ConfigError(
-                    f"source {source} has no question to train on; expected some, or a weight of 0: "
-                    "one article in ten is held out, by its title"
-                )
+                raise ConfigError(f"source {source} has no question {_EXPECTED_SOME}")
             at = np.arange(epoch * count, (epoch + 1) * count)
             for cycle in range(at[0] // (last - first), at[-1] // (last - first) + 1) if count else ():
                 shuffled = np.random.default_rng([self.config.seed, 3, source, cycle]).permutation(last - first)

@@ -126,6 +126,8 @@ def test_sampling_out_of_range_is_refused(settings):
 def test_a_source_without_questions_is_refused(examples, tokenizer):
     with pytest.raises(ConfigError, match="source 1 has no question"):
         batches([examples, []], tokenizer).batch(0)
+    with pytest.raises(ConfigError, match="the sources have no question to train on"):
+        batches([[], []], tokenizer)
 
 
 def test_articles_become_examples_whose_answers_are_their_words(training_folder):

@@ -20,7 +20,7 @@ from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
 from nqperf.training.student import StudentShape
-from nqperf.training.thresholds import CalibrationJob, calibrate
+from nqperf.training.thresholds import VALIDATION_EXAMPLES, CalibrationJob, calibrate
 from nqperf.training.train import Progress, TrainingConfig
 from nqperf.training.vocabulary import VocabularyConfig
 
@@ -146,7 +146,12 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
 @shared.option("--report-every", type=click.IntRange(min=1), default=20, help="Steps between lines of progress.")
 @shared.option("--checkpoint-every", type=int, default=200, help="Steps between checkpoints.")
 @shared.option("--validate-every", type=int, default=0, help="Steps between validations; 0: none.")
-@shared.option("--validation", type=int, default=54, help="Held-out examples of a source in a validation, at most.")
+@shared.option(
+    "--validation",
+    type=click.IntRange(min=1),
+    default=VALIDATION_EXAMPLES,
+    help="Held-out examples of a source in a validation, at most.",
+)
 @shared.together(length_options, shared.quiet_option)
 def train_command(sources: tuple[str, ...], **options: Any) -> None:
     """Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
@@ -226,6 +231,12 @@ def _summary(steps: Sequence[Progress], last: int) -> str:
 @shared.option(
     "--precision", type=click.Choice(shared.PRECISION_NAMES), default="float32", help="What layers compute in."
 )
+@shared.option(
+    "--validation",
+    type=click.IntRange(min=1),
+    default=VALIDATION_EXAMPLES,
+    help="Held-out examples of a file, at most; of the world all are asked.",
+)
 @shared.together(length_options, shared.quiet_option, shared.json_option)
 def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) -> None:
     """Choose the scores above which MODEL's long and short answers are given, and store them in its config.json.
@@ -239,6 +250,7 @@ def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) ->
     job = CalibrationJob(
         model=model,
         sources=tuple(parse_source(text) for text in sources),
+        validation=options["validation"],
         features=features,
         precision=options["precision"],
     )

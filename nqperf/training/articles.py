@@ -16,6 +16,7 @@ from nqperf.errors import FormatError
 from nqperf.formats.files import read_whole
 from nqperf.nq.context import html_tokens
 from nqperf.nq.example import Annotation, Candidates, Example, Span
+from nqperf.world.stream import keyed_integer
 
 # Natural Questions cuts punctuation off words, and keeps numbers such as 1,200.5 whole.
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+|[^\w\s]|_")
@@ -106,7 +107,7 @@ def squad_examples(articles: list[SquadArticle], seed: int) -> Iterator[Example]
                         asked += " " + search_question(article.title)
                     span = (np.searchsorted(starts, start, "right") - 1, np.searchsorted(starts, end, "left"))
                     number += 1
-                    yield document.example(number, asked, index, [(int(span[0]), int(span[1]))])
+                    yield document.example(_example_id("squad", number), asked, index, [(int(span[0]), int(span[1]))])
 
 
 def qed_examples(questions: list[QedQuestion], seed: int) -> Iterator[Example]:
@@ -130,7 +131,12 @@ def qed_examples(questions: list[QedQuestion], seed: int) -> Iterator[Example]:
             (int(np.searchsorted(starts, start, "right")) - 1, int(np.searchsorted(starts, end, "left")))
             for start, end in sorted(question.answers)
         ]
-        yield document.example(number + 1, question.question, place, spans)
+        yield document.example(_example_id("qed", number), question.question, place, spans)
+
+
+def _example_id(kind: str, number: int) -> int:
+    """Return a 63-bit id far from its neighbours': a document's windows are numbered upwards from it."""
+    return keyed_integer(kind, number) >> 1
 
 
 class _Document:
@@ -148,7 +154,7 @@ class _Document:
         self.tokens += ["<P>", *(word.replace("<", "(") for word in words), "</P>"]
         self.end_token.append(len(self.tokens))
 
-    def example(self, number: int, question: str, paragraph: int, spans: list[tuple[int, int]]) -> Example:
+    def example(self, example_id: int, question: str, paragraph: int, spans: list[tuple[int, int]]) -> Example:
         if self._built is None:
             candidates = Candidates(
                 start_token=np.array(self.start_token, dtype=np.int32),
@@ -164,7 +170,7 @@ class _Document:
             candidate_index=paragraph,
         )
         return Example(
-            example_id=number,
+            example_id=example_id,
             question=question,
             tokens=self.tokens,
             is_html=self._built[1],

@@ -27,7 +27,7 @@ from nqperf.training.distillation import Lesson, make_student, read_teacher, req
 from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
 from nqperf.training.sources import Source
 from nqperf.training.targets import check_annotations
-from nqperf.training.thresholds import validation_examples
+from nqperf.training.thresholds import VALIDATION_EXAMPLES, validation_examples
 from nqperf.training.train import Progress, Trainer, TrainingConfig, run_steps
 from nqperf.training.validation import Validation, prepare_validation
 from nqperf.training.vocabulary import VocabularyConfig, carry_vocabulary
@@ -66,7 +66,7 @@ class TrainingJob:
     features: FeatureConfig = FeatureConfig()
     batch_size: int = 12
     include_unknowns: float = 0.3
-    validation: int = 54
+    validation: int = VALIDATION_EXAMPLES
     validate_every: int = 0
 
     @property

@@ -55,19 +55,13 @@ class Source:
 
     def training_examples(self, seed: int) -> Iterator[Example]:
         """Yield the examples to train on, those of one document next to each other."""
-        if self.kind == "squad":
-            articles = read_lines(Path(self.path), SquadArticle)
-            return squad_examples([one for one in articles if not is_held_out(one.title)], seed)
-        if self.kind == "qed":
-            questions = read_lines(Path(self.path), QedQuestion)
-            return qed_examples([one for one in questions if not is_held_out(one.title)], seed)
         if self.kind == "world":
             return (one.example for one in generate(examples=self.examples, seed=seed, split="train"))
-        return self._natural_questions(held_out=False)
+        return self._of_file(seed, held_out=False)
 
     def held_out_examples(self) -> Iterator[Example]:
-        """Yield the examples that thresholds and validations ask: those of held-out whole articles."""
-        return self._natural_questions(held_out=True) if self.kind == "nq" else iter(())
+        """Yield the examples that thresholds and validations ask: those of a file's held-out articles."""
+        return iter(()) if self.kind == "world" else self._of_file(0, held_out=True)
 
     def texts(self) -> Iterator[str]:
         """Yield lines of words for a vocabulary: questions, and paragraphs without tags."""
@@ -84,6 +78,15 @@ class Source:
             for example in self.training_examples(0) if self.kind == "world" else NqReader(source=self.path).examples():
                 yield example.question
                 yield from _text_runs(example)
+
+    def _of_file(self, seed: int, *, held_out: bool) -> Iterator[Example]:
+        if self.kind == "squad":
+            articles = read_lines(Path(self.path), SquadArticle)
+            return squad_examples([one for one in articles if is_held_out(one.title) == held_out], seed)
+        if self.kind == "qed":
+            questions = read_lines(Path(self.path), QedQuestion)
+            return qed_examples([one for one in questions if is_held_out(one.title) == held_out], seed)
+        return self._natural_questions(held_out=held_out)
 
     def _natural_questions(self, *, held_out: bool) -> Iterator[Example]:
         titles = {one.example_id: one.document_title for one in read_lines(Path(self.path), _Title)}

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.model_folder import CONFIG, read_model_folder, read_weights
@@ -27,14 +26,17 @@ _ANSWERABLE_PER_NULL = 2
 # Generated examples come from a seed of their own, so that none was trained on.
 _WORLD_SEED = 1_000_003
 _OTHER_ID = 1 << 40
+# As many as the search questions that are held out, so that no source outweighs another.
+VALIDATION_EXAMPLES = 54
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationJob:
-    """A model folder, and the sources whose held-out examples its thresholds are chosen on."""
+    """A model folder, and the sources that its thresholds are chosen on: at most `validation` examples of a file."""
 
     model: Path
     sources: tuple[Source, ...]
+    validation: int = VALIDATION_EXAMPLES
     features: FeatureConfig = FeatureConfig()
     precision: str = "float32"
 
@@ -58,7 +60,11 @@ def calibrate(job: CalibrationJob) -> Calibration:
     from nqperf.model.variables import assign_weights, build
 
     folder = read_model_folder(job.model)
-    examples = [example for source in job.sources for example in calibration_examples(source)]
+    examples = [
+        example
+        for source in job.sources
+        for example in validation_examples(source, source.examples if source.kind == "world" else job.validation)
+    ]
     validation = prepare_validation(examples, read_tokenizer(folder.require_tokenizer()), job.features)
     model = build(BertJoint(folder.config, job.precision), job.features.max_seq_length)
     assign_weights(model, read_weights(folder))
@@ -80,7 +86,9 @@ def calibration_examples(source: Source) -> Iterator[Example]:
     answerable = [*others, *yes_no[: max(1, len(others) // _SHORT_PER_YES_NO)]]
     yield from answerable
     for example in islice(answerable, 0, None, _ANSWERABLE_PER_NULL):
-        yield without_answer(example)
+        unanswered = without_answer(example)
+        if unanswered is not None:
+            yield unanswered
 
 
 def validation_examples(source: Source, limit: int) -> list[Example]:
@@ -91,8 +99,8 @@ def validation_examples(source: Source, limit: int) -> list[Example]:
     return examples[:: max(1, -(-len(examples) // limit))]
 
 
-def without_answer(example: Example) -> Example:
-    """Return an example, under another id, whose answering candidates are gone, so that nothing answers it."""
+def without_answer(example: Example) -> Example | None:
+    """Return an example, under another id, whose answering candidates are gone; None where no other one is left."""
     keep = np.ones(len(example.tokens), dtype=np.bool_)
     for annotation in example.annotations:
         keep[annotation.long_answer.start_token : max(annotation.long_answer.end_token, 0)] = False
@@ -100,7 +108,7 @@ def without_answer(example: Example) -> Example:
     start, end = new_token[example.candidates.start_token], new_token[example.candidates.end_token]
     left = end > start
     if not left.any():
-        raise ConfigError(f"example {example.example_id} has no candidate but its answer; expected several")
+        return None
     return replace(
         example,
         example_id=example.example_id ^ _OTHER_ID,

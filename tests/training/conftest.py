@@ -15,6 +15,7 @@ from nqperf.world.layouts import simplified
 from tests.training.wordpieces import small_wordpieces
 
 PIECES = 700  # at most
+TITLES = [f"Article {number:02}" for number in range(60)]
 
 SQUAD = {
     "title": "Treadmills of the south",
@@ -43,6 +44,42 @@ QED = [
         "answers": [[35, 45]],
     },
 ]
+
+
+@pytest.fixture(scope="session")
+def titled_folder(tmp_path_factory):
+    """Hold nq.jsonl, qed.jsonl and squad.jsonl, which ask the same question of each title's article."""
+    made = tmp_path_factory.mktemp("titled")
+    pages = [simplified(one) for one in generate(examples=len(TITLES), seed=5, split="train")]
+    text, other = "The river rises in the hills .", "Nothing is said here ."
+    records = {
+        "nq": [
+            {**page, "document_title": title, "question_text": f"where is {title.lower()}"}
+            for page, title in zip(pages, TITLES, strict=True)
+        ],
+        "qed": [
+            {
+                "title": title,
+                "question": f"where is {title.lower()}",
+                "paragraph": f"{text} {title} .",
+                "answers": [[4, 9]],
+            }
+            for title in TITLES
+        ],
+        "squad": [
+            {
+                "title": title,
+                "paragraphs": [
+                    {"text": other, "questions": []},
+                    {"text": text, "questions": [[f"Where is {title}?", 4, 9]]},
+                ],
+            }
+            for title in TITLES
+        ],
+    }
+    for kind, lines in records.items():
+        (made / f"{kind}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    return made
 
 
 @pytest.fixture(scope="session")

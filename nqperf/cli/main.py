@@ -36,6 +36,7 @@ COMMANDS = {
     "evaluate": _Lazy("nqperf.cli.stages:evaluate_command", "Score predictions as nq_eval does, with micro-F1."),
     "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
     "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
+    "average": _Lazy("nqperf.cli.train:average_command", "Make one model of several: the mean of their weights."),
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
     "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
     "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),

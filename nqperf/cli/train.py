@@ -1,4 +1,4 @@
-"""The commands that make a model: a vocabulary, fine-tuning, thresholds."""
+"""The commands that make a model: a vocabulary, fine-tuning, an average of models, thresholds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from nqperf.cli.console import progress, start_engine
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig
+from nqperf.training.averaging import average
 from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
@@ -223,6 +224,23 @@ def _summary(steps: Sequence[Progress], last: int) -> str:
     parts = {name: statistics.fmean(step.losses[name] for step in steps) for name in steps[-1].losses if name in LOSSES}
     shown = f" ({', '.join(f'{name} {value:.3f}' for name, value in parts.items())})" if parts else ""
     return f"step {steps[-1].step} of {last}: mean loss {loss:.3f}{shown}, {speed:.1f} windows/s"
+
+
+@click.command("average", short_help="Make one model of several: the mean of their weights.")
+@click.argument("models", nargs=-1, required=True, type=shared.PATH, metavar="MODEL...")
+@shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
+@shared.together(shared.quiet_option)
+def average_command(models: tuple[Path, ...], out: Path, *, quiet: bool) -> None:
+    """Make one model out of MODELs that training made out of one another: the mean of their weights.
+
+    It is often better than each of them, and as fast. A MODEL named twice weighs twice.
+
+    \b
+    nqperf average model/ model-2/ --out mean/
+    """
+    average(models, out)
+    if not quiet:
+        click.echo(f"{out}: the mean of {len(models)} models; choose its thresholds with `nqperf thresholds`")
 
 
 @click.command("thresholds", short_help="Choose a model's answer thresholds on held-out training data.")

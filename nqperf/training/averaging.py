@@ -1,0 +1,60 @@
+"""One model out of several of the same shape: the mean of their weights, a model soup.
+
+Models that training made out of one another lie in one basin of the loss, and their mean is often better than the best
+of them, at no cost when it answers (Wortsman et al. 2022, Model soups; Izmailov et al. 2018 for points of one run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nqperf.errors import ConfigError
+from nqperf.formats.weights.model_folder import (
+    FolderSettings,
+    ModelFolder,
+    check_replaceable,
+    read_model_folder,
+    read_weights,
+    write_model_folder,
+)
+from nqperf.formats.weights.tokenizer_file import same_vocabulary
+from nqperf.nq.example import FloatArray
+
+
+def average(models: Sequence[Path], out: Path) -> None:
+    """Write the model folder whose every tensor is the mean of the models', with float16 weights and no thresholds.
+
+    A model named twice weighs twice.
+
+    Raises: ConfigError for fewer than two models, or for one that has another network or tokenizer than the first;
+    FormatError for a folder that cannot be read or written.
+    """
+    if len(models) <= 1:
+        raise ConfigError(f"{len(models)} model to average; expected at least two")
+    check_replaceable(out)
+    folders = [read_model_folder(path) for path in models]
+    first = folders[0]
+    for other in folders[1:]:
+        _require_alike(first, other)
+    totals: dict[str, FloatArray] = {name: np.zeros_like(values) for name, values in read_weights(first).items()}
+    for folder in folders:
+        for name, values in read_weights(folder).items():
+            totals[name] += values
+    means = {name: total / np.float32(len(folders)) for name, total in totals.items()}
+    settings = FolderSettings()  # the thresholds of none of them are the mean's
+    write_model_folder(out, first.config, means, first.tokenizer, dtype="float16", settings=settings)
+
+
+def _require_alike(first: ModelFolder, other: ModelFolder) -> None:
+    ours, theirs = first.config.to_dict(), other.config.to_dict()
+    different = sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
+    if different:
+        said = ", ".join(f"{name} {theirs.get(name)} for {ours.get(name)}" for name in different)
+        raise ConfigError(
+            f"{other.path} is another network than {first.path} ({said}); expected models of one training"
+        )
+    if not same_vocabulary(first.require_tokenizer(), other.require_tokenizer()):
+        raise ConfigError(f"{other.path} has another tokenizer than {first.path}; expected models of one training")

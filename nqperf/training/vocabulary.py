@@ -76,6 +76,7 @@ def carry_vocabulary(wordpieces: Sequence[str], texts: Iterable[str], config: Vo
     for wordpiece, words in most_used(wordpieces, texts, config.pieces - len(symbols)).items():
         model.pieces.add(piece=_carried(wordpiece), score=_score(wordpiece, words), type=piece.NORMAL)
     model.trainer_spec.vocab_size = len(model.pieces)
+    model.normalizer_spec.ClearField("normalization_rule_tsv")  # a file that is gone, under another name each time
     return bytes(model.SerializeToString(deterministic=True))
 
 

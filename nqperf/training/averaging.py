@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -44,7 +45,9 @@ def average(models: Sequence[Path], out: Path) -> None:
         for name, values in read_weights(folder).items():
             totals[name] += values
     means = {name: total / np.float32(len(folders)) for name, total in totals.items()}
-    settings = FolderSettings()  # the thresholds of none of them are the mean's
+    # The thresholds of none of them are the mean's, and a head that is untrained in one is of no use in the mean.
+    heads: Literal["new"] | None = "new" if any(folder.settings.heads == "new" for folder in folders) else None
+    settings = FolderSettings(heads=heads)
     write_model_folder(out, first.config, means, first.tokenizer, dtype="float16", settings=settings)
 
 

@@ -48,6 +48,14 @@ def test_the_mean_of_a_model_and_itself_is_the_model(folders, tmp_path):
         np.testing.assert_array_equal(values, was[name].astype(np.float16).astype(np.float32))
 
 
+def test_heads_that_one_of_them_has_untrained_are_untrained(folders, tmp_path):
+    first = read_model_folder(folders[0])
+    untrained = FolderSettings(heads="new")
+    write_model_folder(tmp_path / "new", first.config, read_weights(first), first.tokenizer, settings=untrained)
+    average([folders[1], tmp_path / "new"], tmp_path / "mean")
+    assert read_model_folder(tmp_path / "mean").settings == untrained
+
+
 def test_another_network_has_no_mean_with_it(folders, tmp_path):
     first = read_model_folder(folders[0])
     config = dataclasses.replace(first.config, num_hidden_layers=1)

@@ -138,6 +138,11 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
 @shared.option("--decay-steps", type=int, help="Steps after which the learning rate is 0.  [default: --steps]")
 @shared.option("--learning-rate", type=float, default=1e-4, help="The largest learning rate.")
 @shared.option("--warmup-steps", type=int, default=100, help="Steps in which the learning rate grows.")
+@shared.option(
+    "--ema-momentum",
+    type=float,
+    help="Keep the weights' moving average, and make the model of it, as 0.99.  [default: no]",
+)
 @shared.option("--batch-size", type=int, default=12, help="Windows a step.")
 @shared.option("--include-unknowns", type=float, default=0.3, help="Part of the windows that have no answer.")
 @shared.option(

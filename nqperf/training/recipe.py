@@ -170,7 +170,8 @@ def _run(
 
     def validate(validation: Validation) -> None:
         before = max((line.micro_f1 for line in log if isinstance(line, Validated)), default=0.0)
-        (long, short), micro_f1 = validation.calibrated(validation.predictions(trainer.network))
+        with trainer.averaged() as network:
+            (long, short), micro_f1 = validation.calibrated(validation.predictions(network))
         note(Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short))
         if micro_f1 >= before:
             write_tensors(job.work / BEST, trainer.weights())

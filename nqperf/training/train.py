@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ class TrainingConfig:
     """How the weights move: AdamW with a linear warm-up and a cosine decay, gradients clipped by their norm.
 
     The learning rate reaches 0 after `decay_steps` (None: `steps`), so that a run may end before its decay does.
+    With `ema_momentum` the model is the exponential moving average of the weights, each step's average that part of the
+    one before (Polyak and Juditsky 1992): about the last 1 / (1 - momentum) steps count, whatever the learning rate is.
     """
 
     steps: int
@@ -38,6 +41,7 @@ class TrainingConfig:
     warmup_steps: int = 100
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    ema_momentum: float | None = None
     precision: str = "float32"
     seed: int = 0
     checkpoint_every: int = 200
@@ -52,6 +56,8 @@ class TrainingConfig:
             raise ConfigError(
                 f"warmup_steps is {self.warmup_steps}; expected at least 0 and fewer than {self.schedule_steps}"
             )
+        if self.ema_momentum is not None and not 0 <= self.ema_momentum < 1:
+            raise ConfigError(f"ema_momentum is {self.ema_momentum}; expected at least 0 and below 1")
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite number above 0")
@@ -106,6 +112,8 @@ class Trainer:
             ),
             weight_decay=config.weight_decay,
             global_clipnorm=config.clip_norm,
+            use_ema=config.ema_momentum is not None,
+            ema_momentum=0.0 if config.ema_momentum is None else config.ema_momentum,
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(self._model.trainable_variables)
@@ -125,10 +133,24 @@ class Trainer:
         return {name: float(value) for name, value in logs.items()}
 
     def weights(self) -> dict[str, FloatArray]:
-        """Return the network's tensors under the names of a model folder."""
+        """Return the tensors that training has made, under the names of a model folder: averages where it averages."""
         from nqperf.model.variables import extract_weights
 
-        return extract_weights(self.network)
+        with self.averaged() as network:
+            return extract_weights(network)
+
+    @contextmanager
+    def averaged(self) -> Iterator[BertJoint]:
+        """Give the network with its averaged weights where training averages; the next step goes on from its own."""
+        variables = self._model.trainable_variables if self.optimizer.use_ema and self.step else []
+        own = [np.array(variable) for variable in variables]
+        if variables:
+            self.optimizer.finalize_variable_values(variables)
+        try:
+            yield self.network
+        finally:
+            for variable, value in zip(variables, own, strict=True):
+                variable.assign(value)
 
     def state(self) -> State:
         """Return everything that the next steps depend on, but the batches."""

@@ -53,6 +53,7 @@ def test_quiet_shows_nothing(capsys):
         (["--source", "world:many", "--warmup-steps", "0"], "expected KIND:WHAT"),
         (["--source", "world:4", "--report-every", "0"], "--report-every"),
         (["--source", "world:4", "--warmup-steps", "9"], "fewer than 2"),
+        (["--source", "world:4", "--warmup-steps", "0", "--ema-momentum", "1"], "ema_momentum is 1.0"),
         (["--source", "world:4", "--warmup-steps", "0", "--student-layers", "2"], "are for --teacher"),
         (["--source", "world:4", "--warmup-steps", "0", "--loss-weight", "soft=2"], "are for --teacher"),
         (["--source", "world:4", "--warmup-steps", "0", "--teacher", "no-such-folder"], "no such folder"),

@@ -22,7 +22,7 @@ from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train
 from nqperf.training.sources import Source
 from nqperf.training.train import TrainingConfig
-from tests.training.tiny_job import STEPS, job
+from tests.training.tiny_job import EMA_MOMENTUM, STEPS, job
 
 HERE = Path(__file__).parent
 
@@ -117,6 +117,44 @@ def test_a_student_is_of_the_shape_asked_for_and_its_losses_are_logged(training_
     assert all(set(line["losses"]) == {"soft", "hard", "cosine", "hidden", "attention"} for line in lines)
     assert lines[0]["loss"] == pytest.approx(sum(lines[0]["losses"].values()), rel=1e-5)
     assert sum(line["loss"] for line in lines[-10:]) < 0.9 * sum(line["loss"] for line in lines[:10])
+
+
+@pytest.fixture(scope="module")
+def averaged(training_folder):
+    names = [f"{kind}-after-{steps}" for kind, steps in (("plain", 1), ("plain", 2), ("plain", 3), ("averaged", 3))]
+    assert run(training_folder, "averaged-killed", kill_at=33) == -signal.SIGKILL
+    assert run(training_folder, *names, "averaged", "averaged-unvalidated", "averaged-killed") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("averaged")
+def test_an_averaged_model_is_the_moving_average_of_the_weights_after_each_step(training_folder):
+    steps = [read_weights(read_model_folder(training_folder / f"plain-after-{step}")) for step in (1, 2, 3)]
+    model = read_weights(read_model_folder(training_folder / "averaged-after-3"))
+    # All of them were rounded to float16, 11 bits, and the average of rounded ones was not.
+    tolerance = {"rtol": 2**-9, "atol": 2**-20}
+    for name, values in model.items():
+        average = steps[0][name]
+        for one in steps[1:]:
+            average = EMA_MOMENTUM * average + (1 - EMA_MOMENTUM) * one[name]
+        np.testing.assert_allclose(values, average, **tolerance)
+    assert not any(all(np.allclose(values, one[name], **tolerance) for name, values in model.items()) for one in steps)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("averaged", "unbroken")
+def test_averaging_changes_no_step_and_neither_do_validations_of_the_average(training_folder):
+    lines = {name: curve(training_folder, name) for name in ("unbroken", "averaged", "averaged-unvalidated")}
+    losses = {name: [line["loss"] for line in told if "loss" in line] for name, told in lines.items()}
+    assert losses["averaged"] == losses["averaged-unvalidated"] == losses["unbroken"]
+    assert len([line for line in lines["averaged"] if "micro_f1" in line]) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("averaged")
+def test_a_killed_and_resumed_average_is_that_of_an_unbroken_run(training_folder):
+    whole, killed = (training_folder / name / "model.safetensors" for name in ("averaged", "averaged-killed"))
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 def unreported(what):
@@ -224,6 +262,9 @@ def test_an_output_folder_of_others_is_refused(training_folder, tmp_path):
         {"steps": 5, "warmup_steps": 5},
         {"steps": 500, "learning_rate": float("nan")},
         {"steps": 500, "clip_norm": 0},
+        {"steps": 500, "ema_momentum": 1.0},
+        {"steps": 500, "ema_momentum": -0.1},
+        {"steps": 500, "ema_momentum": float("nan")},
         {"steps": 500, "decay_steps": 400},
         {"steps": 5, "decay_steps": 50, "warmup_steps": 50},
         {"steps": 500, "checkpoint_every": 0},

@@ -1,6 +1,7 @@
 """A training job of seconds, run in a process of its own: training makes TensorFlow deterministic for good.
 
-python tiny_job.py FOLDER START KILL_AT NAME...; a NAME that begins with "student" learns from START.
+python tiny_job.py FOLDER START KILL_AT NAME...; a NAME that begins with "student" learns from START, one that begins
+with "averaged" is the moving average of its weights, and one that ends with "-after-N" stops after N steps.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from nqperf.training.student import StudentShape
 from nqperf.training.train import Progress, TrainingConfig
 
 STEPS = 50
+EMA_MOMENTUM = 0.5
 
 
 def job(folder: Path, start: Path, name: str) -> TrainingJob:
@@ -44,6 +46,22 @@ def student_job(folder: Path, teacher: Path, name: str) -> TrainingJob:
     return dataclasses.replace(job(folder, teacher, name), start=None, lesson=lesson)
 
 
+def averaged_job(folder: Path, start: Path, name: str) -> TrainingJob:
+    plain = job(folder, start, name)
+    every = 0 if name == "averaged-unvalidated" else plain.validate_every
+    training = dataclasses.replace(plain.training, ema_momentum=EMA_MOMENTUM)
+    return dataclasses.replace(plain, training=training, validate_every=every)
+
+
+def shortened(whole: TrainingJob, name: str) -> TrainingJob:
+    """Return a job that stops where its name says, with the steps until there as they would have been."""
+    _, after, steps = name.partition("-after-")
+    if not after:
+        return whole
+    training = dataclasses.replace(whole.training, steps=int(steps), decay_steps=STEPS)
+    return dataclasses.replace(whole, training=training, validate_every=0)
+
+
 def main(folder: str, start: str, kill_at: int, names: list[str]) -> None:
     gc.disable()  # half of TensorFlow's import
 
@@ -52,8 +70,8 @@ def main(folder: str, start: str, kill_at: int, names: list[str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     for name in names:
-        made = student_job if name.startswith("student") else job
-        train(made(Path(folder), Path(start), name), report)
+        made = {"student": student_job, "averaged": averaged_job}.get(name.split("-")[0], job)
+        train(shortened(made(Path(folder), Path(start), name), name), report)
 
 
 if __name__ == "__main__":

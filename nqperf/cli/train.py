@@ -146,6 +146,9 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
 @shared.option("--batch-size", type=int, default=12, help="Windows a step.")
 @shared.option("--include-unknowns", type=float, default=0.3, help="Part of the windows that have no answer.")
 @shared.option(
+    "--unknown-draws", type=int, default=1, help="Draw so many of those, and train on the most like the question."
+)
+@shared.option(
     "--precision", type=click.Choice(shared.PRECISION_NAMES), default="float32", help="What layers compute in."
 )
 @shared.option("--seed", type=int, default=0, help="Of everything that is drawn.")
@@ -170,17 +173,14 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     nqperf train --source world:4000 --start model/ --steps 500 --work work-2/ --out model-2/
     nqperf train --source world:4000 --teacher model/ --student-layers 3 --steps 500 --work work-3/ --out student/
     """
-    training = TrainingConfig(
-        **{field.name: options[field.name] for field in dataclasses.fields(TrainingConfig) if field.name in options}
-    )
+    training = TrainingConfig(**_fields_of(TrainingConfig, options))
     features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
-    own = ("start", "tokenizer", "work", "out", "batch_size", "include_unknowns", "validation", "validate_every")
     job = TrainingJob(
         sources=tuple(parse_source(text) for text in sources),
         training=training,
         features=features,
         lesson=parse_lesson(options),
-        **{name: options[name] for name in own},
+        **_fields_of(TrainingJob, options),
     )
     start_engine(find_engine("tensorflow"))  # Keras trains with it
     with progress({"steps": training.steps}, quiet=options["quiet"]) as advance:
@@ -194,6 +194,10 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
         train(job, report)
     if not options["quiet"]:
         click.echo(f"{job.out}: trained for {training.steps} steps; choose its thresholds with `nqperf thresholds`")
+
+
+def _fields_of(config: Any, options: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: options[field.name] for field in dataclasses.fields(config) if field.name in options}
 
 
 class _Lines:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.nq.context import ContextConfig, build_context
-from nqperf.nq.example import Example, IntArray
+from nqperf.nq.example import Example, FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, question_ids
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.nq.windows import window_starts
@@ -43,11 +44,14 @@ class SamplingConfig:
     """Which windows a question gives.
 
     `weights` is each source's share of the rows; `include_unknowns` the probability that an answerable question gives
-    a window without its answer; an epoch has `epoch_batches` batches.
+    a window without its answer, of `unknown_draws` such windows the one that says the most of the question: most of an
+    article's windows share nothing with the question, are told from its answer at once, and teach nothing. An epoch has
+    `epoch_batches` batches.
     """
 
     weights: tuple[float, ...]
     include_unknowns: float = 0.3
+    unknown_draws: int = 1
     epoch_batches: int = 256
     batch_size: int = 12
     seed: int = 0
@@ -57,6 +61,8 @@ class SamplingConfig:
             raise ConfigError(f"weights {self.weights}; expected a share of at least 0 for each source, not all 0")
         if not 0 <= self.include_unknowns <= 1:
             raise ConfigError(f"include_unknowns is {self.include_unknowns}; expected a probability")
+        if self.unknown_draws < 1:
+            raise ConfigError(f"unknown_draws is {self.unknown_draws}; expected at least 1")
         if self.epoch_batches < 1 or self.batch_size < 1:
             raise ConfigError(f"{self.epoch_batches} batches of {self.batch_size}; expected both to be at least 1")
 
@@ -129,6 +135,7 @@ class Batches:
         self._features = features
         self._cls_id, self._sep_id, self._pad_id = tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id
         self._separators = tokenizer.separators
+        self._rarity = _rarity(corpus)
         self._order: tuple[int, IntArray] = (-1, np.zeros(0, dtype=np.int32))
 
     def batch(self, step: int) -> Batch:
@@ -185,8 +192,11 @@ class Batches:
         holds = target.inside(starts, starts + room)
         wanted = holds if rng.random() >= self.config.include_unknowns else ~holds
         eligible = np.flatnonzero(wanted if wanted.any() else ~wanted)
-        window = int(eligible[rng.integers(len(eligible))])
-        pieces = corpus.piece_ids[first + starts[window] : min(first + starts[window] + room, last)]
+        draws = 1 if holds[eligible[0]] else self.config.unknown_draws
+        drawn = eligible[rng.integers(len(eligible), size=draws)]
+        views = [corpus.piece_ids[first + start : min(first + start + room, last)] for start in starts[drawn].tolist()]
+        most = int(np.argmax([self._shared(asked, view) for view in views])) if len(views) > 1 else 0
+        window, pieces = int(drawn[most]), views[most]
         end = head + len(pieces) + 1
         between = [self._sep_id] * self._separators
         inputs["input_ids"][row, :end] = np.concatenate([[self._cls_id], asked, between, pieces, [self._sep_id]])
@@ -196,3 +206,19 @@ class Batches:
         if not holds[window]:
             return 1, NO_TARGET  # piece -1 at position 0: [CLS]
         return head - int(starts[window]), target
+
+    def _shared(self, asked: IntArray, pieces: IntArray) -> float:
+        """Return how much of a question a window says: the rarities of the pieces that they share."""
+        return float(self._rarity[np.intersect1d(asked, pieces)].sum())
+
+
+def _rarity(corpus: Corpus) -> FloatArray:
+    """Return for each piece the log of the documents for each one that holds it (Sparck Jones 1972).
+
+    Shapes: -> float64[largest piece id + 1].
+    """
+    counts = np.ones(1 + max(int(corpus.piece_ids.max()), int(corpus.question_ids.max())))
+    for first, last in pairwise(corpus.document_starts.tolist()):
+        counts[np.unique(corpus.piece_ids[first:last])] += 1
+    rarity: FloatArray = np.log(len(corpus.document_starts) / counts)
+    return rarity

@@ -66,6 +66,7 @@ class TrainingJob:
     features: FeatureConfig = FeatureConfig()
     batch_size: int = 12
     include_unknowns: float = 0.3
+    unknown_draws: int = 1
     validation: int = VALIDATION_EXAMPLES
     validate_every: int = 0
 
@@ -122,6 +123,7 @@ def train(job: TrainingJob, report: Report) -> None:
     sampling = SamplingConfig(
         weights=tuple(source.share for source in job.sources),
         include_unknowns=job.include_unknowns,
+        unknown_draws=job.unknown_draws,
         batch_size=job.batch_size,
         seed=job.training.seed,
     )

@@ -1,5 +1,7 @@
 """Batches: windows as inference cuts them, targets under them, an order that the step alone decides."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -88,8 +90,53 @@ def test_targets_are_distributions_and_null_is_cls(examples, tokenizer):
         assert (targets["end_logits"][null, 0] == 1).all()
 
 
+def rarest_words(asked, window, documents):
+    """Return how much a window says of a question, in the slow way."""
+    shared = set(asked.tolist()) & set(window.tolist())
+    holding = {piece: sum(piece in document for document in documents) for piece in shared}
+    return sum(math.log((len(documents) + 1) / (holding[piece] + 1)) for piece in shared)
+
+
+def test_of_the_windows_without_the_answer_the_one_most_like_the_question_is_taken(examples, tokenizer):
+    sources = [examples[:6]]
+    every = batches(sources, tokenizer, include_unknowns=1.0, unknown_draws=1)
+    most = batches(sources, tokenizer, include_unknowns=1.0, unknown_draws=400)
+    corpus = build_corpus(sources, tokenizer, ContextConfig(), FEATURES)
+    documents = [set(part.tolist()) for part in np.split(corpus.piece_ids, corpus.document_starts[1:-1])]
+    questions = np.split(corpus.question_ids, corpus.question_starts[1:-1])
+    scores = {"every": [], "most": []}
+    for name, drawn in (("every", every), ("most", most)):
+        for step in range(60):
+            inputs, targets = drawn.batch(step)
+            unknown = targets["start_logits"][:, 0] == 1
+            assert unknown.any()
+            for row, segments in zip(inputs["input_ids"][unknown], inputs["segment_ids"][unknown], strict=True):
+                question = next(i for i, q in enumerate(questions) if np.array_equal(row[1 : 1 + len(q)], q))
+                said = rarest_words(questions[question], row[segments == 1][:-1], documents)
+                scores[name].append((question, said))
+    best = {}
+    for question, said in scores["every"] + scores["most"]:
+        best[question] = max(best.get(question, 0.0), said)
+    assert all(said == pytest.approx(best[question]) for question, said in scores["most"])
+    assert any(said < best[question] - 1 for question, said in scores["every"])
+
+
+def test_more_draws_change_no_window_with_the_answer(examples, tokenizer):
+    one, five = (
+        batches([examples], tokenizer, include_unknowns=0.5, unknown_draws=draws, batch_size=1) for draws in (1, 5)
+    )
+    same = {True: [], False: []}
+    for step in range(60):
+        (rows, targets), (others, _) = one.batch(step), five.batch(step)
+        has_answer = bool(targets["start_logits"][0, 0] == 0)
+        same[has_answer].append(np.array_equal(rows["input_ids"], others["input_ids"]))
+    assert same[True]
+    assert all(same[True])
+    assert not all(same[False])
+
+
 def test_a_batch_depends_on_the_step_alone(examples, tokenizer):
-    forward, backward = batches([examples], tokenizer), batches([examples], tokenizer)
+    forward, backward = (batches([examples], tokenizer, unknown_draws=draws) for draws in (3, 3))
     backward.batch(11)
     for step in (5, 0, 9, 5):
         for one, other in zip(forward.batch(step), backward.batch(step), strict=True):
@@ -116,6 +163,7 @@ def test_sources_have_their_shares_and_every_question_its_turn(examples, tokeniz
         {"weights": (1.0, -1.0)},
         {"weights": (1.0,), "include_unknowns": 1.5},
         {"weights": (1.0,), "batch_size": 0},
+        {"weights": (1.0,), "unknown_draws": 0},
     ],
 )
 def test_sampling_out_of_range_is_refused(settings):

@@ -71,7 +71,7 @@ def packaged() -> Target:
 
 # The network of the packaged model, for installations without its weights: casts do not depend on them.
 PACKAGED_SHAPE = BertConfig(
-    vocab_size=8000,
+    vocab_size=27872,
     hidden_size=384,
     num_hidden_layers=6,
     num_attention_heads=12,

@@ -194,9 +194,8 @@ class Batches:
         eligible = np.flatnonzero(wanted if wanted.any() else ~wanted)
         draws = 1 if holds[eligible[0]] else self.config.unknown_draws
         drawn = eligible[rng.integers(len(eligible), size=draws)]
-        views = [corpus.piece_ids[first + start : min(first + start + room, last)] for start in starts[drawn].tolist()]
-        most = int(np.argmax([self._shared(asked, view) for view in views])) if len(views) > 1 else 0
-        window, pieces = int(drawn[most]), views[most]
+        views = {window: corpus.piece_ids[first:last][starts[window] :][:room] for window in drawn.tolist()}
+        window, pieces = max(views.items(), key=lambda view: self._shared(asked, view[1]))
         end = head + len(pieces) + 1
         between = [self._sep_id] * self._separators
         inputs["input_ids"][row, :end] = np.concatenate([[self._cls_id], asked, between, pieces, [self._sep_id]])

@@ -84,7 +84,7 @@ class Worker:
     def answer(self, task: Task) -> Shard:
         """Answer one chunk; the seconds of loading, and of the first batch of all, are the first one's.
 
-        The chunk's windows are batched by themselves, so that a shard is the same bytes whatever was answered before it.
+        The chunk's windows are batched alone, so that a shard is the same bytes whatever was answered before it.
 
         Raises: FormatError for a line that is no example, ConfigError for features that do not fit.
         """

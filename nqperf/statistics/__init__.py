@@ -1,0 +1,1 @@
+"""The statistics of a verdict: pure functions over NumPy arrays."""

@@ -1,4 +1,4 @@
-"""Examples by the lot: what one shard of a run reads, small enough to be held and sent to another process."""
+"""Examples by the chunk: what one shard of a run reads, small enough to be held and sent to another process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nqperf.nq.example import Annotation, Example
 Gold = dict[int, tuple[Annotation, ...]]
 
 
-class Lot(Protocol):
+class Chunk(Protocol):
     """Some examples in order; `gold` has the annotations of those that have some, `checksum` tells other ones apart."""
 
     @property
@@ -35,8 +35,8 @@ class Lot(Protocol):
         """Yield the examples."""
 
 
-class LotSource(Protocol):
-    """Where lots come from: `LinesSource` for files, `DevelopmentSet` where none is named."""
+class ChunkSource(Protocol):
+    """Where chunks come from: `LinesSource` for files, `DevelopmentSet` where none is named."""
 
     @property
     def source(self) -> str:
@@ -50,12 +50,12 @@ class LotSource(Protocol):
     def skipped(self) -> list[FormatError]:
         """What the last pass left out."""
 
-    def lots(self, size: int) -> Iterator[Lot]:
+    def chunks(self, size: int) -> Iterator[Chunk]:
         """Yield the selected examples, `size` at once, and fewer at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinesLot:
+class LinesChunk:
     """Lines of Natural Questions as they stand in the file; only who answers them reads them whole."""
 
     lines: tuple[Line, ...]
@@ -76,7 +76,7 @@ class LinesLot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeLot:
+class MadeChunk:
     """Examples that stand in no file."""
 
     made: tuple[Example, ...]
@@ -103,7 +103,7 @@ class MadeLot:
 
 @dataclass(slots=True, kw_only=True)
 class LinesSource:
-    """The lots of a Natural Questions file, glob pattern or standard input."""
+    """The chunks of a Natural Questions file, glob pattern or standard input."""
 
     reader: NqReader
 
@@ -122,22 +122,22 @@ class LinesSource:
         """What it left out."""
         return self.reader.skipped
 
-    def lots(self, size: int) -> Iterator[LinesLot]:
+    def chunks(self, size: int) -> Iterator[LinesChunk]:
         """Yield the selected lines, `size` at once."""
         heads = self.reader.heads()
         while some := list(islice(heads, size)):
-            yield LinesLot(
+            yield LinesChunk(
                 lines=tuple(head.line for head in some),
                 ids=tuple(head.example_id for head in some),
                 gold={head.example_id: head.annotations for head in some if head.annotations},
             )
 
 
-def lots_of_examples(examples: Iterable[Example], size: int) -> Iterator[MadeLot]:
+def chunks_of_examples(examples: Iterable[Example], size: int) -> Iterator[MadeChunk]:
     """Yield `examples`, `size` at once."""
     rest = iter(examples)
     while some := tuple(islice(rest, size)):
-        yield MadeLot(made=some)
+        yield MadeChunk(made=some)
 
 
 def _checksum(parts: Iterable[bytes]) -> int:

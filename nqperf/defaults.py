@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from nqperf.errors import FormatError
+from nqperf.formats.nq.chunks import MadeChunk, chunks_of_examples
 from nqperf.formats.nq.jsonl import Selection
-from nqperf.formats.nq.lots import MadeLot, lots_of_examples
 from nqperf.nq.example import Example
 
 PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
@@ -46,6 +46,6 @@ class DevelopmentSet:
         stop = None if limit is None else skip + limit
         return (one.example for one in islice(made, skip, stop))
 
-    def lots(self, size: int) -> Iterator[MadeLot]:
+    def chunks(self, size: int) -> Iterator[MadeChunk]:
         """Yield the selected examples, `size` at once."""
-        return lots_of_examples(self.examples(), size)
+        return chunks_of_examples(self.examples(), size)

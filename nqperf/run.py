@@ -20,7 +20,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import sha256_of, write_whole
 from nqperf.formats.journal import Identity, Journal, opened_journal
-from nqperf.formats.nq.lots import LotSource
+from nqperf.formats.nq.chunks import ChunkSource
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features
 from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
@@ -94,7 +94,7 @@ class RunResult:
 
 
 def run(
-    source: LotSource,
+    source: ChunkSource,
     config: RunConfig,
     progress: Progress = no_progress,
     between_shards: Callable[[], None] = lambda: None,
@@ -117,7 +117,7 @@ def run(
     ):
         tally, resumed = Tally(), len(journal.done)
         features = None if config.features is None else read_features(config.features)
-        tasks = unfinished(source.lots(config.shard_examples), features, journal, tally, progress)
+        tasks = unfinished(source.chunks(config.shard_examples), features, journal, tally, progress)
         shards = (
             _answered_here(tasks, worker_config, progress)
             if config.cluster is None
@@ -167,7 +167,7 @@ def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
     )
 
 
-def _identity(source: LotSource, folder: ModelFolder, config: RunConfig, worker: WorkerConfig) -> Identity:
+def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worker: WorkerConfig) -> Identity:
     """Return what decides about the bytes of a shard, but for its examples, which each shard has a checksum of."""
     return {
         "command": "run",
@@ -192,7 +192,7 @@ def _answered_here(tasks: Iterator[Task], config: WorkerConfig, progress: Progre
         yield worker.answer(task)
 
 
-def _finished(source: LotSource, config: RunConfig, journal: Journal, tally: Tally, resumed: int) -> RunResult:
+def _finished(source: ChunkSource, config: RunConfig, journal: Journal, tally: Tally, resumed: int) -> RunResult:
     """Join the shards to the files of the run but its record, and score the answers."""
     watch = Stopwatch()
     for record in journal.done.values():
@@ -238,7 +238,7 @@ def _output_folder(out: Path) -> Iterator[None]:
         raise
 
 
-def _record(source: LotSource, config: RunConfig, journal: Journal, result: RunResult) -> dict[str, object]:
+def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: RunResult) -> dict[str, object]:
     engine = find_engine(config.engine).config(config.settings)
     configuration = dataclasses.asdict(config)
     # What was asked for and what is so by default, in one place.

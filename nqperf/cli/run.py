@@ -17,8 +17,8 @@ from nqperf.cli.signals import ending_between_shards
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
+from nqperf.formats.nq.chunks import ChunkSource, LinesSource
 from nqperf.formats.nq.jsonl import NqReader
-from nqperf.formats.nq.lots import LinesSource, LotSource
 from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
@@ -89,7 +89,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         fresh=options["fresh"],
     )
     selection = shared.selection(options)
-    source: LotSource = DevelopmentSet(selection=selection)
+    source: ChunkSource = DevelopmentSet(selection=selection)
     if data is not None:
         source = LinesSource(reader=NqReader(source=data, selection=selection))
     warn_of_new_heads(folder)

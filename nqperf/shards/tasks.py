@@ -1,4 +1,4 @@
-"""From the lots of a source to the shards that are still to be answered."""
+"""From the chunks of a source to the shards that are still to be answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import islice
 
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.journal import Journal
-from nqperf.formats.nq.lots import Gold, Lot
+from nqperf.formats.nq.chunks import Chunk, Gold
 from nqperf.nq.example import Candidates
 from nqperf.nq.features import Features, concatenate
 from nqperf.nq.grouping import AnswerInput
@@ -26,13 +26,13 @@ class Tally:
     gold: Gold = field(default_factory=dict)
     _missing: int | None = None
 
-    def add(self, lot: Lot) -> None:
-        """Count a lot."""
+    def add(self, chunk: Chunk) -> None:
+        """Count a chunk."""
         self.shards += 1
-        self.examples += len(lot.ids)
-        self.gold.update(lot.gold)
+        self.examples += len(chunk.ids)
+        self.gold.update(chunk.gold)
         if self._missing is None:
-            self._missing = next((number for number in lot.ids if number not in lot.gold), None)
+            self._missing = next((number for number in chunk.ids if number not in chunk.gold), None)
 
     def check_gold(self) -> None:
         """Raise unless all examples are annotated, or none.
@@ -47,24 +47,24 @@ class Tally:
 
 
 def unfinished(
-    lots: Iterable[Lot], features: Iterable[Features] | None, journal: Journal, tally: Tally, progress: Progress
+    chunks: Iterable[Chunk], features: Iterable[Features] | None, journal: Journal, tally: Tally, progress: Progress
 ) -> Iterator[Task]:
-    """Yield the shards that the journal lacks, in order; every lot is counted, and held against its shard.
+    """Yield the shards that the journal lacks, in order; every chunk is counted, and held against its shard.
 
-    Raises: FormatError when the data are not those that finished shards were made of; what the lots raise.
+    Raises: FormatError when the data are not those that finished shards were made of; what the chunks raise.
     """
     tasks: Iterable[Task] = (
-        (Task(number=number, lot=lot) for number, lot in enumerate(lots))
+        (Task(number=number, chunk=chunk) for number, chunk in enumerate(chunks))
         if features is None
-        else _with_features(lots, features)
+        else _with_features(chunks, features)
     )
     for task in tasks:
-        tally.add(task.lot)
+        tally.add(task.chunk)
         record = journal.done.get(task.number)
         if record is None:
             yield task
         else:
-            journal.check_input(task.number, task.lot.checksum)
+            journal.check_input(task.number, task.chunk.checksum)
             progress("examples", record.examples)
             progress("windows", record.windows)
     behind = [number for number in journal.done if number >= tally.shards]
@@ -76,18 +76,18 @@ def unfinished(
         )
 
 
-def _with_features(lots: Iterable[Lot], features: Iterable[Features]) -> Iterator[Task]:
-    """Yield tasks with the rows of each lot."""
-    read: deque[Lot] = deque()
+def _with_features(chunks: Iterable[Chunk], features: Iterable[Features]) -> Iterator[Task]:
+    """Yield tasks with the rows of each chunk."""
+    read: deque[Chunk] = deque()
 
     def inputs() -> Iterator[AnswerInput]:
-        for lot in lots:
-            read.append(lot)
+        for chunk in chunks:
+            read.append(chunk)
             # Rows are told apart by their examples' ids alone.
-            yield from (AnswerInput(example_id=number, candidates=Candidates.none()) for number in lot.ids)
+            yield from (AnswerInput(example_id=number, candidates=Candidates.none()) for number in chunk.ids)
 
     blocks = rows_by_example(inputs(), features)
     for number, first in enumerate(blocks):
-        lot = read.popleft()  # asking for its first rows has read it
-        rows = [first, *islice(blocks, len(lot.ids) - 1)]
-        yield Task(number=number, lot=lot, features=concatenate(rows))
+        chunk = read.popleft()  # asking for its first rows has read it
+        rows = [first, *islice(blocks, len(chunk.ids) - 1)]
+        yield Task(number=number, chunk=chunk, features=concatenate(rows))

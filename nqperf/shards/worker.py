@@ -1,4 +1,4 @@
-"""What answers shards: a model that is loaded once, and takes one lot of examples after the other."""
+"""What answers shards: a model that is loaded once, and takes one chunk of examples after the other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from nqperf.engines.registry import find_engine
 from nqperf.errors import FormatError
 from nqperf.formats.journal import ShardRecord
+from nqperf.formats.nq.chunks import Chunk
 from nqperf.formats.nq.logits_npz import encode_logits
-from nqperf.formats.nq.lots import Lot
 from nqperf.formats.nq.predictions_json import encode_predictions
 from nqperf.formats.nq.tfrecord import encode_records
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
@@ -35,7 +35,7 @@ def no_progress(_stage: str, _count: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker loads and how it computes; with `makes_features` off they are given to it, lot by lot."""
+    """What a worker loads and how it computes; with `makes_features` off they are given to it, chunk by chunk."""
 
     model: Path
     engine: str
@@ -50,7 +50,7 @@ class Task:
     """One shard to be: its number, its examples, and their features where those are there already."""
 
     number: int
-    lot: Lot
+    chunk: Chunk
     features: Features | None = None
 
 
@@ -82,16 +82,16 @@ class Worker:
         self._warm_up_windows = 0
 
     def answer(self, task: Task) -> Shard:
-        """Answer one lot; the seconds of loading, and of the first batch of all, are the first one's.
+        """Answer one chunk; the seconds of loading, and of the first batch of all, are the first one's.
 
-        The lot's windows are batched by themselves, so that a shard is the same bytes whatever was answered before it.
+        The chunk's windows are batched alone, so that a shard is the same bytes whatever was answered before it.
 
         Raises: FormatError for a line that is no example, ConfigError for features that do not fit.
         """
         watch, warm_up_windows = self._watch, self._warm_up_windows
         with watch.stage("route"):
             answered = answer_examples(
-                task.lot.examples(),
+                task.chunk.examples(),
                 prepared=lambda examples: self._prepared(examples, task.features),
                 predict=lambda blocks: self._predicted(watch.timed("prepare", blocks), watch),
                 config=self._config.pipeline.answers,
@@ -110,7 +110,7 @@ class Worker:
         self._watch = Stopwatch()
         record = ShardRecord(
             number=task.number,
-            input=task.lot.checksum,
+            input=task.chunk.checksum,
             examples=len(answered.predictions),
             windows=len(answered.features),
             warm_up_windows=self._warm_up_windows - warm_up_windows,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
+from nqperf.formats.nq.chunks import LinesSource
 from nqperf.formats.nq.jsonl import NqReader
-from nqperf.formats.nq.lots import LinesSource
 from nqperf.nq.features import FeatureConfig
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run

@@ -14,8 +14,8 @@ import pytest
 
 import nqperf
 from nqperf.errors import ConfigError, FormatError, Interrupted
+from nqperf.formats.nq.chunks import LinesSource
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.nq.lots import LinesSource
 from nqperf.nq.features import FeatureConfig
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run

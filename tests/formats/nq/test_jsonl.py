@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.nq.chunks import LinesSource
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.nq.lots import LinesSource
 from nqperf.nq.example import NULL_SPAN, Span
 from tests.documents import Page, annotation, original, river_examples, river_page, simplified, write_lines
 
@@ -299,10 +299,14 @@ def test_urls_are_read_as_files_are(tmp_path):
 def test_lots_hold_the_lines_and_tell_other_data_apart(tmp_path):
     records = [simplified(Page().paragraph("a b"), example_id=number) for number in range(5)]
     source = LinesSource(reader=NqReader(source=str(write_lines(tmp_path / "a.jsonl", records))))
-    lots = list(source.lots(2))
-    assert [lot.ids for lot in lots] == [(0, 1), (2, 3), (4,)]
-    assert [one.example_id for lot in lots for one in lot.examples()] == [0, 1, 2, 3, 4]
-    assert [lot.checksum for lot in source.lots(2)] == [lot.checksum for lot in lots]
+    chunks = list(source.chunks(2))
+    assert [chunk.ids for chunk in chunks] == [(0, 1), (2, 3), (4,)]
+    assert [one.example_id for chunk in chunks for one in chunk.examples()] == [0, 1, 2, 3, 4]
+    assert [chunk.checksum for chunk in source.chunks(2)] == [chunk.checksum for chunk in chunks]
     records[3]["question_text"] = "why"
     write_lines(tmp_path / "a.jsonl", records)
-    assert [lot.checksum == old.checksum for lot, old in zip(source.lots(2), lots, strict=True)] == [True, False, True]
+    assert [chunk.checksum == old.checksum for chunk, old in zip(source.chunks(2), chunks, strict=True)] == [
+        True,
+        False,
+        True,
+    ]

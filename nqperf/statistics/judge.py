@@ -136,6 +136,12 @@ class _Case:
         return int(not self.hits.beyond[0, self.column] and self.hits.beyond[1, self.column])
 
     @property
+    def by_total(self) -> bool:
+        """Whether total time alone shows the slowdown, at the look that found it."""
+        failed_before = self.before is not None and self.before.outcome == "FAIL"
+        return self.before.by_total if self.before is not None and failed_before else self.view == 1
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """The interval of the log ratio by its location."""
         mean = float(self.found.mean[0, self.column])
@@ -154,7 +160,7 @@ class _Case:
 def _judged(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, bool, int | None]:
     """Return the outcome of a row with a floor or of the control "same", whether it is decided, and the suspicion."""
     before = case.before
-    if before is not None and before.outcome == "FAIL" and before.decided:
+    if before is not None and before.outcome == "FAIL":
         return "FAIL", True, None
     suspected = before.suspected_at if before else None
     hit = bool(case.hits.surely_slower[case.column] and case.hits.beyond[:, case.column].any())
@@ -209,7 +215,7 @@ def _verdict(case: _Case, plan: Plan, config: JudgeConfig) -> RowVerdict:
         ratio=math.exp(float(found.mean[0, column])) if known else None,
         interval=(math.exp(interval[0]), math.exp(interval[1])) if interval else None,
         total_ratio=math.exp(float(found.mean[1, column])) if known else None,
-        by_total=outcome == "FAIL" and case.view == 1,
+        by_total=case.judged and outcome == "FAIL" and case.by_total,
         sd=None if math.isnan(spread) else spread,
         scatters=bool(found.scatters[column]),
         p_fail=float(case.seen.slower[0, column]) if case.judged else None,

@@ -17,7 +17,8 @@ from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.averaging import average
-from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson
+from nqperf.training.distillation import Lesson
+from nqperf.training.distillation_config import LOSSES, DistillationConfig
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
 from nqperf.training.student import StudentShape

@@ -11,7 +11,7 @@ import msgspec
 from nqperf.errors import FormatError
 from nqperf.formats.files import read_whole, write_whole
 from nqperf.formats.journal import differences
-from nqperf.gate.records import SCHEMA_VERSION, Controls, VariantResult
+from nqperf.records.results import SCHEMA_VERSION, Controls, VariantResult
 
 _START_OVER = "leave --resume out to start over"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nqperf.errors import FormatError
 from nqperf.formats.files import read_whole, write_whole
-from nqperf.gate.records import SCHEMA_VERSION, Results
+from nqperf.records.results import SCHEMA_VERSION, Results
 
 
 def write_results(path: Path, results: Results) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
 from nqperf.formats.results.profiles_toml import read_profiles, write_profile
-from nqperf.gate.profiles import Device, Profile, Provenance
+from nqperf.records.profiles import Device, Profile, Provenance
 from tests.profiles import MINE, written
 
 

@@ -97,18 +97,15 @@ class CastAudit:
     def holds(self, model: Any, *, precision: str, ledger: str | Path = _LEDGER, name: str | None = None) -> Audit:
         """Audit `model` and compare its casts with those recorded in `ledger`, a path below the root folder."""
         from nqperf.casts import ledger as ledgers
+        from nqperf.formats.casts.ledger_json import read_ledger, update_ledger
 
         audit, trace = self._judged(model, None, precision, name=name)
         path = self._root / ledger
         held = ledgers.records(trace)
         if self._update:
-            from nqperf.formats.files import write_whole
-
-            known = dict(ledgers.read(path, model=audit.model)) if path.exists() else {}
-            text = ledgers.to_json(audit.model, {**known, precision: held}, audit.versions)
-            write_whole(path, text.encode())
+            update_ledger(path, {precision: held}, model=audit.model, versions=audit.versions)
             return audit
-        changes = ledgers.difference(ledgers.read(path, model=audit.model).get(precision, ()), held)
+        changes = ledgers.difference(read_ledger(path, model=audit.model).get(precision, ()), held)
         if changes:
             self._say(
                 f"the casts of {audit.model} in {precision} are not those of {path.name}:\n  "

@@ -26,7 +26,7 @@ def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name
 
     `inputs` are tf.TensorSpecs: one, or a tuple of positional arguments. `precision` is what the policy should be: it
     is handed to a builder that has such a parameter, and the audit holds the model to it.
-    Raises: ConfigError when the target is no such thing, UnsupportedError when a seam is dead.
+    Raises: ConfigError when the target is no such thing, UnsupportedError when a hook is dead.
     """
     return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
 
@@ -73,12 +73,12 @@ def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = N
         found += weight_rules.weights_out_of_range(flow, model, weights)
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in found:
-        unique.setdefault((finding.rule, finding.place, finding.layer, finding.message), finding)
+        unique.setdefault((finding.rule, finding.location, finding.layer, finding.message), finding)
     return tuple(sorted(unique.values(), key=_order))
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:
-    column = finding.place.column if finding.place is not None and finding.place.column is not None else 0
+    column = finding.location.column if finding.location is not None and finding.location.column is not None else 0
     return (finding.path or "", finding.line or 0, column, finding.rule, finding.layer)
 
 

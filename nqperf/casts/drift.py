@@ -10,8 +10,8 @@ import numpy as np
 
 from nqperf.casts.findings import Finding
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
-from nqperf.casts.trace import places, seams
-from nqperf.casts.trace.records import HALVES, Place
+from nqperf.casts.trace import frames, hooks
+from nqperf.casts.trace.records import HALVES, SourceLocation
 from nqperf.casts.twins import Observed, Twins, call, outputs_of
 
 SCHEMA_VERSION = 1
@@ -149,8 +149,8 @@ def _run_twin(
                 drift.range = RangeStatistics(dtype=dtype)
             drift.range.add(_float64(tensor))
 
-    with seams.listening(watch), Observed([(path, layer) for path, _, layer in twins.layers], observe):
-        output = places.audited(call, twins.twin, batch)
+    with hooks.listening(watch), Observed([(path, layer) for path, _, layer in twins.layers], observe):
+        output = frames.audited(call, twins.twin, batch)
     watch.batch_ended(finite=all(np.isfinite(each).all() for each in outputs_of(output).values()))
     return outputs_of(output)
 
@@ -159,7 +159,7 @@ class _Nonfinite:
     """Hears the twin's eager ops and notes those whose results are infinite or no number."""
 
     def __init__(self) -> None:
-        self._pending: list[tuple[Place | None, Any, str, bool]] = []
+        self._pending: list[tuple[SourceLocation | None, Any, str, bool]] = []
         self._found: dict[tuple[Any, ...], Finding] = {}
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> None:
@@ -181,20 +181,20 @@ class _Nonfinite:
             return
         for tensor in outputs:
             if getattr(tensor.dtype, "name", "") in HALVES and _any_nonfinite(tensor):
-                where = places.standpoint(places.caller(2))
-                place = places.place_of(where.frame) if where.frame is not None else None
+                where = frames.call_site(frames.caller(2))
+                location = frames.location_of(where.frame) if where.frame is not None else None
                 layer = str(where.layer.path or where.layer.name) if where.layer is not None else ""
-                self._pending.append((place, layer, op_type, bool(np.isnan(_float64(tensor)).any())))
+                self._pending.append((location, layer, op_type, bool(np.isnan(_float64(tensor)).any())))
 
     def batch_ended(self, *, finite: bool) -> None:
         """Decide for this batch whether what was not finite has reached the outputs."""
-        for place, layer, op_type, is_nan in self._pending:
+        for location, layer, op_type, is_nan in self._pending:
             rule = "NUM202" if finite else "NUM201"
             what = "NaN" if is_nan else "infinity"
             fate = "is absorbed: the outputs are finite" if finite else "reaches the outputs"
             self._found.setdefault(
-                (rule, place, layer),
-                Finding(rule=rule, place=place, layer=layer, message=f"{op_type} makes {what}, which {fate}"),
+                (rule, location, layer),
+                Finding(rule=rule, location=location, layer=layer, message=f"{op_type} makes {what}, which {fate}"),
             )
         self._pending.clear()
 
@@ -211,10 +211,10 @@ def _range_findings(layers: tuple[LayerDrift, ...]) -> list[Finding]:
                 f"largest magnitude {drift.range.amax:g}: {drift.range.headroom:.2f} bits below {drift.range.dtype}'s "
                 f"maximum (at least {LEAST_HEADROOM:g} expected)"
             )
-            found.append(Finding(rule="NUM203", place=None, layer=drift.layer, message=message))
+            found.append(Finding(rule="NUM203", location=None, layer=drift.layer, message=message))
         if drift.dtype in HALVES and drift.local.flushed_share > MOST_FLUSHED:
             message = f"{drift.local.flushed_share:.1%} of the non-zero values become zero in {drift.dtype}"
-            found.append(Finding(rule="NUM204", place=None, layer=drift.layer, message=message))
+            found.append(Finding(rule="NUM204", location=None, layer=drift.layer, message=message))
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nqperf.casts.trace import source
-from nqperf.casts.trace.records import Place
+from nqperf.casts.trace.records import SourceLocation
 
 SCHEMA_VERSION = 1
 
@@ -39,28 +39,28 @@ class Finding:
     """One thing to repair: the rule, where, in which layer, why, the proposed edit and where its leak starts."""
 
     rule: str
-    place: Place | None
+    location: SourceLocation | None
     layer: str
     message: str
     edit: str | None = None
-    origin: Place | None = None
+    origin: SourceLocation | None = None
 
     @property
     def path(self) -> str | None:
         """The file, relative to the working directory where it lies below it."""
-        return relative(self.place.path) if self.place is not None else None
+        return relative(self.location.path) if self.location is not None else None
 
     @property
     def line(self) -> int | None:
         """The 1-based line."""
-        return self.place.line if self.place is not None else None
+        return self.location.line if self.location is not None else None
 
     @property
     def fingerprint(self) -> str:
         """What stays the same when lines move: rule, file, function, layer template and the line's text."""
         parts = [self.rule, self.path or "", layer_template(self.layer)]
-        if self.place is not None:
-            parts += [source.function_at(self.place), source.text_of(self.place).strip()]
+        if self.location is not None:
+            parts += [source.function_at(self.location), source.text_of(self.location).strip()]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
     def to_dict(self) -> dict[str, object]:
@@ -72,7 +72,7 @@ class Finding:
             "rule": self.rule,
             "path": self.path,
             "line": self.line,
-            "column": None if self.place is None or self.place.column is None else self.place.column + 1,
+            "column": None if self.location is None or self.location.column is None else self.location.column + 1,
             "layer": self.layer,
             "message": self.message,
             "edit": self.edit,
@@ -88,14 +88,14 @@ class Island:
     Units: `ops` is how many ops run wide in it, `products` how many of them are matrix products.
     """
 
-    place: Place | None
+    location: SourceLocation | None
     layer: str
     ops: int
     products: int
 
     def to_dict(self) -> dict[str, object]:
         """Return the island as the JSON output holds it."""
-        path, line = (relative(self.place.path), self.place.line) if self.place is not None else (None, None)
+        path, line = (relative(self.location.path), self.location.line) if self.location is not None else (None, None)
         return {"path": path, "line": line, "layer": self.layer, "ops": self.ops, "matrix_products": self.products}
 
 

@@ -5,56 +5,17 @@ Line numbers and op names are no part of a record, so that it stands still while
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable
 
 from nqperf.casts.findings import layer_template
 from nqperf.casts.trace import source
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.records import FLOATS, OpRecord, Trace
-from nqperf.errors import ConfigError, FormatError
-
-SCHEMA_VERSION = 1
+from nqperf.formats.casts.ledger_json import CastRecord
 
 # Ops without which a cast's neighbourhood reads the same; they come and go with shapes and Keras versions.
 _TRANSPARENT = ("Identity", "Reshape", "Transpose", "ExpandDims", "Squeeze", "StridedSlice")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CastRecord:
-    """All casts of one kind: `layers` layers of the template have `times` of them each.
-
-    `reads` and `feeds` are the ops before and after the cast, so that one that moves is seen.
-    """
-
-    layer: str
-    function: str
-    reads: str
-    from_dtype: str
-    to_dtype: str
-    kind: str
-    feeds: str
-    times: int
-    layers: int
-
-    @property
-    def site(self) -> tuple[str, str]:
-        """Where the cast stands: layer template and function."""
-        return (self.layer, self.function)
-
-    def __str__(self) -> str:
-        count = f" x{self.times}" if self.times > 1 else ""
-        layers = f" in {self.layers} layers" if self.layers > 1 else ""
-        return (
-            f"{self.layer or '(no layer)'}{layers}, {self.function or '(module)'}: {self.kind} cast "
-            f"{self.from_dtype} -> {self.to_dtype}{count}, {self.reads} -> {self.feeds}"
-        )
-
-
-Ledger = Mapping[str, tuple[CastRecord, ...]]
 
 
 def records(trace: Trace) -> tuple[CastRecord, ...]:
@@ -123,48 +84,6 @@ def difference(old: Iterable[CastRecord], new: Iterable[CastRecord]) -> list[str
     return changes
 
 
-def to_json(model: str, ledger: Ledger, versions: Mapping[str, str]) -> str:
-    """Return the ledger file's text: canonical JSON with one record per line."""
-    lines = ["{", f'  "schema_version": {SCHEMA_VERSION},', f'  "model": {json.dumps(model)},']
-    lines.append(f'  "recorded_with": {json.dumps(dict(sorted(versions.items())))},')
-    lines.append('  "precisions": {')
-    for number, (precision, held) in enumerate(sorted(ledger.items())):
-        lines.append(f"    {json.dumps(precision)}: [")
-        entries = [f"      {json.dumps(asdict(record))}" for record in sorted(held)]
-        lines.append(",\n".join(entries))
-        lines.append("    ]," if number + 1 < len(ledger) else "    ]")
-    return "\n".join([*lines, "  }", "}", ""])
-
-
-def read(path: Path, *, model: str) -> Ledger:
-    """Return the ledger in `path`.
-
-    Raises: FormatError when it is no ledger of this schema, ConfigError when it is another model's.
-    """
-    from nqperf.formats.files import read_whole
-
-    try:
-        held = json.loads(read_whole(path, what="a cast ledger"))
-    except ValueError as error:
-        raise FormatError(f"is no JSON ({error}): write it anew with --update", path=path) from error
-    version = held.get("schema_version") if isinstance(held, dict) else None
-    if version != SCHEMA_VERSION:
-        raise FormatError(
-            f"schema_version is {version!r}, expected {SCHEMA_VERSION}: write the ledger anew with --update", path=path
-        )
-    if held.get("model") != model:
-        raise ConfigError(
-            f"{path} is the ledger of {held.get('model')!r}, not of {model!r}: name another with --ledger"
-        )
-    try:
-        return {
-            precision: tuple(sorted(CastRecord(**record) for record in entries))
-            for precision, entries in held["precisions"].items()
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"holds a broken record ({error}): write the ledger anew with --update", path=path) from error
-
-
 def _counterpart(record: CastRecord, candidates: list[CastRecord]) -> CastRecord | None:
     """Return the added record that `record` has become: the one with most in common, at the same site or elsewhere."""
 
@@ -180,9 +99,9 @@ def _counterpart(record: CastRecord, candidates: list[CastRecord]) -> CastRecord
 
 
 def _function(op: OpRecord) -> str:
-    if op.place is None:
+    if op.location is None:
         return ""
-    return ".".join(part for part in (source.module_of(op.place.path), source.function_at(op.place)) if part)
+    return ".".join(part for part in (source.module_of(op.location.path), source.function_at(op.location)) if part)
 
 
 def _before(flow: Flow, op: OpRecord) -> str:

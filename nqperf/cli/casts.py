@@ -69,7 +69,7 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
     """
     from nqperf.casts.audit import audit_target
     from nqperf.casts.targets import resolve
-    from nqperf.casts.trace.seams import UnsupportedError
+    from nqperf.casts.trace.hooks import UnsupportedError
 
     try:
         target = resolve(model, options["inputs"])
@@ -208,6 +208,7 @@ def _together(audits: list[Audit]) -> dict[str, object]:
 def _ledger(path: Path | None, target: Target, outcomes: list[tuple[Audit, Trace]], *, update: bool) -> bool:
     """Write or compare the ledger; return whether it does not hold."""
     from nqperf.casts import ledger
+    from nqperf.formats.casts.ledger_json import read_ledger, update_ledger
 
     if path is None:
         if update:
@@ -217,13 +218,10 @@ def _ledger(path: Path | None, target: Target, outcomes: list[tuple[Audit, Trace
     if update:
         if os.environ.get("CI"):
             raise ConfigError("--update is refused when CI is set: accept changed casts where a person sees them")
-        from nqperf.formats.files import write_whole
-
-        others = ledger.read(path, model=target.name) if path.exists() else {}
-        write_whole(path, ledger.to_json(target.name, {**others, **held}, outcomes[0][0].versions).encode())
+        update_ledger(path, held, model=target.name, versions=outcomes[0][0].versions)
         click.echo(f"wrote {path}", err=True)
         return False
-    recorded = ledger.read(path, model=target.name)
+    recorded = read_ledger(path, model=target.name)
     broken = False
     for precision, records in held.items():
         if precision not in recorded:

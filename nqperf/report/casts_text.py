@@ -25,8 +25,8 @@ def github_annotations(audit: Audit) -> str:
     lines = []
     for finding, layers in grouped(audit.findings):
         where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
-        if finding.place is not None and finding.place.column is not None:
-            where += f"col={finding.place.column + 1},"
+        if finding.location is not None and finding.location.column is not None:
+            where += f"col={finding.location.column + 1},"
         text = finding.message + (f" | proposed: {finding.edit}" if finding.edit else "")
         lines.append(
             f"::{level(finding.rule)} {where}title={_escaped(finding.rule + _in_layers(layers))}::{_plain(text)}"
@@ -141,8 +141,8 @@ def by_design(audit: Audit) -> list[str]:
     """Return a line for each place that is wide by design, with the layers that share it."""
     groups: dict[tuple[object, ...], list[Island]] = {}
     for island in audit.wide_by_design:
-        place = island.place
-        where = f"{relative(place.path)}:{place.line}" if place is not None else "(no source line)"
+        location = island.location
+        where = f"{relative(location.path)}:{location.line}" if location is not None else "(no source line)"
         groups.setdefault((where, island.ops, island.products), []).append(island)
     return [
         f"{where}{_in_layers([island.layer for island in held])}: {ops} ops, {products} matrix products among them"
@@ -165,12 +165,12 @@ def _print_finding(finding: Finding, layers: list[str], console: Console) -> Non
     colour = "red" if level(finding.rule) == "error" else "yellow"
     where = f"{finding.path}:{finding.line}" if finding.path else "(no source line)"
     console.print(f"[bold {colour}]{finding.rule}[/] {escape(where + _in_layers(layers))}", soft_wrap=True)
-    if finding.place is not None:
-        width = len(str(finding.place.line + 1))
-        for number, text in source.context(finding.place):
+    if finding.location is not None:
+        width = len(str(finding.location.line + 1))
+        for number, text in source.context(finding.location):
             console.print(f"  {number:>{width}} | {escape(text)}", style="dim", soft_wrap=True, highlight=False)
-            if number == finding.place.line:
-                start, end = source.caret(finding.place)
+            if number == finding.location.line:
+                start, end = source.caret(finding.location)
                 marks = " " * start + "^" * (end - start)
                 console.print(f"  {'':>{width}} | [{colour}]{marks}[/]", soft_wrap=True)
     console.print(f"  {escape(finding.message)}", soft_wrap=True, highlight=False)

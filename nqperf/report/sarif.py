@@ -64,16 +64,16 @@ def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
         "message": {"text": finding.message + (f"\nProposed: {finding.edit}" if finding.edit else "")},
         "partialFingerprints": {"castFinding/v1": finding.fingerprint},
     }
-    if finding.place is not None:
-        region: dict[str, int] = {"startLine": finding.place.line}
-        if finding.place.column is not None and finding.place.end_column is not None:
+    if finding.location is not None:
+        region: dict[str, int] = {"startLine": finding.location.line}
+        if finding.location.column is not None and finding.location.end_column is not None:
             region |= {
-                "startColumn": finding.place.column + 1,
-                "endLine": finding.place.end_line or finding.place.line,
-                "endColumn": finding.place.end_column + 1,
+                "startColumn": finding.location.column + 1,
+                "endLine": finding.location.end_line or finding.location.line,
+                "endColumn": finding.location.end_column + 1,
             }
         location: dict[str, Any] = {
-            "physicalLocation": {"artifactLocation": {"uri": _uri(finding.place.path)}, "region": region}
+            "physicalLocation": {"artifactLocation": {"uri": _uri(finding.location.path)}, "region": region}
         }
         if finding.layer:
             location["logicalLocations"] = [{"fullyQualifiedName": finding.layer, "kind": "module"}]

@@ -14,8 +14,8 @@ from tensorflow.python.framework import op_callbacks, op_def_library, tensor_con
 
 from nqperf.casts.audit import audit, audited_trace
 from nqperf.casts.targets import of_config, packaged, packaged_folder, resolve
-from nqperf.casts.trace import seams, tracing
-from nqperf.casts.trace.seams import UnsupportedError
+from nqperf.casts.trace import hooks, tracing
+from nqperf.casts.trace.hooks import UnsupportedError
 from nqperf.casts.trace.self_test import _Hearing
 from nqperf.errors import ConfigError
 from nqperf.model.bert import BertJoint
@@ -33,7 +33,7 @@ HALF = tf.TensorSpec((2, 8), tf.float16)
 SINGLE = tf.TensorSpec((2, 8), tf.float32)
 
 
-def hooks():
+def installed_hooks():
     modules = [module for name, module in sorted(sys.modules.items()) if name.split(".")[0] == "keras"]
     promoting = [vars(module)["result_type"] for module in modules if "result_type" in vars(module)]
     return [op_def_library._apply_op_helper, tensor_conversion_registry.convert, *promoting]
@@ -85,14 +85,14 @@ def test_hooks_are_gone_after_an_audit_and_after_any_exception():
         _ = x + y
         raise RuntimeError("the user's own fault")
 
-    before = hooks()
+    before = installed_hooks()
     outcome = audit(fails, inputs=(HALF, SINGLE))
     assert not outcome.complete
     assert "the user's own fault" in outcome.stopped
     assert [finding.rule for finding in outcome.findings] == ["CAST001"]
-    with pytest.raises(KeyboardInterrupt), seams.listening(_Hearing()):
+    with pytest.raises(KeyboardInterrupt), hooks.listening(_Hearing()):
         raise KeyboardInterrupt
-    assert hooks() == before
+    assert installed_hooks() == before
     assert not op_callbacks.should_invoke_op_callbacks()
     with pytest.raises(TypeError, match="does not match type float16"):
         tf.function(lambda x, y: x + y).get_concrete_function(HALF, SINGLE)
@@ -115,7 +115,7 @@ def test_other_threads_pass_straight_through():
             failed.append(str(error))
         keras.Variable(np.ones(3, np.float32)).numpy()
 
-    with seams.listening(Listener(), abstract_variables=True):
+    with hooks.listening(Listener(), abstract_variables=True):
         thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join()
@@ -124,7 +124,7 @@ def test_other_threads_pass_straight_through():
 
 
 def test_one_audit_at_a_time():
-    with seams.listening(_Hearing()), pytest.raises(ConfigError, match="already running"):
+    with hooks.listening(_Hearing()), pytest.raises(ConfigError, match="already running"):
         audit(lambda x: x, inputs=(HALF,))
 
 
@@ -143,8 +143,8 @@ def test_a_hook_that_is_gone_means_unsupported(monkeypatch, owner, name):
         audit(lambda x, y: x + y, inputs=(HALF, SINGLE))
 
 
-def test_a_seam_that_hears_nothing_means_unsupported(monkeypatch):
-    monkeypatch.setattr(seams._Wrapped, "result_type", lambda _self, genuine: genuine)
+def test_a_hook_that_hears_nothing_means_unsupported(monkeypatch):
+    monkeypatch.setattr(hooks._Wrapped, "result_type", lambda _self, genuine: genuine)
     with pytest.raises(UnsupportedError, match=r"keras promotion \(C\)"):
         audit(lambda x, y: x + y, inputs=(HALF, SINGLE))
 
@@ -184,7 +184,7 @@ def test_origins_lead_to_the_line_where_float32_began():
     outcome = audit(Masked(dtype="mixed_float16", name="masked"), inputs=HALF)
     promotion = next(finding for finding in outcome.findings if finding.rule == "CAST002")
     leak = next(finding for finding in outcome.findings if finding.rule == "CAST003")
-    assert promotion.origin == leak.place
+    assert promotion.origin == leak.location
     assert leak.line == promotion.line - 2
 
 

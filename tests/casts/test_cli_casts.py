@@ -8,7 +8,7 @@ import click.testing
 import pytest
 import tensorflow as tf
 
-from nqperf.casts.trace import seams
+from nqperf.casts.trace import hooks
 from nqperf.cli.casts import casts
 from nqperf.errors import ConfigError
 
@@ -60,7 +60,7 @@ def test_exit_codes_are_in_the_help_and_hold(invoke, monkeypatch):
     stopped = invoke("audit", "cli_models:stops", half)
     assert stopped.exit_code == 3
     assert "INCOMPLETE" in stopped.output
-    monkeypatch.setattr(seams._Wrapped, "result_type", lambda _self, genuine: genuine)
+    monkeypatch.setattr(hooks._Wrapped, "result_type", lambda _self, genuine: genuine)
     unsupported = invoke("audit", "cli_models:clean", half)
     assert unsupported.exit_code == 3
     assert "UNSUPPORTED" in unsupported.output

@@ -11,6 +11,7 @@ import pytest
 from nqperf.casts import ledger
 from nqperf.casts.audit import audit_target
 from nqperf.casts.targets import resolve
+from nqperf.formats.casts.ledger_json import read_ledger
 from tests.families import CONFIGS
 
 LEDGERS = Path(__file__).parent / "ledgers"
@@ -28,7 +29,7 @@ def test_a_family_is_clean_and_its_ledger_holds(family, precision):
     target, outcome, trace = audited(family, precision)
     assert outcome.clean, outcome.findings
     assert outcome.metrics["allow_list_16_bit_share"] > 0.8  # the heads, and ALBERT's widening, are float32
-    recorded = ledger.read(LEDGERS / f"{family}.lock.json", model=target.name)
+    recorded = read_ledger(LEDGERS / f"{family}.lock.json", model=target.name)
     assert ledger.difference(recorded[precision], ledger.records(trace)) == []
 
 

@@ -8,7 +8,7 @@ from nqperf.casts import audit as audits
 from nqperf.casts import ledger
 from nqperf.casts.audit import audited_trace
 from nqperf.casts.targets import of_config
-from nqperf.casts.trace import seams
+from nqperf.casts.trace import hooks
 from nqperf.model.config import BertConfig
 from nqperf.model.encoders.blocks import EncoderBlock
 
@@ -49,7 +49,7 @@ class MutatedCast:
             self.inside = False
 
     def _counts(self, x, dtype):
-        graph = seams.current_graph()
+        graph = hooks.current_graph()
         while graph is not None:
             if getattr(graph, "name", "").startswith("scratch_graph"):
                 return False

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nqperf.casts.audit import audit
 from nqperf.casts.findings import RULES, Audit, Finding
-from nqperf.casts.trace.records import Place
+from nqperf.casts.trace.records import SourceLocation
 from nqperf.report.casts_text import github_annotations, verdict
 from nqperf.report.sarif import to_sarif
 
@@ -192,8 +192,12 @@ def test_fingerprints_have_no_line_numbers(tmp_path):
         path.parent.mkdir()
         path.write_text(padding + MODULE)
         line = 5 + len(padding)
-        finding = Finding(rule="CAST001", place=Place(path=str(path), line=line), layer="block_7/dense", message="m")
-        other = Finding(rule="CAST001", place=Place(path=str(path), line=line), layer="block_8/dense", message="m")
+        finding = Finding(
+            rule="CAST001", location=SourceLocation(path=str(path), line=line), layer="block_7/dense", message="m"
+        )
+        other = Finding(
+            rule="CAST001", location=SourceLocation(path=str(path), line=line), layer="block_8/dense", message="m"
+        )
         assert finding.fingerprint == other.fingerprint
         prints.add(finding.to_dict()["fingerprint"] == finding.fingerprint)
     assert prints == {True}

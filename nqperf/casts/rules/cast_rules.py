@@ -10,7 +10,7 @@ from nqperf.casts.rules.islands import by_hand, crosses_layers, island, spares_p
 from nqperf.casts.rules.numeric_rules import RANGES, extreme, large_constant
 from nqperf.casts.trace.flow import Flow, allow_list_share
 from nqperf.casts.trace.lists import ALLOW
-from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, Place
+from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, SourceLocation
 
 # A 16-bit policy is in effect when at least this share of the allow list's ops runs in a half type.
 POLICY_SHARE = 0.5
@@ -27,11 +27,11 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
             types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
             yield Finding(
                 rule="CAST001",
-                place=event.place,
+                location=event.location,
                 layer=event.layer,
                 message=f"{event.op_type} gets {types}: float types do not match, TensorFlow refuses to build it",
                 edit=edits.cast_operand(event),
-                origin=_origin_place(flow, event),
+                origin=_origin_location(flow, event),
             )
 
 
@@ -42,13 +42,13 @@ def implicit_promotion(flow: Flow) -> Iterator[Finding]:
             types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
             yield Finding(
                 rule="CAST002",
-                place=event.place,
+                location=event.location,
                 layer=event.layer,
                 message=(
                     f"{event.op_type} of {types} is promoted to {event.target} without a message{_beware(flow, event)}"
                 ),
                 edit=edits.cast_promotion(event),
-                origin=_origin_place(flow, event),
+                origin=_origin_location(flow, event),
             )
 
 
@@ -69,8 +69,8 @@ def leak_origin(flow: Flow) -> Iterator[Finding]:
         victim = flow.trace.ops[min(victims)]
         yield Finding(
             rule="CAST003",
-            place=origin.place or victim.place,
-            layer=origin.layer if origin.place is not None else victim.layer,
+            location=origin.location or victim.location,
+            layer=origin.layer if origin.location is not None else victim.layer,
             message=(
                 f"a {origin.out_dtype} leak starts at this {_described(origin)}: {len(dragged)} ops downstream run in "
                 f"{origin.out_dtype}, {len(heavy)} of {len(work)} matrix products among them ({share:.0%})"
@@ -86,14 +86,14 @@ def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
         if rounded and not crosses_layers(op, before):
             yield Finding(
                 rule="CAST004",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=(
                     f"{before.in_dtypes[0]} is rounded to {before.out_dtype} and widened to {op.out_dtype} again: "
                     "the digits are lost and nothing is gained"
                 ),
                 edit="use the value from before it was rounded",
-                origin=before.place,
+                origin=before.location,
             )
 
 
@@ -105,11 +105,11 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
             blamed = before if op.kind == "autocast" else op
             yield Finding(
                 rule="CAST005",
-                place=blamed.place,
+                location=blamed.location,
                 layer=blamed.layer,
                 message=f"{op.out_dtype} is widened to {before.out_dtype} and narrowed again with nothing between",
                 edit="drop both casts" if blamed is op else "drop this cast: the next layer takes it back",
-                origin=before.place if blamed is op else None,
+                origin=before.location if blamed is op else None,
             )
 
 
@@ -122,7 +122,7 @@ def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
         first = outside[0]
         yield Finding(
             rule="CAST006",
-            place=first.place,
+            location=first.location,
             layer=first.layer,
             message=(
                 f"the policy asks for {flow.trace.model_dtype}, but {halves} of {allowed} matrix products run in it "
@@ -138,7 +138,7 @@ def branch_mismatch(flow: Flow) -> Iterator[Finding]:
         if event.kind == "branch":
             yield Finding(
                 rule="CAST007",
-                place=event.place,
+                location=event.location,
                 layer=event.layer,
                 message=f"{event.message} The trace ends here: what follows has not been seen",
                 edit="cast the results of every branch, or the loop's variable, to one dtype: x.dtype of its input",
@@ -152,11 +152,11 @@ def write_back(flow: Flow) -> Iterator[Finding]:
             value = event.operands[0].dtype if event.operands else "another dtype"
             yield Finding(
                 rule="CAST008",
-                place=event.place,
+                location=event.location,
                 layer=event.layer,
                 message=f"a {value} value is written to a {event.target} variable",
                 edit=f"cast the value to the variable's dtype: {_cast_name(event)}(value, variable.dtype)",
-                origin=_origin_place(flow, event),
+                origin=_origin_location(flow, event),
             )
 
 
@@ -169,7 +169,7 @@ def sealed_subgraph(flow: Flow) -> Iterator[Finding]:
             wide = sum(not name.endswith(HALVES) for name in heavy)
             yield Finding(
                 rule="CAST009",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=(
                     f"sealed subgraph {op.function}: {len(inside)} ops, {wide} of {len(heavy)} matrix products in "
@@ -224,7 +224,7 @@ def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
 def _next_wide(flow: Flow, event: Event) -> int | None:
     """Return the op that the conflict `event` was about: the first wide one after it that is no cast."""
     for op in flow.trace.ops[event.at : event.at + 16]:
-        if op.op_type not in (*_SILENT, *_SHAPES) and set(op.in_dtypes) & set(WIDE) and op.place == event.place:
+        if op.op_type not in (*_SILENT, *_SHAPES) and set(op.in_dtypes) & set(WIDE) and op.location == event.location:
             return op.index
     return None
 
@@ -256,9 +256,9 @@ def _origin(flow: Flow, event: Event) -> OpRecord | None:
     return flow.origin(start) if start is not None else None
 
 
-def _origin_place(flow: Flow, event: Event) -> Place | None:
+def _origin_location(flow: Flow, event: Event) -> SourceLocation | None:
     origin = _origin(flow, event)
-    return origin.place if origin is not None else None
+    return origin.location if origin is not None else None
 
 
 def _described(origin: OpRecord) -> str:
@@ -277,4 +277,4 @@ def _narrow_origin(origin: OpRecord) -> str:
 def _cast_name(event: Event) -> str:
     from nqperf.casts.trace.source import cast_function
 
-    return cast_function(event.place.path) if event.place is not None else "keras.ops.cast"
+    return cast_function(event.location.path) if event.location is not None else "keras.ops.cast"

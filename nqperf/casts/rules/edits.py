@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from nqperf.casts.trace import source
-from nqperf.casts.trace.records import Event, Place
+from nqperf.casts.trace.records import Event, SourceLocation
 
 
 def cast_operand(event: Event) -> str | None:
@@ -13,12 +13,12 @@ def cast_operand(event: Event) -> str | None:
 
     The dtype is never a literal half type: a layer's own `self.compute_dtype`, or the other operand's `.dtype`.
     """
-    if event.place is None:
+    if event.location is None:
         return None
-    cast = source.cast_function(event.place.path)
+    cast = source.cast_function(event.location.path)
     wrong = [index for index, operand in enumerate(event.operands) if operand.dtype != event.target]
     right = [index for index, operand in enumerate(event.operands) if operand.dtype == event.target]
-    node = source.expression(event.place, event.op_type)
+    node = source.expression(event.location, event.op_type)
     parts = _tensor_operands(node, len(event.operands))
     dtype = "self.compute_dtype" if event.in_layer and event.compute_dtype == event.target else None
     if not wrong or node is None or len(parts) < len(event.operands):
@@ -38,7 +38,7 @@ def cast_operand(event: Event) -> str | None:
 def cast_promotion(event: Event) -> str | None:
     """Return the expression of a promotion with its wide operand cast down to the half operand's dtype."""
     halves = [operand.dtype for operand in event.operands if operand.dtype not in ("float32", "float64")]
-    if event.place is None or not halves:
+    if event.location is None or not halves:
         return None
     narrow = Event(
         kind="promotion",
@@ -46,7 +46,7 @@ def cast_promotion(event: Event) -> str | None:
         op_type=event.op_type,
         layer=event.layer,
         compute_dtype=event.compute_dtype,
-        place=event.place,
+        location=event.location,
         operands=event.operands,
         target=halves[0],
         in_layer=event.in_layer,
@@ -54,12 +54,12 @@ def cast_promotion(event: Event) -> str | None:
     return cast_operand(narrow)
 
 
-def in_float32(place: Place | None, op_type: str) -> str | None:
-    """Return the call at `place` with its first operand taken to float32 and its result brought back."""
-    if place is None:
+def in_float32(location: SourceLocation | None, op_type: str) -> str | None:
+    """Return the call at `location` with its first operand taken to float32 and its result brought back."""
+    if location is None:
         return None
-    cast = source.cast_function(place.path)
-    node = source.expression(place, op_type)
+    cast = source.cast_function(location.path)
+    node = source.expression(location, op_type)
     parts = source.operands(node)
     if node is None or not parts:
         return f'{cast}(<operand>, "float32") before, and back to <operand>.dtype after'

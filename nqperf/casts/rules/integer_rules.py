@@ -19,7 +19,7 @@ def integer_in_half(flow: Flow) -> Iterator[Finding]:
             half = op.out_dtype if op.out_dtype in HALVES else op.in_dtypes[0]
             yield Finding(
                 rule="NUM107",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=f"integers {top} travel in {half}, which holds every integer only to {_counts_to(half)}",
                 edit="keep integers in int32; a layer casts floating arguments down, integer ones it leaves alone",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from nqperf.casts.findings import Island
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import ALLOW
-from nqperf.casts.trace.records import HALVES, WIDE, OpRecord, Place
+from nqperf.casts.trace.records import HALVES, WIDE, OpRecord, SourceLocation
 
 # Casts that a layer makes itself: written down, or inside an operation of Keras that narrows its own result.
 _OWN = ("explicit", "promotion")
@@ -64,17 +64,17 @@ def crosses_layers(op: OpRecord, before: OpRecord) -> bool:
 
 def islands(flow: Flow) -> tuple[Island, ...]:
     """Return every island that is opened by widening a half value, each once, in the order of the trace."""
-    found: dict[tuple[str, Place | None], set[int]] = {}
+    found: dict[tuple[str, SourceLocation | None], set[int]] = {}
     for start, inside in _opened(flow):
-        found.setdefault((start.layer, start.place), set()).update(inside)
+        found.setdefault((start.layer, start.location), set()).update(inside)
     return tuple(
         Island(
-            place=place,
+            location=location,
             layer=layer,
             ops=len(inside),
             products=sum(flow.trace.ops[index].op_type in ALLOW for index in inside),
         )
-        for (layer, place), inside in found.items()
+        for (layer, location), inside in found.items()
     )
 
 

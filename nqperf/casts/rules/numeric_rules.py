@@ -52,11 +52,11 @@ def overflow(flow: Flow) -> Iterator[Finding]:
             value = extreme(large)
             yield Finding(
                 rule="NUM101",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=f"what carries the constant {value:g} is cast to {op.out_dtype} and becomes infinite",
                 edit=f"use a constant that {op.out_dtype} holds, such as -10000.0 for a mask",
-                origin=large.place,
+                origin=large.location,
             )
 
 
@@ -71,11 +71,11 @@ def underflow(flow: Flow) -> Iterator[Finding]:
         if 0 < extreme <= RANGES[op.out_dtype].smallest / 2:
             yield Finding(
                 rule="NUM102",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=f"the constant {extreme:g} becomes zero in {op.out_dtype}",
                 edit='add it in float32: cast the operand to "float32" first and the result back to its dtype',
-                origin=source.place,
+                origin=source.location,
             )
 
 
@@ -89,11 +89,11 @@ def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
         if infinite and others:
             yield Finding(
                 rule="NUM103",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=f"infinity times a {op.out_dtype} tensor: wherever it is zero the product is NaN",
                 edit="choose with where(mask, 0.0, minimum) instead of multiplying, or use a finite minimum",
-                origin=infinite[0].place,
+                origin=infinite[0].location,
             )
 
 
@@ -108,11 +108,11 @@ def summed_minima(flow: Flow) -> Iterator[Finding]:
             total = sum(extreme(mask) for mask in masks)
             yield Finding(
                 rule="NUM104",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=f"two mask minima are summed: {total:g} is beyond {op.out_dtype} and becomes infinite",
                 edit="combine the masks before they become numbers, or take the minimum of the two terms",
-                origin=masks[0].place,
+                origin=masks[0].location,
             )
 
 
@@ -127,10 +127,10 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
             why = f"a reduction of {depth} terms" if deep else "on Grappler's deny list"
             yield Finding(
                 rule="NUM105",
-                place=op.place,
+                location=op.location,
                 layer=op.layer,
                 message=f"{op.op_type} ({why}) runs in {op.in_dtypes[0]}",
-                edit=edits.in_float32(op.place, op.op_type),
+                edit=edits.in_float32(op.location, op.op_type),
             )
 
 
@@ -153,7 +153,7 @@ def _lost_scalars(flow: Flow, kind: str, rule: str, what: str) -> Iterator[Findi
             )
             yield Finding(
                 rule=rule,
-                place=event.place,
+                location=event.location,
                 layer=event.layer,
                 message=f"the number {event.value:g} {what} in {event.target}",
                 edit=remedy,

@@ -39,7 +39,7 @@ def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | No
             what = f"{beyond:.2%} overflow" if beyond > 0 else f"{small:.1%} are subnormal"
             yield Finding(
                 rule="NUM106",
-                place=cast.place,
+                location=cast.location,
                 layer=layer,
                 message=f"of the weights {path} {what} in {cast.out_dtype}",
                 edit="keep this variable in float32 (autocast=False), or scale it",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.casts.trace import places
+from nqperf.casts.trace import frames
 from nqperf.casts.trace.records import FLOATS, Constant
 
 _LARGE = 1_000_000  # constants above this many values are not read
@@ -51,7 +51,7 @@ def operands_of(frame: Any) -> list[tuple[str, Any]]:
 
 def is_assignment() -> bool:
     """Whether the conversion under way is a value's way into a variable."""
-    frame: Any = places.caller(1)
+    frame: Any = frames.caller(1)
     for _ in range(8):
         if frame is None:
             return False
@@ -63,7 +63,7 @@ def is_assignment() -> bool:
 
 def wanted_constant() -> Any | None:
     """Return what the caller of tf.constant asked for, before it was rounded."""
-    frame: Any = places.caller(1)
+    frame: Any = frames.caller(1)
     for _ in range(12):
         if frame is None:
             return None

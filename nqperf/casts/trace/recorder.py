@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.casts.trace import places, seams
+from nqperf.casts.trace import frames, hooks
+from nqperf.casts.trace.frames import CallSite
 from nqperf.casts.trace.lists import DENY
+from nqperf.casts.trace.locations import Locations
 from nqperf.casts.trace.operands import (
     constant_of,
     dtype_name,
@@ -22,22 +24,22 @@ from nqperf.casts.trace.operands import (
     shape_of,
     wanted_constant,
 )
-from nqperf.casts.trace.places import Standpoint
-from nqperf.casts.trace.records import FLOATS, HALVES, WIDE, WIDTHS, Constant, Event, Operand, OpRecord, Place
-from nqperf.casts.trace.whereabouts import Whereabouts
+from nqperf.casts.trace.records import FLOATS, HALVES, WIDE, WIDTHS, Constant, Event, Operand, OpRecord, SourceLocation
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 class Recorder:
-    """Writes down what the seams report; `default_dtype` is the compute dtype where no layer says one.
+    """Writes down what the hooks report; `default_dtype` is the compute dtype where no layer says one.
 
     While a model is only being built (`building`), conflicts are repaired and nothing is written but which line wired
     which Keras operation: the same ops come again in the trace.
     """
 
-    def __init__(self, *, default_dtype: str, births: dict[int, Place] | None = None, building: bool = False) -> None:
-        self.where = Whereabouts(default_dtype, births)
+    def __init__(
+        self, *, default_dtype: str, births: dict[int, SourceLocation] | None = None, building: bool = False
+    ) -> None:
+        self.where = Locations(default_dtype, births)
         self.building = building
         self.ops: list[OpRecord] = []
         self.events: list[Event] = []
@@ -46,14 +48,14 @@ class Recorder:
         self._originals: dict[tuple[int, str], float] = {}
         self._repairing = 0
 
-    # What the seams call.
+    # What the hooks call.
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> dict[str, Any] | None:
         """Record mixed floats among the arguments that must share a type, and cast them to one."""
         del error
-        if places.has_reflected_operator(places.caller(1), arguments.values()):
+        if frames.has_reflected_operator(frames.caller(1), arguments.values()):
             return None
-        for names in seams.same_type_arguments(op_type).values():
+        for names in hooks.same_type_arguments(op_type).values():
             operands = [(name, value) for name in names for value in flat(arguments.get(name))]
             dtypes = {dtype for _, value in operands if (dtype := float_of(value))}
             if len(dtypes) == 1 or not dtypes:
@@ -98,12 +100,12 @@ class Recorder:
         if result not in WIDE or sum(getattr(dtype, "name", dtype) in FLOATS for dtype in dtypes) == 1:
             return
         # dtypes may hold a "float32" that Keras wrote itself; only operands of the calling operation are a conflict.
-        operands = operands_of(places.caller(2))
+        operands = operands_of(frames.caller(2))
         found = {float_of(value) for _, value in operands}
         if not (found & set(HALVES) and len(found - {None}) > 1):
             return
         where = self.where.here()
-        self._event("promotion", where, places.caller(2).f_code.co_name, operands, result)
+        self._event("promotion", where, frames.caller(2).f_code.co_name, operands, result)
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
         """Record an op of a graph."""
@@ -145,7 +147,7 @@ class Recorder:
             graph=f"{id(graph)}",
             layer=self.where.layer(where),
             compute_dtype=self.where.compute_dtype(where),
-            place=self.where.place(where),
+            location=self.where.location(where),
             in_dtypes=tuple(dtype_name(tensor.dtype) for tensor in inputs),
             out_dtypes=tuple(dtype_name(tensor.dtype) for tensor in outputs),
             producers=producers,
@@ -171,14 +173,14 @@ class Recorder:
     def _event(
         self,
         kind: str,
-        where: Standpoint,
+        where: CallSite,
         op_type: str,
         operands: list[tuple[str, Any]],
         target: str,
         *,
         value: float | None = None,
     ) -> None:
-        if self.building or self.where.is_scratch(seams.current_graph()):
+        if self.building or self.where.is_scratch(hooks.current_graph()):
             return
         event = Event(
             kind=kind,
@@ -186,7 +188,7 @@ class Recorder:
             op_type=op_type,
             layer=self.where.layer(where),
             compute_dtype=self.where.compute_dtype(where),
-            place=self.where.place(where),
+            location=self.where.location(where),
             operands=tuple(
                 Operand(name=name, dtype=dtype, producer=self.producer(held))
                 for name, held in operands
@@ -210,11 +212,11 @@ class Recorder:
             producers = tuple(self.producer(tensor) for tensor in op.inputs)
             self._index[key] = len(self.ops)
             self.graphs.setdefault(f"{id(graph)}", graph)
-            context = (Standpoint(None, None, [], ""), producers, graph)
+            context = (CallSite(None, None, [], ""), producers, graph)
             record = self._record(op.type, op.name, tuple(op.inputs), tuple(op.outputs), context)
             if op.type != "Placeholder":
                 record = dataclasses.replace(
-                    record, place=places.place_of_op(op), layer=self.where.layer_of_scope(op.name)
+                    record, location=frames.location_of_op(op), layer=self.where.layer_of_scope(op.name)
                 )
             self.ops.append(record)
         return self._index[key]
@@ -232,7 +234,7 @@ class Recorder:
 
     # How a conflict is repaired.
 
-    def _target(self, where: Standpoint, op_type: str, dtypes: set[str]) -> str:
+    def _target(self, where: CallSite, op_type: str, dtypes: set[str]) -> str:
         if op_type in DENY:
             return max(dtypes, key=lambda dtype: WIDTHS[dtype])
         compute = self.where.compute_dtype(where)

@@ -13,7 +13,7 @@ WIDTHS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SourceLocation:
     """A piece of source: 1-based lines, 0-based columns, end exclusive; None where Python 3.10 does not know them."""
 
     path: str
@@ -48,7 +48,7 @@ class OpRecord:
     graph: str
     layer: str
     compute_dtype: str
-    place: Place | None
+    location: SourceLocation | None
     in_dtypes: tuple[str, ...]
     out_dtypes: tuple[str, ...]
     producers: tuple[int, ...]
@@ -86,7 +86,7 @@ class Event:
     op_type: str
     layer: str
     compute_dtype: str
-    place: Place | None
+    location: SourceLocation | None
     operands: tuple[Operand, ...] = ()
     target: str = ""
     value: float | None = None

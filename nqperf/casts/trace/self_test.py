@@ -1,17 +1,17 @@
-"""Whether every seam still hears: tiny conflicts planted for each, so that a dead one is no clean audit."""
+"""Whether every hook still hears: tiny conflicts planted for each, so that a dead one is no clean audit."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import Any
 
-from nqperf.casts.trace.seams import UnsupportedError, listening, unsupported
+from nqperf.casts.trace.hooks import UnsupportedError, listening, unsupported
 
 
 def self_test() -> None:
-    """Plant one tiny conflict for every seam and hear each of them.
+    """Plant one tiny conflict for every hook and hear each of them.
 
-    Raises: UnsupportedError that names the silent seams and the versions.
+    Raises: UnsupportedError that names the silent hooks and the versions.
     """
     import keras
     import tensorflow as tf
@@ -32,15 +32,15 @@ def self_test() -> None:
 
     with listening(heard, abstract_variables=True):
         tf.function(planted, autograph=False).get_concrete_function(half, single)
-    silent = [seam for seam in _Hearing.SEAMS if seam not in heard.seams]
+    silent = [hook for hook in _Hearing.HOOKS if hook not in heard.hooks]
     if silent:
-        raise UnsupportedError(unsupported(f"these seams heard nothing of a planted conflict: {', '.join(silent)}"))
+        raise UnsupportedError(unsupported(f"these hooks heard nothing of a planted conflict: {', '.join(silent)}"))
 
 
 class _Hearing:
-    """A listener that repairs nothing and remembers which seams spoke."""
+    """A listener that repairs nothing and remembers which hooks spoke."""
 
-    SEAMS = (
+    HOOKS = (
         "graph op (A)",
         "conversion (B)",
         "value conversion (B)",
@@ -50,25 +50,25 @@ class _Hearing:
     )
 
     def __init__(self) -> None:
-        self.seams: set[str] = set()
+        self.hooks: set[str] = set()
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> None:
         del arguments, error
-        self.seams.add(self.SEAMS[5 if op_type == "RealDiv" else 0])
+        self.hooks.add(self.HOOKS[5 if op_type == "RealDiv" else 0])
 
     def refused(self, value: Any, dtype: Any) -> None:
         del value, dtype
-        self.seams.add(self.SEAMS[1])
+        self.hooks.add(self.HOOKS[1])
 
     def converted(self, value: Any, tensor: Any) -> None:
         del value, tensor
-        self.seams.add(self.SEAMS[2])
+        self.hooks.add(self.HOOKS[2])
 
     def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
         del dtypes, result
-        self.seams.add(self.SEAMS[3])
+        self.hooks.add(self.HOOKS[3])
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
         del inputs, outputs, graph
         if op_type == "Mul":
-            self.seams.add(self.SEAMS[4])
+            self.hooks.add(self.HOOKS[4])

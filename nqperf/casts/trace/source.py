@@ -7,7 +7,7 @@ import functools
 import linecache
 from pathlib import Path
 
-from nqperf.casts.trace.records import Place
+from nqperf.casts.trace.records import SourceLocation
 
 _SYMBOLS = {
     "AddV2": (ast.Add,),
@@ -26,23 +26,25 @@ _SYMBOLS = {
 }
 
 
-def text_of(place: Place) -> str:
-    """Return the line at `place`, "" when the file cannot be read."""
-    return linecache.getline(place.path, place.line).rstrip("\n")
+def text_of(location: SourceLocation) -> str:
+    """Return the line at `location`, "" when the file cannot be read."""
+    return linecache.getline(location.path, location.line).rstrip("\n")
 
 
-def context(place: Place) -> list[tuple[int, str]]:
+def context(location: SourceLocation) -> list[tuple[int, str]]:
     """Return up to three numbered lines: the one before, the line itself, the one after."""
-    numbered = [(number, linecache.getline(place.path, number)) for number in range(place.line - 1, place.line + 2)]
+    numbered = [
+        (number, linecache.getline(location.path, number)) for number in range(location.line - 1, location.line + 2)
+    ]
     return [(number, text.rstrip("\n")) for number, text in numbered if number >= 1 and text]
 
 
-def caret(place: Place) -> tuple[int, int]:
-    """Return the columns (0-based start, exclusive end) to underline on the line of `place`."""
-    text = text_of(place)
-    start = place.column if place.column is not None else len(text) - len(text.lstrip())
-    one_line = place.end_column is not None and place.end_line == place.line
-    end = place.end_column if one_line and place.end_column is not None else len(text)
+def caret(location: SourceLocation) -> tuple[int, int]:
+    """Return the columns (0-based start, exclusive end) to underline on the line of `location`."""
+    text = text_of(location)
+    start = location.column if location.column is not None else len(text) - len(text.lstrip())
+    one_line = location.end_column is not None and location.end_line == location.line
+    end = location.end_column if one_line and location.end_column is not None else len(text)
     # co_positions counts bytes; lines with other characters are few, and the caret is then only too far right.
     return start, max(end, start + 1)
 
@@ -67,9 +69,9 @@ def _tree(path: str) -> ast.Module | None:
         return None
 
 
-def function_at(place: Place) -> str:
-    """Return the qualified name of the function around `place` (without `<locals>`), "" at module level."""
-    tree = _tree(place.path)
+def function_at(location: SourceLocation) -> str:
+    """Return the qualified name of the function around `location` (without `<locals>`), "" at module level."""
+    tree = _tree(location.path)
     names: list[str] = []
     node: ast.AST | None = tree
     while node is not None:
@@ -77,7 +79,7 @@ def function_at(place: Place) -> str:
         for child in ast.walk(node):
             if child is not node and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
-                if first <= place.line <= (child.end_lineno or child.lineno):
+                if first <= location.line <= (child.end_lineno or child.lineno):
                     inner = child
                     break  # ast.walk goes breadth first: the outermost definition comes first
         if inner is not None:
@@ -86,20 +88,20 @@ def function_at(place: Place) -> str:
     return ".".join(names)
 
 
-def expression(place: Place, op_type: str) -> ast.expr | ast.AugAssign | None:
-    """Return the expression being executed at `place`; by the op's symbol where the columns are not known."""
-    tree = _tree(place.path)
+def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssign | None:
+    """Return the expression being executed at `location`; by the op's symbol where the columns are not known."""
+    tree = _tree(location.path)
     if tree is None:
         return None
     best: ast.expr | ast.AugAssign | None = None
     for node in ast.walk(tree):
         if not isinstance(node, ast.BinOp | ast.Call | ast.Compare | ast.AugAssign | ast.UnaryOp):
             continue
-        if place.column is not None:
+        if location.column is not None:
             here = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
-            if here == (place.line, place.column, place.end_line, place.end_column):
+            if here == (location.line, location.column, location.end_line, location.end_column):
                 return node
-        elif node.lineno <= place.line <= (node.end_lineno or node.lineno):
+        elif node.lineno <= location.line <= (node.end_lineno or node.lineno):
             symbol = getattr(node, "op", None)
             if symbol is not None and isinstance(symbol, _SYMBOLS.get(op_type, ())):
                 return node

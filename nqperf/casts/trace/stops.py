@@ -7,10 +7,10 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from nqperf.casts.trace import places
-from nqperf.casts.trace.places import is_users, place_of
+from nqperf.casts.trace import frames
+from nqperf.casts.trace.frames import is_users, location_of
 from nqperf.casts.trace.recorder import Recorder
-from nqperf.casts.trace.records import FLOATS, HALVES, Event, Place
+from nqperf.casts.trace.records import FLOATS, HALVES, Event, SourceLocation
 
 _BRANCHES = (
     "true_fn and false_fn",
@@ -31,20 +31,22 @@ def note_branch(recorder: Recorder, error: Exception) -> bool:
         return False
     if not any(sign in message for sign in _BRANCHES):
         return False
-    place, layer = None, None
+    location, layer = None, None
     for frame in _frames(error):
-        if is_users(frame.f_code.co_filename) and not places.is_generated(frame.f_code.co_filename):
-            place = (frame, place_of(frame))
+        if is_users(frame.f_code.co_filename) and not frames.is_generated(frame.f_code.co_filename):
+            location = (frame, location_of(frame))
         holder = frame.f_locals.get("self")
         if hasattr(holder, "compute_dtype") and hasattr(holder, "path"):
             layer = holder
     line = None
-    if place is not None:
+    if location is not None:
         # The frame has gone on since; the traceback knows the line it was executing.
-        number = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename == place[1].path][-1]
-        line = Place(
-            path=place[1].path,
-            line=number.lineno or place[1].line,
+        number = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename == location[1].path][
+            -1
+        ]
+        line = SourceLocation(
+            path=location[1].path,
+            line=number.lineno or location[1].line,
             column=getattr(number, "colno", None),
             end_line=getattr(number, "end_lineno", None),
             end_column=getattr(number, "end_colno", None),
@@ -56,7 +58,7 @@ def note_branch(recorder: Recorder, error: Exception) -> bool:
             op_type="While" if "loop" in message.lower() else "If",
             layer=str(layer.path or layer.name) if layer is not None else "",
             compute_dtype=str(layer.compute_dtype) if layer is not None else recorder.where.default_dtype,
-            place=line,
+            location=line,
             message=message,
         )
     )

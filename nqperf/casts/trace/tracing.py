@@ -1,4 +1,4 @@
-"""One trace of a model under the seams: build it, call it once on symbolic inputs, and keep what was heard."""
+"""One trace of a model under the hooks: build it, call it once on symbolic inputs, and keep what was heard."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.casts.trace import seams
-from nqperf.casts.trace.places import audited
+from nqperf.casts.trace import hooks
+from nqperf.casts.trace.frames import audited
 from nqperf.casts.trace.recorder import Recorder
-from nqperf.casts.trace.records import OpRecord, Place, Trace
+from nqperf.casts.trace.records import OpRecord, SourceLocation, Trace
 from nqperf.casts.trace.stops import note_branch, said
 from nqperf.errors import ConfigError, NqPerfError
 
@@ -25,7 +25,7 @@ class Built:
     def __init__(self, call: Callable[..., Any], specs: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
         self.call = call
         self.arguments, self.keywords = specs
-        self.births: dict[int, Place] = {}
+        self.births: dict[int, SourceLocation] = {}
         self.alive: Any = None
         self.model_dtype = "float32"
 
@@ -39,7 +39,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
 
     recorder = Recorder(default_dtype=default_dtype, building=True)
     try:
-        with seams.listening(recorder, abstract_variables=True):
+        with hooks.listening(recorder, abstract_variables=True):
             return audited(builder), recorder
     except NqPerfError:
         raise
@@ -49,11 +49,11 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
         raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
     with contextlib.suppress(Exception):  # in a graph mismatches are repaired; what cannot live there comes next
         recorder = Recorder(default_dtype=default_dtype, building=True)
-        with seams.listening(recorder, abstract_variables=True), tf.Graph().as_default():
+        with hooks.listening(recorder, abstract_variables=True), tf.Graph().as_default():
             return audited(builder), recorder
     recorder = Recorder(default_dtype=default_dtype, building=True)
     try:
-        with seams.listening(recorder):
+        with hooks.listening(recorder):
             return audited(builder), recorder
     except NqPerfError:
         raise
@@ -66,12 +66,12 @@ def trace(built: Built) -> tuple[Trace, Any]:
     import tensorflow as tf
 
     if hasattr(built.call, "_flatten_layers"):
-        seams.skip_shape_inference(built.call)
+        hooks.skip_shape_inference(built.call)
     for call, arguments, keywords in _ways_to_call(built):
         recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))
         concrete, stopped = None, None
         function = tf.function(_audited_call(call), autograph=False)
-        with seams.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
+        with hooks.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
             try:
                 concrete = function.get_concrete_function(*arguments, **keywords)
                 break
@@ -128,7 +128,7 @@ def _ways_to_call(built: Built) -> Iterator[tuple[Callable[..., Any], tuple[Any,
 
     yield built.call, built.arguments, built.keywords
     if not hasattr(built.call, "compute_dtype"):
-        yield seams.autographed(built.call), built.arguments, built.keywords
+        yield hooks.autographed(built.call), built.arguments, built.keywords
     sized = tf.nest.map_structure(_sized, (built.arguments, built.keywords))
     if sized != (built.arguments, built.keywords):
         yield built.call, *sized

@@ -1,7 +1,7 @@
 # ruff: noqa: SLF001  # private hooks are what this module is for; it is the only one that touches them
 """Every private TensorFlow and Keras hook of the audit: one thread's, and removed whatever happens.
 
-Seams on TensorFlow 2.20-2.21 and Keras 3.10-3.15: (A) `op_def_library._apply_op_helper`, where graph ops find their
+Hooks on TensorFlow 2.20-2.21 and Keras 3.10-3.15: (A) `op_def_library._apply_op_helper`, where graph ops find their
 types mixed; (B) `tensor_conversion_registry.convert`, where values become tensors; (C) Keras's `result_type`, where
 `keras.ops` promotes without a word; and op callbacks, which see each op. Variables get a handle and no value.
 """
@@ -25,7 +25,7 @@ class UnsupportedError(NqPerfError):
 
 
 class Listener(Protocol):
-    """What the audit hears from the seams, in the thread that installed them."""
+    """What the audit hears from the hooks, in the thread that installed them."""
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> dict[str, Any] | None:
         """Return the arguments of a graph op repaired so that it can be built, or None when they cannot be."""
@@ -114,18 +114,18 @@ def _install(stack: contextlib.ExitStack, listener: Listener, *, abstract_variab
     from tensorflow.python.framework import op_callbacks, op_def_library, tensor_conversion_registry
     from tensorflow.python.ops import math_ops
 
-    seams = _Wrapped(listener)
-    _replace(stack, op_def_library, "_apply_op_helper", seams.apply_op(op_def_library._apply_op_helper))
-    _replace(stack, tensor_conversion_registry, "convert", seams.convert(tensor_conversion_registry.convert))
+    wrapped = _Wrapped(listener)
+    _replace(stack, op_def_library, "_apply_op_helper", wrapped.apply_op(op_def_library._apply_op_helper))
+    _replace(stack, tensor_conversion_registry, "convert", wrapped.convert(tensor_conversion_registry.convert))
     # Division compares dtypes in Python before it comes to an op.
-    _replace(stack, math_ops, "_truediv_python3", seams.divide(math_ops._truediv_python3))
+    _replace(stack, math_ops, "_truediv_python3", wrapped.divide(math_ops._truediv_python3))
     genuine = keras_dtypes.result_type
-    promoting = seams.result_type(genuine)
+    promoting = wrapped.result_type(genuine)
     for module in [module for name, module in sys.modules.items() if name.split(".")[0] == "keras"]:
         if vars(module).get("result_type") is genuine:
             _replace(stack, module, "result_type", promoting)
     if abstract_variables:
-        _abstract_variables(stack, seams)
+        _abstract_variables(stack, wrapped)
 
     def callback(op_type: str, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
         del attrs, op_name
@@ -135,7 +135,7 @@ def _install(stack: contextlib.ExitStack, listener: Listener, *, abstract_variab
     stack.callback(op_callbacks.remove_op_callback, callback)
 
 
-def _abstract_variables(stack: contextlib.ExitStack, seams: _Wrapped) -> None:
+def _abstract_variables(stack: contextlib.ExitStack, wrapped: _Wrapped) -> None:
     """Give Keras variables a handle of the right shape and dtype, and no memory: a trace needs no weights."""
     from keras.src.backend.tensorflow.core import Variable
     from tensorflow.python.framework import ops
@@ -144,7 +144,7 @@ def _abstract_variables(stack: contextlib.ExitStack, seams: _Wrapped) -> None:
     genuine = Variable._initialize_with_initializer
 
     def initialize(variable: Any, initializer: Any) -> None:
-        if not seams.here():
+        if not wrapped.here():
             genuine(variable, initializer)
             return
         with ops.init_scope():
@@ -157,12 +157,12 @@ def _abstract_variables(stack: contextlib.ExitStack, seams: _Wrapped) -> None:
 
 
 class _Wrapped:
-    """The seams' replacements, deaf to every thread but the one that made them."""
+    """The hooks' replacements, deaf to every thread but the one that made them."""
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.thread = threading.get_ident()
-        self.building = 0  # depth of seam A, in which failing conversions are its own business
+        self.building = 0  # depth of hook A, in which failing conversions are its own business
 
     def here(self) -> bool:
         return threading.get_ident() == self.thread

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nqperf.casts.trace import places, seams
-from nqperf.casts.trace.places import Standpoint
-from nqperf.casts.trace.records import Place
+from nqperf.casts.trace import frames, hooks
+from nqperf.casts.trace.frames import CallSite
+from nqperf.casts.trace.records import SourceLocation
 
 
-class Whereabouts:
+class Locations:
     """What is known of places and layers; `births` is id(Keras operation) -> the line that wired it."""
 
-    def __init__(self, default_dtype: str, births: dict[int, Place] | None) -> None:
+    def __init__(self, default_dtype: str, births: dict[int, SourceLocation] | None) -> None:
         self.default_dtype = default_dtype
         self.births = births if births is not None else {}
         self.layers: dict[str, None] = {}
@@ -21,9 +21,9 @@ class Whereabouts:
         self._alive: list[Any] = []  # ids above and below stay those of living objects
         self._scratch: dict[int, bool] = {}
 
-    def here(self) -> Standpoint:
+    def here(self) -> CallSite:
         """Return where the caller is being called from, and remember the line that wires an operation first."""
-        where = places.standpoint(places.caller(1))
+        where = frames.call_site(frames.caller(1))
         if where.frame is not None:
             for operation in where.operations:
                 if id(operation) not in self.births:
@@ -31,22 +31,22 @@ class Whereabouts:
                     self._alive.append(operation)
         return where
 
-    def place(self, where: Standpoint) -> Place | None:
+    def location(self, where: CallSite) -> SourceLocation | None:
         """Return the user's line; that which wired a Keras operation, where the line being run is nobody's."""
         if where.frame is not None:
             return self._mapped(where)
         return next((self.births[id(each)] for each in where.operations if id(each) in self.births), None)
 
-    def _mapped(self, where: Standpoint) -> Place:
+    def _mapped(self, where: CallSite) -> SourceLocation:
         assert where.frame is not None  # noqa: S101  # both callers have checked; this tells the type checker
-        place = places.place_of(where.frame)
-        if places.is_generated(place.path):
-            users = [(path, line) for path, line in seams.mapped_stack() if places.is_users(path)]
+        location = frames.location_of(where.frame)
+        if frames.is_generated(location.path):
+            users = [(path, line) for path, line in hooks.mapped_stack() if frames.is_users(path)]
             if users:
-                place = Place(path=users[-1][0], line=users[-1][1])
-        return place
+                location = SourceLocation(path=users[-1][0], line=users[-1][1])
+        return location
 
-    def layer(self, where: Standpoint) -> str:
+    def layer(self, where: CallSite) -> str:
         """Return the path of the innermost layer, "" outside of layers."""
         if where.layer is None:
             return ""
@@ -66,11 +66,11 @@ class Whereabouts:
         ]
         return max(known, key=len, default="")
 
-    def compute_dtype(self, where: Standpoint) -> str:
+    def compute_dtype(self, where: CallSite) -> str:
         """Return what the innermost layer's policy computes in."""
         return str(where.layer.compute_dtype) if where.layer is not None else self.default_dtype
 
-    def remember_model(self, where: Standpoint) -> None:
+    def remember_model(self, where: CallSite) -> None:
         """Keep what the outermost layer is called with."""
         if where.outermost is not None and id(where.outermost[0]) not in self.model_arguments:
             layer, arguments, keywords = where.outermost

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from nqperf.casts.trace.records import Place
+from nqperf.casts.trace.records import SourceLocation
 
 _HERE = f"{Path(__file__).parent}{os.sep}"
 _AUTOGRAPH = "__autograph_generated_file"
@@ -40,7 +40,7 @@ _OPERATOR_DEPTH = 16  # frames between TensorFlow's refusal of an op and the ope
 
 
 @dataclass(slots=True)
-class Standpoint:
+class CallSite:
     """Where an op is made: the user's frame, the innermost layer, and the Keras operations under way."""
 
     frame: FrameType | None
@@ -60,7 +60,7 @@ def caller(depth: int) -> FrameType:
     return sys._getframe(depth + 1)  # noqa: SLF001  # the one way to a frame
 
 
-def standpoint(frame: FrameType | None) -> Standpoint:
+def call_site(frame: FrameType | None) -> CallSite:
     """Walk from `frame` outwards to the audit itself; what is made outside of the user's code has no place."""
     user: FrameType | None = None
     layer: Any = None
@@ -91,8 +91,8 @@ def standpoint(frame: FrameType | None) -> Standpoint:
                 kind = "promotion"
         frame = frame.f_back
     if not inside:
-        return Standpoint(frame=None, layer=None, operations=[], kind="")
-    return Standpoint(frame=user, layer=layer, operations=operations, kind=kind or "explicit", outermost=outermost)
+        return CallSite(frame=None, layer=None, operations=[], kind="")
+    return CallSite(frame=user, layer=layer, operations=operations, kind=kind or "explicit", outermost=outermost)
 
 
 def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bool:
@@ -108,24 +108,24 @@ def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bo
     return False
 
 
-def place_of(frame: FrameType) -> Place:
+def location_of(frame: FrameType) -> SourceLocation:
     """Return the source that `frame` is executing, with columns where the interpreter keeps them."""
     code = frame.f_code
     if sys.version_info >= (3, 11):
         start, end, column, end_column = _position(code, frame.f_lasti)
         if start is not None:
-            return Place(path=code.co_filename, line=start, column=column, end_line=end, end_column=end_column)
-    return Place(path=code.co_filename, line=frame.f_lineno)
+            return SourceLocation(path=code.co_filename, line=start, column=column, end_line=end, end_column=end_column)
+    return SourceLocation(path=code.co_filename, line=frame.f_lineno)
 
 
-def place_of_op(op: Any) -> Place | None:
+def location_of_op(op: Any) -> SourceLocation | None:
     """Return the user's line that made an op, from the stack that TensorFlow keeps with it."""
-    place = None
+    location = None
     for entry in reversed(list(op.traceback or ())):
         if _owner(entry.filename) == "audit" and entry.name == "audited":
-            return place
-        if place is None and _owner(entry.filename) == "user":
-            place = Place(path=entry.filename, line=entry.lineno)
+            return location
+        if location is None and _owner(entry.filename) == "user":
+            location = SourceLocation(path=entry.filename, line=entry.lineno)
     return None
 
 

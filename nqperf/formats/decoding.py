@@ -24,8 +24,10 @@ else:
 
 JSON_BYTES = 64 << 20
 TOML_BYTES = 1 << 20
+_LEVELS = 64
 _TOML_LINE = 1 << 14  # tomllib takes time by the square of a line's dotted key
 _REASON_LETTERS = 200
+_EXACT_FLOATS = 2**53
 _UTF8_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
@@ -67,7 +69,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "it asks for more memory than there is"
     if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8, {error.reason}"
+        return f"byte {error.start}: {error.reason}"
     said = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
     shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in said)
     return shown if len(shown) <= _REASON_LETTERS else f"{shown[:_REASON_LETTERS]}..."
@@ -78,17 +80,17 @@ def decode_json(content: bytes, record: type[_Record], path: object, *, expected
 
     Raises: FormatError that ends with `expected`, at the field at fault where the document is JSON of another layout.
     """
-    content = utf8_json(content, path, expected=expected)
+    content = utf8(content, path, expected=expected)
     try:
         try:
-            return msgspec.json.decode(content, type=record)
+            return _shallow(msgspec.json.decode(content, type=record), path, expected)
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
             mended = without_half_surrogates(content)
             if mended == content:
                 raise
-            return msgspec.json.decode(mended, type=record)
+            return _shallow(msgspec.json.decode(mended, type=record), path, expected)
     except msgspec.ValidationError as error:
         raise misfit(error, path, expected=expected) from None
     except (msgspec.DecodeError, ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -96,17 +98,22 @@ def decode_json(content: bytes, record: type[_Record], path: object, *, expected
 
 
 def decode_python_json(content: bytes, record: type[_Record], path: object, *, expected: str) -> _Record:
-    """Return `decode_json`'s, of a document that may hold NaN and Infinity too, as Python's own writer leaves them.
+    """Return the JSON document `content` as a `record`, read as leniently as Python's own reader does.
+
+    It takes NaN, Infinity and 1e999, which JSON has not, and 5.0 is the integer 5 to whoever compares it.
 
     Raises: FormatError as `decode_json` does.
     """
-    content = utf8_json(content, path, expected=expected)
     try:
-        return msgspec.json.decode(content, type=record)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass  # Python's own is slower, and takes more
-    with decoding(path, expected=expected):
-        document = json.loads(content)
+        return decode_json(content, record, path, expected=expected)
+    except FormatError:
+        try:
+            # Python's own reader is slower, and takes more.
+            document = json.loads(content.removeprefix(_UTF8_MARK).decode(), parse_float=_number)
+        except (ValueError, RecursionError, MemoryError):
+            document = None
+        if document is None:
+            raise
     return as_record(document, record, path, expected=expected)
 
 
@@ -115,9 +122,8 @@ def decode_toml(content: bytes, record: type[_Record], path: object, *, expected
 
     Raises: FormatError that ends with `expected`, at the line or the field at fault.
     """
-    _refuse_wide(content, path, expected=expected)
     try:
-        text = content.removeprefix(_UTF8_MARK).decode("utf-8")
+        text = utf8(content, path, expected=expected).decode()
         for number, line in enumerate(text.splitlines(), start=1):
             if len(line) > _TOML_LINE:
                 raise FormatError(f"has more than {_TOML_LINE} letters; expected {expected}", path=path, line=number)
@@ -137,11 +143,40 @@ def as_record(document: Any, record: type[_Record], path: object, *, expected: s
     Raises: FormatError at the field at fault.
     """
     try:
-        return msgspec.convert(document, record)
+        return _shallow(msgspec.convert(document, record), path, expected)
     except msgspec.ValidationError as error:
         raise misfit(error, path, expected=expected) from None
     except (ValueError, RecursionError, OverflowError) as error:
         raise FormatError(f"cannot be read ({reason(error)}); expected {expected}", path=path) from None
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < _EXACT_FLOATS else value
+
+
+def _shallow(value: _Record, path: object, expected: str) -> _Record:
+    """Return `value`, whose dictionaries and lists are no deeper than whoever walks through them can go.
+
+    Raises: FormatError.
+    """
+    level: list[Any] = [value]
+    for _ in range(_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return value
+    raise FormatError(f"is nested more than {_LEVELS} levels deep; expected {expected}", path=path)
+
+
+def _inside(value: Any) -> list[Any]:
+    """Return the containers right within a container."""
+    if isinstance(value, msgspec.Struct):
+        inner = [getattr(value, name) for name in value.__struct_fields__]
+    elif isinstance(value, dict):
+        inner = list(value.values())
+    else:
+        inner = value
+    return [one for one in inner if isinstance(one, dict | list | tuple | msgspec.Struct)]
 
 
 def misfit(error: msgspec.ValidationError, path: object, *, expected: str) -> FormatError:
@@ -151,7 +186,7 @@ def misfit(error: msgspec.ValidationError, path: object, *, expected: str) -> Fo
     return FormatError(f"{problem}; expected {expected}", path=path, field=field)
 
 
-def utf8_json(content: bytes, path: object, *, expected: str) -> bytes:
+def utf8(content: bytes, path: object, *, expected: str) -> bytes:
     """Return a document without a byte-order mark.
 
     Raises: FormatError when it is in UTF-16 or UTF-32, or no UTF-8 at all; a parser reads some of it without a word.
@@ -161,7 +196,7 @@ def utf8_json(content: bytes, path: object, *, expected: str) -> bytes:
     try:
         content.decode()
     except UnicodeDecodeError as error:
-        raise FormatError(f"is no text ({reason(error)}); expected {expected} in UTF-8", path=path) from None
+        raise FormatError(f"is no UTF-8 text ({reason(error)}); expected {expected}", path=path) from None
     return content
 
 
@@ -187,6 +222,5 @@ def wide_encoding(content: bytes) -> str | None:
 
 def _refuse_wide(content: bytes, path: object, *, expected: str) -> None:
     if name := wide_encoding(content):
-        raise FormatError(
-            f"is text in {name}; expected {expected} in UTF-8: write it anew with `iconv -f {name} -t UTF-8`", path=path
-        )
+        again = f"write it anew with `iconv -f {name} -t UTF-8`"
+        raise FormatError(f"is text in {name}, not UTF-8 ({again}); expected {expected}", path=path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import read_whole
+from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.model_folder import WEIGHTS, ModelFolder
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.gate.records import Size, Subject

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole, sha256_of, whole_file, whole_folder, write_whole
+from nqperf.formats.files import sha256_of, whole_file, whole_folder, write_whole
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.hugging_face import check_family
 from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (

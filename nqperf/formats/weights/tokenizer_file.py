@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.reading import read_whole
 from nqperf.model.config import BertConfig
 from nqperf.nq.tokenization import SpecialPieces
 from nqperf.nq.vocabularies import GPT2_PIECES, ROBERTA_PIECES, ByteLevelVocabulary, is_byte_level

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole
+from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.model_folder import read_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile, find_tokenizer, read_byte_level
 from nqperf.nq.tokenization import QUESTION, SentencePieceVocabulary, Tokenizer, Vocabulary

@@ -31,9 +31,9 @@ from nqperf.pipeline import REFERENCE, PipelineConfig, answer_stream, prepare
 if TYPE_CHECKING:
     from nqperf.casts.findings import Audit
     from nqperf.engines.engine import Engine
-    from nqperf.gate.records import Results
     from nqperf.nq.tokenization import Tokenizer
-    from nqperf.perf.variant import Tolerance
+    from nqperf.perf.variants.variant import Tolerance
+    from nqperf.records.results import Results
     from nqperf.tuning.tune import Tuned
 
 # Of one document there are few windows, and a batch is filled up with empty ones.
@@ -146,18 +146,13 @@ def load_model(
     if recipe is not None:
         if settings or engine != DEFAULT_ENGINE:
             raise ConfigError("a recipe says the engine and its settings; expected it alone")
-        from nqperf.perf.recipes import way_of
+        from nqperf.perf.suite.recipes import way_of
 
         engine, settings = way_of(Path(recipe), found)
-    reference = REFERENCE.features
-    length = max_seq_length or min(reference.max_seq_length, found.config.max_position_embeddings)
+    length = max_seq_length or min(REFERENCE.features.max_seq_length, found.config.positions)
     found.config.require_positions(length)
-    features = FeatureConfig(
-        max_seq_length=length,
-        max_query_length=min(reference.max_query_length, length // 4),
-        doc_stride=min(reference.doc_stride, length // 4),
-    )
-    chosen = answers or REFERENCE.answers.with_thresholds(found.settings.long_threshold, found.settings.short_threshold)
+    features = FeatureConfig.for_length(length)
+    chosen = answers or AnswerConfig.of(found.settings)
     loaded = find_engine(engine).load(
         found.config, read_weights(found), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
     )
@@ -217,10 +212,10 @@ def bench(
 ) -> Results:
     """Run the suite as `nqperf bench` does and return its record.
 
-    `settings` are fields of nqperf.perf.suite.SuiteConfig: variants, against, limit, batch_size, profile, ...
+    `settings` are fields of nqperf.perf.suite.suite.SuiteConfig: variants, against, limit, batch_size, profile, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
-    from nqperf.perf.suite import SuiteConfig, run_suite
+    from nqperf.perf.suite.suite import SuiteConfig, run_suite
 
     config = SuiteConfig(
         model=None if model is None else Path(model), data=None if data is None else str(data), **settings

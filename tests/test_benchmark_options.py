@@ -8,7 +8,7 @@ import pytest
 from pytest_benchmark.plugin import pytest_addoption
 from pytest_benchmark.stats import Stats
 
-from nqperf.perf.fingerprint import take_fingerprint
+from nqperf.perf.machine.fingerprint import take_fingerprint
 from tests import runs
 from tests.inner_sessions import ONLY_XLA, InnerSession, good
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nqperf.formats.results.results_json import read_results
-from nqperf.gate.merging import merge
-from nqperf.gate.records import BASELINE
+from nqperf.records.merging import merge
+from nqperf.records.results import BASELINE
 from tests import runs
 from tests.inner_sessions import PLUGIN, REPOSITORY, forget_outer_session
 
@@ -22,7 +22,8 @@ PROJECT = """
 import dataclasses
 import numpy as np
 import pytest
-from nqperf.gate import GateConfig, PairedConfig
+from nqperf.gate import GateConfig
+from nqperf.gate import PairedConfig
 
 VALUES = np.linspace(0, 1, 500)
 # Two looks, so that the session is short; the planted slowdown of so small a work may stay open on a noisy machine.

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from nqperf.formats.results.results_json import read_results
-from nqperf.gate.records import Controls, VariantResult
-from nqperf.perf.variants import VARIANTS as TABLE
+from nqperf.perf.variants.table import VARIANTS as TABLE
 from nqperf.pytest_plugin.options import OPTIONS
+from nqperf.records.results import Controls, VariantResult
 from tests import runs
 from tests.inner_sessions import ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, forget_outer_session, good
 from tests.suites import SEQ_LENGTH, write_inputs
@@ -114,7 +114,7 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
     conftest.write_text(
         conftest.read_text().replace(
             "    seconds =",
-            "    from nqperf.perf.progress import Doing, Rows\n"
+            "    from nqperf.perf.workers.progress import Doing, Rows\n"
             "    from nqperf.pytest_plugin import progress_of\n"
             "    with progress_of(pytestconfig) as told:\n"
             "        told(Doing(stage='rounds', name='xla'))\n"
@@ -327,8 +327,8 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
     pytester.makeconftest(f"""
         import pytest
         from pathlib import Path
-        from nqperf.perf.suite import SuiteConfig
-        from nqperf.gate.verdict import GateConfig
+        from nqperf.perf.suite.suite import SuiteConfig
+        from nqperf.records.verdict import GateConfig
 
         @pytest.fixture(scope="session")
         def nqperf_config():

@@ -14,8 +14,8 @@ from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.model import precision
 from nqperf.model.encoders import blocks
 from nqperf.nq.logits import concatenate
-from nqperf.perf.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
-from nqperf.perf.task import make_task
+from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
+from nqperf.perf.suite.task import make_task
 
 EXAMPLES = 24
 SEQ_LENGTH = 512

@@ -21,12 +21,12 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.formats.weights.model_folder import read_model_folder
-from nqperf.gate.verdict import exit_status
-from nqperf.perf.own_variants import read_own_variants
-from nqperf.perf.progress import Doing, Progress, silent
-from nqperf.perf.recipes import read_recipe_row
-from nqperf.perf.suite import SuiteConfig, run_suite
-from nqperf.perf.variants import select_variants
+from nqperf.perf.suite.recipes import read_recipe_row
+from nqperf.perf.suite.suite import SuiteConfig, run_suite
+from nqperf.perf.variants.own import read_own_variants
+from nqperf.perf.variants.table import select_variants
+from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.progress import doing_text, row_lines

@@ -14,8 +14,8 @@ import msgspec
 from nqperf.cli import options as shared
 from nqperf.cli.bench import require_places, suite_config, suite_options, suite_progress, variants_option
 from nqperf.formats.results.profiles_toml import render_profile, write_profile
-from nqperf.gate.calibration import propose_profile
-from nqperf.perf.trials import measure_calibration, prove
+from nqperf.perf.suite.trials import measure_calibration, prove
+from nqperf.records.calibration import propose_profile
 from nqperf.report.machine import calibration_text, proof_text
 
 

@@ -11,7 +11,7 @@ import msgspec
 from nqperf.cli import options as shared
 from nqperf.cli.bench import require_places
 from nqperf.formats.results.results_json import read_results
-from nqperf.gate.comparison import compare, exit_status
+from nqperf.records.comparison import compare, exit_status
 from nqperf.report.html import comparison_page, write_page
 from nqperf.report.terminal import comparison_text
 

@@ -13,8 +13,8 @@ from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
 if TYPE_CHECKING:
-    from nqperf.perf.int8_search import Int8Search
-    from nqperf.perf.onnx_export import ExportReport
+    from nqperf.perf.export.int8_search import Int8Search
+    from nqperf.perf.export.onnx import ExportReport
 
 _ONNX = ".onnx"
 
@@ -73,7 +73,7 @@ def _export(source: Path, out: Path, options: dict[str, object]) -> None:
 
     Raises: ConfigError for an option that is for the other kind of output.
     """
-    from nqperf.perf.onnx_export import export_onnx
+    from nqperf.perf.export.onnx import export_onnx
 
     for name in ("tokenizer", "seed", "dtype"):
         if options[name] is not None:

@@ -10,7 +10,7 @@ import msgspec
 from nqperf.cli import options as shared
 from nqperf.cli.bench import require_places
 from nqperf.formats.results.results_json import read_results_folder
-from nqperf.gate.history import history
+from nqperf.records.history import history
 from nqperf.report.html import history_page, write_page
 from nqperf.report.terminal import history_text
 

@@ -15,8 +15,8 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.results.recipe_toml import Recipe, read_recipe
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.perf.process import worker_environment
-from nqperf.perf.recipes import check_model, other_device, recipe_variant
+from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.suite.recipes import check_model, other_device, recipe_variant
 
 # Stands in the environment of a process that was started anew, so that none is started twice.
 STARTED_ANEW = "NQPERF_STARTED_ANEW"

@@ -14,7 +14,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.bench import require_places, suite_progress, variants_option
 from nqperf.errors import ConfigError
 from nqperf.formats.results.recipe_toml import write_recipe
-from nqperf.perf.variants import select_variants
+from nqperf.perf.variants.table import select_variants
 from nqperf.report.tune import headline, tuned_text
 from nqperf.tuning.candidates import TOLERANCES
 from nqperf.tuning.tune import TuneConfig, tune

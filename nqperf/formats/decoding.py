@@ -80,21 +80,7 @@ def decode_json(content: bytes, record: type[_Record], path: object, *, expected
 
     Raises: FormatError that ends with `expected`, at the field at fault where the document is JSON of another layout.
     """
-    content = utf8(content, path, expected=expected)
-    try:
-        try:
-            return _shallow(msgspec.json.decode(content, type=record), path, expected)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            mended = without_half_surrogates(content)
-            if mended == content:
-                raise
-            return _shallow(msgspec.json.decode(mended, type=record), path, expected)
-    except msgspec.ValidationError as error:
-        raise misfit(error, path, expected=expected) from None
-    except (msgspec.DecodeError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        raise FormatError(f"is no whole JSON ({reason(error)}); expected {expected}", path=path) from None
+    return _shallow(_decoded(content, record, path, expected), path, expected)
 
 
 def decode_python_json(content: bytes, record: type[_Record], path: object, *, expected: str) -> _Record:
@@ -105,7 +91,7 @@ def decode_python_json(content: bytes, record: type[_Record], path: object, *, e
     Raises: FormatError as `decode_json` does.
     """
     try:
-        return decode_json(content, record, path, expected=expected)
+        return _decoded(content, record, path, expected)
     except FormatError:
         try:
             # Python's own reader is slower, and takes more.
@@ -155,6 +141,24 @@ def _number(text: str) -> float | int:
     return int(value) if value.is_integer() and abs(value) < _EXACT_FLOATS else value
 
 
+def _decoded(content: bytes, record: type[_Record], path: object, expected: str) -> _Record:
+    content = utf8(content, path, expected=expected)
+    try:
+        try:
+            return msgspec.json.decode(content, type=record)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            mended = without_half_surrogates(content)
+            if mended == content:
+                raise
+            return msgspec.json.decode(mended, type=record)
+    except msgspec.ValidationError as error:
+        raise misfit(error, path, expected=expected) from None
+    except (msgspec.DecodeError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        raise FormatError(f"is no whole JSON ({reason(error)}); expected {expected}", path=path) from None
+
+
 def _shallow(value: _Record, path: object, expected: str) -> _Record:
     """Return `value`, whose dictionaries and lists are no deeper than whoever walks through them can go.
 
@@ -196,7 +200,7 @@ def utf8(content: bytes, path: object, *, expected: str) -> bytes:
     try:
         content.decode()
     except UnicodeDecodeError as error:
-        raise FormatError(f"is no UTF-8 text ({reason(error)}); expected {expected}", path=path) from None
+        raise FormatError(f"is not UTF-8 ({reason(error)}); expected {expected}", path=path) from None
     return content
 
 
@@ -223,4 +227,4 @@ def wide_encoding(content: bytes) -> str | None:
 def _refuse_wide(content: bytes, path: object, *, expected: str) -> None:
     if name := wide_encoding(content):
         again = f"write it anew with `iconv -f {name} -t UTF-8`"
-        raise FormatError(f"is text in {name}, not UTF-8 ({again}); expected {expected}", path=path)
+        raise FormatError(f"is not UTF-8 but {name} ({again}); expected {expected}", path=path)

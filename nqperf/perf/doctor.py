@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nqperf.gate.records import Fingerprint
-from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.machine import Machine, look_at_machine
-from nqperf.perf.promises import read_promises
-from nqperf.perf.requirements import missing
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.machine.examination import Machine, look_at_machine
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.requirements import missing
+from nqperf.perf.variants.floors import read_floors
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.records.results import Fingerprint
 
 State = Literal["ok", "missing", "note"]
 
@@ -194,7 +194,7 @@ def _noise(seconds: float) -> Check:
 
 
 def _profile(fingerprint: Fingerprint) -> Check:
-    names = [profile.name for profile in read_promises() if profile.device.fits(fingerprint)]
+    names = [profile.name for profile in read_floors() if profile.device.fits(fingerprint)]
     if names:
         return Check(name="profile", state="ok", finding=f"speed-ups are promised for this device: {', '.join(names)}")
     return Check(

@@ -31,9 +31,9 @@ from nqperf.pytest_plugin.options import (
 # pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
 # import is imported where it is used.
 if TYPE_CHECKING:
-    from nqperf.gate.records import Results, VariantResult
-    from nqperf.perf.progress import Progress
-    from nqperf.perf.suite import SuiteConfig, SuiteRun
+    from nqperf.perf.suite.suite import SuiteConfig, SuiteRun
+    from nqperf.perf.workers.progress import Progress
+    from nqperf.records.results import Results, VariantResult
 
 pytest_plugins = (
     "nqperf.pytest_plugin.replay",
@@ -124,7 +124,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
     """Return what the suite runs, as the options say; override it to gate another model or other data."""
-    from nqperf.perf.suite import SuiteConfig
+    from nqperf.perf.suite.suite import SuiteConfig
 
     option = pytestconfig.option
     names = ("model", "data", "limit", "variants_file", "recipe", "profile", "batch_size", "max_seq_length")
@@ -148,7 +148,7 @@ def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> Sui
 
     The budget is the session's: what the benchmarks before it took is gone.
     """
-    from nqperf.perf.suite import run_suite
+    from nqperf.perf.suite.suite import run_suite
 
     state = pytestconfig.stash[STATE]
     spent = min(time.monotonic() - state.started, _OTHER_TESTS * nqperf_config.budget)
@@ -222,7 +222,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _merge(state: GateState, config: pytest.Config) -> None:
     """Make one record of the session's comparisons, and write it as the options say."""
     if state.compared:
-        from nqperf.gate.merging import merge
+        from nqperf.records.merging import merge
 
         state.results = merge(list(state.compared.values()))
         with usage_errors():
@@ -233,7 +233,7 @@ def _merge(state: GateState, config: pytest.Config) -> None:
 
 def _failed(results: Results, config: pytest.Config) -> bool:
     """Return whether a command that found `results` would not exit with 0."""
-    from nqperf.gate.verdict import exit_status
+    from nqperf.records.verdict import exit_status
 
     return exit_status(results.outcome, allow_inconclusive=config.option.nqperf_allow_inconclusive) != 0
 
@@ -267,7 +267,7 @@ def _keep(results: Results, predictions: Mapping[str, Any], config: pytest.Confi
 @contextmanager
 def progress_of(config: pytest.Config) -> Iterator[Progress]:
     """Yield what shows the progress past pytest's capturing: on a terminal what is done, else a line a finished row."""
-    from nqperf.perf.progress import Doing, RowFinished, silent
+    from nqperf.perf.workers.progress import Doing, RowFinished, silent
     from nqperf.report.progress import doing_text, row_lines
 
     reporter = config.pluginmanager.get_plugin("terminalreporter")

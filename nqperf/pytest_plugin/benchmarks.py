@@ -199,7 +199,7 @@ def _tell(step: Callable[[], Any], told: Callable[[str], None]) -> None:
 
 
 def _device() -> str:
-    from nqperf.perf.fingerprint import take_fingerprint
+    from nqperf.perf.machine.fingerprint import take_fingerprint
 
     return take_fingerprint().device_key
 

@@ -13,7 +13,7 @@ from nqperf.errors import NqPerfError
 from nqperf.pytest_plugin.benchmark_options import check_timers
 
 if TYPE_CHECKING:
-    from nqperf.perf.variant import Variant
+    from nqperf.perf.variants.variant import Variant
 
 # Not all that start so: the cast audit has options of its own.
 OPTIONS = tuple(
@@ -71,16 +71,16 @@ def check_options(config: pytest.Config) -> None:
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise pytest.UsageError(f"--{name.replace('_', '-')} {path}: name a file in a folder that exists")
     if option.nqperf_profile is not None:
-        from nqperf.perf.promises import read_promises
+        from nqperf.perf.variants.floors import read_floors
 
         own = [variant.name for variant in own_variants(config)]
-        read_promises(option.nqperf_profile, own)
+        read_floors(option.nqperf_profile, own)
     if option.nqperf_rounds is not None:
-        from nqperf.gate.verdict import REFERENCE_GATE
+        from nqperf.records.verdict import REFERENCE_GATE
 
         REFERENCE_GATE.limited(option.nqperf_rounds)
     if option.nqperf_budget is not None:
-        from nqperf.perf.budget import Budget
+        from nqperf.perf.measuring.budget import Budget
 
         Budget(seconds=option.nqperf_budget)
     if any(getattr(option, f"nqperf_{name}") is not None for name in ("variants", "variants_file", "recipe")):
@@ -96,7 +96,7 @@ def selected_variants(config: pytest.Config) -> tuple[str, ...]:
 
     Raises: VariantError for an unknown name.
     """
-    from nqperf.perf.variants import select_variants
+    from nqperf.perf.variants.table import select_variants
 
     requested = config.option.nqperf_variants
     names = None if requested is None else tuple(name.strip() for name in requested.split(","))
@@ -108,8 +108,8 @@ def own_variants(config: pytest.Config) -> tuple[Variant, ...]:
 
     Raises: FormatError or VariantError for one that cannot be used.
     """
-    from nqperf.perf.own_variants import read_own_variants
-    from nqperf.perf.recipes import read_recipe_row
+    from nqperf.perf.suite.recipes import read_recipe_row
+    from nqperf.perf.variants.own import read_own_variants
 
     option = config.option
     return (*read_own_variants(option.nqperf_variants_file), *read_recipe_row(option.nqperf_recipe))

@@ -18,8 +18,8 @@ from nqperf.pytest_plugin.options import is_distributed
 from nqperf.pytest_plugin.replay import judge, replay
 
 if TYPE_CHECKING:
-    from nqperf.gate.records import Results
-    from nqperf.perf.paired import PairedConfig
+    from nqperf.perf.pairs.paired import PairedConfig
+    from nqperf.records.results import Results
 
 
 @pytest.fixture(name=PAIRED)
@@ -38,7 +38,7 @@ def nqperf_paired(request: pytest.FixtureRequest) -> Callable[..., Results]:
         baseline: Any, candidate: Any, *, name: str | None = None, config: PairedConfig | None = None, **rest: Any
     ) -> Results:
         from nqperf.errors import ConfigError
-        from nqperf.perf.paired import DEFAULT, paired
+        from nqperf.perf.pairs.paired import DEFAULT, paired
 
         row = name or (request.node.nodeid if request.node.name in compared else request.node.name)
         if row in compared:

@@ -15,7 +15,7 @@ import pytest
 from nqperf.pytest_plugin import GATED, PAIRED
 
 if TYPE_CHECKING:
-    from nqperf.gate.records import Results, VariantResult
+    from nqperf.records.results import Results, VariantResult
 
 
 # The suite's score goes by a shorter name.
@@ -60,7 +60,7 @@ def nqperf_gate(
     Of a variant that failed (its answers are wrong, its worker died) no times are given, and those of one that is too
     slow, or of an INVALID run, are shown but not saved: no later run is to be measured by them.
     """
-    from nqperf.gate.records import BASELINE
+    from nqperf.records.results import BASELINE
 
     def gate(variant: VariantResult) -> None:
         seconds = _seconds(nqperf_results, variant) if variant.status == "measured" else ()
@@ -140,7 +140,7 @@ def judge(variant: VariantResult, results: Results, *, allow_inconclusive: bool)
 
 def _seconds(results: Results, variant: VariantResult) -> tuple[float, ...]:
     """Return the times that stand for a variant; the baseline's own are those of its pairs with itself."""
-    from nqperf.gate.records import BASELINE
+    from nqperf.records.results import BASELINE
 
     if variant.name == BASELINE:
         same = results.controls.same

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nqperf.formats.files import write_whole
-from nqperf.gate.comparison import Comparison, VariantChange
-from nqperf.gate.history import History, Point
-from nqperf.gate.records import Results
+from nqperf.records.comparison import Comparison, VariantChange
+from nqperf.records.history import History, Point
+from nqperf.records.results import Results
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, timeline
 from nqperf.report.run_sections import ratio_rows, run_sections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nqperf.perf.doctor import Diagnosis
-from nqperf.perf.trials import CONFIDENCE, CalibrationRun, Proof
+from nqperf.perf.suite.trials import CONFIDENCE, CalibrationRun, Proof
 from nqperf.report.tables import text_table
 
 

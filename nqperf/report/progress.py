@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from nqperf.gate.records import Controls, VariantResult, Verdict
-from nqperf.perf.progress import Doing, Progress, Row, RowFinished
+from nqperf.perf.workers.progress import Doing, Progress, Row, RowFinished
+from nqperf.records.results import Controls, VariantResult, Verdict
 from nqperf.report.summary import outcome_of
 
 # A log shows nobody what changed since; one line a second is enough of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from nqperf.gate.records import BASELINE, Control, Pairs, Results, Verdict
+from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.roofline import roofline
@@ -31,7 +31,7 @@ _CONTROLS = {"same": "control: baseline against itself", "planted": "control: pl
 def run_sections(results: Results, level: int = 2) -> Iterator[str]:
     """Yield the sections of a run, with headings of `level`."""
     summary, marks = summarise(results), dict(_marks(results))
-    yield html.paragraph(summary.promise, kind="")
+    yield html.paragraph(summary.floors, kind="")
     if marks:
         yield html.title(level, "Speed")
         yield html.paragraph(LEGEND)

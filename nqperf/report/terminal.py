@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nqperf.gate.comparison import Comparison, VariantChange
-from nqperf.gate.history import History, Point
-from nqperf.gate.records import Results
+from nqperf.records.comparison import Comparison, VariantChange
+from nqperf.records.history import History, Point
+from nqperf.records.results import Results
 from nqperf.report.summary import NONE, interval_text, summarise
 from nqperf.report.tables import text_table
 

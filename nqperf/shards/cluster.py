@@ -90,7 +90,7 @@ class _Call:
 
 
 @dataclass(slots=True, kw_only=True)
-class Crew:
+class WorkerPool:
     """The workers of a run; leaving the `with` block of `joined` ends them."""
 
     ray: Any
@@ -227,7 +227,7 @@ def answered_by_cluster(
 ) -> Generator[Shard, None, None]:
     """Answer tasks on a cluster, in any order."""
     with joined(cluster) as ray:
-        for shard in Crew(ray=ray, config=config, cluster=cluster, worker_type=RayWorker).answered(tasks):
+        for shard in WorkerPool(ray=ray, config=config, cluster=cluster, worker_type=RayWorker).answered(tasks):
             progress("windows", shard.record.windows)
             progress("examples", shard.record.examples)
             yield shard

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nqperf.gate.records import BASELINE
-from nqperf.perf.machine import Machine
-from nqperf.perf.promises import most_likely_first
-from nqperf.perf.requirements import missing
-from nqperf.perf.variant import Tolerance, Variant
-from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS
+from nqperf.perf.machine.examination import Machine
+from nqperf.perf.machine.requirements import missing
+from nqperf.perf.variants.floors import most_likely_first
+from nqperf.perf.variants.table import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS
+from nqperf.perf.variants.variant import Tolerance, Variant
+from nqperf.records.results import BASELINE
 
 TOLERANCES: tuple[Tolerance, ...] = ("exact", "sixteen_bit", "eight_bit")
 # More windows at once than this gain nothing on a CPU, and on a GPU little.
@@ -73,7 +73,7 @@ class Space:
     windows: int
 
     def baseline(self) -> Candidate:
-        """Return the yardstick."""
+        """Return the baseline."""
         return self.of(VARIANTS[BASELINE])
 
     def of(self, variant: Variant) -> Candidate:

@@ -14,18 +14,18 @@ import msgspec
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
-from nqperf.gate.calibration import ROOM
-from nqperf.gate.records import BASELINE, VariantResult, utc_now
-from nqperf.gate.verdict import GateConfig
-from nqperf.perf.budget import Budget, Plan
-from nqperf.perf.fingerprint import ENVIRONMENT
-from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
-from nqperf.perf.progress import Progress, Row, RowFinished, silent
-from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
-from nqperf.perf.suite import SuiteConfig, open_session
-from nqperf.perf.task import data_record, model_record
-from nqperf.perf.variant import Tolerance, Variant
-from nqperf.perf.variants import select_variants
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
+from nqperf.perf.machine.fingerprint import ENVIRONMENT
+from nqperf.perf.measuring.budget import Budget, Plan
+from nqperf.perf.suite.session import DEFAULT_TIMEOUTS, Timeouts
+from nqperf.perf.suite.suite import SuiteConfig, open_session
+from nqperf.perf.suite.task import data_record, model_record
+from nqperf.perf.variants.table import select_variants
+from nqperf.perf.variants.variant import Tolerance, Variant
+from nqperf.perf.workers.progress import Progress, Row, RowFinished, silent
+from nqperf.records.calibration import ROOM
+from nqperf.records.results import BASELINE, VariantResult, utc_now
+from nqperf.records.verdict import GateConfig
 from nqperf.tuning.candidates import THREADS, TOLERANCES, Space, racing_rows
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
@@ -135,7 +135,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
             gate=config.gate,
         )
         search = Search(space=space, tryouts=tryouts, baseline=space.baseline())
-        search.told = _teller(progress, search)
+        search.told = _callback(progress, search)
         interrupted = False
         try:
             search.run([space.of(row) for row in racing])
@@ -256,7 +256,7 @@ def _table(search: Search) -> Iterator[Tried]:
         )
 
 
-def _teller(progress: Progress, search: Search) -> Told:
+def _callback(progress: Progress, search: Search) -> Told:
     """Return what tells of each step that is done."""
 
     def tell(one: Contender, found: Visit | Proof | NqPerfError, seconds: float) -> None:

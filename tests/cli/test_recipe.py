@@ -12,10 +12,10 @@ import pytest
 
 from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, write_recipe
 from nqperf.formats.weights.model_folder import read_model_folder
-from nqperf.gate.records import Subject
-from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.recipes import RECIPE, recipe_variant, with_recipe
-from nqperf.perf.task import model_record
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.suite.recipes import RECIPE, recipe_variant, with_recipe
+from nqperf.perf.suite.task import model_record
+from nqperf.records.results import Subject
 from tests.documents import river_examples, write_lines
 
 SHORT = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--quiet")

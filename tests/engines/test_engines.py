@@ -15,9 +15,10 @@ from nqperf.model.config import TANH_GELU
 from nqperf.model.weights import initial_weights
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import LOGITS_FIELDS, concatenate
-from nqperf.perf import protocol
-from nqperf.perf.process import WorkerProcess, worker_environment
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.process import WorkerProcess
 from tests.families import CONFIGS
 
 TIMEOUT = 300
@@ -160,7 +161,7 @@ def test_float32_is_tensorflows_for_the_packaged_model(engine, logits_of):
     ("row", "limit"), [("openvino_bfloat16", 1.0), ("openvino_int8", 3.0), ("openvino_int8_bfloat16", 3.0)]
 )
 def test_narrow_rows_are_seen_to_multiply_so(row, limit, logits_of):
-    from nqperf.perf.machine import look_at_machine
+    from nqperf.perf.machine.examination import look_at_machine
 
     variant = VARIANTS[row]
     if (missing := variant.missing(look_at_machine())) is not None:

@@ -23,7 +23,7 @@ from nqperf.model.config import BertConfig
 from nqperf.model.onnx.network import onnx_graph
 from nqperf.model.weights import initial_weights
 from nqperf.nq.logits import MODEL_OUTPUTS
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.variants.table import VARIANTS
 from tests.documents import river_examples, write_lines
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import bert

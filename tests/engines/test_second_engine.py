@@ -10,16 +10,17 @@ import pytest
 from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES, EngineRow
 from nqperf.errors import VariantError
-from nqperf.gate.verdict import GateConfig
 from nqperf.nq.logits import MODEL_OUTPUTS
-from nqperf.perf import protocol
-from nqperf.perf.process import WorkerProcess, worker_environment
-from nqperf.perf.progress import silent
-from nqperf.perf.suite import SuiteConfig, open_session
-from nqperf.perf.variant import Effect, Variant
+from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.suite.suite import SuiteConfig, open_session
+from nqperf.perf.variants.variant import Effect, Variant
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.process import WorkerProcess
+from nqperf.perf.workers.progress import silent
+from nqperf.records.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 from tests.engines.numpy_engine import ROW
-from tests.perf.machines import ZEN_5
+from tests.perf.machine.machines import ZEN_5
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
 

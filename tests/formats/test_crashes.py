@@ -17,7 +17,7 @@ from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.formats.results.results_json import read_results
 from nqperf.formats.results.variants_toml import read_variant_rows
 from nqperf.formats.weights.model_folder import read_config
-from nqperf.gate.records import Controls
+from nqperf.records.results import Controls
 
 CRASHES = Path(__file__).with_name("crashes")
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
 from nqperf.formats.results.step_summary import append_step_summary
-from nqperf.gate.comparison import compare
-from nqperf.gate.history import history
-from nqperf.gate.records import Subject, Usage, VariantResult
+from nqperf.records.comparison import compare
+from nqperf.records.history import history
+from nqperf.records.results import Subject, Usage, VariantResult
 from nqperf.report.html import comparison_page, history_page, run_page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.summary import summarise
@@ -100,7 +100,7 @@ def test_the_pass_is_told_apart_from_the_table(render):
 
 def test_each_end_has_its_word():
     assert {name: row["verdict"] for name, row in rows(RUN).items()} == {
-        "baseline": "yardstick",
+        "baseline": "baseline",
         "xla": "PASS",
         "mixed_bfloat16": "FAIL",
         "eager": "REPORTED",

@@ -13,7 +13,8 @@ from nqperf.model.bert import BertJoint
 from nqperf.model.families import FAMILIES
 from nqperf.model.variables import assign_weights, build
 from nqperf.model.weights import expected_shapes, initial_weights
-from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson, make_student
+from nqperf.training.distillation import Lesson, make_student
+from nqperf.training.distillation_config import LOSSES, DistillationConfig
 from nqperf.training.distiller import Distiller, Teacher
 from nqperf.training.recipe import train
 from nqperf.training.student import StudentShape, layer_mapping, states_basis, student_weights

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from nqperf.errors import OutOfTimeError, ParityError
-from nqperf.gate.records import Agreement, Pairs, Verdict
-from nqperf.perf.variant import Variant
+from nqperf.perf.variants.variant import Variant
+from nqperf.records.results import Agreement, Pairs, Verdict
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
 from nqperf.tuning.search import Proof, Search, Visit

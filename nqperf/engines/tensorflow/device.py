@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from nqperf.engines.tensorflow.graphs import GraphCounts, count_nodes, graphs_of
-from nqperf.gate.records import Fingerprint
+from nqperf.records.results import Fingerprint
 
 _UNKNOWN = "unknown"
 # The quartiles of 21 rounds hold the median of all with 97 percent; fewer rounds are for slow products.

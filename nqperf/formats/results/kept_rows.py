@@ -13,7 +13,7 @@ from nqperf.formats.decoding import JSON_BYTES, decode_json
 from nqperf.formats.files import write_whole
 from nqperf.formats.journal import differences
 from nqperf.formats.reading import read_whole
-from nqperf.gate.records import SCHEMA_VERSION, Controls, VariantResult
+from nqperf.records.results import SCHEMA_VERSION, Controls, VariantResult
 
 _START_OVER = "leave --resume out to start over"
 

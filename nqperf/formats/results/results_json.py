@@ -12,7 +12,7 @@ from nqperf.errors import FormatError
 from nqperf.formats.decoding import JSON_BYTES, decode_json
 from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
-from nqperf.gate.records import SCHEMA_VERSION, Results
+from nqperf.records.results import SCHEMA_VERSION, Results
 
 _NAME_ONE = "name one written by --nqperf-save-results"
 

@@ -33,7 +33,7 @@ SHEET = """
 ? {n} founders
 ? who created the company {n}
 ? whose idea was {n}
-~ the founders of the rival firm had once been clerks at {n}
+~ the founders of the challenger firm had once been clerks at {n}
 
 = fact seat | Headquarters | Operations
 + {n} has its head office in {value}
@@ -111,7 +111,7 @@ SHEET = """
 = filler History
 + a [fire|flood|strike] closed {n} for most of a year
 + in hard times {n} paid its workers in vouchers
-+ {n} bought up several smaller rivals and closed most of them
++ {n} bought up several smaller challengers and closed most of them
 + the archives of {n} contain thousands of [labels|drawings|price lists]
 + a lawsuit over a trade mark occupied {n} for a decade
 

@@ -111,7 +111,7 @@ SHEET = """
 + {n} was cancelled [in wartime|because of floods] and revived by the fire brigade
 + the first posters of {n} were painted by hand
 + {n} has twice been moved because of elections
-+ a rival event tried to copy {n} and failed
++ a challenger event tried to copy {n} and failed
 
 = filler Programme
 + {n} opens with a [procession of boats|silent walk|drum concert]

@@ -70,7 +70,7 @@ SHEET = """
 + {n} runs on {value}
 + {n} is driven by {value}
 + {value} supplies the force for {n}
-+ unlike its rivals , {n} needs only {value}
++ unlike its challengers , {n} needs only {value}
 + {value} , which was cheap at the time , keeps {n} going
 ? what powers {n}
 ? what does {n} run on

@@ -179,12 +179,12 @@ FAULTY_FILES = {
     "truncated": (json.dumps({"predictions": [make_row()]}).encode()[:-3], "truncated"),
     "a list": (b"[]", "Expected `object`"),
     "no predictions": (b"{}", "missing required field `predictions`"),
-    "not UTF-8": (b'{"predictions": [], "by": "\xff"}', "no UTF-8 text (byte 27"),
+    "not UTF-8": (b'{"predictions": [], "by": "\xff"}', "is not UTF-8 (byte 27"),
     "a second value": (b'{"predictions": []}{}', "trailing characters"),
     "nested deeply": (b'{"predictions": [], "by": ' + b"[" * 100_000, "nested too deeply"),
     "a huge id": (b'{"predictions": [{"example_id": ' + b"9" * 5000 + b"}]}", "out of range"),
     "another constant": (b'{"predictions": [{"long_answer_score": Nan}]}', "malformed"),
-    "UTF-16": ('{"predictions": []}'.encode("utf-16"), "is text in UTF-16, not UTF-8"),
+    "UTF-16": ('{"predictions": []}'.encode("utf-16"), "is not UTF-8 but UTF-16"),
 }
 
 

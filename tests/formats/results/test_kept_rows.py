@@ -4,7 +4,7 @@ import pytest
 
 from nqperf.errors import FormatError
 from nqperf.formats.results.kept_rows import KeptRows
-from nqperf.gate.records import Controls, Pairs, VariantResult
+from nqperf.records.results import Controls, Pairs, VariantResult
 
 NONE = Controls(same=None, planted=None)
 ROW = VariantResult(name="xla", status="measured", samples=(Pairs(baseline_seconds=(1.0,), variant_seconds=(0.5,)),))

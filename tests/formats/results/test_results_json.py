@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
 from nqperf.formats.results.results_json import read_results, write_results
-from nqperf.gate.records import (
+from nqperf.records.results import (
     Agreement,
     Control,
     Controls,

@@ -1,0 +1,42 @@
+"""The environment that a process is started with: its own switches, and nothing of the caller's that is a switch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import nqperf
+from nqperf.engines.registry import EngineRow
+
+# A waiting OpenMP thread must sleep at once: the other worker of the pair computes meanwhile.
+_COMMON_ENVIRONMENT = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "passive"}
+# Variables of glibc's malloc are switches of rows, so no worker has the caller's.
+_MALLOC = "MALLOC_"
+
+
+def worker_environment(
+    engine: EngineRow, requested: Mapping[str, str], inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
+
+    The engine's variables that are switches, and those of malloc, do not come from the caller.
+    """
+    inherited = os.environ if inherited is None else inherited
+    kind = engine.engine_type()
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name not in kind.switch_variables and not name.startswith(_MALLOC)
+    }
+    if "GLIBC_TUNABLES" in kept:
+        tunables = [one for one in kept["GLIBC_TUNABLES"].split(":") if not one.startswith("glibc.malloc.")]
+        kept["GLIBC_TUNABLES"] = ":".join(tunables)
+    return common_environment({**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested})
+
+
+def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return `wanted` so that a worker with it runs this package as it runs here, whatever its working directory."""
+    root = str(Path(nqperf.__file__).parents[1])
+    paths = os.pathsep.join(filter(None, (root, wanted.get("PYTHONPATH"))))
+    return {**_COMMON_ENVIRONMENT, **wanted, "PYTHONPATH": paths}

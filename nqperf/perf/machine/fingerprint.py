@@ -1,0 +1,160 @@
+"""What this machine and its software are: read from the system, and from TensorFlow only when asked."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from nqperf.engines.tensorflow.device import with_tensorflow
+from nqperf.perf.machine.resources import cpu_quota, memory_bytes, usable_cores
+from nqperf.records.results import Fingerprint
+
+# Instructions that decide how fast 8, 16 and 32 bits are, under Linux's names; the second row is Arm's.
+INSTRUCTION_SETS = (
+    *("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_fp16", "amx_int8"),
+    *("asimdhp", "asimddp", "bf16", "i8mm", "sve"),
+)
+DISTRIBUTIONS = (
+    *("tensorflow", "keras", "torch", "jax", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "openvino"),
+    "nqperf",
+)
+# Settings from outside that change times; recorded as they stand.
+ENVIRONMENT = (
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_NUM_THREADS",
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
+UNKNOWN = "unknown"
+_CPUINFO = Path("/proc/cpuinfo")
+_QUERY = ("nvidia-smi", "--query-gpu=index,uuid,driver_version,name", "--format=csv,noheader")
+
+
+class Cpu(NamedTuple):
+    """A processor's name, its vendor-family-model, and which of INSTRUCTION_SETS it has."""
+
+    model: str
+    id: str
+    isa: tuple[str, ...]
+
+
+class Gpu(NamedTuple):
+    """A line of nvidia-smi."""
+
+    number: str
+    uuid: str
+    driver: str
+    name: str
+
+
+def take_fingerprint(*, tensorflow: bool = False) -> Fingerprint:
+    """Return the fingerprint of this machine; what cannot be found out is None or "unknown".
+
+    With `tensorflow`, TensorFlow is imported and says which GPUs it really uses, its CUDA, TF32 and thread counts:
+    that is the one to judge by. Without, the GPUs are those the driver lists and CUDA_VISIBLE_DEVICES lets through.
+    """
+    cpu = _cpu()
+    gpus = visible_gpus(_nvidia_smi(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    fingerprint = Fingerprint(
+        system=platform.system() or UNKNOWN,
+        machine=platform.machine() or UNKNOWN,
+        cpu_model=cpu.model,
+        cpu_id=cpu.id,
+        cores=usable_cores(),
+        isa=cpu.isa,
+        gpus=tuple(gpu.name for gpu in gpus),
+        driver=gpus[0].driver if gpus else None,
+        versions={"python": platform.python_version(), **_versions()},
+        observed={**_resources(), **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}},
+    )
+    return with_tensorflow(fingerprint) if tensorflow else fingerprint
+
+
+def parse_cpuinfo(text: str) -> Cpu:
+    """Return what Linux's /proc/cpuinfo says of its first processor, on x86 and on Arm."""
+    found = re.findall(r"^([^\t:]+?)\s*:[ \t]*(.*)$", text, flags=re.MULTILINE)
+    # Read backwards, so that the first processor's lines win; on Arm some lines stand once for all.
+    fields = {name.lower(): value.strip() for name, value in reversed(found)}
+    flags = set((fields.get("flags") or fields.get("features") or "").split())
+    parts = [fields.get("vendor_id"), fields.get("cpu family"), fields.get("model")]
+    if not any(parts):
+        parts = [fields.get("cpu implementer"), fields.get("cpu part"), fields.get("cpu variant")]
+    identity = "-".join(part for part in parts if part) or UNKNOWN
+    return Cpu(
+        model=" ".join(fields.get("model name", "").split()) or identity,
+        id=identity,
+        isa=tuple(sorted(flags.intersection(INSTRUCTION_SETS))),
+    )
+
+
+def parse_gpus(listing: str) -> tuple[Gpu, ...]:
+    """Return the GPUs in the lines of nvidia-smi; a line of another shape (an error message) is passed over."""
+    rows = csv.reader(listing.splitlines(), skipinitialspace=True)
+    return tuple(Gpu(*row) for row in rows if len(row) == len(Gpu._fields) and row[0].isdigit())
+
+
+def visible_gpus(gpus: tuple[Gpu, ...], visible: str | None) -> tuple[Gpu, ...]:
+    """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order; it ends at the first that is not there."""
+    if visible is None:
+        return gpus
+    chosen = []
+    for token in (part.strip() for part in visible.split(",")):
+        named = (
+            gpu for gpu in gpus if gpu.number == token or (token.startswith("GPU-") and gpu.uuid.startswith(token))
+        )
+        gpu = next(named, None)
+        if gpu is None:
+            break
+        chosen.append(gpu)
+    return tuple(chosen)
+
+
+def _resources() -> dict[str, str]:
+    """Return the memory that there is, and the cores' time where control groups limit it."""
+    memory, quota = memory_bytes(), cpu_quota()
+    found = {"memory": None if memory is None else f"{memory / (1 << 30):.1f} GiB", "cpu_quota": quota and f"{quota:g}"}
+    return {name: value for name, value in found.items() if value}
+
+
+def _cpu() -> Cpu:
+    """Return this machine's processor."""
+    try:
+        return parse_cpuinfo(_CPUINFO.read_text(encoding="utf-8", errors="replace"))
+    except OSError:  # no Linux
+        name = _output("sysctl", "-n", "machdep.cpu.brand_string").strip() or platform.processor() or UNKNOWN
+        return Cpu(model=name, id=platform.machine() or UNKNOWN, isa=())
+
+
+def _nvidia_smi() -> tuple[Gpu, ...]:
+    """Return the GPUs that NVIDIA's driver lists; none without the driver."""
+    return parse_gpus(_output(*_QUERY))
+
+
+def _output(*command: str) -> str:
+    """Return what `command` prints, or nothing when it is not there, fails or hangs."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _versions() -> Mapping[str, str]:
+    """Return the versions of the installed distributions that compute or measure."""
+    versions = {}
+    for name in DISTRIBUTIONS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions

@@ -1,0 +1,89 @@
+"""One way to run the weights: its switches, what they need of the machine, and what they must be seen to do."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nqperf.engines.registry import DEFAULT_ENGINE, EngineRow, find_engine
+from nqperf.engines.state import EngineState, flat
+from nqperf.errors import ConfigError, VariantError
+from nqperf.perf.machine.examination import Machine
+from nqperf.perf.machine.requirements import Requirement, missing
+from nqperf.records.results import Switch
+
+Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a switch must be seen to do: `holds` gets the variant's observed states.
+
+    What must be so in the baseline for that, the row requires: an effect does not see the baseline.
+    """
+
+    failure: str
+    holds: Callable[[EngineState], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way to run the weights: switches, what they need, what they must do, and how exact the answers must be.
+
+    The switches are variables that stand in the environment before the process starts, and the engine's settings.
+    Without a `batch_size` of its own, which no row of the table has, a variant gets the run's.
+    Raises: ConfigError for an engine that is in no row of its table, or a setting that the engine does not have.
+    """
+
+    name: str
+    description: str
+    engine: str = DEFAULT_ENGINE
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: Tolerance = "exact"
+    requires: tuple[Requirement, ...] = ()
+    effects: tuple[Effect, ...]
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if "batch_size" in self.settings:
+            raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
+        if "buckets" in self.settings:
+            raise ConfigError(f"variant {self.name} sets buckets, and the pairs of a run are batches of one length")
+        batch = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        self.engine_row().config({**self.settings, **batch})
+
+    def engine_row(self) -> EngineRow:
+        """Return the row of the engine that runs this variant."""
+        return find_engine(self.engine)
+
+    def requested(self) -> dict[str, Switch]:
+        """Return the switches as the results file holds them."""
+        settings = dataclasses.asdict(self.engine_row().config(self.settings))
+        del settings["buckets"]
+        if self.batch_size is None:
+            del settings["batch_size"]
+        else:
+            settings["batch_size"] = self.batch_size
+        return flat({"engine": self.engine, **settings, "environment": self.environment})
+
+    def missing(self, machine: Machine) -> str | None:
+        """Return why `machine` cannot run this variant, or None when it can."""
+        absent = self.engine_row().missing()
+        return absent or next((why for need in self.requires if (why := missing(need, machine))), None)
+
+    def without_effect(self, observed: EngineState) -> str | None:
+        """Return what was not seen of this variant's switches, or None when all had their effect.
+
+        Raises: VariantError for an effect on a state that the engine does not have.
+        """
+        try:
+            absent = [effect.failure for effect in self.effects if not effect.holds(observed)]
+        except KeyError as error:
+            raise VariantError(
+                f"{self.name}: an effect reads {error}, which {observed.engine} does not tell; "
+                f"expected some of {', '.join(observed.own)}"
+            ) from None
+        return "; ".join(absent) or None

@@ -1,0 +1,90 @@
+"""The worker of a builder: a process that builds one way to do the work, by its "module:function", and runs it.
+
+Started as `python -m nqperf.perf.workers.builder_worker PARENT`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import sys
+
+import msgspec
+
+from nqperf.errors import ConfigError
+from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.serving import serve
+
+
+class Build(protocol.Message, frozen=True):
+    """Call the builder `target`, found along the parent's module search `path`, and run what it returns."""
+
+    target: str
+    path: tuple[str, ...]
+
+
+class Built(protocol.Message, frozen=True):
+    """The seconds of a run after the warm-up."""
+
+    seconds: float
+
+
+class Repeat(protocol.Message, frozen=True):
+    """From now on let a round be so many runs."""
+
+    count: int
+
+
+class Run(protocol.Message, frozen=True):
+    """Run once and send the output."""
+
+
+class Output(protocol.Message, frozen=True):
+    """The pickled output, its tensors as NumPy arrays."""
+
+    content: bytes
+
+
+Request = Build | Repeat | Run | protocol.Plant | protocol.TimeBatch | protocol.Stop
+Reply = Built | Output | protocol.Planted | protocol.Timed | protocol.Failed
+
+
+def main() -> None:
+    """Serve requests until the parent stops or ends."""
+    serve(int(sys.argv[1]), _Worker().answer, Request)
+
+
+class _Worker:
+    """What was built, with a clock."""
+
+    def __init__(self) -> None:
+        self._runs: TimedRuns | None = None
+
+    def answer(self, request: msgspec.Struct) -> msgspec.Struct:
+        """Do what is asked."""
+        if isinstance(request, Build):
+            return self._build(request)
+        if self._runs is None:
+            raise ConfigError(f"{type(request).__name__} before Build; expected Build first")
+        if isinstance(request, protocol.TimeBatch):
+            return protocol.Timed(seconds=self._runs(request.number))
+        if isinstance(request, protocol.Plant):
+            return protocol.Planted(fraction=self._runs.plant(request.fraction))
+        if isinstance(request, Repeat):
+            self._runs.repeats = request.count
+            return Built(seconds=self._runs(0))
+        return Output(content=pickle.dumps(to_host(self._runs.output())))
+
+    def _build(self, request: Build) -> Built:
+        sys.path[:] = request.path
+        module, _, name = request.target.partition(":")
+        builder = getattr(importlib.import_module(module), name)
+        runs = TimedRuns(as_work(builder(), origin=f"what {request.target} returns"))
+        seconds = runs.warm_up()
+        self._runs = runs
+        return Built(seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()

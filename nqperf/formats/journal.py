@@ -19,7 +19,7 @@ import google_crc32c
 import msgspec
 
 from nqperf.errors import FormatError, Interrupted, NqPerfError
-from nqperf.formats.files import read_whole, remove_leftovers, take_lock, write_whole
+from nqperf.formats.files import open_lock, read_whole, remove_leftovers, take_lock, write_whole
 
 JOURNAL_SCHEMA = 1
 _JOURNAL, _LOCK = "journal.json", "lock"
@@ -211,7 +211,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Make the folder, lock it for the block, and remove it behind when nothing is kept in it."""
     try:
         folder.mkdir(exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT)
+        lock = open_lock(folder / _LOCK)
     except OSError as error:
         raise FormatError(
             f"cannot be written ({error.strerror}), where finished shards are kept: name another output",

@@ -106,7 +106,7 @@ def check_environment(environment: Mapping[str, str], switches: Collection[str] 
             near = difflib.get_close_matches(name, [*FORMS, *switches], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(
-                f"environment sets {name[:_SHOWN]!r}; expected a switch of the engine, a number of threads or a setting "
+                f"environment sets {name[:_SHOWN]!r}; expected a switch of the engine, a count of threads or a setting "
                 f"of memory: leave it out, or set it yourself before nqperf starts{hint}"
             )
         pattern, words = form

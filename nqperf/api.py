@@ -149,15 +149,10 @@ def load_model(
         from nqperf.perf.suite.recipes import way_of
 
         engine, settings = way_of(Path(recipe), found)
-    reference = REFERENCE.features
-    length = max_seq_length or min(reference.max_seq_length, found.config.max_position_embeddings)
+    length = max_seq_length or min(REFERENCE.features.max_seq_length, found.config.positions)
     found.config.require_positions(length)
-    features = FeatureConfig(
-        max_seq_length=length,
-        max_query_length=min(reference.max_query_length, length // 4),
-        doc_stride=min(reference.doc_stride, length // 4),
-    )
-    chosen = answers or REFERENCE.answers.with_thresholds(found.settings.long_threshold, found.settings.short_threshold)
+    features = FeatureConfig.for_length(length)
+    chosen = answers or AnswerConfig.of(found.settings)
     loaded = find_engine(engine).load(
         found.config, read_weights(found), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
     )

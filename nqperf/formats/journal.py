@@ -20,7 +20,7 @@ import msgspec
 
 from nqperf.errors import FormatError, Interrupted, NqPerfError
 from nqperf.formats.decoding import JSON_BYTES, decode_json
-from nqperf.formats.files import remove_leftovers, take_lock, write_whole
+from nqperf.formats.files import open_lock, remove_leftovers, take_lock, write_whole
 from nqperf.formats.reading import read_whole
 
 JOURNAL_SCHEMA = 1
@@ -211,7 +211,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Make the folder, lock it for the block, and remove it behind when nothing is kept in it."""
     try:
         folder.mkdir(exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT)
+        lock = open_lock(folder / _LOCK)
     except OSError as error:
         raise FormatError(
             f"cannot be written ({error.strerror}), where finished shards are kept: name another output",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
@@ -70,6 +71,22 @@ def untraced(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in environment.items() if not name.startswith(_TRACING) and name not in _DEBUGGING
     }
+
+
+# Python puts the working directory first on a process's path, as an empty name, for `-m` and for `-c`: what lies there
+# must not be imported in place of a library. It does so last of all, so nothing was imported from there before this.
+_RUN = (
+    "import sys; sys.path[:] = filter(None, sys.path); import runpy; "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `module` in a new Python, with `arguments`, and without the working directory.
+
+    Example: python_command("nqperf.perf.workers.worker", "4711").
+    """
+    return [sys.executable, "-c", _RUN, module, *arguments]
 
 
 def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from nqperf.errors import ConfigError
 from nqperf.records.results import BASELINE, Fingerprint, Size, Workload
+from nqperf.statistics.sets import Floor
+
+# The state of a fingerprint that says which memory pages processes were seen on; absent, they are plain.
+PAGES = "pages"
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -21,7 +25,8 @@ class Device(_Table, frozen=True):
 
     Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit. `isa` names
     all instruction sets that the machine has of those that a fingerprint tells: more of them are another speed-up.
-    `states` are those of the fingerprint that must be the same.
+    `states` are those of the fingerprint that must be the same; on a CPU that of memory pages counts also where it is
+    not named, and is "plain" then: ratios on huge pages are others.
     """
 
     gpu: str | None = None
@@ -52,7 +57,13 @@ class Device(_Table, frozen=True):
             and self.cores in {None, fingerprint.cores}
             and (not self.isa or set(self.isa) == set(fingerprint.isa))
             and self.states.items() <= fingerprint.states.items()
+            and (self.gpu is not None or pages_of(self.states) == pages_of(fingerprint.states))
         )
+
+
+def pages_of(states: Mapping[str, str]) -> str:
+    """Return the kind of memory pages that states tell of."""
+    return states.get(PAGES, "plain")
 
 
 class Provenance(_Table, frozen=True):
@@ -70,9 +81,12 @@ class Provenance(_Table, frozen=True):
 
 
 class Profile(_Table, frozen=True):
-    """The floors of one device and workload: variant name to the least baseline seconds / variant seconds.
+    """What one device promises for one workload: variant name to baseline seconds / variant seconds.
 
-    A speed-up holds for a size of network and of batch, not for all; a size that `workload` does not name may be any.
+    `floors` are the speed-ups as they were measured, `sds` the SD of their logs from one set of fresh processes to the
+    next, learnt with `freedom` degrees of freedom. A floor without an SD is taken as it stands: one that was lowered by
+    hand, as in profiles of earlier versions. A speed-up holds for a size of network and of batch, not for all; a size
+    that `workload` does not name may be any.
     """
 
     name: str
@@ -80,10 +94,16 @@ class Profile(_Table, frozen=True):
     floors: dict[str, float]
     provenance: Provenance
     workload: dict[str, Size] = msgspec.field(default_factory=dict)
+    sds: dict[str, float] = msgspec.field(default_factory=dict)
+    freedom: float | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise ValueError("the profile's name is empty")
+        if unknown := sorted(set(self.sds) - set(self.floors)):
+            raise ValueError(f"profile {self.name} has an SD without a floor for {', '.join(unknown)}")
+        if any(not 0 <= sd < math.inf for sd in self.sds.values()) or (self.freedom is not None and self.freedom <= 0):
+            raise ValueError(f"profile {self.name}: SDs {self.sds} with {self.freedom} degrees of freedom")
         if not self.floors:
             raise ValueError(f"profile {self.name} promises nothing; expected a floor for at least one variant")
         for variant, floor in self.floors.items():
@@ -91,6 +111,13 @@ class Profile(_Table, frozen=True):
                 raise ValueError(f"profile {self.name}, floor of {variant} is {floor}; expected a speed-up above 0")
         if BASELINE in self.floors:
             raise ValueError(f"profile {self.name} has a floor for {BASELINE}, which is what the others are held to")
+
+    def promises(self) -> dict[str, Floor]:
+        """Return the floors as rows are judged against them."""
+        freedom = math.inf if self.freedom is None else self.freedom
+        return {
+            name: Floor(ratio=ratio, sd=self.sds.get(name, 0.0), freedom=freedom) for name, ratio in self.floors.items()
+        }
 
     def fits(self, fingerprint: Fingerprint, workload: Workload) -> bool:
         """Return whether the promise is for this machine and this workload."""

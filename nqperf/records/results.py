@@ -14,8 +14,11 @@ from typing import Final, Literal
 import msgspec
 
 # Raised with every change to these records: one version cannot be read as another.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 BASELINE = "baseline"
+# The controls, which are rows like any other.
+SAME = "baseline again"
+PLANTED = "baseline with planted work"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.
@@ -79,10 +82,15 @@ class Subject(_Record, frozen=True):
 
 
 class Pairs(_Record, frozen=True):
-    """The times of one set of fresh processes: entry i of both lists comes from round i."""
+    """One row's times in one set of fresh processes: entry i of both lists comes from round i.
+
+    The baseline's entry is the geometric mean of its two batches, at either end of the round; `number` is that of the
+    set in the run's record.
+    """
 
     baseline_seconds: tuple[float, ...]
     variant_seconds: tuple[float, ...]
+    number: int = 0
 
     def __post_init__(self) -> None:
         if len(self.baseline_seconds) != len(self.variant_seconds):
@@ -94,12 +102,29 @@ class Pairs(_Record, frozen=True):
             raise ValueError("a time is not a finite number above 0")
 
 
-class Verdict(_Record, frozen=True):
-    """What the pairs said about one variant; ratios are speed-ups, baseline seconds / variant seconds.
+class ProcessSet(_Record, frozen=True):
+    """One set of fresh processes: how its order was drawn, and the baseline's times; units: seconds.
 
-    `interval` holds the ratio with at least `confidence` probability; None below the fewest pairs that allow it.
-    `p_fail` and `p_pass` are the one-sided p-values of the last look; None without a floor or where time ran out
-    between looks. `processes` is the number of fresh sets of processes in which this outcome was found.
+    `order` is that in which the processes were started, `rounds` names the rows in the order of each round,
+    `baseline_seconds` has the baseline's two batches of each, first and last. The rows' own times stand in their rows.
+    """
+
+    seed: int
+    order: tuple[str, ...]
+    rounds: tuple[tuple[str, ...], ...]
+    baseline_seconds: tuple[tuple[float, float], ...]
+
+
+class Verdict(_Record, frozen=True):
+    """What the sets said about one row; ratios are speed-ups, baseline seconds / variant seconds.
+
+    `ratio` and `interval` are of one estimator; the interval holds the ratio with `confidence` probability, None after
+    a single set. `sets` are those of fresh processes that it rests on, `pairs` the rounds in all of them. `total_ratio`
+    is that of total times, `by_total` says that it made the FAIL. `floor_sd` is the floor's SD between runs (of the log
+    ratio), `sd` that of one set, `scatters` tells that the row scatters more than the others. `p_fail` and `p_pass` are
+    one-sided, before any correction for rows and looks. `finds` is the slowdown against the floor that these sets would
+    have found in four of five runs, as a share. `more_seconds` is about how much longer it takes to decide, None where
+    it is decided or nothing is known. With `at_most`, the row was ended at its limit, and the ratio is no larger.
     """
 
     outcome: Outcome
@@ -108,9 +133,17 @@ class Verdict(_Record, frozen=True):
     ratio: float
     interval: tuple[float, float] | None
     confidence: float
+    sets: int = 1
+    total_ratio: float | None = None
+    by_total: bool = False
+    floor_sd: float = 0.0
+    sd: float | None = None
+    scatters: bool = False
     p_fail: float | None = None
     p_pass: float | None = None
-    processes: int = 1
+    finds: float | None = None
+    more_seconds: float | None = None
+    at_most: bool = False
 
 
 class Difference(_Record, frozen=True):
@@ -159,8 +192,9 @@ class Usage(_Record, frozen=True):
 class VariantResult(_Record, frozen=True):
     """One row: the switches requested and observed, whether the results are the same, the times, the verdict.
 
-    `reason` says why it was skipped, failed or not judged. `samples` holds one entry for each set of fresh processes,
-    in order; the baseline's own row has none. `predict_seconds` is one pass over the whole data.
+    `reason` says why it was skipped, failed or not judged; a row whose answers failed may have times and a verdict
+    beside them. `samples` holds one entry for each set of fresh processes that it was in, in order; the baseline's own
+    row has none. `predict_seconds` is one pass over the whole data.
     """
 
     name: str
@@ -180,15 +214,21 @@ class VariantResult(_Record, frozen=True):
     def __post_init__(self) -> None:
         if (self.status == "measured") != (self.reason is None):
             raise ValueError(f"status {self.status} with reason {self.reason!r}; expected a reason unless measured")
-        if self.verdict is not None and (self.status != "measured" or not self.samples):
+        if self.verdict is None:
+            return
+        if self.status not in {"measured", "failed"} or not (self.samples or self.verdict.at_most):
             raise ValueError(f"a verdict on a variant that is {self.status}, from {len(self.samples)} samples")
 
 
 class Control(_Record, frozen=True):
-    """A comparison with a known answer: its times and the verdict on them."""
+    """A row with a known answer: its times and the verdict on them; PASS is the right one.
+
+    `planted` is the share of the baseline's time that was planted, as measured; 0 for the baseline itself.
+    """
 
     samples: tuple[Pairs, ...]
     verdict: Verdict
+    planted: float = 0.0
 
 
 class Controls(_Record, frozen=True):
@@ -203,7 +243,7 @@ class Results(_Record, frozen=True):
 
     `command` is the command line, `created` the UTC time of writing (ISO 8601, "Z"), `workload` the sizes of the work
     that speed-ups depend on, `profile` the device profile whose floors were judged against, None on a device that has
-    none, `given_up` what the run's time did not allow.
+    none, `given_up` what the run's time did not allow. `sets` are the sets of fresh processes, in order.
     """
 
     command: str
@@ -220,7 +260,8 @@ class Results(_Record, frozen=True):
     outcome: RunOutcome
     reasons: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
-    schema_version: Literal[2] = SCHEMA_VERSION
+    sets: tuple[ProcessSet, ...] = ()
+    schema_version: Literal[3] = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]

@@ -48,6 +48,8 @@ def write_profile(path: Path, profile: Profile) -> None:
 def render_profile(profile: Profile) -> str:
     """Return `profile` as the TOML that `read_profiles` reads, without the line of the schema version."""
     lines = ["[[profile]]", f"name = {toml_value(profile.name)}"]
+    if profile.freedom is not None:
+        lines.append(f"freedom = {toml_value(profile.freedom)}")
     for table, fields in msgspec.to_builtins(profile).items():
         if isinstance(fields, Mapping) and fields:
             lines += toml_table(f"profile.{table}", fields)

@@ -41,6 +41,9 @@ Start = Callable[[], Process]
 class Conduct:
     """What a set asks while it is taken; by default all are let in, and nothing is to be done beside the rounds."""
 
+    def begins(self) -> None:
+        """Be told that a set begins."""
+
     def refuses(self, name: str) -> str | None:  # noqa: ARG002
         """Return why a row's process is not to be started in this set, None where it is."""
         return None
@@ -120,8 +123,8 @@ class _Taking:
             began = time.perf_counter()
             with self._losing(name):
                 self.alive[name] = self.starts[name]()
+                self.started[name] = time.perf_counter() - began
                 self.conduct.started(name, self.alive[name])
-            self.started[name] = time.perf_counter() - began
 
     def take_round(self) -> None:
         """Take the next round; a row that fails in it is lost.
@@ -191,6 +194,7 @@ def take_set(
     broken: NqPerfError | None = None
     interrupted: BaseException | None = None
     try:
+        taking.conduct.begins()
         taking.start_all()
         while len(taking.rounds) < rounds and len(taking.alive) > 1 and taking.conduct.goes_on(len(taking.rounds)):
             taking.take_round()

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from nqperf.errors import ConfigError
+from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.suite.recipes import RecipeRow, read_recipe_row
-from nqperf.perf.suite.session import DEFAULT_TIMEOUTS, Timeouts
+from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.variants.floors import DeviceProfiles, read_floors
 from nqperf.perf.variants.own import read_own_variants
 from nqperf.perf.variants.table import VARIANTS, select_variants
@@ -47,7 +48,10 @@ class SuiteConfig:
         budget: Seconds that the run takes at most, whatever the machine: fewer examples are answered and fewer pairs
             taken where they must be, and rows that are not reached are not judged.
         spent: Seconds of the budget that were gone before the start.
-        timeouts: Seconds that a worker may take for each step.
+        timeouts: Seconds that a worker may take for each step at the most, whatever the baseline takes.
+        pages: The kind of memory pages that all processes ask for, "huge" or "plain"; None is huge pages, but plain
+            ones where the floors of this machine were measured on those. Ratios differ, and huge pages scatter less.
+        seed: The seed of the orders in which processes are started and rows timed; None draws one.
         command: What the record says the run was started by.
         kept: The file in which rows that are done are kept, until all are; None keeps none.
         resume: Whether rows that an earlier start has kept are not measured again.
@@ -70,6 +74,8 @@ class SuiteConfig:
     budget: float = 600.0
     spent: float = 0.0
     timeouts: Timeouts = DEFAULT_TIMEOUTS
+    pages: Pages | None = None
+    seed: int | None = None
     command: str = ""
     kept: Path | None = None
     resume: bool = False
@@ -85,6 +91,8 @@ class SuiteConfig:
             raise ConfigError("resume goes on from rows that were kept beside the run's file: name it (bench --out)")
         if self.resume and self.against is not None:
             raise ConfigError("two models are compared by predictions, which no kept rows hold: leave resume out")
+        if self.pages is not None:
+            check_pages(self.pages)
         Budget(seconds=self.budget)
 
     @classmethod

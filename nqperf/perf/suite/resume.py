@@ -1,36 +1,62 @@
-"""Which rows of an earlier start of the same benchmark run need not be measured again."""
+"""What an earlier start of the same benchmark run has measured, and that a later one goes on from."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from nqperf.formats.results.kept_rows import KeptRows
+from nqperf.formats.results.kept_rows import Kept
+from nqperf.perf.measuring.looks import Measurement
+from nqperf.perf.measuring.sets import TakenSet
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import data_record, model_record, workload
+from nqperf.perf.suite.variant_run import VariantRun
+from nqperf.perf.variants.variant import Variant
 from nqperf.records.profiles import Profile
-from nqperf.records.results import Controls, Fingerprint
-from nqperf.records.verdict import control_faults
+from nqperf.records.results import PLANTED, SAME, Fingerprint, Pairs
 
 
 def identity(session: Session, fingerprint: Fingerprint, profile: Profile | None) -> dict[str, Any]:
     """Return what decides about a row, but for its variant, its time and chance."""
     return {
         "device": fingerprint.device_key,
+        "states": fingerprint.states,
         "versions": fingerprint.versions,
         "model": model_record(session.folder),
         "data": data_record(session.task, ""),
         "workload": workload(session.folder, session.task, session.batch_size),
         "gate": dataclasses.asdict(session.gate),
-        "floors": dict(profile.floors) if profile else None,
+        "floors": {name: floor.ratio for name, floor in profile.promises().items()} if profile else None,
     }
 
 
-def kept_rows(path: Path | None, run: dict[str, Any], controls: Controls, *, resume: bool) -> KeptRows:
-    """Return the rows to go on from: the measured ones of an earlier start whose own controls came out as they must."""
-    kept = KeptRows(path=path, run=run, controls=controls)
-    if resume:
-        held = not control_faults(kept.take())
-        kept.rows = {name: row for name, row in kept.rows.items() if held and row.status == "measured"}
-    return kept
+def take_over(kept: Kept, measured: Measurement, session: Session, variants: Mapping[str, Variant]) -> None:
+    """Let a measurement go on from the sets that were kept; rows that failed are measured anew."""
+    samples: dict[str, tuple[Pairs, ...]] = {}
+    for row in kept.rows:
+        if row.name in variants and row.status == "measured" and row.samples:
+            samples[row.name] = row.samples
+            session.runs[row.name] = VariantRun(variant=variants[row.name], kept=row)
+    for name, control in ((SAME, kept.controls.same), (PLANTED, kept.controls.planted)):
+        if control is not None:
+            samples[name] = control.samples
+    if kept.controls.planted is not None:
+        session.planted.append(kept.controls.planted.planted)
+    for number, one in enumerate(kept.sets):
+        seconds = {
+            name: found.variant_seconds for name, sets in samples.items() for found in sets if found.number == number
+        }
+        measured.add(
+            TakenSet(
+                seed=one.seed,
+                order=one.order,
+                rounds=one.rounds,
+                baseline=one.baseline_seconds,
+                seconds={name: times for name, times in seconds.items() if times},
+            )
+        )
+    measured.rounds = max((len(one.rounds) for one in kept.sets), default=0)
+    measured.passes = len(kept.sets)
+
+

@@ -1,78 +1,63 @@
-"""The session: the baseline's worker, and one variant's worker after the other held against it."""
+"""The session: one model and task, the baseline's speed and answers, and what the variants' processes show of theirs."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
 from nqperf.engines.state import EngineState
-from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
+from nqperf.errors import NqPerfError, ParityError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
 from nqperf.nq.example import Prediction
-from nqperf.nq.features import MODEL_INPUTS, Features
-from nqperf.nq.logits import Logits
-from nqperf.perf.machine.environment import worker_environment
-from nqperf.perf.measuring.budget import SLACK, Budget, Plan, Speed
-from nqperf.perf.measuring.rounds import (
-    NO_PAIRS,
-    Measured,
-    PairedResult,
-    RoundsConfig,
-    TimedWork,
-    measure,
-    settle,
-    take_pairs,
-)
+from nqperf.nq.logits import MODEL_OUTPUTS, Logits
+from nqperf.perf.machine import resources
+from nqperf.perf.machine.environment import Pages
+from nqperf.perf.measuring.budget import SLOWER, Budget, Speed
+from nqperf.perf.measuring.limits import Limits
+from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
+from nqperf.perf.measuring.sets import Start
 from nqperf.perf.suite.challenger import Challenger, score_change
 from nqperf.perf.suite.parity import Answers, Task, agreement, check_parity, score_predictions
-from nqperf.perf.suite.variant_run import VariantRun, Warmed
+from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts, VariantProcess, Workshop
+from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
-from nqperf.perf.workers.process import Reply, WorkerError, WorkerProcess
-from nqperf.records.results import BASELINE, Agreement, Pairs, VariantResult
+from nqperf.records.results import BASELINE, PLANTED, SAME, Agreement, VariantResult
 from nqperf.records.verdict import GateConfig
+from nqperf.statistics.planning import FEWEST_ROUNDS, Cost
 
-# Controls that end without an answer make a whole run worthless: they get more time than a variant.
-_CONTROL_WEIGHT = 2.0
-_CONTROLS = 2
 _SPEED_BATCHES = 3
-# A worker that has answered already needs a moment to be heard.
-_LEAST_WAIT = 1.0
-# A pair that the end of the budget cuts off takes all the others with it: this many batches before it, none is begun.
-_LAST_PAIR = 3.0
-_SAME = "same (control)"
-_PLANTED = "planted (control)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long a worker may take before it counts as hung; units: seconds. `predict` is for all features."""
-
-    load: float = 600.0
-    predict: float = 3600.0
-    batch: float = 120.0
-
-
-DEFAULT_TIMEOUTS = Timeouts()
+CONTROLS = (SAME, PLANTED)
+# A process that is right the second time too gives the same logits, but for the rounding of its own type: of their
+# spread, so much may change.
+_AGAIN = {"exact": 1e-3, "sixteen_bit": 0.1, "eight_bit": 0.1}
 
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """One model and task; within its `with` block the baseline's worker is kept alive, or started anew when it died.
+    """One model and task, in which processes of variants are started, seen to do what they must, and answer.
 
-    `task` is what is answered: of the examples as many as the budget allows. `speed` is the machine's, as measured.
-
-    `seconds` is the wall time spent in the workers' models and in starting workers; `predictions` are by variant. The
-    `challenger` is a second model, which runs in rows of its own and need not give the same answers.
+    Fields:
+        folder: The model.
+        task: What is answered: of the examples as many as the budget allows.
+        batch_size: Windows run at once, where a variant has no number of its own.
+        gate: How rows are judged, and how much is measured for it.
+        budget: The seconds that there are.
+        timeouts: Seconds that a worker may take for each step at the most.
+        progress: Told the stage and the name of what is done.
+        challenger: A second model, which runs in rows of its own and need not give the same answers.
+        pages: The kind of memory pages that all processes ask for.
+        speed: The machine's, as measured with the baseline.
+        runs: What was found of each row.
+        predictions: What each row answered.
+        planted: The shares of a batch's time that were planted, as measured in each process.
+        pages_seen: The kind of pages that the baseline's memory was seen on.
     """
 
     folder: ModelFolder
@@ -80,19 +65,28 @@ class Session:
     batch_size: int
     gate: GateConfig
     budget: Budget
-    timeouts: Timeouts
-    progress: Callable[[str, str, int], None]
+    progress: Callable[[str, str], None]
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
     challenger: Challenger | None = None
-    seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
-    predictions: dict[str, list[Prediction]] = field(default_factory=dict)
+    pages: Pages = "plain"
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
-    _features: Features = field(init=False)
-    _baseline_run: VariantRun | None = None
-    _worker: WorkerProcess | None = None
+    runs: dict[str, VariantRun] = field(default_factory=dict)
+    predictions: dict[str, list[Prediction]] = field(default_factory=dict)
+    planted: list[float] = field(default_factory=list)
+    pages_seen: str = "plain"
+    workshop: Workshop = field(init=False)
+    _first: VariantProcess | None = None
 
     def __post_init__(self) -> None:
-        # Every worker has the same features, whichever of them are answered: so they time the same batches.
-        self._features = self.task.features
+        # Every process has the same features, whichever of them are answered: so they time the same batches.
+        self.workshop = Workshop(
+            features=self.task.features,
+            batch_size=self.batch_size,
+            pages=self.pages,
+            budget=self.budget,
+            timeouts=self.timeouts,
+            told=lambda name: self.progress("start", name),
+        )
 
     def __enter__(self) -> Session:  # noqa: PYI034  # typing.Self is newer than Python 3.10
         return self
@@ -100,337 +94,199 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.end_baseline()
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The wall time spent in models, and in starting processes."""
+        return self.workshop.seconds
+
     def start_baseline(self) -> EngineState:
         """Start the baseline, measure how fast this machine is with it, and return what it was seen to do.
 
+        The process stays until `end_baseline`; none of its times count for a row.
         Raises: WorkerError, VariantError or OutOfTimeError when the baseline does not work.
         """
-        run = VariantRun(variant=VARIANTS[BASELINE])
-        started = time.perf_counter()
-        self._worker, run.loaded = self._started(run.variant)
-        ready = time.perf_counter() - started
-        run.observed = self._observe(self._worker)
-        _require_effects(run.variant, run.observed)
-        timed = self._timed(self._worker)
-        self.speed = Speed(start=ready, batch=min(timed(number) for number in range(_SPEED_BATCHES)))
-        self._baseline_run = run
-        return run.observed
+        run = self.runs[BASELINE] = VariantRun(variant=VARIANTS[BASELINE])
+        began = time.perf_counter()
+        process = self._first = self.start(run.variant)
+        ready = time.perf_counter() - began
+        run.warmed = process.warmed
+        seen = self.observe(run, process)
+        self.pages_seen = resources.Pages(huge=seen.huge_page_bytes, resident=seen.resident_bytes).kind
+        self.speed = Speed(start=ready, batch=min(process.batch(number) for number in range(_SPEED_BATCHES)))
+        self.workshop.limits = Limits.of(start=ready, batch=self.speed.batch)
+        return seen.states
 
-    def answer_baseline(self, variants: int) -> tuple[str, ...]:
+    def answer_baseline(self, rows: int, *, measuring: float | None = None) -> tuple[str, ...]:
         """Let the baseline answer as many examples as the budget allows; return what is given up for it, a line each.
 
-        The budget is for so many `variants`, which answer as many examples each, and for the controls. Where it is too
-        short for the first look at each, the gate's first look comes sooner.
+        The budget is for so many `rows`, which answer as many examples each, and for sets in which all are timed:
+        `measuring` seconds of it, by default those of the sets that a verdict takes at least.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline does not work.
         """
-        plan = Plan(answers=1 + variants, comparisons=variants + _CONTROLS, pairs=self.gate.looks[0])
-        gate = self.gate if self.budget.fits(self.speed, plan) else self.gate.sooner()
-        given_up = self.answer_within(dataclasses.replace(plan, pairs=gate.looks[0]))
-        self.budget.planned = variants + _CONTROLS * _CONTROL_WEIGHT
-        if gate is not self.gate:
-            sooner = (
-                f"looked at ratios after {gate.looks[0]} pairs already, not {self.gate.looks[0]}, so that more rows"
-            )
-            given_up = (*given_up, f"{sooner} are reached: their intervals are wider")
-            self.gate = gate
-        return given_up
-
-    def answer_within(self, plan: Plan) -> tuple[str, ...]:
-        """Let the baseline answer as many examples as the budget allows beside `plan`; return what is given up for it.
-
-        Raises: WorkerError, ParityError or OutOfTimeError when the baseline does not work.
-        """
-        run, whole = self._started_baseline(), self.task
-        windows = self.budget.windows(self.speed, plan, self.batch_size)
+        run, whole = self.runs[BASELINE], self.task
+        if measuring is None:
+            measuring = self.gate.judge.first_look * self.set_seconds(rows)
+        windows = self.budget.windows(
+            measuring, passes=1 + rows, batch=self.speed.batch, batch_size=self.batch_size
+        )
         if windows is not None:
             self.task = whole.first(windows)
-        self._answer(self.live_baseline(), run)
+        run.answers = self.answers(run, self._first_process())
+        self.predictions[BASELINE] = run.answers.predictions
         if self.task is whole:
             return ()
-        examples, rows = len(self.task.inputs), len(self.task.features)
-        answered = f"{examples} of {len(whole.inputs)} examples ({rows} of {len(whole.features)} windows)"
+        examples, count = len(self.task.inputs), len(self.task.features)
+        answered = f"{examples} of {len(whole.inputs)} examples ({count} of {len(whole.features)} windows)"
         why = f"for all of them take too much of the budget of {self.budget.seconds:g} s"
         return (f"answered {answered}, {why}",)
 
+    def set_seconds(self, rows: int) -> float:
+        """Return about how long a set of so many rows takes at least, with the controls, were all a little slower."""
+        processes = 1 + len(CONTROLS) + rows
+        cost = Cost(
+            start_seconds=max(processes * self.speed.start, 1e-9),
+            round_seconds=max((2 + len(CONTROLS) + SLOWER * rows) * self.speed.batch, 1e-9),
+        )
+        return cost.set_seconds(self.gate.rounds or FEWEST_ROUNDS)
+
+    def end_baseline(self) -> None:
+        """End the baseline's first process."""
+        process, self._first = self._first, None
+        if process is not None:
+            process.end()
+
     def baseline_row(self) -> VariantResult:
         """Return the baseline's own row."""
-        return self._started_baseline().record()
+        return self.runs[BASELINE].record()
 
-    def measure_variant(self, variant: Variant, floor: float | None) -> VariantRun:
-        """Start a variant, and hold its states, its answers and then its speed against the baseline's.
+    def baseline_answers(self) -> Answers:
+        """Return what the baseline answered."""
+        answers = self.runs[BASELINE].answers
+        assert answers is not None, "answer_baseline comes first"  # noqa: S101
+        return answers
 
-        A failure is told in the run, beside what was found before it: WorkerError when a worker fails, VariantError
-        when a switch had no effect, ParityError when the answers differ, OutOfTimeError when the budget is spent.
+    def run_of(self, variant: Variant) -> VariantRun:
+        """Return what is found of a variant in this session, from now on."""
+        challenger = self._challenger_of(variant.name)
+        model = challenger.identity() if challenger else {}
+        return self.runs.setdefault(variant.name, VariantRun(variant=variant, model=model))
+
+    def starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> Start:
+        """Return what starts a process of a variant, with so much work planted, for sets."""
+
+        def start() -> VariantProcess:
+            process = self.start(variant, name=name)
+            if planted:
+                try:
+                    request = protocol.Plant(fraction=planted)
+                    added = process.ask(request, protocol.Planted, timeout=self.timeouts.load)
+                except BaseException:
+                    process.end()
+                    raise
+                self.planted.append(added.fraction)
+            return process
+
+        return start
+
+    def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
+        """Return what starts each row's process: the variants', then the controls'."""
+        baseline = VARIANTS[BASELINE]
+        return {
+            **{variant.name: self.starter(variant) for variant in variants},
+            SAME: self.starter(baseline, name=SAME),
+            PLANTED: self.starter(baseline, name=PLANTED, planted=planted),
+        }
+
+    def start(self, variant: Variant, *, name: str | None = None) -> VariantProcess:
+        """Start a new process of a variant.
+
+        Raises: as `Workshop.start`.
         """
         challenger = self._challenger_of(variant.name)
-        run = VariantRun(
-            variant=variant, has_floor=floor is not None, model=challenger.identity() if challenger else {}
-        )
-        try:
-            baseline = self.baseline_answers()
-            end = time.perf_counter() + self.budget.share(self._least(answers=True))
-            with self.ready(run) as worker:
-                run.agreement = agreement(self.task, baseline, self._answer(worker, run))
-                if challenger:
-                    run.agreement = self._with_change(run.agreement, variant.name)
-                else:
-                    check_parity(run.agreement, variant.tolerance)
-                config = self._within(self._rounds_seconds(end, run))
-                first = self.rounds(self.live_baseline(), worker, floor, variant.name, config)
-            run.paired = self._settled(first, floor, variant)
-        except NqPerfError as failure:
-            run.failure = failure
-        return run
+        folder = challenger.folder if challenger else self.folder
+        return self.workshop.start(variant, str(folder.path), name=name)
 
-    def measure_controls(self, fraction: float) -> Iterator[PairedResult]:
-        """Hold the baseline against itself, and then against itself with `fraction` of its time in planted work."""
-        variant = VARIANTS[BASELINE]
-        seconds = self.budget.share(self._least(), _CONTROL_WEIGHT) - self.speed.start
-        worker, _ = self._started(variant, name=_SAME)
-        late = planted = None
-        with worker:
-            first = self.rounds(self.live_baseline(), worker, 1.0, _SAME, self._within(seconds))
-            try:
-                planted = self.measure_planted(worker, fraction)
-            except OutOfTimeError as error:
-                late = error
-        yield self._settled(first, 1.0, variant)
-        if late:
-            raise late
-        if planted:
-            yield planted
+    def observe(self, run: VariantRun, process: VariantProcess) -> protocol.ObservedStates:
+        """Note in the run what its process was seen to do.
 
-    def measure_planted(self, worker: WorkerProcess, fraction: float) -> PairedResult:
-        """Plant work into a running baseline worker and hold it against the other one."""
-        seconds = self.budget.share(self._least(starts=0), _CONTROL_WEIGHT)
-        self._ask(worker, protocol.Plant(fraction=fraction), protocol.Planted, timeout=self.timeouts.load)
-        measured = self.rounds(self.live_baseline(), worker, 1.0, _PLANTED, self._within(seconds))
-        return PairedResult(all=(measured,), verdict=measured.verdict)
-
-    @contextmanager
-    def ready(self, run: VariantRun, *, name: str | None = None) -> Iterator[WorkerProcess]:
-        """Yield a new process of the run's variant, whose switches were seen to have their effect.
-
-        Raises: WorkerError when it fails, VariantError when a switch had no effect or the graph was traced again.
+        Raises: VariantError unless the variant's switches are seen to have had their effect.
         """
-        worker, run.loaded = self._started(run.variant, name=name)
-        with worker:
-            run.observed = self._observe(worker)
-            _require_effects(run.variant, run.observed)
-            yield worker
-            self._check_retraced(worker, run.variant.name)
+        seen = process.observe(rates=True)
+        run.observed = seen.states
+        absent = run.variant.without_effect(seen.states)
+        if absent:
+            raise VariantError(f"{run.variant.name}: the switches had no effect: {absent}")
+        return seen
 
-    @contextmanager
-    def fresh_pair(
-        self, variant: Variant, *, variant_first: bool = False
-    ) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
-        """Yield new processes of the baseline and of `variant`, started in this order or the other."""
-        rows = [(VARIANTS[BASELINE], "fresh baseline"), (variant, None)]
-        with ExitStack() as stack:
-            started = []
-            for row, name in reversed(rows) if variant_first else rows:
-                worker, _ = self._started(row, name=name)
-                started.append(stack.enter_context(worker))
-            baseline, worker = reversed(started) if variant_first else started
-            yield baseline, worker
+    def check_answers(self, run: VariantRun, process: VariantProcess) -> None:
+        """Let a process answer the task, and note in the run how far the answers agree with the baseline's.
 
-    def _settled(self, first: Measured, floor: float | None, variant: Variant) -> PairedResult:
-        """Repeat what has to repeat in fresh processes, the variant's started first, as the baseline's was before."""
+        Raises: ParityError when they differ by more than the row tolerates.
+        """
+        name = run.variant.name
+        run.answers = self.answers(run, process)
+        self.predictions[name] = run.answers.predictions
+        run.agreement = agreement(self.task, self.baseline_answers(), run.answers)
+        if challenger := self._challenger_of(name):
+            run.agreement = self._with_change(run.agreement, challenger, name)
+        else:
+            check_parity(run.agreement, run.variant.tolerance)
 
-        def again() -> Measured:
-            seconds = self.budget.another(self._least(starts=2)) - 2 * self.speed.start
-            with self.fresh_pair(variant, variant_first=True) as (baseline, worker):
-                return self.rounds(baseline, worker, floor, f"{variant.name} (again)", self._within(seconds))
+    def answers(self, run: VariantRun, process: VariantProcess, task: Task | None = None) -> Answers:
+        """Return what a process answers to the session's task or its first examples; note in the run what it took.
 
-        return settle(first, again, self.gate)
+        Raises: WorkerError when it fails, ParityError when a logit is not a finite number.
+        """
+        task = task or self.task
+        rows = len(task.features)
+        self.progress("answers", run.variant.name)
+        said = process.predict(rows)
+        run.predict_seconds, run.usage = said.seconds, said.usage
+        challenger = self._challenger_of(run.variant.name)
+        return score_predictions(challenger.task(task) if challenger else task, _logits(task, said))
+
+    def check_again(self, run: VariantRun, process: VariantProcess) -> None:
+        """Raise unless a process, after its rounds, still answers as the row did at first, and traced nothing anew.
+
+        Raises: ParityError, VariantError.
+        """
+        traces = process.observe().states.traces
+        if traces > 1:
+            name = run.variant.name
+            raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")
+        if run.answers is None:
+            return
+        rows = min(self.batch_size, len(self.task.features))
+        found = _logits(self.task, process.predict(rows), rows)
+        for output in MODEL_OUTPUTS:
+            first, now = getattr(run.answers.logits, output)[:rows], getattr(found, output)
+            apart = float(np.max(np.abs(first - now))) / max(float(np.std(first)), 1e-6)
+            if not apart <= _AGAIN[run.variant.tolerance]:
+                raise ParityError(
+                    f"parity: after the last round the {output} are not those of before the first: they differ by "
+                    f"{apart:.2g} of their spread"
+                )
+
+    def _first_process(self) -> VariantProcess:
+        assert self._first is not None, "start_baseline comes first"  # noqa: S101
+        return self._first
 
     def _challenger_of(self, name: str) -> Challenger | None:
         """Return the challenger where the variant of that name is its row, None where it is the model's."""
         return self.challenger if self.challenger is not None and self.challenger.runs(name) else None
 
-    def _with_change(self, agreed: Agreement, name: str) -> Agreement:
+    def _with_change(self, agreed: Agreement, _challenger: Challenger, name: str) -> Agreement:
         """Return the agreement of a challenger's row with how its score has changed."""
         change = score_change(self.task, self.baseline_answers().predictions, self.predictions[name])
         return msgspec.structs.replace(agreed, details={**agreed.details, **change})
 
-    def _started_baseline(self) -> VariantRun:
-        assert self._baseline_run is not None, "start_baseline comes first"  # noqa: S101
-        return self._baseline_run
 
-    def _within(self, seconds: float) -> RoundsConfig:
-        return RoundsConfig(gate=self.gate, seconds=seconds)
-
-    def baseline_answers(self) -> Answers:
-        """Return the baseline's answers, which it is asked for where it was not yet."""
-        run = self._started_baseline()
-        return run.answers or self._answer(self.live_baseline(), run)
-
-    def _least(self, *, starts: int = 1, answers: bool = False) -> float:
-        """Return about how many seconds a comparison takes until it can be judged, were the variant as fast."""
-        batches = 2 * self.gate.looks[0] + (len(self.task.features) / self.batch_size if answers else 0)
-        return starts * self.speed.start + batches * self.speed.batch
-
-    def _rounds_seconds(self, end: float, run: VariantRun) -> float:
-        """Return how long the pairs with a variant that has answered may take: until `end`, but to the first look.
-
-        Raises: OutOfTimeError when the budget does not reach so far.
-        """
-        batches = -(-len(self.task.features) // self._batch_size(run.variant))
-        pair = self.speed.batch + (run.predict_seconds or 0.0) / batches
-        needed = SLACK * self.gate.looks[0] * pair
-        return max(end - time.perf_counter(), min(needed, self.budget.require(needed)))
-
-    def _batch_size(self, variant: Variant) -> int:
-        return variant.batch_size or self.batch_size
-
-    def live_baseline(self) -> WorkerProcess:
-        """Return the baseline's worker, a new one where the last one failed."""
-        if self._worker is None:
-            self._worker, _ = self._started(VARIANTS[BASELINE])
-        return self._worker
-
-    def end_baseline(self) -> None:
-        """End the baseline's worker; the next comparison with it starts a new one."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.end()
-
-    def _started(self, variant: Variant, *, name: str | None = None) -> tuple[WorkerProcess, Warmed]:
-        """Start a worker and load its model; the worker is ended when that fails."""
-        shown = name or variant.name
-        self.progress("start", shown, 0)
-        features = self._features
-        engine = variant.engine_row()
-        challenger = self._challenger_of(variant.name)
-        request = protocol.Load(
-            model=str((challenger.folder if challenger else self.folder).path),
-            engine=engine,
-            settings=dict(variant.settings),
-            inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
-            seq_length=features.input_ids.shape[1],
-            batch_size=self._batch_size(variant),
-        )
-        started = time.perf_counter()
-        warm_up = 0.0
-        worker = WorkerProcess(shown, worker_environment(engine, variant.environment))
-        try:
-            loaded = self._ask(worker, request, protocol.Loaded, timeout=self.timeouts.load)
-            traced = self._ask(worker, protocol.Trace(), protocol.Traced, timeout=self.timeouts.load)
-            first = self._ask(worker, protocol.FirstBatch(), protocol.Timed, timeout=self.timeouts.load)
-            # The first run after compiling still fills caches.
-            again = self._ask(worker, protocol.TimeBatch(number=1), protocol.Timed, timeout=self.timeouts.batch)
-            warm_up = first.seconds + again.seconds
-        except BaseException:
-            worker.end()
-            raise
-        finally:
-            self.seconds["start"] += time.perf_counter() - started - warm_up
-            self.seconds["models"] += warm_up
-        return worker, Warmed(loaded=loaded, trace_seconds=traced.seconds, warm_up_seconds=warm_up)
-
-    def _observe(self, worker: WorkerProcess) -> EngineState:
-        return self._ask(worker, protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states
-
-    def _answer(self, worker: WorkerProcess, run: VariantRun) -> Answers:
-        """Let a worker predict the task's features, and keep its answers and what they took."""
-        self.progress("answers", run.variant.name, 0)
-        run.answers = self.answers(worker, self.task, run)
-        self.predictions[run.variant.name] = run.answers.predictions
-        return run.answers
-
-    def answers(self, worker: WorkerProcess, task: Task, run: VariantRun) -> Answers:
-        """Return what a worker answers to the session's task or its first examples; note in the run what it took.
-
-        Raises: WorkerError when it fails, ParityError when a logit is not a finite number.
-        """
-        rows = len(task.features)
-        said = self._ask(worker, protocol.Predict(rows=rows), protocol.Predicted, timeout=self.timeouts.predict)
-        self.seconds["models"] += said.seconds
-        run.predict_seconds, run.usage = said.seconds, said.usage
-        start, end, answer_type = said.arrays(rows)
-        unique_id = task.features.unique_id
-        logits = Logits(unique_id=unique_id, start_logits=start, end_logits=end, answer_type_logits=answer_type)
-        challenger = self._challenger_of(run.variant.name)
-        return score_predictions(challenger.task(task) if challenger else task, logits)
-
-    def _ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
-        """Ask a worker, no longer than the budget lasts.
-
-        Raises: WorkerError as the worker does, OutOfTimeError when the budget is spent.
-        """
-        try:
-            return worker.ask(request, reply, timeout=min(timeout, max(self.budget.left(), _LEAST_WAIT)))
-        except WorkerError as error:
-            if self.budget.left() > 0:
-                raise
-            raise OutOfTimeError(f"not judged: out of time at {type(request).__name__}: {error}") from error
-
-    def rounds(
-        self,
-        baseline: WorkerProcess,
-        worker: WorkerProcess,
-        floor: float | None,
-        name: str,
-        config: RoundsConfig | None = None,
-        *,
-        taken: Pairs = NO_PAIRS,
-    ) -> Measured:
-        """Take pairs of two workers until there is a verdict or their time is up; None: the session's gate, any time.
-
-        Times are of as many windows as a batch of the session has, whatever a variant's own batch is. What was `taken`
-        of the two before counts.
-
-        Raises: WorkerError when one of the two fails, OutOfTimeError when there are too few pairs for a verdict.
-        """
-        config = config or self._within(math.inf)
-        seconds = min(config.seconds, self.budget.left() - _LAST_PAIR * self.speed.batch)
-        config = dataclasses.replace(config, seconds=seconds)
-        sides = (self._timed(baseline), self._timed(worker))
-        with self._replacing(baseline):
-            measured = measure(*sides, floor, config, lambda pairs: self.progress("rounds", name, pairs), taken)
-        self.seconds["models"] += sum(measured.pairs.baseline_seconds) + sum(measured.pairs.variant_seconds)
-        # What else this machine does changes while a run goes on: the latest pairs tell best how fast it is.
-        self.speed = dataclasses.replace(self.speed, batch=statistics.median(measured.pairs.baseline_seconds))
-        return measured
-
-    def few_pairs(self, worker: WorkerProcess, count: int) -> Pairs:
-        """Return the times of a few rounds with the baseline, for a first impression.
-
-        Raises: WorkerError when one of the two fails, OutOfTimeError when the budget is spent.
-        """
-        baseline = self.live_baseline()
-        with self._replacing(baseline):
-            return take_pairs(self._timed(baseline), self._timed(worker), count)
-
-    @contextmanager
-    def _replacing(self, baseline: WorkerProcess) -> Iterator[None]:
-        """Let go of the session's baseline where it fails, so that the next comparison starts a new one."""
-        try:
-            yield
-        except (WorkerError, OutOfTimeError):
-            if baseline is self._worker and not baseline.alive:
-                self.end_baseline()
-            raise
-
-    def _timed(self, worker: WorkerProcess) -> TimedWork:
-        """Return what runs one batch in a worker and says how long it took for each of the session's."""
-
-        def timed(number: int) -> float:
-            request = protocol.TimeBatch(number=number)
-            said = self._ask(worker, request, protocol.Timed, timeout=self.timeouts.batch)
-            return said.seconds * (self.batch_size / said.windows if said.windows else 1)
-
-        return timed
-
-    def _check_retraced(self, worker: WorkerProcess, name: str) -> None:
-        """Raise VariantError when a graph was traced while times were taken."""
-        traces = self._observe(worker).traces
-        if traces > 1:
-            raise VariantError(f"{name}: the graph was traced {traces} times; expected once, before any time was taken")
-
-
-def _require_effects(variant: Variant, observed: EngineState) -> None:
-    """Raise VariantError unless the variant's switches are seen to have had their effect."""
-    absent = variant.without_effect(observed)
-    if absent:
-        raise VariantError(f"{variant.name}: the switches had no effect: {absent}")
+def _logits(task: Task, said: protocol.Predicted, rows: int | None = None) -> Logits:
+    rows = len(task.features) if rows is None else rows
+    start, end, answer_type = said.arrays(rows)
+    return Logits(
+        unique_id=task.features.unique_id[:rows],
+        start_logits=start,
+        end_logits=end,
+        answer_type_logits=answer_type,
+    )

@@ -1,35 +1,43 @@
-"""The benchmark suite: every variant against the baseline, answers first, then speed, with controls, to one record.
+"""The benchmark suite: every variant against the baseline in sets of fresh processes, with controls, to one record.
 
-A variant's worker lives while it is measured, the baseline's as long as it can: rounds are pairs with the baseline, so
-more workers at once would cost memory and start-up without adding a comparison.
+The baseline is looked at first: it says how fast the machine is, and answers. In the first set each row answers too,
+before it is timed; then sets follow until each row is decided or the time is up.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
-from nqperf.errors import NqPerfError, OutOfTimeError
+from nqperf.errors import OutOfTimeError
 from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.budget import Budget
-from nqperf.perf.measuring.planting import PLANTED
+from nqperf.perf.measuring.looks import Measurement
 from nqperf.perf.suite.challenger import read_challenger, weighed
+from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
-from nqperf.perf.suite.resume import identity, kept_rows
+from nqperf.perf.suite.outcome import Outcomes, evidence_fault
+from nqperf.perf.suite.resume import identity, take_over
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import data_record, make_task, model_record, workload
 from nqperf.perf.variants.floors import most_likely_first
+from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
-from nqperf.perf.workers.progress import Doing, Progress, Rows, silent
-from nqperf.records.results import BASELINE, Control, Controls, Results, VariantResult, utc_now
-from nqperf.records.verdict import judge_run
+from nqperf.perf.workers.progress import Doing, Progress, Rows, SetFinished, silent
+from nqperf.records.profiles import PAGES, Profile
+from nqperf.records.results import BASELINE, Fingerprint, Results, VariantResult, utc_now
+from nqperf.statistics.sets import Floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,19 +45,21 @@ class SuiteRun:
     """The record of a run, each variant's predictions, and where the wall time went.
 
     Units of `seconds`: "models" is spent in rounds, predictions and warm-up, "start" in starting processes and building
-    the models, "other" is the suite's own.
+    the models, "other" is the suite's own. `interrupted` is the signal that ended the measuring, None where none did.
     """
 
     results: Results
     predictions: Mapping[str, list[Prediction]]
     seconds: Mapping[str, float]
+    interrupted: BaseException | None = None
 
 
 def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
-    """Run the suite; `progress` is told what is done and each row that is finished, never while a batch is timed.
+    """Run the suite; `progress` is told what is done, each set and each row that is finished, never while one is timed.
 
-    Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run or be trusted.
-    A variant that fails is a row of the record.
+    Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run or be trusted;
+    OutOfTimeError when the budget has no room for one set, with one that has. A variant that fails is a row of the
+    record. A signal that comes after the first look ends the measuring, not the run.
     """
     started = time.perf_counter()
     variants = config.rows()
@@ -57,63 +67,38 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     session, source = open_session(config, progress)
     if session.challenger is not None:
         variants = (*variants, *session.challenger.rows(variants))
-    told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
-        fingerprint = machine.fingerprint
-        machine = machine.seen_by(session.start_baseline())
-        absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
-        given_up = session.answer_baseline(len(variants) - 1 - len(absent))
-        told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
+        session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
+        machine = machine.seen_by(session.start_baseline())
+        fingerprint = _on_pages(machine.fingerprint, session.pages_seen)
         profile = profiles.fitting(fingerprint, sizes)
         if config.recipe is not None:
             profile = config.recipe.added_to(profile, fingerprint, sizes)
-        controls, broken_off = _controls(session)
-        told.finished("controls", controls)
-        floors = profile.floors if profile else {}
-        run = identity(session, fingerprint, profile)
-        kept = kept_rows(config.kept, run, controls, resume=config.resume)
-        likely = most_likely_first(variants[1:], on_gpu=bool(fingerprint.gpus))
-        # What was promised comes first, for a run in which it is not judged has failed.
-        for variant in sorted(likely, key=lambda variant: variant.name not in floors):
-            reason, floor = absent.get(variant.name), floors.get(variant.name)
-            if variant.name not in kept.rows:
-                kept.add(_skipped(variant, reason) if reason else session.measure_variant(variant, floor).record())
-            told.finished(variant.name, kept.rows[variant.name])
-        rows = {variant.name: kept.rows[variant.name] for variant in variants[1:]}
-        predictions = dict(session.predictions)
-        baseline = session.baseline_row()
-        said = weighed(session.task, [baseline, *rows.values()], predictions, session.challenger)
-    # What was tried and failed is missed everywhere; wrong answers are wrong without a promise, too.
-    expected = {
-        name for name, row in rows.items() if row.status == "failed" or (row.status == "measured" and name in floors)
-    }
-    outcomes = {name: row.verdict.outcome for name, row in rows.items() if row.verdict is not None}
-    unreached = any(row.status == "unjudged" for row in rows.values())
-    late = unreached if broken_off is None else isinstance(broken_off, OutOfTimeError)
-    verdict = judge_run(outcomes, expected=expected, controls=controls, late=late)
-    faults = (f"the controls: {broken_off}",) if broken_off else ()
-    results = Results(
-        command=config.command,
-        created=utc_now(),
-        fingerprint=fingerprint,
-        model=model_record(session.folder),
-        data=data_record(session.task, source),
-        workload=sizes,
-        profile=profile.name if profile else None,
-        variants=(baseline, *(rows[variant.name] for variant in variants[1:])),
-        controls=controls,
-        judged=verdict.judged,
-        expected=verdict.expected,
-        outcome=verdict.outcome,
-        reasons=(*verdict.reasons, *faults, *said),
-        given_up=(*given_up, *_unjudged(rows)),
-    )
+        run = _Run(
+            session=session,
+            variants=variants[1:],
+            absent={one.name: reason for one in variants[1:] if (reason := one.missing(machine))},
+            floors=profile.promises() if profile else {},
+            on_gpu=bool(fingerprint.gpus),
+            progress=progress,
+        )
+        run.choose()
+        run.given_up += session.answer_baseline(len(run.chosen))
+        session.end_baseline()
+        kept = KeptFile(path=config.kept, run=identity(session, fingerprint, profile))
+        run.measure(kept, config)
+    results = _results(run, config, source, fingerprint, profile)
     total = time.perf_counter() - started
     spent = session.seconds
     other = total - spent["models"] - spent["start"]
-    return SuiteRun(results=results, predictions=predictions, seconds={"total": total, **spent, "other": other})
+    return SuiteRun(
+        results=results,
+        predictions=dict(session.predictions),
+        seconds={"total": total, **spent, "other": other},
+        interrupted=run.measured.interrupted if run.measured else None,
+    )
 
 
 def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]:
@@ -139,9 +124,166 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
         gate=config.gate,
         budget=budget,
         timeouts=config.timeouts,
-        progress=lambda stage, name, pairs: progress(Doing(stage=stage, name=name, pairs=pairs)),
+        pages=config.pages or "huge",
+        progress=lambda stage, name: progress(Doing(stage=stage, name=name)),
     )
     return session, source
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The rows of one run on their way to the record.
+
+    Fields:
+        session: The session.
+        variants: All rows but the baseline, in the order of the record.
+        absent: Why some of them cannot run here.
+        floors: What is promised of some of them.
+        on_gpu: Whether the machine computes on a GPU.
+        progress: Told what is done.
+        chosen: The rows that there is time for.
+        given_up: What the time does not allow, a line each.
+        measured: The sets and looks.
+    """
+
+    session: Session
+    variants: Sequence[Variant]
+    absent: Mapping[str, str]
+    floors: Mapping[str, Floor]
+    on_gpu: bool
+    progress: Progress
+    chosen: tuple[Variant, ...] = ()
+    given_up: tuple[str, ...] = ()
+    measured: Measurement | None = None
+    outcomes: Outcomes | None = None
+    _told: set[str] = field(default_factory=set)
+    _since: float = field(default_factory=time.perf_counter)
+
+    def choose(self) -> None:
+        """Choose the rows that one set has time for: what was promised first, then what has won somewhere.
+
+        Raises: OutOfTimeError when there is no time for a set of one row.
+        """
+        able = [variant for variant in self.variants if variant.name not in self.absent]
+        likely = sorted(most_likely_first(able, on_gpu=self.on_gpu), key=lambda one: one.name not in self.floors)
+        session = self.session
+        left = session.budget.left()
+        count = len(likely)
+        # Each row answers a batch at least.
+        while count > 1 and session.set_seconds(count) + (count + 1) * session.speed.batch > left:
+            count -= 1
+        if likely:
+            session.budget.require(session.set_seconds(1) + 2 * session.speed.batch, "one set of processes")
+        names = {variant.name for variant in likely[:count]}
+        self.chosen = tuple(variant for variant in self.variants if variant.name in names)
+
+    def measure(self, kept: KeptFile, config: SuiteConfig) -> None:
+        """Take the sets."""
+        session = self.session
+        self.measured = measured = Measurement(
+            baseline=session.starter(VARIANTS[BASELINE]),
+            starts=session.starters(self.chosen),
+            rows=lambda: session.judged_rows(self.chosen, self.floors),
+            gate=session.gate,
+            budget=session.budget,
+            speed=session.speed,
+            conduct=SuiteConduct(
+                session=session,
+                variants={variant.name: variant for variant in self.chosen},
+                on_gpu=self.on_gpu,
+                told=self._tell_round,
+            ),
+            seed=random.SystemRandom().getrandbits(32) if config.seed is None else config.seed,
+        )
+        earlier = kept.read() if config.resume else None
+        if earlier is not None:
+            take_over(earlier, measured, session, {variant.name: variant for variant in self.chosen})
+
+        def looked(_: Measurement) -> None:
+            found = self._outcomes(measured)
+            kept.write(found.rows, found.controls, measured.record())
+            self._tell_look(found)
+
+        measured.told = looked
+        if self.chosen:
+            measured.run()
+        self.outcomes = self._outcomes(measured)
+        self._tell_rows(self.outcomes, all_of_them=True)
+
+    def _outcomes(self, measured: Measurement) -> Outcomes:
+        return Outcomes.of(self.session, measured, self.variants, self.absent, self.floors)
+
+    def _tell_round(self, number: int) -> None:
+        if self.measured is not None:
+            doing = f"{number + 1} of {self.measured.rounds}, set {len(self.measured.taken) + 1}"
+            self.progress(Doing(stage="round", name=doing))
+
+    def _tell_look(self, found: Outcomes) -> None:
+        measured = self.measured
+        if measured is None or measured.judgement is None:
+            return
+        now = time.perf_counter()
+        self.progress(
+            SetFinished(
+                number=len(measured.estimates),
+                left=measured.sets_left(),
+                rows=measured.judgement.rows,
+                seconds=now - self._since,
+            )
+        )
+        self._since = now
+        self._tell_rows(found)
+
+    def _tell_rows(self, found: Outcomes, *, all_of_them: bool = False) -> None:
+        """Tell of the rows that are decided, each once."""
+        done = [row for row in found.rows if row.name not in self._told and (all_of_them or found.is_done(row))]
+        rows = Rows(self.progress, len(found.rows) - len(self._told))
+        for row in done:
+            self._told.add(row.name)
+            rows.finished(row.name, row)
+
+
+def _results(
+    run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerprint, profile: Profile | None
+) -> Results:
+    """Return the record of a run."""
+    session, found, measured = run.session, run.outcomes, run.measured
+    assert found is not None, "measure comes first"  # noqa: S101
+    assert measured is not None  # noqa: S101
+    baseline = session.baseline_row()
+    said = weighed(session.task, [baseline, *found.rows], session.predictions, session.challenger)
+    verdict = found.verdict(proves_nothing=evidence_fault(session))
+    broken = tuple(f"the baseline's process was lost: {error}" for error in measured.broken)
+    stopped = ("the measuring was interrupted: what was known by then",) if measured.interrupted else ()
+    outcome = verdict.outcome
+    if broken and outcome != "INVALID":
+        outcome = "FAIL"
+    elif stopped and outcome == "PASS":
+        outcome = "INCONCLUSIVE"
+    return Results(
+        command=config.command,
+        created=utc_now(),
+        fingerprint=fingerprint,
+        model=model_record(session.folder),
+        data=data_record(session.task, source),
+        workload=workload(session.folder, session.task, session.batch_size),
+        profile=profile.name if profile else None,
+        variants=(baseline, *found.rows),
+        controls=found.controls,
+        judged=verdict.judged,
+        expected=verdict.expected,
+        outcome=outcome,
+        reasons=(*broken, *stopped, *verdict.reasons, *said),
+        given_up=(*run.given_up, *found.unreached()),
+        sets=measured.record(),
+    )
+
+
+def _on_pages(fingerprint: Fingerprint, pages: str) -> Fingerprint:
+    """Return a fingerprint that says which memory pages the baseline was seen on."""
+    if pages == "plain":
+        return fingerprint
+    return msgspec.structs.replace(fingerprint, states={**fingerprint.states, PAGES: pages})
 
 
 def _packaged_model() -> Path:
@@ -160,27 +302,3 @@ def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
         else NqReader(source=config.data, selection=selection)
     )
     return source.source, source.examples()
-
-
-def _skipped(variant: Variant, reason: str) -> VariantResult:
-    return VariantResult(name=variant.name, status="skipped", reason=reason, requested=variant.requested())
-
-
-def _unjudged(rows: Mapping[str, VariantResult]) -> Iterator[str]:
-    """Yield a line on the rows that the budget did not reach."""
-    unjudged = [name for name, row in rows.items() if row.status == "unjudged"]
-    if unjudged:
-        yield f"not judged, for the time was up: {', '.join(unjudged)}"
-
-
-def _controls(session: Session) -> tuple[Controls, NqPerfError | None]:
-    """Measure the two comparisons with a known answer; return them, and what kept one from being measured."""
-    found: list[Control] = []
-    broken_off = None
-    try:
-        for one in session.measure_controls(PLANTED):
-            found.append(one.control())  # noqa: PERF401  # what was measured before an error is kept
-    except NqPerfError as error:
-        broken_off = error
-    same, planted = (*found, None, None)[:2]
-    return Controls(same=same, planted=planted), broken_off

@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from nqperf.formats.results.profiles_toml import PACKAGED, read_profiles
+from nqperf.perf.machine.environment import Pages
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
-from nqperf.records.profiles import Profile, check_names, profile_for
+from nqperf.records.profiles import PAGES, Profile, check_names, profile_for
 from nqperf.records.results import Fingerprint, Workload
 
 # The sizes of the work that speed-ups depend on, as profiles and results name them.
@@ -44,6 +47,19 @@ class DeviceProfiles:
         Raises: ConfigError when two profiles fit, or none of required ones does.
         """
         return profile_for(self.profiles, fingerprint, workload, origin=self.origin, required=self.required)
+
+
+    def pages_for(self, fingerprint: Fingerprint, workload: Workload) -> Pages:
+        """Return the kind of memory pages to measure on: plain where floors hold for those, else huge.
+
+        Processes differ less on huge pages, and ratios are others.
+        """
+        def any_fits(pages: Pages) -> bool:
+            states = {**fingerprint.states, PAGES: pages}
+            seen = msgspec.structs.replace(fingerprint, states=states)
+            return any(profile.fits(seen, workload) for profile in self.profiles)
+
+        return "plain" if any_fits("plain") and not any_fits("huge") else "huge"
 
 
 def read_floors(path: Path | None = None) -> DeviceProfiles:

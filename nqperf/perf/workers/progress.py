@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nqperf.records.results import Controls, Pairs, VariantResult, Verdict
+from nqperf.records.results import Pairs, VariantResult, Verdict
+from nqperf.statistics.verdicts import RowVerdict
 
-# A variant's row, the two controls, a trial's verdict, or the times of one set of processes.
-Row = VariantResult | Controls | Verdict | Pairs
+# A variant's row, a trial's verdict, or the times of one set of processes.
+Row = VariantResult | Verdict | Pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,28 @@ class RowFinished:
     left: int
 
 
-Progress = Callable[[Doing | RowFinished], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFinished:
+    """A set of fresh processes that is finished, and what is known of each row by now.
+
+    Fields:
+        number: The set's, from 1.
+        left: About how many more there is time for.
+        rows: What the judge says of each row.
+        seconds: The wall time that the set took.
+    """
+
+    number: int
+    left: int
+    rows: tuple[RowVerdict, ...]
+    seconds: float
 
 
-def silent(_event: Doing | RowFinished) -> None:
+Event = Doing | RowFinished | SetFinished
+Progress = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
     """Tell nobody."""
 
 

@@ -90,7 +90,9 @@ class Predicted(Message, frozen=True):
 
 
 class Observe(Message, frozen=True):
-    """Say which states the switches are in."""
+    """Say which states the switches are in; `rates` also measures how fast a large matrix product is."""
+
+    rates: bool = True
 
 
 class Plant(Message, frozen=True):

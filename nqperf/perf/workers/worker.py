@@ -62,7 +62,7 @@ class _Worker:
             return protocol.Timed(seconds=seconds, windows=self._windows)
         return self._answer_warm(request)
 
-    def _answer_warm(self, request: protocol.Request) -> protocol.Reply:
+    def _answer_warm(self, request: protocol.Predict | protocol.Observe | protocol.Plant | protocol.TimeBatch) -> protocol.Reply:
         """Do what only an engine that has run can do."""
         if isinstance(request, protocol.TimeBatch):
             seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
@@ -71,7 +71,7 @@ class _Worker:
             return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        return self._observe()
+        return self._observe(rates=request.rates)
 
     def _trace(self) -> protocol.Traced:
         watch = _Laps()
@@ -87,10 +87,10 @@ class _Worker:
         self._engine.watch(lambda: self._run(0))
         return watch.lap()
 
-    def _observe(self) -> protocol.ObservedStates:
+    def _observe(self, *, rates: bool) -> protocol.ObservedStates:
         pages = resources.pages()  # before anything is taken to look at malloc and at products
         states = msgspec.structs.replace(
-            self._engine.state(), keeps_memory=resources.keeps_memory(), **self._roofline()
+            self._engine.state(), keeps_memory=resources.keeps_memory(), **(self._roofline() if rates else {})
         )
         return protocol.ObservedStates(states=states, huge_page_bytes=pages.huge, resident_bytes=pages.resident)
 

@@ -1,0 +1,144 @@
+"""From what a session found and the judge's words to the rows, the controls and the verdict of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nqperf.errors import NqPerfError
+from nqperf.perf.measuring.limits import TooSlowError
+from nqperf.perf.measuring.looks import Measurement
+from nqperf.perf.suite.parity import MICRO_F1
+from nqperf.perf.suite.session import Session
+from nqperf.perf.suite.variant_run import VariantRun
+from nqperf.perf.variants.variant import Variant
+from nqperf.records.results import PLANTED, SAME, Control, Controls, VariantResult, Verdict
+from nqperf.records.verdict import RunVerdict, judge_run, too_slow, verdict_of
+from nqperf.statistics.sets import Floor
+
+_NOT_REACHED = "not measured: out of time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What a run has come to so far.
+
+    Fields:
+        rows: Every row but the baseline.
+        controls: The two controls.
+        expected: The rows that should be judged: those with a floor that can run here.
+        decided: The rows that no further set would change.
+    """
+
+    rows: tuple[VariantResult, ...]
+    controls: Controls
+    expected: frozenset[str]
+    decided: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        session: Session,
+        measured: Measurement,
+        variants: Sequence[Variant],
+        absent: Mapping[str, str],
+        floors: Mapping[str, Floor],
+    ) -> Outcomes:
+        """Return what the sets and the session come to."""
+        verdicts = row_verdicts(measured)
+        rows = []
+        for variant in variants:
+            if variant.name in absent:
+                rows.append(_skipped(variant, absent[variant.name]))
+                continue
+            run = session.run_of(variant)
+            floor = floors.get(variant.name)
+            lost = measured.lost.get(variant.name)
+            rows.append(_row(run, lost, verdicts.get(variant.name), measured, floor))
+        judgement = measured.judgement
+        return cls(
+            rows=tuple(rows),
+            controls=controls_of(measured, verdicts, session.planted),
+            expected=frozenset(floors) & {variant.name for variant in variants if variant.name not in absent},
+            decided=frozenset(row.name for row in judgement.rows if row.decided) if judgement else frozenset(),
+        )
+
+    def is_done(self, row: VariantResult) -> bool:
+        """Return whether nothing more comes of a row."""
+        return row.status in {"failed", "skipped"} or row.name in self.decided
+
+    def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
+        """Return the verdict on the run."""
+        return judge_run(
+            {row.name: row.verdict.outcome for row in self.rows if row.verdict and row.status == "measured"},
+            expected=self.expected,
+            controls=self.controls,
+            failed=[row.name for row in self.rows if row.status == "failed"],
+            proves_nothing=proves_nothing,
+        )
+
+    def unreached(self) -> Iterator[str]:
+        """Yield a line on the rows that the budget did not reach."""
+        names = [row.name for row in self.rows if row.status == "unjudged"]
+        if names:
+            yield f"not measured, for the time was up: {', '.join(names)}"
+
+
+def row_verdicts(measured: Measurement) -> dict[str, Verdict]:
+    """Return the record of what the judge says of each row that was in a set."""
+    if measured.judgement is None:
+        return {}
+    rows = {row.name: row for row in measured.rows()}
+    seconds = measured.set_seconds(tuple(measured.starts))
+    return {
+        found.name: verdict_of(
+            found,
+            rows[found.name],
+            pairs=sum(len(sample.variant_seconds) for sample in measured.samples(found.name)),
+            set_seconds=seconds,
+            config=measured.gate.judge,
+        )
+        for found in measured.judgement.rows
+        if found.ratio is not None
+    }
+
+
+def controls_of(measured: Measurement, verdicts: Mapping[str, Verdict], planted: Sequence[float]) -> Controls:
+    """Return the record of the controls; `planted` are the shares of work that were planted, as measured."""
+
+    def control(name: str, share: float = 0.0) -> Control | None:
+        verdict = verdicts.get(name)
+        return verdict and Control(samples=measured.samples(name), verdict=verdict, planted=share)
+
+    share = sum(planted) / len(planted) if planted else 0.0
+    return Controls(same=control(SAME), planted=control(PLANTED, share))
+
+
+def evidence_fault(session: Session) -> str | None:
+    """Return why equal answers would prove nothing in this session, None where they do."""
+    if session.folder.settings.new_heads:
+        return "the heads of this model were never trained: that its answers are the same proves nothing"
+    answers = session.baseline_answers()
+    if not answers.metrics[MICRO_F1] > 0:
+        return "the baseline's micro-F1 is 0: that other answers are no worse proves nothing"
+    return None
+
+
+def _row(
+    run: VariantRun, lost: NqPerfError | None, verdict: Verdict | None, measured: Measurement, floor: Floor | None
+) -> VariantResult:
+    """Return a row's record."""
+    samples = measured.samples(run.variant.name)
+    if isinstance(lost, TooSlowError) and verdict is None and lost.times is not None:
+        ratio = None if floor is None else floor.ratio
+        return run.record(verdict=too_slow(ratio, lost.times, measured.gate.judge), note=str(lost))
+    run.failure = run.failure or lost
+    if run.failure is None and verdict is None:
+        return VariantResult(
+            name=run.variant.name, status="unjudged", reason=_NOT_REACHED, requested=run.variant.requested()
+        )
+    return run.record(samples, verdict)
+
+
+def _skipped(variant: Variant, reason: str) -> VariantResult:
+    return VariantResult(name=variant.name, status="skipped", reason=reason, requested=variant.requested())

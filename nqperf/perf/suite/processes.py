@@ -1,0 +1,194 @@
+"""Processes of variants: how one is started within its limits, and what it can then be asked."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nqperf.errors import OutOfTimeError
+from nqperf.nq.features import MODEL_INPUTS, Features
+from nqperf.perf.machine.environment import Pages, worker_environment
+from nqperf.perf.measuring.budget import Budget
+from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
+from nqperf.perf.suite.variant_run import Warmed
+from nqperf.perf.variants.variant import Variant
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.process import Reply, WorkerError, WorkerProcess
+
+# A worker that has answered already needs a moment to be heard.
+_LEAST_WAIT = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a worker may take at the most, whatever the baseline takes; units: seconds.
+
+    Fields:
+        load: Each step of a start, and of a look at what was started.
+        predict: The answers to all features.
+        batch: One batch.
+    """
+
+    load: float = 600.0
+    predict: float = 3600.0
+    batch: float = 120.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantProcess:
+    """A variant's worker, warm; its batches are timed per as many windows as a batch of the session has.
+
+    Fields:
+        worker: The process.
+        warmed: How it came to be ready.
+        workshop: What started it, for its limits.
+        batch_size: The windows that it runs at once.
+    """
+
+    worker: WorkerProcess
+    warmed: Warmed
+    workshop: Workshop
+    batch_size: int
+
+    def batch(self, number: int) -> float:
+        """Run the batch of that number; return its seconds for as many windows as the session's batch has.
+
+        Raises: WorkerError when it fails, TooSlowError when it was ended at its limit, OutOfTimeError when the budget
+        is spent.
+        """
+        return self.workshop.timed(self.worker, number, self.batch_size)
+
+    def ask(self, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
+        """Ask the worker, no longer than the budget lasts."""
+        return self.workshop.ask(self.worker, request, reply, timeout=timeout)
+
+    def predict(self, rows: int) -> protocol.Predicted:
+        """Return what it makes of the first `rows` features."""
+        batches = -(-rows // self.workshop.batch_size)
+        timeout = min(self.workshop.timeouts.predict, self.workshop.limits.answers(batches))
+        said = self.ask(protocol.Predict(rows=rows), protocol.Predicted, timeout=timeout)
+        self.workshop.seconds["models"] += said.seconds
+        return said
+
+    def observe(self, *, rates: bool = False) -> protocol.ObservedStates:
+        """Return the states that its switches are in, and its memory; with `rates` how fast a large product is too."""
+        return self.ask(protocol.Observe(rates=rates), protocol.ObservedStates, timeout=self.workshop.timeouts.load)
+
+    def end(self) -> None:
+        """End the process."""
+        self.worker.end()
+
+
+@dataclass(slots=True, kw_only=True)
+class Workshop:
+    """Starts the processes of one session, which have all the same features and so time the same batches.
+
+    Fields:
+        features: What they compute on.
+        batch_size: The windows of a batch, where a variant has no number of its own.
+        pages: The kind of memory pages that all of them ask for.
+        budget: The seconds that there are.
+        timeouts: The seconds that a step may take at the most.
+        limits: Those that follow from the baseline's own seconds, once they are known.
+        told: Called with the name of what is started.
+        seconds: The wall time spent in models and in starting processes.
+    """
+
+    features: Features
+    batch_size: int
+    pages: Pages
+    budget: Budget
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    limits: Limits = field(default_factory=Limits)
+    told: Callable[[str], None] = lambda _: None
+    seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
+
+    def start(self, variant: Variant, model: str, *, name: str | None = None) -> VariantProcess:
+        """Start a worker of `variant` with the model in the folder `model`, and run its first batches.
+
+        Raises: WorkerError when it fails or hangs, TooSlowError when its first batch was ended at its limit,
+        OutOfTimeError when the budget is spent.
+        """
+        shown = name or variant.name
+        self.told(shown)
+        engine = variant.engine_row()
+        began, spent = time.perf_counter(), self.seconds["models"]
+        worker = WorkerProcess(shown, worker_environment(engine, variant.environment, pages=self.pages))
+        with contextlib.ExitStack() as ending:
+            ending.callback(worker.end)
+            size = variant.batch_size or self.batch_size
+            warmed = self._warmed(worker, self._request(variant, model, size), size)
+            ending.pop_all()
+        self.seconds["start"] += time.perf_counter() - began - (self.seconds["models"] - spent)
+        return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size)
+
+    def ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
+        """Ask a worker, no longer than the budget lasts.
+
+        Raises: WorkerError or TooSlowError as the worker does, OutOfTimeError when the budget is spent.
+        """
+        try:
+            return worker.ask(request, reply, timeout=min(timeout, max(self.budget.left(), _LEAST_WAIT)))
+        except (WorkerError, TooSlowError) as error:
+            if self.budget.left() > 0:
+                raise
+            raise OutOfTimeError(f"out of time at {type(request).__name__}: {error}") from error
+
+    def timed(self, worker: WorkerProcess, number: int, batch_size: int) -> float:
+        """Return the seconds of a batch, as many windows as the session's have."""
+        share = batch_size / self.batch_size
+        limit = max(1.0, share) * self.limits.batch
+        try:
+            said = self.ask(
+                worker,
+                protocol.TimeBatch(number=number),
+                protocol.Timed,
+                timeout=min(self.timeouts.batch, limit),
+            )
+        except TooSlowError as error:
+            times = self.limits.times_slower(error.seconds / max(1.0, share))
+            raise TooSlowError(_too_slow(worker.name, times, error), seconds=error.seconds, times=times) from error
+        self.seconds["models"] += said.seconds
+        return said.seconds * (self.batch_size / said.windows if said.windows else 1)
+
+    def _request(self, variant: Variant, model: str, batch_size: int) -> protocol.Load:
+        features = self.features
+        return protocol.Load(
+            model=model,
+            engine=variant.engine_row(),
+            settings=dict(variant.settings),
+            inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
+            seq_length=features.input_ids.shape[1],
+            batch_size=batch_size,
+        )
+
+    def _warmed(self, worker: WorkerProcess, request: protocol.Load, batch_size: int) -> Warmed:
+        """Load the model, trace it, and run two batches: the first may compile, the second still fills caches."""
+        start = min(self.timeouts.load, self.limits.start)
+        try:
+            loaded = self.ask(worker, request, protocol.Loaded, timeout=start)
+            traced = self.ask(worker, protocol.Trace(), protocol.Traced, timeout=start)
+        except TooSlowError as error:
+            raise WorkerError(f"{error}; the baseline is long ready by then") from error
+        limit = max(1.0, batch_size / self.batch_size) * self.limits.first
+        try:
+            timeout = min(self.timeouts.load, limit)
+            first = self.ask(worker, protocol.FirstBatch(), protocol.Timed, timeout=timeout)
+        except TooSlowError as error:
+            raise TooSlowError(_too_slow(worker.name, TIMES, error), seconds=error.seconds, times=TIMES) from error
+        self.seconds["models"] += first.seconds
+        again = self.timed(worker, 1, batch_size)
+        return Warmed(
+            loaded=loaded, trace_seconds=traced.seconds, warm_up_seconds=first.seconds + again, first_batch=again
+        )
+
+
+def _too_slow(name: str, times: float, error: TooSlowError) -> str:
+    return f"more than {times:.0f} times slower than the baseline: a batch of {name} was ended after {error.seconds:.0f} s"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nqperf.errors import NqPerfError
-from nqperf.pytest_plugin.benchmark_options import check_timers
 
 if TYPE_CHECKING:
+    from nqperf.perf.suite.suite import SuiteConfig
     from nqperf.perf.variants.variant import Variant
 
+# When the session started, in seconds of `time.monotonic`.
+STARTED = pytest.StashKey[float]()
 # Not all that start so: the cast audit has options of its own.
 OPTIONS = tuple(
     f"--nqperf-{name}"
@@ -26,12 +31,8 @@ OPTIONS = tuple(
 )
 
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the options, and refuse a timer that pytest-benchmark would end in a traceback for.
-
-    It imports the timer while pytest parses what was given, which no later hook comes before.
-    """
-    check_timers(pluginmanager)
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options."""
     group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
     path = {"type": Path, "metavar": "PATH"}
     group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
@@ -91,6 +92,26 @@ def check_options(config: pytest.Config) -> None:
         require_mlflow()
 
 
+def suite_config(config: pytest.Config) -> SuiteConfig:
+    """Return what the suite runs, as the options say."""
+    from nqperf.perf.suite.suite import SuiteConfig
+
+    option = config.option
+    names = ("model", "data", "limit", "variants_file", "recipe", "profile", "batch_size", "max_seq_length")
+    requested = {name: getattr(option, f"nqperf_{name}") for name in names}
+    command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+    suite = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})
+    if option.nqperf_quick:
+        suite = suite.quick()
+    if option.nqperf_rounds is not None:
+        # Who names a number of pairs wants them, however long they take.
+        gate = suite.gate.limited(option.nqperf_rounds)
+        suite = dataclasses.replace(suite, gate=gate, budget=math.inf)
+    if option.nqperf_budget is not None:
+        suite = dataclasses.replace(suite, budget=option.nqperf_budget)
+    return suite
+
+
 def selected_variants(config: pytest.Config) -> tuple[str, ...]:
     """Return the baseline and the variants that the option names, in the order of the table.
 
@@ -124,6 +145,29 @@ def given_option(config: pytest.Config) -> str | None:
 def is_distributed(config: pytest.Config) -> bool:
     """Return whether pytest-xdist runs the tests in several processes, and this is one of them or directs them."""
     return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
+
+
+def has_benchmarks(config: pytest.Config) -> bool:
+    """Return whether pytest-benchmark takes part in the session."""
+    return hasattr(config.option, "benchmark_skip")
+
+
+def switched_off(config: pytest.Config) -> str | None:
+    """Return the option of pytest-benchmark that keeps benchmarks from being timed; None where they are.
+
+    As pytest-benchmark has it, --benchmark-only lifts --benchmark-skip, and --benchmark-enable --benchmark-disable.
+    """
+    option = config.option
+    if not has_benchmarks(config):
+        return None
+    if option.benchmark_skip and not option.benchmark_only:
+        return "--benchmark-skip"
+    return "--benchmark-disable" if option.benchmark_disable and not option.benchmark_enable else None
+
+
+def was_typed(config: pytest.Config, option: str) -> bool:
+    """Return whether `option` stands on the command line itself, and not only in a configuration file."""
+    return option in map(str, config.invocation_params.args)
 
 
 @contextmanager

@@ -19,19 +19,20 @@ import pytest
 
 from nqperf.pytest_plugin.items import GATED, PAIRED, is_gated
 from nqperf.pytest_plugin.options import (
+    DEFERRED,
     STARTED,
     add_options,
+    asked_of,
     check_options,
     given_option,
     has_benchmarks,
     is_distributed,
-    selected_variants,
-    suite_config,
     usage_errors,
 )
 
 if TYPE_CHECKING:
-    from nqperf.perf.suite.suite import SuiteConfig, SuiteRun
+    from nqperf.perf.suite.config import SuiteConfig
+    from nqperf.perf.suite.suite import SuiteRun
     from nqperf.records.results import Results, VariantResult
 
 
@@ -57,7 +58,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `nqperf_variant` once for each variant."""
     if GATED in metafunc.fixturenames:
-        metafunc.parametrize(GATED, selected_variants(metafunc.config), indirect=True)
+        from nqperf.perf.suite.config import SuiteConfig
+
+        rows = asked_of(metafunc.config).over(SuiteConfig()).rows()
+        metafunc.parametrize(GATED, [row.name for row in rows], indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -77,7 +81,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             f"{given} was given and no test of the gate was selected, so nothing would be judged; "
             "name the folder of the gate's tests first, as in: pytest benchmarks --nqperf-quick"
         )
-    if has_benchmarks(config):
+    if DEFERRED in config.stash:
         from nqperf.pytest_plugin.deferred import hand_back
 
         hand_back(config)
@@ -102,9 +106,11 @@ class _NoBenchmark:
 
 
 @pytest.fixture(scope="session")
-def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
-    """Return what the suite runs, as the options say; override it to gate another model or other data."""
-    return suite_config(pytestconfig)
+def nqperf_config() -> SuiteConfig:
+    """Return what the suite runs where no option says otherwise; override it to gate another model or other data."""
+    from nqperf.perf.suite.config import SuiteConfig
+
+    return SuiteConfig()
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from nqperf.formats.python_sources import mention
+from nqperf.pytest_plugin.options import DEFERRED
 
 _MARK = "nqperf_"
-_REQUESTED = pytest.StashKey[Any]()
 
 
 def defer(config: pytest.Config) -> None:
     """Keep pytest-benchmark from loading the saved run, if the files to collect name a fixture of the gate."""
     paths = [Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args]
     if mention(paths, _MARK, skipped=config.getini("norecursedirs")):
-        config.stash[_REQUESTED] = config.option.benchmark_compare
+        config.stash[DEFERRED] = config.option.benchmark_compare
         config.option.benchmark_compare = []
 
 
@@ -32,8 +32,8 @@ def requested(config: pytest.Config) -> Any:
 
     pytest-benchmark's own settings are as they would be without the gate from here on.
     """
-    if _REQUESTED in config.stash:
-        config.option.benchmark_compare = config.stash[_REQUESTED]
+    if DEFERRED in config.stash:
+        config.option.benchmark_compare = config.stash[DEFERRED]
         benchmarks: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
         benchmarks.compare = config.option.benchmark_compare
     return config.option.benchmark_compare
@@ -41,6 +41,5 @@ def requested(config: pytest.Config) -> Any:
 
 def hand_back(config: pytest.Config) -> None:
     """Let pytest-benchmark load now what was put off, for no test of the gate was selected."""
-    if _REQUESTED in config.stash:
-        requested(config)
-        config._benchmarksession.handle_loading()  # type: ignore[attr-defined]  # noqa: SLF001
+    requested(config)
+    config._benchmarksession.handle_loading()  # type: ignore[attr-defined]  # noqa: SLF001

@@ -12,6 +12,7 @@ from nqperf.pytest_plugin.benchmarks import BenchmarkHooks
 from nqperf.pytest_plugin.items import GATED, PAIRED, fixture_names
 from nqperf.pytest_plugin.options import (
     STARTED,
+    SUITE_ALONE,
     check_options,
     given_option,
     has_benchmarks,
@@ -60,6 +61,12 @@ class GateHooks:
             raise pytest.UsageError(
                 f"tests of the suite (nqperf_variant) and of nqperf_paired ({state.pairs[0].nodeid}) are selected, "
                 "which end in two records: run them one after the other, each with its own path or -k"
+            )
+        alone = given_option(config, SUITE_ALONE)
+        if alone is not None and state.pairs:
+            raise pytest.UsageError(
+                f"{alone} has no effect on tests of nqperf_paired ({state.pairs[0].nodeid}), and no test of the suite "
+                "is selected: leave it out"
             )
         if given_option(config) is None:  # else they were checked before the collection
             with usage_errors():

@@ -5,29 +5,39 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nqperf.errors import NqPerfError
-from nqperf.perf.suite.suite import SuiteConfig, SuiteRun, run_suite
-from nqperf.pytest_plugin.options import is_distributed, switched_off
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.pytest_plugin.options import is_distributed, suite_config, switched_off
 from nqperf.pytest_plugin.progress import progress_of
 from nqperf.pytest_plugin.replay import judge, replay
 from nqperf.pytest_plugin.session import gate_of, keep
 from nqperf.records.results import BASELINE, Results, VariantResult
 
+if TYPE_CHECKING:
+    from nqperf.perf.suite.suite import SuiteRun
+
 # Of the budget at the most this share goes to the tests before the suite's: a large project's may take any time.
 _OTHER_TESTS = 0.25
 
 
-def run(config: SuiteConfig, pytest_config: pytest.Config) -> SuiteRun:
-    """Run the suite with the variants whose tests were selected; the budget is what the session has left of it."""
-    state = gate_of(pytest_config).state
-    spent = min(time.monotonic() - state.started, _OTHER_TESTS * config.budget)
-    config = dataclasses.replace(config, variants=state.variants, spent=spent)
-    with progress_of(pytest_config) as progress:
-        return run_suite(config, progress)
+def run(own: SuiteConfig, config: pytest.Config) -> SuiteRun:
+    """Run the suite with the variants whose tests were selected; the budget is what the session has left of it.
+
+    `own` is the project's: what its `nqperf_config` returns.
+
+    Raises: NqPerfError for options that cannot be met together, and what the suite raises.
+    """
+    from nqperf.perf.suite.suite import run_suite
+
+    state = gate_of(config).state
+    asked = suite_config(config, own, state.variants)
+    spent = min(time.monotonic() - state.started, _OTHER_TESTS * asked.budget)
+    with progress_of(config) as progress:
+        return run_suite(dataclasses.replace(asked, spent=spent), progress)
 
 
 def results_of(request: pytest.FixtureRequest, record: Callable[[str, object], None]) -> Results:

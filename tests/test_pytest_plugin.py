@@ -354,7 +354,7 @@ import pytest
 from nqperf import SuiteConfig, Variant
 from nqperf.gate import GateConfig
 
-MINE = Variant(name="mine", description="", environment={{"TF_ENABLE_ONEDNN_OPTS": "0"}}, effects=())
+MINE = Variant(name="mine", description="", environment={{"OMP_NUM_THREADS": "1"}}, effects=())
 
 @pytest.fixture(scope="session")
 def nqperf_config():

@@ -12,11 +12,14 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.bench import suite_asked, suite_options, suite_progress, variants_option
+from nqperf.errors import ConfigError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.profiles_toml import render_profile, write_profile
+from nqperf.formats.results.proof_json import read_proof, write_proof
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.trials import measure_calibration, prove
 from nqperf.records.calibration import propose_profile
+from nqperf.records.proof import together
 from nqperf.report.machine import calibration_text, proof_text
 
 
@@ -24,8 +27,8 @@ from nqperf.report.machine import calibration_text, proof_text
 @click.argument("data", required=False)
 @suite_options
 @variants_option
-@shared.option("--sets", type=int, default=4, help="Sets of fresh processes a variant.")
-@shared.option("--pairs", type=int, default=40, help="Pairs a set.")
+@shared.option("--sets", type=int, default=8, help="Sets of fresh processes.")
+@shared.option("--pairs", type=int, default=10, help="Rounds of each set.")
 @shared.option("--name", default="this-device", help="The name of the profile.")
 @shared.option("--out", type=shared.PATH, help="Write the profile as TOML, for --profile.")
 @shared.together(shared.quiet_option, shared.json_option)
@@ -47,7 +50,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
     with suite_progress(quiet=options["quiet"]) as progress:
         run = measure_calibration(config, sets=sets, pairs=pairs, progress=progress)
     profile = None
-    if run.calibration.floors:
+    if run.calibration.ratios:
         profile = propose_profile(
             run.calibration,
             run.fingerprint,
@@ -70,26 +73,38 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
 @click.command("prove", short_help="Prove the gate on comparisons with a known answer.")
 @click.argument("data", required=False)
 @suite_options
-@shared.option("--same", type=int, default=299, help="Trials of the baseline against itself.")
-@shared.option("--planted", type=int, default=59, help="Trials with a planted slowdown.")
+@shared.option("--trials", type=int, default=59, help="Runs with known answers.")
 @shared.option("--slowdown", type=float, default=0.05, help="The planted work, as a share of the model's.")
+@shared.option("--add", type=shared.PATH, multiple=True, help="Count the trials of this earlier --out too; repeatable.")
+@shared.option("--out", type=shared.PATH, help="Write the trials as JSON, for --add in another night.")
 @shared.together(shared.quiet_option, shared.json_option)
-def prove_command(data: str | None, same: int, planted: int, slowdown: float, **options: Any) -> None:
-    """Judge the baseline against itself, and with planted work, often enough to know how the gate errs here.
+def prove_command(
+    data: str | None, trials: int, slowdown: float, add: tuple[Path, ...], out: Path | None, **options: Any
+) -> None:
+    """Judge an unchanged row and a slowed one, in many runs, and say what that shows of the gate on this machine.
 
-    299 trials without a FAIL show at 95 % confidence that at most 1 % of such runs fail, 59 without a miss that at
-    least 95 % of such slowdowns are found. Each trial has processes of its own: the default takes hours.
+    Each run has fresh processes in each of its sets: the default takes hours. 59 runs without a miss show at 95 %
+    confidence that at least 95 % of such slowdowns are found, 299 without a FAIL of the unchanged row that at most 1 %
+    of such rows fail; --add counts several nights together.
 
     \b
-    nqperf prove
-    nqperf prove --same 20 --planted 5 --json
+    nqperf prove --trials 60 --out monday.json
+    nqperf prove --trials 60 --add monday.json --add tuesday.json --json
 
     \b
-    Exit codes: 0 no error was made; 1 one was; 2 bad input, or a worker failed.
+    Exit codes: 0 no more errors than chance makes, if the gate keeps its promise; 1 more; 2 bad input, or a worker
+    failed.
     """
+    require_places(out=out)
+    earlier = [read_proof(path) for path in add]
+    if any(one.slowdown != slowdown for one in earlier):
+        raise ConfigError(f"--add has trials of another slowdown than {slowdown:g}: name trials of the same")
     config = SuiteConfig.from_options(**suite_asked(data, options))
     with suite_progress(quiet=options["quiet"]) as progress:
-        proof = prove(config, same=same, planted=planted, slowdown=slowdown, progress=progress)
+        proof = prove(config, trials=trials, slowdown=slowdown, progress=progress)
+    proof = together([*earlier, proof])
+    if out is not None:
+        write_proof(out, proof)
     if options["as_json"]:
         click.echo(msgspec.json.encode(proof).decode())
     elif not options["quiet"]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from nqperf.perf.workers.progress import Doing, Progress, RowFinished, silent
+from nqperf.perf.workers.progress import Doing, Event, Progress, silent
 from nqperf.report.progress import doing_text, row_lines
 
 
@@ -31,7 +31,7 @@ def progress_of(config: pytest.Config) -> Iterator[Progress]:
             yield told
         return
 
-    def show(event: Doing | RowFinished) -> None:
+    def show(event: Event) -> None:
         if isinstance(event, Doing):
             with capture.global_and_fixture_disabled():
                 reporter.rewrite(f"nqperf: {doing_text(event)}", erase=True)

@@ -1,8 +1,7 @@
 """What a device's noise allows the gate to promise, and the profile that follows from it.
 
-Two kinds of noise are told apart. Within one set of processes times scatter from pair to pair; more pairs average that
-out. Between sets of fresh processes the ratio is shifted as a whole (memory layout, thread placement); no number of
-pairs helps, so the floors must leave room for it.
+A floor is the speed-up as it was measured, with the standard error that it was measured with: rows are tested against
+both, so nothing is lowered by hand.
 """
 
 from __future__ import annotations
@@ -10,87 +9,86 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.records.profiles import Device, Profile, Provenance
-from nqperf.records.results import Fingerprint, Pairs, Workload
-from nqperf.records.verdict import REFERENCE_GATE, GateConfig
-from nqperf.statistics import signed_rank
-from nqperf.statistics.signed_rank import FloatArray
+from nqperf.records.results import Fingerprint, Workload
+from nqperf.records.verdict import slowdown_found
+from nqperf.statistics.estimation import estimates
+from nqperf.statistics.location import SetEstimate
+from nqperf.statistics.sets import Row, Sets
+from nqperf.statistics.verdicts import JudgeConfig
 
-# A regression is to be found with this probability, as in the nightly proof of the gate.
-POWER = 0.95
-# Room that a floor leaves, in standard deviations of what one more set of processes will show: 1 in 44 lies below.
-ROOM = 2.0
-# Fewer pairs a set say too little about the noise to extrapolate from.
-FEWEST_PAIRS = 20
-# Above this, pairs are not nearly exchangeable and the gate's error rates no longer hold within one set of processes.
-HIGH_AUTOCORRELATION = 0.3
+FEWEST_SETS, FEWEST_ROUNDS, ROUNDS = 3, 3, 10
+# A later run is taken to have so many sets, for what it can find: those of a verdict and of its confirmation.
+_LATER_SETS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The noise of a device and what follows; everything but `ratios` and `floors` is about log ratios.
+    """The noise of a device and what follows; `noise`, `offset` and `sds` are SDs of log ratios.
 
-    `noise` is the SD from pair to pair, `core_noise` the same without outliers (1.4826 times the median deviation),
-    `autocorrelation` the rank correlation of neighbouring pairs, `offset` the SD between sets of fresh processes.
-    `rounds` are the pairs that find a slowdown as large as the pass margin in 19 of 20 runs, were there no offset.
-    `power` and `false_fail` are what that offset leaves when pairs are plenty: the probability that such a slowdown is
-    found and confirmed, and that the baseline fails against itself and is confirmed.
-    `ratios` are the speed-ups measured, `floors` the proposed ones.
+    Fields:
+        sets: The sets of fresh processes that were measured.
+        noise: From round to round, by what the robust location's own error says.
+        offset: From set to set, of the mean row.
+        same: The ratio of the baseline to itself.
+        ratios: The speed-ups, which are the floors.
+        sds: Their standard errors.
+        freedom: The degrees of freedom of these.
+        finds: The slowdown of each row that a later run of five sets finds in four of five cases, as a share.
+        warnings: What the gate cannot do on this device.
     """
 
     sets: int
     noise: float
-    core_noise: float
-    autocorrelation: float
     offset: float
-    rounds: int
-    power: float
-    false_fail: float
+    same: float
     ratios: Mapping[str, float]
-    floors: Mapping[str, float]
+    sds: Mapping[str, float]
+    freedom: float
+    finds: Mapping[str, float]
     warnings: tuple[str, ...]
 
 
 def calibrate(
-    same: Sequence[Pairs], variants: Mapping[str, Sequence[Pairs]], config: GateConfig = REFERENCE_GATE
+    rows: Sequence[Row], measured: Sequence[Mapping[str, SetEstimate]], config: JudgeConfig | None = None
 ) -> Calibration:
-    """Return what the noise of a device allows.
+    """Return what the noise of a device allows, from the estimates of its rows and the control "same" in each set.
 
-    `same` is the baseline against itself and `variants` each variant against the baseline, an entry for each set of
-    fresh processes. The floor of a variant is the mean of its sets' median log ratios, less ROOM standard deviations
-    of what one further set will show (offset and scatter), rounded down to two places.
-    Raises: ConfigError for fewer than two sets of the baseline against itself, or fewer than FEWEST_PAIRS in a set.
+    Raises: ConfigError for fewer than three sets.
     """
-    if len(same) < 2:  # noqa: PLR2004  # one set has no spread
-        raise ConfigError(f"{len(same)} sets of processes; expected 2 or more, to tell what processes differ by")
-    rows = {"": [_Set.of(pairs, config.alpha) for pairs in same]}
-    rows |= {name: [_Set.of(pairs, config.alpha) for pairs in sets] for name, sets in variants.items()}
-    empty = sorted(name for name, sets in rows.items() if not sets)
-    if empty:
-        raise ConfigError(f"no times of {', '.join(empty)}; expected one or more sets of processes each")
-    controls = rows.pop("")
-    offset = _offset([controls, *rows.values()])
-    centred = [one.speedup - one.median for one in controls]
-    rounds = max(_pairs_needed(one, config) for one in controls)
-    autocorrelation = float(np.mean([_autocorrelation(one) for one in centred]))
-    power = _below(math.log(config.pass_margin / config.fail_margin), offset) ** 2
+    config = config or JudgeConfig()
+    if len(measured) < FEWEST_SETS:
+        raise ConfigError(f"{len(measured)} sets of processes; expected {FEWEST_SETS} or more, to tell how they differ")
+    found = estimates(Sets.of(rows, measured))
+    named = {row.name: column for column, row in enumerate(rows) if row.role == "row" and found.sets[column] > 1}
+    same = next(column for column, row in enumerate(rows) if row.role == "same")
+    sds = {name: float(found.error[0, column]) for name, column in named.items()}
+    freedom = min((float(found.freedom[0, column]) for column in named.values()), default=math.inf)
+    spread = {name: float(found.sd[0, column]) for name, column in named.items()}
+    finds = {
+        name: slowdown_found(
+            error=math.hypot(spread[name] / math.sqrt(_LATER_SETS), sds[name]),
+            freedom=float(found.freedom[0, column]),
+            family=len(named) + 1,
+            config=config,
+        )
+        for name, column in named.items()
+    }
+    errors = [one.error * math.sqrt(one.rounds) for each in measured for one in each.values() if one.error is not None]
     return Calibration(
-        sets=len(controls),
-        noise=math.sqrt(float(np.mean([one.var(ddof=1) for one in centred]))),
-        core_noise=1.4826 * float(np.median(np.abs(np.concatenate(centred)))),
-        autocorrelation=autocorrelation,
-        offset=offset,
-        rounds=rounds,
-        power=power,
-        false_fail=_below(-math.log(config.fail_margin), offset) ** 2,
-        ratios={name: math.exp(_mean(sets)) for name, sets in rows.items()},
-        floors={name: _floor(sets, offset) for name, sets in rows.items()},
-        warnings=tuple(_warnings(rounds, power, autocorrelation, config)),
+        sets=len(measured),
+        noise=float(np.median(errors)) if errors else 0.0,
+        offset=float(np.sqrt(np.nanmean(found.sd[0] ** 2))),
+        same=math.exp(float(found.mean[0, same])),
+        ratios={name: math.exp(float(found.mean[0, column])) for name, column in named.items()},
+        sds=sds,
+        freedom=freedom if math.isfinite(freedom) else 1e6,
+        finds=finds,
+        warnings=tuple(_warnings(finds, config)),
     )
 
 
@@ -114,109 +112,33 @@ def propose_profile(
             isa=fingerprint.isa,
             states=fingerprint.states,
         )
-    ratios = ", ".join(f"{variant} {ratio:.3f}" for variant, ratio in calibration.ratios.items())
+    found = ", ".join(f"{row} {share:.1%}" for row, share in calibration.finds.items())
     return Profile(
         name=name,
         device=device,
         workload=dict(workload),
-        floors=dict(calibration.floors),
+        floors={row: round(ratio, 4) for row, ratio in calibration.ratios.items()},
+        sds={row: round(sd, 5) for row, sd in calibration.sds.items()},
+        freedom=round(calibration.freedom, 1),
         provenance=Provenance(
             command=command,
             date=date,
-            figures=f"{ratios}; noise {calibration.noise:.2%}, between processes {calibration.offset:.2%}, "
-            f"{calibration.sets} sets of processes",
-            note="; ".join(
-                (
-                    f"floor = measured, less {ROOM:g} SD of what one further set of processes shows, rounded down",
-                    *calibration.warnings,
-                )
-            ),
+            figures=f"noise of a round {calibration.noise:.2%}, of a set {calibration.offset:.2%}, "
+            f"{calibration.sets} sets of processes; the baseline against itself {calibration.same:.3f}",
+            note="; ".join((f"finds slowdowns of {found}", *calibration.warnings)),
         ),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Set:
-    """The log speed-ups of one set of processes, their median, and half the width of its interval."""
-
-    speedup: FloatArray
-    median: float
-    half_width: float
-    error: float
-
-    @classmethod
-    def of(cls, pairs: Pairs, alpha: float) -> _Set:
-        speedup = np.log(pairs.baseline_seconds) - np.log(pairs.variant_seconds)
-        bounds = signed_rank.interval(speedup, alpha)
-        if len(speedup) < FEWEST_PAIRS or bounds is None:
-            raise ConfigError(f"a set of {len(speedup)} pairs; expected {FEWEST_PAIRS} or more")
-        half_width = (bounds[1] - bounds[0]) / 2
-        return cls(
-            speedup=speedup,
-            median=float(np.median(speedup)),
-            half_width=half_width,
-            error=half_width / NormalDist().inv_cdf(1 - alpha),
-        )
-
-
-def _offset(rows: Sequence[Sequence[_Set]]) -> float:
-    """Return the SD of log ratios between sets, over all rows, less what the scatter of pairs explains of it."""
-    freedom = sum(len(sets) - 1 for sets in rows)
-    seen = sum(float(np.var([one.median for one in sets])) * len(sets) for sets in rows) / freedom
-    explained = sum(one.error**2 for sets in rows for one in sets) / sum(len(sets) for sets in rows)
-    return math.sqrt(max(0.0, seen - explained))
-
-
-def _pairs_needed(one: _Set, config: GateConfig) -> int:
-    """Return the pairs with which a slowdown of the pass margin is found with probability POWER.
-
-    The interval narrows with the root of the number of pairs, whatever the shape of the noise, so the measured one
-    tells how many make it narrow enough: no normal distribution, and no SD that one outlier spoils.
-    """
-    critical = NormalDist().inv_cdf(1 - config.alpha)
-    reach = one.half_width * (critical + NormalDist().inv_cdf(POWER)) / critical
-    gap = math.log(config.pass_margin / config.fail_margin)
-    if gap <= 0:
-        raise ConfigError(f"fail and pass margin are both {config.pass_margin}; expected a gap to find slowdowns in")
-    return max(signed_rank.fewest_pairs(config.alpha), math.ceil(len(one.speedup) * (reach / gap) ** 2))
-
-
-def _autocorrelation(centred: FloatArray) -> float:
-    """Return the rank correlation of each pair with the next one."""
-    ranks = np.argsort(np.argsort(centred)).astype(np.float64)
-    ranks -= ranks.mean()
-    return float(np.dot(ranks[1:], ranks[:-1]) / np.dot(ranks, ranks))
-
-
-def _below(value: float, sd: float) -> float:
-    """Return P(normal noise of SD `sd` < value)."""
-    return NormalDist(sigma=sd).cdf(value) if sd > 0 else float(value > 0)
-
-
-def _mean(sets: Sequence[_Set]) -> float:
-    return float(np.mean([one.median for one in sets]))
-
-
-def _floor(sets: Sequence[_Set], offset: float) -> float:
-    """Return the speed-up that one further set of processes reaches with room to spare, rounded down."""
-    error = float(np.mean([one.error for one in sets]))
-    spread = math.sqrt((offset**2 + error**2) * (1 + 1 / len(sets)))
-    floor = math.floor(math.exp(_mean(sets) - ROOM * spread) * 100) / 100
-    return max(floor, 0.01)  # the least that two places hold
-
-
-def _warnings(rounds: int, power: float, autocorrelation: float, config: GateConfig) -> Iterator[str]:
+def _warnings(finds: Mapping[str, float], config: JudgeConfig) -> Iterator[str]:
     """Yield a line for everything that the gate cannot do on this device."""
-    slowdown = f"{config.pass_margin - 1:.0%}"
-    if rounds > config.last_look:
+    wanted = config.pass_margin - 1
+    weak = [name for name, share in finds.items() if share > wanted]
+    if weak:
         yield (
-            f"a slowdown of {slowdown} needs {rounds} pairs and the gate ends at {config.last_look}: "
-            "expect INCONCLUSIVE, or measure on a quieter machine"
+            f"five sets do not find a slowdown of {wanted:.0%} in {', '.join(weak)}: expect INCONCLUSIVE, measure "
+            "longer, or on a quieter machine"
         )
-    if power < POWER:
-        yield f"processes differ so much that a slowdown of {slowdown} is found and confirmed in {power:.0%} of runs"
-    if autocorrelation > HIGH_AUTOCORRELATION:
-        yield f"neighbouring pairs correlate by {autocorrelation:.2f}: verdicts err more often than stated"
 
 
 def _literal(name: str) -> str:

@@ -194,7 +194,7 @@ class VariantResult(_Record, frozen=True):
 
     `reason` says why it was skipped, failed or not judged; a row whose answers failed may have times and a verdict
     beside them. `samples` holds one entry for each set of fresh processes that it was in, in order; the baseline's own
-    row has none. `predict_seconds` is one pass over the whole data.
+    row has none. `predict_seconds` is one pass over the whole data. `note` is what else is to be said of it.
     """
 
     name: str
@@ -210,6 +210,7 @@ class VariantResult(_Record, frozen=True):
     samples: tuple[Pairs, ...] = ()
     verdict: Verdict | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
+    note: str | None = None
 
     def __post_init__(self) -> None:
         if (self.status == "measured") != (self.reason is None):

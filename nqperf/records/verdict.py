@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +16,7 @@ from nqperf.statistics.verdicts import JudgeConfig, RowVerdict
 
 JUDGED: frozenset[Outcome] = frozenset({"PASS", "FAIL", "INCONCLUSIVE"})
 _NOT_MEASURED = "not measured"
+_POWER = 0.84  # in standard errors: four of five
 _UNWANTED: tuple[Literal["FAIL", "INCONCLUSIVE"], ...] = ("FAIL", "INCONCLUSIVE")
 
 
@@ -61,12 +63,19 @@ REFERENCE_GATE = GateConfig()
 QUICK_GATE = GateConfig(sets=JudgeConfig().first_look + JudgeConfig().confirming, rounds=FEWEST_ROUNDS)
 
 
-def verdict_of(found: RowVerdict, row: Row, *, pairs: int, set_seconds: float | None, config: JudgeConfig) -> Verdict:
+def verdict_of(
+    found: RowVerdict, row: Row, *, pairs: int, set_seconds: float | None, family: int, config: JudgeConfig
+) -> Verdict:
     """Return the record of what the judge says of a row that was measured in at least one set.
 
-    `pairs` are its rounds in all sets, `set_seconds` what one more set takes, None where nobody asks for more.
+    `pairs` are its rounds in all sets, `set_seconds` what one more set takes, None where nobody asks for more, `family`
+    how many rows are judged.
     """
     assert found.ratio is not None, "a row with a set has a ratio"  # noqa: S101
+    finds = None
+    if row.floor is not None and found.sd is not None:
+        error = math.hypot(found.sd / math.sqrt(found.sets), row.floor.sd)
+        finds = slowdown_found(error=error, freedom=row.floor.freedom, family=family, config=config)
     more = None if set_seconds is None or found.more_sets is None else found.more_sets * set_seconds
     return Verdict(
         outcome=found.outcome,
@@ -83,8 +92,25 @@ def verdict_of(found: RowVerdict, row: Row, *, pairs: int, set_seconds: float | 
         scatters=found.scatters,
         p_fail=found.p_fail,
         p_pass=found.p_pass,
+        finds=finds,
         more_seconds=more,
     )
+
+
+def slowdown_found(*, error: float, freedom: float, family: int, config: JudgeConfig) -> float:
+    """Return the slowdown against a floor, as a share, that is found in about four of five runs.
+
+    `error` is the standard error of the log ratio and of the floor together, with so many degrees of freedom; `family`
+    is the number of rows that are judged. Both of the judge's tests must be passed, by the margin that chance leaves.
+    """
+    from scipy import special
+
+    freedom = max(1.0, min(freedom, 1e6))
+    sure, lax = (
+        float(special.stdtrit(freedom, 1 - alpha)) for alpha in (config.red_runs / family, config.beyond_alpha)
+    )
+    needed = max(sure * error, math.log(config.fail_margin) + lax * error) + _POWER * error
+    return math.expm1(needed)
 
 
 def too_slow(floor: float | None, times: float, config: JudgeConfig) -> Verdict:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from nqperf.perf.doctor import Diagnosis
-from nqperf.perf.suite.trials import CONFIDENCE, CalibrationRun, Proof
+from nqperf.perf.suite.trials import CalibrationRun
+from nqperf.records.proof import CONFIDENCE, FALSE_FAILS, FOUND, Proof, acceptance, trials_needed
 from nqperf.report.tables import text_table
 
 
 def calibration_text(run: CalibrationRun) -> str:
     """Return what a device's noise allows."""
     found = run.calibration
-    rows = [(name, f"{ratio:.3f}", f"{found.floors[name]:.2f}") for name, ratio in found.ratios.items()]
+    rows = [
+        (name, f"{ratio:.3f}", f"{found.sds[name]:.2%}", f"{found.finds[name]:.1%}")
+        for name, ratio in found.ratios.items()
+    ]
     return "\n".join(
         (
-            text_table(("variant", "ratio", "floor"), rows),
+            text_table(("variant", "ratio, the floor", "its standard error", "finds a slowdown of"), rows),
             "",
             (
-                f"noise from pair to pair {found.noise:.2%} (without outliers {found.core_noise:.2%}, neighbours "
-                f"correlate by {found.autocorrelation:.2f}); between {found.sets} sets of processes {found.offset:.2%}"
-            ),
-            (
-                f"a slowdown of 5 % is found with {found.rounds} pairs; with what processes differ by, "
-                f"{found.power:.1%} of such slowdowns are found and {found.false_fail:.2%} of unchanged runs fail"
+                f"noise of a round {found.noise:.2%}, of a set of processes {found.offset:.2%}, in {found.sets} sets; "
+                f"the baseline against itself {found.same:.3f}"
             ),
             *(f"warning: {warning}" for warning in found.warnings),
             *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
@@ -30,14 +30,27 @@ def calibration_text(run: CalibrationRun) -> str:
 
 
 def proof_text(proof: Proof) -> str:
-    """Return how the gate did on comparisons with a known answer."""
-    same = f"the baseline against itself: {proof.false_fails} FAIL in {proof.same} trials"
-    planted = f"a planted {proof.slowdown:.0%}: {proof.misses} misses in {proof.planted} trials"
-    if not proof.false_fails:
-        same += f"; at {CONFIDENCE:.0%} confidence it fails in at most {proof.false_fail_bound:.2%} of runs"
-    if not proof.misses:
-        planted += f"; at {CONFIDENCE:.0%} confidence it is found in at least {proof.power_bound:.1%} of runs"
-    return f"{same}\n{planted}"
+    """Return how the gate did on rows with a known answer, what that shows, and what would show more."""
+    count = len(proof.trials)
+    same = f"unchanged: {proof.false_fails} FAIL in {count} trials"
+    slower = f"a planted {proof.slowdown:.0%}: {proof.misses} not found in {count} trials, {proof.passed} of them PASS"
+    return "\n".join(
+        (
+            f"{same}; at {CONFIDENCE:.0%} confidence such a row fails in at most {proof.false_fail_bound:.2%} of runs",
+            f"{slower}; at {CONFIDENCE:.0%} confidence it is found in at least {proof.power_bound:.1%} of runs",
+            _claim(f"at most {FALSE_FAILS:.0%} of unchanged rows fail", count, proof.false_fails, FALSE_FAILS),
+            _claim(f"at least {FOUND:.0%} of such slowdowns are found", count, proof.misses, 1 - FOUND),
+        )
+    )
+
+
+def _claim(claim: str, trials: int, errors: int, share: float) -> str:
+    """Return whether trials show a claim, its acceptance number, and how many more it would take."""
+    allowed = acceptance(trials, share)
+    if errors <= allowed:
+        return f"shown: {claim} ({errors} errors in {trials} trials; up to {allowed} are accepted)"
+    more = trials_needed(share, errors) - trials
+    return f"not shown: {claim} ({errors} errors in {trials} trials); {more} more without an error would show it"
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from nqperf.perf.workers.progress import Doing, Progress, Row, RowFinished
-from nqperf.records.results import Controls, VariantResult, Verdict
+from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
+from nqperf.records.results import VariantResult, Verdict
 from nqperf.report.summary import outcome_of
+from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.
 SECONDS_A_LINE = 1.0
@@ -17,7 +18,20 @@ SECONDS_A_LINE = 1.0
 
 def doing_text(event: Doing) -> str:
     """Return what is being done."""
-    return f"{event.stage} {event.name}{f', {event.pairs} pairs' if event.pairs else ''}"
+    return f"{event.stage} {event.name}"
+
+
+def set_text(event: SetFinished) -> str:
+    """Return what is known of each row after a set."""
+    rows = ", ".join(f"{row.name} {_so_far(row)}" for row in event.rows if row.ratio is not None)
+    left = f"time for about {event.left} more" if event.left else "the last one"
+    return f"set {event.number} of processes, {left}: {rows}"
+
+
+def _so_far(row: RowVerdict) -> str:
+    interval = "" if row.interval is None else f" ({row.interval[0]:.3f} .. {row.interval[1]:.3f})"
+    outcome = row.outcome if row.decided else "open"
+    return f"{row.ratio:.3f}{interval} {outcome}"
 
 
 def finished_text(event: RowFinished) -> str:
@@ -31,9 +45,12 @@ def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.mo
     waiting: list[RowFinished] = []
     last = -SECONDS_A_LINE
 
-    def tell(event: Doing | RowFinished) -> None:
+    def tell(event: Event) -> None:
         nonlocal last
-        if isinstance(event, RowFinished):
+        if isinstance(event, SetFinished):
+            _write(write, waiting)
+            write(f"nqperf: {set_text(event)}")
+        elif isinstance(event, RowFinished):
             waiting.append(event)
             if clock() - last >= SECONDS_A_LINE:
                 last = clock()
@@ -60,11 +77,6 @@ def _row_text(row: Row) -> str:
         return said if row.verdict is None else f"ratio {row.verdict.ratio:.3f}, {said}"
     if isinstance(row, Verdict):
         return f"ratio {row.ratio:.3f}, {row.outcome}"
-    if isinstance(row, Controls):
-        both = (("same", row.same), ("planted", row.planted))
-        return ", ".join(
-            f"{name} {_row_text(control.verdict) if control else 'not measured'}" for name, control in both
-        )
     return f"ratio {median(_ratios(row.baseline_seconds, row.variant_seconds)):.3f}, measured"
 
 

@@ -21,9 +21,9 @@ from nqperf.report.summary import (
 )
 
 LEGEND = (
-    "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the median of the "
-    "pairs, the thick line its interval, the upright bar the floor, which is the promised ratio. An open dot has too "
-    "few pairs for an interval."
+    "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the mean of the "
+    "sets of processes, the thick line its interval, the upright bar the floor, which is the promised ratio. An open dot "
+    "has no interval: it comes from a single set, or its row was ended at a limit."
 )
 _CONTROLS = {"same": "control: baseline against itself", "planted": "control: planted slowdown"}
 
@@ -75,7 +75,8 @@ def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, str]]]:
     for name, verdict in named:
         if verdict is not None:
             inside = interval_text(verdict.interval)
-            said = f"{verdict.ratio:.3f} <span class='faint'>{inside}</span> {html.word(verdict.outcome)}"
+            ratio = f"{'below ' if verdict.at_most else ''}{verdict.ratio:.3f}"
+            said = f"{ratio} <span class='faint'>{inside}</span> {html.word(verdict.outcome)}"
             yield name, (verdict_mark(name, verdict), said)
 
 
@@ -86,15 +87,14 @@ def _controls(results: Results) -> list[tuple[str, Control]]:
 
 def _rounds(results: Results, level: int) -> Iterator[str]:
     """Yield each variant's pairs in the order of the rounds, and the controls'."""
-    shown = [(one.name, one.samples, one.verdict) for one in results.variants if one.verdict is not None]
+    shown = [(one.name, one.samples, one.verdict) for one in results.variants if one.verdict and one.samples]
     shown += [(_CONTROLS[name], control.samples, control.verdict) for name, control in _controls(results)]
     if not shown:
         return
     yield html.title(level, "Rounds")
     yield html.paragraph(
-        "Each dot is the ratio of one pair, in the order in which they were taken. Line and band: the median and its "
-        "interval, of the last set of processes where there are several (an upright broken line stands between them); "
-        "thick line: the floor."
+        "Each dot is the ratio of one round, in the order in which they were taken; an upright broken line stands between "
+        "two sets of fresh processes. Line and band: the ratio and its interval, of all sets; thick line: the floor."
     )
     yield '<div class="charts">'
     for name, samples, verdict in shown:
@@ -105,8 +105,7 @@ def _rounds(results: Results, level: int) -> Iterator[str]:
 
 def _chart(name: str, samples: Sequence[Pairs], verdict: Verdict) -> str:
     sets = [pair_ratios(pairs) for pairs in samples]
-    taken = [counted(len(ratios), "pair") for ratios in sets]
-    under = " and ".join(taken) + ("" if len(sets) == 1 else f", in {len(sets)} sets")
+    under = f"{counted(sum(map(len, sets)), 'round')} in {counted(len(sets), 'set')} of processes"
     missing = absence(verdict)
     return rounds(sets, verdict_mark(name, verdict)) + html.paragraph(f"{under}{f'; {missing}' if missing else ''}")
 

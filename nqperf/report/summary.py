@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nqperf.records.results import BASELINE, Control, Results, Usage, VariantResult, Verdict
+from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Results, Usage, VariantResult, Verdict
 from nqperf.report.roofline import roofline_text
 from nqperf.report.times import baseline_seconds
-from nqperf.statistics import signed_rank
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 NONE = "-"
-NO_INTERVAL = "too few pairs"
+NO_INTERVAL = "a single set"
+_MINUTE = 60.0
 _SHORT = 0.0002  # seconds
 
 
@@ -41,8 +41,11 @@ def summarise(results: Results) -> Summary:
     return Summary(
         headline=_headline(results),
         reasons=results.reasons,
-        headings=("variant", "time", "change", score, "changed", "ratio", "interval", "pairs", "floor", "verdict"),
-        rows=tuple(_row(variant, results, metric) for variant in results.variants),
+        headings=(
+            *("variant", "time", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
+            "verdict",
+        ),
+        rows=(*(_row(variant, results, metric) for variant in results.variants), *_control_rows(results)),
         floors=floors,
         explanations=explanations,
         notes=(
@@ -50,8 +53,9 @@ def summarise(results: Results) -> Summary:
             *_absences(results),
             *_given_up(results),
             floors,
-            f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
-            f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
+            f"control, the baseline against itself (must be no other speed): {_control(results.controls.same)}",
+            f"control, planted work{_planted(results.controls.planted)} (must be found): "
+            f"{_control(results.controls.planted)}",
             *explanations,
             *_usages(results),
             *filter(None, (roofline_text(results),)),
@@ -75,10 +79,37 @@ def outcome_of(variant: VariantResult) -> str:
 
 def describe(verdict: Verdict) -> str:
     """Return a verdict in words."""
-    floor = "no floor" if verdict.floor is None else f"floor {verdict.floor:.2f}"
+    floor = "no floor" if verdict.floor is None else f"floor {floor_text(verdict)}"
+    if verdict.at_most:
+        return f"{outcome_text(verdict)}: ratio below {verdict.ratio:.3f}, {floor}"
     inside = "without an interval" if verdict.interval is None else f"in {interval_text(verdict.interval)}"
-    text = f"{verdict.outcome}: ratio {verdict.ratio:.3f} {inside} after {counted(verdict.pairs, 'pair')}, {floor}"
-    return f"{text}, in {verdict.processes} sets of processes" if verdict.processes > 1 else text
+    by_total = f", by total time ({verdict.total_ratio:.3f})" if verdict.by_total and verdict.total_ratio else ""
+    sets = f"{counted(verdict.sets, 'set')} of processes, {counted(verdict.pairs, 'round')}"
+    return f"{outcome_text(verdict)}: ratio {verdict.ratio:.3f} {inside} after {sets}, {floor}{by_total}"
+
+
+def outcome_text(verdict: Verdict) -> str:
+    """Return the outcome, and how much longer it would take where that is open and can be told."""
+    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None:
+        return verdict.outcome
+    return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more"
+
+
+def more_time(seconds: float) -> str:
+    """Return a time that somebody would have to wait, in words.
+
+    >>> more_time(40), more_time(400), more_time(9000)
+    ('1 minute', '7 minutes', '2.5 hours')
+    """
+    minutes = max(1, round(seconds / _MINUTE))
+    return counted(minutes, "minute") if minutes < 2 * _MINUTE else f"{seconds / _MINUTE**2:.1f} hours"
+
+
+def floor_text(verdict: Verdict) -> str:
+    """Return a floor with its standard error."""
+    if verdict.floor is None:
+        return NONE
+    return f"{verdict.floor:.3f}" if not verdict.floor_sd else f"{verdict.floor:.3f} +- {verdict.floor_sd:.1%}"
 
 
 def counted(number: int, what: str) -> str:
@@ -87,7 +118,7 @@ def counted(number: int, what: str) -> str:
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:
-    """Return an interval of ratios in words; None is that of too few pairs."""
+    """Return an interval of ratios in words; None is that of a single set of processes."""
     return NO_INTERVAL if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
 
 
@@ -109,8 +140,9 @@ def absence(verdict: Verdict) -> str | None:
     """Return why a verdict has no interval, None where it has one."""
     if verdict.interval is not None:
         return None
-    fewest = signed_rank.fewest_pairs((1 - verdict.confidence) / 2)
-    return f"no interval: {counted(verdict.pairs, 'pair')}, and one takes {fewest} or more"
+    if verdict.at_most:
+        return "no interval: it was ended at its limit, and is slower than that"
+    return f"no interval: {counted(verdict.sets, 'set')} of processes, and one takes 2 or more"
 
 
 def _headline(results: Results) -> str:
@@ -131,15 +163,37 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
     ratio = verdict.ratio if verdict else 1.0 if variant.name == BASELINE else None
     return (
         variant.name,
-        NONE if ratio is None or seconds is None else milliseconds(seconds / ratio),
-        NONE if verdict is None else f"{100 / verdict.ratio - 100:+.1f} %",
+        NONE if ratio is None or seconds is None else _time(seconds / ratio, verdict),
         NONE if score is None else f"{score:.4f}",
         NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
-        NONE if verdict is None else f"{verdict.ratio:.3f}",
-        NONE if verdict is None else interval_text(verdict.interval),
-        NONE if verdict is None else str(verdict.pairs),
-        NONE if verdict is None or verdict.floor is None else f"{verdict.floor:.2f}",
-        outcome_of(variant),
+        *_speed(verdict),
+        outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(verdict),
+    )
+
+
+def _control_rows(results: Results) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of the controls, which are rows like any other."""
+    for name, control in ((SAME, results.controls.same), (PLANTED, results.controls.planted)):
+        if control is not None:
+            row = VariantResult(name=name, status="measured", samples=control.samples, verdict=control.verdict)
+            yield _row(row, results, None)
+
+
+def _time(seconds: float, verdict: Verdict | None) -> str:
+    return f"> {milliseconds(seconds)}" if verdict and verdict.at_most else milliseconds(seconds)
+
+
+def _speed(verdict: Verdict | None) -> tuple[str, ...]:
+    """Return the cells of a verdict's figures."""
+    if verdict is None:
+        return (NONE,) * 6
+    return (
+        f"< {verdict.ratio:.3f}" if verdict.at_most else f"{verdict.ratio:.3f}",
+        NONE if verdict.at_most else interval_text(verdict.interval),
+        NONE if verdict.total_ratio is None else f"{verdict.total_ratio:.3f}",
+        str(verdict.sets),
+        floor_text(verdict),
+        NONE if verdict.finds is None else f"{verdict.finds:.1%}",
     )
 
 
@@ -150,6 +204,8 @@ def _absences(results: Results) -> Iterator[str]:
             yield f"{variant.name} {variant.status}: {variant.reason}"
         elif variant.verdict is not None and variant.verdict.interval is None:
             yield f"{variant.name}: {absence(variant.verdict)}"
+        if variant.note is not None:
+            yield f"{variant.name}: {variant.note}"
 
 
 def _given_up(results: Results) -> tuple[str, ...]:
@@ -172,9 +228,9 @@ def _columns(results: Results) -> str:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
     return (
-        f"ratio: baseline seconds / variant seconds, median of the pairs, and its interval{held}; time: of one "
-        "round's work, the baseline's median over all its pairs, and that / ratio; change: of this time; changed: "
-        "results that differ from the baseline's"
+        f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}; in total: "
+        "the same of total times; time: of one batch, the baseline's median over all rounds, and that / ratio; changed: "
+        "results that differ from the baseline's; finds: the slowdown against the floor that these sets find in 4 of 5 runs"
     )
 
 
@@ -202,6 +258,10 @@ def _usage(name: str, usage: Usage) -> str:
     major = f" + {usage.major_faults:.1f}" if usage.major_faults else ""
     peak = "" if usage.peak_memory is None else f", {usage.peak_memory / (1 << 30):.2f} GiB"
     return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}"
+
+
+def _planted(control: Control | None) -> str:
+    return f" of {control.planted:.1%}" if control is not None and control.planted else ""
 
 
 def _control(control: Control | None) -> str:

@@ -15,18 +15,17 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
 from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
 from nqperf.perf.machine.fingerprint import ENVIRONMENT
-from nqperf.perf.measuring.budget import Plan
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
+from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.suite import open_session
 from nqperf.perf.suite.task import data_record, model_record
 from nqperf.perf.variants.variant import Tolerance, Variant
 from nqperf.perf.workers.progress import Progress, Row, RowFinished, silent
-from nqperf.records.calibration import ROOM
 from nqperf.records.results import BASELINE, VariantResult, utc_now
 from nqperf.tuning.candidates import THREADS, TOLERANCES, Space, racing_rows
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
-from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
+from nqperf.tuning.tryouts import PROOF_GATE, VISIT_ROUNDS, WorkerTryouts
 
 # Pairs need few windows, the answers' check as many as there are; more than these would take hours of preparing.
 _MOST_WINDOWS = 4096
@@ -121,9 +120,11 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     session, source = open_session(suite, progress)
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
+        session.set_pages(config.suite.pages or "huge")
         machine = machine.seen_by(session.start_baseline())
         racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)
-        given_up = session.answer_within(_plan(len(racing)))
+        given_up = session.answer_baseline(1, measuring=_racing_seconds(session, len(racing)))
+        session.end_baseline()
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
         tryouts = WorkerTryouts(
             session=session,
@@ -166,13 +167,13 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     )
 
 
-def _plan(rows: int) -> Plan:
-    """Return what is to be done with so many rows that race, beside the answers.
+def _racing_seconds(session: Session, rows: int) -> float:
+    """Return about how long the race of so many rows takes, beside the answers.
 
     The baseline gives them, and what is proven, which is no slower. Half of the rows are soon seen to be far behind;
     the close ones come again, and then the ways next to the best.
     """
-    return Plan(answers=2, comparisons=rows // 2 + _CLOSE_ONES, pairs=VISIT_GATE.looks[0], slower=1.0)
+    return (rows // 2 + _CLOSE_ONES) * (2 * session.speed.start + 3 * VISIT_ROUNDS * session.speed.batch)
 
 
 def _way(search: Search) -> dict[str, Any]:
@@ -209,14 +210,9 @@ def _figures(search: Search) -> Figures | None:
         changed=proof.agreement.changed,
         micro_f1=proof.agreement.value,
         baseline_micro_f1=proof.agreement.baseline_value,
-        floor=_floor(proof, leader.offset()),
+        floor=proof.verdict.ratio,
+        floor_sd=(proof.verdict.sd or 0.0) / math.sqrt(proof.verdict.sets),
     )
-
-
-def _floor(proof: Proof, offset: float) -> float:
-    """Return the speed-up that one further set of processes reaches with room to spare, as a profile's floor is."""
-    low = math.exp(proof.interval.low - ROOM * offset)
-    return max(math.floor(low * 100) / 100, 0.01)
 
 
 def _note(search: Search, *, interrupted: bool) -> str:

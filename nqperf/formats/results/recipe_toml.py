@@ -23,8 +23,8 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Figures(_Table, frozen=True):
     """What was measured of the recipe: its speed-up per window over the baseline, and how its answers compare.
 
-    `floor` is the speed-up that a later set of processes is to reach, None where nothing can be promised. Of `examples`
-    answers `changed` differ from the baseline's.
+    `floor` is the speed-up that later runs are held to, None where nothing can be promised, `floor_sd` the standard
+    error of its log; without one it was lowered by hand. Of `examples` answers `changed` differ from the baseline's.
     """
 
     ratio: float
@@ -35,6 +35,7 @@ class Figures(_Table, frozen=True):
     micro_f1: float
     baseline_micro_f1: float
     floor: float | None = None
+    floor_sd: float = 0.0
 
     def __post_init__(self) -> None:
         speedups = (self.ratio, *self.interval, *(() if self.floor is None else (self.floor,)))

@@ -47,6 +47,10 @@ class Budget:
         """Return the seconds that are left for measuring, 0 or fewer when the time is up."""
         return _MEASURING * self.seconds - (self.clock() - self._started)
 
+    def part(self, seconds: float) -> Budget:
+        """Return a budget of so many of the seconds that are left, from now on."""
+        return Budget(seconds=max(min(seconds, self.left()), 1e-3) / _MEASURING, clock=self.clock)
+
     def require(self, least: float, what: str) -> float:
         """Return the seconds that are left, of which `what` will take `least`.
 

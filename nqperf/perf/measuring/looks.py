@@ -11,15 +11,15 @@ import itertools
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from nqperf.errors import NqPerfError, OutOfTimeError
 from nqperf.perf.measuring.budget import SLOWER, Budget, Speed
 from nqperf.perf.measuring.sets import Conduct, Start, TakenSet, take_set
-from nqperf.records.results import BASELINE, SAME, Pairs, ProcessSet
-from nqperf.records.verdict import GateConfig
+from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Controls, Pairs, ProcessSet, Verdict
+from nqperf.records.verdict import GateConfig, verdict_of
 from nqperf.statistics.judge import judge, look
 from nqperf.statistics.location import SetEstimate
 from nqperf.statistics.planning import FEWEST_ROUNDS, Cost, rounds_per_set, sets_that_fit
@@ -47,6 +47,7 @@ class Measurement:
         speed: The baseline's, by which the first set is planned.
         conduct: What is to be done in each set beside the rounds.
         shared: Whether the rows of a set are held to one baseline process.
+        to_the_end: Whether rows stay in every set though they are decided.
         seed: The seed of the sets' own seeds.
         told: Called after each look.
     """
@@ -59,6 +60,7 @@ class Measurement:
     speed: Speed
     conduct: Conduct = field(default_factory=Conduct)
     shared: bool = True
+    to_the_end: bool = False
     seed: int = 0
     told: Callable[[Measurement], None] = lambda _: None
     taken: list[TakenSet] = field(default_factory=list)
@@ -89,7 +91,9 @@ class Measurement:
 
     def open_rows(self) -> tuple[str, ...]:
         """Return the rows that a further set may decide, and the baseline once more beside them; none: all is done."""
-        undecided = set(self.starts) if self.judgement is None else set(self.judgement.open_rows)
+        undecided = set(self.starts)
+        if self.judgement is not None and not self.to_the_end:
+            undecided = set(self.judgement.open_rows)
         names = tuple(name for name in self.starts if name in undecided and name not in self.lost)
         if not names or SAME in names or SAME not in self.starts or SAME in self.lost:
             return names
@@ -256,3 +260,34 @@ def _plenty(gate: GateConfig) -> int:
     return 2 * (gate.judge.first_look + gate.judge.confirming)
 
 
+def row_verdicts(measured: Measurement) -> dict[str, Verdict]:
+    """Return the record of what the judge says of each row that was in a set."""
+    if measured.judgement is None:
+        return {}
+    rows = {row.name: row for row in measured.rows()}
+    seconds = measured.set_seconds(tuple(measured.starts))
+    return {
+        found.name: verdict_of(
+            found,
+            rows[found.name],
+            pairs=sum(len(sample.variant_seconds) for sample in measured.samples(found.name)),
+            set_seconds=seconds,
+            family=sum(row.floor is not None or row.role == "same" for row in rows.values()),
+            config=measured.gate.judge,
+        )
+        for found in measured.judgement.rows
+        if found.ratio is not None
+    }
+
+
+def controls_of(measured: Measurement, verdicts: Mapping[str, Verdict], planted: Sequence[float]) -> Controls:
+    """Return the record of the controls; `planted` are the shares of work that were planted, as measured."""
+
+    def control(name: str, share: float = 0.0) -> Control | None:
+        verdict = verdicts.get(name)
+        if verdict is None:
+            return None
+        return Control(samples=measured.samples(name), verdict=verdict, planted=share)
+
+    share = sum(planted) / len(planted) if planted else 0.0
+    return Controls(same=control(SAME), planted=control(PLANTED, share))

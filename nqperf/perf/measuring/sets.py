@@ -58,6 +58,9 @@ class Conduct:
     def before_round(self, number: int) -> None:
         """Be told that a round begins."""
 
+    def after_round(self, baseline: tuple[float, float], seconds: Mapping[str, float]) -> None:
+        """Be told the times of a whole round: the baseline's two, and each row's."""
+
     def over(self, name: str, process: Process) -> None:
         """Do what is to be done with a process after the last round; NqPerfError is kept as its loss."""
 
@@ -145,6 +148,7 @@ class _Taking:
         self.baseline.append((first, last))
         for name, seconds in taken.items():
             self.seconds.setdefault(name, []).append(seconds)
+        self.conduct.after_round((first, last), taken)
 
     def finish(self) -> None:
         """Do what comes after the last round."""

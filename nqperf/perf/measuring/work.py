@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, ParityError
 from nqperf.perf.measuring.planting import multiply_matrices, plant
+from nqperf.perf.measuring.spoiling import same_object, spoiled
 
 _JAX = frozenset({"jax", "jaxlib"})
+_NOT_ANEW = (
+    "it cannot be checked: it returns a result that was handed out before, or reads memory that was; let both return "
+    "arrays of their own, computed in each run"
+)
+_TOOLS = 6  # that sys.monitoring has room for
 
 
 def synchronise(output: Any) -> None:
@@ -29,7 +37,10 @@ def synchronise(output: Any) -> None:
 
 
 def to_host(output: Any) -> Any:
-    """Return `output` with every tensor of TensorFlow, JAX or PyTorch in it as a NumPy array, and tuples plain."""
+    """Return a copy of `output`, with every tensor of TensorFlow, JAX or PyTorch in it as a NumPy array.
+
+    It shares no memory with `output`, whose buffers the next run may write to; tuples are plain in it.
+    """
     if isinstance(output, Mapping):
         return {key: to_host(value) for key, value in output.items()}
     if isinstance(output, list | tuple):
@@ -37,10 +48,68 @@ def to_host(output: Any) -> Any:
     libraries = _libraries(output)
     if "torch" in libraries and hasattr(output, "detach"):
         tensor = output.detach().cpu()
-        return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+        return np.array((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
     if "tensorflow" in libraries and hasattr(output, "numpy"):
-        return output.numpy()
-    return np.asarray(output) if libraries & _JAX else output
+        return _copied(output.numpy())
+    if isinstance(output, np.ndarray) or libraries & _JAX:
+        return np.array(output)
+    return _copied(output)
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a value; what cannot be copied is taken as it is."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001  # a type's own way to copy itself may raise anything
+        return value
+
+
+@contextmanager
+def untraced() -> Iterator[tuple[str, ...]]:
+    """Take tracers, profilers, coverage and debuggers off this thread in the block; yield what there was of them.
+
+    A function that Python's own hooks watch takes many times as long, and a compiled one as long as ever.
+    """
+    trace, profile = sys.gettrace(), sys.getprofile()
+    found = [name for name, hook in (("sys.settrace", trace), ("sys.setprofile", profile)) if hook is not None]
+    monitored = _silence_monitoring()
+    found += [f"sys.monitoring ({name})" for name, _ in monitored]
+    if trace is not None:
+        sys.settrace(None)
+    if profile is not None:
+        sys.setprofile(None)
+    try:
+        yield tuple(found)
+    finally:
+        for _, restore in monitored:
+            restore()
+        sys.setprofile(profile)
+        sys.settrace(trace)
+
+
+def _silence_monitoring() -> list[tuple[str, Callable[[], None]]]:
+    """Take all tools' callbacks off `sys.monitoring` (Python 3.12); return their names and what brings them back."""
+    monitoring: Any = getattr(sys, "monitoring", None)
+    if monitoring is None:
+        return []
+    found: list[tuple[str, Callable[[], None]]] = []
+    events = [value for name, value in vars(monitoring.events).items() if name.isupper() and value]
+    single = [event for event in events if event & (event - 1) == 0]
+    for tool in range(_TOOLS):
+        name = monitoring.get_tool(tool)
+        if name is None:
+            continue
+        before = monitoring.get_events(tool)
+        callbacks = {event: monitoring.register_callback(tool, event, None) for event in single}
+        monitoring.set_events(tool, monitoring.events.NO_EVENTS)
+
+        def restore(tool: int = tool, before: int = before, callbacks: dict[int, Any] = callbacks) -> None:
+            for event, callback in callbacks.items():
+                monitoring.register_callback(tool, event, callback)
+            monitoring.set_events(tool, before)
+
+        found.append((name, restore))
+    return found
 
 
 def _each_value(output: Any, act: Callable[[Any], None]) -> None:
@@ -106,6 +175,7 @@ class TimedRuns:
 
     def __init__(self, work: Work) -> None:
         self.repeats = 1
+        self.watched: tuple[str, ...] = ()
         self._work = work
         self._products = 0
 
@@ -121,18 +191,34 @@ class TimedRuns:
         self._work.synchronise(output)
         return output
 
+    def output_anew(self, handed_out: Any) -> Any:
+        """Run once more while all that was `handed_out` before holds other values; return a copy of the output.
+
+        Raises: ParityError when the work returns what was handed out, or fails without it: it cannot be checked.
+        """
+        with spoiled(handed_out):
+            try:
+                output = self.output()
+            except Exception as error:
+                raise ParityError(f"{_NOT_ANEW}; then it raised {type(error).__name__}") from error
+            if same_object(output, handed_out):
+                raise ParityError(_NOT_ANEW)
+            return to_host(output)
+
     def __call__(self, _number: int) -> float:
-        """Return the seconds of one run, the mean of a round's."""
-        seconds = self._seconds()
-        if self._products:
-            start = time.perf_counter()
-            multiply_matrices(self._products)
-            seconds += time.perf_counter() - start
+        """Return the seconds of one run, the mean of a round's; `watched` then says what was taken off meanwhile."""
+        with untraced() as self.watched:
+            seconds = self._seconds()
+            if self._products:
+                start = time.perf_counter()
+                multiply_matrices(self._products)
+                seconds += time.perf_counter() - start
         return seconds / self.repeats
 
     def plant(self, fraction: float) -> float:
         """Plant work that adds `fraction` to a round's time; return what it adds, as measured."""
-        self._products, added = plant(fraction, self._seconds, multiply_matrices)
+        with untraced():
+            self._products, added = plant(fraction, self._seconds, multiply_matrices)
         return added
 
     def _seconds(self) -> float:

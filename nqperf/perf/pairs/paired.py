@@ -1,53 +1,92 @@
-"""Any two ways to do the same work: the results first, then the speed in paired rounds, with the gate's controls.
+"""Any two ways to do the same work: the results first, then the speed in sets, with the gate's controls.
 
-The steps are those of the suite; what is compared are two callables, or two builders that run in a process each.
+The steps are those of the suite; what is compared are two callables, or two builders that run in processes of their
+own, new ones in each set.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import random
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+import msgspec
 
 from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError, ParityError
+from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.machine.fingerprint import take_fingerprint
-from nqperf.perf.measuring.planting import PLANTED
-from nqperf.perf.measuring.rounds import Measured, PairedResult, RoundsConfig, measure, settle
+from nqperf.perf.measuring.budget import Budget, Speed
+from nqperf.perf.measuring.limits import Limits, TooSlowError
+from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
+from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
+from nqperf.perf.measuring.sets import Conduct, Process, Start
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
-from nqperf.perf.pairs.sides import Side, Way, way_of
+from nqperf.perf.pairs.sides import Patience, Side, Way, way_of
 from nqperf.perf.workers.process import WorkerError
-from nqperf.perf.workers.progress import Doing, Progress, silent
-from nqperf.records.results import BASELINE, Agreement, Controls, Results, Size, Subject, VariantResult, utc_now
-from nqperf.records.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, RunVerdict, judge_run
+from nqperf.perf.workers.progress import Doing, Progress, SetFinished, silent
+from nqperf.records.profiles import PAGES
+from nqperf.records.results import (
+    BASELINE,
+    PLANTED,
+    SAME,
+    Agreement,
+    Controls,
+    Fingerprint,
+    Results,
+    Size,
+    Subject,
+    Switch,
+    VariantResult,
+    utc_now,
+)
+from nqperf.records.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run, too_slow
+from nqperf.statistics.sets import Floor, Row
 
-# Controls that end without an answer make a whole run worthless: they get more time than the candidate.
-_CONTROL_TIME = 2.0
 _LONGEST = 10  # as a multiple of what a round takes at least
+_SPEED_ROUNDS = 3
 _INSTANT = 1e-8  # less than any clock can tell
 _CLOSE = Close()
+_QUICK_SECONDS = 20.0
+_HERE = (
+    'timed in this process, so what one process\'s memory adds is not averaged out; name builders "module:function" '
+    "to have new processes in each set"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedConfig:
     """How a comparison is measured; units: seconds.
 
-    No round begins after `seconds`, twice as many for the controls. A round repeats work that takes less than
-    `shortest`. A worker may take `build_seconds` to build, warm up and give its output, `run_seconds` for a round.
-    `sizes` names what speed-ups depend on: `nqperf compare` refuses runs of other sizes.
+    Fields:
+        gate: How it is judged, and how much is measured for it.
+        seconds: No round begins after so many; it ends sooner where all is decided.
+        shortest: A round repeats work that takes less than this.
+        build_seconds: A worker may take so long to build, to warm up and to give its output, at the most.
+        run_seconds: A worker may take so long for a round, at the most.
+        pages: The kind of memory pages that workers ask for, "huge" or "plain".
+        sizes: What speed-ups depend on: `nqperf compare` refuses runs of other sizes.
+        command: What the record says the comparison was started by.
+        progress: Told what is done.
+        seed: The seed of the orders; None draws one.
+
     Raises: ConfigError when a number is out of range.
     """
 
     gate: GateConfig = REFERENCE_GATE
-    seconds: float = 20.0
+    seconds: float = 60.0
     shortest: float = 0.01
     build_seconds: float = 600.0
     run_seconds: float = 120.0
+    pages: Pages = "huge"
     sizes: Mapping[str, Size] = field(default_factory=dict)
     command: str = ""
     progress: Progress = silent
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("seconds", "build_seconds", "run_seconds"):
@@ -55,10 +94,11 @@ class PairedConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")
         if not 0 <= self.shortest < math.inf:
             raise ConfigError(f"shortest is {self.shortest}; expected 0 or more")
+        check_pages(self.pages)
 
     def quick(self) -> PairedConfig:
-        """Return the same with earlier looks and less time, and more INCONCLUSIVE."""
-        return dataclasses.replace(self, gate=QUICK_GATE, seconds=min(self.seconds, 8.0))
+        """Return the same with fewer sets and less time, and more INCONCLUSIVE."""
+        return dataclasses.replace(self, gate=QUICK_GATE, seconds=min(self.seconds, _QUICK_SECONDS))
 
 
 DEFAULT = PairedConfig()
@@ -76,36 +116,19 @@ def paired(  # a name each; a config holds the rest
     """Hold `candidate` to `baseline` and return the record: the same results, then a speed-up of at least `floor`.
 
     Each is a callable without arguments, a `Work`, or a builder "module:function" that returns one of these and runs in
-    a process of its own. Outputs are given to `same` as NumPy arrays; a candidate that is wrong is never timed. A FAIL
-    is repeated: by builders in fresh processes, by callables in this one, which the record's reasons say. Without a
-    floor (None) the ratio is only reported.
+    processes of its own, new ones in each set. Outputs are copied as they are made and given to `same` as NumPy arrays;
+    a candidate that is wrong is never timed, and after the last round of each set the outputs are compared again. A
+    `same` that takes an output with every value changed for the same compares nothing, and the candidate fails.
+    Without a floor (None) the ratio is only reported.
 
     Raises: ConfigError for bad input, before anything runs; WorkerError when the baseline's builder fails; what a
-    callable of this process or `same` raises.
+    callable of this process or `same` raises; KeyboardInterrupt.
     """
     session = _session(baseline, candidate, floor, name, config)
-    with session.started(session.baseline, BASELINE) as base:
-        row, controls, faults = session.compare(base, same)
-    timed = {} if row.verdict is None else {name: row.verdict.outcome}
-    if row.status == "failed":
-        verdict = RunVerdict(outcome="FAIL", judged=0, expected=1, reasons=(f"{name}: {row.reason}",))
-    else:
-        verdict = judge_run(timed, expected=(name,) if floor is not None else (), controls=controls)
-    return Results(
-        command=config.command,
-        created=utc_now(),
-        fingerprint=take_fingerprint(),
-        model=Subject(name=name),
-        data=Subject(name="its own input"),
-        workload=dict(config.sizes),
-        profile=None,
-        variants=(VariantResult(name=BASELINE, status="measured", requested={"run": session.baseline.label}), row),
-        controls=controls,
-        judged=verdict.judged,
-        expected=verdict.expected,
-        outcome=verdict.outcome,
-        reasons=(*verdict.reasons, *faults),
-    )
+    session.check(same)
+    if session.failure is None:
+        session.measure(same)
+    return session.results()
 
 
 def _session(baseline: Any, candidate: Any, floor: float | None, name: str, config: PairedConfig) -> _Session:
@@ -113,10 +136,10 @@ def _session(baseline: Any, candidate: Any, floor: float | None, name: str, conf
 
     Raises: ConfigError for bad input.
     """
-    limits = {"build_seconds": config.build_seconds, "run_seconds": config.run_seconds}
+    patience = Patience(build=config.build_seconds, run=config.run_seconds, pages=config.pages)
     ways = (
-        way_of(baseline, origin="the baseline", **limits),
-        way_of(candidate, origin="the candidate", **limits),
+        way_of(baseline, origin="the baseline", patience=patience),
+        way_of(candidate, origin="the candidate", patience=patience),
     )
     if ways[0].fresh != ways[1].fresh:
         raise ConfigError(
@@ -125,117 +148,217 @@ def _session(baseline: Any, candidate: Any, floor: float | None, name: str, conf
         )
     if floor is not None and not (isinstance(floor, int | float) and 0 < floor < math.inf):
         raise ConfigError(f"floor is {floor!r}; expected a speed-up above 0, or None")
-    if not name or name == BASELINE:
-        raise ConfigError(f"the candidate's name is {name!r}; expected another one than {BASELINE!r}")
-    return _Session(baseline=ways[0], candidate=ways[1], floor=floor, name=name, config=config)
+    if not name or name in {BASELINE, SAME, PLANTED}:
+        raise ConfigError(f"the candidate's name is {name!r}; expected another one than {BASELINE!r} or a control's")
+    return _Session(baseline=ways[0], candidate=ways[1], floor=floor, name=name, config=config, patience=patience)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Session:
-    """One comparison."""
+    """One comparison: the results of the two sides, and then their times."""
 
     baseline: Way
     candidate: Way
     floor: float | None
     name: str
     config: PairedConfig
+    patience: Patience
+    agreement: Agreement | None = None
+    failure: NqPerfError | None = None
+    expected: Any = None
+    repeats: int = 1
+    warm_up_seconds: float | None = None
+    speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
+    measured: Measurement | None = None
+    planted: list[float] = field(default_factory=list)
+    watched: set[str] = field(default_factory=set)
+    pages: str = "plain"
 
-    @contextmanager
-    def started(self, way: Way, name: str) -> Iterator[Side]:
-        """Yield a side that is warm."""
-        self.config.progress(Doing(stage="start", name=name))
-        side = way.start(name)
-        try:
-            yield side
-        finally:
-            side.end()
-
-    def compare(self, base: Side, same: Compare | Metric) -> tuple[VariantResult, Controls, tuple[str, ...]]:
-        """Return the candidate's row, the controls, and what is to be said beside the verdict."""
-        agreement: Agreement | None = None
-        expected = base.output()
-        nothing = Controls(same=None, planted=None)
-        try:
-            with self.started(self.candidate, self.name) as side:
-                agreement, fault = agree(same, expected, side.output())
+    def check(self, same: Compare | Metric) -> None:
+        """Compare the results of the two sides, before anything is timed; what is wrong stands in `failure`."""
+        with ExitStack() as stack:
+            began = time.perf_counter()
+            base = self._started(stack, self.baseline, BASELINE)
+            started = time.perf_counter() - began
+            self.expected, self.pages = base.output(), base.pages
+            self.patience.limits = Limits.of(start=started, batch=base.warm_up_seconds)
+            try:
+                side = self._started(stack, self.candidate, self.name)
+                self.agreement, fault = agree(same, self.expected, side.output())
+                if fault is None:
+                    _, fault = agree(same, self.expected, side.output_anew(base))
+                    fault = fault and f"computed anew: {fault}"
                 if fault is not None:
                     raise ParityError(f"parity: {fault}")  # noqa: TRY301  # told in the row like the others
-                repeats = self._repeats(base, side)
-                for one in (base, side):
-                    one.repeat(repeats)
-                first = self._rounds(base, side, self.floor, self.name)
-            result = settle(
-                first,
-                lambda: self._again(self.candidate, self.floor, repeats),
-                self.config.gate,
-                fresh=self.baseline.fresh,
-            )
-        except (WorkerError, ParityError, OutOfTimeError) as failure:
-            return self._row(agreement, None, failure), nothing, ()
-        row = self._row(agreement, result, None, side.warm_up_seconds)
-        controls, faults = self._controls(base, repeats)
-        return row, controls, (*self._honest(result), *faults)
-
-    def _repeats(self, base: Side, side: Side) -> int:
-        """Return how many runs make a round of the faster side long enough for the clock, and the slower's not long."""
-        fast, slow = sorted(max(one.warm_up_seconds, _INSTANT) for one in (base, side))
-        return max(1, math.ceil(self.config.shortest * min(1 / fast, _LONGEST / slow)))
-
-    def _rounds(self, base: Side, side: Side, floor: float | None, name: str, *, longer: float = 1.0) -> Measured:
-        config = RoundsConfig(gate=self.config.gate, seconds=longer * self.config.seconds)
-
-        def told(pairs: int) -> None:
-            self.config.progress(Doing(stage="rounds", name=name, pairs=pairs))
-
-        return measure(base, side, floor, config, told)
-
-    def _again(self, way: Way, floor: float | None, repeats: int) -> Measured:
-        """Measure once more what has to repeat, both sides started anew, in the other order."""
-        with ExitStack() as stack:
-            side = stack.enter_context(self.started(way, f"{self.name} (again)"))
-            base = stack.enter_context(self.started(self.baseline, f"fresh {BASELINE}"))
+            except (WorkerError, TooSlowError, ParityError) as error:
+                self.failure = error
+                return
+            self.repeats = _repeats(self.config.shortest, base, side)
+            self.warm_up_seconds = side.warm_up_seconds
             for one in (base, side):
-                one.repeat(repeats)
-            return self._rounds(base, side, floor, f"{self.name} (again)")
+                one.repeat(self.repeats)
+            batch = min(base.batch(number) for number in range(_SPEED_ROUNDS)) * self.repeats
+        self.speed = Speed(start=started, batch=batch)
+        self.patience.limits = Limits.of(start=started, batch=batch)
 
-    def _controls(self, base: Side, repeats: int) -> tuple[Controls, tuple[str, ...]]:
-        """Measure the two comparisons with a known answer; what kept them from it is told, and the run is INVALID."""
-        try:
-            with self.started(self.baseline, "same (control)") as side:
-                side.repeat(repeats)
-                first = self._rounds(base, side, 1.0, "same (control)", longer=_CONTROL_TIME)
-                side.plant(PLANTED)
-                planted = self._rounds(base, side, 1.0, "planted (control)", longer=_CONTROL_TIME)
-            same = settle(
-                first, lambda: self._again(self.baseline, 1.0, repeats), self.config.gate, fresh=self.baseline.fresh
-            )
-        except NqPerfError as error:
-            return Controls(same=None, planted=None), (f"the controls: {error}",)
-        return Controls(
-            same=same.control(), planted=PairedResult(all=(planted,), verdict=planted.verdict).control()
-        ), ()
+    def measure(self, same: Compare | Metric) -> None:
+        """Take the sets.
 
-    def _honest(self, result: PairedResult) -> tuple[str, ...]:
-        """Return what a FAIL of callables leaves open."""
-        if result.verdict.outcome != "FAIL" or self.baseline.fresh:
-            return ()
-        where = "in two sets of pairs of one process, not confirmed in fresh ones"
-        return (f'{self.name}: FAIL {where}; for that name builders "module:function"',)
+        Raises: the signal that ended them.
+        """
+        self.measured = measured = Measurement(
+            baseline=self._starter(self.baseline, BASELINE),
+            starts={
+                self.name: self._starter(self.candidate, self.name),
+                SAME: self._starter(self.baseline, SAME),
+                PLANTED: self._starter(self.baseline, PLANTED, planted=PLANTED_SHARE),
+            },
+            rows=self._rows,
+            gate=self.config.gate,
+            budget=Budget(seconds=self.config.seconds),
+            speed=self.speed,
+            conduct=_Comparing(session=self, same=same),
+            seed=random.SystemRandom().getrandbits(32) if self.config.seed is None else self.config.seed,
+            told=self._tell,
+        )
+        measured.run()
+        if measured.interrupted is not None:
+            raise measured.interrupted
+        lost = measured.lost.get(self.name)
+        if lost is not None and not isinstance(lost, OutOfTimeError):
+            self.failure = lost
 
-    def _row(
-        self,
-        agreement: Agreement | None,
-        result: PairedResult | None,
-        failure: NqPerfError | None,
-        warm_up_seconds: float | None = None,
-    ) -> VariantResult:
+    def results(self) -> Results:
+        """Return the record."""
+        row, controls = self._row(), self._controls()
+        broken = [f"the baseline was lost: {error}" for error in self.measured.broken] if self.measured else []
+        verdict = judge_run(
+            {row.name: row.verdict.outcome} if row.verdict and row.status == "measured" else {},
+            expected=(self.name,) if self.floor is not None else (),
+            controls=controls,
+            failed=[row.name] if row.status == "failed" else [],
+        )
+        told = {f"failed: {self.name}": f"{self.name}: {row.reason}"}
+        reasons = [told.get(reason, reason) for reason in verdict.reasons]
+        if row.verdict and row.verdict.outcome == "FAIL" and row.note:
+            reasons.append(f"{self.name}: FAIL, {row.note}")
+        return Results(
+            command=self.config.command,
+            created=utc_now(),
+            fingerprint=self._fingerprint(),
+            model=Subject(name=self.name),
+            data=Subject(name="its own input"),
+            workload=dict(self.config.sizes),
+            profile=None,
+            variants=(VariantResult(name=BASELINE, status="measured", requested={"run": self.baseline.label}), row),
+            controls=controls,
+            judged=verdict.judged,
+            expected=verdict.expected,
+            outcome="FAIL" if broken and verdict.outcome != "INVALID" else verdict.outcome,
+            reasons=(*broken, *reasons),
+            sets=self.measured.record() if self.measured else (),
+        )
+
+    def compare_again(self, same: Compare | Metric, name: str, side: Side) -> None:
+        """Compare a side's output with the baseline's first one, after the last round of a set."""
+        self.watched.update(side.watched)
+        _, fault = agree(same, self.expected, side.output())
+        if fault is not None:
+            who = "the baseline's own output is another one" if name == BASELINE else "the outputs differ"
+            raise ParityError(f"parity: after the last round {who}: {fault}")
+
+    def _started(self, stack: ExitStack, way: Way, name: str) -> Side:
+        self.config.progress(Doing(stage="start", name=name))
+        side = way.start(name)
+        stack.callback(side.end)
+        return side
+
+    def _starter(self, way: Way, name: str, planted: float = 0.0) -> Start:
+        def start() -> Side:
+            self.config.progress(Doing(stage="start", name=name))
+            side = way.start(name)
+            try:
+                side.repeat(self.repeats)
+                if planted:
+                    self.planted.append(side.plant(planted))
+            except BaseException:
+                side.end()
+                raise
+            return side
+
+        return start
+
+    def _rows(self) -> tuple[Row, ...]:
+        share = sum(self.planted) / len(self.planted) if self.planted else PLANTED_SHARE
+        floor = None if self.floor is None else Floor(ratio=float(self.floor))
+        return (
+            Row(name=self.name, floor=floor),
+            Row(name=SAME, role="same"),
+            Row(name=PLANTED, role="planted", planted=share),
+        )
+
+    def _row(self) -> VariantResult:
+        """Return the candidate's row."""
+        requested: dict[str, Switch] = {"run": self.candidate.label, "own process": self.candidate.fresh}
+        verdict = row_verdicts(self.measured).get(self.name) if self.measured else None
+        failure, note = self.failure, None if self.candidate.fresh else _HERE
+        if isinstance(failure, TooSlowError) and verdict is None:
+            verdict = too_slow(self.floor, failure.times or 1.0, self.config.gate.judge)
+            failure, note = None, str(failure)
+        elif failure is None and verdict is None:
+            failure = WorkerError("; ".join(str(one) for one in self.measured.broken)) if self.measured else None
         return VariantResult(
             name=self.name,
             status="failed" if failure else "measured",
             reason=str(failure) if failure else None,
-            requested={"run": self.candidate.label, "own process": self.candidate.fresh},
-            agreement=agreement,
-            warm_up_seconds=warm_up_seconds,
-            samples=result.samples if result else (),
-            verdict=result.verdict if result else None,
+            requested=requested,
+            observed={"taken off while timed": ", ".join(sorted(self.watched))} if self.watched else {},
+            agreement=self.agreement,
+            warm_up_seconds=self.warm_up_seconds,
+            samples=self.measured.samples(self.name) if self.measured else (),
+            verdict=verdict,
+            note=note,
         )
+
+    def _controls(self) -> Controls:
+        if self.measured is None:
+            return Controls(same=None, planted=None)
+        return controls_of(self.measured, row_verdicts(self.measured), self.planted)
+
+    def _fingerprint(self) -> Fingerprint:
+        fingerprint = take_fingerprint()
+        if self.pages == "plain":
+            return fingerprint
+        return msgspec.structs.replace(fingerprint, states={**fingerprint.states, PAGES: self.pages})
+
+    def _tell(self, measured: Measurement) -> None:
+        if measured.judgement is not None:
+            number, left = len(measured.estimates), measured.sets_left()
+            self.config.progress(SetFinished(number=number, left=left, rows=measured.judgement.rows, seconds=0.0))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Comparing(Conduct):
+    """A comparison's conduct: rounds as long as there is time, and the outputs once more after them."""
+
+    session: _Session
+    same: Compare | Metric
+
+    def goes_on(self, rounds: int) -> bool:
+        """Return whether there is time for a further round; one is taken whatever it takes."""
+        measured = self.session.measured
+        return not rounds or measured is None or measured.budget.left() > 0
+
+    def over(self, name: str, process: Process) -> None:
+        """Compare the outputs again.
+
+        Raises: ParityError when they are others than before.
+        """
+        if name in {BASELINE, self.session.name}:
+            self.session.compare_again(self.same, name, cast("Side", process))
+
+
+def _repeats(shortest: float, base: Side, side: Side) -> int:
+    """Return how many runs make a round of the faster side long enough for the clock, and the slower's not long."""
+    fast, slow = sorted(max(one.warm_up_seconds, _INSTANT) for one in (base, side))
+    return max(1, math.ceil(shortest * min(1 / fast, _LONGEST / slow)))

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from nqperf.errors import ConfigError, ParityError
+from nqperf.perf.measuring.spoiling import corrupted
 from nqperf.records.results import Agreement
 
 # Compares the baseline's output with the candidate's: False or an AssertionError says that they differ.
 Compare = Callable[[Any, Any], "bool | Agreement | None"]
 _WORDS = "same"
+# The detail of an agreement that counts values which only the absolute tolerance makes equal.
+_UNPROVEN = "values_within_atol"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +36,35 @@ class Close:
 
     def __call__(self, baseline: Any, candidate: Any) -> Agreement:
         """Return how many values agree; a part that the other output lacks, or of another shape, differs whole."""
-        compared = changed = 0
+        compared = changed = unproven = 0
         largest = 0.0
         for ours, theirs in _leaves(baseline, candidate):
+            if ours is None and theirs is None:
+                continue  # nothing is no result
             apart, difference = self._apart(ours, theirs)
             compared, changed = compared + apart.size, changed + int(np.count_nonzero(apart))
+            unproven += self._unproven(ours, theirs)
             largest = max(largest, difference)
         same = 1.0 if not compared else 1 - changed / compared
         details = {"max_abs_difference": largest} if math.isfinite(largest) else {}
+        if unproven:
+            details[_UNPROVEN] = float(unproven)
         return Agreement(
             metric="equal values", value=same, baseline_value=1.0, compared=compared, changed=changed, details=details
         )
+
+    def _unproven(self, ours: Any, theirs: Any) -> int:
+        """Return how many values are taken as equal for nothing but `atol`: all of an array's lie within it of 0.
+
+        Values that are the same bit for bit need no tolerance.
+        """
+        try:
+            first, second = _numbers(np.asarray(ours)), _numbers(np.asarray(theirs))
+        except (TypeError, ValueError):
+            return 0
+        if first.shape != second.shape or not first.size or np.array_equal(first, second):
+            return 0
+        return first.size if bool(np.all(np.abs(first) <= self.atol)) else 0
 
     def _apart(self, ours: Any, theirs: Any) -> tuple[np.ndarray[Any, Any], float]:
         """Return for each value whether it differs, and the largest difference of numbers."""
@@ -93,16 +114,51 @@ def agree(same: Compare | Metric, baseline: Any, candidate: Any) -> tuple[Agreem
     except AssertionError as error:
         found, fault = False, " ".join(str(error).split())[:200] or fault
     if isinstance(found, Agreement):
-        apart = found.details.get("max_abs_difference")
-        by = "" if apart is None else f" by up to {apart:.3g}"
-        return found, f"{found.changed} of {found.compared} values differ{by}" if found.changed else None
+        return found, _fault(found) or _blind(same, baseline, candidate)
     if found is not None and not isinstance(found, bool | np.bool_):
         raise ConfigError(f"same returned {type(found).__name__} {found!r:.60}; expected a bool or an Agreement")
     right = found is None or bool(found)
     agreement = Agreement(
         metric=_WORDS, value=float(right), baseline_value=1.0, compared=1, changed=int(not right), details={}
     )
-    return agreement, None if right else fault
+    return agreement, _blind(same, baseline, candidate) if right else fault
+
+
+def _fault(found: Agreement) -> str | None:
+    """Return why an agreement is none, None where it is one."""
+    if found.changed:
+        apart = found.details.get("max_abs_difference")
+        by = "" if apart is None else f" by up to {apart:.3g}"
+        return f"{found.changed} of {found.compared} values differ{by}"
+    if not found.compared:
+        return "nothing was compared: the outputs hold no values; let both return what they compute"
+    if unproven := found.details.get(_UNPROVEN):
+        return (
+            f"{unproven:.0f} of {found.compared} values prove nothing: they differ, all of them within atol of 0: "
+            "compare with a smaller atol"
+        )
+    return None
+
+
+def _blind(same: Compare, baseline: Any, candidate: Any) -> str | None:
+    """Return why `same` sees nothing, None where it notices that every value of the candidate's output is another."""
+    wrong = corrupted(candidate)
+    if wrong is None:
+        return None if isinstance(same, Close) else _nothing_to_see(candidate)
+    try:
+        with np.errstate(all="ignore"):
+            found = same(baseline, wrong)
+    except Exception:  # noqa: BLE001  # whatever it raises, it has noticed
+        return None
+    noticed = found.changed > 0 if isinstance(found, Agreement) else found is not None and not bool(found)
+    if noticed:
+        return None
+    name = getattr(same, "__name__", type(same).__name__)
+    return f"{name} compares nothing: it takes an output with every value changed for the same"
+
+
+def _nothing_to_see(output: Any) -> str | None:
+    return "nothing was compared: the candidate returns nothing" if output is None else None
 
 
 def _scored(metric: Metric, baseline: Any, candidate: Any) -> tuple[Agreement, str | None]:
@@ -111,9 +167,25 @@ def _scored(metric: Metric, baseline: Any, candidate: Any) -> tuple[Agreement, s
         raise ParityError(f"{metric.name} is {ours} of the baseline and {theirs}; expected finite numbers")
     least = ours - metric.tolerance
     wrong = theirs < least
+    blind = None if wrong else _blind_score(metric, candidate, theirs)
     agreement = Agreement(metric=metric.name, value=theirs, baseline_value=ours, compared=1, changed=int(wrong))
     fault = f"{metric.name} {theirs:.6g} against {ours:.6g}, expected {least:.6g} or more"
-    return agreement, fault if wrong else None
+    return agreement, fault if wrong else blind
+
+
+def _blind_score(metric: Metric, candidate: Any, value: float) -> str | None:
+    """Return why a score sees nothing, None where it is another one of an output with every value changed."""
+    wrong = corrupted(candidate)
+    if wrong is None:
+        return _nothing_to_see(candidate)
+    try:
+        with np.errstate(all="ignore"):
+            same = float(metric.score(wrong)) == value
+    except Exception:  # noqa: BLE001  # whatever it raises, it has noticed
+        return None
+    return (
+        f"{metric.name} measures nothing: it is {value:.6g} of an output with every value changed too" if same else None
+    )
 
 
 def _leaves(ours: Any, theirs: Any) -> Iterator[tuple[Any, Any]]:

@@ -7,14 +7,15 @@ import pickle
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nqperf.errors import ConfigError
-from nqperf.perf.machine.environment import common_environment
+from nqperf.perf.machine.environment import Pages, common_environment, page_environment, untraced
+from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
 from nqperf.perf.measuring.work import TimedRuns, Work, as_work, to_host
 from nqperf.perf.workers import builder_worker, protocol
-from nqperf.perf.workers.process import WorkerProcess
+from nqperf.perf.workers.process import Reply, WorkerProcess
 
 _BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Two processes share one GPU; by default the first takes all of its memory.
@@ -22,15 +23,31 @@ _SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCA
 
 
 class Side(Protocol):
-    """One way to do the work, ready to be timed: called with a round's number it returns the seconds of a run."""
+    """One way to do the work, warm; a process of a set, or as good as one.
+
+    Fields:
+        warm_up_seconds: The seconds of the first run that was timed.
+        pages: The kind of memory pages that its process lies on.
+    """
 
     warm_up_seconds: float
+    pages: str
 
-    def __call__(self, number: int, /) -> float:
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The tracers and profilers that were taken off while it was timed last."""
+
+    def batch(self, number: int) -> float:
         """Return the seconds of one run, the mean of a round's."""
 
     def output(self) -> Any:
-        """Run once and return the output, on the host."""
+        """Run once and return a copy of the output, on the host."""
+
+    def output_anew(self, *others: Side) -> Any:
+        """Run once more, with what it and `others` handed out before spoiled meanwhile; return a copy of the output.
+
+        Raises: ParityError when that cannot be checked.
+        """
 
     def repeat(self, count: int) -> None:
         """From now on let a round be so many runs."""
@@ -45,15 +62,27 @@ class Side(Protocol):
 class _Here:
     """A side in this process."""
 
+    pages: str = "plain"
+
     def __init__(self, work: Work) -> None:
         self._runs = TimedRuns(work)
+        self._handed_out: Any = None
         self.warm_up_seconds = self._runs.warm_up()
 
-    def __call__(self, number: int) -> float:
+    @property
+    def watched(self) -> tuple[str, ...]:
+        return self._runs.watched
+
+    def batch(self, number: int) -> float:
         return self._runs(number)
 
     def output(self) -> Any:
-        return to_host(self._runs.output())
+        self._handed_out = self._runs.output()
+        return to_host(self._handed_out)
+
+    def output_anew(self, *others: Side) -> Any:
+        handed_out = [self._handed_out, *(one._handed_out for one in others if isinstance(one, _Here))]  # noqa: SLF001
+        return self._runs.output_anew(handed_out)
 
     def repeat(self, count: int) -> None:
         self._runs.repeats = count
@@ -65,53 +94,102 @@ class _Here:
         """Do nothing: the process is the caller's."""
 
 
-class _Elsewhere:
-    """A side in a worker process; a run takes at most `run_seconds`, all before it `build_seconds`."""
+@dataclass(slots=True, kw_only=True)
+class Patience:
+    """How long a worker process may take; units: seconds.
 
-    def __init__(self, target: str, name: str, *, build_seconds: float, run_seconds: float) -> None:
-        self._build_seconds, self._run_seconds = build_seconds, run_seconds
+    Fields:
+        build: To build, and for each step but a round, at the most.
+        run: For a round, at the most.
+        limits: What follows from the baseline's own seconds, once they are known.
+        pages: The kind of memory pages that the processes ask for.
+    """
+
+    build: float
+    run: float
+    limits: Limits = field(default_factory=Limits)
+    pages: Pages = "huge"
+
+
+class _Elsewhere:
+    """A side in a worker process."""
+
+    watched: tuple[str, ...] = ()
+
+    def __init__(self, target: str, name: str, patience: Patience) -> None:
+        self._name, self._patience = name, patience
+        environment = untraced({**_SHARED_GPU, **os.environ})
         self._worker = WorkerProcess(
             name,
-            common_environment({**_SHARED_GPU, **os.environ}),
+            common_environment({**environment, **page_environment(patience.pages, environment)}),
             module="nqperf.perf.workers.builder_worker",
             replies=builder_worker.Reply,
         )
         try:
+            build = min(patience.build, patience.limits.start)
             request = builder_worker.Build(target=target, path=tuple(sys.path))
-            self.warm_up_seconds = self._worker.ask(request, builder_worker.Built, timeout=build_seconds).seconds
+            self._worker.ask(request, builder_worker.Built, timeout=build)
+            first = min(patience.build, patience.limits.first)
+            warm = self._ask(builder_worker.WarmUp(), builder_worker.Warm, timeout=first)
+            self.warm_up_seconds, self.pages = warm.seconds, warm.pages
         except BaseException:
             self._worker.end()
             raise
 
-    def __call__(self, number: int) -> float:
-        request = protocol.TimeBatch(number=number)
-        return self._worker.ask(request, protocol.Timed, timeout=self._run_seconds).seconds
+    def batch(self, number: int) -> float:
+        limit = min(self._patience.run, self._patience.limits.batch)
+        return self._ask(protocol.TimeBatch(number=number), protocol.Timed, timeout=limit).seconds
 
     def output(self) -> Any:
-        said = self._worker.ask(builder_worker.Run(), builder_worker.Output, timeout=self._build_seconds)
-        return pickle.loads(said.content)  # noqa: S301  # of a process that runs the caller's own code
+        return self._output(builder_worker.Run())
+
+    def output_anew(self, *others: Side) -> Any:  # noqa: ARG002  # they are in other processes
+        return self._output(builder_worker.Run(again=True))
 
     def repeat(self, count: int) -> None:
-        self._worker.ask(builder_worker.Repeat(count=count), builder_worker.Built, timeout=self._build_seconds)
+        self._ask(builder_worker.Repeat(count=count), builder_worker.Warm, timeout=self._patience.build)
 
     def plant(self, fraction: float) -> float:
         request = protocol.Plant(fraction=fraction)
-        return self._worker.ask(request, protocol.Planted, timeout=self._build_seconds).fraction
+        return self._ask(request, protocol.Planted, timeout=self._patience.build).fraction
 
     def end(self) -> None:
         self._worker.end()
 
+    def _output(self, request: builder_worker.Run) -> Any:
+        said = self._ask(request, builder_worker.Output, timeout=self._patience.build)
+        return pickle.loads(said.content)  # noqa: S301  # of a process that runs the caller's own code
+
+    def _ask(self, request: Any, reply: type[Reply], *, timeout: float) -> Reply:
+        """Ask the worker.
+
+        Raises: WorkerError when it fails or hangs, TooSlowError when it was ended at a limit while it computed.
+        """
+        try:
+            return self._worker.ask(request, reply, timeout=timeout)
+        except TooSlowError as error:
+            timed = isinstance(request, protocol.TimeBatch)
+            times = self._patience.limits.times_slower(error.seconds) if timed else TIMES
+            said = f"more than {times:.0f} times slower than the baseline: ended after {error.seconds:.0f} s ({error})"
+            raise TooSlowError(said, seconds=error.seconds, times=times) from error
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How to start a side: `start` is told its name; `fresh` when each start is a process of its own."""
+    """How to start a side.
+
+    Fields:
+        label: What it is called.
+        start: Starts it, told its name.
+        fresh: Whether each start is a process of its own.
+    """
 
     label: str
     start: Callable[[str], Side]
     fresh: bool
 
 
-def way_of(value: Any, *, origin: str, build_seconds: float, run_seconds: float) -> Way:
+def way_of(value: Any, *, origin: str, patience: Patience) -> Way:
     """Return how to start `value`: a callable or Work here, a "module:function" in a worker process.
 
     Raises: ConfigError for anything else.
@@ -121,11 +199,7 @@ def way_of(value: Any, *, origin: str, build_seconds: float, run_seconds: float)
         return Way(label=_label(work.run), start=lambda _name: _Here(work), fresh=False)
     if not _BUILDER.fullmatch(value):
         raise ConfigError(f'{origin} is {value!r}; expected a builder "module:function", or a callable')
-
-    def start(name: str) -> Side:
-        return _Elsewhere(value, name, build_seconds=build_seconds, run_seconds=run_seconds)
-
-    return Way(label=value, start=start, fresh=True)
+    return Way(label=value, start=lambda name: _Elsewhere(value, name, patience), fresh=True)
 
 
 def _label(run: Callable[..., Any]) -> str:

@@ -134,5 +134,3 @@ class Memory:
         free = free_gpu_memory()
         if free is not None:
             self._gpu_peaks[name] = max(self._gpu_peaks.get(name, 0), self._gpu_free - free)
-
-

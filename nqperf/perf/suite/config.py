@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.measuring.budget import Budget
-from nqperf.perf.suite.recipes import RecipeRow, read_recipe_row
 from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts
+from nqperf.perf.suite.recipes import RecipeRow, read_recipe_row
 from nqperf.perf.variants.floors import DeviceProfiles, read_floors
 from nqperf.perf.variants.own import read_own_variants
 from nqperf.perf.variants.table import VARIANTS, select_variants

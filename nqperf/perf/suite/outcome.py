@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from nqperf.errors import NqPerfError
 from nqperf.perf.measuring.limits import TooSlowError
-from nqperf.perf.measuring.looks import Measurement
+from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.suite.parity import MICRO_F1
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
-from nqperf.records.results import PLANTED, SAME, Control, Controls, VariantResult, Verdict
-from nqperf.records.verdict import RunVerdict, judge_run, too_slow, verdict_of
+from nqperf.records.results import Controls, VariantResult, Verdict
+from nqperf.records.verdict import RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
 
 _NOT_REACHED = "not measured: out of time"
@@ -84,39 +84,9 @@ class Outcomes:
             yield f"not measured, for the time was up: {', '.join(names)}"
 
 
-def row_verdicts(measured: Measurement) -> dict[str, Verdict]:
-    """Return the record of what the judge says of each row that was in a set."""
-    if measured.judgement is None:
-        return {}
-    rows = {row.name: row for row in measured.rows()}
-    seconds = measured.set_seconds(tuple(measured.starts))
-    return {
-        found.name: verdict_of(
-            found,
-            rows[found.name],
-            pairs=sum(len(sample.variant_seconds) for sample in measured.samples(found.name)),
-            set_seconds=seconds,
-            config=measured.gate.judge,
-        )
-        for found in measured.judgement.rows
-        if found.ratio is not None
-    }
-
-
-def controls_of(measured: Measurement, verdicts: Mapping[str, Verdict], planted: Sequence[float]) -> Controls:
-    """Return the record of the controls; `planted` are the shares of work that were planted, as measured."""
-
-    def control(name: str, share: float = 0.0) -> Control | None:
-        verdict = verdicts.get(name)
-        return verdict and Control(samples=measured.samples(name), verdict=verdict, planted=share)
-
-    share = sum(planted) / len(planted) if planted else 0.0
-    return Controls(same=control(SAME), planted=control(PLANTED, share))
-
-
 def evidence_fault(session: Session) -> str | None:
     """Return why equal answers would prove nothing in this session, None where they do."""
-    if session.folder.settings.new_heads:
+    if session.folder.settings.heads == "new":
         return "the heads of this model were never trained: that its answers are the same proves nothing"
     answers = session.baseline_answers()
     if not answers.metrics[MICRO_F1] > 0:

@@ -191,4 +191,6 @@ class Workshop:
 
 
 def _too_slow(name: str, times: float, error: TooSlowError) -> str:
-    return f"more than {times:.0f} times slower than the baseline: a batch of {name} was ended after {error.seconds:.0f} s"
+    return (
+        f"more than {times:.0f} times slower than the baseline: a batch of {name} was ended after {error.seconds:.0f} s"
+    )

@@ -69,14 +69,19 @@ class RecipeRow:
             return profile
         if recipe.device.device_key != fingerprint.device_key or not same_work:
             return profile
-        floors = {RECIPE: figures.floor}
+        floors, sds = {RECIPE: figures.floor}, {RECIPE: figures.floor_sd}
         if profile is not None:
-            both = {**profile.floors, **floors}
-            return msgspec.structs.replace(profile, name=f"{profile.name}, and the recipe's own", floors=both)
+            return msgspec.structs.replace(
+                profile,
+                name=f"{profile.name}, and the recipe's own",
+                floors={**profile.floors, **floors},
+                sds={**profile.sds, **sds},
+            )
         return Profile(
             name="the recipe's own",
             device=Device(cpu=fingerprint.cpu_model, gpu=next(iter(fingerprint.gpus), None), gpu_count=1),
             floors=floors,
+            sds=sds,
             provenance=Provenance(
                 command=recipe.command,
                 date=recipe.created,

@@ -58,5 +58,3 @@ def take_over(kept: Kept, measured: Measurement, session: Session, variants: Map
         )
     measured.rounds = max((len(one.rounds) for one in kept.sets), default=0)
     measured.passes = len(kept.sets)
-
-

@@ -1,17 +1,16 @@
-"""The session: one model and task, the baseline's speed and answers, and what the variants' processes show of theirs."""
+"""The session: one model and task, the baseline's speed and answers, and what the variants' processes show of them."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
 from nqperf.engines.state import EngineState
-from nqperf.errors import NqPerfError, ParityError, VariantError
+from nqperf.errors import ParityError, VariantError
 from nqperf.formats.weights.model_folder import ModelFolder
 from nqperf.nq.example import Prediction
 from nqperf.nq.logits import MODEL_OUTPUTS, Logits
@@ -31,6 +30,7 @@ from nqperf.perf.workers import protocol
 from nqperf.records.results import BASELINE, PLANTED, SAME, Agreement, VariantResult
 from nqperf.records.verdict import GateConfig
 from nqperf.statistics.planning import FEWEST_ROUNDS, Cost
+from nqperf.statistics.sets import Floor, Row
 
 _SPEED_BATCHES = 3
 CONTROLS = (SAME, PLANTED)
@@ -99,6 +99,10 @@ class Session:
         """The wall time spent in models, and in starting processes."""
         return self.workshop.seconds
 
+    def set_pages(self, pages: Pages) -> None:
+        """Let all processes that are started from now on ask for memory pages of this kind."""
+        self.pages = self.workshop.pages = pages
+
     def start_baseline(self) -> EngineState:
         """Start the baseline, measure how fast this machine is with it, and return what it was seen to do.
 
@@ -126,9 +130,7 @@ class Session:
         run, whole = self.runs[BASELINE], self.task
         if measuring is None:
             measuring = self.gate.judge.first_look * self.set_seconds(rows)
-        windows = self.budget.windows(
-            measuring, passes=1 + rows, batch=self.speed.batch, batch_size=self.batch_size
-        )
+        windows = self.budget.windows(measuring, passes=1 + rows, batch=self.speed.batch, batch_size=self.batch_size)
         if windows is not None:
             self.task = whole.first(windows)
         run.answers = self.answers(run, self._first_process())
@@ -196,6 +198,15 @@ class Session:
             SAME: self.starter(baseline, name=SAME),
             PLANTED: self.starter(baseline, name=PLANTED, planted=planted),
         }
+
+    def judged_rows(self, variants: Iterable[Variant], floors: Mapping[str, Floor]) -> tuple[Row, ...]:
+        """Return the rows as the judge is told of them: the variants with their floors, then the controls."""
+        share = sum(self.planted) / len(self.planted) if self.planted else PLANTED_SHARE
+        return (
+            *(Row(name=variant.name, floor=floors.get(variant.name)) for variant in variants),
+            Row(name=SAME, role="same"),
+            Row(name=PLANTED, role="planted", planted=share),
+        )
 
     def start(self, variant: Variant, *, name: str | None = None) -> VariantProcess:
         """Start a new process of a variant.

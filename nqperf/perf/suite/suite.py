@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
-from nqperf.errors import OutOfTimeError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
@@ -36,7 +35,7 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Doing, Progress, Rows, SetFinished, silent
 from nqperf.records.profiles import PAGES, Profile
-from nqperf.records.results import BASELINE, Fingerprint, Results, VariantResult, utc_now
+from nqperf.records.results import BASELINE, Fingerprint, Results, utc_now
 from nqperf.statistics.sets import Floor
 
 
@@ -72,7 +71,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         sizes = workload(session.folder, session.task, session.batch_size)
         session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
         machine = machine.seen_by(session.start_baseline())
-        fingerprint = _on_pages(machine.fingerprint, session.pages_seen)
+        fingerprint = on_pages(machine.fingerprint, session.pages_seen)
         profile = profiles.fitting(fingerprint, sizes)
         if config.recipe is not None:
             profile = config.recipe.added_to(profile, fingerprint, sizes)
@@ -243,9 +242,7 @@ class _Run:
             rows.finished(row.name, row)
 
 
-def _results(
-    run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerprint, profile: Profile | None
-) -> Results:
+def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerprint, profile: Profile | None) -> Results:
     """Return the record of a run."""
     session, found, measured = run.session, run.outcomes, run.measured
     assert found is not None, "measure comes first"  # noqa: S101
@@ -279,7 +276,7 @@ def _results(
     )
 
 
-def _on_pages(fingerprint: Fingerprint, pages: str) -> Fingerprint:
+def on_pages(fingerprint: Fingerprint, pages: str) -> Fingerprint:
     """Return a fingerprint that says which memory pages the baseline was seen on."""
     if pages == "plain":
         return fingerprint

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nqperf.errors import ConfigError, NqPerfError
-from nqperf.perf.machine.examination import Machine, look_at_machine
-from nqperf.perf.measuring.rounds import Measured, settle
+from nqperf.errors import ConfigError
+from nqperf.perf.machine.examination import look_at_machine
+from nqperf.perf.measuring.looks import Measurement, row_verdicts
+from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.session import Session
-from nqperf.perf.suite.suite import open_session
+from nqperf.perf.suite.suite import on_pages, open_session
 from nqperf.perf.suite.task import workload
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
-from nqperf.perf.workers import protocol
-from nqperf.perf.workers.progress import Progress, Rows, silent
+from nqperf.perf.workers.progress import Progress, Rows, SetFinished, silent
 from nqperf.records import calibration
 from nqperf.records.calibration import Calibration
-from nqperf.records.results import BASELINE, Fingerprint, Pairs, VariantResult, Verdict, Workload
+from nqperf.records.proof import Proof, Trial
+from nqperf.records.results import BASELINE, SAME, Fingerprint, Verdict, Workload
 from nqperf.records.verdict import GateConfig
+from nqperf.statistics.sets import Floor, Row
 
-# One bound for both: with no error in n trials, the probability of one lies below 1 - (1 - CONFIDENCE) ** (1 / n).
-CONFIDENCE = 0.95
 # The planted work of a proof, as a share of the model's: the smallest slowdown that the gate promises to find.
 SLOWDOWN = 0.05
+# A trial ends when both rows are decided; with this many sets at the latest.
+_MOST_SETS = 12
+# What a trial's two rows are called; both are the baseline, one with work planted.
+_UNCHANGED, _SLOWER = "unchanged", "slower"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,141 +44,136 @@ class CalibrationRun:
     left_out: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """How the gate did on comparisons with a known answer: the baseline against itself, and with a planted slowdown."""
-
-    same: int
-    false_fails: int
-    planted: int
-    misses: int
-    slowdown: float = SLOWDOWN
-
-    @property
-    def holds(self) -> bool:
-        """Whether the gate made no error."""
-        return not self.false_fails and not self.misses
-
-    @property
-    def false_fail_bound(self) -> float:
-        """The probability of a false FAIL that is refuted with CONFIDENCE; only without any is it this."""
-        return _bound(self.same)
-
-    @property
-    def power_bound(self) -> float:
-        """The probability of finding the slowdown that is shown with CONFIDENCE; only without any miss is it this."""
-        return 1 - _bound(self.planted)
-
-
 def measure_calibration(
-    config: SuiteConfig, *, sets: int, pairs: int = 2 * calibration.FEWEST_PAIRS, progress: Progress = silent
+    config: SuiteConfig, *, sets: int, pairs: int = calibration.ROUNDS, progress: Progress = silent
 ) -> CalibrationRun:
-    """Measure the baseline against itself and each variant against it, in `sets` sets of fresh processes each.
+    """Measure each variant against the baseline in `sets` sets of fresh processes, of `pairs` rounds each.
 
     Raises: NqPerfError for bad input and when the baseline fails; a variant that fails is left out.
     """
-    fewest = calibration.FEWEST_PAIRS
-    if sets < 2 or pairs < fewest:  # noqa: PLR2004  # one set has no spread
-        raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
-    config.refuse("profiles", "against", "budget", "spent", "kept", "resume", why="a calibration takes what it needs")
+    if sets < calibration.FEWEST_SETS or pairs < calibration.FEWEST_ROUNDS:
+        raise ConfigError(
+            f"{sets} sets of {pairs} rounds; expected {calibration.FEWEST_SETS} or more sets of "
+            f"{calibration.FEWEST_ROUNDS} or more rounds"
+        )
     variants = config.rows()[1:]
-    gate = config.gate
-    session, _ = open_session(dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), budget=math.inf), progress)
-    left_out: dict[str, str] = {}
-    same: list[Pairs] = []
-    times: dict[str, list[Pairs]] = {}
+    gate = GateConfig(judge=config.gate.judge, sets=sets, rounds=pairs)
+    session, _ = open_session(dataclasses.replace(config, gate=gate, budget=math.inf), progress)
     with session:
         machine = look_at_machine()
+        session.set_pages(config.pages or "huge")
         machine = machine.seen_by(session.start_baseline())
-        sizes = workload(session.folder, session.task, session.batch_size)
-        told = Rows(progress, sets * (1 + len(variants)))
-        # Set by set, so that what drifts while hours pass is the same for all.
-        for number in range(1, sets + 1):
-            same.append(_fresh(session, VARIANTS[BASELINE]))
-            told.finished(f"{BASELINE}, set {number} of {sets}", same[-1])
-            for variant in variants:
-                if variant.name in left_out:
-                    continue
-                try:
-                    seen = times.setdefault(variant.name, [])
-                    seen.append(_fresh(session, variant) if seen else _first(session, variant, machine))
-                    told.finished(f"{variant.name}, set {number} of {sets}", seen[-1])
-                except NqPerfError as error:
-                    left_out[variant.name] = str(error)
-                    del times[variant.name]
-                    failed = VariantResult(name=variant.name, status="failed", reason=str(error))
-                    told.finished(f"{variant.name}, left out", failed, dropped=sets - number)
+        left_out = {one.name: reason for one in variants if (reason := one.missing(machine))}
+        able = [variant for variant in variants if variant.name not in left_out]
+        session.answer_baseline(len(able))
+        session.end_baseline()
+        measured = _measured(session, able, config.seed, progress)
+        measured.run()
+        left_out |= {name: str(error) for name, error in measured.lost.items() if name in {one.name for one in able}}
+        left_out |= {name: str(run.failure) for name, run in session.runs.items() if run.failure is not None}
+    if measured.interrupted is not None:
+        raise measured.interrupted
+    for error in measured.broken[:1]:
+        raise error
+    names = [variant.name for variant in able if variant.name not in left_out]
+    rows = (*(Row(name=name) for name in names), Row(name=SAME, role="same"))
     return CalibrationRun(
-        calibration=calibration.calibrate(same, times, gate),
-        fingerprint=machine.fingerprint,
-        workload=sizes,
+        calibration=calibration.calibrate(rows, measured.estimates, gate.judge),
+        fingerprint=on_pages(machine.fingerprint, session.pages_seen),
+        workload=workload(session.folder, session.task, session.batch_size),
         left_out=left_out,
     )
 
 
-def prove(
-    config: SuiteConfig, *, same: int = 299, planted: int = 59, slowdown: float = SLOWDOWN, progress: Progress = silent
-) -> Proof:
-    """Judge the baseline against itself `same` times and with a planted `slowdown` `planted` times, in fresh processes.
+def _measured(session: Session, variants: list[Variant], seed: int | None, progress: Progress) -> Measurement:
+    """Return what measures all rows in all sets."""
+    starts = session.starters(variants)
+    del starts[[*starts][-1]]  # planted work says nothing about floors
 
-    Each is judged and confirmed as a variant is. Raises: NqPerfError for bad input, and when a worker fails.
-    """
-    if min(same, planted) < 1:
-        raise ConfigError(f"{same} comparisons with itself and {planted} planted ones; expected 1 or more of each")
-    without = ("variants", "own", "recipe", "profiles", "against", "windows", "budget", "spent", "kept", "resume")
-    config.refuse(*without, why="a proof runs the baseline alone, on one batch, and takes the time that it needs")
-    # The answers do not matter here, so one batch is enough of the data.
-    windows = config.batch_size or 1
-    session, _ = open_session(dataclasses.replace(config, windows=windows, budget=math.inf), progress)
-    errors = {"same": 0, "planted": 0}
-    told = Rows(progress, same + planted)
-    with session:
-        for kind, count, fraction, right in (("same", same, 0.0, False), ("planted", planted, slowdown, True)):
-            for number in range(1, count + 1):
-                verdict = _confirmed(session, fraction)
-                errors[kind] += (verdict.outcome == "FAIL") != right
-                told.finished(f"trial {number} of {count} ({kind}), {errors[kind]} wrong", verdict)
-    return Proof(
-        same=same,
-        false_fails=errors["same"],
-        planted=planted,
-        misses=errors["planted"],
-        slowdown=slowdown,
+    def told(measured: Measurement) -> None:
+        assert measured.judgement is not None  # noqa: S101  # it is called after a look
+        number = len(measured.estimates)
+        progress(SetFinished(number=number, left=measured.sets_left(), rows=measured.judgement.rows, seconds=0.0))
+
+    return Measurement(
+        baseline=session.starter(VARIANTS[BASELINE]),
+        starts=starts,
+        rows=lambda: (*(Row(name=one.name) for one in variants), Row(name=SAME, role="same")),
+        gate=session.gate,
+        budget=session.budget,
+        speed=session.speed,
+        conduct=SuiteConduct(session=session, variants={one.name: one for one in variants}),
+        to_the_end=True,
+        seed=_seed(seed),
+        told=told,
     )
 
 
-def _first(session: Session, variant: Variant, machine: Machine) -> Pairs:
-    """Return the first times of a variant, which prove its switches and its answers too.
+def prove(config: SuiteConfig, *, trials: int, slowdown: float = SLOWDOWN, progress: Progress = silent) -> Proof:
+    """Judge an unchanged row and one with a planted `slowdown` in `trials` runs of their own, all in fresh processes.
 
-    Raises: NqPerfError when it cannot run here, fails, or answers wrongly.
+    Each run is judged as a run of the suite is: both rows have the floor 1.0.
+    Raises: NqPerfError for bad input, and when the baseline fails.
     """
-    missing = variant.missing(machine)
-    if missing:
-        raise ConfigError(missing)
-    return session.measure_variant(variant, None).require_paired().all[0].pairs
+    if trials < 1 or not slowdown > 0:
+        raise ConfigError(f"{trials} trials of a slowdown of {slowdown}; expected 1 or more, and above 0")
+    # The answers do not matter here, so one batch is enough of the data.
+    windows = config.batch_size or 1
+    session, _ = open_session(dataclasses.replace(config, windows=windows, budget=math.inf), progress)
+    session.gate = config.gate if config.gate.sets is not None else dataclasses.replace(config.gate, sets=_MOST_SETS)
+    found: list[Trial] = []
+    told = Rows(progress, trials)
+    with session:
+        session.set_pages(config.pages or "huge")
+        session.start_baseline()
+        session.end_baseline()
+        for number in range(1, trials + 1):
+            seed = None if config.seed is None else config.seed + number
+            trial, verdict = _trial(session, slowdown, seed)
+            found.append(trial)
+            told.finished(f"trial {number} of {trials}: unchanged {trial.unchanged}, slower {trial.slower}", verdict)
+    return Proof(slowdown=slowdown, trials=tuple(found))
 
 
-def _fresh(session: Session, variant: Variant) -> Pairs:
-    """Return the times of a variant and the baseline in new processes."""
-    with session.fresh_pair(variant) as (baseline, worker):
-        return session.rounds(baseline, worker, None, variant.name).pairs
+def _trial(session: Session, slowdown: float, seed: int | None) -> tuple[Trial, Verdict]:
+    baseline, floor = VARIANTS[BASELINE], Floor(ratio=1.0)
+    session.planted.clear()
+    measured = Measurement(
+        baseline=session.starter(baseline),
+        starts={
+            _UNCHANGED: session.starter(baseline, name=_UNCHANGED),
+            _SLOWER: session.starter(baseline, name=_SLOWER, planted=slowdown),
+            SAME: session.starter(baseline, name=SAME),
+        },
+        rows=lambda: (
+            Row(name=_UNCHANGED, floor=floor),
+            Row(name=_SLOWER, floor=floor),
+            Row(name=SAME, role="same"),
+        ),
+        gate=session.gate,
+        budget=session.budget,
+        speed=session.speed,
+        seed=_seed(seed),
+    )
+    measured.run()
+    if measured.interrupted is not None:
+        raise measured.interrupted
+    for error in (*measured.broken, *measured.lost.values()):
+        raise error
+    verdicts = row_verdicts(measured)
+    unchanged, slower = verdicts[_UNCHANGED], verdicts[_SLOWER]
+    planted = sum(session.planted) / len(session.planted)
+    trial = Trial(
+        unchanged=unchanged.outcome,
+        slower=slower.outcome,
+        same=verdicts[SAME].outcome,
+        planted=planted,
+        unchanged_ratio=unchanged.ratio,
+        slower_ratio=slower.ratio,
+        sets=max(unchanged.sets, slower.sets),
+    )
+    return trial, slower
 
 
-def _confirmed(session: Session, fraction: float) -> Verdict:
-    """Judge the baseline with planted work against the baseline, as a variant is judged and settled."""
-
-    def again() -> Measured:
-        return _judged(session, fraction, planted_first=True)
-
-    return settle(_judged(session, fraction), again, session.gate).verdict
-
-
-def _judged(session: Session, fraction: float, *, planted_first: bool = False) -> Measured:
-    with session.fresh_pair(VARIANTS[BASELINE], variant_first=planted_first) as (baseline, worker):
-        if fraction:
-            worker.ask(protocol.Plant(fraction=fraction), protocol.Planted, timeout=session.timeouts.load)
-        return session.rounds(baseline, worker, 1.0, BASELINE)
-
-
-def _bound(trials: int) -> float:
-    return -math.expm1(math.log1p(-CONFIDENCE) / trials)
+def _seed(seed: int | None) -> int:
+    return random.SystemRandom().getrandbits(32) if seed is None else seed

@@ -61,8 +61,10 @@ class VariantRun:
     failure: NqPerfError | None = None
     kept: VariantResult | None = None
 
-    def record(self, samples: tuple[Pairs, ...] = (), verdict: Verdict | None = None) -> VariantResult:
-        """Return the row of the run's record, with its times and the verdict on them."""
+    def record(
+        self, samples: tuple[Pairs, ...] = (), verdict: Verdict | None = None, note: str | None = None
+    ) -> VariantResult:
+        """Return the row of the run's record, with its times, the verdict on them, and what else is to be said."""
         status: Status = "measured"
         if self.failure is not None:
             status = "unjudged" if isinstance(self.failure, OutOfTimeError) else "failed"
@@ -71,6 +73,7 @@ class VariantRun:
             "reason": str(self.failure) if self.failure else None,
             "samples": samples,
             "verdict": None if status == "unjudged" else verdict,
+            "note": note,
         }
         if self.kept is not None and self.warmed is None:
             return msgspec.structs.replace(self.kept, **said)

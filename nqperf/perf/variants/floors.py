@@ -48,12 +48,12 @@ class DeviceProfiles:
         """
         return profile_for(self.profiles, fingerprint, workload, origin=self.origin, required=self.required)
 
-
     def pages_for(self, fingerprint: Fingerprint, workload: Workload) -> Pages:
         """Return the kind of memory pages to measure on: plain where floors hold for those, else huge.
 
         Processes differ less on huge pages, and ratios are others.
         """
+
         def any_fits(pages: Pages) -> bool:
             states = {**fingerprint.states, PAGES: pages}
             seen = msgspec.structs.replace(fingerprint, states=states)

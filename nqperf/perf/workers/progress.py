@@ -15,11 +15,10 @@ Row = VariantResult | Verdict | Pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """What is being done: the stage, the variant or trial that it is for, and the pairs taken so far."""
+    """What is being done: the stage, and the row, round or trial that it is for."""
 
     stage: str
     name: str = ""
-    pairs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

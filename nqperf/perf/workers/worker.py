@@ -62,7 +62,7 @@ class _Worker:
             return protocol.Timed(seconds=seconds, windows=self._windows)
         return self._answer_warm(request)
 
-    def _answer_warm(self, request: protocol.Predict | protocol.Observe | protocol.Plant | protocol.TimeBatch) -> protocol.Reply:
+    def _answer_warm(self, request: protocol.Request) -> protocol.Reply:
         """Do what only an engine that has run can do."""
         if isinstance(request, protocol.TimeBatch):
             seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
@@ -71,7 +71,7 @@ class _Worker:
             return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        return self._observe(rates=request.rates)
+        return self._observe(rates=isinstance(request, protocol.Observe) and request.rates)
 
     def _trace(self) -> protocol.Traced:
         watch = _Laps()

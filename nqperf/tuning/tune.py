@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
+from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
-from nqperf.perf.machine.fingerprint import ENVIRONMENT
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
 from nqperf.perf.measuring.budget import Budget, Plan
 from nqperf.perf.suite.session import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite.suite import SuiteConfig, open_session
@@ -26,7 +26,7 @@ from nqperf.perf.workers.progress import Progress, Row, RowFinished, silent
 from nqperf.records.calibration import ROOM
 from nqperf.records.results import BASELINE, VariantResult, utc_now
 from nqperf.records.verdict import GateConfig
-from nqperf.tuning.candidates import THREADS, TOLERANCES, Space, racing_rows
+from nqperf.tuning.candidates import TOLERANCES, Space, racing_rows
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
 from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
@@ -124,7 +124,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     session, source = open_session(config.suite(), progress)
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
-        machine = machine.seen_by(session.start_baseline())
+        machine = seen_by(machine, session.start_baseline())
         racing, left_out = racing_rows(rows, config.tolerance, machine)
         given_up = session.answer_within(_plan(len(racing)))
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
@@ -188,14 +188,14 @@ def _way(search: Search) -> dict[str, Any]:
         "batch_size": found.batch_size,
         "settings": dict(found.variant.settings),
         "environment": environment,
-        "threads": int(environment.get(THREADS, 0)) or None,
+        "threads": int(environment.get(INTRA_OP, 0)) or None,
     }
 
 
 def _inherited(variant: Variant) -> dict[str, str]:
     """Return the caller's own settings that all workers had, without which the recipe would be another one."""
-    switches = variant.engine_row().engine_type().switch_variables
-    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ and name not in {*switches, _DEVICES}}
+    names = sorted(variant.engine_row().engine_type().read_variables)
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _figures(search: Search) -> Figures | None:

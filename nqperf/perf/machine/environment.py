@@ -32,7 +32,8 @@ def worker_environment(
     if "GLIBC_TUNABLES" in kept:
         tunables = [one for one in kept["GLIBC_TUNABLES"].split(":") if not one.startswith("glibc.malloc.")]
         kept["GLIBC_TUNABLES"] = ":".join(tunables)
-    return common_environment({**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested})
+    own = {**_COMMON_ENVIRONMENT, **kind.environment, **kind.gpu_sharing}
+    return common_environment({**kept, **own, **requested})
 
 
 def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:

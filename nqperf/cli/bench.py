@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from nqperf.perf.suite.suite import SuiteConfig, run_suite
 from nqperf.perf.variants.own import read_own_variants
 from nqperf.perf.variants.table import select_variants
 from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.plain_text import command_line
 from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
@@ -144,7 +144,7 @@ def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     if options.get("variants") is not None:
         own = (*read_own_variants(options.get("variants_file")), *read_recipe_row(options.get("recipe")))
         given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(","), own))
-    config = SuiteConfig(data=data, command=shlex.join(["nqperf", *sys.argv[1:]]), **given)
+    config = SuiteConfig(data=data, command=command_line(["nqperf", *sys.argv[1:]]), **given)
     if options.get("quick"):
         config = config.quick()
     if options.get("rounds") is not None:

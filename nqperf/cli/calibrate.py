@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.bench import require_places, suite_config, suite_options, suite_progress, variants_option
 from nqperf.formats.results.profiles_toml import render_profile, write_profile
 from nqperf.perf.suite.trials import measure_calibration, prove
+from nqperf.plain_text import command_line
 from nqperf.records.calibration import propose_profile
 from nqperf.report.machine import calibration_text, proof_text
 
@@ -52,7 +52,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
             run.fingerprint,
             run.workload,
             name=name,
-            command=shlex.join(["nqperf", *sys.argv[1:]]),
+            command=command_line(["nqperf", *sys.argv[1:]]),
             date=dt.datetime.now(dt.timezone.utc).date().isoformat(),
         )
     if out is not None and profile is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from nqperf.cli.bench import require_places, suite_progress, variants_option
 from nqperf.errors import ConfigError
 from nqperf.formats.results.recipe_toml import write_recipe
 from nqperf.perf.variants.table import select_variants
+from nqperf.plain_text import command_line
 from nqperf.report.tune import headline, tuned_text
 from nqperf.tuning.candidates import TOLERANCES
 from nqperf.tuning.tune import TuneConfig, tune
@@ -67,7 +67,7 @@ def tune_command(model: Path | None, data: str | None, out: Path, **options: Any
         tolerance=options["tolerance"],
         budget=options["budget"],
         max_seq_length=options["max_seq_length"],
-        command=shlex.join(["nqperf", *sys.argv[1:]]),
+        command=command_line(["nqperf", *sys.argv[1:]]),
     )
     if config.budget == float("inf"):
         raise ConfigError("the budget is without an end; expected seconds: a search ends when they are spent")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nqperf.errors import NqPerfError
+from nqperf.plain_text import command_line
 from nqperf.pytest_plugin.options import (
     check_options,
     given_option,
@@ -129,7 +129,7 @@ def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
     option = pytestconfig.option
     names = ("model", "data", "limit", "variants_file", "recipe", "profile", "batch_size", "max_seq_length")
     requested = {name: getattr(option, f"nqperf_{name}") for name in names}
-    command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
+    command = command_line(["pytest", *map(str, pytestconfig.invocation_params.args)])
     config = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})
     if option.nqperf_quick:
         config = config.quick()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nqperf.plain_text import command_line
 from nqperf.pytest_plugin import PAIRED, STATE, progress_of
 from nqperf.pytest_plugin.options import is_distributed
 from nqperf.pytest_plugin.replay import judge, replay
@@ -61,7 +61,7 @@ def _asked(config: PairedConfig, pytest_config: pytest.Config) -> PairedConfig:
     if option.nqperf_rounds is not None:
         # Who names a number of pairs wants them, however long they take.
         config = dataclasses.replace(config, gate=config.gate.limited(option.nqperf_rounds), seconds=math.inf)
-    command = config.command or shlex.join(["pytest", *map(str, pytest_config.invocation_params.args)])
+    command = config.command or command_line(["pytest", *map(str, pytest_config.invocation_params.args)])
     return dataclasses.replace(config, command=command)
 
 

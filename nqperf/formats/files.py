@@ -235,20 +235,6 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def read_whole(path: Path, *, what: str) -> bytes:
-    """Return the bytes of `path`; `what` names the file's role in the message.
-
-    Raises: FormatError when there is no such file or it cannot be read.
-    """
-    path = Path(path)
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise FormatError(f"no such file; expected {what}: check the path", path=path) from None
-    except OSError as error:
-        raise FormatError(f"cannot be read ({error.strerror}); expected {what}", path=path) from error
-
-
 def copy_whole(source: Path, path: Path) -> None:
     """Copy a file to `path`, whole or not at all."""
     with whole_file(path) as partial:

@@ -7,9 +7,7 @@ record must show them as they are, and obey nothing in them.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
-from urllib.parse import urlsplit, urlunsplit
 
 # At the start of a line these are commands to GitHub's runners, wherever the line comes from.
 _COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
@@ -43,6 +41,8 @@ def without_secrets(text: str) -> str:
 
 def command_line(words: Iterable[str]) -> str:
     """Return the words of a command as a shell takes them, without the secrets of its addresses, for a record."""
+    import shlex
+
     return shlex.join(map(without_secrets, words))
 
 
@@ -53,6 +53,9 @@ def _spelt(letter: str) -> str:
 
 def _address(url: str) -> str:
     """Return one address without its secrets; what cannot be taken apart is cut whole."""
+    # Every session of pytest imports this module; most show no address.
+    from urllib.parse import urlsplit, urlunsplit
+
     try:
         scheme, place, path, query, fragment = urlsplit(url)
     except ValueError:

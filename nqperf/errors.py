@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from nqperf.plain_text import plain, without_secrets
+
+# Longer than any message of our own; names from files have no bound.
+_LONGEST = 2000
+
 
 class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must not be caught as one
     """The signal `signum` asked the program to end; `kept` says what a later start goes on from."""
@@ -23,9 +28,19 @@ class NqPerfError(Exception):
 
     kept = ""
 
+    def __str__(self) -> str:
+        """Return the message in one line, safe to show whatever a stranger's file put into it."""
+        return plain(without_secrets(" ".join(super().__str__().split("\n"))), _LONGEST)
+
 
 class ConfigError(NqPerfError):
     """A setting is out of range, or two settings do not fit each other."""
+
+
+def shown_path(path: object) -> str:
+    """Return a path as it can be printed and stored, in one line: bytes of it that are no UTF-8 are escaped."""
+    text = str(path).encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class FormatError(NqPerfError):
@@ -39,7 +54,8 @@ class FormatError(NqPerfError):
         self.path = str(path)
         self.line = line
         self.field = field
-        where = self.path if line is None else f"{self.path}, line {line}"
+        shown = shown_path(path)
+        where = shown if line is None else f"{shown}, line {line}"
         if field is not None:
             where += f", field {field}"
         self._message = message

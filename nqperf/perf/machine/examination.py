@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +19,7 @@ from nqperf.engines.probe import Machine, Sight
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, EngineRow, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
-from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
 
@@ -127,7 +126,7 @@ def _seen(look: _Look, timeout: float) -> _Seen:
 
 def _run(look: _Look, steps: list[str], timeout: float) -> tuple[list[Finding], str, dict[str, Any]]:
     """Return the findings of a process that does `steps`, how it ended, and what its libraries said of themselves."""
-    command = [sys.executable, "-m", "nqperf.perf.machine.probe", look.engine, *steps]
+    command = python_command("nqperf.perf.machine.probe", look.engine, *steps)
     try:
         done = subprocess.run(command, env=dict(look.variables), capture_output=True, timeout=timeout, check=False)
         status, output, errors = done.returncode, done.stdout, done.stderr

@@ -1,7 +1,7 @@
 """What an engine is seen to do on this machine before any switch is set, seen in a process of its own.
 
-Started as `python -m nqperf.perf.machine.probe ENGINE STEP...`, it does each step and prints what it saw at once, for a
-step may end the process.
+Started with the arguments ENGINE STEP..., it does each step and prints what it saw at once, for a step may end the
+process.
 """
 
 from __future__ import annotations

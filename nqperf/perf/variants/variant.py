@@ -13,6 +13,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, EngineRow, find_engine
 from nqperf.engines.state import EngineState, flat
 from nqperf.errors import ConfigError, VariantError
 from nqperf.perf.machine.requirements import rule_of
+from nqperf.perf.variants.environment import check_environment
 from nqperf.records.results import Switch
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
@@ -25,7 +26,8 @@ class Variant:
     The switches are variables that stand in the environment before the process starts, and the engine's settings.
     Without a `batch_size` of its own, which no row of the table has, a variant gets the run's.
     `requires` names what the machine must have: a rule of any machine, or one of the engine's probe.
-    Raises: ConfigError for an engine that is in no row of its table, or a setting or requirement that it does not have.
+    Raises: ConfigError for an engine that is in no row of its table, a setting or requirement that it does not have, or
+    a variable that no row may set.
     """
 
     name: str
@@ -43,8 +45,9 @@ class Variant:
             raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
         if "buckets" in self.settings:
             raise ConfigError(f"variant {self.name} sets buckets, and the pairs of a run are batches of one length")
-        batch = {} if self.batch_size is None else {"batch_size": self.batch_size}
         row = self.engine_row()
+        check_environment(self.environment, row.engine_type().switch_variables)
+        batch = {} if self.batch_size is None else {"batch_size": self.batch_size}
         row.config({**self.settings, **batch})
         for requirement in self.requires:
             rule_of(requirement, row)

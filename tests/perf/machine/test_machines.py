@@ -333,7 +333,7 @@ def fake(monkeypatch, tmp_path, more=""):
     real = subprocess.run
 
     def run(command, **settings):
-        return real([command[0], str(script), *command[3:]], **settings)
+        return real([command[0], str(script), *command[4:]], **settings)
 
     monkeypatch.setattr(machine_module.subprocess, "run", run)
     machine_module._look.cache_clear()

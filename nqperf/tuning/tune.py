@@ -32,9 +32,6 @@ from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
 _MOST_WINDOWS = 4096
 # Visits of contenders that are close, and of the ways next to the best.
 _CLOSE_ONES = 6
-# Which GPUs there are is the device's, and no part of how a model runs on it.
-
-
 # A search has more time than a run of the suite, and takes its pairs as its own gate says.
 _SUITE = SuiteConfig(gate=PROOF_GATE, windows=_MOST_WINDOWS, budget=900.0)
 

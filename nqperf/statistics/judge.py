@@ -132,8 +132,8 @@ class _Case:
 
     @property
     def view(self) -> int:
-        """What shows the slowdown: 0 the location, 1 total time alone."""
-        return int(not self.hits.beyond[0, self.column] and self.hits.beyond[1, self.column])
+        """What shows the slowdown best: 0 the location, 1 total time."""
+        return int(self.seen.beyond[1, self.column] < self.seen.beyond[0, self.column] / 4)
 
     @property
     def by_total(self) -> bool:
@@ -147,14 +147,17 @@ class _Case:
         mean = float(self.found.mean[0, self.column])
         return None if math.isnan(self.half[0]) else (mean - float(self.half[0]), mean + float(self.half[0]))
 
-    def new_slowdown(self, since: int) -> float:
-        """Return the mean log slowdown of the sets that came after the first `since`; NaN without one."""
+    def holds(self, since: int, config: JudgeConfig) -> bool:
+        """Return whether all sets show the slowdown that the first `since` did, and the new ones alone point to it."""
+        shares = (1 - config.total_share, config.total_share)
+        if not self.seen.beyond[self.view, self.column] <= config.beyond_alpha * shares[self.view]:
+            return False
         values = self.found.held[self.view, :, self.column]
         new = values[np.isfinite(values)][since:]
         floor = math.log(self.row.floor.ratio) if self.row.floor else 0.0
-        slowdown = floor - float(new.mean()) if len(new) else math.nan
-        towards = 1.0 if floor > self.found.mean[self.view, self.column] else -1.0
-        return slowdown * towards if self.row.role == "same" else slowdown
+        slowdown = floor - float(new.mean()) if len(new) else 0.0
+        faster = self.row.role == "same" and self.found.mean[self.view, self.column] > floor
+        return not len(new) or (-slowdown if faster else slowdown) > 0
 
 
 def _judged(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, bool, int | None]:
@@ -163,15 +166,12 @@ def _judged(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, bool
     if before is not None and before.outcome == "FAIL":
         return "FAIL", True, None
     suspected = before.suspected_at if before else None
-    hit = bool(case.hits.surely_slower[case.column] and case.hits.beyond[:, case.column].any())
-    if hit and suspected is None:
+    if suspected is None and case.hits.surely_slower[case.column] and case.hits.beyond[:, case.column].any():
         suspected = case.sets
-    elif not hit:
-        suspected = None
     if suspected is not None and case.sets - suspected >= config.confirming:
-        if case.sets == suspected or case.new_slowdown(suspected) > 0:
+        if case.holds(suspected, config):
             return "FAIL", True, None
-        suspected = case.sets  # the new sets say otherwise: those to come decide
+        suspected = None  # what new sets do not show is left to those to come
     if suspected is None and (bool(case.hits.within[case.column]) or (before is not None and before.outcome == "PASS")):
         return "PASS", True, None
     return "INCONCLUSIVE", plan.time_is_up, suspected

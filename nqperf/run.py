@@ -24,6 +24,7 @@ from nqperf.formats.nq.chunks import ChunkSource
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features
 from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
+from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.pipeline import REFERENCE, PipelineConfig
 from nqperf.shards.cluster import ClusterConfig, answered_by_cluster
@@ -154,9 +155,8 @@ def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
         folder.config.require_positions(seq_length)
     else:
         seq_length = next(read_features(config.features)).input_ids.shape[1]
-    answers = config.pipeline.answers.with_thresholds(
-        folder.settings.long_threshold, folder.settings.short_threshold
-    ).with_thresholds(config.long_threshold, config.short_threshold)
+    answers = AnswerConfig.of(folder.settings, config.pipeline.answers)
+    answers = answers.with_thresholds(config.long_threshold, config.short_threshold)
     return WorkerConfig(
         model=config.model.resolve(),
         engine=config.engine,

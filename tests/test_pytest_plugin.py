@@ -1,9 +1,11 @@
 """Real inner sessions of pytest with pytest-benchmark on recorded runs; the measuring itself has its own test."""
 
 import json
+import math
 import os
 import re
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -303,7 +305,9 @@ def test_the_run_is_saved_even_when_it_fails(session):
         (["--nqperf-budget", "-1"], "*the budget is -1 s; expected above 0*"),
         (["--nqperf-budget", "soon"], "*invalid float value: 'soon'*"),
         (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),
-        (["--nqperf-save-results", "."], "*name a file*"),
+        (["--nqperf-save-results", "."], "*--nqperf-save-results is no file*"),
+        (["--nqperf-limit", "0"], "*limit is 0; expected a whole number of at least 1*"),
+        (["--nqperf-recipe", "absent.toml", "--nqperf-variants", "xla"], "*absent.toml*no such file*"),
     ],
 )
 def test_options_that_cannot_be_met(session, options, message):
@@ -319,6 +323,87 @@ def test_the_plugin_costs_other_sessions_nothing(pytester, monkeypatch):
     pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
 
 
+# A project's own config, and the options.
+
+PROJECT = """
+import pytest
+from nqperf import SuiteConfig, Variant
+from nqperf.gate import GateConfig
+
+MINE = Variant(name="mine", description="", environment={{"OMP_NUM_THREADS": "1"}}, effects=())
+
+@pytest.fixture(scope="session")
+def nqperf_config():
+    return SuiteConfig.from_options({options})
+"""
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """Return a function that runs the gate of a project with `nqperf_config`, and what its suite was to run."""
+    forget_outer_session(monkeypatch)
+    asked = []
+
+    def run_suite(config, _progress):
+        asked.append(config)
+        return SimpleNamespace(results=good(), predictions={}, seconds={})
+
+    monkeypatch.setattr("nqperf.perf.suite.suite.run_suite", run_suite)
+
+    def run(options, *arguments, test="def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)"):
+        pytester.makeconftest(PROJECT.format(options=options))
+        pytester.makepyfile(test)
+        result = pytester.runpytest_inprocess(
+            *PLUGIN, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments
+        )
+        return result, asked
+
+    return run
+
+
+def test_options_win_over_the_projects_config_and_the_rest_of_it_stays(project):
+    own = "model='mine', data='mine.jsonl', limit=9, max_seq_length=48, gate=GateConfig(looks=(30, 60))"
+    result, (config,) = project(
+        own, *ONLY_XLA, "--nqperf-limit=3", "--nqperf-data", "typed.jsonl", "--nqperf-rounds=40"
+    )
+    assert result.ret == pytest.ExitCode.OK
+    assert (str(config.model), config.data, config.limit) == ("mine", "typed.jsonl", 3)
+    assert (config.max_seq_length, config.gate.looks, config.budget) == (48, (30, 40), math.inf)
+    assert [row.name for row in config.rows()] == ["baseline", "xla"]
+    assert config.command.startswith("pytest ")
+    assert 0 <= config.spent < 60
+
+
+def test_the_projects_config_alone_is_what_runs(project):
+    result, (config,) = project("limit=9, budget=77.0", *ONLY_XLA)
+    assert result.ret == pytest.ExitCode.OK
+    assert (config.limit, config.budget, config.model) == (9, 77.0, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("variants=[MINE]", "variants has no effect here: options say which rows have tests: --nqperf-variants"),
+        ("own=[MINE]", "own has no effect here"),
+        ("spent=3.0", "spent has no effect here"),
+        ("limits=3", "unknown option limits; *did you mean limit?"),
+        ("limit=0", "limit is 0; expected a whole number of at least 1"),
+    ],
+)
+def test_a_field_without_effect_is_refused(project, own, said):
+    result, asked = project(own, *ONLY_XLA)
+    assert asked == []
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines([f"*nqperf: {said}*"])
+
+
+def test_an_option_without_effect_on_pairs_is_refused(project):
+    pair = "def test_pair(nqperf_paired): nqperf_paired(dict, dict)"
+    result, _ = project("", "--nqperf-budget", "9", test=pair)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--nqperf-budget has no effect on tests of nqperf_paired*leave it out*"])
+
+
 @pytest.mark.slow
 def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_config, sentencepiece_file):
     """The times of so small a model are noise, so any verdict may come out; the session must end as it says."""
@@ -327,7 +412,7 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
     pytester.makeconftest(f"""
         import pytest
         from pathlib import Path
-        from nqperf.perf.suite.suite import SuiteConfig
+        from nqperf.perf.suite.config import SuiteConfig
         from nqperf.records.verdict import GateConfig
 
         @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from nqperf.formats.nq.predictions_json import read_predictions, write_predictio
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
 from nqperf.formats.weights.model_folder import NO_SETTINGS, read_model_folder
 from nqperf.formats.weights.tokenizers import load_tokenizer
+from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.pipeline import PipelineConfig, answer_all, prepare
@@ -112,11 +113,8 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     nqperf answer dev.jsonl.gz --features dev.tfrecord --logits logits.npz --out predictions.json
     """
     settings = NO_SETTINGS if options["model"] is None else read_model_folder(options["model"]).settings
-    config = (
-        shared.answer_config(options)
-        .with_thresholds(settings.long_threshold, settings.short_threshold)
-        .with_thresholds(options["long_threshold"], options["short_threshold"])
-    )
+    config = AnswerConfig.of(settings, shared.answer_config(options))
+    config = config.with_thresholds(options["long_threshold"], options["short_threshold"])
     shared.refuse_same_file(out, data=data, features=features, logits=logits)
     reader = NqReader(source=data, selection=shared.selection(options))
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:

@@ -175,7 +175,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     nqperf train --source world:4000 --teacher model/ --student-layers 3 --steps 500 --work work-3/ --out student/
     """
     training = TrainingConfig(**_fields_of(TrainingConfig, options))
-    features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
+    features = FeatureConfig.for_length(options["max_seq_length"], doc_stride=options["doc_stride"])
     job = TrainingJob(
         sources=tuple(parse_source(text) for text in sources),
         training=training,
@@ -274,7 +274,7 @@ def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) ->
     \b
     nqperf thresholds model/ --source nq:train.jsonl.gz --source world:200
     """
-    features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
+    features = FeatureConfig.for_length(options["max_seq_length"], doc_stride=options["doc_stride"])
     job = CalibrationJob(
         model=model,
         sources=tuple(parse_source(text) for text in sources),

@@ -194,7 +194,7 @@ def _noise(seconds: float) -> Check:
 
 
 def _profile(fingerprint: Fingerprint) -> Check:
-    names = [profile.name for profile in read_floors() if profile.device.fits(fingerprint)]
+    names = [profile.name for profile in read_floors().profiles if profile.device.fits(fingerprint)]
     if names:
         return Check(name="profile", state="ok", finding=f"speed-ups are promised for this device: {', '.join(names)}")
     return Check(

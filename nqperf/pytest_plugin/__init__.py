@@ -8,8 +8,6 @@ that takes `nqperf_paired` holds any two ways to do the same work to each other.
 from __future__ import annotations
 
 import dataclasses
-import math
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,18 +18,21 @@ import pytest
 
 from nqperf.errors import NqPerfError
 from nqperf.pytest_plugin.options import (
+    SUITE_ALONE,
+    asked_of,
     check_options,
     given_option,
     is_distributed,
     pytest_addoption,
-    selected_variants,
+    suite_config,
     usage_errors,
 )
 
 # pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
 # import is imported where it is used.
 if TYPE_CHECKING:
-    from nqperf.perf.suite.suite import SuiteConfig, SuiteRun
+    from nqperf.perf.suite.config import SuiteConfig
+    from nqperf.perf.suite.suite import SuiteRun
     from nqperf.perf.workers.progress import Progress
     from nqperf.records.results import Results, VariantResult
 
@@ -94,7 +95,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `nqperf_variant` once for each variant."""
     if GATED in metafunc.fixturenames:
-        metafunc.parametrize(GATED, selected_variants(metafunc.config), indirect=True)
+        from nqperf.perf.suite.config import SuiteConfig
+
+        rows = asked_of(metafunc.config).over(SuiteConfig()).rows()
+        metafunc.parametrize(GATED, [row.name for row in rows], indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -107,6 +111,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(
             f"tests of the suite (nqperf_variant) and of nqperf_paired ({state.pairs[0].nodeid}) are selected, which "
             "end in two records: run them one after the other, each with its own path or -k"
+        )
+    alone = given_option(session.config, SUITE_ALONE)
+    if alone and state.pairs and not session.config.option.collectonly:
+        raise pytest.UsageError(
+            f"{alone} has no effect on tests of nqperf_paired ({state.pairs[0].nodeid}), and no test of the suite is "
+            "selected: leave it out"
         )
     given = given_option(session.config)
     if (
@@ -122,24 +132,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
-    """Return what the suite runs, as the options say; override it to gate another model or other data."""
-    from nqperf.perf.suite.suite import SuiteConfig
+def nqperf_config() -> SuiteConfig:
+    """Return what the suite runs where no option says otherwise; override it to gate another model or other data."""
+    from nqperf.perf.suite.config import SuiteConfig
 
-    option = pytestconfig.option
-    names = ("model", "data", "limit", "variants_file", "recipe", "profile", "batch_size", "max_seq_length")
-    requested = {name: getattr(option, f"nqperf_{name}") for name in names}
-    command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
-    config = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})
-    if option.nqperf_quick:
-        config = config.quick()
-    if option.nqperf_rounds is not None:
-        # Who names a number of pairs wants them, however long they take.
-        gate = config.gate.limited(option.nqperf_rounds)
-        config = dataclasses.replace(config, gate=gate, budget=math.inf)
-    if option.nqperf_budget is not None:
-        config = dataclasses.replace(config, budget=option.nqperf_budget)
-    return config
+    return SuiteConfig()
 
 
 @pytest.fixture(scope="session")
@@ -151,10 +148,10 @@ def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> Sui
     from nqperf.perf.suite.suite import run_suite
 
     state = pytestconfig.stash[STATE]
-    spent = min(time.monotonic() - state.started, _OTHER_TESTS * nqperf_config.budget)
-    config = dataclasses.replace(nqperf_config, variants=state.variants, spent=spent)
+    config = suite_config(pytestconfig, nqperf_config, state.variants)
+    spent = min(time.monotonic() - state.started, _OTHER_TESTS * config.budget)
     with progress_of(pytestconfig) as progress:
-        return run_suite(config, progress)
+        return run_suite(dataclasses.replace(config, spent=spent), progress)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ All comparisons of a session end in one record, which is written, shown and judg
 from __future__ import annotations
 
 import dataclasses
-import math
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -55,12 +54,10 @@ def nqperf_paired(request: pytest.FixtureRequest) -> Callable[..., Results]:
 
 def _asked(config: PairedConfig, pytest_config: pytest.Config) -> PairedConfig:
     """Return `config` as the options say."""
+    from nqperf.perf.suite.config import limited_pairs
+
     option = pytest_config.option
-    if option.nqperf_quick:
-        config = config.quick()
-    if option.nqperf_rounds is not None:
-        # Who names a number of pairs wants them, however long they take.
-        config = dataclasses.replace(config, gate=config.gate.limited(option.nqperf_rounds), seconds=math.inf)
+    config = limited_pairs(config.quick() if option.nqperf_quick else config, option.nqperf_rounds, "seconds")
     command = config.command or shlex.join(["pytest", *map(str, pytest_config.invocation_params.args)])
     return dataclasses.replace(config, command=command)
 

@@ -48,7 +48,7 @@ def average(models: Sequence[Path], out: Path) -> None:
     # The thresholds of none of them are the mean's, and a head that is untrained in one is of no use in the mean.
     heads: Literal["new"] | None = "new" if any(folder.settings.heads == "new" for folder in folders) else None
     settings = FolderSettings(heads=heads)
-    write_model_folder(out, first.config, means, first.tokenizer, dtype="float16", settings=settings)
+    write_model_folder(out, first.config, means, first.tokenizer_file, dtype="float16", settings=settings)
 
 
 def _require_alike(first: ModelFolder, other: ModelFolder) -> None:

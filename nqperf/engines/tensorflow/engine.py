@@ -11,6 +11,7 @@ from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
 from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
 from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
+from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
@@ -33,6 +34,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     @staticmethod
     def start() -> None:
         """Choose Keras's backend, import TensorFlow and let it find its devices."""
+        respect_quota()
         choose_backend("tensorflow")
         import tensorflow as tf
 

@@ -12,6 +12,7 @@ import msgspec
 
 from nqperf.errors import FormatError
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.formats.weights.model_folder import (
     CONFIG,
@@ -31,7 +32,7 @@ from nqperf.formats.weights.tokenizer_file import (
     check_vocabulary,
     find_tokenizer,
 )
-from nqperf.formats.weights.tokenizers import has_question_marker
+from nqperf.formats.weights.vocabularies import has_question_marker
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
 from nqperf.nq.example import FloatArray
 
@@ -185,8 +186,8 @@ def _config(folder: Path, names: tuple[str, ...]) -> tuple[BertConfig, FolderSet
 
 def _tokenizer(folder: Path, named: Path | None, *, lower_case: bool | None) -> TokenizerFile | None:
     if named is None:
-        return find_tokenizer(folder, _VOCABULARIES, lower_case=lower_case)
-    found = find_tokenizer(named.parent, (named.name,), lower_case=lower_case)
+        return find_tokenizer(FolderFiles(folder), _VOCABULARIES, lower_case=lower_case)
+    found = find_tokenizer(FolderFiles(named.parent), (named.name,), lower_case=lower_case)
     if found is None:
         raise FormatError(
             "no such file; expected a vocab.txt, a SentencePiece model or a tokenizer.json: check the path", path=named

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nqperf.engines.tensorflow.device import with_tensorflow
-from nqperf.perf.machine.resources import cpu_quota, memory_bytes, usable_cores
+from nqperf.engines.threads import available_cores, cpu_quota
+from nqperf.perf.machine.resources import memory_bytes
 from nqperf.records.results import Fingerprint
 
 # Instructions that decide how fast 8, 16 and 32 bits are, under Linux's names; the second row is Arm's.
@@ -73,7 +74,7 @@ def take_fingerprint(*, tensorflow: bool = False) -> Fingerprint:
         machine=platform.machine() or UNKNOWN,
         cpu_model=cpu.model,
         cpu_id=cpu.id,
-        cores=usable_cores(),
+        cores=available_cores(),
         isa=cpu.isa,
         gpus=tuple(gpu.name for gpu in gpus),
         driver=gpus[0].driver if gpus else None,

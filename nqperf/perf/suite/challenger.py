@@ -62,9 +62,7 @@ class Challenger:
 
     def task(self, task: Task) -> Task:
         """Return the same task, answered at the challenger's own thresholds."""
-        settings = self.folder.settings
-        answers = AnswerConfig().with_thresholds(settings.long_threshold, settings.short_threshold)
-        return dataclasses.replace(task, answers=answers)
+        return dataclasses.replace(task, answers=AnswerConfig.of(self.folder.settings))
 
 
 def read_challenger(path: Path, model: ModelFolder, max_seq_length: int) -> Challenger:

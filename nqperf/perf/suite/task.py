@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import read_whole
-from nqperf.formats.weights.model_folder import WEIGHTS, ModelFolder
+from nqperf.formats.weights.model_folder import ModelFolder
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
@@ -30,13 +29,7 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
     """
     folder.config.require_positions(max_seq_length)
     tokenizer = read_tokenizer(folder.require_tokenizer())
-    reference = FeatureConfig()
-    config = FeatureConfig(
-        max_seq_length=max_seq_length,
-        # The reference lengths at 512 positions, and a fourth of shorter inputs.
-        max_query_length=min(reference.max_query_length, max_seq_length // 4),
-        doc_stride=min(reference.doc_stride, max_seq_length // 4),
-    )
+    config = FeatureConfig.for_length(max_seq_length)
     blocks, inputs, rows = [], [], 0
     asked: dict[int, Example] = {}
     for example in examples:
@@ -58,15 +51,14 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
         inputs=inputs,
         examples=asked,
         gold=gold,
-        answers=AnswerConfig().with_thresholds(folder.settings.long_threshold, folder.settings.short_threshold),
+        answers=AnswerConfig.of(folder.settings),
         non_null_threshold=default_non_null_threshold(gold.values()),
     )
 
 
 def model_record(folder: ModelFolder) -> Subject:
     """Return what a run's record says of a model; the hash is that of its weights file."""
-    weights = read_whole(folder.path / WEIGHTS, what="a model's weights")
-    return Subject(name=folder.path.resolve().name, sha256=hashlib.sha256(weights).hexdigest())
+    return Subject(name=folder.path.resolve().name, sha256=folder.weights_sha256)
 
 
 def data_record(task: Task, source: str) -> Subject:

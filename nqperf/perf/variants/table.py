@@ -289,9 +289,12 @@ VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}
 def select_variants(names: Iterable[str] | None = None, own: Iterable[Variant] = ()) -> tuple[Variant, ...]:
     """Return the rows of `names` in the table's order, then of `own`, the baseline always first; all rows when None.
 
-    Raises: VariantError for a name that is in no row, or when only the baseline is left.
+    Raises: VariantError for a name that is in no row or in two, or when only the baseline is left.
     """
-    known = {**VARIANTS, **{variant.name: variant for variant in own}}
+    known = dict(VARIANTS)
+    for variant in own:
+        if known.setdefault(variant.name, variant) is not variant:
+            raise VariantError(f"two variants are called {variant.name}; give yours another name")
     if names is None:
         return tuple(known.values())
     wanted = {name.strip() for name in names} | {BASELINE}

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 from nqperf.errors import FormatError
 from nqperf.formats.weights import model_folder
 from nqperf.formats.weights.model_folder import FolderSettings, read_model_folder, read_weights, write_model_folder
-from nqperf.formats.weights.safetensors_file import read_float32, read_header
+from nqperf.formats.weights.safetensors_file import SafetensorsFile
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights
@@ -54,7 +54,9 @@ def test_what_is_written_is_read_back(tmp_path, vocabulary):
     write_model_folder(tmp_path / "model", CONFIG, WEIGHTS, vocabulary, settings=settings)
     read = read_model_folder(tmp_path / "model")
     assert read.config == CONFIG
-    assert read.tokenizer == TokenizerFile(path=tmp_path / "model" / "vocab.txt", kind="wordpiece", lower_case=False)
+    assert read.tokenizer_file == TokenizerFile(
+        path=tmp_path / "model" / "vocab.txt", kind="wordpiece", lower_case=False
+    )
     assert (read.settings.long_threshold, read.settings.short_threshold) == (2.5, 7)
     weights = read_weights(read)
     assert list(weights) == list(WEIGHTS)
@@ -90,8 +92,8 @@ def test_a_transposed_array_is_stored_as_it_looks(tmp_path):
 def test_every_stored_float_type_is_read(tmp_path):
     values = np.array([[0.0, -1.5, 3.25]])
     save_file({"half": values.astype(np.float16), "double": values}, tmp_path / "file")
-    header = read_header(tmp_path / "file")
-    for read in read_float32(tmp_path / "file", header).values():
+    file = SafetensorsFile(tmp_path / "file")
+    for read in file.float32({name: name for name in file.header}).values():
         np.testing.assert_array_equal(read, values.astype(np.float32), strict=True)
 
 
@@ -99,20 +101,20 @@ def test_bfloat16_is_the_upper_half_of_float32(tmp_path):
     header = json.dumps({"t": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode().ljust(64)
     upper = (np.array([1.5, -2.0], np.float32).view(np.uint32) >> 16).astype("<u2")
     (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + upper.tobytes())
-    read = read_float32(tmp_path / "file", read_header(tmp_path / "file"))["t"]
+    read = SafetensorsFile(tmp_path / "file").float32({"t": "t"})["t"]
     np.testing.assert_array_equal(read, np.array([1.5, -2.0], np.float32), strict=True)
 
 
 def test_integers_are_no_weights(tmp_path):
     save_file({"t": np.arange(3)}, tmp_path / "file")
     with pytest.raises(FormatError, match="field t: has type I64"):
-        read_float32(tmp_path / "file", read_header(tmp_path / "file"))
+        SafetensorsFile(tmp_path / "file").float32({"t": "t"})
 
 
 def test_without_a_tokenizer_the_folder_is_read_but_cannot_prepare(tmp_path):
     write_model_folder(tmp_path / "model", CONFIG, WEIGHTS, None)
     read = read_model_folder(tmp_path / "model")
-    assert read.tokenizer is None
+    assert read.tokenizer_file is None
     with pytest.raises(FormatError, match="has no tokenizer"):
         read.require_tokenizer()
 
@@ -136,7 +138,7 @@ def test_a_missing_folder_and_a_missing_config_are_named(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": "\xff"}'])
 def test_a_config_that_is_no_object_is_refused(folder, content):
     (folder / "config.json").write_bytes(content)
-    with pytest.raises(FormatError, match="no JSON object"):
+    with pytest.raises(FormatError, match="expected a configuration, a JSON object"):
         read_model_folder(folder)
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.tokenizer_file import TOKENIZERS, check_vocabulary, find_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.tokenization import SentencePieceVocabulary
@@ -71,29 +72,32 @@ def test_byte_level_files_are_known_by_their_names(byte_level_files, tmp_path):
     assert load_tokenizer(pair).vocabulary.special == GPT2_PIECES
     assert load_tokenizer(byte_level_files["roberta"]).vocabulary.special == ROBERTA_PIECES
     copied([pair, pair.with_name("merges.txt"), byte_level_files["roberta"]], tmp_path)
-    both = find_tokenizer(tmp_path, TOKENIZERS)
+    both = find_tokenizer(FolderFiles(tmp_path), TOKENIZERS)
     assert both.path.name == "tokenizer.json"  # it knows the pieces that were added, too
-    assert [path.name for path in find_tokenizer(pair.parent, TOKENIZERS).files()] == ["vocab.json", "merges.txt"]
+    assert find_tokenizer(FolderFiles(pair.parent), TOKENIZERS).names() == ("vocab.json", "merges.txt")
 
 
 def test_a_tokenizer_json_beside_another_vocabulary_repeats_it(wordpiece_file, tmp_path):
     copied([wordpiece_file], tmp_path)
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "WordPiece"}}')
-    assert find_tokenizer(tmp_path, TOKENIZERS).kind == "wordpiece"
+    assert find_tokenizer(FolderFiles(tmp_path), TOKENIZERS).kind == "wordpiece"
     (tmp_path / "vocab.txt").unlink()
-    assert find_tokenizer(tmp_path, TOKENIZERS) is None
+    assert find_tokenizer(FolderFiles(tmp_path), TOKENIZERS) is None
 
 
 def test_vocabularies_of_two_families_are_refused(byte_level_files, wordpiece_file, tmp_path):
     copied([wordpiece_file, byte_level_files["roberta"]], tmp_path)
     with pytest.raises(FormatError, match=r"several tokenizers \(vocab.txt, tokenizer.json\)"):
-        find_tokenizer(tmp_path, TOKENIZERS)
+        find_tokenizer(FolderFiles(tmp_path), TOKENIZERS)
 
 
 @pytest.mark.parametrize("twin", [False, True])
 def test_missing_merges_are_named(byte_level_files, tmp_path, twin):
     copied([byte_level_files["gpt2"], *([byte_level_files["roberta"]] if twin else [])], tmp_path)
-    for read in (lambda: find_tokenizer(tmp_path, TOKENIZERS), lambda: load_tokenizer(tmp_path / "vocab.json")):
+    for read in (
+        lambda: find_tokenizer(FolderFiles(tmp_path), TOKENIZERS),
+        lambda: load_tokenizer(tmp_path / "vocab.json"),
+    ):
         with pytest.raises(FormatError, match=r"merges.txt: is missing beside vocab.json"):
             read()
 
@@ -130,7 +134,7 @@ def test_damaged_halves_are_refused_by_name(byte_level_files, tmp_path, name, co
 )
 def test_the_vocabulary_of_another_family_is_refused(byte_level_files, wordpiece_file, family, kind, said):
     path = wordpiece_file if kind == "wordpiece" else byte_level_files[kind]
-    file = find_tokenizer(path.parent, (path.name,))
+    file = find_tokenizer(FolderFiles(path.parent), (path.name,))
     config = dataclasses.replace(CONFIGS[family], vocab_size=file.vocabulary_size())
     with pytest.raises(FormatError, match=said):
         check_vocabulary(file, config)

@@ -3,8 +3,8 @@
     python benchmarks/operating_characteristics.py --runs 2000
 
 Every run is made of batches with known slowdowns and known noise. They go through the functions that judge real runs:
-`nqperf.statistics.location` makes a set's estimates, `nqperf.statistics.judge` looks after every set, until all rows are
-decided or the sets are used up. docs/trust.md holds what this prints.
+`nqperf.statistics.location` makes a set's estimates, `nqperf.statistics.judge` looks after every set, until all rows
+are decided or the sets are used up. docs/trust.md holds what this prints.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nqperf.statistics.location import set_estimates
 from nqperf.statistics.noise import Noise, measure
 from nqperf.statistics.planning import Cost, rounds_per_set
 from nqperf.statistics.sets import Floor, Row, Sets
-from nqperf.statistics.verdicts import JudgeConfig, Plan
+from nqperf.statistics.verdicts import REFERENCE, JudgeConfig, Plan
 
 MODELS = {
     "batches 1 %": Noise(batch=0.01, process=0.003),
@@ -50,6 +50,15 @@ VARIANTS = 13
 _AT_ONCE = 50
 
 
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How many runs are simulated, how many sets a run has room for, and how many rows beside the controls it has."""
+
+    runs: int = 2000
+    sets: int = 8
+    variants: int = VARIANTS
+
+
 @dataclass(kw_only=True)
 class Tally:
     """Counts over simulated runs: of runs, of rows without change, and of the row that is slower."""
@@ -75,28 +84,28 @@ def rows_of(variants: int) -> tuple[Row, ...]:
 
 
 def simulate(
-    noise: Noise, slowdown: float, runs: int, sets: int, generator: np.random.Generator, variants: int = VARIANTS
+    noise: Noise, slowdown: float, budget: Budget, generator: np.random.Generator, config: JudgeConfig = REFERENCE
 ) -> Tally:
     """Return the tally of runs in which the first row is slower by `slowdown`."""
     rounds = rounds_per_set(COST, noise.pair_variance, noise.process_variance)
-    rows = rows_of(variants)
-    slowdowns = [slowdown, *[0.0] * variants, 0.1]
+    rows = rows_of(budget.variants)
+    slowdowns = [slowdown, *[0.0] * budget.variants, 0.1]
     tally = Tally()
-    for first in range(0, runs, _AT_ONCE):
-        count = min(_AT_ONCE, runs - first)
-        seconds = measure(noise, slowdowns, (count, sets, rounds), generator)
+    for first in range(0, budget.runs, _AT_ONCE):
+        count = min(_AT_ONCE, budget.runs - first)
+        seconds = measure(noise, slowdowns, (count, budget.sets, rounds), generator)
         location, total, _ = set_estimates(seconds.baseline[:, :, None], seconds.rows)
         for one, other in zip(location, total, strict=True):
-            _count(tally, Sets(rows=rows, location=one, total=other), slowdown)
+            _count(tally, Sets(rows=rows, location=one, total=other), slowdown, config)
     return tally
 
 
-def _count(tally: Tally, sets: Sets, slowdown: float) -> None:
+def _count(tally: Tally, sets: Sets, slowdown: float, config: JudgeConfig) -> None:
     judgement = None
     most = len(sets.location)
     for number in range(1, most + 1):
         plan = Plan(sets=most, time_is_up=number == most)
-        judgement = look(sets.first(number), plan, before=judgement)
+        judgement = look(sets.first(number), plan, before=judgement, config=config)
         if not judgement.open_rows:
             break
     assert judgement is not None
@@ -118,9 +127,9 @@ def _count(tally: Tally, sets: Sets, slowdown: float) -> None:
     tally.slow_covered += slow.interval[0] <= 1 / (1 + slowdown) <= slow.interval[1]
 
 
-def line(name: str, noise: Noise, runs: int, sets: int, seed: int) -> str:
+def line(name: str, noise: Noise, budget: Budget, seed: int) -> str:
     generator = np.random.default_rng([seed, *name.encode()])
-    same, two, five, ten = (simulate(noise, slowdown, runs, sets, generator) for slowdown in (0.0, 0.02, 0.05, 0.10))
+    same, two, five, ten = (simulate(noise, slowdown, budget, generator) for slowdown in (0.0, 0.02, 0.05, 0.10))
     cells = [
         name,
         str(rounds_per_set(COST, noise.pair_variance, noise.process_variance)),
@@ -163,7 +172,7 @@ def main() -> None:
     print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}")
     for name in chosen.models:
         start = time.perf_counter()
-        print(line(name, MODELS[name], chosen.runs, chosen.sets, chosen.seed), flush=True)
+        print(line(name, MODELS[name], Budget(runs=chosen.runs, sets=chosen.sets), chosen.seed), flush=True)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
 """Models of what disturbs a measurement, to find out by simulation how often the judge errs.
 
-A model makes the seconds of all batches of a run: sets of fresh processes, in each of them rounds of one batch a row, in
-drawn order, the baseline at both ends. What each part of a model stands for is said at its field.
+A model makes the seconds of all batches of a run: sets of fresh processes, in each of them rounds of one batch a row,
+in drawn order, the baseline at both ends. What each part of a model stands for is said at its field.
 """
 
 from __future__ import annotations

@@ -98,8 +98,9 @@ def _processes(noise: Noise, shape: tuple[int, int, int], generator: np.random.G
     sd = noise.process / np.sqrt(2) * np.exp(noise.uneven * generator.standard_normal((shape[0], 1, shape[2])))
     effects: FloatArray = sd * generator.standard_normal(shape)
     last = generator.permuted(np.broadcast_to(np.arange(shape[2]), shape), axis=-1) == shape[2] - 1
-    effects = effects - np.log1p(noise.order) * last
-    return effects - np.log1p(noise.turbo) * (generator.random(shape) < _TURBO_CHANCE)
+    effects -= np.log1p(noise.order) * last
+    effects -= np.log1p(noise.turbo) * (generator.random(shape) < _TURBO_CHANCE)
+    return effects
 
 
 def _own(noise: Noise, shape: tuple[int, int, int, int], generator: np.random.Generator) -> FloatArray:
@@ -115,8 +116,8 @@ def _own(noise: Noise, shape: tuple[int, int, int, int], generator: np.random.Ge
 
 def _bursts(noise: Noise, shape: tuple[int, ...], generator: np.random.Generator) -> npt.NDArray[np.bool_]:
     """Return which batches, in the order of time, a burst slows down."""
-    begins = generator.random(shape) < noise.burst
-    burst = begins.copy()
+    begins: npt.NDArray[np.bool_] = generator.random(shape) < noise.burst
+    burst: npt.NDArray[np.bool_] = begins.copy()
     for length in range(1, 8):
         goes_on = begins[:, :-length] & (generator.random((shape[0], shape[1] - length)) < 2.0**-length)
         burst[:, length:] |= goes_on

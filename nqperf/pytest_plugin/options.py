@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,9 +94,10 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
     """
     if ASKED not in config.stash:
         from nqperf.perf.suite.config import SuiteOptions
+        from nqperf.plain_text import command_line
 
         asked = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
-        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+        command = command_line(["pytest", *map(str, config.invocation_params.args)])
         config.stash[ASKED] = SuiteOptions.read(command=command, **asked)
     return config.stash[ASKED]
 

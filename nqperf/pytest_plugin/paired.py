@@ -6,7 +6,6 @@ All comparisons of a session end in one record, which is written, shown and judg
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from nqperf.errors import ConfigError
 from nqperf.perf.pairs.paired import DEFAULT, PairedConfig, paired
 from nqperf.perf.suite.config import limited_pairs
+from nqperf.plain_text import command_line
 from nqperf.pytest_plugin.options import is_distributed
 from nqperf.pytest_plugin.progress import progress_of
 from nqperf.pytest_plugin.replay import judge, replay
@@ -67,5 +67,5 @@ def _asked(config: PairedConfig, pytest_config: pytest.Config) -> PairedConfig:
     """Return `config` as the options say."""
     option = pytest_config.option
     config = limited_pairs(config.quick() if option.nqperf_quick else config, option.nqperf_rounds, "seconds")
-    command = config.command or shlex.join(["pytest", *map(str, pytest_config.invocation_params.args)])
+    command = config.command or command_line(["pytest", *map(str, pytest_config.invocation_params.args)])
     return dataclasses.replace(config, command=command)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from nqperf.perf.doctor import Diagnosis
+<<<<<<< HEAD
 from nqperf.perf.suite.trials import CalibrationRun
 from nqperf.records.proof import CONFIDENCE, FALSE_FAILS, FOUND, Proof, acceptance, trials_needed
+=======
+from nqperf.perf.suite.trials import CONFIDENCE, CalibrationRun, Proof
+from nqperf.plain_text import plain_lines
+>>>>>>> main
 from nqperf.report.tables import text_table
 
 
 def calibration_text(run: CalibrationRun) -> str:
     """Return what a device's noise allows."""
     found = run.calibration
+<<<<<<< HEAD
     rows = [
         (name, f"{ratio:.3f}", f"{found.sds[name]:.2%}", f"{found.finds[name]:.1%}")
         for name, ratio in found.ratios.items()
@@ -25,6 +31,26 @@ def calibration_text(run: CalibrationRun) -> str:
             ),
             *(f"warning: {warning}" for warning in found.warnings),
             *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
+=======
+    rows = [(name, f"{ratio:.3f}", f"{found.floors[name]:.2f}") for name, ratio in found.ratios.items()]
+    return plain_lines(
+        "\n".join(
+            (
+                text_table(("variant", "ratio", "floor"), rows),
+                "",
+                (
+                    f"noise from pair to pair {found.noise:.2%} (without outliers {found.core_noise:.2%}, neighbours "
+                    f"correlate by {found.autocorrelation:.2f}); "
+                    f"between {found.sets} sets of processes {found.offset:.2%}"
+                ),
+                (
+                    f"a slowdown of 5 % is found with {found.rounds} pairs; with what processes differ by, "
+                    f"{found.power:.1%} of such slowdowns are found and {found.false_fail:.2%} of unchanged runs fail"
+                ),
+                *(f"warning: {warning}" for warning in found.warnings),
+                *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
+            )
+>>>>>>> main
         )
     )
 
@@ -61,4 +87,4 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         lines.append(f"{check.state:<7}  {check.name:<{width}}  {check.finding}")
         if check.advice:
             lines.append(f"{'':<7}  {'':<{width}}  -> {check.advice}")
-    return "\n".join(lines)
+    return plain_lines("\n".join(lines))

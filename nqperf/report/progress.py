@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
+<<<<<<< HEAD
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
 from nqperf.records.results import VariantResult, Verdict
+=======
+from nqperf.perf.workers.progress import Doing, Progress, Row, RowFinished
+from nqperf.plain_text import plain
+from nqperf.records.results import Controls, VariantResult, Verdict
+>>>>>>> main
 from nqperf.report.summary import outcome_of
 from nqperf.statistics.verdicts import RowVerdict
 
@@ -36,7 +42,7 @@ def _so_far(row: RowVerdict) -> str:
 
 def finished_text(event: RowFinished) -> str:
     """Return what a row came to, in the table's words."""
-    return f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s"
+    return plain(f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s")
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from nqperf.report.summary import (
 
 LEGEND = (
     "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the mean of the "
-    "sets of processes, the thick line its interval, the upright bar the floor, which is the promised ratio. An open dot "
-    "has no interval: it comes from a single set, or its row was ended at a limit."
+    "sets of processes, the thick line its interval, the upright bar the floor, which is the promised ratio. An open "
+    "dot has no interval: it comes from a single set, or its row was ended at a limit."
 )
 _CONTROLS = {"same": "control: baseline against itself", "planted": "control: planted slowdown"}
 
@@ -93,8 +93,9 @@ def _rounds(results: Results, level: int) -> Iterator[str]:
         return
     yield html.title(level, "Rounds")
     yield html.paragraph(
-        "Each dot is the ratio of one round, in the order in which they were taken; an upright broken line stands between "
-        "two sets of fresh processes. Line and band: the ratio and its interval, of all sets; thick line: the floor."
+        "Each dot is the ratio of one round, in the order in which they were taken; an upright broken line stands "
+        "between two sets of fresh processes. Line and band: the ratio and its interval, of all sets; thick line: the "
+        "floor."
     )
     yield '<div class="charts">'
     for name, samples, verdict in shown:

@@ -54,8 +54,7 @@ def summarise(results: Results) -> Summary:
             *_given_up(results),
             floors,
             f"control, the baseline against itself (must be no other speed): {_control(results.controls.same)}",
-            f"control, planted work{_planted(results.controls.planted)} (must be found): "
-            f"{_control(results.controls.planted)}",
+            _planted(results.controls.planted),
             *explanations,
             *_usages(results),
             *filter(None, (roofline_text(results),)),
@@ -228,9 +227,10 @@ def _columns(results: Results) -> str:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
     return (
-        f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}; in total: "
-        "the same of total times; time: of one batch, the baseline's median over all rounds, and that / ratio; changed: "
-        "results that differ from the baseline's; finds: the slowdown against the floor that these sets find in 4 of 5 runs"
+        f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval"
+        f"{held}; in total: the same of total times; time: of one batch, the baseline's median over all rounds, and that "
+        "/ ratio; changed: results that differ from the baseline's; finds: the slowdown against the floor that these "
+        "sets find in 4 of 5 runs"
     )
 
 
@@ -261,7 +261,8 @@ def _usage(name: str, usage: Usage) -> str:
 
 
 def _planted(control: Control | None) -> str:
-    return f" of {control.planted:.1%}" if control is not None and control.planted else ""
+    share = f" of {control.planted:.1%}" if control is not None and control.planted else ""
+    return f"control, planted work{share} (must be found): {_control(control)}"
 
 
 def _control(control: Control | None) -> str:

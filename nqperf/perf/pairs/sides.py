@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from nqperf.engines.registry import gpu_sharing
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, common_environment, page_environment, untraced
 from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
@@ -18,8 +19,6 @@ from nqperf.perf.workers import builder_worker, protocol
 from nqperf.perf.workers.process import Reply, WorkerProcess
 
 _BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-# Two processes share one GPU; by default the first takes all of its memory.
-_SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class Side(Protocol):
@@ -118,10 +117,14 @@ class _Elsewhere:
 
     def __init__(self, target: str, name: str, patience: Patience) -> None:
         self._name, self._patience = name, patience
-        environment = untraced({**_SHARED_GPU, **os.environ})
+        environment = untraced({**gpu_sharing(), **os.environ})
         self._worker = WorkerProcess(
             name,
+<<<<<<< HEAD
             common_environment({**environment, **page_environment(patience.pages, environment)}),
+=======
+            common_environment({**gpu_sharing(), **os.environ}),
+>>>>>>> main
             module="nqperf.perf.workers.builder_worker",
             replies=builder_worker.Reply,
         )

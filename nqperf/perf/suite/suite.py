@@ -19,7 +19,7 @@ from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement
@@ -68,9 +68,17 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         variants = (*variants, *session.challenger.rows(variants))
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
+<<<<<<< HEAD
+=======
+        fingerprint = machine.fingerprint
+        machine = seen_by(machine, session.start_baseline())
+        absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
+        given_up = session.answer_baseline(len(variants) - 1 - len(absent))
+        told.finished(BASELINE, session.baseline_row())
+>>>>>>> main
         sizes = workload(session.folder, session.task, session.batch_size)
         session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
-        machine = machine.seen_by(session.start_baseline())
+        machine = seen_by(machine, session.start_baseline())
         fingerprint = on_pages(machine.fingerprint, session.pages_seen)
         profile = profiles.fitting(fingerprint, sizes)
         if config.recipe is not None:

@@ -210,20 +210,16 @@ def audit(build_or_model: Any, *, precision: str | None = None, inputs: Any = No
     return audit_casts(build_or_model, precision=precision, inputs=inputs)
 
 
-def bench(
-    model: str | Path | None = None, data: str | Path | None = None, *, quick: bool = False, **settings: Any
-) -> Results:
+def bench(model: str | Path | None = None, data: str | Path | None = None, **options: Any) -> Results:
     """Run the suite as `nqperf bench` does and return its record.
 
-    `settings` are fields of nqperf.perf.suite.suite.SuiteConfig: variants, against, limit, batch_size, profile, ...
+    `options` are those of SuiteConfig.from_options: variants, against, limit, batch_size, profile, rounds, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
-    from nqperf.perf.suite.suite import SuiteConfig, run_suite
+    from nqperf.perf.suite.config import SuiteConfig
+    from nqperf.perf.suite.suite import run_suite
 
-    config = SuiteConfig(
-        model=None if model is None else Path(model), data=None if data is None else str(data), **settings
-    )
-    return run_suite(config.quick() if quick else config).results
+    return run_suite(SuiteConfig.from_options(model=model, data=data, **options)).results
 
 
 def tune(
@@ -232,26 +228,24 @@ def tune(
     *,
     out: str | Path | None = None,
     tolerance: Tolerance = "exact",
-    **settings: Any,
+    **options: Any,
 ) -> Tuned:
     """Find the fastest way to run a model on this machine as `nqperf tune` does, and prove it; `out` takes the recipe.
 
-    `settings` are fields of nqperf.tuning.tune.TuneConfig: budget (seconds), limit, variants, max_seq_length, ...
+    `options` are those of TuneConfig.from_options: budget (seconds), limit, variants, max_seq_length, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
+    from nqperf.formats.files import require_places
     from nqperf.formats.results.recipe_toml import write_recipe
     from nqperf.tuning.tune import TuneConfig
     from nqperf.tuning.tune import tune as search
 
-    config = TuneConfig(
-        model=None if model is None else Path(model),
-        data=None if data is None else str(data),
-        tolerance=tolerance,
-        **settings,
-    )
+    config = TuneConfig.from_options(model=model, data=data, tolerance=tolerance, **options)
+    place = None if out is None else Path(out)
+    require_places(out=place)
     found = search(config)
-    if out is not None:
-        write_recipe(Path(out), found.recipe)
+    if place is not None:
+        write_recipe(place, found.recipe)
     return found
 
 

@@ -29,14 +29,15 @@ from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.nq.example import Prediction
 from nqperf.nq.scoring import Score, Thresholds, score
 from nqperf.pipeline import REFERENCE, PipelineConfig
+from nqperf.plain_text import without_secrets
 from nqperf.shards.cluster import ClusterConfig, answered_by_cluster
-from nqperf.shards.join import join_features, join_logits, joined_predictions
+from nqperf.shards.join import join_features, join_logits, joined_predictions, joined_states
 from nqperf.shards.stopwatch import Stopwatch
 from nqperf.shards.tasks import Tally, unfinished
 from nqperf.shards.versions import versions
 from nqperf.shards.worker import FEATURES, LOGITS, PREDICTIONS, Progress, Shard, Task, Worker, WorkerConfig, no_progress
 
-RUN_SCHEMA = 2
+RUN_SCHEMA = 3
 METRICS, RECORD = "metrics.json", "run.json"
 WORK = "work"
 
@@ -177,7 +178,7 @@ def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worke
     return {
         "command": "run",
         "nqperf": __version__,
-        "versions": versions(),
+        "versions": versions(config.engine),
         "model": model_checksums(folder),
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),
@@ -265,11 +266,11 @@ def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: Ru
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "nqperf": __version__,
-        "data": {"source": source.source, **dataclasses.asdict(source.selection)},
+        "data": {"source": without_secrets(source.source), **dataclasses.asdict(source.selection)},
         "configuration": configuration,
-        "versions": {"python": platform.python_version(), **versions()},
+        "versions": {"python": platform.python_version(), **versions(config.engine)},
         "device": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
-        "observed": journal.done[max(journal.done)].observed,
+        **joined_states(journal),
         "seconds": result.seconds,
         "examples": result.examples,
         "windows": result.windows,

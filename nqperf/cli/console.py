@@ -41,10 +41,15 @@ def start_engine(row: EngineRow) -> None:
         row.engine_type().start()
 
 
+def warn(message: str) -> None:
+    """Say on stderr what is done all the same."""
+    click.echo(f"nqperf: warning: {message}", err=True)
+
+
 def warn_of_new_heads(folder: ModelFolder) -> None:
     """Say on stderr that a model's span head was never trained."""
     if folder.settings.heads == "new":
-        click.echo(f"nqperf: warning: {folder.path} has a new span head: its answers are untrained", err=True)
+        warn(f"{folder.path} has a new span head: its answers are untrained")
 
 
 def report_skipped(skipped: Sequence[FormatError]) -> None:

@@ -37,6 +37,17 @@ _NEXT_STEP = {
 }
 
 
+def require_places(**outputs: Path | None) -> None:
+    """Check that outputs can be written as files, before hours of work; each keyword is the name of its option.
+
+    Raises: FormatError naming the option.
+    """
+    for option, path in outputs.items():
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            name = option.replace("_", "-")
+            raise FormatError(f"--{name} is no file in a folder that exists: name another", path=path)
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` when the block ends, and vanishes when it raises.

@@ -12,7 +12,8 @@ from nqperf.engines.registry import ENGINES, EngineRow
 from nqperf.errors import VariantError
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf.machine.environment import worker_environment
-from nqperf.perf.suite.suite import SuiteConfig, open_session
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.suite import open_session
 from nqperf.perf.variants.variant import Effect, Variant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.process import WorkerProcess

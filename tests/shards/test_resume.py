@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from nqperf.nq.scoring import Thresholds
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run
 from nqperf.shards.predicting import PredictConfig, predict_features
+from nqperf.shards.versions import versions
 from tests.documents import break_line, river_examples, write_lines
 from tests.shards.kills import FILES, SHORT_WINDOWS, contents
 
@@ -91,6 +93,31 @@ def test_a_run_that_was_broken_off_ends_in_the_same_bytes(data, config, undistur
     assert not config.work.exists()
     record = json.loads((config.out / "run.json").read_bytes())
     assert (record["shards"], record["resumed_shards"]) == (6, done)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_run_does_not_go_on_in_another_version_of_its_engine(data, config, engine, monkeypatch):
+    pytest.importorskip(engine)
+    config = dataclasses.replace(config, engine=engine)
+    broken_off(data, config, 1)
+    version = metadata.version(engine)
+    monkeypatch.setattr(
+        metadata, "version", lambda name, real=metadata.version: "0.1" if name == engine else real(name)
+    )
+    with pytest.raises(FormatError, match=f"is of a run that differs: versions.{engine} was {version}, now 0.1"):
+        answer(data, config)
+
+
+def test_the_identity_of_a_run_holds_what_its_engine_computes_with_and_no_other():
+    found = {name: set(versions(name)) for name in ("tensorflow", "jax", "onnxruntime", "openvino")}
+    route = {"numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec"}
+    assert found["tensorflow"] >= {*route, "tensorflow", "keras"}
+    assert not {"jax", "onnxruntime", "openvino"} & found["tensorflow"]
+    if "jax" in found["jax"]:
+        assert {"jaxlib", "keras"} <= found["jax"]
+        assert "tensorflow" not in found["jax"]
+    with pytest.raises(ConfigError, match="unknown engine 'far'"):
+        versions("far")
 
 
 def test_features_that_are_used_again_may_be_broken_off_too(data, config, undisturbed, tmp_path):

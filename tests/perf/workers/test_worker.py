@@ -11,6 +11,7 @@ import pytest
 from nqperf.engines.registry import ENGINES
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.process import WorkerError, WorkerProcess
 
@@ -161,3 +162,24 @@ def test_what_libraries_print_does_not_reach_the_protocol():
         pytest.raises(WorkerError, match="before Load"),
     ):
         process.ask(protocol.Observe(), protocol.ObservedStates, timeout=60)
+
+
+@LINUX
+def test_a_worker_that_is_stopped_and_one_that_computes_are_told_apart(model_folder):
+    with started() as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(WorkerError, match="it is stopped"):
+            process.ask(protocol.Observe(), protocol.ObservedStates, timeout=0.3)
+    with started() as process, pytest.raises(TooSlowError, match="no reply to Load within 1 s, in which it computed"):
+        process.ask(load_request(model_folder), protocol.Loaded, timeout=1.0)  # importing TensorFlow takes longer
+
+
+def test_loading_tracing_and_the_first_batch_are_asked_apart(model_folder):
+    with started("baseline") as process:
+        assert process.ask(load_request(model_folder), protocol.Loaded, timeout=300).batches == 2
+        assert process.ask(protocol.Trace(), protocol.Traced, timeout=300).seconds > 0
+        assert process.ask(protocol.FirstBatch(), protocol.Timed, timeout=300).seconds > 0
+        assert process.ask(protocol.FirstBatch(), protocol.Timed, timeout=300).seconds == 0  # there is but one
+        seen = process.ask(protocol.Observe(), protocol.ObservedStates, timeout=300)
+        assert seen.states.traces == 1
+        assert seen.resident_bytes is None or seen.resident_bytes > 0

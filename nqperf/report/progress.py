@@ -7,14 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-<<<<<<< HEAD
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
-from nqperf.records.results import VariantResult, Verdict
-=======
-from nqperf.perf.workers.progress import Doing, Progress, Row, RowFinished
 from nqperf.plain_text import plain
-from nqperf.records.results import Controls, VariantResult, Verdict
->>>>>>> main
+from nqperf.records.results import VariantResult, Verdict
 from nqperf.report.summary import outcome_of
 from nqperf.statistics.verdicts import RowVerdict
 
@@ -31,7 +26,7 @@ def set_text(event: SetFinished) -> str:
     """Return what is known of each row after a set."""
     rows = ", ".join(f"{row.name} {_so_far(row)}" for row in event.rows if row.ratio is not None)
     left = f"time for about {event.left} more" if event.left else "the last one"
-    return f"set {event.number} of processes, {left}: {rows}"
+    return plain(f"set {event.number} of processes, {left}: {rows}")
 
 
 def _so_far(row: RowVerdict) -> str:

@@ -28,6 +28,7 @@ baseline's own scatter is then half as large in each of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -77,7 +78,7 @@ def look(sets: Sets, plan: Plan, *, before: Judgement | None = None, config: Jud
     looks = before.looks if before else ()
     looking = plan.time_is_up or len(sets.location) >= config.first_look
     if looking:
-        looks = (*looks, _this_look(found, plan, config))
+        looks = (*looks, _this_look(found, plan, config, looks))
     seen = evidence(sets.rows, found, config)
     slower_before = np.array([bool(before and before.rows[column].surely_slower) for column in range(len(sets.rows))])
     hits = crossed(seen, looks if looking else (), slower_before, config)
@@ -99,14 +100,18 @@ def look(sets: Sets, plan: Plan, *, before: Judgement | None = None, config: Jud
     return Judgement(rows=tuple(_verdict(case, plan, config) for case in cases), looks=looks)
 
 
-def _this_look(found: Estimates, plan: Plan, config: JudgeConfig) -> Look:
-    """Return the present look; alpha for FAIL is spent early enough to leave the sets that confirm."""
+def _this_look(found: Estimates, plan: Plan, config: JudgeConfig, before: Sequence[Look]) -> Look:
+    """Return the present look; alpha for FAIL is spent early enough to leave the sets that confirm.
+
+    What was spent stays spent, also where more sets are planned now than were before.
+    """
     count = int(found.sets.max())
     last = max(plan.sets - config.confirming, config.first_look)
+    on_fail, on_all = (before[-1].spent_on_fail, before[-1].spent) if before else (0.0, 0.0)
     return Look(
         sets=tuple(int(number) for number in found.sets),
-        spent_on_fail=1.0 if plan.time_is_up else min(1.0, count / last),
-        spent=1.0 if plan.time_is_up else min(1.0, count / max(plan.sets, count)),
+        spent_on_fail=1.0 if plan.time_is_up else max(on_fail, min(1.0, count / last)),
+        spent=1.0 if plan.time_is_up else max(on_all, min(1.0, count / max(plan.sets, count))),
     )
 
 

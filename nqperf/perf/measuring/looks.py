@@ -22,12 +22,14 @@ from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Controls, P
 from nqperf.records.verdict import GateConfig, verdict_of
 from nqperf.statistics.judge import judge, look
 from nqperf.statistics.location import SetEstimate
-from nqperf.statistics.planning import FEWEST_ROUNDS, Cost, rounds_per_set, sets_that_fit
+from nqperf.statistics.planning import FEWEST_ROUNDS, MOST_ROUNDS, Cost, rounds_per_set, sets_that_fit
 from nqperf.statistics.sets import Row, Sets
 from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan
 
 # Before anything is known, rounds are taken to scatter by this much more than processes (variances).
 _PAIRS_TO_PROCESSES = 2.0
+# Where the time has room for more sets than this, they have more rounds, and no more are taken.
+_MOST_SETS = 24
 # A set may take a little longer than the last one did.
 _SLACK = 1.1
 # The baseline is started anew after a failure, but not for ever.
@@ -104,14 +106,18 @@ class Measurement:
         cost = self._costs.cost(self.open_rows() if names is None else names)
         return _SLACK * cost.set_seconds(self.rounds or FEWEST_ROUNDS)
 
+    @property
+    def _most(self) -> int:
+        """The sets that are taken at the most."""
+        return _MOST_SETS if self.gate.sets is None else self.gate.sets
+
     def sets_left(self) -> int:
-        """Return how many more sets there is time for."""
-        within = math.inf if self.gate.sets is None else self.gate.sets - self.passes
-        left = self.budget.left()
+        """Return how many more sets there is time for, as far as there are to be more."""
+        within, left = self._most - self.passes, self.budget.left()
         if math.isinf(left):
-            return int(within) if math.isfinite(within) else _plenty(self.gate)
+            return within
         cost = self._costs.cost(self.open_rows() or tuple(self.starts))
-        return max(0, int(min(within, sets_that_fit(cost, self.rounds, left / _SLACK))))
+        return max(0, min(within, sets_that_fit(cost, self.rounds, left / _SLACK)))
 
     def samples(self, name: str) -> tuple[Pairs, ...]:
         """Return a row's times for the record."""
@@ -136,15 +142,20 @@ class Measurement:
             return self.gate.rounds
         cost = self._costs.cost(tuple(self.starts))
         best = rounds_per_set(cost, _PAIRS_TO_PROCESSES, 1.0)
+        left = self.budget.left()
+        if math.isinf(left):
+            return best
         wanted = self.gate.judge.first_look + self.gate.judge.confirming
-        affordable = (self.budget.left() / wanted - cost.start_seconds) / cost.round_seconds
-        return best if math.isinf(affordable) else max(FEWEST_ROUNDS, min(best, int(affordable)))
+        affordable, filling = (
+            int((left / (_SLACK * sets) - cost.start_seconds) / cost.round_seconds) for sets in (wanted, self._most)
+        )
+        return max(FEWEST_ROUNDS, min(MOST_ROUNDS, affordable, max(best, filling)))
 
     def _allows_another(self) -> bool:
         """Return whether a further set may begin."""
         if self.interrupted is not None or len(self.broken) >= _MOST_BROKEN:
             return False
-        if self.gate.sets is not None and self.passes >= self.gate.sets:
+        if self.passes >= self._most:
             return False
         if not self.estimates:  # the first one is tried whatever it takes: its caller has looked at the time
             return not self.taken or self.budget.left() > 0
@@ -253,11 +264,6 @@ class _Costs:
         if self.batches.get(name):
             return median(self.batches[name])
         return max(self.speed.batch, 1e-9) * (1.0 if name == BASELINE else SLOWER)
-
-
-def _plenty(gate: GateConfig) -> int:
-    """Return a number of sets to plan with where nothing limits them."""
-    return 2 * (gate.judge.first_look + gate.judge.confirming)
 
 
 def row_verdicts(measured: Measurement) -> dict[str, Verdict]:

@@ -120,11 +120,7 @@ class _Elsewhere:
         environment = untraced({**gpu_sharing(), **os.environ})
         self._worker = WorkerProcess(
             name,
-<<<<<<< HEAD
             common_environment({**environment, **page_environment(patience.pages, environment)}),
-=======
-            common_environment({**gpu_sharing(), **os.environ}),
->>>>>>> main
             module="nqperf.perf.workers.builder_worker",
             replies=builder_worker.Reply,
         )

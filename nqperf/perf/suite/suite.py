@@ -68,14 +68,6 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         variants = (*variants, *session.challenger.rows(variants))
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
-<<<<<<< HEAD
-=======
-        fingerprint = machine.fingerprint
-        machine = seen_by(machine, session.start_baseline())
-        absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
-        given_up = session.answer_baseline(len(variants) - 1 - len(absent))
-        told.finished(BASELINE, session.baseline_row())
->>>>>>> main
         sizes = workload(session.folder, session.task, session.batch_size)
         session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
         machine = seen_by(machine, session.start_baseline())

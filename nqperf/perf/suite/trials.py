@@ -8,17 +8,10 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-<<<<<<< HEAD
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.examination import look_at_machine, seen_by
 from nqperf.perf.measuring.looks import Measurement, row_verdicts
 from nqperf.perf.suite.conduct import SuiteConduct
-=======
-from nqperf.engines.probe import Machine
-from nqperf.errors import ConfigError, NqPerfError
-from nqperf.perf.machine.examination import look_at_machine, seen_by
-from nqperf.perf.measuring.rounds import Measured, settle
->>>>>>> main
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.suite import on_pages, open_session
@@ -68,7 +61,6 @@ def measure_calibration(
     session, _ = open_session(dataclasses.replace(config, gate=gate, budget=math.inf), progress)
     with session:
         machine = look_at_machine()
-<<<<<<< HEAD
         session.set_pages(config.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
         left_out = {one.name: reason for one in variants if (reason := one.missing(machine))}
@@ -85,27 +77,6 @@ def measure_calibration(
         raise error
     names = [variant.name for variant in able if variant.name not in left_out]
     rows = (*(Row(name=name) for name in names), Row(name=SAME, role="same"))
-=======
-        machine = seen_by(machine, session.start_baseline())
-        sizes = workload(session.folder, session.task, session.batch_size)
-        told = Rows(progress, sets * (1 + len(variants)))
-        # Set by set, so that what drifts while hours pass is the same for all.
-        for number in range(1, sets + 1):
-            same.append(_fresh(session, VARIANTS[BASELINE]))
-            told.finished(f"{BASELINE}, set {number} of {sets}", same[-1])
-            for variant in variants:
-                if variant.name in left_out:
-                    continue
-                try:
-                    seen = times.setdefault(variant.name, [])
-                    seen.append(_fresh(session, variant) if seen else _first(session, variant, machine))
-                    told.finished(f"{variant.name}, set {number} of {sets}", seen[-1])
-                except NqPerfError as error:
-                    left_out[variant.name] = str(error)
-                    del times[variant.name]
-                    failed = VariantResult(name=variant.name, status="failed", reason=str(error))
-                    told.finished(f"{variant.name}, left out", failed, dropped=sets - number)
->>>>>>> main
     return CalibrationRun(
         calibration=calibration.calibrate(rows, measured.estimates, gate.judge),
         fingerprint=on_pages(machine.fingerprint, session.pages_seen),

@@ -228,9 +228,9 @@ def _columns(results: Results) -> str:
     held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
     return (
         f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}; "
-        "in total: the same of total times; time: of one batch, the baseline's median over all rounds, and that by the "
-        "ratio; changed: results that differ from the baseline's; finds: the slowdown against the floor that these sets "
-        "find in 4 of 5 runs"
+        "in total: the same of total times; time: of one batch, the baseline's median over all rounds, over the ratio; "
+        "changed: results that differ from the baseline's; finds: the slowdown against the floor that these sets find "
+        "in 4 of 5 runs"
     )
 
 

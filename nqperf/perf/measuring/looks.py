@@ -97,6 +97,9 @@ class Measurement:
         if self.judgement is not None and not self.to_the_end:
             undecided = set(self.judgement.open_rows)
         names = tuple(name for name in self.starts if name in undecided and name not in self.lost)
+        wanted = self.gate.judge.first_look + self.gate.judge.confirming
+        if set(names) <= {SAME, PLANTED} and self.passes >= wanted:
+            return ()  # rows are decided by their own intervals: controls are worth no more time than a verdict takes
         if not names or SAME in names or SAME not in self.starts or SAME in self.lost:
             return names
         return (*names, SAME)  # it halves what the baseline's own process adds to every row

@@ -10,7 +10,7 @@ import numpy as np
 
 # Real work beside the baseline's, as a share of its time: what the gate must find in every run.
 PLANTED = 0.10
-_ROUNDS = 7
+_ROUNDS, _FEW = 5, 3
 # Far less than a share of any work worth timing: a few microseconds.
 _SIZE = 48
 
@@ -25,7 +25,7 @@ def plant(fraction: float, run: Callable[[], float], multiply: Callable[[int], N
     count, seconds = 1, _timed(multiply, 1)
     while seconds < fraction * seconds_of_run:  # one product may take no longer than the call to make it
         count *= 2
-        seconds = min(_timed(multiply, count) for _ in range(_ROUNDS))
+        seconds = min(_timed(multiply, count) for _ in range(_FEW))
     planted = max(1, round(count * fraction * seconds_of_run / seconds))
     added = statistics.median(_timed(multiply, planted) for _ in range(_ROUNDS))
     return planted, added / seconds_of_run

@@ -24,6 +24,10 @@ from nqperf.records.results import (
     Usage,
     VariantResult,
 )
+from nqperf.statistics.judge import judge
+from nqperf.statistics.location import set_estimate
+from nqperf.statistics.sets import Floor, Row, Sets
+from nqperf.statistics.verdicts import JudgeConfig
 
 FINGERPRINT = Fingerprint(
     system="Linux",
@@ -48,17 +52,33 @@ METRICS = evaluate({7: (ANNOTATION,)}, [PREDICTION], non_null_threshold=1)
 WRONG = dataclasses.replace(PREDICTION, long_answer=NULL_SPAN)
 
 
-def pairs(ratio, count=20, seed=0, noise=0.01, drift=1.0):
+SETS = 4
+
+
+def pairs(ratio, count=20, seed=0, noise=0.01, drift=1.0, number=0):
     """Return times of a variant that is `ratio` times as fast, on a machine that takes `drift` times as long."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, number])
     baseline = 0.1 * drift * np.exp(rng.normal(0, noise, count))
     variant = 0.1 * drift / ratio * np.exp(rng.normal(0, noise, count))
-    return Pairs(baseline_seconds=tuple(baseline.tolist()), variant_seconds=tuple(variant.tolist()))
+    return Pairs(baseline_seconds=tuple(baseline.tolist()), variant_seconds=tuple(variant.tolist()), number=number)
 
 
-def record(times, floor):
-    gate = verdict.REFERENCE_GATE.limited(len(times.baseline_seconds))
-    return verdict.judge(times.baseline_seconds, times.variant_seconds, floor, gate)
+def sets_of(ratio, sets=SETS, offset=0.004, **changes):
+    """Return times of a variant in so many sets of fresh processes, which differ by `offset`."""
+    rng = np.random.default_rng([changes.get("seed", 0), 99])
+    return tuple(pairs(ratio * np.exp(rng.normal(0, offset)), number=number, **changes) for number in range(sets))
+
+
+def judged(samples, floor=None, role="row", planted=0.0):
+    """Return the verdict that the judge reaches on a row's times alone."""
+    row = Row(name="row", floor=None if floor is None else Floor(ratio=floor), role=role, planted=planted)
+    estimates = [
+        {"row": set_estimate(np.array(one.baseline_seconds), np.array(one.variant_seconds))} for one in samples
+    ]
+    config = JudgeConfig()
+    (found,) = judge(Sets.of([row], estimates, shared=False), config=config).rows
+    rounds = sum(len(one.variant_seconds) for one in samples)
+    return verdict.verdict_of(found, row, pairs=rounds, set_seconds=60.0, family=1, config=config)
 
 
 def agreement(changed=0, micro_f1=1.0):
@@ -72,15 +92,15 @@ def agreement(changed=0, micro_f1=1.0):
     )
 
 
-def measured(name, ratio, floor=None, noise=0.01, drift=1.0, predict_seconds=None):
-    times = pairs(ratio, seed=1, noise=noise, drift=drift)
+def measured(name, ratio, floor=None, *, noise=0.01, drift=1.0, predict_seconds=None, sets=SETS):
+    samples = sets_of(ratio, sets, seed=1, noise=noise, drift=drift)
     return VariantResult(
         name=name,
         status="measured",
         agreement=agreement(),
         predict_seconds=predict_seconds or 30.0 / ratio,
-        samples=(times,),
-        verdict=record(times, floor),
+        samples=samples,
+        verdict=judged(samples, floor),
         metrics=METRICS,
     )
 
@@ -101,17 +121,19 @@ SKIPPED = VariantResult(name="tf32", status="skipped", reason="needs an Ampere G
 
 def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), **changes):
     """Return the run of these rows after the baseline, with its outcome; `missing` were expected and are not judged."""
-    same, planted = (pairs(ratio, seed=seed) for seed, ratio in enumerate(controls, start=50))
+    same, planted = (sets_of(ratio, seed=seed) for seed, ratio in enumerate(controls, start=50))
     records = Controls(
-        same=Control(samples=(same,), verdict=record(same, 1.0)),
-        planted=Control(samples=(planted,), verdict=record(planted, 1.0)),
+        same=Control(samples=same, verdict=judged(same, role="same")),
+        planted=Control(samples=planted, verdict=judged(planted, role="planted", planted=0.1), planted=0.1),
     )
-    outcomes = {row.name: row.verdict.outcome for row in rows if row.verdict}
+    outcomes = {row.name: row.verdict.outcome for row in rows if row.verdict and row.status == "measured"}
+    failed = [row.name for row in rows if row.status == "failed"]
     expected = {row.name for row in rows if row.verdict and row.verdict.floor} | set(missing)
     whole = verdict.judge_run(
         outcomes,
         expected=expected,
         controls=records,
+        failed=failed,
     )
     baseline = VariantResult(name=BASELINE, status="measured", predict_seconds=30.0, metrics=METRICS)
     results = Results(
@@ -135,13 +157,12 @@ def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), **changes):
 def full():
     """Return a run that has one of everything that a report shows."""
     slow = measured("mixed_bfloat16_xla_grappler", 1.04, 1.09)
-    again = pairs(1.05, count=80, seed=9, noise=0.03)
-    slow = msgspec.structs.replace(slow, samples=(*slow.samples, again), verdict=record(again, 1.09))
-    few = pairs(1.3, count=3, seed=3)
-    short = msgspec.structs.replace(
-        measured("onnxruntime", 1.3),
-        samples=(few,),
-        verdict=verdict.judge(few.baseline_seconds, few.variant_seconds, 1.2, time_is_up=True),
+    short = measured("onnxruntime", 1.3, 1.2, sets=1)
+    hung = VariantResult(
+        name="mixed_float16_xla",
+        status="measured",
+        verdict=verdict.too_slow(1.2, 20.0, JudgeConfig()),
+        note="more than 20 times slower than the baseline: a batch was ended after 6 s",
     )
     changed = msgspec.structs.replace(
         broken(),
@@ -156,9 +177,9 @@ def full():
             ),
         ),
     )
-    wide = pairs(1.6, count=320, seed=4, noise=0.06)
-    many = msgspec.structs.replace(measured("mixed_bfloat16", 1.6), samples=(wide,), verdict=record(wide, 1.5))
-    late = VariantResult(name="grappler", status="unjudged", reason="not judged: out of time: 3 of 20 pairs in 9 s")
+    wide = sets_of(1.6, 8, seed=4, noise=0.06, offset=0.04, count=40)
+    many = msgspec.structs.replace(measured("mixed_bfloat16", 1.6), samples=wide, verdict=judged(wide, 1.5))
+    late = VariantResult(name="grappler", status="unjudged", reason="not measured: out of time")
     whole = run(
         measured("eager", 0.5, 0.48),
         measured("xla", 1.2, 1.1),
@@ -166,12 +187,13 @@ def full():
         many,
         measured("amp_bfloat16", 1.0),
         short,
+        hung,
         measured("onednn_off", 0.41, 0.38),
         changed,
         SKIPPED,
         late,
         missing=["mixed_float16"],
-        given_up=("not judged, for the time was up: grappler",),
+        given_up=("not measured, for the time was up: grappler",),
     )
     return msgspec.structs.replace(whole, variants=tuple(map(with_usage, whole.variants)))
 

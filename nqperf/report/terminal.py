@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from nqperf.plain_text import plain_lines
 from nqperf.records.comparison import Comparison, VariantChange
 from nqperf.records.history import History, Point
-from nqperf.records.results import Results
-from nqperf.report.summary import NONE, interval_text, summarise
+from nqperf.records.results import BASELINE, Results
+from nqperf.report.summary import NONE, interval_text, milliseconds, summarise
 from nqperf.report.tables import text_table
 
-CHANGE_HEADINGS = ("variant", "old ratio", "new ratio", "factor", "interval", "pairs", "change")
+CHANGE_HEADINGS = ("variant", "old ratio", "new ratio", "factor", "interval", "sets", "change")
 HISTORY_HEADINGS = ("made", "machine", "ratio", "interval", "pairs", "floor", "verdict")
 
 
@@ -56,6 +56,7 @@ def comparison_text(comparison: Comparison) -> str:
 def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     """Return what stands in one of two runs only, and what differs between them."""
     return (
+        *(f"WORSE: {what}" for what in comparison.worse),
         *(f"missing: {name} ({reason})" for name, reason in comparison.missing.items()),
         *(f"new: {name}" for name in comparison.added),
         *(f"note: {note}" for note in comparison.notes),
@@ -66,13 +67,17 @@ def change_row(change: VariantChange) -> tuple[str, ...]:
     """Return the cells of one change, under CHANGE_HEADINGS."""
     return (
         change.name,
-        f"{change.old_ratio:.3f}",
-        f"{change.new_ratio:.3f}",
+        *(_speed(change.name, value) for value in (change.old_ratio, change.new_ratio)),
         f"{change.factor:.3f}",
         interval_text(change.interval),
-        f"{change.old_pairs}, {change.new_pairs}",
+        f"{change.old_sets}, {change.new_sets}",
         change.change,
     )
+
+
+def _speed(name: str, value: float) -> str:
+    """Return a speed-up, or of the baseline the time of a batch."""
+    return milliseconds(value) if name == BASELINE else f"{value:.3f}"
 
 
 def history_text(found: History) -> str:

@@ -92,7 +92,7 @@ def look(sets: Sets, plan: Plan, *, before: Judgement | None = None, config: Jud
             seen=seen,
             hits=hits,
             half=float(half[column]),
-            family=family,
+            family=max(1, family),
             before=before.rows[column] if before else None,
         )
         for column, row in enumerate(sets.rows)

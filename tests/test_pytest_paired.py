@@ -26,8 +26,8 @@ from nqperf.gate import GateConfig
 from nqperf.gate import PairedConfig
 
 VALUES = np.linspace(0, 1, 500)
-# Two looks, so that the session is short; the planted slowdown of so small a work may stay open on a noisy machine.
-CONFIG = PairedConfig(gate=GateConfig(looks=(10, 20)), seconds=60, shortest=0.002)
+# Few sets, so that the session is short; the planted slowdown of so small a work may stay open on a noisy machine.
+CONFIG = PairedConfig(gate=GateConfig(sets=5, rounds=3), seconds=60, shortest=0.002)
 
 def slow(): return np.array([value * 2 for value in VALUES])
 def fast(): return VALUES * 2

@@ -386,13 +386,13 @@ def project(pytester, monkeypatch):
 
 
 def test_options_win_over_the_projects_config_and_the_rest_of_it_stays(project):
-    own = "model='mine', data='mine.jsonl', limit=9, max_seq_length=48, gate=GateConfig(looks=(30, 60))"
+    own = "model='mine', data='mine.jsonl', limit=9, max_seq_length=48, gate=GateConfig(sets=9)"
     result, (config,) = project(
         own, *ONLY_XLA, "--nqperf-limit=3", "--nqperf-data", "typed.jsonl", "--nqperf-rounds=40"
     )
     assert result.ret == pytest.ExitCode.OK
     assert (str(config.model), config.data, config.limit) == ("mine", "typed.jsonl", 3)
-    assert (config.max_seq_length, config.gate.looks, config.budget) == (48, (30, 40), math.inf)
+    assert (config.max_seq_length, config.gate.sets, config.gate.rounds, config.budget) == (48, 5, 8, math.inf)
     assert [row.name for row in config.rows()] == ["baseline", "xla"]
     assert config.command.startswith("pytest ")
     assert 0 <= config.spent < 60
@@ -441,7 +441,7 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
 
         @pytest.fixture(scope="session")
         def nqperf_config():
-            gate = GateConfig(looks=(10,))
+            gate = GateConfig(sets=2, rounds=2)
             return SuiteConfig(model=Path({str(model)!r}), data={str(data)!r}, max_seq_length={SEQ_LENGTH}, gate=gate)
     """)
     pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")

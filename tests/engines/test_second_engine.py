@@ -9,15 +9,13 @@ import pytest
 
 from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES, EngineRow
-from nqperf.errors import VariantError
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf.machine.environment import worker_environment
 from nqperf.perf.suite.config import SuiteConfig
-from nqperf.perf.suite.suite import open_session
+from nqperf.perf.suite.suite import run_suite
 from nqperf.perf.variants.variant import Effect, Variant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.process import WorkerProcess
-from nqperf.perf.workers.progress import silent
 from nqperf.records.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 from tests.engines.numpy_engine import ROW
@@ -117,21 +115,25 @@ def test_a_worker_runs_it_in_an_environment_of_its_own(model_folder):
 
 @pytest.mark.slow
 def test_a_row_of_the_variants_table_is_measured_against_tensorflow(model_folder, data):
-    config = SuiteConfig(
-        model=model_folder, data=str(data), gate=GateConfig(looks=(10,)), batch_size=2, max_seq_length=48
-    )
-    session, _ = open_session(config, silent)
     twice = Effect(failure="it was not computed twice", holds=lambda seen: seen.own["calls_a_batch"] == 2)
     wide = Effect(failure="it is not in 64 bits", holds=lambda seen: seen.compute_dtype == "float64")
-    row = {"name": "numpy", "description": "", "engine": "numpy"}
-    variant = Variant(**row, settings={"doubled": True}, effects=(twice, wide))
-    with session:
-        assert session.start_baseline().compute_dtype == "float32"
-        assert variant.missing(ZEN_5) is None
-        record = session.measure_variant(variant, None).record()
-        failed = session.measure_variant(Variant(**row, effects=(twice, wide)), None)
-        with pytest.raises(VariantError, match="numpy: the switches had no effect: it was not computed twice"):
-            failed.require_paired()
+    row = {"description": "", "engine": "numpy"}
+    variant = Variant(name="numpy", **row, settings={"doubled": True}, effects=(twice, wide))
+    idle = Variant(name="idle", **row, effects=(twice, wide))
+    assert variant.missing(ZEN_5) is None
+    config = SuiteConfig(
+        model=model_folder,
+        data=str(data),
+        variants=(variant, idle),
+        own=(variant, idle),
+        gate=GateConfig(sets=2, rounds=2),
+        batch_size=2,
+        max_seq_length=48,
+    )
+    results = run_suite(config).results
+    record = results.variant("numpy")
+    assert results.variant("idle").reason == "idle: the switches had no effect: it was not computed twice"
+    assert results.variant("idle").status == "failed"
     assert record.verdict.outcome == "REPORTED"
     assert record.agreement.changed == 0
     assert 0 < record.agreement.details["max_abs_logit_difference"] < 1e-4

@@ -11,13 +11,12 @@ from nqperf.errors import NqPerfError
 from nqperf.formats.journal import opened_journal
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.nq.logits_npz import read_logits
-from nqperf.formats.results.kept_rows import KeptRows
+from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.formats.results.results_json import read_results
 from nqperf.formats.results.variants_toml import read_variant_rows
 from nqperf.formats.weights.model_folder import read_config
-from nqperf.records.results import Controls
 
 CRASHES = Path(__file__).with_name("crashes")
 
@@ -34,7 +33,7 @@ def read_journal(path):
 
 
 def read_kept_rows(path):
-    return KeptRows(path=path, run={}, controls=Controls(same=None, planted=None)).take()
+    return KeptFile(path=path, run={}).read()
 
 
 READERS = {

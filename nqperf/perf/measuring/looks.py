@@ -176,6 +176,7 @@ class Measurement:
                 seed=random.Random(f"{self.seed} {len(self.taken)}").getrandbits(32),  # noqa: S311  # an order
                 rounds=self.rounds,
                 conduct=self.conduct,
+                clock=self.budget.clock,
             )
             self.add(one)
             groups += 1

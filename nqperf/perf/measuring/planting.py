@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ import numpy as np
 # Real work beside the baseline's, as a share of its time: what the gate must find in every run.
 PLANTED = 0.10
 _ROUNDS, _FEW = 5, 3
+_NEAR = 0.25  # of the work that is wanted, planted work may be off by this share
 # Far less than a share of any work worth timing: a few microseconds.
 _SIZE = 48
 
@@ -21,13 +21,19 @@ def plant(fraction: float, run: Callable[[], float], multiply: Callable[[int], N
     Units: `run` does the work and returns its seconds; `multiply` computes so many products.
     """
     multiply(1)
-    seconds_of_run = statistics.median(run() for _ in range(_ROUNDS))
-    count, seconds = 1, _timed(multiply, 1)
-    while seconds < fraction * seconds_of_run:  # one product may take no longer than the call to make it
+    # The least of a few: whatever else the machine does only adds to a time.
+    seconds_of_run = min(run() for _ in range(_ROUNDS))
+    wanted = fraction * seconds_of_run
+    count, seconds = 1, _least(multiply, 1)
+    while seconds < wanted:  # one product may take no longer than the call to make it
         count *= 2
-        seconds = min(_timed(multiply, count) for _ in range(_FEW))
-    planted = max(1, round(count * fraction * seconds_of_run / seconds))
-    added = statistics.median(_timed(multiply, planted) for _ in range(_ROUNDS))
+        seconds = _least(multiply, count)
+    for _ in range(_FEW):  # whatever holds the machine up while it is measured makes too few of them
+        planted = max(1, round(count * wanted / seconds))
+        added = _least(multiply, planted)
+        if planted == 1 or abs(added - wanted) <= _NEAR * wanted:
+            break
+        count, seconds = planted, added
     return planted, added / seconds_of_run
 
 
@@ -37,6 +43,10 @@ def multiply_matrices(count: int) -> None:
     out = np.empty_like(values)
     for _ in range(count):
         np.matmul(values, values, out=out)
+
+
+def _least(multiply: Callable[[int], None], count: int) -> float:
+    return min(_timed(multiply, count) for _ in range(_ROUNDS))
 
 
 def _timed(multiply: Callable[[int], None], count: int) -> float:

@@ -104,6 +104,7 @@ class _Taking:
     starts: Mapping[str, Start]
     conduct: Conduct
     drawn: random.Random
+    clock: Callable[[], float]
     alive: dict[str, Process] = field(default_factory=dict)
     lost: dict[str, NqPerfError] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -123,10 +124,10 @@ class _Taking:
             if name != BASELINE and (reason := self.conduct.refuses(name)):
                 self.refused[name] = reason
                 continue
-            began = time.perf_counter()
+            began = self.clock()
             with self._losing(name):
                 self.alive[name] = self.starts[name]()
-                self.started[name] = time.perf_counter() - began
+                self.started[name] = self.clock() - began
                 self.conduct.started(name, self.alive[name])
 
     def take_round(self) -> None:
@@ -183,7 +184,13 @@ class _Taking:
 
 
 def take_set(
-    baseline: Start, rows: Mapping[str, Start], *, seed: int, rounds: int, conduct: Conduct | None = None
+    baseline: Start,
+    rows: Mapping[str, Start],
+    *,
+    seed: int,
+    rounds: int,
+    conduct: Conduct | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> TakenSet:
     """Start the baseline and the rows anew, take so many rounds, end them all, and return the times.
 
@@ -194,6 +201,7 @@ def take_set(
         starts={**rows, BASELINE: baseline},
         conduct=conduct or Conduct(),
         drawn=random.Random(seed),  # noqa: S311  # an order, no secret
+        clock=clock,
     )
     broken: NqPerfError | None = None
     interrupted: BaseException | None = None

@@ -114,7 +114,8 @@ def agree(same: Compare | Metric, baseline: Any, candidate: Any) -> tuple[Agreem
     except AssertionError as error:
         found, fault = False, " ".join(str(error).split())[:200] or fault
     if isinstance(found, Agreement):
-        return found, _fault(found) or _blind(same, baseline, candidate)
+        # Close is known to see; how little it sees is part of what it finds.
+        return found, _fault(found) or (None if isinstance(same, Close) else _blind(same, baseline, candidate))
     if found is not None and not isinstance(found, bool | np.bool_):
         raise ConfigError(f"same returned {type(found).__name__} {found!r:.60}; expected a bool or an Agreement")
     right = found is None or bool(found)
@@ -144,7 +145,7 @@ def _blind(same: Compare, baseline: Any, candidate: Any) -> str | None:
     """Return why `same` sees nothing, None where it notices that every value of the candidate's output is another."""
     wrong = corrupted(candidate)
     if wrong is None:
-        return None if isinstance(same, Close) else _nothing_to_see(candidate)
+        return _nothing_to_see(candidate)
     try:
         with np.errstate(all="ignore"):
             found = same(baseline, wrong)

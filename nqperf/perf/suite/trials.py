@@ -56,6 +56,7 @@ def measure_calibration(
             f"{sets} sets of {pairs} rounds; expected {calibration.FEWEST_SETS} or more sets of "
             f"{calibration.FEWEST_ROUNDS} or more rounds"
         )
+    config.refuse("profiles", "against", "budget", "spent", "kept", "resume", why="a calibration takes what it needs")
     variants = config.rows()[1:]
     gate = GateConfig(judge=config.gate.judge, sets=sets, rounds=pairs)
     session, _ = open_session(dataclasses.replace(config, gate=gate, budget=math.inf), progress)
@@ -117,6 +118,8 @@ def prove(config: SuiteConfig, *, trials: int, slowdown: float = SLOWDOWN, progr
     """
     if trials < 1 or not slowdown > 0:
         raise ConfigError(f"{trials} trials of a slowdown of {slowdown}; expected 1 or more, and above 0")
+    without = ("variants", "own", "recipe", "profiles", "against", "windows", "budget", "spent", "kept", "resume")
+    config.refuse(*without, why="a proof runs the baseline alone, on one batch, and takes the time that it needs")
     # The answers do not matter here, so one batch is enough of the data.
     windows = config.batch_size or 1
     session, _ = open_session(dataclasses.replace(config, windows=windows, budget=math.inf), progress)

@@ -22,8 +22,8 @@ Reply = TypeVar("Reply", bound=msgspec.Struct)
 WORKER = "nqperf.perf.workers.worker"
 _STDERR_LINES = 3
 _STDERR_BYTES = 4096
-# A process that computes uses at least this share of one core's time while it is waited for.
-_COMPUTING = 0.25
+# A process that computes uses at least this share of one core's time while it is waited for, also where others do.
+_COMPUTING = 0.05
 # A process that dies has closed its pipes and is gone soon after.
 _ENDING_SECONDS = 10
 

@@ -16,10 +16,11 @@ from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.gate import Close, GateConfig, Metric, PairedConfig, Work, paired
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.comparison import compare
+from nqperf.records.results import BASELINE
 from nqperf.report.html import run_page
 from nqperf.report.terminal import run_text
 
-CONFIG = PairedConfig(gate=GateConfig(looks=(10, 20)), seconds=60, shortest=0.002)
+CONFIG = PairedConfig(gate=GateConfig(sets=5, rounds=3), seconds=60, shortest=0.002, seed=3)
 VALUES = np.linspace(0, 1, 500)
 
 
@@ -72,21 +73,23 @@ def candidate_of(results):
     return results.variant("candidate")
 
 
-def test_a_real_speed_up_passes_and_a_slowdown_fails_and_is_repeated():
+def test_a_real_speed_up_passes_and_a_slowdown_fails_in_new_sets_too():
     results = paired(slow, fast, floor=1.5, config=CONFIG)
     row = candidate_of(results)
-    assert (row.verdict.outcome, len(row.samples)) == ("PASS", 1)
+    assert row.verdict.outcome == "PASS"
+    assert len(row.samples) == row.verdict.sets >= 3
     assert row.verdict.ratio > 1.5
     assert (row.agreement.changed, row.agreement.compared) == (0, 500)
     assert (results.judged, results.expected) == (1, 1)
-    assert results.controls.same.samples
-    assert results.controls.planted.samples
-    assert results.outcome in {"PASS", "INVALID"}  # the controls' times are real, and 20 pairs few
+    assert len(results.controls.same.samples) >= 3
+    assert results.controls.planted.planted > 0
+    assert len(results.sets) >= 3
+    assert results.outcome in {"PASS", "INVALID"}  # the controls' times are real, and the rounds few
 
     slowed = paired(fast, slow, config=CONFIG)
     row = candidate_of(slowed)
-    assert (row.verdict.outcome, row.verdict.processes, len(row.samples)) == ("FAIL", 1, 2)
-    assert any("of one process, not confirmed in fresh ones" in reason for reason in slowed.reasons)
+    assert (row.verdict.outcome, row.verdict.sets) == ("FAIL", 5)
+    assert any("candidate: FAIL, timed in this process" in reason for reason in slowed.reasons)
 
 
 def test_a_fast_wrong_candidate_is_never_timed():
@@ -102,6 +105,7 @@ def test_a_fast_wrong_candidate_is_never_timed():
     assert re.fullmatch(r"parity: 49\d of 500 values differ by up to 0.001", row.reason)
     assert (row.verdict, row.samples) == (None, ())
     assert len(calls) == 2  # one to be warm, one to be compared
+    assert results.sets == ()
 
 
 @pytest.mark.slow
@@ -109,8 +113,8 @@ def test_a_fast_wrong_candidate_is_never_timed():
 def test_builders_run_in_processes_of_their_own(tmp_path):
     results = paired(*reversed(BUILDERS), config=CONFIG)
     row = candidate_of(results)
-    assert (row.verdict.outcome, row.verdict.processes, len(row.samples)) == ("FAIL", 2, 2)
-    assert not any("one process" in reason for reason in results.reasons)
+    assert (row.verdict.outcome, row.verdict.sets, len(row.samples)) == ("FAIL", 5, 5)
+    assert not any("this process" in reason for reason in results.reasons)
     assert row.requested == {"run": "test_paired:build_slow", "own process": True}
     write_results(tmp_path / "run.json", results)
     assert read_results(tmp_path / "run.json") == results
@@ -152,8 +156,15 @@ def test_a_baseline_that_does_not_build_ends_the_comparison():
 
 def test_time_that_is_up_is_no_pass_and_no_floor_only_reports():
     hurried = paired(slow, fast, config=dataclasses.replace(CONFIG, seconds=1e-9))
-    assert hurried.outcome == "FAIL"
-    assert candidate_of(hurried).reason.startswith("not judged: out of time: 1 of 10 pairs")
+    assert hurried.outcome == "INCONCLUSIVE"
+    row = candidate_of(hurried)
+    assert (row.verdict.outcome, row.verdict.sets, row.verdict.pairs, row.verdict.interval) == (
+        "INCONCLUSIVE",
+        1,
+        1,
+        None,
+    )
+    assert row.verdict.ratio > 1
     assert candidate_of(paired(slow, fast, floor=None, config=CONFIG)).verdict.outcome == "REPORTED"
 
 
@@ -162,8 +173,7 @@ def test_two_records_compare():
     sure = [run for run in runs if run.outcome != "INVALID"]
     if len(sure) < 2:
         pytest.skip("this machine is too noisy for the controls")
-    (change,) = compare(*sure).changes
-    assert change.name == "candidate"
+    assert [change.name for change in compare(*sure).changes] == [BASELINE, "candidate"]
 
 
 def test_a_metric_of_ones_own():

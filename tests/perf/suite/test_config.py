@@ -74,7 +74,7 @@ def test_files_are_read_when_options_are(own_file, tmp_path):
         ({"variants_file": "nowhere.toml"}, FormatError, "no such file"),
         ({"profile": "nowhere.toml"}, FormatError, "no such file"),
         ({"recipe": "nowhere.toml"}, FormatError, "no such file"),
-        ({"rounds": 3}, ConfigError, "3 pairs"),
+        ({"rounds": 0}, ConfigError, "0 rounds; expected 1"),
         ({"limit": 0}, ConfigError, "limit is 0; expected a whole number of at least 1"),
         ({"batch_size": "4"}, ConfigError, "batch_size is '4'"),
         ({"windows": 1.5}, ConfigError, "windows is 1.5"),
@@ -107,27 +107,34 @@ def test_a_floor_of_an_unknown_variant_is_refused(tmp_path, own_file):
 def test_a_quick_run_does_less_and_nothing_else():
     plain = SuiteConfig(timeouts=Timeouts(batch=1.0), limit=7)
     quick = plain.quick()
-    assert (quick.gate, quick.gate.last_look < plain.gate.last_look) == (QUICK_GATE, True)
+    assert quick.gate == QUICK_GATE
+    assert plain.gate.sets is None
     assert quick.windows < plain.windows
     assert quick.budget < plain.budget
     assert quick == dataclasses.replace(plain, **{name: getattr(quick, name) for name in ("gate", "windows", "budget")})
 
 
 @pytest.mark.parametrize(
-    ("options", "budget", "last"),
+    ("options", "budget", "sets", "rounds"),
     [
-        ({}, 600.0, 320),
-        ({"quick": True}, 180.0, 40),
-        ({"quick": True, "budget": 50.0}, 50.0, 40),
-        ({"rounds": 100}, math.inf, 100),
-        ({"quick": True, "rounds": 15}, math.inf, 15),
-        ({"rounds": 100, "budget": 50.0}, 50.0, 100),
-        ({"gate": GateConfig(looks=(10,)), "quick": True}, 180.0, 10),
+        ({}, 600.0, None, None),
+        ({"quick": True}, 180.0, 5, 3),
+        ({"quick": True, "budget": 50.0}, 50.0, 5, 3),
+        ({"rounds": 100}, math.inf, 5, 20),
+        ({"quick": True, "rounds": 15}, math.inf, 5, 3),
+        ({"rounds": 100, "budget": 50.0}, 50.0, 5, 20),
+        ({"gate": GateConfig(sets=2), "quick": True}, 180.0, 2, None),
     ],
 )
-def test_who_names_a_number_of_pairs_wants_them_however_long_they_take(options, budget, last):
+def test_who_names_a_number_of_rounds_wants_them_however_long_they_take(options, budget, sets, rounds):
     config = SuiteConfig.from_options(**options)
-    assert (config.budget, config.gate.last_look) == (budget, last)
+    assert (config.budget, config.gate.sets, config.gate.rounds) == (budget, sets, rounds)
+
+
+def test_pages_are_of_a_kind_that_there_is():
+    assert SuiteConfig(pages="plain").pages == "plain"
+    with pytest.raises(ConfigError, match="pages is 'large'; expected one of huge, plain"):
+        SuiteConfig(pages="large")
 
 
 PROJECTS = st.fixed_dictionaries(
@@ -151,20 +158,20 @@ def test_what_is_asked_wins_and_all_else_stays(project, typed):
 
 
 def test_a_quick_run_of_a_project_keeps_what_the_project_says():
-    project = SuiteConfig(limit=3, gate=GateConfig(looks=(30, 60)))
+    project = SuiteConfig(limit=3, gate=GateConfig(sets=9, rounds=4))
     merged = SuiteOptions.read(quick=True).over(project)
     assert merged == dataclasses.replace(project, gate=QUICK_GATE, windows=32, budget=180.0)
-    assert SuiteOptions.read(rounds=40).over(project).gate == GateConfig(looks=(30, 40))
+    assert SuiteOptions.read(rounds=40).over(project).gate == GateConfig(sets=5, rounds=8)
 
 
 def test_what_has_no_effect_is_refused(tmp_path):
     path = written(tmp_path, MINE)
     for config in ({"profile": path}, {"against": "other"}, {"budget": 9.0}, {"kept": "rows"}):
         with pytest.raises(ConfigError, match="has no effect here: a calibration"):
-            measure_calibration(SuiteConfig.from_options(**config), sets=2)
+            measure_calibration(SuiteConfig.from_options(**config), sets=3)
     for config in ({"variants": "xla"}, {"against": "other"}, {"windows": 9}):
         with pytest.raises(ConfigError, match="has no effect here: a proof"):
-            prove(SuiteConfig.from_options(**config))
+            prove(SuiteConfig.from_options(**config), trials=1)
     for config in ({"profile": path}, {"against": "other"}, {"batch_size": 9}, {"quick": True}, {"rounds": 20}):
         with pytest.raises(ConfigError, match=r"no effect (here|on a search): (a|its)"):
             TuneConfig.from_options(**config)

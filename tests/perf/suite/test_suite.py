@@ -1,28 +1,29 @@
+"""A session's processes, and whole runs of the suite: with TensorFlow on a tiny model, and with workers that sleep."""
+
+import contextlib
 import dataclasses
 import os
 import signal
+import sys
+from pathlib import Path
 
-import msgspec
 import pytest
 
-from nqperf.errors import FormatError, NqPerfError, ParityError, VariantError
+from nqperf.errors import FormatError, NqPerfError, OutOfTimeError, ParityError, VariantError
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
-from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
-from nqperf.perf.suite.session import DEFAULT_TIMEOUTS
 from nqperf.perf.suite.suite import open_session, run_suite
-from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Effect, Variant
-from nqperf.perf.workers.process import WorkerError
-from nqperf.perf.workers.progress import Doing, RowFinished, silent
-from nqperf.records.results import BASELINE, Controls
-from nqperf.records.verdict import GateConfig, control_faults
+from nqperf.perf.workers.progress import Doing, RowFinished, SetFinished, silent
+from nqperf.records.results import BASELINE, PLANTED, SAME
+from nqperf.records.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 from tests.perf.workers.asleep import fall_asleep
 
-# Ten pairs decide; promises are so far from the truth that no noise can reach them.
-GATE = GateConfig(looks=(10,))
+# Five sets of few rounds decide; promises are so far from the truth that no noise can reach them.
+GATE = GateConfig(rounds=2, sets=5)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs POSIX signals and /proc")
 PROFILE = """
 schema_version = 1
 [[profile]]
@@ -53,7 +54,7 @@ def sharp_model(model_folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def config(sharp_model, tmp_path_factory):
     data_file = write_lines(tmp_path_factory.mktemp("data") / "rivers.jsonl", river_examples(5))
-    return SuiteConfig(model=sharp_model, data=str(data_file), gate=GATE, batch_size=2, max_seq_length=48)
+    return SuiteConfig(model=sharp_model, data=str(data_file), gate=GATE, batch_size=2, max_seq_length=48, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -61,24 +62,12 @@ def session(config):
     session, _ = open_session(config, silent)
     with session:
         session.start_baseline()
-        yield session
-
-
-@pytest.fixture
-def sleeping_session(config, monkeypatch):
-    fall_asleep(monkeypatch)
-    session, _ = open_session(config, silent)
-    with session:
-        session.start_baseline()
+        session.answer_baseline(1)
         yield session
 
 
 def asked(config, **options):
     return SuiteOptions.read(**options).over(config)
-
-
-def silent_stage(_stage, _variant, _pairs):
-    """Tell nobody."""
 
 
 def row(**changes):
@@ -88,74 +77,37 @@ def row(**changes):
 @pytest.mark.slow
 def test_a_switch_without_effect_is_an_error_and_not_a_result(session):
     nothing = Effect(failure="nothing changed", holds=lambda seen: seen.traces == 0)
-    run = session.measure_variant(row(effects=(nothing,)), None)
-    assert isinstance(run.failure, VariantError)
-    assert str(run.failure) == "mine: the switches had no effect: nothing changed"
+    run = session.run_of(row(name="idle", effects=(nothing,)))
+    process = session.start(run.variant)
+    try:
+        with pytest.raises(VariantError, match="idle: the switches had no effect: nothing changed"):
+            session.observe(run, process)
+    finally:
+        process.end()
     assert run.observed is not None
-    assert run.answers is None
-    with pytest.raises(VariantError, match="nothing changed"):
-        run.require_paired()
 
 
 @pytest.mark.bfloat16
 @pytest.mark.slow
-def test_other_answers_get_no_speed_verdict(session):
-    run = session.measure_variant(row(settings={"precision": "mixed_bfloat16"}), 1.0)
-    assert isinstance(run.failure, ParityError)
-    record = run.record()
-    assert (record.status, record.reason) == ("failed", str(run.failure))
-    assert record.reason.startswith("parity: ")
-    assert record.agreement.details["max_abs_logit_difference"] > 1e-3
-    assert record.predict_seconds > 0
-    assert record.samples == ()
-    assert record.verdict is None
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_worker_that_dies_or_hangs_fails_its_variant_alone(sleeping_session, how, monkeypatch):
-    if not hasattr(signal, "SIGSTOP"):
-        pytest.skip("needs POSIX signals")
-    session = sleeping_session
-
-    def strike(stage, _variant, pairs):
-        if stage == "rounds" and pairs == 3:
-            os.kill(session._worker.pid, how)
-
-    monkeypatch.setattr(session, "progress", strike)
-    monkeypatch.setattr(session, "timeouts", dataclasses.replace(DEFAULT_TIMEOUTS, batch=3.0))
-    struck = session.live_baseline().pid
-    failed = session.measure_variant(row(), None)
-    with pytest.raises(WorkerError, match=r"worker of baseline(| died at TimeBatch): (killed by SIGKILL|no reply)"):
-        failed.require_paired()
-    assert failed.agreement.changed == 0  # what was found before is kept
-    monkeypatch.setattr(session, "progress", silent_stage)
-    assert session.measure_variant(row(), None).require_paired().verdict.outcome == "REPORTED"
-    assert session._worker.pid != struck
-
-
-@pytest.mark.slow
-def test_a_baseline_that_dies_in_a_few_pairs_is_not_that_of_the_next(sleeping_session):
-    session = sleeping_session
-    struck = session.live_baseline().pid
-    with session.ready(VariantRun(variant=row())) as worker:
-        os.kill(struck, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-        with pytest.raises(WorkerError, match="worker of baseline"):
-            session.few_pairs(worker, 3)
-        pairs = session.few_pairs(worker, 3)
-    assert len(pairs.baseline_seconds) == len(pairs.variant_seconds) == 3
-    assert session.live_baseline().pid != struck
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("floor", "status"), [(1.0, "failed"), (None, "unjudged")])
-def test_what_the_budget_does_not_reach_is_not_judged_and_a_promise_of_it_is_broken(
-    session, monkeypatch, floor, status
-):
-    monkeypatch.setattr(session, "budget", Budget(seconds=1e-3))
-    record = session.measure_variant(row(), floor).record()
-    assert (record.status, record.verdict) == (status, None)
-    assert "not judged: out of time: it needs about" in record.reason
+def test_other_answers_are_told_and_so_are_answers_that_change_afterwards(session):
+    run = session.run_of(row(name="narrow", settings={"precision": "mixed_bfloat16"}))
+    process = session.start(run.variant)
+    try:
+        session.observe(run, process)
+        with pytest.raises(ParityError, match="parity: "):
+            session.check_answers(run, process)
+        assert run.agreement.details["max_abs_logit_difference"] > 1e-3
+        session.check_again(run, process)  # they are the row's own ones still
+        logits = run.answers.logits
+        run.answers = dataclasses.replace(
+            run.answers, logits=dataclasses.replace(logits, start_logits=logits.start_logits + 9)
+        )
+        with pytest.raises(
+            ParityError, match="after the last round the start_logits are not those of before the first"
+        ):
+            session.check_again(run, process)
+    finally:
+        process.end()
 
 
 @pytest.mark.slow
@@ -178,28 +130,30 @@ def test_a_whole_run(config, tmp_path):
     assert baseline.status == "measured"
     assert baseline.agreement is None
     assert baseline.metrics["all-answer-f1"] == grappler.metrics["all-answer-f1"]
-    # A promise of a thousandfold is broken in two sets of fresh processes, one of a thousandth is kept.
-    assert (eager.verdict.outcome, eager.verdict.processes, len(eager.samples)) == ("FAIL", 2, 2)
-    assert (grappler.verdict.outcome, len(grappler.samples)) == ("PASS", 1)
-    assert len(grappler.samples[0].baseline_seconds) == 10
+    # A promise of a thousandfold is broken, and so again in two further sets; one of a thousandth is kept.
+    assert (eager.verdict.outcome, eager.verdict.sets) == ("FAIL", 5)
+    assert (grappler.verdict.outcome, grappler.verdict.sets) == ("PASS", 3)
+    assert [len(sample.baseline_seconds) for sample in grappler.samples] == [2, 2, 2]
     assert grappler.agreement.changed == 0
     assert tf32.status == "skipped"
     assert "GPU" in tf32.reason
     # What cannot run here was not to be judged.
     assert (results.judged, results.expected) == (2, 2)
     assert results.profile == "far"
-    assert results.outcome in {"FAIL", "INVALID"}  # the controls' times are real, and ten pairs of a tiny model few
-    assert results.controls.same.samples
-    assert results.controls.planted.samples
+    assert results.outcome in {"FAIL", "INVALID"}  # the controls' times are real, and those of a tiny model short
+    assert len(results.controls.same.samples) >= 3
+    assert results.controls.planted.planted > 0
+    assert [set(one.order) >= {BASELINE, SAME} for one in results.sets] == [True] * 5
     assert set(run.predictions) == {BASELINE, "eager", "grappler"}
     assert run.seconds["total"] == pytest.approx(sum(run.seconds[part] for part in ("models", "start", "other")))
-    assert {event.stage for event in seen if isinstance(event, Doing)} == {"features", "start", "answers", "rounds"}
-    finished = [event for event in seen if isinstance(event, RowFinished)]
-    assert [(event.name, event.left) for event in finished] == [
-        *((BASELINE, 4), ("controls", 3), ("tf32", 2), ("grappler", 1), ("eager", 0))
-    ]
-    assert [event.row for event in finished] == [baseline, results.controls, tf32, grappler, eager]
-    assert sum(event.seconds for event in finished) <= run.seconds["total"]
+    assert {event.stage for event in seen if isinstance(event, Doing)} == {"features", "start", "answers", "round"}
+    sets = [event for event in seen if isinstance(event, SetFinished)]
+    assert [event.number for event in sets] == [1, 2, 3, 4, 5]
+    assert {one.name for one in sets[0].rows} == {"eager", "grappler", SAME, PLANTED}
+    assert all(one.ratio > 0 for one in sets[0].rows)
+    finished = {event.name: event.row for event in seen if isinstance(event, RowFinished)}
+    assert finished["eager"] == eager
+    assert set(finished) == {"eager", "grappler", "tf32"}
     write_results(tmp_path / "results.json", results)
     assert read_results(tmp_path / "results.json") == results
 
@@ -234,26 +188,111 @@ def test_a_profile_for_another_device_is_refused(config, tmp_path):
         run_suite(asked(config, profile=profile, variants="grappler"))
 
 
-@pytest.mark.slow
-def test_rows_that_are_done_are_not_measured_again(config, tmp_path, monkeypatch):
+@pytest.fixture
+def sleeping(config, monkeypatch):
+    """Return a function that runs the suite with workers that sleep, some of them as the environment says."""
     fall_asleep(monkeypatch)
-    config = asked(config, variants="eager,grappler", kept=tmp_path / "run.json.rows", resume=True)
 
-    def stop(news):
-        if isinstance(news, Doing) and (news.stage, news.name) == ("start", "eager"):
+    def run(variants, progress=silent, **changes):
+        return run_suite(dataclasses.replace(asked(config, variants=variants), **changes), progress)
+
+    return run
+
+
+def children():
+    """Return the numbers of the processes that this one has started."""
+    found = set()
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with contextlib.suppress(OSError):
+                stat = (path / "stat").read_text().rpartition(")")[2].split()
+                found |= {int(path.name)} if int(stat[1]) == os.getpid() else set()
+    return found
+
+
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["eager", BASELINE])
+def test_a_worker_that_is_stopped_is_named_and_the_others_are_measured(sleeping, victim):
+    known, struck = {}, []
+
+    def strike(event):
+        if not isinstance(event, Doing) or struck:
+            return
+        if event.stage == "start":
+            known[event.name] = children()
+        if event.stage == "round" and event.name.startswith("2 of"):
+            later = sorted(pid for pid in children() if pid not in known[victim])
+            os.kill(later[0], signal.SIGSTOP)
+            struck.append(later[0])
+
+    results = sleeping("eager,grappler", strike).results
+    assert struck
+    assert results.outcome == "FAIL"
+    assert results.variant("grappler").verdict.sets >= 3
+    said = " ".join((*results.reasons, *(one.reason or "" for one in results.variants)))
+    assert f"worker of {victim}: no reply to TimeBatch within 3 s: it is stopped" in said
+
+
+@LINUX
+@pytest.mark.slow
+def test_rows_that_never_answer_cost_the_others_their_limit_and_are_told_by_what_they_did(sleeping, monkeypatch):
+    monkeypatch.setenv("SLEEPY_ILL", "eager=busy,grappler=idle")
+    monkeypatch.setattr("nqperf.perf.measuring.limits._LEAST_START", 2.0)
+    monkeypatch.setattr("nqperf.perf.measuring.limits._LEAST_BATCH", 2.0)
+    results = sleeping("eager,grappler,xla").results
+    eager, grappler, xla = (results.variant(name) for name in ("eager", "grappler", "xla"))
+    assert (eager.status, eager.verdict.at_most, eager.verdict.outcome) == ("measured", True, "REPORTED")
+    assert eager.verdict.ratio <= 1 / 20
+    assert eager.note.startswith("more than 20 times slower than the baseline")
+    assert (grappler.status, grappler.verdict) == ("failed", None)
+    assert "it hangs, and does not compute" in grappler.reason
+    assert xla.verdict.sets >= 3
+    assert results.outcome == "FAIL"
+    assert results.reasons[0] == "failed: grappler"
+
+
+@pytest.mark.slow
+def test_sets_that_were_taken_before_a_kill_count_again(sleeping, tmp_path):
+    kept = tmp_path / "run.json.rows"
+    seen = []
+
+    def stop(event):
+        if isinstance(event, SetFinished) and event.number == 2:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        sleeping("eager", stop, kept=kept)
+    again = sleeping("eager", seen.append, kept=kept, resume=True).results
+    assert len(again.sets) == 5
+    assert [sample.number for sample in again.variant("eager").samples][:3] == [0, 1, 2]
+    assert again.variant("eager").agreement is not None
+    assert next(event.number for event in seen if isinstance(event, SetFinished)) == 3
+    with pytest.raises(FormatError, match=r"is of a run that differs: gate.rounds was 2, now 3"):
+        sleeping("eager", kept=kept, resume=True, gate=GateConfig(rounds=3, sets=5))
+
+
+def test_ctrl_c_ends_the_measuring_and_what_is_known_is_the_record(sleeping):
+    def interrupt(event):
+        if isinstance(event, Doing) and event.stage == "round" and event.name == "2 of 2, set 3":
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        run_suite(config, stop)
-    first = msgspec.json.decode(config.kept.read_bytes())
-    assert [row["name"] for row in first["rows"]] == ["grappler"]
-    started = []
-    again = run_suite(config, lambda news: isinstance(news, Doing) and started.append((news.stage, news.name)))
-    grappler = msgspec.json.decode(msgspec.json.encode(again.results.variant("grappler")))
-    held = first["rows"][0]["status"] == "measured"
-    held = held and not control_faults(msgspec.convert(first["controls"], Controls))
-    assert (("start", "grappler") in started) != held
-    assert (grappler == first["rows"][0]) == held
-    assert again.results.variant("eager") is not None
-    with pytest.raises(FormatError, match=r"rows: is of a run that differs: gate.alpha was 0.0033, now 0.003"):
-        run_suite(dataclasses.replace(config, gate=dataclasses.replace(config.gate, alpha=0.003)))
+    run = sleeping("eager", interrupt)
+    assert isinstance(run.interrupted, KeyboardInterrupt)
+    assert run.results.variant("eager").verdict.sets >= 2
+    assert run.results.variant("eager").verdict.interval is not None
+    assert run.results.reasons[0] == "the measuring was interrupted: what was known by then"
+
+
+def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(sleeping):
+    with pytest.raises(
+        OutOfTimeError, match=r"one set of processes takes about \d+ s here, .* expected a budget of \d+ s"
+    ):
+        sleeping("eager", budget=0.5, gate=GateConfig())
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_orders(sleeping):
+    first, again, other = (sleeping("eager", seed=seed).results for seed in (9, 9, 10))
+    assert [one.order for one in first.sets] == [one.order for one in again.sets]
+    assert [one.seed for one in first.sets] != [one.seed for one in other.sets]

@@ -11,8 +11,16 @@ from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
 
 FACTOR = float(os.environ["SLEEPY_FACTOR"])
+# Rows that never answer: NAME=busy computes for ever, NAME=idle waits.
+ILL = dict(one.split("=") for one in filter(None, os.environ.get("SLEEPY_ILL", "").split(",")))
 START_SECONDS = 0.1
 BATCH_SECONDS = 0.01
+
+
+SWITCHES = {
+    "eager": lambda request: request.settings.get("eager"),
+    "grappler": lambda request: request.settings.get("grappler"),
+}
 
 
 class Sleeper:
@@ -27,7 +35,17 @@ class Sleeper:
         time.sleep(FACTOR * seconds)
         return time.perf_counter() - started
 
+    def ail(self):
+        """Do as the environment says of the row that this is, known by its switches."""
+        how = next((how for name, how in ILL.items() if SWITCHES[name](self.request)), None)
+        while how == "busy":
+            pass
+        if how == "idle":
+            time.sleep(3600)
+
     def answer(self, request):
+        if isinstance(request, protocol.FirstBatch):
+            self.ail()
         if isinstance(request, protocol.Load):
             self.request = request
             self.sleep(START_SECONDS)
@@ -50,7 +68,7 @@ class Sleeper:
             types = np.zeros((request.rows, 5), np.float32).tobytes()
             return protocol.Predicted(start_logits=span, end_logits=span, answer_type_logits=types, seconds=seconds)
         state = EngineState(
-            engine="sleepy",
+            engine="tensorflow",
             compute_dtype="float32",
             batch_size=self.request.batch_size,
             traces=1,

@@ -142,7 +142,7 @@ _ROWS = (
         environment=_CPU_CLUSTERS,
         settings={"precision": "mixed_float16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
-        requires=("xla", "float16"),
+        requires=("xla", "float16", "float16_fusion"),
         effects=(*_seen("graph", "clusters", "narrow"), _THESIS_OPTIONS),
     ),
     Variant(

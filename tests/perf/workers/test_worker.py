@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nqperf.engines.registry import ENGINES
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.perf.machine.environment import worker_environment
 from nqperf.perf.measuring.limits import TooSlowError
@@ -41,7 +42,8 @@ def load_request(model, rows=5, **changes):
     inputs = np.ones((3, rows, SEQ_LENGTH), np.int32)
     inputs[0] = np.arange(rows)[:, None] + 7
     plain = {"engine": TENSORFLOW, "settings": {}, "inputs": inputs.tobytes(), "seq_length": SEQ_LENGTH}
-    return protocol.Load(**{"model": str(model), **plain, "batch_size": 2, **changes})
+    identity = open_model(model).identity if Path(model, "config.json").is_file() else {}
+    return protocol.Load(**{"model": str(model), "identity": identity, **plain, "batch_size": 2, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from nqperf.plain_text import plain, without_secrets
+
+# Longer than any message of our own; names from files have no bound.
+_LONGEST = 2000
+
 
 class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must not be caught as one
     """The signal `signum` asked the program to end; `kept` says what a later start goes on from."""
@@ -22,6 +27,10 @@ class NqPerfError(Exception):
     """
 
     kept = ""
+
+    def __str__(self) -> str:
+        """Return the message in one line, safe to show whatever a stranger's file put into it."""
+        return plain(without_secrets(" ".join(super().__str__().split("\n"))), _LONGEST)
 
 
 class ConfigError(NqPerfError):

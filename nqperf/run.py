@@ -27,6 +27,7 @@ from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.pipeline import REFERENCE, PipelineConfig
+from nqperf.plain_text import without_secrets
 from nqperf.shards.cluster import ClusterConfig, answered_by_cluster
 from nqperf.shards.join import join_features, join_logits, joined_predictions
 from nqperf.shards.stopwatch import Stopwatch
@@ -251,7 +252,7 @@ def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: Ru
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         "nqperf": __version__,
-        "data": {"source": source.source, **dataclasses.asdict(source.selection)},
+        "data": {"source": without_secrets(source.source), **dataclasses.asdict(source.selection)},
         "configuration": configuration,
         "versions": {"python": platform.python_version(), **versions()},
         "device": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},

@@ -28,6 +28,7 @@ def nqperf_suite(pytestconfig):
     return SimpleNamespace(results=read_results({path!r}), predictions={{}}, seconds=seconds)
 
 # What cpuinfo finds out takes a second each time; this takes none, and its clock is never the same.
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_generate_machine_info():
     return {{"cpu": {{"count": 2, "hz_actual": [int.from_bytes(os.urandom(4), "big"), 0]}}, "system": "Linux"}}
 """

@@ -60,11 +60,13 @@ def test_a_strangers_project_is_gated_in_both_directions(project, pytester, monk
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     results = read_results(pytester.path / "run.json")
     faster, slower, wrong = results.variants
-    assert [row.name for row in results.variants] == ["test_faster", "test_slower", "test_wrong"]
+    assert [row.name for row in results.variants] == [
+        f"test_speed.py::test_{name}" for name in ("faster", "slower", "wrong")
+    ]
     assert (faster.verdict.outcome, slower.verdict.outcome, wrong.verdict) == ("PASS", "FAIL", None)
     assert (results.judged, results.expected) == (2, 3)
     assert results.outcome in {"FAIL", "INVALID"}
-    result.stdout.fnmatch_lines(["*test_wrong: parity: *values differ*", "test_faster *", "test_slower *"])
+    result.stdout.fnmatch_lines(["*test_wrong: parity: *values differ*", "*test_faster *", "*test_slower *"])
     assert "test_slower" in summary.read_text().replace("\\", "")
     assert "test_slower" in (pytester.path / "run.html").read_text()
     saved = json.loads((pytester.path / "b.json").read_text())["benchmarks"]

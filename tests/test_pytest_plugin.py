@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from nqperf.formats.results.results_json import read_results
+from nqperf.perf.suite import suite
 from nqperf.perf.variants.table import VARIANTS as TABLE
 from nqperf.pytest_plugin.options import OPTIONS
 from nqperf.records.results import Controls, VariantResult
@@ -117,7 +118,7 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
         conftest.read_text().replace(
             "    seconds =",
             "    from nqperf.perf.workers.progress import Doing, Rows\n"
-            "    from nqperf.pytest_plugin import progress_of\n"
+            "    from nqperf.pytest_plugin.progress import progress_of\n"
             "    with progress_of(pytestconfig) as told:\n"
             "        told(Doing(stage='rounds', name='xla'))\n"
             f"        rows = read_results({str(session.path / 'recorded.json')!r}).variants\n"
@@ -135,7 +136,7 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
 def test_only_what_is_selected_is_asked_of_the_suite(session):
     with (session.path / "conftest.py").open("a") as conftest:
         conftest.write(
-            "\nfrom nqperf.pytest_plugin import STATE\n"
+            "\nfrom nqperf.pytest_plugin.state import STATE\n"
             "def pytest_unconfigure(config): print('SELECTED', config.stash[STATE].variants)\n"
         )
     result = session(good(), "-k", "xla and not (grappler or allocator)")
@@ -210,10 +211,9 @@ def test_numpy_numbers_are_saved_as_numbers(session):
 
 def test_nothing_selected(session):
     (session.path / "benchmarks" / "test_other.py").write_text("def test_other(): pass")
-    for option in ("--nqperf-quick", "--benchmark-compare-fail=mean:5%"):
-        result = session(good(), option, "-k", "other")
-        assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["*selected*"])
+    result = session(good(), "--nqperf-quick", "-k", "other")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*selected*"])
 
 
 def test_the_gates_options_are_all_known_as_such(pytester):
@@ -247,11 +247,35 @@ def test_in_the_saved_run_and_skipped_now(session):
     result.stdout.fnmatch_lines(["*test_variant?xla? has no times in this run*"])
 
 
-def test_disabled_benchmarks(session):
-    result = session(good(), "--benchmark-disable")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--benchmark-enable*"])
-    assert session(good(), *ONLY_XLA, "--benchmark-disable", "--benchmark-enable").ret == 0
+@pytest.mark.parametrize("option", ["--benchmark-disable", "--benchmark-skip"])
+@pytest.mark.parametrize("where", ["typed", "configuration", "configuration, and an option of the gate is typed"])
+def test_benchmarks_that_are_switched_off_are_skipped(session, option, where):
+    if where != "typed":
+        (session.path / "pytest.ini").write_text(f"[pytest]\naddopts = {option}\n")
+    typed = {"typed": [*ONLY_XLA, option], "configuration": ["-k", "xla or baseline"]}.get(where, ONLY_XLA)
+    result = session(good(), *typed)
+    assert result.parseoutcomes()["skipped"] >= 2
+    assert "passed" not in result.parseoutcomes()
+    result.stdout.fnmatch_lines(["nqperf: *nothing was judged*"])
+    asked = where.startswith("configuration,")
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if asked else pytest.ExitCode.OK)
+    if asked:
+        lifting = {"--benchmark-disable": "--benchmark-enable", "--benchmark-skip": "--benchmark-only"}[option]
+        result.stdout.fnmatch_lines([f"*give {lifting} too"])
+        assert session(good(), *ONLY_XLA, lifting).ret == pytest.ExitCode.OK
+
+
+def test_only_benchmarks_are_the_gates_tests_too(session):
+    (session.path / "benchmarks" / "test_other.py").write_text("def test_other(): pass")
+    (session.path / "benchmarks" / "test_lax.py").write_text("def test_lax(nqperf_variant): pass")
+    session(good(), *ONLY_XLA, "--benchmark-only").assert_outcomes(passed=4, skipped=1)
+
+
+@pytest.mark.parametrize("strict", [(), ("--strict-markers", "-W", "error")])
+def test_without_pytest_benchmark_the_suite_is_gated_as_well(session, strict):
+    result = session(runs.run(runs.measured("xla", 0.9, 1.1)), *ONLY_XLA, "-p", "no:benchmark", *strict)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["xla *FAIL"])
 
 
 @pytest.mark.parametrize("option", [(), ONLY_XLA])
@@ -348,7 +372,7 @@ def project(pytester, monkeypatch):
         asked.append(config)
         return SimpleNamespace(results=good(), predictions={}, seconds={})
 
-    monkeypatch.setattr("nqperf.perf.suite.suite.run_suite", run_suite)
+    monkeypatch.setattr(suite, "run_suite", run_suite)
 
     def run(options, *arguments, test="def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)"):
         pytester.makeconftest(PROJECT.format(options=options))

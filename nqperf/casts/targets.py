@@ -162,7 +162,7 @@ def _keras_file(path: Path) -> Callable[..., Any]:
         import keras
 
         try:
-            model = keras.saving.load_model(path, compile=False)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (ValueError, OSError, TypeError, ImportError) as error:
             raise ConfigError(
                 f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"

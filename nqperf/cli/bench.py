@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.suite import run_suite
 from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.plain_text import command_line
 from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
@@ -127,7 +127,7 @@ def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """Return what a command's options ask of the suite, as `SuiteConfig.from_options` takes it."""
     asked = {name: value for name, value in options.items() if name in _ASKED}
-    return {"data": data, "command": shlex.join(["nqperf", *sys.argv[1:]]), **asked}
+    return {"data": data, "command": command_line(["nqperf", *sys.argv[1:]]), **asked}
 
 
 @contextmanager

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nqperf.errors import NqPerfError
-from nqperf.pytest_plugin.benchmark_options import check_timers
 
 if TYPE_CHECKING:
     from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
 
+# When the session started, in seconds of `time.monotonic`.
+STARTED = pytest.StashKey[float]()
+# The value of --benchmark-compare, where its run is loaded after the collection.
+DEFERRED = pytest.StashKey[Any]()
 # Not all that start so: the cast audit has options of its own.
 _OF_THE_SUITE = (
     *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
@@ -33,12 +35,8 @@ _ASKED = frozenset(f"nqperf_{name.replace('-', '_')}" for name in _OF_THE_SUITE)
 ASKED = pytest.StashKey["SuiteOptions"]()
 
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the options, and refuse a timer that pytest-benchmark would end in a traceback for.
-
-    It imports the timer while pytest parses what was given, which no later hook comes before.
-    """
-    check_timers(pluginmanager)
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options."""
     group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
     path = {"type": Path, "metavar": "PATH"}
     group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
@@ -96,9 +94,10 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
     """
     if ASKED not in config.stash:
         from nqperf.perf.suite.config import SuiteOptions
+        from nqperf.plain_text import command_line
 
         asked = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
-        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+        command = command_line(["pytest", *map(str, config.invocation_params.args)])
         config.stash[ASKED] = SuiteOptions.read(command=command, **asked)
     return config.stash[ASKED]
 
@@ -125,6 +124,29 @@ def given_option(config: pytest.Config, among: Collection[str] = OPTIONS) -> str
 def is_distributed(config: pytest.Config) -> bool:
     """Return whether pytest-xdist runs the tests in several processes, and this is one of them or directs them."""
     return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
+
+
+def has_benchmarks(config: pytest.Config) -> bool:
+    """Return whether pytest-benchmark takes part in the session."""
+    return hasattr(config.option, "benchmark_skip")
+
+
+def switched_off(config: pytest.Config) -> str | None:
+    """Return the option of pytest-benchmark that keeps benchmarks from being timed; None where they are.
+
+    As pytest-benchmark has it, --benchmark-only lifts --benchmark-skip, and --benchmark-enable --benchmark-disable.
+    """
+    option = config.option
+    if not has_benchmarks(config):
+        return None
+    if option.benchmark_skip and not option.benchmark_only:
+        return "--benchmark-skip"
+    return "--benchmark-disable" if option.benchmark_disable and not option.benchmark_enable else None
+
+
+def was_typed(config: pytest.Config, option: str) -> bool:
+    """Return whether `option` stands on the command line itself, and not only in a configuration file."""
+    return option in map(str, config.invocation_params.args)
 
 
 @contextmanager

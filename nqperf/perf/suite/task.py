@@ -18,6 +18,7 @@ from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, build_features, conc
 from nqperf.nq.grouping import AnswerInput
 from nqperf.perf.suite.parity import Task
 from nqperf.perf.variants.floors import SIZES
+from nqperf.plain_text import without_secrets
 from nqperf.records.results import Size, Subject
 
 
@@ -67,7 +68,7 @@ def data_record(task: Task, source: str) -> Subject:
     for name in ("unique_id", *MODEL_INPUTS):
         digest.update(np.ascontiguousarray(getattr(features, name)).tobytes())
     return Subject(
-        name=Path(source).name,
+        name=Path(without_secrets(source)).name,
         sha256=digest.hexdigest(),
         counts={"examples": len(task.inputs), "features": len(features)},
     )

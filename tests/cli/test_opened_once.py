@@ -1,4 +1,4 @@
-"""What `nqperf bench` opens before its first worker: each file once, the weights mapped once, whatever asks for them."""
+"""What `nqperf bench` opens before its first worker: each file once, and the weights mapped once."""
 
 import json
 import subprocess

@@ -195,7 +195,7 @@ def test_a_journal_of_another_schema_or_none_is_refused(data, config, name):
     with pytest.raises(FormatError, match=f"{name}, field schema_version: is 2; expected 1"):
         answer(data, config)
     path.write_bytes(b"{" + path.read_bytes()[:20])
-    with pytest.raises(FormatError, match=f"{name}: expected a journal of nqperf"):
+    with pytest.raises(FormatError, match=f"{name}: .*expected a journal of nqperf"):
         answer(data, config)
 
 

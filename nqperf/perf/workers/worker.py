@@ -118,13 +118,13 @@ class _Worker:
         return self._loaded
 
     def _load(self, request: protocol.Load) -> protocol.Loaded:
-        watch = _Laps()
         from nqperf.formats.weights.model_folder import open_model
 
+        # Whether the files are still the same is no part of what is timed.
+        folder = open_model(Path(request.model), identity=request.identity)
+        watch = _Laps()
         request.engine.engine_type().start()
         import_seconds = watch.lap()
-        folder = open_model(Path(request.model), identity=request.identity)
-        watch.lap()  # whether the files are still the same is no part of building
         settings = {**request.settings, "batch_size": request.batch_size}
         engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
         rows = request.arrays().shape[1]

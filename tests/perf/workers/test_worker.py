@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,17 @@ def test_a_model_that_cannot_be_loaded_is_the_reason(tmp_path):
         pytest.raises(WorkerError, match=r"worker of xla failed at Load: FormatError: .*no such folder"),
     ):
         process.ask(load_request(tmp_path / "nowhere"), protocol.Loaded, timeout=300)
+
+
+def test_a_model_that_has_changed_since_the_parent_opened_it_is_refused(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    request = load_request(folder)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    said = r"worker of xla failed at Load: FormatError: .*model\.safetensors: is not the file that the run began with"
+    with started() as process, pytest.raises(WorkerError, match=said):
+        process.ask(request, protocol.Loaded, timeout=300)
 
 
 def test_a_killed_worker_is_told_with_its_signal():

@@ -110,7 +110,7 @@ def _identity(config: PredictConfig) -> Identity:
     return {
         "command": "predict",
         "nqperf": __version__,
-        "versions": versions(),
+        "versions": versions(config.engine),
         "model": config.model.identity,
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),

@@ -25,17 +25,19 @@ from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features
 from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
 from nqperf.nq.answers import AnswerConfig
-from nqperf.nq.evaluation import default_non_null_threshold, evaluate
+from nqperf.nq.evaluation import NonNullThresholds
+from nqperf.nq.example import Prediction
+from nqperf.nq.scoring import Score, Thresholds, score
 from nqperf.pipeline import REFERENCE, PipelineConfig
 from nqperf.plain_text import without_secrets
 from nqperf.shards.cluster import ClusterConfig, answered_by_cluster
-from nqperf.shards.join import join_features, join_logits, joined_predictions
+from nqperf.shards.join import join_features, join_logits, joined_predictions, joined_states
 from nqperf.shards.stopwatch import Stopwatch
 from nqperf.shards.tasks import Tally, unfinished
 from nqperf.shards.versions import versions
 from nqperf.shards.worker import FEATURES, LOGITS, PREDICTIONS, Progress, Shard, Task, Worker, WorkerConfig, no_progress
 
-RUN_SCHEMA = 2
+RUN_SCHEMA = 3
 METRICS, RECORD = "metrics.json", "run.json"
 WORK = "work"
 
@@ -46,7 +48,7 @@ class RunConfig:
 
     `engine` is a row of the engines' table and `settings` what it is told beside its defaults. `features` names
     features to use again instead of making them. None leaves a threshold to the model, and
-    non_null_threshold to the data. Without a batch size there, it is chosen by the device
+    `non_null_thresholds` leave the rest to the annotations. Without a batch size there, it is chosen by the device
     of this process, or of the cluster's workers. Of `shard_examples` examples each shard is made; it ends with a batch
     that is filled up with empty rows, so that small shards cost more (half a batch each on average), and a run that is
     broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what
@@ -61,7 +63,7 @@ class RunConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
     long_threshold: float | None = None
     short_threshold: float | None = None
-    non_null_threshold: int | None = None
+    non_null_thresholds: Thresholds = Thresholds()
     shard_examples: int = 128
     cluster: ClusterConfig | None = None
     fresh: bool = False
@@ -80,12 +82,16 @@ class RunConfig:
 class RunResult:
     """What a run found: metrics (None where the data has no annotations), seconds a stage, and its counts.
 
+    The metrics are those of the `annotated` examples, and `notes` say what a reader must know of them.
+
     The stages' seconds are those of all starts of the run, "total" is this one's; `resumed_shards` were done before it.
     "warm up" is each worker's first batch, of `warm_up_windows` windows together, and no part of "predict".
     """
 
     metrics: dict[str, float | int] | None
-    non_null_threshold: int | None
+    non_null_threshold: int | NonNullThresholds | None
+    annotated: int
+    notes: list[str]
     seconds: dict[str, float]
     examples: int
     windows: int
@@ -129,7 +135,6 @@ def run(
             for shard in shards:
                 journal.add(shard.record, shard.files)
                 between_shards()
-        tally.check_gold()
         result = _finished(source, config, journal, tally, resumed)
         result.seconds["total"] = time.perf_counter() - started
         used = dataclasses.replace(config, pipeline=worker_config.pipeline)
@@ -173,7 +178,7 @@ def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worke
     return {
         "command": "run",
         "nqperf": __version__,
-        "versions": versions(),
+        "versions": versions(config.engine),
         "model": model_checksums(folder),
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),
@@ -203,15 +208,18 @@ def _finished(source: ChunkSource, config: RunConfig, journal: Journal, tally: T
         join_logits(journal, config.out / LOGITS)
         predictions = joined_predictions(journal)
         write_predictions(config.out / PREDICTIONS, predictions)
-    metrics, threshold = None, config.non_null_threshold
+    found: Score | None = None
+    notes: list[str] = []
     if tally.gold:
         with watch.stage("evaluate"):
-            threshold = default_non_null_threshold(tally.gold.values()) if threshold is None else threshold
-            metrics = evaluate(tally.gold, predictions, non_null_threshold=threshold)
-        write_whole(config.out / METRICS, to_json(metrics))
+            found, notes = _scored(tally, predictions, config)
+        if found is not None:
+            write_whole(config.out / METRICS, to_json(found.figures()))
     return RunResult(
-        metrics=metrics,
-        non_null_threshold=threshold if tally.gold else None,
+        metrics=None if found is None else found.figures(),
+        non_null_threshold=None if found is None else found.thresholds.brief(),
+        annotated=len(tally.gold),
+        notes=notes,
         seconds=watch.seconds,
         examples=len(predictions),
         windows=sum(record.windows for record in journal.done.values()),
@@ -220,6 +228,15 @@ def _finished(source: ChunkSource, config: RunConfig, journal: Journal, tally: T
         resumed_shards=resumed,
         skipped=list(source.skipped),
     )
+
+
+def _scored(tally: Tally, predictions: list[Prediction], config: RunConfig) -> tuple[Score | None, list[str]]:
+    """Return the score, and what to know of it; without a score the answers are left all the same."""
+    try:
+        found = score(tally.gold, predictions, thresholds=config.non_null_thresholds, unannotated=tally.unannotated)
+    except ConfigError as error:
+        return None, [f"not scored: {error}; `nqperf evaluate` scores the predictions again"]
+    return found, found.notes()
 
 
 @contextlib.contextmanager
@@ -251,9 +268,9 @@ def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: Ru
         "nqperf": __version__,
         "data": {"source": without_secrets(source.source), **dataclasses.asdict(source.selection)},
         "configuration": configuration,
-        "versions": {"python": platform.python_version(), **versions()},
+        "versions": {"python": platform.python_version(), **versions(config.engine)},
         "device": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
-        "observed": journal.done[max(journal.done)].observed,
+        **joined_states(journal),
         "seconds": result.seconds,
         "examples": result.examples,
         "windows": result.windows,
@@ -261,5 +278,7 @@ def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: Ru
         "shards": result.shards,
         "resumed_shards": result.resumed_shards,
         "skipped": [str(error) for error in result.skipped],
+        "annotated": result.annotated,
+        "notes": result.notes,
         "non_null_threshold": result.non_null_threshold,
     }

@@ -79,7 +79,7 @@ def test_predictions_of_a_file_are_scored(model, data_file, river_documents):
         ("", TEXT, ConfigError, "question is empty"),
         ("who", "  \n\n ", ConfigError, "holds no word"),
         ("who", 7, ConfigError, "document is a int; expected a text"),
-        ("who", {"example_id": 1}, FormatError, "the document, line 1, field long_answer_candidates"),
+        ("who", {"example_id": 1}, FormatError, "the document, line 1, field document_text"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(model, question, document, error, message):

@@ -61,6 +61,12 @@ def report_skipped(skipped: Sequence[FormatError]) -> None:
             click.echo(f"  {error}", err=True)
 
 
+def report_notes(notes: Sequence[str]) -> None:
+    """Say on stderr what a reader must know of a score."""
+    for note in notes:
+        click.echo(f"nqperf: {note}", err=True)
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return rows under headings, the first column to the left and the others to the right."""
     widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]

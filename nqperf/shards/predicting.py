@@ -111,7 +111,7 @@ def _identity(folder: ModelFolder, config: PredictConfig) -> Identity:
     return {
         "command": "predict",
         "nqperf": __version__,
-        "versions": versions(),
+        "versions": versions(config.engine),
         "model": model_checksums(folder),
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),

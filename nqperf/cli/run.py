@@ -19,7 +19,7 @@ from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.chunks import ChunkSource, LinesSource
-from nqperf.formats.weights.model_folder import read_model_folder
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
@@ -69,14 +69,13 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     nqperf run dev.jsonl.gz --model models/bert-joint --recipe recipe.toml --out out/
     nqperf run s3://bucket/dev.jsonl.gz --model models/bert-joint --ray auto --worker-gpus 1 --out out/
     """
-    model = model or PACKAGED_MODEL
     # A fault that is seen without the engine's library is said before its start-up.
-    folder = read_model_folder(model)
+    folder = open_model(model or PACKAGED_MODEL)
     cluster = _cluster(options)
     engine, settings = engine_and_settings(options, folder)
     context, features = shared.feature_config(options)
     config = RunConfig(
-        model=model,
+        model=folder,
         out=out,
         features=options["features"],
         pipeline=PipelineConfig(context=context, features=features, answers=shared.answer_config(options)),

@@ -16,8 +16,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader, example_of
 from nqperf.formats.nq.predictions_json import read_predictions
-from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
-from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import OpenedModel, open_model
 from nqperf.nq.answers import AnswerConfig, answer
 from nqperf.nq.example import Annotation, Example, Prediction, YesNo
 from nqperf.nq.features import FeatureConfig, build_features
@@ -76,14 +75,14 @@ class Answers:
 class Model:
     """A model folder in one engine; `load_model` makes it."""
 
-    folder: ModelFolder
+    folder: OpenedModel
     engine: Engine[Any]
     pipeline: PipelineConfig
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The folder's tokenizer."""
-        return read_tokenizer(self.folder.require_tokenizer())
+        return self.folder.tokenizer
 
     def answer(self, question: str, document: str | Example | Mapping[str, Any], *, best: int = 5) -> Answers:
         """Answer a question from a document, and say where the answers stand.
@@ -143,7 +142,7 @@ def load_model(
     Raises: FormatError for a folder that is no model or a recipe for another one, ConfigError for settings that cannot
     be, or variables that a recipe needs before Python starts.
     """
-    found = read_model_folder(PACKAGED_MODEL if folder is None else Path(folder))
+    found = open_model(PACKAGED_MODEL if folder is None else Path(folder))
     if recipe is not None:
         if settings or engine != DEFAULT_ENGINE:
             raise ConfigError("a recipe says the engine and its settings; expected it alone")
@@ -155,7 +154,7 @@ def load_model(
     features = FeatureConfig.for_length(length)
     chosen = answers or AnswerConfig.of(found.settings)
     loaded = find_engine(engine).load(
-        found.config, read_weights(found), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
+        found.config, found.read_weights(), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
     )
     return Model(folder=found, engine=loaded, pipeline=replace(REFERENCE, features=features, answers=chosen))
 

@@ -23,7 +23,7 @@ from nqperf.formats.journal import Identity, Journal, opened_journal
 from nqperf.formats.nq.chunks import ChunkSource
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features
-from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.nq.example import Prediction
@@ -55,7 +55,7 @@ class RunConfig:
     an earlier start has done.
     """
 
-    model: Path
+    model: OpenedModel
     out: Path
     features: Path | None = None
     pipeline: PipelineConfig = REFERENCE
@@ -116,18 +116,17 @@ def run(
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """
     started = time.perf_counter()
-    folder = read_model_folder(config.model)
     config = dataclasses.replace(config, settings=_settings(config))
-    worker_config = _worker_config(folder, config)
+    worker_config = _worker_config(config)
     with (
         _output_folder(config.out),
-        opened_journal(config.work, _identity(source, folder, config, worker_config), fresh=config.fresh) as journal,
+        opened_journal(config.work, _identity(source, config, worker_config), fresh=config.fresh) as journal,
     ):
         tally, resumed = Tally(), len(journal.done)
         features = None if config.features is None else read_features(config.features)
         tasks = unfinished(source.chunks(config.shard_examples), features, journal, tally, progress)
         shards = (
-            _answered_here(tasks, worker_config, progress)
+            _answered_here(tasks, worker_config, config.model, progress)
             if config.cluster is None
             else answered_by_cluster(tasks, worker_config, config.cluster, progress)
         )
@@ -155,16 +154,17 @@ def _settings(config: RunConfig) -> dict[str, Any]:
     )
 
 
-def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
+def _worker_config(config: RunConfig) -> WorkerConfig:
     if config.features is None:
         seq_length = config.pipeline.features.max_seq_length
-        folder.config.require_positions(seq_length)
+        config.model.config.require_positions(seq_length)
     else:
         seq_length = next(read_features(config.features)).input_ids.shape[1]
-    answers = AnswerConfig.of(folder.settings, config.pipeline.answers)
+    answers = AnswerConfig.of(config.model.settings, config.pipeline.answers)
     answers = answers.with_thresholds(config.long_threshold, config.short_threshold)
     return WorkerConfig(
-        model=config.model.resolve(),
+        model=config.model.path.resolve(),
+        identity=config.model.identity,
         engine=config.engine,
         settings=config.settings,
         pipeline=dataclasses.replace(config.pipeline, answers=answers),
@@ -173,13 +173,13 @@ def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
     )
 
 
-def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worker: WorkerConfig) -> Identity:
+def _identity(source: ChunkSource, config: RunConfig, worker: WorkerConfig) -> Identity:
     """Return what decides about the bytes of a shard, but for its examples, which each shard has a checksum of."""
     return {
         "command": "run",
         "nqperf": __version__,
         "versions": versions(config.engine),
-        "model": model_checksums(folder),
+        "model": worker.identity,
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),
         "pipeline": dataclasses.asdict(worker.pipeline),
@@ -190,11 +190,13 @@ def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worke
     }
 
 
-def _answered_here(tasks: Iterator[Task], config: WorkerConfig, progress: Progress) -> Generator[Shard, None, None]:
+def _answered_here(
+    tasks: Iterator[Task], config: WorkerConfig, model: OpenedModel, progress: Progress
+) -> Generator[Shard, None, None]:
     """Answer tasks in this process, in order; the model is loaded when there is one."""
     worker = None
     for task in tasks:
-        worker = worker or Worker(config, progress)
+        worker = worker or Worker(config, progress, model)
         yield worker.answer(task)
 
 
@@ -258,10 +260,11 @@ def _output_folder(out: Path) -> Iterator[None]:
 
 def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: RunResult) -> dict[str, object]:
     engine = find_engine(config.engine).config(config.settings)
-    configuration = dataclasses.asdict(config)
+    configuration = {one.name: getattr(config, one.name) for one in dataclasses.fields(config)}
     # What was asked for and what is so by default, in one place.
     del configuration["settings"]
     configuration["engine"] = {"name": config.engine, **dataclasses.asdict(engine)}
+    configuration["model"] = config.model.path
     return {
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Protocol
@@ -37,7 +37,9 @@ class Pieces:
 class SpecialPieces:
     """The pieces that frame an input, `cls question sep window sep`; BERT's by default.
 
-    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is.
+    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is. `family`
+    is whose way of framing it is, and `opens_question` whether its vocabularies have [Q] where they were made for BERT
+    Joint.
     """
 
     cls: str = "[CLS]"
@@ -45,6 +47,8 @@ class SpecialPieces:
     separators: int = 1
     pad: str | None = None
     unknown: str = UNKNOWN
+    family: str = "bert"
+    opens_question: bool = True
 
 
 BERT_PIECES = SpecialPieces()
@@ -84,7 +88,7 @@ class Tokenizer:
         self.pad_id = 0 if special.pad is None else self._special(special.pad)
         self.separators = special.separators
         self.question_id = vocabulary.find(QUESTION)
-        if self.question_id is None and special is BERT_PIECES and not plain:
+        if self.question_id is None and special.opens_question and not plain:
             self._special(QUESTION)
         self._forget()
 
@@ -126,7 +130,7 @@ class Tokenizer:
     def _needed(self) -> list[str]:
         special = self.vocabulary.special
         needed = [special.cls, special.sep, *([special.pad] if special.pad else [])]
-        return list(dict.fromkeys([*needed, QUESTION] if special is BERT_PIECES else needed))
+        return list(dict.fromkeys([*needed, QUESTION] if special.opens_question else needed))
 
     def _forget(self) -> None:
         """Start the cache anew: a flat array of ids, and the row of each word in it."""
@@ -156,15 +160,38 @@ def is_marker(word: str) -> bool:
     return len(word) > 1 and word[0] == "[" and word[-1] == "]" and " " not in word
 
 
+# SentencePiece's sign for a space, which opens every word.
+SPACE = "\u2581"
+# What opens a word within a text: nothing, where every word is cut alike; a space; or its sign, where spaces are trimmed.
+_OPENINGS = ("", " ", SPACE)
+_TRIAL_WORDS = ("a", "The", "1850", "\u00e9", "\u65b0")
+
+
+def opening_of_words(encode: Callable[[str], list[int]]) -> str:
+    """Return what has to stand before a word within a text, so that words cut one by one give the text's own pieces.
+
+    Raises: ConfigError when nothing does.
+    """
+    for opening in _OPENINGS:
+        if all(
+            encode(f"{one} {other}") == encode(one) + encode(opening + other)
+            for one in _TRIAL_WORDS
+            for other in _TRIAL_WORDS
+        ):
+            return opening
+    raise ConfigError(
+        "cuts a word otherwise within a text than by itself, and documents are cut word by word: use a tokenizer that "
+        "parts text at spaces"
+    )
+
+
 class SentencePieceVocabulary:
     """A SentencePiece model, given as the bytes of its `tokenizer.model`.
 
-    Raises: ConfigError when the bytes are no SentencePiece model.
+    Raises: ConfigError when the bytes are no SentencePiece model, or one whose words depend on each other.
     """
 
-    special = BERT_PIECES
-
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, special: SpecialPieces = BERT_PIECES) -> None:
         from sentencepiece import SentencePieceProcessor
 
         try:
@@ -173,6 +200,17 @@ class SentencePieceVocabulary:
             raise ConfigError(f"not a SentencePiece model ({error}); expected a tokenizer.model") from error
         self.size: int = self._processor.get_piece_size()
         self.unknown_id: int = self._processor.unk_id()
+        self.special = special
+        self._opening = opening_of_words(self._processor.encode)
+
+    def pieces(self) -> list[str]:
+        """Return every piece, in the order of their ids."""
+        return [self._processor.id_to_piece(number) for number in range(self.size)]
+
+    def normalised(self, text: str) -> str:
+        """Return what the model makes of a text before it is cut."""
+        found: str = self._processor.normalize(text)
+        return found
 
     def find(self, piece: str) -> int | None:
         """Return the id of a whole piece, None when the vocabulary lacks it."""
@@ -180,7 +218,8 @@ class SentencePieceVocabulary:
         return None if found == self.unknown_id and self._processor.id_to_piece(found) != piece else found
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
-        del opening  # every word is opened by a space
+        """Return the ids of each word's pieces; an `opening` word has no other before it."""
+        if self._opening and not opening:
+            words = [self._opening + word for word in words]
         encoded: list[list[int]] = self._processor.encode(words)
         return encoded

@@ -15,7 +15,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import start_engine
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
+from nqperf.formats.reading import read_whole
 
 if TYPE_CHECKING:
     from nqperf.api import Answers

@@ -15,7 +15,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.results.recipe_toml import Recipe, read_recipe
 from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.suite.recipes import check_model, other_device, recipe_variant
 
 # Stands in the environment of a process that was started anew, so that none is started twice.
@@ -93,7 +93,7 @@ def _start_with(environment: Mapping[str, str], *, anew: bool) -> None:
         raise ConfigError(f"the environment does not stay as the recipe sets it ({', '.join(differing)})")
     sys.stdout.flush()
     sys.stderr.flush()
-    command = [sys.executable, "-m", "nqperf.cli.main", *sys.argv[1:]]
+    command = python_command("nqperf.cli.main", *sys.argv[1:])
     os.execve(sys.executable, command, {**environment, STARTED_ANEW: "1"})  # noqa: S606  # our own command, once more
 
 

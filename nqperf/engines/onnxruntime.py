@@ -15,7 +15,8 @@ from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import requested_threads
 from nqperf.errors import ConfigError
-from nqperf.formats.files import read_whole, scratch_folder
+from nqperf.formats.files import scratch_folder
+from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.config import BertConfig
 from nqperf.model.onnx.graph import Int8, pair_product

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
+from nqperf.formats.reading import read_whole
 from nqperf.nq.context import html_tokens
 from nqperf.nq.example import Annotation, Candidates, Example, Span
 from nqperf.world.stream import keyed_integer

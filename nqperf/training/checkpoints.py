@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import read_whole
 from nqperf.nq.example import FloatArray
 
 _STEP = "step"

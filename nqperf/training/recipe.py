@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, read_model_folder, read_weights
 from nqperf.formats.weights.model_folder import write_model_folder as write_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile

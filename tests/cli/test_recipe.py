@@ -12,6 +12,7 @@ import pytest
 
 from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, write_recipe
 from nqperf.formats.weights.model_folder import read_model_folder
+from nqperf.perf.machine.environment import python_command
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.suite.recipes import RECIPE, recipe_variant, with_recipe
 from nqperf.perf.suite.task import model_record
@@ -106,7 +107,8 @@ def test_a_process_is_started_anew_once_with_the_variables(call, data, model_fol
     options = ("run", data, "--model", model_folder, "--recipe", saved(), "--out", tmp_path / "out", *SHORT)
     assert call(*options)[0] == 130
     ((path, words, environment),) = started
-    assert (path, words[:3]) == (sys.executable, [sys.executable, "-m", "nqperf.cli.main"])
+    assert path == sys.executable
+    assert words == [*python_command("nqperf.cli.main"), *sys.argv[1:]]
     assert (environment["MALLOC_TOP_PAD_"], environment["TF_ENABLE_ONEDNN_OPTS"]) == ("65536", "0")
     monkeypatch.setenv("NQPERF_STARTED_ANEW", "1")
     code, _, err = call(*options)

@@ -8,12 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+from nqperf.formats.decoding import decode_json, utf8
+from nqperf.formats.reading import read_whole
 
 # What the file system says of a file: another one in its place, or another content, has another stamp.
 Stamp = tuple[int, int, int, int]
@@ -76,21 +73,15 @@ class FolderFiles:
 
         Raises: FormatError when it is missing or is not UTF-8.
         """
-        try:
-            return self.read(name, what=what).removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise FormatError(f"is not UTF-8 ({error}); expected {what}", path=self.folder / name) from error
+        return utf8(self.read(name, what=what), self.folder / name, expected=what).decode()
 
     def json_object(self, name: str, *, what: str) -> dict[str, Any]:
         """Return the JSON object in a file.
 
         Raises: FormatError when the file is missing or holds anything else.
         """
-        content = self.read(name, what=what).removeprefix(_BYTE_ORDER_MARK)
-        try:
-            return msgspec.json.decode(content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise FormatError(f"is no JSON object ({error}); expected {what}", path=self.folder / name) from error
+        content = self.read(name, what=what)
+        return decode_json(content, dict[str, Any], self.folder / name, expected=f"{what}, a JSON object")
 
     def sha256(self, names: Iterable[str]) -> dict[str, str]:
         """Return the SHA-256 of files that were read, in hexadecimal digits, by their names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,22 @@ def worker_environment(
         tunables = [one for one in kept["GLIBC_TUNABLES"].split(":") if not one.startswith("glibc.malloc.")]
         kept["GLIBC_TUNABLES"] = ":".join(tunables)
     return common_environment({**kept, **_COMMON_ENVIRONMENT, **kind.environment, **requested})
+
+
+# Python puts the working directory first on a process's path, as an empty name, for `-m` and for `-c`: what lies there
+# must not be imported in place of a library. It does so last of all, so nothing was imported from there before this.
+_RUN = (
+    "import sys; sys.path[:] = filter(None, sys.path); import runpy; "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `module` in a new Python, with `arguments`, and without the working directory.
+
+    Example: python_command("nqperf.perf.workers.worker", "4711").
+    """
+    return [sys.executable, "-c", _RUN, module, *arguments]
 
 
 def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:

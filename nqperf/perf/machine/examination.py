@@ -10,7 +10,6 @@ import functools
 import re
 import signal
 import subprocess
-import sys
 from itertools import takewhile
 
 import msgspec
@@ -18,7 +17,7 @@ import msgspec
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
-from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.machine.probe import APART, MARK, STEPS, Finding
 from nqperf.records.results import Fingerprint
 
@@ -123,7 +122,7 @@ def _machine(findings: list[Finding], isa: str | None) -> Machine:
 
 def _run(steps: list[str], environment: dict[str, str], timeout: float) -> tuple[str, str, str | None]:
     """Return how a process that does `steps` ended, the lines of its findings, and what oneDNN said of itself."""
-    command = [sys.executable, "-m", "nqperf.perf.machine.probe", *steps]
+    command = python_command("nqperf.perf.machine.probe", *steps)
     try:
         done = subprocess.run(command, env=environment, capture_output=True, timeout=timeout, check=False)
         status, output, errors = done.returncode, done.stdout, done.stderr

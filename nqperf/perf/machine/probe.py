@@ -1,6 +1,6 @@
 """What TensorFlow does on this machine before any switch is set, seen in a process of its own.
 
-Started as `python -m nqperf.perf.machine.probe STEP...`, it does each step and prints what it saw at once, for a step
+Started with the arguments STEP..., it does each step and prints what it saw at once, for a step
 may end the process: oneDNN aborts it where a type has no kernel.
 """
 

@@ -12,6 +12,7 @@ from nqperf.engines.state import EngineState, flat
 from nqperf.errors import ConfigError, VariantError
 from nqperf.perf.machine.examination import Machine
 from nqperf.perf.machine.requirements import Requirement, missing
+from nqperf.perf.variants.environment import check_environment
 from nqperf.records.results import Switch
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
@@ -34,7 +35,8 @@ class Variant:
 
     The switches are variables that stand in the environment before the process starts, and the engine's settings.
     Without a `batch_size` of its own, which no row of the table has, a variant gets the run's.
-    Raises: ConfigError for an engine that is in no row of its table, or a setting that the engine does not have.
+    Raises: ConfigError for an engine that is in no row of its table, a setting that the engine does not have, or a
+    variable that no row may set.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Variant:
             raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
         if "buckets" in self.settings:
             raise ConfigError(f"variant {self.name} sets buckets, and the pairs of a run are batches of one length")
+        check_environment(self.environment, self.engine_row().engine_type().switch_variables)
         batch = {} if self.batch_size is None else {"batch_size": self.batch_size}
         self.engine_row().config({**self.settings, **batch})
 

@@ -1,6 +1,6 @@
 """The worker of a builder: a process that builds one way to do the work, by its "module:function", and runs it.
 
-Started as `python -m nqperf.perf.workers.builder_worker PARENT`.
+Started with the number of its parent's process.
 """
 
 from __future__ import annotations

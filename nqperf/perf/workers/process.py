@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO, TypeVar, cast
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from nqperf.errors import NqPerfError
+from nqperf.perf.machine.environment import python_command
 from nqperf.perf.workers import protocol
 
 Reply = TypeVar("Reply", bound=msgspec.Struct)
@@ -45,7 +45,7 @@ class WorkerProcess:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module or WORKER, str(os.getpid())],
+            python_command(module or WORKER, str(os.getpid())),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

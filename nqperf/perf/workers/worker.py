@@ -1,6 +1,6 @@
 """The worker: a process that holds one variant and runs batches on request.
 
-Started as `python -m nqperf.perf.workers.worker PARENT` with the variant's environment.
+Started with the number of its parent's process and with the variant's environment.
 """
 
 from __future__ import annotations

@@ -49,5 +49,5 @@ def test_another_run_another_schema_and_damage_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"schema_version: is 1; expected 2"):
         rows(path).take()
     path.write_bytes(b"{")
-    with pytest.raises(FormatError, match="holds no rows of a benchmark run"):
+    with pytest.raises(FormatError, match="expected the rows of a benchmark run"):
         rows(path).take()

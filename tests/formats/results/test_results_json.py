@@ -123,11 +123,11 @@ def test_every_truncation_is_refused(tmp_path):
             '{"schema_version": 1, "data": {"examples": 3}}',
             "is 1; expected 2: make the results again",
         ),
-        ('{"machine_info": {}, "benchmarks": []}', "is no results file of nqperf"),
-        ("[]", "is no results file of nqperf"),
+        ('{"machine_info": {}, "benchmarks": []}', "expected a results file of nqperf"),
+        ("[]", "expected a results file of nqperf"),
         ('{"schema_version": 2}', "missing required field `command`"),
-        ("", "is no whole JSON document"),
-        ("\x00\xff", "is no whole JSON document"),
+        ("", "expected a results file of nqperf"),
+        ("\x00\xff", "expected a results file of nqperf"),
     ],
 )
 def test_foreign_files_are_refused(tmp_path, content, message):

@@ -138,7 +138,7 @@ def test_a_missing_folder_and_a_missing_config_are_named(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": "\xff"}'])
 def test_a_config_that_is_no_object_is_refused(folder, content):
     (folder / "config.json").write_bytes(content)
-    with pytest.raises(FormatError, match="no JSON object"):
+    with pytest.raises(FormatError, match="expected a configuration, a JSON object"):
         read_model_folder(folder)
 
 

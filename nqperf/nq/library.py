@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nqperf.errors import ConfigError
-from nqperf.nq.tokenization import BERT_PIECES, SPACE, SpecialPieces, opening_of_words
+from nqperf.nq.tokenization import BERT_PIECES, Opening, SpecialPieces, opening_of_words
 from nqperf.nq.wordpiece import ascii_tokens
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class LibraryVocabulary:
             raise ConfigError(f"the vocabulary of {self.size} pieces lacks {self.special.unknown}")
         self.unknown_id = unknown
         try:
-            self._opening = opening_of_words(self._ids)
+            self._opening = opening_of_words(self._ids, self.unknown_id)
         except ConfigError:
             raise
         except Exception as error:  # the library raises no type of its own
@@ -93,8 +92,8 @@ class LibraryVocabulary:
             if self.find(style.cls) is not None:
                 return style
         raise ConfigError(
-            f"the vocabulary of {self.size} pieces lacks {' and '.join(style.cls for style in STYLES)}; expected BERT's, "
-            "RoBERTa's or GPT-2's"
+            f"the vocabulary of {self.size} pieces lacks {' and '.join(style.cls for style in STYLES)}; expected "
+            "BERT's, RoBERTa's or GPT-2's"
         )
 
     def find(self, piece: str) -> int | None:
@@ -103,15 +102,15 @@ class LibraryVocabulary:
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of each word's pieces; an `opening` word has no other before it."""
-        before = "" if opening else self._opening
+        before = Opening() if opening else self._opening
         return [self._word(word, before) for word in words]
 
-    def _word(self, word: str, before: str) -> list[int]:
+    def _word(self, word: str, before: Opening) -> list[int]:
         if word in self._never_split:
             return [self.pieces.get(word, self.unknown_id)]
         if self._ascii is not None and (ids := self._ascii.ids(word)) is not None:
             return ids
-        return self._ids(before + word)
+        return self._ids(before.text + word)[before.skipped :]
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -169,25 +168,9 @@ def _built(build: Callable[[], LibraryTokenizer], said: str) -> LibraryTokenizer
         return build()
     except (KeyboardInterrupt, SystemExit, ConfigError):
         raise
-    except BaseException as error:  # noqa: BLE001  # the library raises no type of its own; a panic is no Exception
+    except BaseException as error:  # the library raises no type of its own; a panic is no Exception
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(said.format(reason)) from error
-
-
-def model_kind(content: str) -> str:
-    """Return the type of model in the text of a `tokenizer.json`, as WordPiece, "" where it is none."""
-    try:
-        model = json.loads(content)["model"]
-        # Early files do not say it: BPE alone has merges, WordPiece alone a longest word.
-        guessed = "BPE" if "merges" in model else "WordPiece" if "max_input_chars_per_word" in model else ""
-        return str(model.get("type") or guessed)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""
-
-
-def is_byte_level(content: str) -> bool:
-    """Tell whether the text of a `tokenizer.json` is of a byte-level BPE."""
-    return model_kind(content) == "BPE" and '"ByteLevel"' in content
 
 
 def bert_tokenizer(pieces: Mapping[str, int], rules: BertRules, special: SpecialPieces) -> LibraryTokenizer:
@@ -266,15 +249,22 @@ def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None
 
 def observed_rules(tokenizer: LibraryTokenizer) -> dict[str, bool]:
     """Return what a tokenizer is seen to do to text, under the names that `tokenizer_config.json` has for it."""
-    normalise = (lambda text: text) if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str
-    ideographs = normalise("\u65b0\u897f")
-    if tokenizer.pre_tokenizer is not None:
-        ideographs = "|".join(part for part, _ in tokenizer.pre_tokenizer.pre_tokenize_str(ideographs))
+
+    def normalise(text: str) -> str:
+        found: str = text if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(text)
+        return found
+
+    def parted(text: str) -> bool:
+        text = normalise(text)
+        parts = [text] if tokenizer.pre_tokenizer is None else tokenizer.pre_tokenizer.pre_tokenize_str(text)
+        return len(parts) > 1 or " " in text.strip()
+
     accents = normalise("\u00e9")
     return {
         "do_lower_case": "A" not in normalise("A"),
         "strip_accents": "\u00e9" not in accents and "\u0301" not in accents,
-        "tokenize_chinese_chars": "\u65b0\u897f" not in ideographs.replace(SPACE, ""),
+        "tokenize_chinese_chars": parted("\u65b0\u897f"),
+        "do_basic_tokenize": parted("x,y"),
         "add_prefix_space": _encoded(tokenizer, "a") == _encoded(tokenizer, " a"),
     }
 

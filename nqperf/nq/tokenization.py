@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -162,27 +162,44 @@ def is_marker(word: str) -> bool:
 
 # SentencePiece's sign for a space, which opens every word.
 SPACE = "\u2581"
-# What opens a word within a text: nothing, where every word is cut alike; a space; or its sign, where spaces are trimmed.
-_OPENINGS = ("", " ", SPACE)
-_TRIAL_WORDS = ("a", "The", "1850", "\u00e9", "\u65b0")
+_TRIAL_WORDS = ("a", "The", "is", "1850", "\u00e9", "\u4e2d", "\u65b0")
+_EMPTY_WORDS = ("", "\u0301", "\u200b")
 
 
-def opening_of_words(encode: Callable[[str], list[int]]) -> str:
-    """Return what has to stand before a word within a text, so that words cut one by one give the text's own pieces.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a word needs before it to be cut as it is within a text: `text`, whose own pieces are the first `skipped`.
+
+    That is nothing where every word is cut alike, a space, or a whole word where spaces at the start are trimmed.
+    """
+
+    text: str = ""
+    skipped: int = 0
+
+
+def opening_of_words(encode: Callable[[str], list[int]], unknown: int) -> Opening:
+    """Return what has to stand before a word, so that words cut one by one give their text's own pieces.
+
+    Words with the piece `unknown` are no trial: SentencePiece makes one of several that follow each other.
 
     Raises: ConfigError when nothing does.
     """
-    for opening in _OPENINGS:
-        if all(
-            encode(f"{one} {other}") == encode(one) + encode(opening + other)
-            for one in _TRIAL_WORDS
-            for other in _TRIAL_WORDS
-        ):
-            return opening
-    raise ConfigError(
-        "cuts a word otherwise within a text than by itself, and documents are cut word by word: use a tokenizer that "
-        "parts text at spaces"
-    )
+
+    def holds(opening: Opening, *words: str) -> bool:
+        first, *others = words
+        cut = (encode(opening.text + other)[opening.skipped :] for other in others)
+        return encode(" ".join(words)) == sum(cut, encode(first))
+
+    openings = (Opening(), Opening(text=" "), Opening(text="a ", skipped=len(encode("a"))))
+    known = [word for word in _TRIAL_WORDS if unknown not in encode(word)]
+    fit = [opening for opening in openings if all(holds(opening, one, other) for one in known for other in known)]
+    if not fit:
+        raise ConfigError(
+            "cuts a word otherwise within a text than by itself, and documents are cut word by word: use a tokenizer "
+            "that parts text at spaces"
+        )
+    # Of a word without a letter that is kept, the space before it may be left.
+    return next((one for one in fit if all(holds(one, "a", empty, "The") for empty in _EMPTY_WORDS)), fit[0])
 
 
 class SentencePieceVocabulary:
@@ -201,7 +218,7 @@ class SentencePieceVocabulary:
         self.size: int = self._processor.get_piece_size()
         self.unknown_id: int = self._processor.unk_id()
         self.special = special
-        self._opening = opening_of_words(self._processor.encode)
+        self._opening = opening_of_words(self._processor.encode, self.unknown_id)
 
     def pieces(self) -> list[str]:
         """Return every piece, in the order of their ids."""
@@ -219,7 +236,12 @@ class SentencePieceVocabulary:
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of each word's pieces; an `opening` word has no other before it."""
-        if self._opening and not opening:
-            words = [self._opening + word for word in words]
-        encoded: list[list[int]] = self._processor.encode(words)
+        encoded: list[list[int]] = self._within(words, int, opening=opening)
         return encoded
+
+    def _within(self, words: list[str], kind: type, *, opening: bool) -> list[list[Any]]:
+        """Return the pieces of each word, as ids (`kind` int) or as they are spelt (str)."""
+        before = Opening() if opening else self._opening
+        texts = [before.text + word for word in words] if before.text else words
+        cut: list[list[Any]] = self._processor.encode(texts, out_type=kind)
+        return [own[before.skipped :] for own in cut] if before.skipped else cut

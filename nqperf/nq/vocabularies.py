@@ -14,7 +14,8 @@ class AlbertVocabulary(SentencePieceVocabulary):
     """ALBERT's SentencePiece model, whose words are prepared by its authors' rules before they are cut.
 
     Source: google-research/albert, tokenization.py: quotes of two characters become one, accents go unless they are
-    kept, and a comma behind a digit is a piece of its own.
+    kept, white space of any kind is one space unless it is not to be removed, and a comma behind a digit is a piece of
+    its own.
     """
 
     def __init__(
@@ -24,19 +25,21 @@ class AlbertVocabulary(SentencePieceVocabulary):
         *,
         lower_case: bool = True,
         keep_accents: bool = False,
+        remove_space: bool = True,
     ) -> None:
         super().__init__(model, special)
+        self._remove_space = remove_space
         self._lower_case = lower_case
         self._keep_accents = keep_accents
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of each word's pieces."""
-        before = "" if opening else self._opening
-        cut: list[list[str]] = self._processor.encode([before + self._prepared(word) for word in words], out_type=str)
+        cut: list[list[str]] = self._within([self._prepared(word) for word in words], str, opening=opening)
         return [[self._processor.piece_to_id(each) for piece in own for each in self._apart(piece)] for own in cut]
 
     def _prepared(self, word: str) -> str:
-        quoted = word.replace("``", '"').replace("''", '"')
+        spaced = " ".join(word.split()) if self._remove_space else word
+        quoted = spaced.replace("``", '"').replace("''", '"')
         if not (quoted.isascii() or self._keep_accents):
             decomposed = unicodedata.normalize("NFKD", quoted)
             quoted = "".join(character for character in decomposed if not unicodedata.combining(character))

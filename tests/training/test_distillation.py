@@ -259,7 +259,7 @@ def test_a_student_of_another_vocabulary_is_refused(training_folder, tmp_path):
 
 
 def test_a_student_of_other_positions_is_refused(training_folder, tmp_path):
-    tokenizer = read_model_folder(training_folder / "start").tokenizer
+    tokenizer = read_model_folder(training_folder / "start").tokenizer_file
     start = other_start(training_folder, tmp_path / "other", tokenizer, max_position_embeddings=128)
     with pytest.raises(ConfigError, match=r"the student has 128 positions, its teacher 96; expected as many"):
         train(lesson_job(training_folder, training_folder / "start", start=start), unreported)

@@ -98,10 +98,10 @@ def convert(
     listed), when the tokenizer does not fit, or when `out` cannot be replaced.
     """
     source, out = Path(source), Path(out)
+    if out.resolve() in (source.resolve(), source.parent.resolve()):
+        raise FormatError("is the source's own folder: name another output", path=out)
     check_replaceable(out)
     found = find_source(source)
-    if out.resolve() == found.parent.resolve():
-        raise FormatError("is the source's own folder: name another output", path=out)
     imported = _import(found, seed)
     vocabulary = _tokenizer(found.parent, tokenizer, lower_case=imported.settings.lower_case)
     if vocabulary is not None:

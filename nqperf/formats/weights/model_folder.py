@@ -246,7 +246,7 @@ def write_model_folder(
     check_finite(stored, path=out)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-        own = tokenizer.settings is None and tokenizer.kind in {"wordpiece", "albert"}
+        own = tokenizer.kind == "albert" or (tokenizer.kind == "wordpiece" and tokenizer.settings is None)
         lower_case = tokenizer.lower_case if own else None
         plain = True if tokenizer.plain else None
         settings = msgspec.structs.replace(settings, lower_case=lower_case, plain_vocabulary=plain)
@@ -272,10 +272,14 @@ def check_replaceable(out: Path) -> None:
         return
     if out.is_symlink() or not out.is_dir():
         raise FormatError("is no folder, and a model folder is written here: name another output", path=out)
-    if (out / CONFIG).is_file() and OURS not in FolderFiles(out).json_object(CONFIG, what="a configuration"):
-        raise FormatError("holds a model that was not written by nqperf: name another output", path=out)
     others = sorted({entry.name for entry in out.iterdir()} - {CONFIG, WEIGHTS, *TOKENIZER_FILES})
     if others:
         raise FormatError(
             f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out
         )
+    if (
+        not others
+        and (out / CONFIG).is_file()
+        and OURS not in FolderFiles(out).json_object(CONFIG, what="a configuration")
+    ):
+        raise FormatError("holds a model that was not written by nqperf: name another output", path=out)

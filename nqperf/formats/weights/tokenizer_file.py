@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.tokenizer_settings import (
     CONFIG,
@@ -27,7 +30,7 @@ from nqperf.formats.weights.vocabularies import (
     word_list,
 )
 from nqperf.model.config import BertConfig
-from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES, is_byte_level, model_kind
+from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
 from nqperf.nq.tokenization import BERT_PIECES, SpecialPieces, Tokenizer, Vocabulary
 
 SENTENCEPIECE = "tokenizer.model"
@@ -55,6 +58,13 @@ _KINDS: dict[str, tuple[TokenizerKind, ...]] = {
     "gpt2": ("byte-level",),
 }
 _FRAMES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIECES}
+# What a tokenizer.json may hold beside a vocabulary of another form.
+_TWINS: dict[TokenizerKind, tuple[TokenizerKind, ...]] = {
+    "wordpiece": ("wordpiece", "other"),
+    "byte-level": ("byte-level",),
+    "albert": ("unigram", "other"),
+    "sentencepiece": ("unigram", "other"),
+}
 # What Hugging Face's classes do where a folder has a vocab.txt and no file that says more.
 _BERT_CLASS = b'{"tokenizer_class": "BertTokenizer"}\n'
 
@@ -165,7 +175,9 @@ def repeated_pieces(file: TokenizerFile) -> list[str]:
     return [piece for piece, count in counts.items() if count > 1]
 
 
-def find_tokenizer(files: FolderFiles, names: tuple[str, ...], *, lower_case: bool | None = None) -> TokenizerFile | None:
+def find_tokenizer(
+    files: FolderFiles, names: tuple[str, ...], *, lower_case: bool | None = None
+) -> TokenizerFile | None:
     """Return the one tokenizer among `names` in a folder, or None when there is none.
 
     A tokenizer.json is read before a vocabulary beside it, for it says more, and must hold the same pieces. Unless
@@ -177,12 +189,13 @@ def find_tokenizer(files: FolderFiles, names: tuple[str, ...], *, lower_case: bo
     others = [name for name in found if not is_library(name)]
     if BYTE_LEVEL in others and not files.has(MERGES):
         raise FormatError(f"is missing beside {BYTE_LEVEL}; expected both: copy it there", path=files.folder / MERGES)
-    if len(others) > 1:
-        listed = ", ".join(others)
-        raise FormatError(f"holds several tokenizers ({listed}); expected one: remove the others", path=files.folder)
-    if not found:
-        return None
     library = next(filter(is_library, found), LIBRARY if files.has(LIBRARY) else None)
+    kind = None if not found else tokenizer_kind(files, library or others[0])
+    if len(others) > 1 or (library and others and kind not in _TWINS.get(tokenizer_kind(files, others[0]), ())):
+        listed = ", ".join([*others, *([library] if library else [])])
+        raise FormatError(f"holds several tokenizers ({listed}); expected one: remove the others", path=files.folder)
+    if kind is None:
+        return None
     twin = next(iter(others), None) if library else None
     path = files.folder / (library or others[0])
     settings = read_tokenizer_settings(files) if _is_hugging_face(files) else None
@@ -196,7 +209,6 @@ def find_tokenizer(files: FolderFiles, names: tuple[str, ...], *, lower_case: bo
         settings = dataclasses.replace(settings, said={**settings.said, "do_lower_case": lower_case})
     if lower_case is None:
         lower_case = True if settings is None else settings.said.get("do_lower_case", True)
-    kind = tokenizer_kind(files, path.name)
     return TokenizerFile(path=path, kind=kind, lower_case=lower_case, twin=twin, settings=settings, files=files)
 
 
@@ -221,11 +233,33 @@ def tokenizer_kind(files: FolderFiles, name: str) -> TokenizerKind:
         return "byte-level"
     if not name.endswith(".json"):
         return "wordpiece"
-    content = files.text(name, what="a tokenizer")
-    if is_byte_level(content):
-        return "byte-level"
+    content = files.read(name, what="a tokenizer")
+    model = decode_json(
+        content, _Library, files.folder / name, expected="a tokenizer.json of the `tokenizers` library"
+    ).model
+    if model.said == "BPE":
+        return "byte-level" if b'"ByteLevel"' in content else "other"
     kinds: dict[str, TokenizerKind] = {"WordPiece": "wordpiece", "Unigram": "unigram"}
-    return kinds.get(model_kind(content), "other")
+    return kinds.get(model.said, "other")
+
+
+class _Model(msgspec.Struct, frozen=True):
+    """What is told apart of a tokenizer.json's model; early files do not say their type."""
+
+    type: str | None = None
+    merges: msgspec.Raw = msgspec.Raw()
+    max_input_chars_per_word: int | None = None
+
+    @property
+    def said(self) -> str:
+        guessed = "BPE" if bytes(self.merges) else "WordPiece" if self.max_input_chars_per_word else ""
+        return self.type or guessed
+
+
+class _Library(msgspec.Struct, frozen=True):
+    """What is told apart of a tokenizer.json."""
+
+    model: _Model
 
 
 def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:

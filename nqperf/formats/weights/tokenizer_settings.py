@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.folder_files import FolderFiles
@@ -33,7 +33,18 @@ _ONLY_VALUES: Mapping[str, tuple[object, ...]] = {
 }
 # The classes of `tokenizer_class`, without their "Tokenizer" and "Fast", that cut as BERT's, ALBERT's and GPT-2's do.
 _BERT_LIKE = frozenset(
-    ["Bert", "DistilBert", "Electra", "MobileBert", "ConvBert", "Funnel", "LayoutLM", "Lxmert", "SqueezeBert", "Splinter"]
+    [
+        "Bert",
+        "DistilBert",
+        "Electra",
+        "MobileBert",
+        "ConvBert",
+        "Funnel",
+        "LayoutLM",
+        "Lxmert",
+        "SqueezeBert",
+        "Splinter",
+    ]
 )
 _CLASSES: Mapping[str, frozenset[str]] = {
     "wordpiece": _BERT_LIKE,
@@ -44,7 +55,6 @@ _CLASSES: Mapping[str, frozenset[str]] = {
 # Their tokenizer.json leaves out what Python does before it.
 _IN_PYTHON = frozenset(["BertJapanese", "RoFormer", "Bertweet", "Phobert"])
 _ROLES = {"cls": "cls_token", "sep": "sep_token", "pad": "pad_token", "unknown": "unk_token"}
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,25 +166,27 @@ def _class(files: FolderFiles, fields: Mapping[str, Any]) -> str | None:
 def _flags(path: Path, fields: Mapping[str, Any]) -> dict[str, bool]:
     names = (
         *("do_lower_case", "strip_accents", "keep_accents", "tokenize_chinese_chars", "do_basic_tokenize"),
-        *("add_prefix_space", "add_dummy_prefix"),
+        *("add_prefix_space", "add_dummy_prefix", "remove_space"),
     )
     found = {name: _typed(path, fields, name, bool, None) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _typed(path: Path, fields: Mapping[str, Any], name: str, kind: type[_Value], default: Any) -> Any:
+def _typed(path: Path, fields: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
     """Return a field's value, `default` where it is absent or null.
 
     Raises: FormatError when it is of another type.
     """
-    value = fields.get(name)
+    value: Any = fields.get(name)
     if value is None:
         return default
-    faulty = not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or value < 1))
-    if kind is list and not faulty:
-        faulty = not all(isinstance(each, str) for each in value)
-    if faulty:
-        expected = {bool: "true or false", int: "a count", list: "a list of words"}[kind]  # type: ignore[index]
+    faults = {
+        bool: not isinstance(value, bool),
+        int: isinstance(value, bool) or not isinstance(value, int) or value < 1,
+        list: not isinstance(value, list) or not all(isinstance(each, str) for each in value),
+    }
+    if faults[kind]:
+        expected = {bool: "true or false", int: "a count", list: "a list of words"}[kind]
         raise FormatError(f"is {str(value)[:80]!r}; expected {expected}", path=path, field=name)
     return value
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.tokenizer_settings import SETTINGS, TokenizerSettings, require_class
 from nqperf.nq.library import (
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 BYTE_LEVEL = "vocab.json"
 MERGES = "merges.txt"
 LIBRARY = "tokenizer.json"
-
 
 
 def is_library(name: str) -> bool:
@@ -75,9 +73,7 @@ class VocabularyFiles:
         Raises: FormatError for files that are damaged, contradict each other, or ask for what is not built here.
         """
         if self.settings is not None:
-            require_class(
-                self.settings, self.kind, library=is_library(self.name), path=self.files.folder / SETTINGS
-            )
+            require_class(self.settings, self.kind, library=is_library(self.name), path=self.files.folder / SETTINGS)
         try:
             if is_library(self.name):
                 return self._from_library()
@@ -122,8 +118,8 @@ class VocabularyFiles:
             different.append(f"max_input_chars_per_word {settings.max_characters}")
         if different:
             raise FormatError(
-                f"says {', '.join(different)}, and {LIBRARY} beside it cuts words otherwise; expected files that agree: "
-                "keep what the model was trained with",
+                f"says {', '.join(different)}, and {LIBRARY} beside it cuts words otherwise; expected files that "
+                "agree: keep what the model was trained with",
                 path=self.files.folder / SETTINGS,
             )
 
@@ -205,9 +201,12 @@ class VocabularyFiles:
                 content,
                 lower_case=said.get("do_lower_case", self.lower_case),
                 keep_accents=said.get("keep_accents", not said.get("strip_accents", True)),
+                remove_space=said.get("remove_space", True),
             )
         else:
             vocabulary = SentencePieceVocabulary(content)
+        if vocabulary.normalised("a").endswith(SPACE):
+            raise ConfigError("puts spaces behind words (treat_whitespace_as_suffix); expected them before words")
         if settings is None:
             return vocabulary
         observed = {"add_dummy_prefix": vocabulary.normalised("a").startswith(SPACE)}
@@ -224,7 +223,8 @@ class VocabularyFiles:
             )
         if settings.never_split:
             raise FormatError(
-                f"is not built for {self.name}; expected it left out", path=self.files.folder / SETTINGS,
+                f"is not built for {self.name}; expected it left out",
+                path=self.files.folder / SETTINGS,
                 field="never_split",
             )
         vocabulary.special = settings.framing(vocabulary.special)
@@ -232,12 +232,8 @@ class VocabularyFiles:
         return ExtendedVocabulary(vocabulary, added) if added else vocabulary
 
     def _numbered(self, name: str) -> dict[str, int]:
-        try:
-            return msgspec.json.decode(self.files.text(name, what="a vocabulary"), type=dict[str, int])
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise FormatError(
-                f"is no vocabulary ({error}); expected pieces and their ids", path=self.files.folder / name
-            ) from error
+        content = self.files.read(name, what="a vocabulary")
+        return decode_json(content, dict[str, int], self.files.folder / name, expected="pieces and their ids")
 
     def _merges(self) -> list[tuple[str, str]]:
         merges = []
@@ -262,9 +258,7 @@ def word_list(files: FolderFiles, name: str) -> list[str]:
     return [line.rstrip() for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
-def _numbered_pieces(
-    vocabulary: SentencePieceVocabulary, settings: TokenizerSettings
-) -> Iterator[tuple[str, int]]:
+def _numbered_pieces(vocabulary: SentencePieceVocabulary, settings: TokenizerSettings) -> Iterator[tuple[str, int]]:
     """Yield the pieces added to a SentencePiece model, with the id that the files or their order give each."""
     following = vocabulary.size
     for piece in sorted(settings.added, key=lambda one: float("inf") if one.number is None else one.number):

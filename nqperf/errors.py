@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from nqperf.plain_text import plain, without_secrets
+
+# Longer than any message of our own; names from files have no bound.
+_LONGEST = 2000
+
 
 class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must not be caught as one
     """The signal `signum` asked the program to end; `kept` says what a later start goes on from."""
@@ -22,6 +27,10 @@ class NqPerfError(Exception):
     """
 
     kept = ""
+
+    def __str__(self) -> str:
+        """Return the message in one line, safe to show whatever a stranger's file put into it."""
+        return plain(without_secrets(" ".join(super().__str__().split("\n"))), _LONGEST)
 
 
 class ConfigError(NqPerfError):
@@ -73,5 +82,7 @@ class OutOfTimeError(NqPerfError):
 class MissingExtraError(NqPerfError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
-    def __init__(self, extra: str, *, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'nqperf[{extra}]'")
+    def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
+        what = f"{package}[{extra}]" if extra else package
+        needs = f"the extra {extra!r}" if extra else f"the package {package}, whole"
+        super().__init__(f"{purpose} needs {needs}: pip install '{what}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import logging
@@ -15,7 +16,7 @@ import click
 
 from nqperf import __version__
 from nqperf.cli import start_up
-from nqperf.cli.signals import end_now, handling
+from nqperf.cli.signals import ENDING, end_now, handling
 from nqperf.errors import Interrupted, NqPerfError
 
 EXIT_BAD_INPUT = 2
@@ -105,10 +106,11 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the user's is one line on stderr and exit code 2."""
+    start_up.open_closed_streams()
     start_up.hold_back()
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
     try:
-        with handling(end_now, signal.SIGTERM):
+        with handling(end_now, *ENDING):
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
         _leave(f"error: {error}{_kept(error)}", EXIT_BAD_INPUT)
@@ -143,7 +145,8 @@ def _kept(error: NqPerfError | Interrupted) -> str:
 
 
 def _leave(message: str, code: int) -> None:
-    click.echo(f"nqperf: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(OSError):  # nobody reads it: the exit code tells
+        click.echo(f"nqperf: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from statistics import median
 
 from nqperf.perf.workers.progress import Doing, Progress, Row, RowFinished
+from nqperf.plain_text import plain
 from nqperf.records.results import Controls, VariantResult, Verdict
 from nqperf.report.summary import outcome_of
 
@@ -22,7 +23,7 @@ def doing_text(event: Doing) -> str:
 
 def finished_text(event: RowFinished) -> str:
     """Return what a row came to, in the table's words."""
-    return f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s"
+    return plain(f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import write_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.weights import initial_weights
-from nqperf.perf.suite.suite import SuiteConfig
+from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.trials import CalibrationRun, Proof, measure_calibration
 from nqperf.records.calibration import calibrate
 from nqperf.report.machine import calibration_text, proof_text

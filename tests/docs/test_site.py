@@ -154,9 +154,9 @@ def test_what_takes_too_long_to_run_fits_its_signature(page):
             keywords = {word.arg: ast.literal_eval(word.value) for word in node.keywords}
             inspect.signature(function).bind(*node.args, **keywords)
             if function is nqperf.bench:
-                from nqperf.perf.suite.suite import SuiteConfig
+                from nqperf.perf.suite.config import SuiteConfig
 
-                SuiteConfig(**{name: value for name, value in keywords.items() if name != "quick"})
+                SuiteConfig.from_options(**keywords)
 
 
 @pytest.mark.slow

@@ -26,7 +26,9 @@ class Way:
 
 
 def candidate(name, row=None):
-    variant = Variant(name=name, description="", environment={"WAY": name}, effects=(), batch_size=4)
+    # Any switch that takes plain words: what tells one way from another here is its value.
+    environment = {"KERAS_BACKEND": name.replace(" ", "_")}
+    variant = Variant(name=name, description="", environment=environment, effects=(), batch_size=4)
     return Candidate(row=row or name, variant=variant)
 
 

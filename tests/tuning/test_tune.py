@@ -35,7 +35,9 @@ def data(tmp_path_factory):
 @pytest.fixture
 def config(model_folder, data):
     def made(**changes):
-        return TuneConfig(**{"model": model_folder, "data": data, "gate": GATE, "max_seq_length": 48, **changes})
+        return TuneConfig.from_options(
+            **{"model": model_folder, "data": data, "gate": GATE, "max_seq_length": 48, **changes}
+        )
 
     return made
 

@@ -1,25 +1,27 @@
-"""What this process may use and what it has used: cores, memory, page faults, and the malloc that serves it."""
+"""What this process may use and what it has used: memory, its pages and faults, and the malloc that serves it."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nqperf.engines.threads import control_groups
 from nqperf.records import results as records
 
 if sys.platform != "win32":
     import resource
 
 _ROOT = Path("/")
-_CGROUPS = "sys/fs/cgroup"
 # Larger than what any malloc serves from a pool of small blocks, as a layer's activations are.
 _BLOCK_BYTES = 64 << 20
+# glibc asks for huge pages from this version on, where it is told to.
+_HUGE_GLIBC = [2, 35]
+# Of a process with them, most large blocks lie on huge pages: at least this share of all that files do not back.
+_HUGE_SHARE = 0.25
 # Huge pages make few faults of many, so faults are compared with faults and not with the number of pages.
 _FEWER = 10
 
@@ -79,39 +81,75 @@ def peak_memory(root: Path = _ROOT) -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def usable_cores(root: Path = _ROOT) -> int:
-    """Return how many cores' time this process may use: those it may run on, or a control group's share rounded up."""
-    allowed = affine_cores()
-    quota = cpu_quota(root)
-    return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
-
-
-def affine_cores() -> int:
-    """Return the number of cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def cpu_quota(root: Path = _ROOT) -> float | None:
-    """Return how many cores' time the control groups of this process allow, or None when they do not limit it."""
-    quotas = []
-    for folder in _groups(root, "cpu"):
-        with contextlib.suppress(OSError, ValueError):
-            quota, period = (folder / "cpu.max").read_text().split()
-            quotas.append(int(quota) / int(period))
-        with contextlib.suppress(OSError, ValueError):
-            quotas.append(_number(folder / "cpu.cfs_quota_us") / _number(folder / "cpu.cfs_period_us"))
-    return min((quota for quota in quotas if quota > 0), default=None)
-
-
 def memory_bytes(root: Path = _ROOT) -> int | None:
     """Return the memory that this process can have: the machine's, or a control group's limit; None when unknown."""
     kib = _field(root / "proc/meminfo", "MemTotal")
     limits = [] if kib is None else [kib * 1024]
-    for folder in _groups(root, "memory"):
+    for folder in control_groups(root, "memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
             with contextlib.suppress(OSError, ValueError):
                 limits.append(_number(folder / name))
     return min(limits, default=None)
+
+
+def available_memory(root: Path = _ROOT) -> int | None:
+    """Return the bytes of memory that can still be taken: the machine's, or what a control group leaves; or None."""
+    kib = _field(root / "proc/meminfo", "MemAvailable")
+    free = [] if kib is None else [kib * 1024]
+    for folder in control_groups(root, "memory"):
+        for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            with contextlib.suppress(OSError, ValueError):
+                free.append(_number(folder / limit) - _number(folder / used) + _reclaimable(folder))
+    return min(free, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """The memory of a process: bytes on huge pages, and in all; None where the system does not tell."""
+
+    huge: int | None
+    resident: int | None
+
+    @property
+    def kind(self) -> str:
+        """Whether most of what could lie on huge pages does: "huge", else "plain"."""
+        return "huge" if self.huge and self.resident and self.huge >= _HUGE_SHARE * self.resident else "plain"
+
+
+def pages(root: Path = _ROOT) -> Pages:
+    """Return how much of this process's memory lies on huge pages."""
+    rollup = root / "proc/self/smaps_rollup"
+    huge, resident = (_field(rollup, name) for name in ("AnonHugePages", "Anonymous"))
+    return Pages(huge=None if huge is None else huge * 1024, resident=None if resident is None else resident * 1024)
+
+
+def allows_huge_pages(root: Path = _ROOT) -> bool:
+    """Return whether glibc can ask the system for huge pages: version 2.35 or later, and the system gives them."""
+    library = _libc() or ""
+    version = [int(part) for part in library.removeprefix("glibc ").split(".") if part.isdigit()]
+    if not library.startswith("glibc") or version < _HUGE_GLIBC:
+        return False
+    with contextlib.suppress(OSError):
+        said = (root / "sys/kernel/mm/transparent_hugepage/enabled").read_text()
+        return "[madvise]" in said or "[always]" in said
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What a process is doing: the letter of its state ("R" runs, "S" waits, "T" is stopped), and its CPU seconds."""
+
+    state: str
+    cpu_seconds: float
+
+
+def activity(pid: int, root: Path = _ROOT) -> Activity | None:
+    """Return what the process numbered `pid` is doing; None where the system does not tell, or it is gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = (root / f"proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+        return Activity(state=fields[0], cpu_seconds=ticks / os.sysconf("SC_CLK_TCK"))
+    return None
 
 
 def malloc_library() -> str | None:
@@ -173,21 +211,14 @@ def _libc() -> str | None:
         return None
 
 
-def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """Yield the folders of the control groups that hold this process, the innermost first, of either version."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and controller not in controllers.split(","):
-            continue
-        mount = root / _CGROUPS / (controller if controllers else "")
-        inner = mount / path.strip("/")
-        # A container sees its own group as the root, whatever path the host knows it by.
-        yield from (folder for folder in (inner, *inner.parents) if folder == mount or mount in folder.parents)
+def _reclaimable(group: Path) -> int:
+    """Return the bytes of files that a control group would let go of when it needs memory."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in (group / "memory.stat").read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name in {"inactive_file", "total_inactive_file"}:
+                return int(value)
+    return 0
 
 
 def _number(path: Path) -> int:

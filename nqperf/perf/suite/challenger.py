@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import OpenedModel, open_model
 from nqperf.formats.weights.tokenizer_file import same_vocabulary
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import answer_counts
@@ -20,7 +20,7 @@ from nqperf.perf.suite.task import model_record
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.frontier import Sign, faster, frontier, relation, sign_of
 from nqperf.records.results import BASELINE, Switch, VariantResult
-from nqperf.statistics.bootstrap import REFERENCE, Counts, ScoreDifference, micro_f1, score_difference
+from nqperf.statistics.micro_f1 import CONFIDENCE, Counts, ScoreDifference, micro_f1, score_difference
 
 # The details of a challenger's agreement: how much higher its micro-F1 is, and from where to where that may be.
 DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH = (
@@ -40,7 +40,7 @@ _SAID = {
 class Challenger:
     """A second model, which answers the same features; its rows are named NAME:VARIANT."""
 
-    folder: ModelFolder
+    folder: OpenedModel
 
     @property
     def name(self) -> str:
@@ -65,13 +65,13 @@ class Challenger:
         return dataclasses.replace(task, answers=AnswerConfig.of(self.folder.settings))
 
 
-def read_challenger(path: Path, model: ModelFolder, max_seq_length: int) -> Challenger:
+def read_challenger(path: Path, model: OpenedModel, max_seq_length: int) -> Challenger:
     """Return the model in `path`, which is held against `model`.
 
     Raises: FormatError for a folder that cannot be read; ConfigError when the two would read other features.
     """
-    folder = read_model_folder(path)
-    read_weights(folder)
+    folder = open_model(path)
+    folder.read_weights()
     if not same_vocabulary(model.require_tokenizer(), folder.require_tokenizer()):
         raise ConfigError(
             f"{path} has another vocabulary than {model.path}, and so reads other features; expected the same: "
@@ -132,7 +132,7 @@ def _sentence(own: str, name: str, difference: ScoreDifference, related: str, co
     ours, theirs = (float(micro_f1(np.sum(counts[one], axis=0))) for one in (own, name))
     return (
         f"{name} against {own}: micro-F1 {theirs:.4f} against {ours:.4f}, {difference.value:+.4f} "
-        f"({low:+.4f} to {high:+.4f} at {REFERENCE.confidence:.0%}, over {len(counts[own])} examples): {_SAID[related]}"
+        f"({low:+.4f} to {high:+.4f} at {CONFIDENCE:.0%}, over {len(counts[own])} examples): {_SAID[related]}"
     )
 
 

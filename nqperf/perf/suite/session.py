@@ -15,7 +15,7 @@ import numpy as np
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
-from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
@@ -33,7 +33,7 @@ from nqperf.perf.measuring.rounds import (
 )
 from nqperf.perf.suite.challenger import Challenger, score_change
 from nqperf.perf.suite.parity import Answers, Task, agreement, check_parity, score_predictions
-from nqperf.perf.suite.variant_run import VariantRun
+from nqperf.perf.suite.variant_run import VariantRun, Warmed
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
@@ -75,7 +75,7 @@ class Session:
     `challenger` is a second model, which runs in rows of its own and need not give the same answers.
     """
 
-    folder: ModelFolder
+    folder: OpenedModel
     task: Task
     batch_size: int
     gate: GateConfig
@@ -295,15 +295,16 @@ class Session:
         if worker is not None:
             worker.end()
 
-    def _started(self, variant: Variant, *, name: str | None = None) -> tuple[WorkerProcess, protocol.Loaded]:
+    def _started(self, variant: Variant, *, name: str | None = None) -> tuple[WorkerProcess, Warmed]:
         """Start a worker and load its model; the worker is ended when that fails."""
         shown = name or variant.name
         self.progress("start", shown, 0)
         features = self._features
         engine = variant.engine_row()
-        challenger = self._challenger_of(variant.name)
+        model = (self._challenger_of(variant.name) or self).folder
         request = protocol.Load(
-            model=str((challenger.folder if challenger else self.folder).path),
+            model=str(model.path),
+            identity=model.identity,
             engine=engine,
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
@@ -315,14 +316,18 @@ class Session:
         worker = WorkerProcess(shown, worker_environment(engine, variant.environment))
         try:
             loaded = self._ask(worker, request, protocol.Loaded, timeout=self.timeouts.load)
-            warm_up = loaded.warm_up_seconds
+            traced = self._ask(worker, protocol.Trace(), protocol.Traced, timeout=self.timeouts.load)
+            first = self._ask(worker, protocol.FirstBatch(), protocol.Timed, timeout=self.timeouts.load)
+            # The first run after compiling still fills caches.
+            again = self._ask(worker, protocol.TimeBatch(number=1), protocol.Timed, timeout=self.timeouts.batch)
+            warm_up = first.seconds + again.seconds
         except BaseException:
             worker.end()
             raise
         finally:
             self.seconds["start"] += time.perf_counter() - started - warm_up
             self.seconds["models"] += warm_up
-        return worker, loaded
+        return worker, Warmed(loaded=loaded, trace_seconds=traced.seconds, warm_up_seconds=warm_up)
 
     def _observe(self, worker: WorkerProcess) -> EngineState:
         return self._ask(worker, protocol.Observe(), protocol.ObservedStates, timeout=self.timeouts.load).states

@@ -6,87 +6,30 @@ more workers at once would cost memory and start-up without adding a comparison.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
-from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError
+from nqperf.errors import NqPerfError, OutOfTimeError
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.results.recipe_toml import read_recipe
-from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.planting import PLANTED
-from nqperf.perf.suite.challenger import Challenger, read_challenger, weighed
-from nqperf.perf.suite.recipes import check_model, read_recipe_row, with_recipe
+from nqperf.perf.suite.challenger import read_challenger, weighed
+from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.resume import identity, kept_rows
-from nqperf.perf.suite.session import DEFAULT_TIMEOUTS, Session, Timeouts
+from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import data_record, make_task, model_record, workload
-from nqperf.perf.variants.floors import floors_for, most_likely_first, read_floors
-from nqperf.perf.variants.own import read_own_variants
-from nqperf.perf.variants.table import VARIANTS, select_variants
+from nqperf.perf.variants.floors import most_likely_first
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Doing, Progress, Rows, silent
 from nqperf.records.results import BASELINE, Control, Controls, Results, VariantResult, utc_now
-from nqperf.records.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig, judge_run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteConfig:
-    """What is run and how long.
-
-    None: the packaged model, the generated development set, all its examples, all variants, the packaged profiles, and
-    a batch that suits the device. Of the examples, at most as many are answered as fill `windows` windows (None: all).
-    The run takes at most `budget` seconds, of which `spent` were gone before its start, whatever the machine: fewer
-    examples are answered and fewer pairs taken where they must be, and rows that are not reached are not judged. A
-    quick run has less of all.
-    The model in `against`, where there is one, runs in the same variants, as NAME:VARIANT; None is the baseline then.
-    The `recipe` of a search is a row beside the table's, with a floor of its own on its own device.
-    Rows that are done are kept in the file `kept`; with `resume` those of an earlier start are not measured again.
-    Raises: ConfigError when a number is out of range.
-    """
-
-    model: Path | None = None
-    data: str | None = None
-    limit: int | None = None
-    variants: tuple[str, ...] | None = None
-    variants_file: Path | None = None
-    recipe: Path | None = None
-    profile: Path | None = None
-    against: Path | None = None
-    gate: GateConfig = REFERENCE_GATE
-    batch_size: int | None = None
-    max_seq_length: int = 512
-    windows: int | None = 192
-    budget: float = 600.0
-    spent: float = 0.0
-    timeouts: Timeouts = DEFAULT_TIMEOUTS
-    command: str = ""
-    kept: Path | None = None
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "windows", "limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} is {value}; expected at least 1")
-        Budget(seconds=self.budget)
-
-    def own_variants(self) -> tuple[Variant, ...]:
-        """Return the rows beside those of the table: the user's own, and the recipe's.
-
-        Raises: FormatError or VariantError for a file that cannot be used.
-        """
-        return (*read_own_variants(self.variants_file), *read_recipe_row(self.recipe))
-
-    def quick(self) -> SuiteConfig:
-        """Return the same run in a third of the time: earlier looks, fewer examples and rounds, more INCONCLUSIVE."""
-        return dataclasses.replace(self, gate=QUICK_GATE, windows=32, budget=180.0)
+from nqperf.records.verdict import judge_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,8 +52,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     A variant that fails is a row of the record.
     """
     started = time.perf_counter()
-    own = config.own_variants()
-    variants = _selected(config, own)
+    variants = config.rows()
+    profiles = config.device_profiles()
     session, source = open_session(config, progress)
     if session.challenger is not None:
         variants = (*variants, *session.challenger.rows(variants))
@@ -118,13 +61,14 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
         fingerprint = machine.fingerprint
-        machine = machine.seen_by(session.start_baseline())
+        machine = seen_by(machine, session.start_baseline())
         absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
         given_up = session.answer_baseline(len(variants) - 1 - len(absent))
         told.finished(BASELINE, session.baseline_row())
         sizes = workload(session.folder, session.task, session.batch_size)
-        profile = floors_for(fingerprint, sizes, config.profile, [variant.name for variant in own])
-        profile = with_recipe(profile, config.recipe, fingerprint, sizes)
+        profile = profiles.fitting(fingerprint, sizes)
+        if config.recipe is not None:
+            profile = config.recipe.added_to(profile, fingerprint, sizes)
         controls, broken_off = _controls(session)
         told.finished("controls", controls)
         floors = profile.floors if profile else {}
@@ -178,12 +122,11 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
     budget = Budget(seconds=config.budget, spent=config.spent)
-    read_floors(config.profile, [variant.name for variant in config.own_variants()])
-    folder = read_model_folder(config.model or _packaged_model())
+    folder = open_model(config.model or _packaged_model())
     if config.recipe is not None:
-        check_model(read_recipe(config.recipe), config.recipe, folder)
-    read_weights(folder)
-    challenger = _challenger(config, folder)
+        config.recipe.require_model(folder)
+    folder.read_weights()
+    challenger = None if config.against is None else read_challenger(config.against, folder, config.max_seq_length)
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
@@ -199,25 +142,6 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
         progress=lambda stage, name, pairs: progress(Doing(stage=stage, name=name, pairs=pairs)),
     )
     return session, source
-
-
-def _selected(config: SuiteConfig, own: Iterable[Variant]) -> tuple[Variant, ...]:
-    """Return the variants, the baseline first; two models run in it alone unless others are named."""
-    if config.against is not None and config.variants is None:
-        return (VARIANTS[BASELINE],)
-    return select_variants(config.variants, own)
-
-
-def _challenger(config: SuiteConfig, folder: ModelFolder) -> Challenger | None:
-    """Return the model that is held against the one in `folder`.
-
-    Raises: ConfigError for rows of an earlier start, which hold no predictions to weigh.
-    """
-    if config.against is None:
-        return None
-    if config.resume:
-        raise ConfigError("a comparison of two models weighs predictions, which no kept rows hold: leave resume out")
-    return read_challenger(config.against, folder, config.max_seq_length)
 
 
 def _packaged_model() -> Path:

@@ -7,13 +7,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nqperf.engines.probe import Machine
 from nqperf.errors import ConfigError, NqPerfError
-from nqperf.perf.machine.examination import Machine, look_at_machine
+from nqperf.perf.machine.examination import look_at_machine, seen_by
 from nqperf.perf.measuring.rounds import Measured, settle
+from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.session import Session
-from nqperf.perf.suite.suite import SuiteConfig, open_session
+from nqperf.perf.suite.suite import open_session
 from nqperf.perf.suite.task import workload
-from nqperf.perf.variants.table import VARIANTS, select_variants
+from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.progress import Progress, Rows, silent
@@ -74,7 +76,8 @@ def measure_calibration(
     fewest = calibration.FEWEST_PAIRS
     if sets < 2 or pairs < fewest:  # noqa: PLR2004  # one set has no spread
         raise ConfigError(f"{sets} sets of {pairs} pairs; expected 2 or more sets of {fewest} or more pairs")
-    variants = select_variants(config.variants)[1:]
+    config.refuse("profiles", "against", "budget", "spent", "kept", "resume", why="a calibration takes what it needs")
+    variants = config.rows()[1:]
     gate = config.gate
     session, _ = open_session(dataclasses.replace(config, gate=GateConfig(looks=(pairs,)), budget=math.inf), progress)
     left_out: dict[str, str] = {}
@@ -82,7 +85,7 @@ def measure_calibration(
     times: dict[str, list[Pairs]] = {}
     with session:
         machine = look_at_machine()
-        machine = machine.seen_by(session.start_baseline())
+        machine = seen_by(machine, session.start_baseline())
         sizes = workload(session.folder, session.task, session.batch_size)
         told = Rows(progress, sets * (1 + len(variants)))
         # Set by set, so that what drifts while hours pass is the same for all.
@@ -118,6 +121,8 @@ def prove(
     """
     if min(same, planted) < 1:
         raise ConfigError(f"{same} comparisons with itself and {planted} planted ones; expected 1 or more of each")
+    without = ("variants", "own", "recipe", "profiles", "against", "windows", "budget", "spent", "kept", "resume")
+    config.refuse(*without, why="a proof runs the baseline alone, on one batch, and takes the time that it needs")
     # The answers do not matter here, so one batch is enough of the data.
     windows = config.batch_size or 1
     session, _ = open_session(dataclasses.replace(config, windows=windows, budget=math.inf), progress)

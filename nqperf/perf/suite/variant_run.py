@@ -14,6 +14,15 @@ from nqperf.perf.workers import protocol
 from nqperf.records.results import Agreement, Status, Switch, Usage, VariantResult
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmed:
+    """How a worker came to be ready; units: seconds."""
+
+    loaded: protocol.Loaded
+    trace_seconds: float
+    warm_up_seconds: float
+
+
 @dataclass(slots=True, kw_only=True)
 class VariantRun:
     """What was found of a variant, in the order in which it is: None for what was not reached before `failure`.
@@ -26,7 +35,7 @@ class VariantRun:
     variant: Variant
     has_floor: bool = False
     model: Mapping[str, Switch] = field(default_factory=dict)
-    loaded: protocol.Loaded | None = None
+    loaded: Warmed | None = None
     observed: EngineState | None = None
     predict_seconds: float | None = None
     usage: Usage | None = None

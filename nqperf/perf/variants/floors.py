@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from nqperf.formats.results.profiles_toml import PACKAGED, read_profiles
@@ -15,27 +17,48 @@ from nqperf.records.results import Fingerprint, Workload
 SIZES = ("hidden_size", "num_hidden_layers", "batch_size", "max_seq_length")
 
 
-def read_floors(path: Path | None = None, own: Collection[str] = ()) -> tuple[Profile, ...]:
-    """Return the profiles in the user's own file `path`, or the packaged ones when None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceProfiles:
+    """The device profiles of one file.
 
-    They may have floors for the variants of the table and for `own`, the user's.
-
-    Raises: FormatError as `read_profiles`; ConfigError for a variant or a size that the suite does not have.
+    Fields:
+        profiles: The profiles, as the file has them.
+        origin: Where they come from, for messages.
+        required: Whether one of them must be for the machine: the file was asked for.
     """
-    profiles = read_profiles(path or PACKAGED)
-    check_names(profiles, variants={*VARIANTS, *own}, sizes=SIZES, origin=str(path or PACKAGED))
-    return profiles
+
+    profiles: tuple[Profile, ...]
+    origin: str
+    required: bool
+
+    def check_names(self, own: Iterable[str] = ()) -> None:
+        """Raise unless the floors are of variants of the table or of `own`, the user's, and the sizes are SIZES.
+
+        Raises: ConfigError that names what is unknown.
+        """
+        check_names(self.profiles, variants={*VARIANTS, *own}, sizes=SIZES, origin=self.origin)
+
+    def fitting(self, fingerprint: Fingerprint, workload: Workload) -> Profile | None:
+        """Return the profile for this machine and workload; None where nothing is promised.
+
+        Raises: ConfigError when two profiles fit, or none of required ones does.
+        """
+        return profile_for(self.profiles, fingerprint, workload, origin=self.origin, required=self.required)
 
 
-def floors_for(
-    fingerprint: Fingerprint, workload: Workload, path: Path | None = None, own: Collection[str] = ()
-) -> Profile | None:
-    """Return the profile of `read_floors` for this machine and workload; None where nothing is promised.
+def read_floors(path: Path | None = None) -> DeviceProfiles:
+    """Return the profiles in the user's own file `path`; the packaged ones, which are read once, when None.
 
-    Raises: as `read_floors`; ConfigError when two profiles fit, or none of the user's own file does.
+    Raises: FormatError as `read_profiles`.
     """
-    profiles = read_floors(path, own)
-    return profile_for(profiles, fingerprint, workload, origin=str(path or PACKAGED), required=path is not None)
+    if path is None:
+        return _packaged()
+    return DeviceProfiles(profiles=read_profiles(path), origin=str(path), required=True)
+
+
+@functools.cache
+def _packaged() -> DeviceProfiles:
+    return DeviceProfiles(profiles=read_profiles(), origin=str(PACKAGED), required=False)
 
 
 def most_likely_first(variants: Iterable[Variant], *, on_gpu: bool) -> list[Variant]:
@@ -44,7 +67,7 @@ def most_likely_first(variants: Iterable[Variant], *, on_gpu: bool) -> list[Vari
     Where the time does not reach for all, it is for those then that have won somewhere, or were never seen to lose.
     """
     best: dict[str, float] = {}
-    for profile in read_profiles():
+    for profile in read_floors().profiles:
         if (profile.device.gpu is not None) == on_gpu:
             best.update({name: max(floor, best.get(name, 0.0)) for name, floor in profile.floors.items()})
     return sorted(variants, key=lambda variant: -best.get(variant.name, 1.0))

@@ -14,12 +14,16 @@ import msgspec
 
 from nqperf.errors import NqPerfError
 from nqperf.perf.machine.environment import python_command
+from nqperf.perf.machine.resources import Activity, activity
+from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.workers import protocol
 
 Reply = TypeVar("Reply", bound=msgspec.Struct)
 WORKER = "nqperf.perf.workers.worker"
 _STDERR_LINES = 3
 _STDERR_BYTES = 4096
+# A process that computes uses at least this share of one core's time while it is waited for.
+_COMPUTING = 0.25
 # A process that dies has closed its pipes and is gone soon after.
 _ENDING_SECONDS = 10
 
@@ -74,16 +78,21 @@ class WorkerProcess:
     def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send a request and return its reply.
 
-        Raises: WorkerError when the worker is dead, gives no reply within `timeout` seconds (it is ended then), or
-        says that it failed.
+        Raises: WorkerError when the worker is dead, says that it failed, or gives no reply within `timeout` seconds (it
+        is ended then); TooSlowError where it was seen to compute all the while.
         """
         what = type(request).__name__
+        before = activity(self.pid)
         try:
             self._channel.send(request)
             answer = self._channel.receive(timeout)
         except TimeoutError:
+            after = activity(self.pid)
             self.end()
-            raise WorkerError(f"worker of {self.name}: no reply to {what} within {timeout:g} s") from None
+            late = f"worker of {self.name}: no reply to {what} within {timeout:.3g} s"
+            if _computed(before, after, timeout):
+                raise TooSlowError(f"{late}, in which it computed", seconds=timeout) from None
+            raise WorkerError(f"{late}: {_doing(after)}") from None
         except protocol.ClosedError:
             raise WorkerError(f"worker of {self.name} died at {what}: {self._last_words()}") from None
         if isinstance(answer, protocol.Failed):
@@ -117,6 +126,20 @@ class WorkerProcess:
         lines = self._stderr.read().decode(errors="replace").splitlines()
         said = " | ".join(line.strip() for line in lines[-_STDERR_LINES:] if line.strip())
         return f"{_ending(status)}; {said or 'it said nothing'}"
+
+
+def _computed(before: Activity | None, after: Activity | None, seconds: float) -> bool:
+    """Return whether a process used the processor while it was waited for, and is not stopped."""
+    if before is None or after is None or after.state in "Tt":
+        return False
+    return after.cpu_seconds - before.cpu_seconds >= _COMPUTING * seconds
+
+
+def _doing(seen: Activity | None) -> str:
+    """Return what a process that does not reply was seen to do."""
+    if seen is None:
+        return "it hangs"
+    return "it is stopped" if seen.state in "Tt" else "it hangs, and does not compute"
 
 
 def _ending(status: int) -> str:

@@ -26,12 +26,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Load(Message, frozen=True):
-    """Load the model of a folder into an engine with these settings, trace it and run it once.
+    """Load the model of a folder into an engine with these settings.
 
+    `identity` is that of the folder's files when the parent opened it: any other content is refused.
     `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
     """
 
     model: str
+    identity: dict[str, str]
     engine: EngineRow
     settings: dict[str, Any]
     inputs: bytes
@@ -44,13 +46,25 @@ class Load(Message, frozen=True):
 
 
 class Loaded(Message, frozen=True):
-    """How long it took, and what is there."""
+    """How long it took, and how many batches there are to time."""
 
     import_seconds: float
     build_seconds: float
-    trace_seconds: float
-    warm_up_seconds: float
     batches: int
+
+
+class Trace(Message, frozen=True):
+    """Trace the graph, where the engine has one."""
+
+
+class Traced(Message, frozen=True):
+    """How long it took."""
+
+    seconds: float
+
+
+class FirstBatch(Message, frozen=True):
+    """Run the first batch of all, in which an engine may compile; its states can be seen afterwards."""
 
 
 class Predict(Message, frozen=True):
@@ -117,13 +131,18 @@ class Failed(Message, frozen=True):
 
 
 class ObservedStates(Message, frozen=True):
-    """The reply to Observe."""
+    """The reply to Observe: the engine's states, and the memory of the process on huge pages and in all.
+
+    Units: bytes; None where the system does not tell.
+    """
 
     states: EngineState
+    huge_page_bytes: int | None = None
+    resident_bytes: int | None = None
 
 
-Request = Load | Predict | Observe | Plant | TimeBatch | Stop
-Reply = Loaded | Predicted | ObservedStates | Planted | Timed | Failed
+Request = Load | Trace | FirstBatch | Predict | Observe | Plant | TimeBatch | Stop
+Reply = Loaded | Traced | Predicted | ObservedStates | Planted | Timed | Failed
 
 
 class ClosedError(NqPerfError):

@@ -45,6 +45,7 @@ class _Worker:
         self._timed: range = range(0)
         self._windows = 0
         self._planted = 0
+        self._warm = False
         self._window_flops = 0
         self._rates: dict[str, Any] = {}
 
@@ -54,6 +55,15 @@ class _Worker:
             return self._load(request)
         if self._loaded is None:
             raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
+        if isinstance(request, protocol.Trace):
+            return self._trace()
+        seconds = self._first_batch()  # where nobody asked for it, it comes before all else
+        if isinstance(request, protocol.FirstBatch):
+            return protocol.Timed(seconds=seconds, windows=self._windows)
+        return self._answer_warm(request)
+
+    def _answer_warm(self, request: protocol.Request) -> protocol.Reply:
+        """Do what only an engine that has run can do."""
         if isinstance(request, protocol.TimeBatch):
             seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
             return protocol.Timed(seconds=seconds, windows=self._windows)
@@ -61,11 +71,28 @@ class _Worker:
             return self._predict(request.rows)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
-        return protocol.ObservedStates(
-            states=msgspec.structs.replace(
-                self._engine.state(), keeps_memory=resources.keeps_memory(), **self._roofline()
-            )
+        return self._observe()
+
+    def _trace(self) -> protocol.Traced:
+        watch = _Laps()
+        self._engine.trace()
+        return protocol.Traced(seconds=watch.lap())
+
+    def _first_batch(self) -> float:
+        """Run the first batch of all, once; return the seconds that it took, 0 where it was run before."""
+        if self._warm:
+            return 0.0
+        self._warm = True
+        watch = _Laps()
+        self._engine.watch(lambda: self._run(0))
+        return watch.lap()
+
+    def _observe(self) -> protocol.ObservedStates:
+        pages = resources.pages()  # before anything is taken to look at malloc and at products
+        states = msgspec.structs.replace(
+            self._engine.state(), keeps_memory=resources.keeps_memory(), **self._roofline()
         )
+        return protocol.ObservedStates(states=states, huge_page_bytes=pages.huge, resident_bytes=pages.resident)
 
     def _roofline(self) -> dict[str, Any]:
         """Return what a window's products come to, and how fast a large one alone is; measured once."""
@@ -91,34 +118,23 @@ class _Worker:
         return self._loaded
 
     def _load(self, request: protocol.Load) -> protocol.Loaded:
-        watch = _Laps()
-        from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+        from nqperf.formats.weights.model_folder import open_model
 
+        # Whether the files are still the same is no part of what is timed.
+        folder = open_model(Path(request.model), identity=request.identity)
+        watch = _Laps()
         request.engine.engine_type().start()
         import_seconds = watch.lap()
-        folder = read_model_folder(Path(request.model))
         settings = {**request.settings, "batch_size": request.batch_size}
-        engine = request.engine.load(folder.config, read_weights(folder), settings, seq_length=request.seq_length)
+        engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
         rows = request.arrays().shape[1]
         self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
         self._timed = range(max(1, rows // request.batch_size))
         self._windows = min(rows, request.batch_size)
-        build_seconds = watch.lap()
-        engine.trace()
-        trace_seconds = watch.lap()
-        self._loaded = engine
+        self._loaded, self._warm = engine, False
         self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
-        engine.watch(lambda: self._run(0))
-        for number in self._timed[:2]:  # the first run after compiling still fills caches
-            self._run(number)
-        return protocol.Loaded(
-            import_seconds=import_seconds,
-            build_seconds=build_seconds,
-            trace_seconds=trace_seconds,
-            warm_up_seconds=watch.lap(),
-            batches=len(self._timed),
-        )
+        return protocol.Loaded(import_seconds=import_seconds, build_seconds=watch.lap(), batches=len(self._timed))
 
     def _run(self, number: int) -> dict[str, FloatArray]:
         """Run a batch; the outputs are on the host when it returns."""

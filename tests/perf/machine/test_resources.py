@@ -1,10 +1,13 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from nqperf.perf.machine import resources
+from nqperf.perf.machine.environment import page_environment
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at Linux's files")
 MIB = 1 << 20
@@ -16,61 +19,6 @@ def write(root, files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return root
-
-
-@pytest.mark.parametrize(
-    ("files", "quota"),
-    [
-        ({}, None),
-        ({"proc/self/cgroup": "0::/\n"}, None),
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"}, 1.5),
-        # A group within a tighter one, and one within a wider one.
-        (
-            {
-                "proc/self/cgroup": "0::/pod/box\n",
-                "sys/fs/cgroup/pod/cpu.max": "50000 100000\n",
-                "sys/fs/cgroup/pod/box/cpu.max": "400000 100000\n",
-            },
-            0.5,
-        ),
-        # Version 1, seen from within a container: the host's path is not there.
-        (
-            {
-                "proc/self/cgroup": "5:cpuacct,cpu:/docker/abc\n4:memory:/docker/abc\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "200000\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
-            },
-            2.0,
-        ),
-        (
-            {
-                "proc/self/cgroup": "5:cpu:/\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
-            },
-            None,
-        ),
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "nonsense\n"}, None),
-    ],
-)
-def test_the_quota_of_control_groups_is_the_tightest(tmp_path, files, quota):
-    assert resources.cpu_quota(write(tmp_path, files)) == quota
-
-
-@pytest.mark.parametrize(("quota", "cores"), [("max", 8), ("50000", 1), ("100000", 1), ("150000", 2), ("1600000", 8)])
-def test_cores_are_the_fewer_of_affinity_and_quota(tmp_path, monkeypatch, quota, cores):
-    monkeypatch.setattr(resources, "affine_cores", lambda: 8)
-    root = write(tmp_path, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": f"{quota} 100000\n"})
-    assert resources.usable_cores(root) == cores
-
-
-@LINUX
-def test_affinity_counts():
-    script = "from nqperf.perf.machine.resources import usable_cores; print(usable_cores())"
-    one = min(os.sched_getaffinity(0))
-    command = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{one}}}); {script}"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "1"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +52,7 @@ def test_memory_is_the_least_of_the_machine_and_its_groups(tmp_path, files, expe
 USED = """
 import os
 from nqperf.perf.machine import resources
+from nqperf.perf.machine.environment import page_environment
 before, peak = resources.usage(), resources.peak_memory()
 block = bytearray(os.urandom(1)) * (200 * 2**20)
 print(resources.usage().since(before).minor_faults, peak, resources.peak_memory())
@@ -141,3 +90,71 @@ def test_whether_malloc_keeps_memory_is_seen_and_not_read_from_variables():
     both = {"MALLOC_MMAP_THRESHOLD_": str(4 << 30), "MALLOC_TRIM_THRESHOLD_": str(8 << 30)}
     assert malloc_in(both)[1] == "True"
     assert malloc_in({**both, "MALLOC_MMAP_THRESHOLD_": "nonsense"})[1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, None),
+        ({"proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 2048 kB\n"}, 2 * MIB),
+        (
+            {
+                "proc/meminfo": "MemAvailable: 2048 kB\n",
+                "proc/self/cgroup": "0::/a\n",
+                "sys/fs/cgroup/a/memory.max": f"{3 * MIB}\n",
+                "sys/fs/cgroup/a/memory.current": f"{2 * MIB + 1000}\n",
+                "sys/fs/cgroup/a/memory.stat": "anon 7\ninactive_file 1000\n",
+            },
+            MIB,
+        ),
+    ],
+)
+def test_memory_that_is_left_is_the_least_of_the_machines_and_the_groups(tmp_path, files, expected):
+    assert resources.available_memory(write(tmp_path, files)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rollup", "kind"),
+    [
+        ("Anonymous: 1000 kB\nAnonHugePages: 900 kB\n", "huge"),
+        ("Anonymous: 1000 kB\nAnonHugePages: 0 kB\n", "plain"),
+        ("", "plain"),
+    ],
+)
+def test_pages_are_huge_where_much_of_the_memory_lies_on_them(tmp_path, rollup, kind):
+    found = resources.pages(write(tmp_path, {"proc/self/smaps_rollup": rollup}))
+    assert found.kind == kind
+    assert (found.huge is None) == (rollup == "")
+
+
+@LINUX
+def test_huge_pages_are_seen_in_a_process_that_asks_for_them():
+    if not resources.allows_huge_pages():
+        pytest.skip("this machine gives no huge pages, or its glibc cannot ask for them")
+    script = (
+        "from nqperf.perf.machine.resources import pages; block = bytearray(b'x') * (200 << 20); print(pages().kind)"
+    )
+    environment = {**os.environ, **page_environment("huge", os.environ)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "huge"
+    assert page_environment("plain", os.environ) == {}
+    both = page_environment("huge", {"GLIBC_TUNABLES": "glibc.pthread.rseq=0"})["GLIBC_TUNABLES"]
+    assert both == "glibc.pthread.rseq=0:glibc.malloc.hugetlb=1"
+
+
+@LINUX
+def test_what_a_process_does_is_seen():
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        time.sleep(1.0)
+        assert resources.activity(busy.pid).cpu_seconds > resources.activity(idle.pid).cpu_seconds
+        assert resources.activity(idle.pid).state == "S"
+        os.kill(busy.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        assert resources.activity(busy.pid).state == "T"
+    finally:
+        for process in (busy, idle):
+            process.kill()
+            process.wait()
+    assert resources.activity(busy.pid) is None

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 
 from nqperf.errors import ConfigError
+from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.session import Timeouts
-from nqperf.perf.suite.suite import SuiteConfig
 from nqperf.perf.suite.trials import Proof, measure_calibration, prove
 from nqperf.perf.workers.progress import RowFinished
 from nqperf.records.calibration import FEWEST_PAIRS

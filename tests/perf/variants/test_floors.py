@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.perf.variants.floors import SIZES, floors_for, read_floors
+from nqperf.perf.variants.floors import SIZES, read_floors
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import BASELINE, Fingerprint
 from tests.perf.machine.machines import ONE_CORE, SAPPHIRE_RAPIDS, ZEN_3, ZEN_4, ZEN_5, ZEN_5_AVX2, ZEN_5_OFF
@@ -25,7 +25,7 @@ LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "batch_size": 32, "max_se
     ],
 )
 def test_the_thesis_is_promised_for_its_v100(variant, recorded_change):
-    profile = floors_for(V100, LARGE)
+    profile = read_floors().fitting(V100, LARGE)
     assert profile.name == "v100-thesis"
     assert profile.floors[variant] == pytest.approx(1 / (1 + recorded_change), abs=0.011)
     assert set(profile.floors) < set(VARIANTS)
@@ -41,18 +41,18 @@ WITHOUT_FLOOR = {
 def test_two_zen_5_cores_are_promised_what_was_measured_there():
     mini = {"hidden_size": 384, "num_hidden_layers": 6, "batch_size": 4, "max_seq_length": 512}
     zen5 = ZEN_5.fingerprint
-    profile = floors_for(zen5, mini)
+    profile = read_floors().fitting(zen5, mini)
     assert (
         set(profile.floors)
         == {name for name, row in VARIANTS.items() if name != BASELINE and not row.missing(ZEN_5)} - WITHOUT_FLOOR
     )
     assert profile.floors["mixed_bfloat16"] >= 1.5
-    assert floors_for(zen5, LARGE) is None
+    assert read_floors().fitting(zen5, LARGE) is None
     other = msgspec.structs.replace(zen5, cpu_model="AMD EPYC 9575F", cpu_id="AuthenticAMD-26-17")
-    assert floors_for(other, mini) == profile
+    assert read_floors().fitting(other, mini) == profile
     # Another default of TensorFlow, or other instructions, are other speed-ups.
     for machine in (ZEN_5_AVX2, ZEN_5_OFF, ZEN_4, ZEN_3, SAPPHIRE_RAPIDS, ONE_CORE):
-        assert floors_for(machine.fingerprint, mini) is None
+        assert read_floors().fitting(machine.fingerprint, mini) is None
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_two_zen_5_cores_are_promised_what_was_measured_there():
     ],
 )
 def test_nothing_is_promised_to_another_device_or_workload(fingerprint, workload):
-    assert floors_for(fingerprint, workload) is None
+    assert read_floors().fitting(fingerprint, workload) is None
 
 
 def test_a_profile_of_ones_own(tmp_path):
     path = written(tmp_path, MINE)
-    assert floors_for(CPU, LARGE, path).floors == {"mixed_bfloat16": 1.5}
+    assert read_floors(path).fitting(CPU, LARGE).floors == {"mixed_bfloat16": 1.5}
 
 
 def test_a_device_that_the_own_file_does_not_name_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"mine\.toml: no profile is for .* hidden_size 1024, .*it has mine"):
-        floors_for(V100, LARGE, written(tmp_path, MINE))
+        read_floors(written(tmp_path, MINE)).fitting(V100, LARGE)
 
 
 def test_the_packaged_profiles_name_every_size():
-    for profile in read_floors():
+    for profile in read_floors().profiles:
         assert tuple(profile.workload) == SIZES
 
 
@@ -99,7 +99,7 @@ def test_the_packaged_profiles_name_every_size():
 def test_an_unknown_name_is_an_error_whatever_the_device(tmp_path, old, new, message):
     path = written(tmp_path, MINE.replace("AuthenticAMD", "Nobody").replace(old, new))
     with pytest.raises(ConfigError, match=rf"mine\.toml: profile mine {message}"):
-        read_floors(path)
+        read_floors(path).check_names()
 
 
 def test_a_file_that_is_no_profile_is_an_error(tmp_path):

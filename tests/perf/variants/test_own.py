@@ -1,7 +1,7 @@
 import pytest
 
 from nqperf.errors import FormatError, NqPerfError, VariantError
-from nqperf.perf.suite.suite import SuiteConfig, run_suite
+from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.variants.floors import read_floors
 from nqperf.perf.variants.own import read_own_variants
 from nqperf.perf.variants.table import VARIANTS, select_variants
@@ -68,7 +68,7 @@ def test_names_twice_and_no_file_are_refused(write, tmp_path):
     with pytest.raises(FormatError, match="no such file"):
         read_own_variants(tmp_path / "absent.toml")
     with pytest.raises(NqPerfError, match="no such file"):
-        run_suite(SuiteConfig(variants_file=tmp_path / "absent.toml"))
+        SuiteConfig.from_options(variants_file=tmp_path / "absent.toml")
 
 
 def test_a_profile_may_floors_for_them(tmp_path):
@@ -79,6 +79,8 @@ def test_a_profile_may_floors_for_them(tmp_path):
         '[profile.provenance]\ncommand = "none"\ndate = "2026-01-01"\nfigures = "made up"\n'
     )
     with pytest.raises(NqPerfError, match="unknown variants mine"):
-        read_floors(path)
-    (profile,) = read_floors(path, ["mine"])
+        SuiteConfig.from_options(profile=path).device_profiles()
+    profiles = read_floors(path)
+    profiles.check_names(["mine"])
+    (profile,) = profiles.profiles
     assert profile.floors == {"mine": 1.1}

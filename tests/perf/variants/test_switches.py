@@ -31,10 +31,14 @@ def test_a_worker_gets_its_own_switches_and_none_of_the_callers():
         "MALLOC_TRIM_THRESHOLD_": "1",
         "GLIBC_TUNABLES": "glibc.malloc.trim_threshold=1:glibc.pthread.rseq=0",
         "HOME": "/home/x",
+        "COV_CORE_SOURCE": "nqperf",
+        "COVERAGE_PROCESS_START": "setup.cfg",
+        "PYTHONBREAKPOINT": "debugger.start",
     }
     plain = worker_environment(ENGINES["tensorflow"], {}, inherited)
     assert "TF_XLA_FLAGS" not in plain
     assert "MALLOC_TRIM_THRESHOLD_" not in plain
+    assert plain.keys().isdisjoint({"COV_CORE_SOURCE", "COVERAGE_PROCESS_START", "PYTHONBREAKPOINT"})
     assert plain["GLIBC_TUNABLES"] == "glibc.pthread.rseq=0"
     assert plain["HOME"] == "/home/x"
     assert plain["KERAS_BACKEND"] == "tensorflow"

@@ -31,11 +31,16 @@ class Sleeper:
         if isinstance(request, protocol.Load):
             self.request = request
             self.sleep(START_SECONDS)
-            nothing = dict.fromkeys(("import_seconds", "build_seconds", "trace_seconds", "warm_up_seconds"), 0.0)
-            return protocol.Loaded(**nothing, batches=1)
+            return protocol.Loaded(import_seconds=0.0, build_seconds=0.0, batches=1)
+        started = {protocol.Trace: protocol.Traced(seconds=0.0), protocol.FirstBatch: protocol.Timed(seconds=0.001)}
+        if type(request) in started:
+            return started[type(request)]
         if isinstance(request, protocol.Plant):
             self.planted = request.fraction
             return protocol.Planted(fraction=request.fraction)
+        return self.answer_warm(request)
+
+    def answer_warm(self, request):
         if isinstance(request, protocol.TimeBatch):
             windows = min(self.request.batch_size, self.request.arrays().shape[1])
             return protocol.Timed(seconds=self.sleep(BATCH_SECONDS * (1 + self.planted)), windows=windows)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from nqperf.engines.registry import ENGINES
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.process import WorkerError, WorkerProcess
 
@@ -40,7 +43,8 @@ def load_request(model, rows=5, **changes):
     inputs = np.ones((3, rows, SEQ_LENGTH), np.int32)
     inputs[0] = np.arange(rows)[:, None] + 7
     plain = {"engine": TENSORFLOW, "settings": {}, "inputs": inputs.tobytes(), "seq_length": SEQ_LENGTH}
-    return protocol.Load(**{"model": str(model), **plain, "batch_size": 2, **changes})
+    identity = open_model(model).identity if Path(model, "config.json").is_file() else {}
+    return protocol.Load(**{"model": str(model), "identity": identity, **plain, "batch_size": 2, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,17 @@ def test_a_model_that_cannot_be_loaded_is_the_reason(tmp_path):
         pytest.raises(WorkerError, match=r"worker of xla failed at Load: FormatError: .*no such folder"),
     ):
         process.ask(load_request(tmp_path / "nowhere"), protocol.Loaded, timeout=300)
+
+
+def test_a_model_that_has_changed_since_the_parent_opened_it_is_refused(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    request = load_request(folder)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    said = r"worker of xla failed at Load: FormatError: .*model\.safetensors: is not the file that the run began with"
+    with started() as process, pytest.raises(WorkerError, match=said):
+        process.ask(request, protocol.Loaded, timeout=300)
 
 
 def test_a_killed_worker_is_told_with_its_signal():
@@ -161,3 +176,24 @@ def test_what_libraries_print_does_not_reach_the_protocol():
         pytest.raises(WorkerError, match="before Load"),
     ):
         process.ask(protocol.Observe(), protocol.ObservedStates, timeout=60)
+
+
+@LINUX
+def test_a_worker_that_is_stopped_and_one_that_computes_are_told_apart(model_folder):
+    with started() as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(WorkerError, match="it is stopped"):
+            process.ask(protocol.Observe(), protocol.ObservedStates, timeout=0.3)
+    with started() as process, pytest.raises(TooSlowError, match="no reply to Load within 1 s, in which it computed"):
+        process.ask(load_request(model_folder), protocol.Loaded, timeout=1.0)  # importing TensorFlow takes longer
+
+
+def test_loading_tracing_and_the_first_batch_are_asked_apart(model_folder):
+    with started("baseline") as process:
+        assert process.ask(load_request(model_folder), protocol.Loaded, timeout=300).batches == 2
+        assert process.ask(protocol.Trace(), protocol.Traced, timeout=300).seconds > 0
+        assert process.ask(protocol.FirstBatch(), protocol.Timed, timeout=300).seconds > 0
+        assert process.ask(protocol.FirstBatch(), protocol.Timed, timeout=300).seconds == 0  # there is but one
+        seen = process.ask(protocol.Observe(), protocol.ObservedStates, timeout=300)
+        assert seen.states.traces == 1
+        assert seen.resident_bytes is None or seen.resident_bytes > 0

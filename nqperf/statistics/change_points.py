@@ -11,6 +11,7 @@ data on an interval", IEEE Signal Processing Letters 12 (2005).
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -120,7 +121,7 @@ def divide(values: FloatArray, errors: FloatArray, config: ChangePointConfig = R
     penalty = float(upper_quantile(np.array(tail), np.array(freedom))) ** 2
     edges = best_division(values, weights, penalty)
     levels = []
-    for first, end in zip(edges, edges[1:], strict=False):
+    for first, end in itertools.pairwise(edges):
         weight = float(weights[first:end].sum())
         level = float(np.average(values[first:end], weights=weights[first:end]))
         levels.append(Level(first=first, end=end, value=level, error=weight**-0.5))

@@ -8,8 +8,14 @@ from typing import Any
 from nqperf.engines.engine import Engine
 from nqperf.engines.keras_backend import choose_backend
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
-from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
+from nqperf.engines.tensorflow.config import (
+    GPU_SHARING,
+    READ_VARIABLES,
+    SWITCH_VARIABLES,
+    WORKER_ENVIRONMENT,
+    TensorFlowConfig,
+)
+from nqperf.engines.tensorflow.device import STALLING, bfloat16_softmax_widens, float16_fusion_cost, tf32_rounds
 from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
@@ -30,6 +36,8 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     config_type = TensorFlowConfig
     environment = WORKER_ENVIRONMENT
     switch_variables = SWITCH_VARIABLES
+    read_variables = READ_VARIABLES
+    gpu_sharing = GPU_SHARING
 
     @staticmethod
     def start() -> None:
@@ -203,8 +211,21 @@ def _set_process_switches(config: TensorFlowConfig) -> None:
     tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
+    if _fusing_stalls(config):
+        tf.config.optimizer.set_experimental_options({"remapping": False})
     if config.autoclustering:
         tf.config.optimizer.set_jit(True)
+
+
+def _fusing_stalls(config: TensorFlowConfig) -> bool:
+    """Return whether Grappler, left as it is by default, would make products in float16 that stall on this CPU."""
+    import tensorflow as tf
+
+    said = {"remapping", "disable_meta_optimizer"} & config.grappler.keys()
+    graph = not (config.xla or config.eager)  # XLA takes the whole function before Grappler sees it
+    if config.precision != "mixed_float16" or said or not graph or tf.config.list_physical_devices("GPU"):
+        return False
+    return float16_fusion_cost() >= STALLING
 
 
 def _softmax_dtype(config: TensorFlowConfig) -> str:

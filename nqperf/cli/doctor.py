@@ -12,7 +12,7 @@ from nqperf.perf.machine.examination import require_device
 from nqperf.report.machine import diagnosis_text
 
 
-@click.command("doctor", short_help="Say what this machine can run and what to install.")
+@click.command("doctor")
 @shared.option(
     "--noise-seconds", type=click.FloatRange(min=0), default=5.0, help="How long to watch how steady the machine is."
 )

@@ -125,7 +125,7 @@ def test_every_truncation_is_refused(tmp_path):
         ),
         ('{"schema_version": 1, "data": {"examples": 3}}', "is 1, as nqperf of an unknown version wrote it"),
         (
-            '{"schema_version": 1, "created": "2026-10-01", "fingerprint": {"cores": 2, "versions": {"nqperf": "0.0.9"}}}',
+            '{"schema_version": 1, "created": "2026-10-01", "fingerprint": {"versions": {"nqperf": "0.0.9"}}}',
             "is 1, as nqperf 0.0.9 wrote it on 2026-10-01; .*or make the results again with this one",
         ),
         ('{"machine_info": {}, "benchmarks": []}', "expected a results file of nqperf"),

@@ -17,6 +17,8 @@ from nqperf.statistics.verdicts import JudgeConfig, Look
 
 # A row passes only while its total time is not this likely to be beyond the fail margin.
 _CONTRADICTION = 0.1
+# An interval is that of one look, at this part of its error: the rest is what it costs to stop at a look that decides.
+_OF_ONE_LOOK = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,18 +99,14 @@ def level_at(looks: Sequence[Look], column: int, alpha: float, *, on_fail: bool 
     return nominal_level([look.sets[column] for look in counted], fractions, alpha)
 
 
-def half_width(found: Estimates, looks: Sequence[Look], column: int, config: JudgeConfig) -> FloatArray:
-    """Return the half widths of the intervals of a row's log ratio, by location and by total time; NaN after one set.
-
-    Shape: [2].
-    """
+def half_width(found: Estimates, config: JudgeConfig) -> FloatArray:
+    """Return the half widths of the intervals of the log ratios by location; NaN after one set. Shape: [rows]."""
     from scipy import special
 
-    level = level_at(looks, column, (1 - config.confidence) / 2)
-    if level == 0 or not found.freedom[0, column] > 0:
-        return np.full(2, np.nan)
-    quantile = special.stdtrit(found.freedom[:, column], 1 - level)
-    half: FloatArray = quantile * found.error[:, column]
+    known = (found.sets > 1) & (found.freedom[0] > 0)
+    level = _OF_ONE_LOOK * (1 - config.confidence) / 2
+    quantile = special.stdtrit(np.where(known, found.freedom[0], 1.0), 1 - level)
+    half: FloatArray = np.where(known, quantile * found.error[0], np.nan)
     return half
 
 

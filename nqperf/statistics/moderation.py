@@ -26,7 +26,9 @@ from nqperf.statistics.location import FloatArray
 OUTLYING = 0.01
 # No two logs of seconds are closer than this means anything: the variance of rows that do not scatter at all.
 _LEAST_VARIANCE = 1e-12
-_LARGEST = 1e6  # degrees of freedom that are as good as infinitely many
+# However equal rows look, their pool is worth no more than so many degrees of freedom beside a row's own: few sets
+# cannot show that rows are equal.
+LARGEST_PRIOR = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +79,7 @@ def effective_freedom(freedom: FloatArray, shared: float) -> float:
 
 
 def prior_freedom(variances: FloatArray, freedom: FloatArray) -> float:
-    """Return how many degrees of freedom the pooled variance is worth beside a row's own; large for equal rows.
+    """Return how many degrees of freedom the pooled variance is worth beside a row's own; LARGEST_PRIOR for equal rows.
 
     Equal rows' log variances scatter by trigamma(freedom / 2); what they scatter more is the rows' own.
     Shapes: [rows] both, at least two rows.
@@ -86,7 +88,7 @@ def prior_freedom(variances: FloatArray, freedom: FloatArray) -> float:
 
     logs = np.log(variances) - special.digamma(freedom / 2) + np.log(freedom / 2)
     excess = float(np.var(logs, ddof=1) - np.mean(special.polygamma(1, freedom / 2)))
-    return _LARGEST if excess <= 0 else min(_LARGEST, 2 * _inverse_trigamma(excess))
+    return LARGEST_PRIOR if excess <= 0 else min(LARGEST_PRIOR, 2 * _inverse_trigamma(excess))
 
 
 def _inverse_trigamma(value: float) -> float:

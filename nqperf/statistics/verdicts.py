@@ -27,11 +27,11 @@ class JudgeConfig:
     fail_margin: float = 1.02
     pass_margin: float = 1.05
     red_runs: float = 0.01
-    beyond_alpha: float = 0.05
+    beyond_alpha: float = 0.08
     confidence: float = 0.99
     first_look: int = 3
     confirming: int = 2
-    total_share: float = 0.2
+    total_share: float = 0.1
 
     def __post_init__(self) -> None:
         if not 1 <= self.fail_margin < self.pass_margin < math.inf:

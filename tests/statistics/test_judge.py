@@ -23,7 +23,7 @@ def sets_of(shifts=None, *, sets=8, sd=0.002, seed=1):
     values = generator.normal(0, sd, (sets, len(ROWS)))
     for column, row in enumerate(ROWS):
         values[:, column] += (shifts or {}).get(row.name, -math.log(1.1) if row.role == "planted" else 0.0)
-    return Sets(rows=ROWS, location=values, total=values)
+    return Sets(rows=ROWS, location=values, total=values.copy())
 
 
 def outcomes(judgement):

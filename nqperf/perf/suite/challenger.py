@@ -20,7 +20,7 @@ from nqperf.perf.suite.task import model_record
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.frontier import Sign, faster, frontier, relation, sign_of
 from nqperf.records.results import BASELINE, Switch, VariantResult
-from nqperf.statistics.bootstrap import REFERENCE, Counts, ScoreDifference, micro_f1, score_difference
+from nqperf.statistics.micro_f1 import CONFIDENCE, Counts, ScoreDifference, micro_f1, score_difference
 
 # The details of a challenger's agreement: how much higher its micro-F1 is, and from where to where that may be.
 DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH = (
@@ -132,7 +132,7 @@ def _sentence(own: str, name: str, difference: ScoreDifference, related: str, co
     ours, theirs = (float(micro_f1(np.sum(counts[one], axis=0))) for one in (own, name))
     return (
         f"{name} against {own}: micro-F1 {theirs:.4f} against {ours:.4f}, {difference.value:+.4f} "
-        f"({low:+.4f} to {high:+.4f} at {REFERENCE.confidence:.0%}, over {len(counts[own])} examples): {_SAID[related]}"
+        f"({low:+.4f} to {high:+.4f} at {CONFIDENCE:.0%}, over {len(counts[own])} examples): {_SAID[related]}"
     )
 
 

@@ -35,7 +35,8 @@ class WorkerError(NqPerfError):
 class WorkerProcess:
     """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
 
-    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with.
+    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with,
+    `python` its interpreter (None: this process's).
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class WorkerProcess:
         *,
         module: str | None = None,
         replies: Any = protocol.Reply,
+        python: str | None = None,
     ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         self._process = subprocess.Popen(
-            python_command(module or WORKER, str(os.getpid())),
+            python_command(module or WORKER, str(os.getpid()), python=python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

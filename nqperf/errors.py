@@ -82,5 +82,7 @@ class OutOfTimeError(NqPerfError):
 class MissingExtraError(NqPerfError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
-    def __init__(self, extra: str, *, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'nqperf[{extra}]'")
+    def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
+        what = f"{package}[{extra}]" if extra else package
+        needs = f"the extra {extra!r}" if extra else f"the package {package}, whole"
+        super().__init__(f"{purpose} needs {needs}: pip install '{what}'")

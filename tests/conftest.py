@@ -30,7 +30,7 @@ WORDS = "the river is in a of was built by who over long hill ##s ##ed ##e ##i #
 @functools.cache
 def bfloat16_fault():
     """Return how a process ends that multiplies in bfloat16, None where it does."""
-    command = [sys.executable, "-m", "nqperf.perf.machine.probe", "bfloat16"]
+    command = [sys.executable, "-m", "nqperf.perf.machine.probe", "tensorflow", "bfloat16"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else f"bfloat16 cannot be used here: exit status {done.returncode}"
 

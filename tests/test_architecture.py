@@ -32,11 +32,10 @@ PILLARS = [
     ("api", "cli"),
 ]
 HEAVY = {"tensorflow", "keras", "jax", "openvino", "onnxruntime"}
-# Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
-ENGINE_NEUTRAL = {"cli", "perf", "tuning", "report", "run", "pytest_plugin"}
-OF_TENSORFLOW = {"perf/doctor.py", "perf/machine/fingerprint.py", "perf/machine/probe.py"}
+# Rooms that run what any engine is asked for.
+ENGINE_NEUTRAL = {"cli", "perf", "tuning", "report", "run", "shards", "records", "pytest_plugin"}
 # What all engines share; every other module of the room is one engine's own.
-SHARED_ENGINES = {"batches", "engine", "keras_backend", "registry", "state", "threads"}
+SHARED_ENGINES = {"batches", "effects", "engine", "keras_backend", "probe", "registry", "state", "threads"}
 OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}
 # The machine's and the process's own description, which is no format of ours.
@@ -114,8 +113,6 @@ def test_light_rooms_import_no_framework_when_they_are_imported(path):
 
 @each_module
 def test_no_engine_is_known_by_name_but_to_the_registry(path):
-    if str(path.relative_to(PACKAGE)) in OF_TENSORFLOW:
-        return
     inside = path.relative_to(PACKAGE).with_suffix("").parts
     own = inside[1] if inside[0] == "engines" and len(inside) > 1 else None
     for name in imported(ast.parse(path.read_text())):

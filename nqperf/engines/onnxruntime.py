@@ -13,7 +13,7 @@ import numpy as np
 
 from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.threads import requested_threads
+from nqperf.engines.threads import INTRA_OP, requested_threads
 from nqperf.errors import ConfigError
 from nqperf.formats.files import scratch_folder
 from nqperf.formats.reading import read_whole
@@ -53,6 +53,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
     name = "onnxruntime"
     config_type = OnnxRuntimeConfig
     switch_variables = frozenset({"OMP_NUM_THREADS", "ORT_DISABLE_ALL_OPTIMIZATION"})
+    read_variables = frozenset({INTRA_OP})
 
     @staticmethod
     def start() -> None:

@@ -25,6 +25,7 @@ PARTIAL_SUFFIX = ".nqperf.partial"
 _PARTIAL_NAME = re.compile(rf"\..+\.[0-9a-f]{{8}}{re.escape(PARTIAL_SUFFIX)}")
 _REPLACED_SUFFIX = ".replaced"
 _CHUNK_BYTES = 1 << 20
+_NAME_BYTES = 200  # of the name of what is written; a file system takes 255, and ours has more to it
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _SYSTEMS = (Path("/dev"), Path("/proc"), Path("/sys"))
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a file system in memory, which is anybody's to write to
@@ -156,18 +157,23 @@ def _partial(path: Path, *, folder: bool, mode: int = 0o777) -> Iterator[Path]:
 
 def _made_and_locked(path: Path, *, folder: bool, mode: int) -> tuple[Path, int]:
     while True:
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
-        if folder:
-            partial.mkdir(mode=mode)
-        else:
-            partial.touch(exist_ok=False)
-        with contextlib.suppress(FileNotFoundError):
-            lock = os.open(partial, (os.O_RDONLY if folder else os.O_RDWR) | _NO_LINK)
-            with contextlib.suppress(OSError):  # some network file systems have no locks: nobody cleans there
-                take_lock(lock)
-            if partial.exists():  # another run may have taken it for a leftover before it was locked
-                return partial, lock
-            os.close(lock)
+        name = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES])
+        partial = path.with_name(f".{name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+        try:
+            if folder:
+                partial.mkdir(mode=mode)
+            else:
+                partial.touch(exist_ok=False)
+            with contextlib.suppress(FileNotFoundError):
+                lock = os.open(partial, (os.O_RDONLY if folder else os.O_RDWR) | _NO_LINK)
+                with contextlib.suppress(OSError):  # some network file systems have no locks: nobody cleans there
+                    take_lock(lock)
+                if partial.exists():  # another run may have taken it for a leftover before it was locked
+                    return partial, lock
+                os.close(lock)
+        except BaseException:  # a signal that asks for the end comes at any moment
+            remove(partial)
+            raise
 
 
 def take_lock(descriptor: int) -> None:

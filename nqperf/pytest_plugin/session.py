@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -57,6 +58,9 @@ class GateHooks:
         state.pairs = [item for item in session.items if PAIRED in fixture_names(item)]
         if has_benchmarks(config):
             self._join_benchmarks(session)
+        if state.pairs:
+            # Now, and not within the time that a test is given.
+            import_module("nqperf.perf.pairs.paired")
         if state.items and state.pairs:
             raise pytest.UsageError(
                 f"tests of the suite (nqperf_variant) and of nqperf_paired ({state.pairs[0].nodeid}) are selected, "
@@ -73,6 +77,15 @@ class GateHooks:
                 check_options(config)
         if self._benchmarks is not None:
             self._benchmarks.load()
+
+    def forget(self, test: str) -> None:
+        """Drop what a test found before: it is run again, and only its last run counts."""
+        rows = [row for row, compared in self.state.compared.items() if compared.test == test]
+        for row in rows:
+            dropped = self.state.compared.pop(row).results.outcome
+            self.state.notes.append(f"{row} was measured again in a rerun of its test; its {dropped} was dropped")
+        if rows and self._benchmarks is not None:
+            self._benchmarks.forget(test)
 
     def _join_benchmarks(self, session: pytest.Session) -> None:
         """Take part in what pytest-benchmark does, unless its options keep everything from being timed."""

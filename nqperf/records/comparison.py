@@ -16,13 +16,14 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.records.profiles import sizes_text
-from nqperf.records.results import BASELINE, Results, VariantResult
+from nqperf.records.results import BASELINE, Fingerprint, Results, VariantResult
 from nqperf.statistics.signed_rank import FloatArray
 
 Change = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 
-# Another major version of these computes with other kernels; of the rest a change is only told.
-COMPUTING = ("tensorflow", "keras", "torch", "jax", "onnxruntime", "onnxruntime-gpu")
+# What measures and is no part of what is timed; of these a change is only told. Another major version of anything else
+# that a run has on record computes with other kernels.
+MEASURING = frozenset({"python", "nqperf", "numpy", "scipy"})
 # Below, the t approximation of the test is too coarse for any alpha worth having.
 FEWEST_COMPARED = 10
 
@@ -107,6 +108,13 @@ def compare(
         added=tuple(name for name in after if name not in before),
         notes=notes,
     )
+
+
+def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str | None, str | None]]:
+    """Return the versions that two machines do not share, the old and the new one by name; None where it is absent."""
+    before, after = old.versions, new.versions
+    names = sorted({*before, *after})
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
 def exit_status(comparison: Comparison, *, allow_inconclusive: bool = False) -> int:
@@ -212,12 +220,9 @@ def _differences(old: Results, new: Results, *, across_machines: bool) -> tuple[
     before, after = old.fingerprint.states, new.fingerprint.states
     changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
     serious += [f"{name} {before[name]} and {after[name]}" for name in changed]
-    before, after = old.fingerprint.versions, new.fingerprint.versions
-    for name in sorted({*before, *after}):
-        ours, theirs = before.get(name), after.get(name)
-        if ours != theirs:
-            apart = name in COMPUTING and None not in {ours, theirs} and _major(ours) != _major(theirs)
-            (serious if apart else notes).append(f"{name} {ours or 'absent'} and {theirs or 'absent'}")
+    for name, (ours, theirs) in changed_versions(old.fingerprint, new.fingerprint).items():
+        apart = name not in MEASURING and None not in {ours, theirs} and _major(ours) != _major(theirs)
+        (serious if apart else notes).append(f"{name} {ours or 'absent'} and {theirs or 'absent'}")
     if serious and not across_machines:
         raise ConfigError(
             f"the runs are from different machines: {'; '.join(serious)}; "

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError
-from nqperf.records.comparison import COMPUTING
+from nqperf.records.comparison import MEASURING, changed_versions
 from nqperf.records.profiles import sizes_text
 from nqperf.records.results import BASELINE, Results, RunOutcome, VariantResult
 
@@ -94,10 +94,9 @@ def _changes(old: Results, new: Results) -> Iterator[str]:
     """Yield what makes the ratios of two runs that follow each other two different things."""
     if old.fingerprint.device_key != new.fingerprint.device_key:
         yield f"device: {old.fingerprint.device_key} -> {new.fingerprint.device_key}"
-    before, after = old.fingerprint.versions, new.fingerprint.versions
-    for name in COMPUTING:
-        if before.get(name) != after.get(name):
-            yield f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+    for name, (before, after) in changed_versions(old.fingerprint, new.fingerprint).items():
+        if name not in MEASURING:
+            yield f"{name}: {before or 'absent'} -> {after or 'absent'}"
     if old.workload != new.workload:
         yield f"work: {sizes_text(old.workload)} -> {sizes_text(new.workload)}"
     for what in ("model", "data"):

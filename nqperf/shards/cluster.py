@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nqperf.engines.registry import find_engine
+from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, MissingExtraError, NqPerfError
 from nqperf.formats.files import scratch_folder
 from nqperf.shards.worker import Progress, Shard, Task, Worker, WorkerConfig
@@ -70,8 +72,8 @@ class RayWorker:
     """The actor: a worker in a process of its own, which loads its model when it is first asked."""
 
     def __init__(self, config: WorkerConfig, cpus: int) -> None:
-        # TensorFlow would take every core of the machine, of which this worker is given a part.
-        os.environ.update({"TF_NUM_INTRAOP_THREADS": str(cpus), "TF_CPP_MIN_LOG_LEVEL": "2"})
+        # An engine would take every core of the machine, of which this worker is given a part.
+        os.environ.update({**find_engine(config.engine).engine_type().environment, INTRA_OP: str(cpus)})
         self._config = config
         self._worker: Worker | None = None
 

@@ -13,7 +13,7 @@ import msgspec
 from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
-from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, open_model
 from nqperf.formats.weights.model_folder import write_model_folder as write_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.formats.weights.tokenizers import read_tokenizer
@@ -146,7 +146,7 @@ def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArra
     if job.lesson is None:
         return Trainer(network, weights, seq_length, job.training)
     lesson = job.lesson
-    teacher = read_teacher(read_model_folder(lesson.teacher), job.training.precision, seq_length)
+    teacher = read_teacher(open_model(lesson.teacher), job.training.precision, seq_length)
     if job.makes_student:
         student = lesson.shape.config(network)
         seen = (batches.batch(step)[0] for step in range(_BATCHES_SEEN))
@@ -208,10 +208,10 @@ def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[s
     """Return the vocabulary, and the network that is trained, or the teacher that a student is made of."""
     if job.lesson is None:
         return _own_start(job)
-    teacher = read_model_folder(job.lesson.teacher)
+    teacher = open_model(job.lesson.teacher)
     if job.makes_student:
         job.lesson.shape.config(teacher.config)  # refused before any work
-        return teacher.require_tokenizer(), teacher.config, read_weights(teacher)
+        return teacher.require_tokenizer(), teacher.config, teacher.read_weights()
     file, network, weights = _own_start(job)
     require_same_input(teacher, file, network)
     return file, network, weights
@@ -221,19 +221,19 @@ def _own_start(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, F
     if job.tokenizer is None:
         if job.start is None:
             raise ConfigError("MiniLM needs a tokenizer of our own: make one with `nqperf vocabulary`, or name a start")
-        folder = read_model_folder(job.start)
-        return folder.require_tokenizer(), folder.config, read_weights(folder)
+        folder = open_model(job.start)
+        return folder.require_tokenizer(), folder.config, folder.read_weights()
     file = TokenizerFile(path=job.tokenizer, kind="sentencepiece")
     pieces, content = file.vocabulary_size(), read_whole(job.tokenizer, what="a tokenizer.model")
     if job.start is None:
         return file, *start_from_minilm(content, pieces, job.training.seed)
-    folder = read_model_folder(job.start)
+    folder = open_model(job.start)
     old = folder.require_tokenizer()
     if old.kind != "sentencepiece":
         raise ConfigError(
             f"{old.path} is a WordPiece vocabulary; expected a tokenizer.model to change: leave --tokenizer out"
         )
-    weights = change_vocabulary(read_weights(folder), read_whole(old.path, what="a tokenizer.model"), content)
+    weights = change_vocabulary(folder.read_weights(), read_whole(old.path, what="a tokenizer.model"), content)
     return file, dataclasses.replace(folder.config, vocab_size=pieces), weights
 
 

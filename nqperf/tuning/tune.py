@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
-from nqperf.perf.machine.fingerprint import ENVIRONMENT
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
 from nqperf.perf.measuring.budget import Plan
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
 from nqperf.perf.suite.suite import open_session
@@ -23,7 +23,7 @@ from nqperf.perf.variants.variant import Tolerance, Variant
 from nqperf.perf.workers.progress import Progress, Row, RowFinished, silent
 from nqperf.records.calibration import ROOM
 from nqperf.records.results import BASELINE, VariantResult, utc_now
-from nqperf.tuning.candidates import THREADS, TOLERANCES, Space, racing_rows
+from nqperf.tuning.candidates import TOLERANCES, Space, racing_rows
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
 from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
@@ -32,10 +32,6 @@ from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
 _MOST_WINDOWS = 4096
 # Visits of contenders that are close, and of the ways next to the best.
 _CLOSE_ONES = 6
-# Which GPUs there are is the device's, and no part of how a model runs on it.
-_DEVICES = "CUDA_VISIBLE_DEVICES"
-
-
 # A search has more time than a run of the suite, and takes its pairs as its own gate says.
 _SUITE = SuiteConfig(gate=PROOF_GATE, windows=_MOST_WINDOWS, budget=900.0)
 
@@ -121,7 +117,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     session, source = open_session(suite, progress)
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
-        machine = machine.seen_by(session.start_baseline())
+        machine = seen_by(machine, session.start_baseline())
         racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)
         given_up = session.answer_within(_plan(len(racing)))
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
@@ -185,14 +181,14 @@ def _way(search: Search) -> dict[str, Any]:
         "batch_size": found.batch_size,
         "settings": dict(found.variant.settings),
         "environment": environment,
-        "threads": int(environment.get(THREADS, 0)) or None,
+        "threads": int(environment.get(INTRA_OP, 0)) or None,
     }
 
 
 def _inherited(variant: Variant) -> dict[str, str]:
     """Return the caller's own settings that all workers had, without which the recipe would be another one."""
-    switches = variant.engine_row().engine_type().switch_variables
-    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ and name not in {*switches, _DEVICES}}
+    names = sorted(variant.engine_row().engine_type().read_variables)
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _figures(search: Search) -> Figures | None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.keras_backend import VARIABLE, choose_backend
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.threads import requested_threads, threads_named
+from nqperf.engines.threads import INTRA_OP, requested_threads, threads_named
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
@@ -43,17 +43,13 @@ class JaxEngine(Engine[JaxConfig]):
 
     name = "jax"
     config_type = JaxConfig
-    environment: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {
-            VARIABLE: "jax",
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            # Two workers share one GPU; by default the first takes three quarters of its memory.
-            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        }
-    )
+    environment: ClassVar[Mapping[str, str]] = MappingProxyType({VARIABLE: "jax", "TF_CPP_MIN_LOG_LEVEL": "2"})
+    # By default the first process takes three quarters of a GPU's memory.
+    gpu_sharing: ClassVar[Mapping[str, str]] = MappingProxyType({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"})
     switch_variables = frozenset(
         {VARIABLE, _POOL_SIZE, "XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_DISABLE_JIT", "JAX_ENABLE_X64"}
     )
+    read_variables = frozenset({INTRA_OP})
 
     @staticmethod
     def start() -> None:

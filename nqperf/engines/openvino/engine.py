@@ -18,7 +18,7 @@ from nqperf.engines.openvino.graphs import (
     round_kernels,
 )
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.threads import requested_threads
+from nqperf.engines.threads import INTRA_OP, requested_threads
 from nqperf.formats.files import scratch_folder
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.config import BertConfig
@@ -50,6 +50,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
 
     name = "openvino"
     config_type = OpenVinoConfig
+    read_variables = frozenset({INTRA_OP, "ONEDNN_MAX_CPU_ISA"})
 
     @staticmethod
     def start() -> None:

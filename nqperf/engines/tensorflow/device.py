@@ -38,8 +38,6 @@ def with_tensorflow(fingerprint: Fingerprint) -> Fingerprint:
         gpus=tuple(str(detail.get("device_name", _UNKNOWN)) for detail in details),
         driver=fingerprint.driver if gpus else None,
         cuda=str(build["cuda_version"]) if gpus and "cuda_version" in build else None,
-        # Wheels of TensorFlow go by several names (tensorflow-cpu, tf-nightly); the module knows its version.
-        versions={**fingerprint.versions, "tensorflow": tf.__version__},
         tf32=bool(tf.config.experimental.tensor_float_32_execution_enabled()),
         intra_op_threads=tf.config.threading.get_intra_op_parallelism_threads(),
         inter_op_threads=tf.config.threading.get_inter_op_parallelism_threads(),

@@ -8,7 +8,13 @@ from typing import Any
 from nqperf.engines.engine import Engine
 from nqperf.engines.keras_backend import choose_backend
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
+from nqperf.engines.tensorflow.config import (
+    GPU_SHARING,
+    READ_VARIABLES,
+    SWITCH_VARIABLES,
+    WORKER_ENVIRONMENT,
+    TensorFlowConfig,
+)
 from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
 from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
 from nqperf.engines.threads import respect_quota
@@ -30,6 +36,8 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     config_type = TensorFlowConfig
     environment = WORKER_ENVIRONMENT
     switch_variables = SWITCH_VARIABLES
+    read_variables = READ_VARIABLES
+    gpu_sharing = GPU_SHARING
 
     @staticmethod
     def start() -> None:

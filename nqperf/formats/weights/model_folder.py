@@ -179,21 +179,6 @@ def _require_identity(opened: OpenedModel, identity: Mapping[str, str]) -> None:
             )
 
 
-# The earlier way to open a folder, piece by piece; callers move to `open_model`.
-ModelFolder = OpenedModel
-read_model_folder = open_model
-
-
-def read_weights(folder: OpenedModel) -> dict[str, FloatArray]:
-    """Return the tensors of an opened folder."""
-    return folder.read_weights()
-
-
-def model_checksums(folder: OpenedModel) -> dict[str, str]:
-    """Return the identity of an opened folder."""
-    return folder.identity
-
-
 def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
     """Return the configuration in `fields`, which were read from `path`.
 

@@ -62,7 +62,8 @@ def worker_environment(
     if _TUNABLES in kept:
         tunables = [one for one in kept[_TUNABLES].split(":") if not one.startswith("glibc.malloc.")]
         kept[_TUNABLES] = ":".join(tunables)
-    wanted = {**untraced(kept), **_COMMON_ENVIRONMENT, **kind.environment, **requested}
+    own = {**_COMMON_ENVIRONMENT, **kind.environment, **kind.gpu_sharing}
+    wanted = {**untraced(kept), **own, **requested}
     return common_environment({**wanted, **page_environment(pages, wanted)})
 
 

@@ -1,137 +1,144 @@
-"""The machine as it is by default: its fingerprint, and what TensorFlow was seen to do on it.
+"""The machine as it is by default: its fingerprint, and what each engine was seen to do on it.
 
-Nothing here is derived from an architecture's name: which kernels, types and tools there are is tried out, in processes
-with the environment of the baseline's worker. What rows require, and `doctor` says, is read from it.
+Nothing here is derived from an architecture's name: which kernels, types and tools there are is tried out, in a process
+of each engine with the environment that its workers have. What rows require, and `doctor` says, is read from it.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 import signal
 import subprocess
-from itertools import takewhile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
-from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
+from nqperf.engines.probe import Machine, Sight
+from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, EngineRow, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
 from nqperf.perf.machine.environment import python_command, worker_environment
-from nqperf.perf.machine.probe import APART, MARK, STEPS, Finding
+from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
 
-# oneDNN then says which instruction sets it uses; nothing else tells.
-_VERBOSE = {"ONEDNN_VERBOSE": "1"}
-_ISA = re.compile(r"^onednn_verbose,(?:v\d+,)?info,cpu,isa:(.*)$", re.MULTILINE)
 PROBE_SECONDS = 300.0
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine's fingerprint and what was seen of it by default; None where it could not be seen, and `faults` why.
-
-    `onednn` tells whether its kernels compute, `onednn_isa` which instruction sets it says it uses. `grappler` changes
-    graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and `bfloat16` are
-    between what a matrix product in them is how many times as fast as in float32. `bfloat16_softmax` equals the
-    float32 one rounded. `openvino_int8` and the next two tell whether OpenVINO multiplies so. `malloc` names the
-    library that serves memory, `keeps_memory` tells whether it keeps large blocks that were freed.
-    """
-
-    fingerprint: Fingerprint
-    onednn: bool | None = None
-    onednn_isa: str | None = None
-    grappler: bool | None = None
-    xla: bool | None = None
-    tf32: bool | None = None
-    float16: tuple[float, float] | None = None
-    bfloat16: tuple[float, float] | None = None
-    bfloat16_softmax: bool | None = None
-    openvino_int8: bool | None = None
-    openvino_bfloat16: bool | None = None
-    openvino_int8_bfloat16: bool | None = None
-    malloc: str | None = None
-    keeps_memory: bool | None = None
-    faults: dict[str, str] = msgspec.field(default_factory=dict)
-
-    def seen_by(self, baseline: EngineState) -> Machine:
-        """Return the machine with what the baseline itself was seen to do, which holds where a small layer misleads."""
-        own = baseline.own
-        return msgspec.structs.replace(
-            self,
-            onednn=own["onednn_ops"] > 0 if "onednn_ops" in own else self.onednn,
-            grappler=own["rewritten_nodes"] > 0 if "rewritten_nodes" in own else self.grappler,
-            keeps_memory=self.keeps_memory if baseline.keeps_memory is None else baseline.keeps_memory,
-        )
-
-    @property
-    def on_x86_linux(self) -> bool:
-        """Whether TensorFlow's wheels for this system can turn oneDNN on."""
-        return self.fingerprint.system == "Linux" and self.fingerprint.machine.lower() in ("x86_64", "amd64")
-
-
-def look_at_machine(*, timeout: float = PROBE_SECONDS) -> Machine:
+def look_at_machine(baseline: str = DEFAULT_ENGINE, *, timeout: float = PROBE_SECONDS) -> Machine:
     """Return what this machine is and does, looked at in processes that are ended after `timeout` seconds.
 
-    Raises: NqPerfError when TensorFlow cannot even say on which device it runs.
+    `baseline` is the engine that says on which device it computes.
+    Raises: NqPerfError when that engine cannot even say so.
     """
-    environment = {**worker_environment(find_engine(DEFAULT_ENGINE), {}), **_VERBOSE}
-    return _look(frozenset(environment.items()), timeout)
+    return _look(tuple(_looks(find_engine(baseline))), timeout)
+
+
+def seen_by(machine: Machine, baseline: EngineState) -> Machine:
+    """Return the machine with what the baseline itself was seen to do, which holds where a small layer misleads."""
+    sight = machine.of(baseline.engine)
+    told = find_engine(baseline.engine).probe_of().seen_by(baseline)
+    seen = msgspec.structs.replace(sight, states={**sight.states, **told})
+    return msgspec.structs.replace(
+        machine,
+        sights={**machine.sights, baseline.engine: seen},
+        keeps_memory=machine.keeps_memory if baseline.keeps_memory is None else baseline.keeps_memory,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What one engine's processes are asked: its steps, in which environment."""
+
+    engine: str
+    steps: tuple[str, ...]
+    variables: frozenset[tuple[str, str]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What one engine's processes saw."""
+
+    states: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def _looks(baseline: EngineRow) -> Iterator[_Look]:
+    """Yield what is looked at: the machine with the baseline's engine, then each other engine that is installed."""
+    yield _look_of(baseline, (MEMORY, FINGERPRINT))
+    for row in ENGINES.values():
+        if row.name != baseline.name and row.missing() is None and row.probe_of().steps:
+            yield _look_of(row, ())
+
+
+def _look_of(row: EngineRow, before: tuple[str, ...]) -> _Look:
+    probe = row.probe_of()
+    environment = {**worker_environment(row, {}), **probe.environment}
+    return _Look(engine=row.name, steps=(*before, *probe.steps), variables=frozenset(environment.items()))
 
 
 @functools.cache
-def _look(variables: frozenset[tuple[str, str]], timeout: float) -> Machine:
-    """Return what is seen with these variables in the environment; within one process a machine stays what it is."""
-    environment = dict(variables)
-    findings: list[Finding] = []
-    isa: str | None = None
-    while len(findings) < len(STEPS):
-        steps = _together(list(STEPS)[len(findings) :])
-        ended, said, words = _run(steps, environment, timeout)
-        found = [msgspec.json.decode(line, type=Finding) for line in said.splitlines() if line]
-        isa = isa or words
-        if len(found) < len(steps):  # the process ended within a step; what is behind that step is tried without it
-            found.append(Finding(step=steps[len(found)], fault=ended))
-        findings += found
-    return _machine(findings, isa)
-
-
-def _together(left: list[str]) -> list[str]:
-    """Return which of the steps that are left the next process does."""
-    return list(takewhile(lambda step: (step in APART) == (left[0] in APART), left))
-
-
-def _machine(findings: list[Finding], isa: str | None) -> Machine:
-    """Return what the findings come to."""
-    faults = {finding.step: finding.fault for finding in findings if finding.fault}
-    seen = {name: value for finding in findings for name, value in finding.seen.items()}
-    if "fingerprint" not in seen:
+def _look(looks: tuple[_Look, ...], timeout: float) -> Machine:
+    """Return what is seen; within one process a machine stays what it is."""
+    seen = {look.engine: _seen(look, timeout) for look in looks}
+    engine = looks[0].engine
+    first = seen[engine]
+    if FINGERPRINT not in first.states:
         raise NqPerfError(
-            f"TensorFlow cannot be looked at on this machine: {faults['fingerprint']}; "
-            "expected `python -c 'import tensorflow'` to end without an error"
+            f"{engine} cannot be looked at on this machine: {first.faults[FINGERPRINT]}; "
+            f"expected `python -c 'import {next(iter(find_engine(engine).needs), engine)}'` to end without an error"
         )
-    machine = msgspec.convert({**seen, "onednn_isa": isa, "faults": faults}, Machine)
-    onednn = None if machine.onednn is None else "on" if machine.onednn else "off"
-    states = {"onednn": onednn, "onednn_isa": isa if machine.onednn else None}
-    fingerprint = msgspec.structs.replace(
-        machine.fingerprint,
-        states={name: value for name, value in states.items() if value},
-        observed={**machine.fingerprint.observed, "malloc": machine.malloc or "unknown"},
+    fingerprint = msgspec.convert(first.states.pop(FINGERPRINT), Fingerprint)
+    malloc, keeps = first.states.pop("malloc", None), first.states.pop("keeps_memory", None)
+    faults = {MEMORY: first.faults.pop(MEMORY)} if MEMORY in first.faults else {}
+    sights = {name: Sight(states=one.states, faults=one.faults) for name, one in seen.items()}
+    return Machine(
+        fingerprint=msgspec.structs.replace(
+            fingerprint,
+            states=find_engine(engine).probe_of().defaults(sights[engine]),
+            observed={**fingerprint.observed, "malloc": malloc or "unknown"},
+        ),
+        engine=engine,
+        malloc=malloc,
+        keeps_memory=keeps,
+        sights=sights,
+        faults=faults,
     )
-    return msgspec.structs.replace(machine, fingerprint=fingerprint)
 
 
-def _run(steps: list[str], environment: dict[str, str], timeout: float) -> tuple[str, str, str | None]:
-    """Return how a process that does `steps` ended, the lines of its findings, and what oneDNN said of itself."""
-    command = python_command("nqperf.perf.machine.probe", *steps)
+def _seen(look: _Look, timeout: float) -> _Seen:
+    """Return what the steps of one engine saw; those behind one that ended its process are done in another."""
+    seen = _Seen()
+    left = list(look.steps)
+    while left:
+        found, ended, heard = _run(look, left, timeout)
+        if len(found) < len(left):
+            found.append(Finding(step=left[len(found)], fault=ended))
+        seen.states = {**heard, **seen.states}
+        for finding in found:
+            seen.states |= finding.seen
+            if finding.fault:
+                seen.faults[finding.step] = finding.fault
+        left = left[len(found) :]
+    return seen
+
+
+def _run(look: _Look, steps: list[str], timeout: float) -> tuple[list[Finding], str, dict[str, Any]]:
+    """Return the findings of a process that does `steps`, how it ended, and what its libraries said of themselves."""
+    command = python_command("nqperf.perf.machine.probe", look.engine, *steps)
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(command, env=dict(look.variables), capture_output=True, timeout=timeout, check=False)
         status, output, errors = done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired as late:
         status, output, errors = None, late.stdout or b"", late.stderr or b""
     text, words = output.decode(errors="replace"), errors.decode(errors="replace").strip().splitlines()
-    found = [line.removeprefix(MARK) for line in text.splitlines() if line.startswith(MARK)]
-    isa = _ISA.search(text)
-    return _ending(status, words, timeout), "\n".join(found), isa[1].strip() if isa else None
+    found = [
+        msgspec.json.decode(line.removeprefix(MARK), type=Finding)
+        for line in text.splitlines()
+        if line.startswith(MARK)
+    ]
+    return found, _ending(status, words, timeout), dict(find_engine(look.engine).probe_of().heard(text))
 
 
 def _ending(status: int | None, words: list[str], timeout: float) -> str:

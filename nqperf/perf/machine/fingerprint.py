@@ -1,19 +1,16 @@
-"""What this machine and its software are: read from the system, and from TensorFlow only when asked."""
+"""What this machine and its software are, read from the system; an engine's probe adds which device it computes on."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from nqperf.engines.tensorflow.device import with_tensorflow
+from nqperf.engines.registry import engine_variables, engine_versions, installed_versions
 from nqperf.engines.threads import available_cores, cpu_quota
 from nqperf.perf.machine.resources import memory_bytes
 from nqperf.records.results import Fingerprint
@@ -23,22 +20,10 @@ INSTRUCTION_SETS = (
     *("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_fp16", "amx_int8"),
     *("asimdhp", "asimddp", "bf16", "i8mm", "sve"),
 )
-DISTRIBUTIONS = (
-    *("tensorflow", "keras", "torch", "jax", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "openvino"),
-    "nqperf",
-)
-# Settings from outside that change times; recorded as they stand.
-ENVIRONMENT = (
-    "CUDA_VISIBLE_DEVICES",
-    "NVIDIA_TF32_OVERRIDE",
-    "OMP_NUM_THREADS",
-    "ONEDNN_MAX_CPU_ISA",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TF_NUM_INTEROP_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_XLA_FLAGS",
-    "XLA_FLAGS",
-)
+# Recorded beside what the engines compute with: PyTorch computes in work of a user's own, the others measure.
+_DISTRIBUTIONS = ("torch", "numpy", "scipy", "nqperf")
+# Settings from outside that change times whatever the engine; recorded as they stand, beside the engines' own.
+_ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 UNKNOWN = "unknown"
 _CPUINFO = Path("/proc/cpuinfo")
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,driver_version,name", "--format=csv,noheader")
@@ -61,15 +46,15 @@ class Gpu(NamedTuple):
     name: str
 
 
-def take_fingerprint(*, tensorflow: bool = False) -> Fingerprint:
+def take_fingerprint() -> Fingerprint:
     """Return the fingerprint of this machine; what cannot be found out is None or "unknown".
 
-    With `tensorflow`, TensorFlow is imported and says which GPUs it really uses, its CUDA, TF32 and thread counts:
-    that is the one to judge by. Without, the GPUs are those the driver lists and CUDA_VISIBLE_DEVICES lets through.
+    No library is imported for it, so the GPUs are those that the driver lists and CUDA_VISIBLE_DEVICES lets through. To
+    judge by is what the engine of the baseline makes of it in its probe: the GPUs that it really uses.
     """
     cpu = _cpu()
     gpus = visible_gpus(_nvidia_smi(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    fingerprint = Fingerprint(
+    return Fingerprint(
         system=platform.system() or UNKNOWN,
         machine=platform.machine() or UNKNOWN,
         cpu_model=cpu.model,
@@ -78,10 +63,19 @@ def take_fingerprint(*, tensorflow: bool = False) -> Fingerprint:
         isa=cpu.isa,
         gpus=tuple(gpu.name for gpu in gpus),
         driver=gpus[0].driver if gpus else None,
-        versions={"python": platform.python_version(), **_versions()},
-        observed={**_resources(), **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}},
+        versions={
+            "python": platform.python_version(),
+            **engine_versions(),
+            **installed_versions(_DISTRIBUTIONS),
+        },
+        observed={**_resources(), **recorded_environment()},
     )
-    return with_tensorflow(fingerprint) if tensorflow else fingerprint
+
+
+def recorded_environment() -> dict[str, str]:
+    """Return the variables of this process's environment that change times, in any engine."""
+    names = sorted({*_ENVIRONMENT, *engine_variables()})
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def parse_cpuinfo(text: str) -> Cpu:
@@ -150,12 +144,3 @@ def _output(*command: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-
-
-def _versions() -> Mapping[str, str]:
-    """Return the versions of the installed distributions that compute or measure."""
-    versions = {}
-    for name in DISTRIBUTIONS:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions

@@ -12,6 +12,7 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.perf.measuring.planting import multiply_matrices, plant
+from nqperf.perf.measuring.untraced import untraced
 
 _JAX = frozenset({"jax", "jaxlib"})
 
@@ -102,7 +103,10 @@ def as_work(value: Any, *, origin: str) -> Work:
 
 
 class TimedRuns:
-    """Work with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number."""
+    """Work with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number.
+
+    No tracer, profiler or debugger watches a round.
+    """
 
     def __init__(self, work: Work) -> None:
         self.repeats = 1
@@ -123,16 +127,18 @@ class TimedRuns:
 
     def __call__(self, _number: int) -> float:
         """Return the seconds of one run, the mean of a round's."""
-        seconds = self._seconds()
-        if self._products:
-            start = time.perf_counter()
-            multiply_matrices(self._products)
-            seconds += time.perf_counter() - start
+        with untraced():
+            seconds = self._seconds()
+            if self._products:
+                start = time.perf_counter()
+                multiply_matrices(self._products)
+                seconds += time.perf_counter() - start
         return seconds / self.repeats
 
     def plant(self, fraction: float) -> float:
         """Plant work that adds `fraction` to a round's time; return what it adds, as measured."""
-        self._products, added = plant(fraction, self._seconds, multiply_matrices)
+        with untraced():
+            self._products, added = plant(fraction, self._seconds, multiply_matrices)
         return added
 
     def _seconds(self) -> float:

@@ -16,6 +16,7 @@ from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError, ParityError
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.planting import PLANTED
 from nqperf.perf.measuring.rounds import Measured, PairedResult, RoundsConfig, measure, settle
+from nqperf.perf.measuring.untraced import watchers
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
 from nqperf.perf.pairs.sides import Side, Way, way_of
 from nqperf.perf.workers.process import WorkerError
@@ -106,6 +107,24 @@ def paired(  # a name each; a config holds the rest
         outcome=verdict.outcome,
         reasons=(*verdict.reasons, *faults),
     )
+
+
+def compare_outputs(
+    baseline: Any, candidate: Any, *, same: Compare | Metric = _CLOSE, config: PairedConfig = DEFAULT
+) -> Agreement:
+    """Return how far the outputs of both agree; nothing is judged by its time.
+
+    Raises: ParityError when they are not the same; ConfigError, WorkerError and others as `paired` does.
+    """
+    session = _session(baseline, candidate, None, "candidate", config)
+    with (
+        session.started(session.baseline, BASELINE) as base,
+        session.started(session.candidate, session.name) as side,
+    ):
+        agreement, fault = agree(same, base.output(), side.output())
+    if fault is not None:
+        raise ParityError(f"parity: {fault}")
+    return agreement
 
 
 def _session(baseline: Any, candidate: Any, floor: float | None, name: str, config: PairedConfig) -> _Session:
@@ -234,6 +253,7 @@ class _Session:
             status="failed" if failure else "measured",
             reason=str(failure) if failure else None,
             requested={"run": self.candidate.label, "own process": self.candidate.fresh},
+            observed={} if self.candidate.fresh or not watchers() else {"taken off while timed": ", ".join(watchers())},
             agreement=agreement,
             warm_up_seconds=warm_up_seconds,
             samples=result.samples if result else (),

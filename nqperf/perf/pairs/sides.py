@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from nqperf.engines.registry import gpu_sharing
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import common_environment
 from nqperf.perf.measuring.work import TimedRuns, Work, as_work, to_host
@@ -17,8 +18,6 @@ from nqperf.perf.workers import builder_worker, protocol
 from nqperf.perf.workers.process import WorkerProcess
 
 _BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-# Two processes share one GPU; by default the first takes all of its memory.
-_SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class Side(Protocol):
@@ -72,7 +71,7 @@ class _Elsewhere:
         self._build_seconds, self._run_seconds = build_seconds, run_seconds
         self._worker = WorkerProcess(
             name,
-            common_environment({**_SHARED_GPU, **os.environ}),
+            common_environment({**gpu_sharing(), **os.environ}),
             module="nqperf.perf.workers.builder_worker",
             replies=builder_worker.Reply,
         )

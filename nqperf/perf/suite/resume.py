@@ -8,7 +8,7 @@ from typing import Any
 
 from nqperf.formats.results.kept_rows import KeptRows
 from nqperf.perf.suite.session import Session
-from nqperf.perf.suite.task import data_record, model_record, workload
+from nqperf.perf.suite.task import data_record, workload
 from nqperf.records.profiles import Profile
 from nqperf.records.results import Controls, Fingerprint
 from nqperf.records.verdict import control_faults
@@ -19,7 +19,7 @@ def identity(session: Session, fingerprint: Fingerprint, profile: Profile | None
     return {
         "device": fingerprint.device_key,
         "versions": fingerprint.versions,
-        "model": model_record(session.folder),
+        "model": session.folder.identity,
         "data": data_record(session.task, ""),
         "workload": workload(session.folder, session.task, session.batch_size),
         "gate": dataclasses.asdict(session.gate),

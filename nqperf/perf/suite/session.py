@@ -15,7 +15,7 @@ import numpy as np
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError, OutOfTimeError, VariantError
-from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.example import Prediction
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
@@ -75,7 +75,7 @@ class Session:
     `challenger` is a second model, which runs in rows of its own and need not give the same answers.
     """
 
-    folder: ModelFolder
+    folder: OpenedModel
     task: Task
     batch_size: int
     gate: GateConfig
@@ -301,9 +301,10 @@ class Session:
         self.progress("start", shown, 0)
         features = self._features
         engine = variant.engine_row()
-        challenger = self._challenger_of(variant.name)
+        model = (self._challenger_of(variant.name) or self).folder
         request = protocol.Load(
-            model=str((challenger.folder if challenger else self.folder).path),
+            model=str(model.path),
+            identity=model.identity,
             engine=engine,
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),

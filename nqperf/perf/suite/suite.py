@@ -14,9 +14,9 @@ from pathlib import Path
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import NqPerfError, OutOfTimeError
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.planting import PLANTED
@@ -61,7 +61,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
         fingerprint = machine.fingerprint
-        machine = machine.seen_by(session.start_baseline())
+        machine = seen_by(machine, session.start_baseline())
         absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
         given_up = session.answer_baseline(len(variants) - 1 - len(absent))
         told.finished(BASELINE, session.baseline_row())
@@ -122,10 +122,10 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
     budget = Budget(seconds=config.budget, spent=config.spent)
-    folder = read_model_folder(config.model or _packaged_model())
+    folder = open_model(config.model or _packaged_model())
     if config.recipe is not None:
         config.recipe.require_model(folder)
-    read_weights(folder)
+    folder.read_weights()
     challenger = None if config.against is None else read_challenger(config.against, folder, config.max_seq_length)
     source, examples = _examples(config)
     progress(Doing(stage="features"))

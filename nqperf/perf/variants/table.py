@@ -1,21 +1,24 @@
 """The variants table: one row for each way to run the same weights.
 
 A row is all there is to a variant: its name is the test's id, the choice on the command line and the line of the
-report; its engine and settings run in a process of its own; its effects are what must be seen there.
+report; its engine and settings run in a process of its own; its effects are what must be seen there. Another package
+adds rows without a change to this file, by an entry point of the group `nqperf.variants`: a `Variant`, or a list of
+them.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from nqperf.engines.effects import SHARED, Effect
+from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import VariantError
-from nqperf.perf.variants.variant import Effect, Variant
+from nqperf.extensions import Table
+from nqperf.perf.variants.variant import Variant
 from nqperf.records.results import BASELINE
 
-# Attention's and the heads' products may stay wide under auto mixed precision; most must not.
-_MOST = 0.8
-
+GROUP = "nqperf.variants"
 # The thesis's eleven options.
 THESIS_GRAPPLER = {
     "layout_optimizer": True,
@@ -47,75 +50,50 @@ KEEP_MEMORY = {
     "MALLOC_TOP_PAD_": str(256 << 20),
 }
 
-_GRAPH = Effect(failure="no graph was traced", holds=lambda seen: not seen.own["eager"] and seen.traces == 1)
-_NOT_COMPILED = Effect(
-    failure="XLA compiled something", holds=lambda seen: not seen.own["xla_compiled"] and seen.own["clusters"] == 0
-)
-_COMPILED = Effect(failure="XLA did not compile the function", holds=lambda seen: seen.own["xla_compiled"])
-_CLUSTERS = Effect(failure="XLA compiled no cluster", holds=lambda seen: seen.own["clusters"] > 0)
-_WIDE = Effect(failure="matrix products are in 16 bits", holds=lambda seen: seen.low_precision_matmul_share == 0)
-_NARROW = Effect(
-    failure="fewer than 4 in 5 matrix products are in 16 bits",
-    holds=lambda seen: (seen.low_precision_matmul_share or 0) >= _MOST,
-)
-_AMP = Effect(failure="auto mixed precision converted no node", holds=lambda seen: seen.own["amp_nodes"] > 0)
-_NO_TF32 = Effect(failure="TF32 is on", holds=lambda seen: not seen.own["tf32"] and not seen.own["tf32_rounds"])
-_TF32 = Effect(
-    failure="matrix products are not rounded to TF32",
-    holds=lambda seen: seen.own["tf32"] and seen.own["tf32_rounds"] is True,
-)
-KEEPS_MEMORY = Effect(failure="malloc keeps no memory", holds=lambda seen: seen.keeps_memory is True)
-_ONEDNN = Effect(failure="oneDNN is not used", holds=lambda seen: seen.own["onednn_ops"] > 0)
-_INT8 = Effect(
-    failure="fewer than half of the matrix products are in 8 bits",
-    holds=lambda seen: seen.matmuls is not None and seen.own.get("int8_matmuls", 0) >= seen.matmuls / 2,
-)
-_BFLOAT16_LAYERS = Effect(
-    failure="layers are not computed in bfloat16", holds=lambda seen: seen.own.get("precision_hint") == "bf16"
-)
-_THREADS = Effect(
-    failure="an operation has another number of threads than was asked for",
-    holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
-)
+KEEPS_MEMORY = SHARED["keeps_memory"]
 _THESIS_OPTIONS = Effect(
+    shows="TensorFlow reports the thesis's Grappler options as set",
     failure="TensorFlow does not report the Grappler options as set",
     holds=lambda seen: seen.own["grappler"].items() >= THESIS_GRAPPLER.items(),
 )
+
+
+def _seen(*effects: str, engine: str = DEFAULT_ENGINE) -> tuple[Effect, ...]:
+    """Return what a row's switches must be seen to do, by the names that its engine has for it."""
+    return find_engine(engine).effects_of(*effects)
+
 
 _ROWS = (
     Variant(
         name=BASELINE,
         description="float32, graph, TF32 off, XLA off, Grappler at TensorFlow's defaults",
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _NO_TF32),
+        effects=_seen("graph", "not_compiled", "wide", "no_tf32"),
     ),
     Variant(
         name="eager",
         description="operation by operation, without a graph",
         settings={"eager": True},
-        effects=(Effect(failure="a graph was traced", holds=lambda seen: seen.own["eager"] and seen.traces == 0),),
+        effects=_seen("eager"),
     ),
     Variant(
         name="grappler_off",
         description="graph without Grappler",
         settings={"grappler": {"disable_meta_optimizer": True}},
         requires=("grappler",),
-        effects=(
-            _GRAPH,
-            Effect(failure="Grappler still changed the graph", holds=lambda seen: seen.own["rewritten_nodes"] == 0),
-        ),
+        effects=_seen("graph", "unchanged_graph"),
     ),
     Variant(
         name="grappler",
         description="the thesis's eleven Grappler options",
         settings={"grappler": THESIS_GRAPPLER},
-        effects=(_GRAPH, _NOT_COMPILED, _THESIS_OPTIONS),
+        effects=(*_seen("graph", "not_compiled"), _THESIS_OPTIONS),
     ),
     Variant(
         name="xla",
         description="the whole function compiled by XLA",
         settings={"xla": True},
         requires=("xla",),
-        effects=(_COMPILED, _WIDE, _NO_TF32),
+        effects=_seen("compiled", "wide", "no_tf32"),
     ),
     Variant(
         name="xla_grappler",
@@ -123,7 +101,7 @@ _ROWS = (
         environment=_CPU_CLUSTERS,
         settings={"autoclustering": True, "grappler": THESIS_GRAPPLER},
         requires=("xla",),
-        effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _WIDE, _NO_TF32),
+        effects=(*_seen("graph", "clusters", "wide", "no_tf32"), _THESIS_OPTIONS),
     ),
     Variant(
         name="mixed_float16",
@@ -131,7 +109,7 @@ _ROWS = (
         settings={"precision": "mixed_float16"},
         tolerance="sixteen_bit",
         requires=("float16",),
-        effects=(_GRAPH, _NOT_COMPILED, _NARROW),
+        effects=_seen("graph", "not_compiled", "narrow"),
     ),
     Variant(
         name="mixed_bfloat16",
@@ -139,7 +117,7 @@ _ROWS = (
         settings={"precision": "mixed_bfloat16"},
         tolerance="sixteen_bit",
         requires=("bfloat16",),
-        effects=(_GRAPH, _NOT_COMPILED, _NARROW),
+        effects=_seen("graph", "not_compiled", "narrow"),
     ),
     Variant(
         name="amp_bfloat16",
@@ -148,7 +126,7 @@ _ROWS = (
         settings={"grappler": {"auto_mixed_precision_onednn_bfloat16": True}},
         tolerance="sixteen_bit",
         requires=("onednn_on", "bfloat16"),
-        effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
+        effects=_seen("graph", "not_compiled", "amp", "narrow"),
     ),
     Variant(
         name="amp_float16",
@@ -156,7 +134,7 @@ _ROWS = (
         settings={"grappler": {"auto_mixed_precision": True}},
         tolerance="sixteen_bit",
         requires=("gpu", "float16"),
-        effects=(_GRAPH, _NOT_COMPILED, _AMP, _NARROW),
+        effects=_seen("graph", "not_compiled", "amp", "narrow"),
     ),
     Variant(
         name="mixed_float16_xla_grappler",
@@ -165,7 +143,7 @@ _ROWS = (
         settings={"precision": "mixed_float16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
         requires=("xla", "float16"),
-        effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
+        effects=(*_seen("graph", "clusters", "narrow"), _THESIS_OPTIONS),
     ),
     Variant(
         name="mixed_bfloat16_xla_grappler",
@@ -174,7 +152,7 @@ _ROWS = (
         settings={"precision": "mixed_bfloat16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
         requires=("xla", "bfloat16"),
-        effects=(_GRAPH, _CLUSTERS, _THESIS_OPTIONS, _NARROW),
+        effects=(*_seen("graph", "clusters", "narrow"), _THESIS_OPTIONS),
     ),
     Variant(
         name="tf32",
@@ -182,39 +160,35 @@ _ROWS = (
         settings={"tf32": True},
         tolerance="sixteen_bit",
         requires=("tf32",),
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _TF32),
+        effects=_seen("graph", "not_compiled", "wide", "tf32"),
     ),
     Variant(
         name="onednn_off",
         description="TensorFlow's own CPU kernels in place of oneDNN's",
         environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
         requires=("onednn_on",),
-        effects=(
-            _GRAPH,
-            _WIDE,
-            Effect(failure="oneDNN is still used", holds=lambda seen: seen.own["onednn_ops"] == 0),
-        ),
+        effects=_seen("graph", "wide", "no_onednn"),
     ),
     Variant(
         name="onednn_on",
         description="oneDNN's kernels where TensorFlow does not use them by default",
         environment=_ONEDNN_ON,
         requires=("onednn_off",),
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _ONEDNN),
+        effects=_seen("graph", "not_compiled", "wide", "onednn"),
     ),
     Variant(
         name="allocator",
         description="glibc's malloc told to keep memory, so that activations are not faulted in anew for each layer",
         environment=KEEP_MEMORY,
         requires=("glibc_malloc",),
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, KEEPS_MEMORY),
+        effects=_seen("graph", "not_compiled", "wide", "keeps_memory"),
     ),
     Variant(
         name="onednn_on_allocator",
         description="onednn_on with malloc told to keep memory",
         environment={**_ONEDNN_ON, **KEEP_MEMORY},
         requires=("onednn_off", "glibc_malloc"),
-        effects=(_GRAPH, _NOT_COMPILED, _WIDE, _ONEDNN, KEEPS_MEMORY),
+        effects=_seen("graph", "not_compiled", "wide", "onednn", "keeps_memory"),
     ),
     Variant(
         name="xla_allocator",
@@ -222,14 +196,14 @@ _ROWS = (
         environment=KEEP_MEMORY,
         settings={"xla": True},
         requires=("xla", "glibc_malloc"),
-        effects=(_COMPILED, _WIDE, KEEPS_MEMORY),
+        effects=_seen("compiled", "wide", "keeps_memory"),
     ),
     Variant(
         name="onnxruntime",
         description="ONNX Runtime on the same weights",
         engine="onnxruntime",
         requires=("cpu",),
-        effects=(_WIDE, _THREADS),
+        effects=_seen("wide", "threads", engine="onnxruntime"),
     ),
     Variant(
         name="onnxruntime_int8",
@@ -238,7 +212,7 @@ _ROWS = (
         settings={"precision": "int8"},
         tolerance="eight_bit",
         requires=("cpu",),
-        effects=(_INT8, _THREADS),
+        effects=_seen("int8", "threads", engine="onnxruntime"),
     ),
     # No row of bfloat16: on a CPU, XLA widens such products to float32, also where the CPU has units for them.
     Variant(
@@ -246,14 +220,14 @@ _ROWS = (
         description="the same network on JAX, compiled by XLA",
         engine="jax",
         requires=("cpu",),
-        effects=(_COMPILED, _WIDE, _THREADS),
+        effects=_seen("compiled", "wide", "threads", engine="jax"),
     ),
     Variant(
         name="openvino",
         description="OpenVINO on the same weights",
         engine="openvino",
         requires=("cpu",),
-        effects=(_WIDE, _THREADS),
+        effects=_seen("wide", "threads", engine="openvino"),
     ),
     Variant(
         name="openvino_bfloat16",
@@ -262,7 +236,7 @@ _ROWS = (
         settings={"precision": "mixed_bfloat16"},
         tolerance="sixteen_bit",
         requires=("openvino_bfloat16",),
-        effects=(_NARROW, _THREADS),
+        effects=_seen("narrow", "threads", engine="openvino"),
     ),
     Variant(
         name="openvino_int8",
@@ -271,7 +245,7 @@ _ROWS = (
         settings={"precision": "int8"},
         tolerance="eight_bit",
         requires=("openvino_int8",),
-        effects=(_INT8, _THREADS),
+        effects=_seen("int8", "threads", engine="openvino"),
     ),
     Variant(
         name="openvino_int8_bfloat16",
@@ -280,10 +254,10 @@ _ROWS = (
         settings={"precision": "int8_bfloat16"},
         tolerance="eight_bit",
         requires=("openvino_int8_bfloat16",),
-        effects=(_INT8, _THREADS, _BFLOAT16_LAYERS),
+        effects=_seen("int8", "threads", "bfloat16_layers", engine="openvino"),
     ),
 )
-VARIANTS: Mapping[str, Variant] = {row.name: row for row in _ROWS}
+VARIANTS: Table[Variant] = Table(GROUP, Variant, _ROWS)
 
 
 def select_variants(names: Iterable[str] | None = None, own: Iterable[Variant] = ()) -> tuple[Variant, ...]:

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from nqperf.engines.effects import Effect
+from nqperf.engines.probe import Machine
 from nqperf.engines.registry import DEFAULT_ENGINE, EngineRow, find_engine
 from nqperf.engines.state import EngineState, flat
 from nqperf.errors import ConfigError, VariantError
-from nqperf.perf.machine.examination import Machine
-from nqperf.perf.machine.requirements import Requirement, missing
+from nqperf.perf.machine.requirements import rule_of
 from nqperf.perf.variants.environment import check_environment
 from nqperf.records.results import Switch
 
 Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """What a switch must be seen to do: `holds` gets the variant's observed states.
-
-    What must be so in the baseline for that, the row requires: an effect does not see the baseline.
-    """
-
-    failure: str
-    holds: Callable[[EngineState], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +25,9 @@ class Variant:
 
     The switches are variables that stand in the environment before the process starts, and the engine's settings.
     Without a `batch_size` of its own, which no row of the table has, a variant gets the run's.
-    Raises: ConfigError for an engine that is in no row of its table, a setting that the engine does not have, or a
-    variable that no row may set.
+    `requires` names what the machine must have: a rule of any machine, or one of the engine's probe.
+    Raises: ConfigError for an engine that is in no row of its table, a setting or requirement that it does not have, or
+    a variable that no row may set.
     """
 
     name: str
@@ -45,7 +36,7 @@ class Variant:
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     tolerance: Tolerance = "exact"
-    requires: tuple[Requirement, ...] = ()
+    requires: tuple[str, ...] = ()
     effects: tuple[Effect, ...]
     batch_size: int | None = None
 
@@ -54,9 +45,12 @@ class Variant:
             raise ConfigError(f"variant {self.name} sets batch_size, which is one for all: set it for the run")
         if "buckets" in self.settings:
             raise ConfigError(f"variant {self.name} sets buckets, and the pairs of a run are batches of one length")
-        check_environment(self.environment, self.engine_row().engine_type().switch_variables)
+        row = self.engine_row()
+        check_environment(self.environment, row.engine_type().switch_variables)
         batch = {} if self.batch_size is None else {"batch_size": self.batch_size}
-        self.engine_row().config({**self.settings, **batch})
+        row.config({**self.settings, **batch})
+        for requirement in self.requires:
+            rule_of(requirement, row)
 
     def engine_row(self) -> EngineRow:
         """Return the row of the engine that runs this variant."""
@@ -74,8 +68,9 @@ class Variant:
 
     def missing(self, machine: Machine) -> str | None:
         """Return why `machine` cannot run this variant, or None when it can."""
-        absent = self.engine_row().missing()
-        return absent or next((why for need in self.requires if (why := missing(need, machine))), None)
+        row = self.engine_row()
+        rules = (rule_of(requirement, row) for requirement in self.requires)
+        return row.missing() or next((why for rule in rules if (why := rule(machine))), None)
 
     def without_effect(self, observed: EngineState) -> str | None:
         """Return what was not seen of this variant's switches, or None when all had their effect.

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.checkpoints import convert, find_source
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tensorflow_checkpoint import GOOGLE, THESIS
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import expected_shapes, initial_weights
@@ -95,7 +95,7 @@ def restore(folder, change):
 
 def converted(source, out, **options):
     report = convert(source, out, **options)
-    return report, read_weights(read_model_folder(out))
+    return report, open_model(out).read_weights()
 
 
 # Reference files
@@ -176,7 +176,7 @@ def test_googles_checkpoint_in_its_own_layout(tmp_path, variables):
     assert report.source_kind == GOOGLE.source
     assert (report.tensors, report.new) == (395, ())
     assert report.unused == ("cls/predictions/output_bias", "cls/seq_relationship/output_weights")
-    assert read_model_folder(tmp_path / "out").require_tokenizer().path == tmp_path / "out" / "vocab.txt"
+    assert open_model(tmp_path / "out").require_tokenizer().path == tmp_path / "out" / "vocab.txt"
     for ours, theirs in {
         "bert.embeddings.word_embeddings.weight": variables["bert/embeddings/word_embeddings"],
         "bert.embeddings.LayerNorm.weight": variables["bert/embeddings/LayerNorm/gamma"],
@@ -362,7 +362,7 @@ def test_a_model_folder_converts_to_itself_with_its_settings(tmp_path, hugging_f
     convert(hugging_face, tmp_path / "first")
     report = convert(tmp_path / "first", tmp_path / "second", dtype="float16")
     assert report.new == ()
-    read = read_model_folder(tmp_path / "second")
+    read = open_model(tmp_path / "second")
     assert read.settings.long_threshold == 2.5
     assert not read.require_tokenizer().lower_case
 

@@ -8,7 +8,7 @@ Cooper Lake, Sapphire Rapids and later, Graviton 3 and later, and in GPUs from A
 
 import msgspec
 
-from nqperf.perf.machine.examination import Machine
+from nqperf.engines.probe import Machine, Sight
 from nqperf.records.results import Fingerprint
 
 _AVX512 = ("avx2", "avx512_vnni", "avx512f")
@@ -33,25 +33,47 @@ ZEN_5 = Machine(
         states={"onednn": "on", "onednn_isa": "Intel AVX-512 with Intel DL Boost and bfloat16 support"},
         observed={"memory": "23.5 GiB", "malloc": "glibc 2.36"},
     ),
-    onednn=True,
-    onednn_isa="Intel AVX-512 with Intel DL Boost and bfloat16 support",
-    grappler=True,
-    xla=True,
-    tf32=False,
-    float16=near(0.86),
-    bfloat16=near(1.82),
-    bfloat16_softmax=True,
-    openvino_int8=True,
-    openvino_bfloat16=True,
-    openvino_int8_bfloat16=True,
+    engine="tensorflow",
     malloc="glibc 2.36",
     keeps_memory=False,
+    sights={
+        "tensorflow": Sight(
+            states={
+                "onednn": True,
+                "onednn_isa": "Intel AVX-512 with Intel DL Boost and bfloat16 support",
+                "grappler": True,
+                "xla": True,
+                "tf32": False,
+                "float16": near(0.86),
+                "bfloat16": near(1.82),
+                "bfloat16_softmax": True,
+            }
+        ),
+        "openvino": Sight(states=dict.fromkeys(("openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"), True)),
+    },
 )
 
 
-def like(machine, fingerprint=None, **states):
-    """Return a machine that does what another does, but for some states."""
-    return msgspec.structs.replace(machine, fingerprint=fingerprint or machine.fingerprint, **states)
+def like(machine, fingerprint=None, faults=None, **states):
+    """Return a machine that does what another does, but for some states; None for one that was not seen."""
+    own = {name: states.pop(name) for name in ("malloc", "keeps_memory") if name in states}
+    faults = dict(faults or {})
+    machine_faults = {name: faults.pop(name) for name in ("memory",) if name in faults}
+    sights = {}
+    for engine in machine.sights:
+        changes = {
+            name: value for name, value in states.items() if name.startswith("openvino") == (engine == "openvino")
+        }
+        seen = {**machine.sights[engine].states, **changes}
+        sights[engine] = Sight(
+            states={name: value for name, value in seen.items() if value is not None},
+            faults={
+                name: said for name, said in faults.items() if name.startswith("openvino") == (engine == "openvino")
+            },
+        )
+    return msgspec.structs.replace(
+        machine, fingerprint=fingerprint or machine.fingerprint, sights=sights, faults=machine_faults, **own
+    )
 
 
 ABORTED = "the process was ended by SIGABRT: could not create a primitive descriptor for the matmul primitive"

@@ -5,6 +5,7 @@ import sys
 import msgspec
 import pytest
 
+from nqperf.engines.tensorflow.device import with_tensorflow
 from nqperf.perf.machine import fingerprint as module
 from nqperf.perf.machine.fingerprint import Gpu, parse_cpuinfo, parse_gpus, take_fingerprint, visible_gpus
 
@@ -138,12 +139,11 @@ def test_tensorflow_says_what_it_uses():
     before = tf.config.experimental.tensor_float_32_execution_enabled()
     try:
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        assert take_fingerprint(tensorflow=True).tf32 is False
+        assert with_tensorflow(take_fingerprint()).tf32 is False
         tf.config.experimental.enable_tensor_float_32_execution(True)
-        taken = take_fingerprint(tensorflow=True)
+        taken = with_tensorflow(take_fingerprint())
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(before)
     assert taken.tf32 is True
-    assert taken.versions["tensorflow"] == tf.__version__
     assert len(taken.gpus) == len(tf.config.list_physical_devices("GPU"))
     assert taken.intra_op_threads == tf.config.threading.get_intra_op_parallelism_threads()

@@ -8,14 +8,17 @@ import sys
 import msgspec
 import pytest
 
-from nqperf.engines.registry import EngineRow
+from nqperf.engines.openvino.probe import OpenVinoProbe
+from nqperf.engines.probe import Machine
+from nqperf.engines.registry import ENGINES, EngineRow
 from nqperf.engines.tensorflow import device
+from nqperf.engines.tensorflow.probe import TensorFlowProbe
 from nqperf.errors import NqPerfError
 from nqperf.perf.doctor import machine_checks, suite_checks
 from nqperf.perf.machine import examination as machine_module
 from nqperf.perf.machine import requirements
-from nqperf.perf.machine.examination import Machine, look_at_machine
-from nqperf.perf.machine.probe import MARK, STEPS
+from nqperf.perf.machine.examination import look_at_machine, seen_by
+from nqperf.perf.machine.probe import MARK, steps_of
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import BASELINE
 from tests.perf.machine.machines import MACHINES, ZEN_3, ZEN_5, like
@@ -171,11 +174,25 @@ def test_turning_onednn_on_is_advised_only_where_it_can_be():
     }
 
 
-@pytest.mark.parametrize("requirement", requirements._MISSING)
+RULES = {
+    name: rules
+    for rules in (requirements.RULES, dict(TensorFlowProbe.rules), dict(OpenVinoProbe.rules))
+    for name in rules
+}
+
+
+def turned_round(rule):
+    return lambda machine: None if rule(machine) else "turned round"
+
+
+@pytest.mark.parametrize("requirement", RULES)
 def test_each_rule_turned_round_makes_the_table_red(requirement, monkeypatch):
     """Plant the opposite of a rule: what it allowed is refused and what it refused is allowed."""
-    rule = requirements._MISSING[requirement]
-    monkeypatch.setitem(requirements._MISSING, requirement, lambda machine: None if rule(machine) else "turned round")
+    for owner, name in ((TensorFlowProbe, "rules"), (OpenVinoProbe, "rules"), (requirements, "RULES")):
+        rules = dict(getattr(owner, name))
+        if requirement in rules:
+            rules[requirement] = turned_round(rules[requirement])
+            monkeypatch.setattr(owner, name, rules)
     assert any(skipped(machine) != SKIPPED[name] for name, machine in MACHINES.items())
 
 
@@ -189,7 +206,7 @@ def test_each_requirement_that_a_row_forgets_makes_the_table_red(name, requireme
     assert any(skipped(machine) != SKIPPED[known] for known, machine in MACHINES.items())
 
 
-@pytest.mark.parametrize("requirement", requirements._MISSING)
+@pytest.mark.parametrize("requirement", [*requirements.RULES, *TensorFlowProbe.rules])
 @pytest.mark.parametrize("name", [BASELINE, "eager", "grappler"])
 def test_each_requirement_that_the_plainest_rows_wrongly_have_makes_the_table_red(name, requirement, monkeypatch):
     monkeypatch.setitem(VARIANTS, name, dataclasses.replace(VARIANTS[name], requires=(requirement,)))
@@ -256,11 +273,12 @@ def test_slow_products_are_measured_as_often_as_the_quartiles_need(monkeypatch):
 def test_the_baseline_itself_is_believed_before_a_small_layer():
     from tests.perf.variants.test_table import changed
 
-    seen = ZEN_5.seen_by(changed(onednn_ops=0, rewritten_nodes=0, keeps_memory=True))
-    assert (seen.onednn, seen.grappler, seen.keeps_memory) == (False, False, True)
+    seen = seen_by(ZEN_5, changed(onednn_ops=0, rewritten_nodes=0, keeps_memory=True))
+    states = seen.of("tensorflow").states
+    assert (states["onednn"], states["grappler"], seen.keeps_memory) == (False, False, True)
     assert VARIANTS["onednn_off"].missing(seen)
     assert "changes no graph here" in VARIANTS["grappler_off"].missing(seen)
-    assert ZEN_3.seen_by(changed(onednn_ops=3)).onednn is True
+    assert seen_by(ZEN_3, changed(onednn_ops=3)).of("tensorflow").states["onednn"] is True
 
 
 # This machine, looked at for real.
@@ -273,35 +291,38 @@ def here():
 
 @pytest.mark.slow
 def test_this_machine_is_seen(here):
-    assert here.grappler is True
-    assert here.onednn is not None
+    states = here.of("tensorflow").states
+    assert states["grappler"] is True
     assert here.keeps_memory is not None or sys.platform == "win32"
-    assert 0 < here.float16[0] <= here.float16[1]
+    assert 0 < states["float16"][0] <= states["float16"][1]
     assert here.fingerprint.tf32 is False
-    assert here.fingerprint.states["onednn"] == ("on" if here.onednn else "off")
+    assert here.fingerprint.states["onednn"] == ("on" if states["onednn"] else "off")
     assert msgspec.json.decode(msgspec.json.encode(here), type=Machine) == here
     assert skipped(here) < set(VARIANTS)
 
 
 @pytest.mark.slow
 def test_onednn_is_as_the_user_set_it(here, monkeypatch):
-    if here.fingerprint.gpus or not here.on_x86_linux:
+    on_x86 = here.fingerprint.system == "Linux" and here.fingerprint.machine == "x86_64"
+    if here.fingerprint.gpus or not on_x86:
         pytest.skip("oneDNN cannot be turned on and off here")
     for value, rows in (("0", {"onednn_on"}), ("1", {"onednn_off"})):
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
         seen = look_at_machine()
-        assert seen.onednn is (value == "1")
+        assert seen.of("tensorflow").states["onednn"] is (value == "1")
         assert {"onednn_on", "onednn_off"} - skipped(seen) == rows
 
 
 FAKE = """
 import os, signal, sys, time
+from nqperf.engines.registry import find_engine
 from nqperf.perf.machine import probe
-if "tf32" in sys.argv: probe.STEPS["tf32"] = lambda: os.kill(os.getpid(), signal.SIGABRT)
-probe.STEPS.update(dict.fromkeys(("graph", "xla", "float16", "bfloat16", "softmax", *probe.APART), lambda: {{}}))
-probe.STEPS["xla"] = lambda: 1 / 0
+engine, *names = sys.argv[1:]
+steps = {{**dict.fromkeys(names, dict), "memory": probe.steps_of(find_engine(engine))["memory"]}}
+steps["tf32"] = lambda: os.kill(os.getpid(), signal.SIGABRT)
+steps["xla"] = lambda: 1 / 0
 {more}
-probe.main(sys.argv[1:])
+probe.main(steps, names)
 """
 
 
@@ -312,7 +333,7 @@ def fake(monkeypatch, tmp_path, more=""):
     real = subprocess.run
 
     def run(command, **settings):
-        return real([command[0], str(script), *command[3:]], **settings)
+        return real([command[0], str(script), *command[4:]], **settings)
 
     monkeypatch.setattr(machine_module.subprocess, "run", run)
     machine_module._look.cache_clear()
@@ -325,18 +346,18 @@ def fake(monkeypatch, tmp_path, more=""):
 def test_a_step_that_kills_its_process_is_told_and_those_behind_it_are_done(monkeypatch, tmp_path):
     if sys.platform == "win32":
         pytest.skip("needs POSIX signals")
-    quick = "probe.STEPS['fingerprint'] = lambda: {'fingerprint': probe.take_fingerprint()}"
+    quick = "steps['fingerprint'] = lambda: {'fingerprint': probe.take_fingerprint()}"
     found = fake(monkeypatch, tmp_path, quick)
-    assert found.faults == {"tf32": "the process was ended by SIGABRT", "xla": "division by zero"}
+    assert found.of("tensorflow").faults == {"tf32": "the process was ended by SIGABRT", "xla": "division by zero"}
     assert found.malloc or found.keeps_memory is None
 
 
 def test_a_machine_that_cannot_start_tensorflow_is_an_error_with_its_words(monkeypatch, tmp_path):
-    broken = "probe.STEPS['fingerprint'] = lambda: __import__('no_tensorflow_here')"
-    with pytest.raises(NqPerfError, match=r"cannot be looked at on this machine: No module named 'no_tensorflow_here'"):
+    broken = "steps['fingerprint'] = lambda: __import__('no_tensorflow_here')"
+    with pytest.raises(NqPerfError, match=r"tensorflow cannot be looked at .*: No module named 'no_tensorflow_here'"):
         fake(monkeypatch, tmp_path, broken)
 
 
 def test_the_steps_say_what_the_machine_holds():
-    assert {"fingerprint", "memory", "graph"} <= set(STEPS)
+    assert list(steps_of(ENGINES["tensorflow"]))[:3] == ["memory", "fingerprint", "graph"]
     assert MARK.endswith(" ")

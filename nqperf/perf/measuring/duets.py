@@ -241,22 +241,3 @@ def hold_to(pid: int, cores: frozenset[int]) -> None:
         for entry in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(int(entry.name), cores)
-
-
-def cheaper(trials: Mapping[How, PairSet], seconds: Mapping[How, float]) -> How:
-    """Return the way with the smaller variance times seconds of a round, turns where that cannot be told.
-
-    The variance is that of the rounds' log ratios about their median, pooled over the rows.
-    """
-    costs = {how: _variance(taken) * seconds[how] for how, taken in trials.items()}
-    known = {how: cost for how, cost in costs.items() if math.isfinite(cost) and cost > 0}
-    return min(known, key=lambda how: known[how]) if len(known) == len(trials) else "turns"
-
-
-def _variance(taken: PairSet) -> float:
-    deviations = []
-    for times in taken.rows.values():
-        if len(times.base) > 2:  # noqa: PLR2004  # two have no spread worth the name
-            ratios = np.log(times.base) - np.log(times.change)
-            deviations.append(np.abs(ratios - np.median(ratios)))
-    return float(np.median(np.concatenate(deviations)) ** 2) if deviations else math.nan

@@ -5,21 +5,22 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.machine.fingerprint import take_fingerprint
-from nqperf.perf.measuring.duets import How, PairsAlive, PairSet, can_duet, cheaper, started_pairs
+from nqperf.perf.measuring.duets import How, Pair, PairsAlive, can_duet, halves, started_pairs
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
-from nqperf.perf.revisions.sides import BuilderProcess, Side, Starting, package_alone
+from nqperf.perf.revisions.sides import BuilderProcess, RevisionProcess, Side, Starting, package_alone
 from nqperf.perf.workers.progress import Doing, Progress, silent
 from nqperf.records.results import Agreement, utc_now
 from nqperf.records.revisions import Judged, Measure, MeasuredSet, RevisionOutcome, RevisionResults, Word
@@ -30,12 +31,16 @@ from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
 
 _CLOSE = Close()
 _MEASURES: tuple[Measure, ...] = ("time", "memory", "start")
-_TRIAL_ROUNDS = 6
+_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+# Rounds of a duet whose log ratios scatter by less are a quiet machine's.
+_QUIET = 0.03
 # A clock's grain and a call's own time are small beside a round of this many seconds.
 _SHORTEST = 0.05
 _LONGEST = 2.0
 _INSTANT = 1e-8
 _FEWEST_SETS = 3
+# The SD of a normal beside the median distance from its median.
+_MAD = 1.4826
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,8 @@ class RevisionsConfig:
 
 
 DEFAULT = RevisionsConfig()
+# Starts a side's process, which is told its name; NqPerfError when it cannot.
+StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
 
 def compare_revisions(
@@ -89,12 +96,16 @@ def compare_revisions(
     project: Path,
     same: Compare | Metric = _CLOSE,
     config: RevisionsConfig = DEFAULT,
+    start: StartSide = BuilderProcess,
 ) -> RevisionResults:
     """Hold `target`, a builder "module:function", of the second side against that of the first.
 
-    `project` is the folder of the change's files. Outputs are compared by `same` before anything is timed.
+    `project` is the folder of the change's files. Outputs are compared by `same` before anything is timed. `start`
+    starts a side's process.
     Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
     """
+    if not _TARGET.fullmatch(target):
+        raise ConfigError(f"{target!r} is no builder; expected MODULE:BUILD, as in mymodel:build")
     began = time.monotonic()
     with package_alone() as alone:
         starting = Starting(
@@ -105,7 +116,7 @@ def compare_revisions(
             build_seconds=config.build_seconds,
             run_seconds=config.run_seconds,
         )
-        session = _Session(sides=sides, starting=starting, same=same, config=config, began=began)
+        session = _Session(sides=sides, starting=starting, same=same, config=config, began=began, start=start)
         session.run()
     return session.results(target)
 
@@ -119,39 +130,76 @@ class _Session:
     same: Compare | Metric
     config: RevisionsConfig
     began: float
+    start: StartSide
     sets: list[MeasuredSet] = field(default_factory=list)
     agreement: Agreement | None = None
     judgements: dict[Measure, Judgement | None] = field(default_factory=lambda: dict.fromkeys(_MEASURES))
     faults: list[str] = field(default_factory=list)
     how: How | None = None
     repeats: int = 1
+    drawn: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.drawn = random.Random(self.config.seed)  # noqa: S311  # orders, no secret
+        if self.config.how != "auto":
+            self.how = self.config.how
+        elif not can_duet():
+            self.how = "turns"
 
     def run(self) -> None:
         """Compare the answers, then take sets until all is decided or the time is up."""
-        drawn = random.Random(self.config.seed)  # noqa: S311  # orders, no secret
         while True:
-            self.config.progress(Doing(stage="set", name=self.starting.target, pairs=len(self.sets)))
-            with started_pairs({self.starting.target: self._starts()}, seed=drawn.randrange(1 << 32)) as alive:
-                self._take(alive)
+            self._take_one(self._next())
             if self.faults:
                 return
+            if self.how is None and not self._choose():
+                continue
             last = not self._another_fits()
             self._judge(time_is_up=last)
             if last or not any(judged is not None and judged.open_rows for judged in self.judgements.values()):
                 return
 
-    def _starts(self) -> tuple[_Start, _Start]:
-        base, change = self.sides
-        return _Start("base", base, self.starting), _Start("change", change, self.starting)
+    def _next(self) -> How:
+        """Return how the next set is timed: as was chosen; before that at once first, and then in turns."""
+        return self.how or ("turns" if self.sets else "duet")
 
-    def _take(self, alive: PairsAlive) -> None:
-        """Take one set; at the first, the answers and how to time come before."""
+    def _choose(self) -> bool:
+        """Choose how to time, once the sets so far tell; return whether they do.
+
+        On a quiet machine a duet is the better way. Where its rounds scatter, turns are tried beside it, and what gives
+        the smaller variance times seconds is taken; the other's set is left out, for its ratio is another quantity.
+        """
+        scatter = _scatter(self.sets[0])
+        if len(self.sets) == 1 and scatter <= _QUIET:
+            self.how = "duet"
+        elif len(self.sets) > 1:
+            costs = [
+                _scatter(taken) ** 2 * (statistics.median(taken.base) * rounds)
+                for taken, rounds in zip(self.sets, (1, 2), strict=True)
+            ]
+            self.how = "turns" if costs[1] < costs[0] else "duet"
+            self.sets = [taken for taken in self.sets if taken.how == self.how]
+        return self.how is not None
+
+    def _take_one(self, how: How) -> None:
+        """Take a set whose processes are started for being timed so."""
+        target = self.starting.target
+        self.config.progress(Doing(stage="set", name=target, pairs=len(self.sets)))
+        with started_pairs({target: self._starts(how)}, seed=self.drawn.randrange(1 << 32)) as alive:
+            self._take(alive, how)
+
+    def _starts(self, how: How) -> Pair:
+        base, change = self.sides
+        both = halves() if how == "duet" else (None, None)
+        first, second = (dataclasses.replace(self.starting, cores=cores) for cores in both)
+        return lambda: self.start("base", base, first), lambda: self.start("change", change, second)
+
+    def _take(self, alive: PairsAlive, how: How) -> None:
+        """Take one set; at the first, the answers come before."""
         row = alive.rows[self.starting.target]
         if self._lost(alive):
             return
-        base, change = (row.sides[side] for side in ("base", "change"))
-        if not (isinstance(base, BuilderProcess) and isinstance(change, BuilderProcess)):
-            raise TypeError("the sides are processes of builders")
+        base, change = (cast("RevisionProcess", row.sides[side]) for side in ("base", "change"))
         if self.agreement is None:
             self.agreement, fault = agree(self.same, base.output(), change.output())
             if fault is not None:
@@ -161,7 +209,6 @@ class _Session:
             self.repeats = _repeats(max(base.warm_up_seconds, change.warm_up_seconds))
         for process in (base, change):
             process.repeat(self.repeats)
-        how = self._chosen(alive)
         taken = alive.take(how, self.config.rounds)
         if self._lost(alive):
             return
@@ -179,7 +226,7 @@ class _Session:
                 order=taken.order,
                 base=times.base,
                 change=times.change,
-                starts=times.starts,
+                starts=(base.start_seconds, change.start_seconds),
                 peaks=(base.peak_bytes, change.peak_bytes),
             )
         )
@@ -192,25 +239,11 @@ class _Session:
         side, error = lost
         if side == "base":
             raise error
+        if self.agreement is None:
+            # What neither side has is a fault of the call, not of the change.
+            self.start("base", self.sides[0], self.starting).end()
         self.faults.append(f"the change fails: {error}")
         return True
-
-    def _chosen(self, alive: PairsAlive) -> How:
-        """Return how to time: as asked, or what a short trial of both with these processes finds cheaper."""
-        if self.how is None and self.config.how != "auto":
-            self.how = self.config.how
-        if self.how is None and not can_duet():
-            self.how = "turns"
-        if self.how is None:
-            trials: dict[How, PairSet] = {}
-            seconds: dict[How, float] = {}
-            ways: tuple[How, ...] = ("turns", "duet")
-            for how in ways:
-                began = time.perf_counter()
-                trials[how] = alive.take(how, _TRIAL_ROUNDS)
-                seconds[how] = time.perf_counter() - began
-            self.how = cheaper(trials, seconds)
-        return self.how
 
     def _another_fits(self) -> bool:
         """Return whether another set fits into the budget."""
@@ -284,23 +317,16 @@ class _Session:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """Starts a side's process; called without arguments."""
-
-    name: str
-    side: Side
-    starting: Starting
-
-    def __call__(self) -> BuilderProcess:
-        """Return the process, built and warm."""
-        return BuilderProcess(self.name, self.side, self.starting)
-
-
 def _repeats(seconds: float) -> int:
     """Return how many runs make a round long enough for the clock, and no longer than needed."""
     seconds = max(seconds, _INSTANT)
     return max(1, min(math.ceil(_SHORTEST / seconds), math.ceil(_LONGEST / seconds)))
+
+
+def _scatter(taken: MeasuredSet) -> float:
+    """Return the robust SD of the rounds' log ratios in a set."""
+    ratios = np.log(taken.base) - np.log(taken.change)
+    return float(_MAD * np.median(np.abs(ratios - np.median(ratios))))
 
 
 def _values(measure: Measure, taken: MeasuredSet) -> tuple[float, float]:

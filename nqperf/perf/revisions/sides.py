@@ -6,11 +6,12 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import nqperf
 from nqperf.errors import ConfigError, NqPerfError
@@ -24,6 +25,11 @@ from nqperf.perf.workers.process import WorkerProcess
 from nqperf.records.revisions import RevisionSide
 
 _SOURCE_FOLDERS = ("src",)
+# More threads than cores wait for each other in loops, and take the time of those that compute.
+_THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    "TF_NUM_INTRAOP_THREADS",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +174,8 @@ def package_alone() -> Iterator[Path]:
 class Starting:
     """How a side's process is started; units: seconds.
 
-    `alone` is a folder of `package_alone`, `project` that of the change's files.
+    `alone` is a folder of `package_alone`, `project` that of the change's files. `cores` are those that the process
+    starts on, and as many threads are asked of libraries; None: all.
     """
 
     target: str
@@ -177,20 +184,54 @@ class Starting:
     pages: Pages = "huge"
     build_seconds: float = 600.0
     run_seconds: float = 120.0
+    cores: frozenset[int] | None = None
+
+    def threads(self) -> dict[str, str]:
+        """Return the variables that ask libraries for as many threads as there are cores."""
+        return {} if self.cores is None else dict.fromkeys(_THREADS, str(len(self.cores)))
+
+
+class RevisionProcess(Protocol):
+    """One side's process as a comparison sees it.
+
+    `warm_up_seconds` are those of one run after the first ones, `start_seconds` all until then, `peak_bytes` the most
+    memory that it ever held, as far as it told; units: seconds, bytes.
+    """
+
+    warm_up_seconds: float
+    start_seconds: float
+    peak_bytes: int | None
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+
+    def batch(self, number: int) -> float:
+        """Run a round and return the seconds of one run in it."""
+
+    def repeat(self, count: int) -> None:
+        """Let a round be so many runs from now on."""
+
+    def output(self) -> Any:
+        """Run once and return the output."""
+
+    def end(self) -> None:
+        """End the process."""
 
 
 class BuilderProcess:
-    """A builder of one side in a process of its own, built and warm.
+    """A builder of one side in a process of its own, built and warm: a RevisionProcess.
 
     Raises: WorkerError when it does not build; ConfigError when its module is not one of the side's own files.
     """
 
     def __init__(self, name: str, side: Side, starting: Starting) -> None:
+        began = time.perf_counter()
         self._starting = starting
         inherited = {
             name: value for name, value in untraced(os.environ).items() if name != "PYTHONPATH" or not side.own
         }
-        environment = {**inherited, **page_environment(starting.pages, inherited)}
+        environment = {**inherited, **starting.threads(), **page_environment(starting.pages, inherited)}
         environment = (
             {**environment, "PYTHONPATH": str(starting.alone)} if side.own else common_environment(environment)
         )
@@ -200,6 +241,7 @@ class BuilderProcess:
             module="nqperf.perf.workers.builder_worker",
             replies=builder_worker.Reply,
             python=side.python,
+            cores=starting.cores,
         )
         try:
             path = side.search_path(starting.project)
@@ -210,6 +252,7 @@ class BuilderProcess:
             self._worker.end()
             raise
         self.warm_up_seconds, self.peak_bytes = built.seconds, built.peak_bytes
+        self.start_seconds = time.perf_counter() - began
 
     @property
     def pid(self) -> int:

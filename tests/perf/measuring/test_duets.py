@@ -9,7 +9,7 @@ import pytest
 
 from nqperf.errors import NqPerfError
 from nqperf.perf.measuring import duets
-from nqperf.perf.measuring.duets import PairSet, PairTimes, can_duet, cheaper, halves, hold_to, started_pairs
+from nqperf.perf.measuring.duets import can_duet, halves, hold_to, started_pairs
 
 
 class Scripted:
@@ -129,19 +129,6 @@ def test_a_second_take_holds_its_own_rounds():
         assert len(alive.take("turns", 3).rows["a"].base) == 3
         assert len(alive.take("duet", 2, goes_on=lambda: True).rows["a"].base) == 2
         assert alive.take("duet", 2, goes_on=lambda: False).rows["a"].base == ()
-
-
-def taken(how, ratios):
-    return PairSet(seed=0, how=how, order=(), rows={"a": PairTimes(base=(1.0,) * len(ratios), change=tuple(ratios))})
-
-
-def test_the_cheaper_way_has_less_variance_times_seconds():
-    noisy, quiet = (1.0, 1.2, 0.8, 1.1, 0.9), (1.0, 1.01, 0.99, 1.02, 0.98)
-    trials = {"duet": taken("duet", quiet), "turns": taken("turns", noisy)}
-    assert cheaper(trials, {"duet": 1.0, "turns": 1.0}) == "duet"
-    assert cheaper(trials, {"duet": 1000.0, "turns": 1.0}) == "turns"
-    same = {"duet": taken("duet", (1.0,) * 5), "turns": taken("turns", quiet)}
-    assert cheaper(same, {"duet": 1.0, "turns": 1.0}) == "turns"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be held to cores here")

@@ -37,12 +37,6 @@ class ConfigError(NqPerfError):
     """A setting is out of range, or two settings do not fit each other."""
 
 
-def shown_path(path: object) -> str:
-    """Return a path as it can be printed and stored, in one line: bytes of it that are no UTF-8 are escaped."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 class FormatError(NqPerfError):
     """A file does not hold what its format promises.
 
@@ -54,8 +48,7 @@ class FormatError(NqPerfError):
         self.path = str(path)
         self.line = line
         self.field = field
-        shown = shown_path(path)
-        where = shown if line is None else f"{shown}, line {line}"
+        where = self.path if line is None else f"{self.path}, line {line}"
         if field is not None:
             where += f", field {field}"
         self._message = message

@@ -45,7 +45,7 @@ _ASKED = {
 }
 
 
-@click.command("bench", short_help="Run every variant and judge how fast it is.")
+@click.command("bench")
 @click.argument("data", required=False)
 @suite_options
 @variants_option

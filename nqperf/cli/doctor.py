@@ -11,7 +11,7 @@ from nqperf.perf.doctor import examine
 from nqperf.report.machine import diagnosis_text
 
 
-@click.command("doctor", short_help="Say what this machine can run and what to install.")
+@click.command("doctor")
 @shared.option(
     "--noise-seconds", type=click.FloatRange(min=0), default=5.0, help="How long to watch how steady the machine is."
 )

@@ -47,6 +47,7 @@ COMMANDS = {
     "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
     "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
     "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
+    "variants": _Lazy("nqperf.cli.variants:variants_command", "List the variants, and why each runs here or not."),
     "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a checkpoint."),

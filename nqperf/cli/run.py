@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from nqperf import plain_text
 from nqperf.cli import options as shared
 from nqperf.cli.console import progress, report_notes, report_skipped, start_engine, table, warn_of_new_heads
 from nqperf.cli.recipe import engine_and_settings, recipe_option
@@ -16,7 +17,7 @@ from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
-from nqperf.errors import ConfigError, shown_path
+from nqperf.errors import ConfigError
 from nqperf.formats.nq.chunks import ChunkSource, LinesSource
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.evaluation import NonNullThresholds
@@ -25,7 +26,7 @@ from nqperf.run import RunConfig, RunResult, run
 from nqperf.shards.cluster import LOCAL, ClusterConfig
 
 
-@click.command("run", short_help="Answer a Natural Questions file and score the answers.")
+@click.command("run")
 @click.argument("data", required=False)
 @shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")
 @shared.option("--out", type=shared.PATH, required=True, help="The folder for the five files of the run.")
@@ -102,7 +103,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     report_skipped(source.skipped)
     report_notes(result.notes)
     if options["as_json"]:
-        plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": shown_path(out)}
+        plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": plain_text.plain(str(out))}
         click.echo(msgspec.json.encode(plain).decode())
     elif not options["quiet"]:
         click.echo(_summary(result, out))

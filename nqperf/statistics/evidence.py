@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nqperf.statistics.distribution import upper_quantile, upper_tail, welch_satterthwaite
 from nqperf.statistics.estimation import Estimates
 from nqperf.statistics.holm import BoolArray, holm
 from nqperf.statistics.location import FloatArray
@@ -42,16 +43,16 @@ def evidence(rows: Sequence[Row], found: Estimates, config: JudgeConfig) -> Evid
     freedoms = np.array([row.floor.freedom if row.floor else math.inf for row in rows])
     slowdown = np.log(floors) - found.mean
     error = np.sqrt(found.error**2 + sds**2)
-    freedom = _welch_satterthwaite(found.error**2, found.freedom, sds**2, freedoms)
+    freedom = welch_satterthwaite(found.error**2, found.freedom, sds**2, freedoms)
     fail, within = math.log(config.fail_margin), math.log(config.pass_margin)
-    slower, beyond = (_upper_tail((slowdown - margin) / error, freedom) for margin in (0.0, fail))
-    passing = _upper_tail((within - slowdown[0]) / error[0], freedom[0])
+    slower, beyond = (upper_tail((slowdown - margin) / error, freedom) for margin in (0.0, fail))
+    passing = upper_tail((within - slowdown[0]) / error[0], freedom[0])
     same = np.array([row.role == "same" for row in rows])
-    faster, faster_beyond = (_upper_tail((-slowdown - margin) / error, freedom) for margin in (0.0, fail))
+    faster, faster_beyond = (upper_tail((-slowdown - margin) / error, freedom) for margin in (0.0, fail))
     return Evidence(
         slower=np.where(same, np.minimum(1.0, 2 * np.minimum(slower, faster)), slower),
         beyond=np.where(same, np.minimum(1.0, 2 * np.minimum(beyond, faster_beyond)), beyond),
-        within=np.where(same, np.maximum(passing, _upper_tail((within + slowdown[0]) / error[0], freedom[0])), passing),
+        within=np.where(same, np.maximum(passing, upper_tail((within + slowdown[0]) / error[0], freedom[0])), passing),
     )
 
 
@@ -101,27 +102,6 @@ def level_at(looks: Sequence[Look], column: int, alpha: float, *, on_fail: bool 
 
 def half_width(found: Estimates, config: JudgeConfig) -> FloatArray:
     """Return the half widths of the intervals of the log ratios by location; NaN after one set. Shape: [rows]."""
-    from scipy import special
-
-    known = (found.sets > 1) & (found.freedom[0] > 0)
-    level = _OF_ONE_LOOK * (1 - config.confidence) / 2
-    quantile = special.stdtrit(np.where(known, found.freedom[0], 1.0), 1 - level)
-    half: FloatArray = np.where(known, quantile * found.error[0], np.nan)
+    tail = np.full(len(found.sets), _OF_ONE_LOOK * (1 - config.confidence) / 2)
+    half: FloatArray = upper_quantile(tail, np.where(found.sets > 1, found.freedom[0], 0.0)) * found.error[0]
     return half
-
-
-def _upper_tail(t: FloatArray, freedom: FloatArray) -> FloatArray:
-    """Return P(T > t), 1 where t or its degrees of freedom are not known."""
-    from scipy import special
-
-    known = np.isfinite(t) & (freedom > 0)
-    tail: FloatArray = np.where(known, special.stdtr(np.where(known, freedom, 1.0), np.where(known, -t, 0.0)), 1.0)
-    return tail
-
-
-def _welch_satterthwaite(one: FloatArray, ours: FloatArray, other: FloatArray, theirs: FloatArray) -> FloatArray:
-    """Return the degrees of freedom of the sum of two variances that have their own."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.divide(one**2, ours) + np.divide(other**2, theirs)
-        freedom: FloatArray = np.where(ours > 0, (one + other) ** 2 / spread, 0.0)
-    return freedom

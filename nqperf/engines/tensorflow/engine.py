@@ -15,7 +15,7 @@ from nqperf.engines.tensorflow.config import (
     WORKER_ENVIRONMENT,
     TensorFlowConfig,
 )
-from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
+from nqperf.engines.tensorflow.device import STALLING, bfloat16_softmax_widens, float16_fusion_cost, tf32_rounds
 from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
@@ -211,8 +211,21 @@ def _set_process_switches(config: TensorFlowConfig) -> None:
     tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
+    if _fusing_stalls(config):
+        tf.config.optimizer.set_experimental_options({"remapping": False})
     if config.autoclustering:
         tf.config.optimizer.set_jit(True)
+
+
+def _fusing_stalls(config: TensorFlowConfig) -> bool:
+    """Return whether Grappler, left as it is by default, would make products in float16 that stall on this CPU."""
+    import tensorflow as tf
+
+    said = {"remapping", "disable_meta_optimizer"} & config.grappler.keys()
+    graph = not (config.xla or config.eager)  # XLA takes the whole function before Grappler sees it
+    if config.precision != "mixed_float16" or said or not graph or tf.config.list_physical_devices("GPU"):
+        return False
+    return float16_fusion_cost() >= STALLING
 
 
 def _softmax_dtype(config: TensorFlowConfig) -> str:

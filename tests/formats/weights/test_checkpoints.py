@@ -25,6 +25,7 @@ CONFIG = BertConfig(
     max_position_embeddings=5,
     hidden_act="gelu_new",
 )
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[Q]", "the", "kea", "##s", "."]
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -162,7 +163,7 @@ def test_googles_checkpoint_in_its_own_layout(tmp_path, variables):
     assert len(variables) == 396
     source = tmp_path / "bert-joint"
     write_config(source)
-    (source / "vocab-nq.txt").write_text("".join(f"piece{number}\n" for number in range(CONFIG.vocab_size)))
+    (source / "vocab-nq.txt").write_text("\n".join(PIECES))
     training = {
         "bert/pooler/dense/bias/adam_m": np.zeros(6, np.float32),
         "bert/pooler/dense/bias/adam_v": np.zeros(6, np.float32),
@@ -356,7 +357,7 @@ def test_every_fault_of_a_hugging_face_folder_is_listed(tmp_path, hugging_face):
 
 
 def test_a_model_folder_converts_to_itself_with_its_settings(tmp_path, hugging_face):
-    (hugging_face / "vocab.txt").write_text("piece\n" * CONFIG.vocab_size)
+    (hugging_face / "vocab.txt").write_text("\n".join(PIECES))
     (hugging_face / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     write_config(hugging_face, "config.json", nqperf={"long_threshold": 2.5})
     convert(hugging_face, tmp_path / "first")
@@ -408,15 +409,15 @@ def test_a_missing_configuration_says_where_it_was_looked_for(tmp_path, hugging_
 def test_a_named_vocabulary_is_taken_and_a_missing_one_is_refused(tmp_path, hugging_face):
     with pytest.raises(FormatError, match=r"words\.txt: no such file; expected a vocab\.txt"):
         convert(hugging_face, tmp_path / "out", tokenizer=tmp_path / "words.txt")
-    (tmp_path / "words.txt").write_text("piece\n" * CONFIG.vocab_size)
+    (tmp_path / "words.txt").write_text("\n".join(PIECES))
     report = convert(hugging_face, tmp_path / "out", tokenizer=tmp_path / "words.txt")
     assert report.tokenizer == tmp_path / "words.txt"
     assert report.notes == ()
 
 
 def test_a_vocabulary_of_another_size_is_refused(tmp_path, hugging_face):
-    (hugging_face / "vocab.txt").write_text("piece\n" * 8)
-    with pytest.raises(FormatError, match=r"vocab\.txt: has 8 pieces; expected 9"):
+    (hugging_face / "vocab.txt").write_text("\n".join([*PIECES, "a"]))
+    with pytest.raises(FormatError, match=r"vocab\.txt: has 10 pieces; expected at most 9"):
         convert(hugging_face, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

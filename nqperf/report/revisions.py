@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import plain, plain_lines
 from nqperf.records.revisions import Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.summary import counted, milliseconds
@@ -134,3 +137,21 @@ def revisions_markdown(results: RevisionResults) -> str:
             "",
         )
     )
+
+
+def bisected_text(found: Bisected, stats: Sequence[str]) -> str:
+    """Return what a search for a commit found; `stats` are what git says that the commits changed, one text each."""
+    between = f"between {found.good.short} and {found.bad.short}, by {counted(found.sets, 'set')} of fresh processes"
+    lines = [f"passed over: {sha[:10]} ({why})" for sha, why in found.unusable.items()]
+    if found.commits:
+        names = ", ".join(f"{commit.short} {commit.subject}" for commit in found.commits)
+        size = ""
+        if found.factor is not None:
+            size = f" {100 * (found.factor - 1):.1f} % slower"
+            if found.interval is not None:
+                low, high = (100 * (bound - 1) for bound in found.interval)
+                size += f" ({low:.1f} .. {high:.1f})"
+        one = "made it" if len(found.commits) == 1 else "cannot be told apart, one of them made it"
+        return plain_lines("\n".join([*lines, f"{names} {one}{size}, {between}", "", *stats]))
+    steps = [f"a step: {commit.short} {commit.subject}" for commit in found.steps]
+    return plain_lines("\n".join([*lines, *steps, f"{found.reason}, {between}"]))

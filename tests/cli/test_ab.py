@@ -144,3 +144,18 @@ def test_a_base_whose_install_fails_says_its_last_lines(folder, ab):
     assert done.returncode == 2
     assert "could not be installed" in done.stderr
     assert "--base-python" in done.stderr
+
+
+def test_bisect_names_the_commit_and_shows_what_it_changed(folder):
+    for number in range(3):
+        commit(folder, {"README": f"words {number}"}, f"words {number}")
+    commit(folder, {"src/work.py": THREE_TIMES}, "the slow one")
+    commit(folder, {"README": "last"}, "last words")
+    environment = {**os.environ, "PYTHONPATH": str(Path(nqperf.__file__).parents[1])}
+    words = [sys.executable, "-m", "nqperf.cli.main", "bisect", "work:build", "--good", "HEAD~5", "--factor", "1.5"]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the slow one made it" in done.stdout
+    assert "src/work.py" in done.stdout
+    assert git(folder, "worktree", "list").count("\n") == 1
+    assert not list((folder / ".git" / "nqperf").iterdir())

@@ -104,8 +104,7 @@ def compare_revisions(
     starts a side's process.
     Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
     """
-    if not _TARGET.fullmatch(target):
-        raise ConfigError(f"{target!r} is no builder; expected MODULE:BUILD, as in mymodel:build")
+    require_target(target)
     began = time.monotonic()
     with package_alone() as alone:
         starting = Starting(
@@ -119,6 +118,12 @@ def compare_revisions(
         session = _Session(sides=sides, starting=starting, same=same, config=config, began=began, start=start)
         session.run()
     return session.results(target)
+
+
+def require_target(target: str) -> None:
+    """Raise ConfigError unless `target` has the form of a builder's name."""
+    if not _TARGET.fullmatch(target):
+        raise ConfigError(f"{target!r} is no builder; expected MODULE:BUILD, as in mymodel:build")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -206,7 +211,7 @@ class _Session:
                 self.faults.append(f"the answers differ: {fault}")
                 return
         if not self.sets:
-            self.repeats = _repeats(max(base.warm_up_seconds, change.warm_up_seconds))
+            self.repeats = runs_of_a_round(max(base.warm_up_seconds, change.warm_up_seconds))
         for process in (base, change):
             process.repeat(self.repeats)
         taken = alive.take(how, self.config.rounds)
@@ -317,7 +322,7 @@ class _Session:
             )
 
 
-def _repeats(seconds: float) -> int:
+def runs_of_a_round(seconds: float) -> int:
     """Return how many runs make a round long enough for the clock, and no longer than needed."""
     seconds = max(seconds, _INSTANT)
     return max(1, min(math.ceil(_SHORTEST / seconds), math.ceil(_LONGEST / seconds)))

@@ -95,6 +95,10 @@ class Repository:
             )
         return tuple(self.commit(sha) for sha in found)
 
+    def own_folder(self) -> Path:
+        """Return the folder in which git keeps what is the repository's own, one for all of its working trees."""
+        return (self.root / _git(self.root, "rev-parse", "--git-common-dir").strip()).resolve()
+
     def stat(self, sha: str) -> str:
         """Return what a commit changed, as `git show --stat` says it."""
         return _git(self.root, "show", "--stat", "--no-color", sha)

@@ -102,7 +102,7 @@ def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
         repository = Repository.around(folder)
         commit = repository.commit(asked.revision)
         with repository.checked_out(commit) as place:
-            yield _of_commit(asked, commit, place, project), change
+            yield side_of_commit(commit, place, project, label=asked.revision, named=asked.python), change
         return
     named = asked.python is not None
     root = project if asked.path is None else _folder(asked.path)
@@ -111,15 +111,24 @@ def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
     yield Side(record=record, root=root, python=python_of(asked.python), own=named), change
 
 
-def _of_commit(asked: BaseAsked, commit: Commit, place: Path, project: Path) -> Side:
-    """Return the base of a commit whose files stand at `place`, with the libraries that it says it needs."""
+def side_of_commit(
+    commit: Commit, place: Path, project: Path, *, label: str | None = None, named: str | None = None
+) -> Side:
+    """Return the side of a commit whose files stand at `place`, with the libraries that it says it needs.
+
+    `project` is the folder of the change's files, whose libraries are shared where both say the same of them. `label`
+    is what people call the commit, `named` another Python that is to run it.
+    Raises: ConfigError as `environment_for` and `python_of`.
+    """
     environment: Literal["shared", "its own", "named"] = "shared"
     python = sys.executable
-    if asked.python is not None:
-        environment, python = "named", python_of(asked.python)
+    if named is not None:
+        environment, python = "named", python_of(named)
     elif dependency_digest(place) != dependency_digest(project):
         environment, python = "its own", environment_for(place)
-    record = RevisionSide(label=str(asked.revision), commit=commit.sha, subject=commit.subject, environment=environment)
+    record = RevisionSide(
+        label=label or commit.short, commit=commit.sha, subject=commit.subject, environment=environment
+    )
     return Side(record=record, root=place, python=python, own=environment != "shared")
 
 

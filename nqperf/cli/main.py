@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
         with handling(end_now, *ENDING):
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
-        _leave(f"error: {error}{_kept(error)}", EXIT_BAD_INPUT)
+        _leave(f"error: {error}{_kept(error)}", error.exit_code)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:

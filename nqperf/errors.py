@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import ClassVar
 
 from nqperf.plain_text import plain, without_secrets
 
@@ -21,12 +22,13 @@ class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must
 
 
 class NqPerfError(Exception):
-    """Base of every error that a user can cause; the command line prints it as one line and exits with 2.
+    """Base of every error that a user can cause; the command line prints it as one line and exits with `exit_code`.
 
     `kept` says what a later start goes on from.
     """
 
     kept = ""
+    exit_code: ClassVar[int] = 2
 
     def __str__(self) -> str:
         """Return the message in one line, safe to show whatever a stranger's file put into it."""
@@ -58,6 +60,12 @@ class FormatError(NqPerfError):
         """Return how to make it again in another process; an exception's own way knows no keyword arguments."""
         again = functools.partial(FormatError, self._message, path=self.path, line=self.line, field=self.field)
         return again, ()
+
+
+class DeviceError(NqPerfError):
+    """The device that a run was required to compute on is not there; the message says why and what to do."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class VariantError(NqPerfError):

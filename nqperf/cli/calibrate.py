@@ -20,7 +20,7 @@ from nqperf.records.calibration import propose_profile
 from nqperf.report.machine import calibration_text, proof_text
 
 
-@click.command("calibrate", short_help="Measure a device's noise and propose its profile.")
+@click.command("calibrate")
 @click.argument("data", required=False)
 @suite_options
 @variants_option
@@ -67,7 +67,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
             click.echo(f"\n{render_profile(profile)}", nl=False)
 
 
-@click.command("prove", short_help="Prove the gate on comparisons with a known answer.")
+@click.command("prove")
 @click.argument("data", required=False)
 @suite_options
 @shared.option("--same", type=int, default=299, help="Trials of the baseline against itself.")

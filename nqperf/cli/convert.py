@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ONNX = ".onnx"
 
 
-@click.command("convert", short_help="Make a model folder of a checkpoint, or an ONNX file of a model folder.")
+@click.command("convert")
 @click.argument("source", type=shared.PATH)
 @click.argument("out", type=shared.PATH)
 @shared.option("--tokenizer", type=shared.PATH, help="The vocabulary, where it does not stand beside SOURCE.")

@@ -26,7 +26,7 @@ from nqperf.run import RunConfig, RunResult, run
 from nqperf.shards.cluster import LOCAL, ClusterConfig
 
 
-@click.command("run", short_help="Answer a Natural Questions file and score the answers.")
+@click.command("run")
 @click.argument("data", required=False)
 @shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")
 @shared.option("--out", type=shared.PATH, required=True, help="The folder for the five files of the run.")

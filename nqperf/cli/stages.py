@@ -32,7 +32,7 @@ from nqperf.shards.predicting import PredictConfig, predict_features
 _Item = TypeVar("_Item")
 
 
-@click.command("prepare", short_help="Make features from a Natural Questions file.")
+@click.command("prepare")
 @click.argument("data")
 @shared.option("--tokenizer", type=shared.PATH, required=True, help="A model folder, tokenizer.model or vocab.txt.")
 @shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
@@ -62,7 +62,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
 
 
-@click.command("predict", short_help="Run a model over features.")
+@click.command("predict")
 @click.argument("features", type=shared.PATH)
 @shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
@@ -100,7 +100,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     _finish(found, f"{out}: logits of {result.windows} windows", options)
 
 
-@click.command("answer", short_help="Turn features and logits into predictions.")
+@click.command("answer")
 @click.argument("data")
 @shared.option("--features", type=shared.PATH, required=True, help="The features that were predicted.")
 @shared.option("--logits", type=shared.PATH, required=True, help="The logits of these features.")
@@ -138,7 +138,7 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     _finish(result, text, options)
 
 
-@click.command("evaluate", short_help="Score predictions as nq_eval does.")
+@click.command("evaluate")
 @shared.option("--gold", required=True, help="The annotated Natural Questions file (or glob, or -).")
 @shared.option("--predictions", type=shared.PATH, required=True, help="The predictions JSON.")
 @shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")

@@ -21,7 +21,7 @@ DEFERRED = pytest.StashKey[Any]()
 # Not all that start so: the cast audit has options of its own.
 _OF_THE_SUITE = (
     *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
-    *("recipe", "rounds", "budget"),
+    *("recipe", "rounds", "budget", "require"),
 )
 OPTIONS = tuple(
     f"--nqperf-{name}" for name in (*_OF_THE_SUITE, "allow-inconclusive", "save-results", "report", "track")
@@ -49,6 +49,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--nqperf-recipe", help="A row more: a recipe of `nqperf tune`, held to its figures.", **path)
     group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
     group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
+    group.addoption(
+        "--nqperf-require", choices=("gpu", "cpu"), help="Fail unless the baseline computes on such a device."
+    )
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
     group.addoption(
         "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."

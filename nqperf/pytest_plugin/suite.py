@@ -54,7 +54,7 @@ def results_of(request: pytest.FixtureRequest, record: Callable[[str, object], N
     try:
         done: SuiteRun = request.getfixturevalue("nqperf_suite")
     except NqPerfError as error:
-        pytest.exit(f"nqperf: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(f"nqperf: {error}", returncode=1 if error.exit_code == 1 else pytest.ExitCode.USAGE_ERROR)
     results = state.results = done.results
     state.seconds = done.seconds
     keep(state, done.predictions, config)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nqperf.errors import ConfigError
+from nqperf.formats.decoding import decode_json
 from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
+from nqperf.formats.training.state_file import read_arrays, write_arrays
 from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, open_model
 from nqperf.formats.weights.model_folder import write_model_folder as write_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
@@ -22,7 +24,7 @@ from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import Example, FloatArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.tokenization import Tokenizer
-from nqperf.training.checkpoints import read_tensors, resume, write_checkpoint, write_tensors
+from nqperf.training.checkpoints import resume, write_checkpoint
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
 from nqperf.training.distillation import Lesson, make_student, read_teacher, require_same_input
 from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
@@ -177,7 +179,7 @@ def _run(
             (long, short), micro_f1 = validation.calibrated(validation.predictions(network))
         note(Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short))
         if micro_f1 >= before:
-            write_tensors(job.work / BEST, trainer.weights())
+            write_arrays(job.work / BEST, trainer.weights())
 
     def progress(what: Progress) -> None:
         note(what)
@@ -189,18 +191,22 @@ def _run(
         write_whole(job.work / LOG, b"".join(msgspec.json.encode(line) + b"\n" for line in log))
 
     run_steps(trainer, batches.batch, progress=progress, at_checkpoint=save)
-    return read_tensors(job.work / BEST) if (job.work / BEST).exists() else trainer.weights()
+    return (
+        read_arrays(job.work / BEST, what="the best weights of a training run")
+        if (job.work / BEST).exists()
+        else trainer.weights()
+    )
 
 
 def _read_log(path: Path, step: int) -> list[Progress | Validated]:
     """Return the lines of a run's log up to a step, so that a resumed run's log is that of an unbroken one."""
     lines = read_whole(path, what="a training log").splitlines() if path.exists() else []
-    read: list[Progress | Validated] = []
-    for line in lines:
-        validated = b"micro_f1" in line
-        read.append(
-            msgspec.json.decode(line, type=Validated) if validated else msgspec.json.decode(line, type=Progress)
-        )
+    read = [
+        decode_json(line, Validated, path, expected="a training log")
+        if b"micro_f1" in line
+        else decode_json(line, Progress, path, expected="a training log")
+        for line in lines
+    ]
     return [line for line in read if line.step <= step]
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
+from nqperf.formats.training.state_file import read_arrays, write_arrays
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.weights import expected_shapes
 from nqperf.training import minilm
-from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train
 from nqperf.training.sources import Source
 from nqperf.training.train import TrainingConfig
@@ -68,8 +68,8 @@ def resumed(training_folder):
         assert not (training_folder / name).exists()
     work = training_folder / "best-work"
     shutil.copytree(training_folder / "killed-work", work)
-    best = read_tensors(work / "best.safetensors")
-    write_tensors(work / "best.safetensors", {name: np.full_like(weights, 0.5) for name, weights in best.items()})
+    best = read_arrays(work / "best.safetensors", what="weights")
+    write_arrays(work / "best.safetensors", {name: np.full_like(weights, 0.5) for name, weights in best.items()})
     # The first validation becomes one that no later one can reach.
     lines = [{**line, "micro_f1": 1.5} if "micro_f1" in line else line for line in log(training_folder, "best")]
     (work / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

@@ -23,7 +23,7 @@ from nqperf.formats.journal import Identity, Journal, opened_journal
 from nqperf.formats.nq.chunks import ChunkSource
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features
-from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.nq.example import Prediction
@@ -46,16 +46,17 @@ WORK = "work"
 class RunConfig:
     """What one run reads, how it computes, and where its files go.
 
-    `engine` is a row of the engines' table and `settings` what it is told beside its defaults. `features` names
-    features to use again instead of making them. None leaves a threshold to the model, and
-    `non_null_thresholds` leave the rest to the annotations. Without a batch size there, it is chosen by the device
-    of this process, or of the cluster's workers. Of `shard_examples` examples each shard is made; it ends with a batch
-    that is filled up with empty rows, so that small shards cost more (half a batch each on average), and a run that is
-    broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws away what
-    an earlier start has done.
+    `out` is the folder that takes the files. `engine` is a row of the engines' table and `settings` what it is told
+    beside its defaults. `features` names features to use again instead of making them; `pipeline` has the numbers of
+    the route. `long_threshold` and `short_threshold` are the scores above which there is an answer, None leaves them to
+    the model, and `non_null_thresholds` leave the rest to the annotations. Without a batch size there, it is chosen by
+    the device of this process, or of the cluster's workers. Of `shard_examples` examples each shard is made; it ends
+    with a batch that is filled up with empty rows, so that small shards cost more (half a batch each on average), and a
+    run that is broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws
+    away what an earlier start has done.
     """
 
-    model: Path
+    model: OpenedModel
     out: Path
     features: Path | None = None
     pipeline: PipelineConfig = REFERENCE
@@ -82,10 +83,12 @@ class RunConfig:
 class RunResult:
     """What a run found: metrics (None where the data has no annotations), seconds a stage, and its counts.
 
-    The metrics are those of the `annotated` examples, and `notes` say what a reader must know of them.
+    The metrics are those of the `annotated` examples, and `notes` say what a reader must know of them; an example has
+    an answer where `non_null_threshold` annotators gave one. `skipped` are the lines that could not be read.
 
-    The stages' seconds are those of all starts of the run, "total" is this one's; `resumed_shards` were done before it.
-    "warm up" is each worker's first batch, of `warm_up_windows` windows together, and no part of "predict".
+    The stages' seconds are those of all starts of the run, "total" is this one's; of the `shards`, `resumed_shards`
+    were done before it. "warm up" is each worker's first batch, of `warm_up_windows` windows together, and no part of
+    "predict".
     """
 
     metrics: dict[str, float | int] | None
@@ -107,7 +110,7 @@ def run(
     progress: Progress = no_progress,
     between_shards: Callable[[], None] = lambda: None,
 ) -> RunResult:
-    """Answer a data file, score the answers, and leave the five files of the run in `config.out`.
+    """Answer the examples of `source`, score the answers, and leave the five files of the run in `config.out`.
 
     Shards that are done stand in `config.work` until all are: the same run goes on from there when it is started again.
     `progress` is told the stage ("examples", "windows") and how many more of it are done; what `between_shards` raises
@@ -116,18 +119,17 @@ def run(
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """
     started = time.perf_counter()
-    folder = read_model_folder(config.model)
     config = dataclasses.replace(config, settings=_settings(config))
-    worker_config = _worker_config(folder, config)
+    worker_config = _worker_config(config)
     with (
         _output_folder(config.out),
-        opened_journal(config.work, _identity(source, folder, config, worker_config), fresh=config.fresh) as journal,
+        opened_journal(config.work, _identity(source, config, worker_config), fresh=config.fresh) as journal,
     ):
         tally, resumed = Tally(), len(journal.done)
         features = None if config.features is None else read_features(config.features)
         tasks = unfinished(source.chunks(config.shard_examples), features, journal, tally, progress)
         shards = (
-            _answered_here(tasks, worker_config, progress)
+            _answered_here(tasks, worker_config, config.model, progress)
             if config.cluster is None
             else answered_by_cluster(tasks, worker_config, config.cluster, progress)
         )
@@ -143,7 +145,7 @@ def run(
 
 
 def to_json(value: object) -> bytes:
-    """Return indented JSON that ends with a newline."""
+    """Return `value` as indented JSON that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2) + b"\n"
 
 
@@ -155,16 +157,17 @@ def _settings(config: RunConfig) -> dict[str, Any]:
     )
 
 
-def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
+def _worker_config(config: RunConfig) -> WorkerConfig:
     if config.features is None:
         seq_length = config.pipeline.features.max_seq_length
-        folder.config.require_positions(seq_length)
+        config.model.config.require_positions(seq_length)
     else:
         seq_length = next(read_features(config.features)).input_ids.shape[1]
-    answers = AnswerConfig.of(folder.settings, config.pipeline.answers)
+    answers = AnswerConfig.of(config.model.settings, config.pipeline.answers)
     answers = answers.with_thresholds(config.long_threshold, config.short_threshold)
     return WorkerConfig(
-        model=config.model.resolve(),
+        model=config.model.path.resolve(),
+        identity=config.model.identity,
         engine=config.engine,
         settings=config.settings,
         pipeline=dataclasses.replace(config.pipeline, answers=answers),
@@ -173,13 +176,13 @@ def _worker_config(folder: ModelFolder, config: RunConfig) -> WorkerConfig:
     )
 
 
-def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worker: WorkerConfig) -> Identity:
+def _identity(source: ChunkSource, config: RunConfig, worker: WorkerConfig) -> Identity:
     """Return what decides about the bytes of a shard, but for its examples, which each shard has a checksum of."""
     return {
         "command": "run",
         "nqperf": __version__,
         "versions": versions(config.engine),
-        "model": model_checksums(folder),
+        "model": worker.identity,
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),
         "pipeline": dataclasses.asdict(worker.pipeline),
@@ -190,11 +193,13 @@ def _identity(source: ChunkSource, folder: ModelFolder, config: RunConfig, worke
     }
 
 
-def _answered_here(tasks: Iterator[Task], config: WorkerConfig, progress: Progress) -> Generator[Shard, None, None]:
+def _answered_here(
+    tasks: Iterator[Task], config: WorkerConfig, model: OpenedModel, progress: Progress
+) -> Generator[Shard, None, None]:
     """Answer tasks in this process, in order; the model is loaded when there is one."""
     worker = None
     for task in tasks:
-        worker = worker or Worker(config, progress)
+        worker = worker or Worker(config, progress, model)
         yield worker.answer(task)
 
 
@@ -258,10 +263,11 @@ def _output_folder(out: Path) -> Iterator[None]:
 
 def _record(source: ChunkSource, config: RunConfig, journal: Journal, result: RunResult) -> dict[str, object]:
     engine = find_engine(config.engine).config(config.settings)
-    configuration = dataclasses.asdict(config)
+    configuration = {one.name: getattr(config, one.name) for one in dataclasses.fields(config)}
     # What was asked for and what is so by default, in one place.
     del configuration["settings"]
     configuration["engine"] = {"name": config.engine, **dataclasses.asdict(engine)}
+    configuration["model"] = config.model.path
     return {
         "schema_version": RUN_SCHEMA,
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),

@@ -65,7 +65,7 @@ def test_sorted(benchmark):
 INI = "[pytest]\nfilterwarnings = error\naddopts = --strict-markers --strict-config\n"
 WITHOUT = ("-p", "no:nqperf", "-p", "no:nqperf_casts")
 # What the thin plugin is made of.
-THIN = {"nqperf", "nqperf.errors", "nqperf.pytest_casts", "nqperf.pytest_plugin"}
+THIN = {"nqperf", "nqperf.errors", "nqperf.plain_text", "nqperf.pytest_casts", "nqperf.pytest_plugin"}
 THIN |= {"nqperf.pytest_plugin.items", "nqperf.pytest_plugin.options"}
 
 

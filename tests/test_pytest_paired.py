@@ -13,7 +13,7 @@ from nqperf.formats.results.results_json import read_results
 from nqperf.records.merging import merge
 from nqperf.records.results import BASELINE
 from tests import runs
-from tests.inner_sessions import PLUGIN, REPOSITORY, forget_outer_session
+from tests.inner_sessions import ALONE, REPOSITORY, forget_outer_session
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("default::pytest.PytestWarning")
@@ -46,7 +46,7 @@ def project(pytester, monkeypatch):
     pytester.makepyfile(test_speed=PROJECT)
 
     def run(*arguments):
-        return pytester.runpytest_subprocess(*PLUGIN, "-p", "no:cacheprovider", *arguments)
+        return pytester.runpytest_subprocess(*ALONE, *arguments)
 
     return run
 
@@ -146,7 +146,7 @@ def test_the_example_of_the_docs_runs(pytester, monkeypatch):
     pytester.makepyfile(test_speed=example)
     forget_outer_session(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    result = pytester.runpytest_subprocess(*PLUGIN, "--nqperf-rounds=10", "--nqperf-save-results=run.json")
+    result = pytester.runpytest_subprocess(*ALONE, "--nqperf-rounds=10", "--nqperf-save-results=run.json")
     outcomes = result.parseoutcomes()
     assert outcomes.get("errors", 0) == 0
     results = read_results(Path(pytester.path) / "run.json")

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from nqperf.errors import DeviceError
 from nqperf.formats.results.results_json import read_results
 from nqperf.perf.suite import suite
 from nqperf.perf.variants.table import VARIANTS as TABLE
 from nqperf.pytest_plugin.options import OPTIONS
 from nqperf.records.results import Controls, VariantResult
 from tests import runs
-from tests.inner_sessions import ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, forget_outer_session, good
+from tests.inner_sessions import ALONE, ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, forget_outer_session, good
 from tests.suites import SEQ_LENGTH, write_inputs
 
 pytest_plugins = ["pytester"]
@@ -340,13 +341,6 @@ def test_options_that_cannot_be_met(session, options, message):
     result.stderr.fnmatch_lines([message])
 
 
-def test_the_plugin_costs_other_sessions_nothing(pytester, monkeypatch):
-    heavy = "{'tensorflow', 'numpy', 'scipy', 'msgspec', 'rich'}"
-    pytester.makepyfile(f"import sys\ndef test_plain(): assert not {heavy} & set(sys.modules)")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
-
-
 # A project's own config, and the options.
 
 PROJECT = """
@@ -377,9 +371,7 @@ def project(pytester, monkeypatch):
     def run(options, *arguments, test="def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)"):
         pytester.makeconftest(PROJECT.format(options=options))
         pytester.makepyfile(test)
-        result = pytester.runpytest_inprocess(
-            *PLUGIN, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments
-        )
+        result = pytester.runpytest_inprocess(*ALONE, *arguments)
         return result, asked
 
     return run
@@ -396,6 +388,16 @@ def test_options_win_over_the_projects_config_and_the_rest_of_it_stays(project):
     assert [row.name for row in config.rows()] == ["baseline", "xla"]
     assert config.command.startswith("pytest ")
     assert 0 <= config.spent < 60
+
+
+def test_a_device_that_is_required_and_not_there_ends_the_session_with_one(project, monkeypatch):
+    def run_suite(config, _progress):
+        raise DeviceError(f"a {config.require} is required, and tensorflow sees none")
+
+    monkeypatch.setattr(suite, "run_suite", run_suite)
+    result, _ = project("limit=9", *ONLY_XLA, "--nqperf-require", "gpu")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*nqperf: a gpu is required, and tensorflow sees none*"])
 
 
 def test_the_projects_config_alone_is_what_runs(project):
@@ -447,7 +449,7 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
     pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
     saving = ("--nqperf-save-results=run.json", "--benchmark-json=b.json")
-    result = pytester.runpytest_inprocess(*PLUGIN, "-p", "no:hypothesispytest", "-k", "onednn_off", *saving)
+    result = pytester.runpytest_inprocess(*ALONE, "-k", "onednn_off", *saving)
     results = read_results(pytester.path / "run.json")
     assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
     assert (result.ret == pytest.ExitCode.OK) == (results.outcome in {"PASS", "REPORTED"})

@@ -23,7 +23,7 @@ from nqperf.records.proof import together
 from nqperf.report.machine import calibration_text, proof_text
 
 
-@click.command("calibrate", short_help="Measure a device's noise and propose its profile.")
+@click.command("calibrate")
 @click.argument("data", required=False)
 @suite_options
 @variants_option
@@ -70,7 +70,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
             click.echo(f"\n{render_profile(profile)}", nl=False)
 
 
-@click.command("prove", short_help="Prove the gate on comparisons with a known answer.")
+@click.command("prove")
 @click.argument("data", required=False)
 @suite_options
 @shared.option("--trials", type=int, default=59, help="Runs with known answers.")

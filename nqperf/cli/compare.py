@@ -16,7 +16,7 @@ from nqperf.report.html import comparison_page, write_page
 from nqperf.report.terminal import comparison_text
 
 
-@click.command("compare", short_help="Compare the speed-ups of two benchmark runs.")
+@click.command("compare")
 @click.argument("old", type=shared.PATH)
 @click.argument("new", type=shared.PATH)
 @shared.option("--across-machines", is_flag=True, help="Compare runs of different devices and major versions too.")

@@ -11,7 +11,7 @@ import click
 from nqperf.cli.start_up import quiet_start_up
 from nqperf.engines.registry import EngineRow
 from nqperf.errors import FormatError
-from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.formats.weights.model_folder import OpenedModel
 
 Advance = Callable[[str, int], None]
 
@@ -46,7 +46,7 @@ def warn(message: str) -> None:
     click.echo(f"nqperf: warning: {message}", err=True)
 
 
-def warn_of_new_heads(folder: ModelFolder) -> None:
+def warn_of_new_heads(folder: OpenedModel) -> None:
     """Say on stderr that a model's span head was never trained."""
     if folder.settings.heads == "new":
         warn(f"{folder.path} has a new span head: its answers are untrained")

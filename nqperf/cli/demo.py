@@ -27,7 +27,7 @@ _WIDTH = 100
 _MARKS = ("[[", "]]")
 
 
-@click.command("demo", short_help="Answer three questions on a packaged page.")
+@click.command("demo")
 @click.argument("questions", nargs=-1)
 @shared.option("--text", type=shared.PATH, help="A text file to ask instead, paragraphs apart by a blank line.")
 @shared.option("--model", type=shared.PATH, help="A model folder.  [default: the packaged nq-mini]")

@@ -15,7 +15,7 @@ from nqperf.report.html import history_page, write_page
 from nqperf.report.terminal import history_text
 
 
-@click.command("history", short_help="Show the speed-ups of saved runs over time.")
+@click.command("history")
 @click.argument("folder", type=shared.PATH)
 @shared.option("--report", type=shared.PATH, help="Write the history as an HTML page.")
 @shared.together(shared.quiet_option, shared.json_option)

@@ -14,7 +14,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import warn
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.suite.recipes import read_recipe_row
 
@@ -26,7 +26,7 @@ _SAID = ("engine", "precision", "wide", "xla", "batch_size", "buckets")
 recipe_option = shared.option("--recipe", type=shared.PATH, help="Run as this file of `nqperf tune` says.")
 
 
-def engine_and_settings(options: dict[str, Any], folder: ModelFolder) -> tuple[str, dict[str, Any]]:
+def engine_and_settings(options: dict[str, Any], folder: OpenedModel) -> tuple[str, dict[str, Any]]:
     """Return the engine and its settings as the options say, or the recipe; this process may be started anew for it.
 
     On another device than the recipe's a warning is given, and the baseline's way is taken.

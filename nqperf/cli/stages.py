@@ -20,7 +20,7 @@ from nqperf.formats.files import write_whole
 from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
-from nqperf.formats.weights.model_folder import NO_SETTINGS, read_model_folder
+from nqperf.formats.weights.model_folder import NO_SETTINGS, open_model
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.grouping import AnswerInput
@@ -32,7 +32,7 @@ from nqperf.shards.predicting import PredictConfig, predict_features
 _Item = TypeVar("_Item")
 
 
-@click.command("prepare", short_help="Make features from a Natural Questions file.")
+@click.command("prepare")
 @click.argument("data")
 @shared.option("--tokenizer", type=shared.PATH, required=True, help="A model folder, tokenizer.model or vocab.txt.")
 @shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
@@ -47,9 +47,12 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     context, features = shared.feature_config(options)
     config = PipelineConfig(context=context, features=features)
     reader = shared.reader(data, options)
-    pieces = load_tokenizer(tokenizer)
     if tokenizer.is_dir():
-        read_model_folder(tokenizer).config.require_positions(features.max_seq_length)
+        opened = open_model(tokenizer)
+        opened.config.require_positions(features.max_seq_length)
+        pieces = opened.tokenizer
+    else:
+        pieces = load_tokenizer(tokenizer)
     shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         examples = _Counted(reader.examples(), "examples", advance)
@@ -59,7 +62,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
 
 
-@click.command("predict", short_help="Run a model over features.")
+@click.command("predict")
 @click.argument("features", type=shared.PATH)
 @shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
@@ -75,10 +78,11 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     """
     shared.refuse_same_file(out, features=features)
     # A fault that is seen without the engine's library is said before its start-up.
-    engine, settings = engine_and_settings(options, read_model_folder(model))
+    opened = open_model(model)
+    engine, settings = engine_and_settings(options, opened)
     config = PredictConfig(
         features=features,
-        model=model,
+        model=opened,
         out=out,
         engine=engine,
         settings=settings,
@@ -96,7 +100,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     _finish(found, f"{out}: logits of {result.windows} windows", options)
 
 
-@click.command("answer", short_help="Turn features and logits into predictions.")
+@click.command("answer")
 @click.argument("data")
 @shared.option("--features", type=shared.PATH, required=True, help="The features that were predicted.")
 @shared.option("--logits", type=shared.PATH, required=True, help="The logits of these features.")
@@ -111,7 +115,7 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     \b
     nqperf answer dev.jsonl.gz --features dev.tfrecord --logits logits.npz --out predictions.json
     """
-    settings = NO_SETTINGS if options["model"] is None else read_model_folder(options["model"]).settings
+    settings = NO_SETTINGS if options["model"] is None else open_model(options["model"]).settings
     config = AnswerConfig.of(settings, shared.answer_config(options))
     config = config.with_thresholds(options["long_threshold"], options["short_threshold"])
     shared.refuse_same_file(out, data=data, features=features, logits=logits)
@@ -134,7 +138,7 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     _finish(result, text, options)
 
 
-@click.command("evaluate", short_help="Score predictions as nq_eval does.")
+@click.command("evaluate")
 @shared.option("--gold", required=True, help="The annotated Natural Questions file (or glob, or -).")
 @shared.option("--predictions", type=shared.PATH, required=True, help="The predictions JSON.")
 @shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")

@@ -105,7 +105,7 @@ def parse_source(text: str) -> Source:
         ) from error
 
 
-@click.command("vocabulary", short_help="Make a SentencePiece vocabulary of WordPieces with the context markers.")
+@click.command("vocabulary")
 @source_option
 @shared.option("--wordpieces", type=shared.PATH, help="A BERT's vocab.txt.  [default: MiniLM's, extra `training`]")
 @shared.option("--pieces", type=int, default=VocabularyConfig().pieces, help="At most, markers and symbols counted.")
@@ -128,7 +128,7 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
         click.echo(f"{out}: {pieces} pieces")
 
 
-@click.command("train", short_help="Fine-tune a BERT Joint model.")
+@click.command("train")
 @source_option
 @shared.option("--start", type=shared.PATH, help="The model folder to start from.  [default: MiniLM, extra `training`]")
 @shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, for MiniLM or in place of the start's.")
@@ -236,7 +236,7 @@ def _summary(steps: Sequence[Progress], last: int) -> str:
     return f"step {steps[-1].step} of {last}: mean loss {loss:.3f}{shown}, {speed:.1f} windows/s"
 
 
-@click.command("average", short_help="Make one model of several: the mean of their weights.")
+@click.command("average")
 @click.argument("models", nargs=-1, required=True, type=shared.PATH, metavar="MODEL...")
 @shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
 @shared.together(shared.quiet_option)
@@ -253,7 +253,7 @@ def average_command(models: tuple[Path, ...], out: Path, *, quiet: bool) -> None
         click.echo(f"{out}: the mean of {len(models)} models; choose its thresholds with `nqperf thresholds`")
 
 
-@click.command("thresholds", short_help="Choose a model's answer thresholds on held-out training data.")
+@click.command("thresholds")
 @click.argument("model", type=shared.PATH)
 @source_option
 @shared.option(

@@ -20,7 +20,7 @@ from nqperf.tuning.tune import TuneConfig, tune
 _INTERRUPTED = 130
 
 
-@click.command("tune", short_help="Find the fastest way to run a model here, and prove it.")
+@click.command("tune")
 @click.argument("model", required=False, type=shared.PATH)
 @click.argument("data", required=False)
 @shared.option("--out", type=shared.PATH, required=True, help="The recipe to write (TOML), for --recipe.")

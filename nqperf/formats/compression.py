@@ -17,7 +17,7 @@ from nqperf.errors import ConfigError, FormatError, MissingExtraError
 
 _BUFFER_BYTES = 1 << 18
 _MOST_LAYERS = 4
-_FREE_BYTES = 1 << 26  # what may come out of any file, however small it is
+_FREE_BYTES = 1 << 24  # what may come out of any file, however small it is
 # The window that an xz or zstd header may ask for; `xz -9` and `zstd -19` need a half of it, `zstd --long` all.
 _WINDOW_BYTES = 1 << 27
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
@@ -32,7 +32,7 @@ class Limits:
     """How much of a data file is taken into memory before it is refused.
 
     `line_bytes` is the longest line, in bytes; `expansion` how many times its own size a packed file may unpack to,
-    where that is more than 64 MiB.
+    where that is more than 16 MiB.
 
     Raises: ConfigError when one is below 1.
     """
@@ -92,7 +92,7 @@ def is_damage(error: Exception) -> bool:
     """Return whether a library says with `error` that what it unpacks is damaged."""
     # zipfile says with the last two that a flipped bit asks for a password, or for a compression that it has not.
     known = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-    plain_os = isinstance(error, OSError) and error.errno is None  # gzip's and bz2's way
+    plain_os = type(error) in (OSError, gzip.BadGzipFile) and getattr(error, "errno", None) is None
     return isinstance(error, known) or plain_os or type(error).__name__ == "ZstdError"
 
 

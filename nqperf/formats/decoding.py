@@ -28,7 +28,7 @@ _LEVELS = 64
 _TOML_LINE = 1 << 14  # tomllib takes time by the square of a line's dotted key
 _REASON_LETTERS = 200
 _EXACT_FLOATS = 2**53
-_UTF8_MARK = b"\xef\xbb\xbf"
+UTF8_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
     b"\0\0\xfe\xff": "UTF-32",
@@ -95,7 +95,7 @@ def decode_python_json(content: bytes, record: type[_Record], path: object, *, e
     except FormatError:
         try:
             # Python's own reader is slower, and takes more.
-            document = json.loads(content.removeprefix(_UTF8_MARK).decode(), parse_float=_number)
+            document = json.loads(content.removeprefix(UTF8_MARK).decode(), parse_float=_number)
         except (ValueError, RecursionError, MemoryError):
             document = None
         if document is None:
@@ -184,10 +184,15 @@ def _inside(value: Any) -> list[Any]:
 
 
 def misfit(error: msgspec.ValidationError, path: object, *, expected: str) -> FormatError:
-    """Return the error for a document of another layout, which msgspec words as "problem - at `$.place`"."""
-    problem, _, where = str(error).partition(" - at `")
-    field = re.sub(r"^\$\.?", "", where.rstrip("`")) or None
+    """Return the error for a document of another layout."""
+    problem, field = placed(error)
     return FormatError(f"{problem}; expected {expected}", path=path, field=field)
+
+
+def placed(error: msgspec.ValidationError) -> tuple[str, str | None]:
+    """Return what is wrong and in which field; None for the document as a whole."""
+    problem, _, where = str(error).partition(" - at `")
+    return problem, re.sub(r"^\$\.?", "", where.rstrip("`")) or None
 
 
 def utf8(content: bytes, path: object, *, expected: str) -> bytes:
@@ -196,7 +201,7 @@ def utf8(content: bytes, path: object, *, expected: str) -> bytes:
     Raises: FormatError when it is in UTF-16 or UTF-32, or no UTF-8 at all; a parser reads some of it without a word.
     """
     _refuse_wide(content, path, expected=expected)
-    content = content.removeprefix(_UTF8_MARK)
+    content = content.removeprefix(UTF8_MARK)
     try:
         content.decode()
     except UnicodeDecodeError as error:

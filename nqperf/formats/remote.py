@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from nqperf.errors import FormatError, MissingExtraError
 from nqperf.formats.decoding import reason
+from nqperf.plain_text import without_secrets
 
 _CHAIN = "::"
-# A query signs the request, and a name before the host may be a password: neither is shown.
-_SECRETS = re.compile(r"(?<=://)[^/@:]*:[^/@]*@|\?.*?(?=::|$)")
 _QUERIED = ("http://", "https://")
 
 
@@ -29,8 +27,8 @@ def is_url(source: str) -> bool:
 
 
 def shown_url(source: str) -> str:
-    """Return a URL as it may be printed and stored: without its query and without a password."""
-    return _SECRETS.sub(lambda found: "?..." if found[0].startswith("?") else "", source) if is_url(source) else source
+    """Return a URL as it may be printed and stored: without its query, which may sign it, and without a password."""
+    return without_secrets(source) if is_url(source) else source
 
 
 def remote_files(source: str, *, what: str) -> list[RemoteFile]:
@@ -44,7 +42,9 @@ def remote_files(source: str, *, what: str) -> list[RemoteFile]:
     except ImportError:
         raise MissingExtraError("remote", purpose=f"reading {shown_url(source)}") from None
     try:
-        files, path = fsspec.core.url_to_fs(source)
+        # A query is sent as it stands: what signs it may be a matter of each letter.
+        quoted = {name: {"encoded": True} for name in ("http", "https") if f"{name}://" in source and "?" in source}
+        files, path = fsspec.core.url_to_fs(source, **quoted)
         rest = source.partition(_CHAIN)[2]
         if not _has_pattern(source):
             return [RemoteFile(shown_url(source), _opener(files, path))]
@@ -69,9 +69,10 @@ def remote_fault(error: Exception, source: str, *, what: str, line: int | None =
     if (status := _status(error)) is not None:
         advice = "check the URL, and that it has not expired" if status < _SERVER_FAULTS else "try again later"
         return FormatError(f"the server answered {status}; expected {what}: {advice}", path=name)
-    if isinstance(error, FileNotFoundError):
+    first = _chain(error)[-1]
+    if isinstance(error, FileNotFoundError) and isinstance(first, FileNotFoundError | KeyError):
         return FormatError(f"no such file; expected {what}: check the URL", path=name)
-    return FormatError(f"cannot be read ({_cause(error)}); expected {what}: check the URL", path=name)
+    return FormatError(f"cannot be read ({_cause(first)}); expected {what}: check the URL", path=name)
 
 
 _SERVER_FAULTS = 500
@@ -110,8 +111,8 @@ def _status(error: Exception) -> int | None:
     return None
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     """Return why, by the library's own name where it says nothing; its text may hold the URL with its query."""
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         return "the server did not answer in time"
-    return _SECRETS.sub("", reason(error))
+    return without_secrets(reason(error))

@@ -60,6 +60,11 @@ class BenchmarkHooks:
         self._first = True
         benchmarks.autosave = benchmarks.autosave or utils.get_tag()
 
+    def forget(self, test: str) -> None:
+        """Drop the times of a test that is run again."""
+        benchmarks = self._benchmarks.benchmarks
+        benchmarks[:] = [benchmark for benchmark in benchmarks if not benchmark or benchmark.fullname != test]
+
     def find_unjudged(self) -> None:
         """Note as faults the gate's tests that --benchmark-compare-fail could not judge."""
         if self._benchmarks.compare_fail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ _NAME = "nqperf-gate"
 
 
 def gate_of(config: pytest.Config) -> GateHooks:
-    """Return the gate's part in the session; it joins when it is first asked for."""
+    """Return the gate's part in the session of `config`; it joins when it is first asked for."""
     hooks: GateHooks | None = config.pluginmanager.get_plugin(_NAME)
     if hooks is None:
         hooks = GateHooks(config)
@@ -40,7 +41,7 @@ def gate_of(config: pytest.Config) -> GateHooks:
 
 
 class GateHooks:
-    """The hooks of a session with tests of the gate, registered when such a test is selected."""
+    """The hooks of a session with tests of the gate, registered with its `config` when such a test is selected."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -48,7 +49,7 @@ class GateHooks:
         self._benchmarks: BenchmarkHooks | None = None
 
     def take(self, session: pytest.Session) -> None:
-        """Note the gate's tests among those selected, and what they are to be compared with.
+        """Note the gate's tests among those selected in `session`, and what they are to be compared with.
 
         Raises: UsageError for options that cannot be met.
         """
@@ -57,6 +58,9 @@ class GateHooks:
         state.pairs = [item for item in session.items if PAIRED in fixture_names(item)]
         if has_benchmarks(config):
             self._join_benchmarks(session)
+        if state.pairs:
+            # Now, and not within the time that a test is given.
+            import_module("nqperf.perf.pairs.paired")
         if state.items and state.pairs:
             raise pytest.UsageError(
                 f"tests of the suite (nqperf_variant) and of nqperf_paired ({state.pairs[0].nodeid}) are selected, "
@@ -73,6 +77,15 @@ class GateHooks:
                 check_options(config)
         if self._benchmarks is not None:
             self._benchmarks.load()
+
+    def forget(self, test: str) -> None:
+        """Drop what a test found before: it is run again, and only its last run counts."""
+        rows = [row for row, compared in self.state.compared.items() if compared.test == test]
+        for row in rows:
+            dropped = self.state.compared.pop(row).results.outcome
+            self.state.notes.append(f"{row} was measured again in a rerun of its test; its {dropped} was dropped")
+        if rows and self._benchmarks is not None:
+            self._benchmarks.forget(test)
 
     def _join_benchmarks(self, session: pytest.Session) -> None:
         """Take part in what pytest-benchmark does, unless its options keep everything from being timed."""
@@ -164,7 +177,10 @@ class GateHooks:
 
 
 def keep(state: GateState, predictions: Mapping[str, Any], config: pytest.Config) -> None:
-    """Write and track the session's record as the options say; what fails is a fault, and the rest is done."""
+    """Write and track the record in `state` as the options in `config` say; what fails is a fault of it.
+
+    `predictions` of a variant go with it to the tracking server.
+    """
     option, results = config.option, state.results
     if results is None:
         return

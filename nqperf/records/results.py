@@ -19,6 +19,8 @@ BASELINE = "baseline"
 # The controls, which are rows like any other.
 SAME = "baseline again"
 PLANTED = "baseline with planted work"
+# What a fingerprint has observed where the driver lists GPUs that the baseline's engine does not see: their names.
+UNUSED_GPUS = "unused_gpus"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.

@@ -19,7 +19,7 @@ SECONDS_A_LINE = 1.0
 
 def doing_text(event: Doing) -> str:
     """Return what is being done."""
-    return f"{event.stage} {event.name}"
+    return f"{event.stage} {event.name}{f', {event.pairs} before' if event.pairs else ''}"
 
 
 def set_text(event: SetFinished) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nqperf.statistics.distribution import upper_quantile, upper_tail, welch_satterthwaite
 from nqperf.statistics.estimation import Estimates
 from nqperf.statistics.holm import BoolArray, holm
 from nqperf.statistics.location import FloatArray
@@ -42,16 +43,16 @@ def evidence(rows: Sequence[Row], found: Estimates, config: JudgeConfig) -> Evid
     freedoms = np.array([row.floor.freedom if row.floor else math.inf for row in rows])
     slowdown = np.log(floors) - found.mean
     error = np.sqrt(found.error**2 + sds**2)
-    freedom = _welch_satterthwaite(found.error**2, found.freedom, sds**2, freedoms)
+    freedom = welch_satterthwaite(found.error**2, found.freedom, sds**2, freedoms)
     fail, within = math.log(config.fail_margin), math.log(config.pass_margin)
-    slower, beyond = (_upper_tail((slowdown - margin) / error, freedom) for margin in (0.0, fail))
-    passing = _upper_tail((within - slowdown[0]) / error[0], freedom[0])
+    slower, beyond = (upper_tail((slowdown - margin) / error, freedom) for margin in (0.0, fail))
+    passing = upper_tail((within - slowdown[0]) / error[0], freedom[0])
     same = np.array([row.role == "same" for row in rows])
-    faster, faster_beyond = (_upper_tail((-slowdown - margin) / error, freedom) for margin in (0.0, fail))
+    faster, faster_beyond = (upper_tail((-slowdown - margin) / error, freedom) for margin in (0.0, fail))
     return Evidence(
         slower=np.where(same, np.minimum(1.0, 2 * np.minimum(slower, faster)), slower),
         beyond=np.where(same, np.minimum(1.0, 2 * np.minimum(beyond, faster_beyond)), beyond),
-        within=np.where(same, np.maximum(passing, _upper_tail((within + slowdown[0]) / error[0], freedom[0])), passing),
+        within=np.where(same, np.maximum(passing, upper_tail((within + slowdown[0]) / error[0], freedom[0])), passing),
     )
 
 
@@ -71,57 +72,45 @@ class Crossed:
 def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: JudgeConfig) -> Crossed:
     """Return which tests are significant at the last of these looks; `before` were surely slower at an earlier one."""
     shares = np.array([[1 - config.total_share], [config.total_share]])
-    columns = range(seen.slower.shape[1])
     known = (seen.slower < 1).any(axis=0)
     everyone = np.where(known, (seen.slower / shares).min(axis=0), np.nan)
     in_family = known | before
 
-    def level(count: int) -> FloatArray:
-        alpha = config.red_runs / max(1, count)
-        return np.array([level_at(looks, column, alpha, on_fail=True) for column in columns])
-
     surely = np.zeros(len(in_family), np.bool_)
-    surely[in_family] = holm(everyone[in_family], lambda count: level(count)[in_family], before[in_family])
-    margin = np.array([level_at(looks, column, config.beyond_alpha, on_fail=True) for column in columns])
-    inside = np.array([level_at(looks, column, (1 - config.confidence) / 2) for column in columns])
+    surely[in_family] = holm(
+        everyone[in_family],
+        lambda count: levels_at(looks, seen.within.size, config.red_runs / max(1, count), on_fail=True)[in_family],
+        before[in_family],
+    )
+    margin = levels_at(looks, seen.within.size, config.beyond_alpha, on_fail=True)
+    inside = levels_at(looks, seen.within.size, (1 - config.confidence) / 2)
     total_is_slow = seen.beyond[1] <= _CONTRADICTION
     return Crossed(
         surely_slower=surely, beyond=seen.beyond / shares <= margin, within=(seen.within <= inside) & ~total_is_slow
     )
 
 
-def level_at(looks: Sequence[Look], column: int, alpha: float, *, on_fail: bool = False) -> float:
-    """Return the nominal level of the row in `column` at the last of these looks, 0 where it has no two sets yet."""
-    counted = [look for look in looks if look.sets[column] > 1]
-    if not counted:
-        return 0.0
-    fractions = [look.spent_on_fail if on_fail else look.spent for look in counted]
-    return nominal_level([look.sets[column] for look in counted], fractions, alpha)
+def levels_at(looks: Sequence[Look], rows: int, alpha: float, *, on_fail: bool = False) -> FloatArray:
+    """Return the nominal level of each row at the last of these looks, 0 before its second set. Shape: [rows]."""
+    fractions = [look.spent_on_fail if on_fail else look.spent for look in looks]
+    # Most rows were measured in the same sets.
+    known: dict[tuple[int, ...], float] = {}
+    levels = np.zeros(rows)
+    for column in range(rows):
+        history = tuple(look.sets[column] for look in looks)
+        if history not in known:
+            counted = [place for place, sets in enumerate(history) if sets > 1]
+            known[history] = (
+                nominal_level([history[place] for place in counted], [fractions[place] for place in counted], alpha)
+                if counted
+                else 0.0
+            )
+        levels[column] = known[history]
+    return levels
 
 
 def half_width(found: Estimates, config: JudgeConfig) -> FloatArray:
     """Return the half widths of the intervals of the log ratios by location; NaN after one set. Shape: [rows]."""
-    from scipy import special
-
-    known = (found.sets > 1) & (found.freedom[0] > 0)
-    level = _OF_ONE_LOOK * (1 - config.confidence) / 2
-    quantile = special.stdtrit(np.where(known, found.freedom[0], 1.0), 1 - level)
-    half: FloatArray = np.where(known, quantile * found.error[0], np.nan)
+    tail = np.full(len(found.sets), _OF_ONE_LOOK * (1 - config.confidence) / 2)
+    half: FloatArray = upper_quantile(tail, np.where(found.sets > 1, found.freedom[0], 0.0)) * found.error[0]
     return half
-
-
-def _upper_tail(t: FloatArray, freedom: FloatArray) -> FloatArray:
-    """Return P(T > t), 1 where t or its degrees of freedom are not known."""
-    from scipy import special
-
-    known = np.isfinite(t) & (freedom > 0)
-    tail: FloatArray = np.where(known, special.stdtr(np.where(known, freedom, 1.0), np.where(known, -t, 0.0)), 1.0)
-    return tail
-
-
-def _welch_satterthwaite(one: FloatArray, ours: FloatArray, other: FloatArray, theirs: FloatArray) -> FloatArray:
-    """Return the degrees of freedom of the sum of two variances that have their own."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.divide(one**2, ours) + np.divide(other**2, theirs)
-        freedom: FloatArray = np.where(ours > 0, (one + other) ** 2 / spread, 0.0)
-    return freedom

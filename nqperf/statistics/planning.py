@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from nqperf.errors import ConfigError
+from nqperf.statistics.verdicts import JudgeConfig
 
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 30
 # Beyond so many more sets nobody waits: nothing is said then.
@@ -79,3 +81,34 @@ def more_sets(ways: Sequence[Sequence[tuple[float, float]]], sd: float, sets: in
         return None
     more = math.ceil(min(totals)) - sets
     return max(1, more) if more <= MOST_MORE else None
+
+
+def detectable_slowdown(error: float, config: JudgeConfig, *, family: int = 1, power: float = 0.95) -> float:
+    """Return the slowdown that is found with probability `power`, as a share: 0.05 for 5 %.
+
+    `error` is the SD of the log ratio that is judged: the standard error over all sets, and the floor's SD between runs
+    with it. It has to be shown to be there at all, among `family` rows, and to be beyond the fail margin.
+
+    >>> round(detectable_slowdown(0.008, JudgeConfig(), family=14), 3)
+    0.046
+    """
+    sure, lax, reached = (
+        NormalDist().inv_cdf(probability)
+        for probability in (1 - config.red_runs / family, 1 - config.beyond_alpha, power)
+    )
+    needed = max((sure + reached) * error, math.log(config.fail_margin) + (lax + reached) * error)
+    return math.expm1(needed)
+
+
+def least_margin(error: float, *, family: int = 1, power: float = 0.95) -> float:
+    """Return the least margin, as a share, by which two revisions can be told apart with probability `power`.
+
+    What is asked for and lies below is not to be had with so much noise: the margin that is judged by is then this one.
+    `error` is the standard error of the log ratio over all sets that fit.
+    """
+    low, high = 0.0, 1.0
+    while high - low > 1e-6:  # noqa: PLR2004  # far less than any margin worth telling
+        middle = (low + high) / 2
+        enough = detectable_slowdown(error, JudgeConfig.for_margin(middle), family=family, power=power) <= middle
+        low, high = (low, middle) if enough else (middle, high)
+    return high

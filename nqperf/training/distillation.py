@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import ModelFolder, read_weights
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.formats.weights.tokenizer_file import TokenizerFile, same_vocabulary
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
@@ -35,7 +35,7 @@ class Lesson:
     config: DistillationConfig = field(default_factory=DistillationConfig)
 
 
-def require_same_input(teacher: ModelFolder, file: TokenizerFile, student: BertConfig) -> None:
+def require_same_input(teacher: OpenedModel, file: TokenizerFile, student: BertConfig) -> None:
     """Raise unless a student reads what its teacher reads, for they are given the same windows.
 
     Raises: ConfigError for another vocabulary, or another number of positions.
@@ -53,7 +53,7 @@ def require_same_input(teacher: ModelFolder, file: TokenizerFile, student: BertC
         )
 
 
-def read_teacher(folder: ModelFolder, precision: str, seq_length: int) -> Teacher:
+def read_teacher(folder: OpenedModel, precision: str, seq_length: int) -> Teacher:
     """Return a teacher that runs in the training's precision.
 
     Raises: FormatError for weights that cannot be read.
@@ -63,7 +63,7 @@ def read_teacher(folder: ModelFolder, precision: str, seq_length: int) -> Teache
     from nqperf.training.distiller import Teacher
 
     network = build(BertJoint(folder.config, precision), seq_length)
-    assign_weights(network, read_weights(folder))
+    assign_weights(network, folder.read_weights())
     network.trainable = False
     return Teacher(network=network)
 

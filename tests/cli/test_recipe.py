@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, write_recipe
-from nqperf.formats.weights.model_folder import read_model_folder
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.perf.machine.environment import python_command
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.suite.recipes import RECIPE, read_recipe_row
@@ -37,7 +37,7 @@ def recipe(model_folder):
         tolerance="exact",
         command="nqperf tune",
         created="2026-01-02T03:04:05Z",
-        model=model_record(read_model_folder(model_folder)),
+        model=model_record(open_model(model_folder)),
         data=Subject(name="rivers"),
         device=take_fingerprint(),
         settings={"xla": True},

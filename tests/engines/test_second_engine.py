@@ -9,6 +9,7 @@ import pytest
 
 from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES, EngineRow
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.perf.machine.environment import worker_environment
 from nqperf.perf.suite.config import SuiteConfig
@@ -104,7 +105,13 @@ def test_a_worker_runs_it_in_an_environment_of_its_own(model_folder):
     with WorkerProcess("numpy", environment) as worker:
         inputs = np.ones((3, 5, 16), np.int32)
         request = protocol.Load(
-            model=str(model_folder), engine=ROW, settings={}, inputs=inputs.tobytes(), seq_length=16, batch_size=2
+            model=str(model_folder),
+            identity=open_model(model_folder).identity,
+            engine=ROW,
+            settings={},
+            inputs=inputs.tobytes(),
+            seq_length=16,
+            batch_size=2,
         )
         assert worker.ask(request, protocol.Loaded, timeout=300).batches == 2
         start, _, _ = worker.ask(protocol.Predict(rows=5), protocol.Predicted, timeout=300).arrays(5)

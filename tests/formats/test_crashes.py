@@ -16,7 +16,9 @@ from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.recipe_toml import read_recipe
 from nqperf.formats.results.results_json import read_results
 from nqperf.formats.results.variants_toml import read_variant_rows
+from nqperf.formats.training.articles import read_qed, read_squad
 from nqperf.formats.weights.model_folder import read_config
+from nqperf.training.articles import qed_examples, squad_examples
 
 CRASHES = Path(__file__).with_name("crashes")
 
@@ -42,8 +44,10 @@ READERS = {
     "kept_rows": read_kept_rows,
     "npz": lambda path: list(read_logits(path)),
     "profiles": read_profiles,
+    "qed": lambda path: list(qed_examples(list(read_qed(str(path))), seed=1)),
     "recipe": read_recipe,
     "results": read_results,
+    "squad": lambda path: list(squad_examples(list(read_squad(str(path))), seed=1)),
     "variants": read_variant_rows,
 }
 

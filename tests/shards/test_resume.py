@@ -18,6 +18,7 @@ from nqperf.errors import ConfigError, FormatError, Interrupted
 from nqperf.formats.nq.chunks import LinesSource
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.nq.predictions_json import read_predictions
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.scoring import Thresholds
 from nqperf.pipeline import PipelineConfig
@@ -48,7 +49,7 @@ def data(tmp_path_factory):
 
 
 def config_of(out, model):
-    return RunConfig(model=model, out=out, pipeline=LENGTHS, settings={"batch_size": 4}, shard_examples=2)
+    return RunConfig(model=open_model(model), out=out, pipeline=LENGTHS, settings={"batch_size": 4}, shard_examples=2)
 
 
 @pytest.fixture
@@ -141,7 +142,9 @@ def test_the_size_of_the_shards_changes_no_features_and_no_decision(data, config
 def test_logits_of_a_features_file_may_be_broken_off(model_folder, undisturbed, tmp_path):
     features = tmp_path / "f.tfrecord"
     features.write_bytes(undisturbed["features.tfrecord"])
-    one = PredictConfig(features=features, model=model_folder, out=tmp_path / "one.npz", settings={"batch_size": 4})
+    one = PredictConfig(
+        features=features, model=open_model(model_folder), out=tmp_path / "one.npz", settings={"batch_size": 4}
+    )
     few = dataclasses.replace(one, out=tmp_path / "few.npz", shard_batches=2)
     whole = predict_features(one)
     for shards in (1, 2):
@@ -168,7 +171,7 @@ def test_another_run_is_refused_and_what_differs_is_named(data, config, tmp_path
         ({"settings": {"batch_size": 5}}, {}, "settings.batch_size was 4, now 5"),
         ({"shard_examples": 3}, {}, "shard_examples was 2, now 3"),
         ({"long_threshold": 1.5}, {}, "pipeline.answers.long_threshold was 3.0, now 1.5"),
-        ({"model": changed}, {}, "model.model.safetensors was"),
+        ({"model": open_model(changed)}, {}, "model.model.safetensors was"),
         ({}, {"limit": 5}, "selection.limit was None, now 5"),
     ]
     for changes, selected, message in others:

@@ -16,6 +16,14 @@ _TYPES = {
     "openvino_bfloat16": ("mixed_bfloat16", "bfloat16"),
     "openvino_int8_bfloat16": ("int8_bfloat16", "8 bits amid layers of bfloat16"),
 }
+# The instruction sets that multiply so, in Linux's words; what is used of them is seen, and these say no more than what
+# the CPU could do.
+_EIGHT_BITS = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
+_UNITS = {
+    "openvino_int8": _EIGHT_BITS,
+    "openvino_bfloat16": ("amx_bf16", "avx512_bf16", "bf16"),
+    "openvino_int8_bfloat16": _EIGHT_BITS,
+}
 
 
 def _step(name: str) -> Mapping[str, Any]:
@@ -28,7 +36,11 @@ def _rule(name: str, machine: Machine) -> str | None:
     sight, what = machine.of("openvino"), _TYPES[name][1]
     if name not in sight.states:
         return sight.unseen(what, name)
-    return None if sight.states[name] else f"OpenVINO multiplies wider than in {what}: the CPU has no units for it"
+    if sight.states[name]:
+        return None
+    units = [one for one in _UNITS[name] if one in machine.fingerprint.isa]
+    why = f", though the CPU has {' and '.join(units)}" if units else ": the CPU has no units for it"
+    return f"OpenVINO multiplies wider than in {what}{why}"
 
 
 class OpenVinoProbe(Probe):

@@ -33,6 +33,10 @@ def _xla() -> dict[str, Any]:
     return {"xla": True}
 
 
+def _float16_fusion() -> dict[str, Any]:
+    return {"float16_fusion_cost": device.float16_fusion_cost()}
+
+
 def _on_x86_linux(machine: Machine) -> bool:
     """Whether TensorFlow's wheels for this system can turn oneDNN on."""
     return machine.fingerprint.system == "Linux" and machine.fingerprint.machine.lower() in ("x86_64", "amd64")
@@ -88,6 +92,16 @@ def _float16(machine: Machine) -> str | None:
     return None if "float16" in sight.states else sight.unseen("float16", "float16")
 
 
+def _needs_float16_fusion(machine: Machine) -> str | None:
+    cost = machine.of(_NAME).states.get("float16_fusion_cost", 1.0)
+    if machine.fingerprint.gpus or cost < device.STALLING:
+        return None
+    return (
+        f"fuses products in float16 with their bias, and one takes {cost:.0f} times as long as the product alone here: "
+        "oneDNN has only a reference kernel for it; mixed_float16 leaves them apart"
+    )
+
+
 def _bfloat16(machine: Machine) -> str | None:
     sight = machine.of(_NAME)
     if "bfloat16" not in sight.states:
@@ -107,7 +121,8 @@ class TensorFlowProbe(Probe):
     Its states: `onednn` tells whether its kernels compute, `onednn_isa` which instruction sets it says it uses.
     `grappler` changes graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and
     `bfloat16` are between what a matrix product in them is how many times as fast as in float32. `bfloat16_softmax`
-    equals the float32 one rounded.
+    equals the float32 one rounded. `float16_fusion_cost` is how many times as long a product in float16 takes that is
+    fused with its bias as the product alone.
     """
 
     environment = _VERBOSE
@@ -117,6 +132,7 @@ class TensorFlowProbe(Probe):
         "tf32": lambda: {"tf32": device.tf32_works()},
         "xla": _xla,
         "float16": lambda: {"float16": device.product_speedup("float16")},
+        "float16_fusion": _float16_fusion,
         "bfloat16": lambda: {"bfloat16": device.product_speedup("bfloat16")},
         "softmax": lambda: {"bfloat16_softmax": device.bfloat16_softmax_widens()},
     }
@@ -127,6 +143,7 @@ class TensorFlowProbe(Probe):
         "xla": _needs_xla,
         "tf32": _tf32,
         "float16": _float16,
+        "float16_fusion": _needs_float16_fusion,
         "bfloat16": _bfloat16,
     }
     gpu_advice = "pip install 'nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
@@ -157,10 +174,11 @@ class TensorFlowProbe(Probe):
         return {state: own[count] > 0 for state, count in told.items() if count in own}
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line each on TF32, XLA, 16 bits and oneDNN."""
+        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls."""
         yield _tf32_check(machine)
         yield _xla_check(machine)
         yield _sixteen_bits_check(machine)
+        yield from _float16_fusion_check(machine)
         yield _onednn_check(machine)
 
 
@@ -189,6 +207,19 @@ def _sixteen_bits_check(machine: Machine) -> Check:
         for name in ("bfloat16", "float16")
     )
     return Check(name="16 bits", state="note" if _bfloat16(machine) else "ok", finding=f"{instructions}; {speeds}")
+
+
+def _float16_fusion_check(machine: Machine) -> Iterator[Check]:
+    if _needs_float16_fusion(machine):
+        cost = machine.of(_NAME).states["float16_fusion_cost"]
+        yield Check(
+            name="float16",
+            state="note",
+            finding=f"a product that TensorFlow fuses with its bias takes {cost:.0f} times as long as it takes alone: "
+            "oneDNN computes it in its reference kernel on this CPU",
+            advice="nqperf leaves them apart in mixed_float16; in a program of your own, "
+            "tf.config.optimizer.set_experimental_options({'remapping': False}), or TF_ENABLE_ONEDNN_OPTS=0",
+        )
 
 
 def _onednn_check(machine: Machine) -> Check:

@@ -76,8 +76,7 @@ def _other_layout(line: Line, error: Exception) -> str | None:
     text, first = line.content.strip(), line.number == 1
     end = text[-1:].decode("ascii", "replace")
     kinds = {
-        f"is a JSON array over several lines; {_ONE_A_LINE}: write it anew with `jq -c '.[]'`": first
-        and text.startswith(b"["),
+        f"is a JSON array; {_ONE_A_LINE}: write it anew with `jq -c '.[]'`": first and text.startswith(b"["),
         f"ends with {end!r} behind its JSON; {_ONE_A_LINE} and nothing else": text.endswith((b",", b"]"))
         and _is_json(text[:-1].rstrip()),
         f"is JSON over several lines; {_ONE_A_LINE}: write it anew with `jq -c .`": first and _is_opening(text),

@@ -17,15 +17,16 @@ from nqperf.formats.files import whole_file, whole_folder, write_whole
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import check_family
 from nqperf.formats.weights.safetensors_file import SafetensorsFile, write_safetensors
+from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.formats.weights.tokenizer_file import (
     TOKENIZER_FILES,
     TOKENIZERS,
     TokenizerFile,
     check_vocabulary,
     find_tokenizer,
+    read_tokenizer,
     readable_kinds,
 )
-from nqperf.formats.weights.vocabularies import read_tokenizer
 from nqperf.model.config import BertConfig
 from nqperf.model.families import network_config
 from nqperf.model.tensors import Shape
@@ -34,7 +35,8 @@ from nqperf.nq.example import FloatArray
 from nqperf.nq.tokenization import Tokenizer
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
+# Our own part of config.json, which only a model folder of ours has.
+OURS = "nqperf"
 StoredType = Literal["float32", "float16"]
 # Of a checksum, in messages.
 _SHOWN_DIGITS = 12
@@ -159,7 +161,9 @@ def open_model(path: Path, *, identity: Mapping[str, str] | None = None) -> Open
     settings = read_settings(path / CONFIG, fields)
     tokenizer = find_tokenizer(files, TOKENIZERS, lower_case=settings.lower_case)
     if tokenizer is not None:
-        tokenizer = dataclasses.replace(tokenizer, plain=settings.plain_vocabulary is True)
+        # A folder of somebody else's was not made for BERT Joint: its vocabulary has no [Q] to begin questions with.
+        plain = settings.plain_vocabulary is True or OURS not in fields
+        tokenizer = dataclasses.replace(tokenizer, plain=plain)
         check_vocabulary(tokenizer, config)
     opened = OpenedModel(path=path, config=config, tokenizer_file=tokenizer, settings=settings, files=files)
     if identity is not None:
@@ -179,21 +183,6 @@ def _require_identity(opened: OpenedModel, identity: Mapping[str, str]) -> None:
             )
 
 
-# The earlier way to open a folder, piece by piece; callers move to `open_model`.
-ModelFolder = OpenedModel
-read_model_folder = open_model
-
-
-def read_weights(folder: OpenedModel) -> dict[str, FloatArray]:
-    """Return the tensors of an opened folder."""
-    return folder.read_weights()
-
-
-def model_checksums(folder: OpenedModel) -> dict[str, str]:
-    """Return the identity of an opened folder."""
-    return folder.identity
-
-
 def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
     """Return the configuration in `fields`, which were read from `path`.
 
@@ -211,10 +200,10 @@ def read_settings(path: Path, fields: Mapping[str, object]) -> FolderSettings:
     Raises: FormatError when it holds an unknown field or one of another type.
     """
     try:
-        return msgspec.convert(fields.get("nqperf", {}), FolderSettings)
+        return msgspec.convert(fields.get(OURS, {}), FolderSettings)
     except msgspec.ValidationError as error:
         raise FormatError(
-            f"{error}; expected {', '.join(FolderSettings.__struct_fields__)}", path=path, field="nqperf"
+            f"{error}; expected {', '.join(FolderSettings.__struct_fields__)}", path=path, field=OURS
         ) from error
 
 
@@ -242,10 +231,11 @@ def write_model_folder(
     check_finite(stored, path=out)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-        lower_case = tokenizer.lower_case if tokenizer.kind in {"wordpiece", "albert"} else None
+        own = tokenizer.kind == "albert" or (tokenizer.kind == "wordpiece" and tokenizer.settings is None)
+        lower_case = tokenizer.lower_case if own else None
         plain = True if tokenizer.plain else None
         settings = msgspec.structs.replace(settings, lower_case=lower_case, plain_vocabulary=plain)
-    fields = {**config.to_dict(), "nqperf": settings}
+    fields = {**config.to_dict(), OURS: settings}
     check_replaceable(out)
     with whole_folder(out) as partial:
         write_whole(partial / CONFIG, msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n")
@@ -253,7 +243,7 @@ def write_model_folder(
             write_safetensors(file, stored)
         if tokenizer is not None:
             for name, content in tokenizer.contents().items():
-                write_whole(partial / tokenizer.stored_name(name), content)
+                write_whole(partial / name, content)
 
 
 def check_replaceable(out: Path) -> None:
@@ -272,3 +262,9 @@ def check_replaceable(out: Path) -> None:
         raise FormatError(
             f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out
         )
+    if (
+        not others
+        and (out / CONFIG).is_file()
+        and OURS not in FolderFiles(out).json_object(CONFIG, what="a configuration")
+    ):
+        raise FormatError("holds a model that was not written by nqperf: name another output", path=out)

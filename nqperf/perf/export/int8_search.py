@@ -9,7 +9,7 @@ from itertools import islice
 from nqperf.casts.bisect import ddmin
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError, ParityError
-from nqperf.formats.weights.model_folder import ModelFolder, read_weights
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.model.config import BertConfig
 from nqperf.model.onnx.network import kernel_modules
 from nqperf.nq.example import Example
@@ -39,7 +39,7 @@ class Int8Search:
     tried: int
 
 
-def search_wide(folder: ModelFolder, examples: Iterable[Example] | None = None, *, max_seq_length: int) -> Int8Search:
+def search_wide(folder: OpenedModel, examples: Iterable[Example] | None = None, *, max_seq_length: int) -> Int8Search:
     """Return a smallest set of a network's parts that keeps its answers to `examples` (generated pages when None).
 
     A part is a block's attention, or one of its two feed-forward products; without any one of the set, the limits of
@@ -47,7 +47,7 @@ def search_wide(folder: ModelFolder, examples: Iterable[Example] | None = None, 
 
     Raises: MissingExtraError without ONNX Runtime, and what `make_task` raises.
     """
-    row, weights = find_engine("onnxruntime"), read_weights(folder)
+    row, weights = find_engine("onnxruntime"), folder.read_weights()
     row.require()
     pages = _pages() if examples is None else examples
     task = make_task(folder, pages, max_seq_length=max_seq_length, windows=_WINDOWS)

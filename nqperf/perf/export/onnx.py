@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.onnx.graph import Int8
 from nqperf.model.onnx.network import onnx_graph
@@ -36,13 +36,13 @@ def export_onnx(source: Path, out: Path, *, int8: bool = False) -> ExportReport:
     Raises: MissingExtraError without the package onnx, or ONNX Runtime for `int8`; FormatError when `source` is no
     model folder or `out` cannot be written.
     """
-    folder = read_model_folder(source)
+    folder = open_model(source)
     search, chosen = None, None
     if int8:
         positions = min(_POSITIONS, folder.config.positions)
         search = search_wide(folder, max_seq_length=positions)
         chosen = Int8(wide=frozenset(search.wide), reduced_range=search.reduced_range)
-    graph = onnx_graph(folder.config, read_weights(folder), chosen)
+    graph = onnx_graph(folder.config, folder.read_weights(), chosen)
     write_onnx(out, graph.proto, graph.values)
     return ExportReport(
         source=source,

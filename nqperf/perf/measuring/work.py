@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +14,13 @@ import numpy as np
 from nqperf.errors import ConfigError, ParityError
 from nqperf.perf.measuring.planting import multiply_matrices, plant
 from nqperf.perf.measuring.spoiling import same_object, spoiled
+from nqperf.perf.measuring.untraced import untraced, watchers
 
 _JAX = frozenset({"jax", "jaxlib"})
 _NOT_ANEW = (
     "it cannot be checked: it returns a result that was handed out before, or reads memory that was; let both return "
     "arrays of their own, computed in each run"
 )
-_TOOLS = 6  # that sys.monitoring has room for
 
 
 def synchronise(output: Any) -> None:
@@ -62,54 +61,6 @@ def _copied(value: Any) -> Any:
         return copy.deepcopy(value)
     except Exception:  # noqa: BLE001  # a type's own way to copy itself may raise anything
         return value
-
-
-@contextmanager
-def untraced() -> Iterator[tuple[str, ...]]:
-    """Take tracers, profilers, coverage and debuggers off this thread in the block; yield what there was of them.
-
-    A function that Python's own hooks watch takes many times as long, and a compiled one as long as ever.
-    """
-    trace, profile = sys.gettrace(), sys.getprofile()
-    found = [name for name, hook in (("sys.settrace", trace), ("sys.setprofile", profile)) if hook is not None]
-    monitored = _silence_monitoring()
-    found += [f"sys.monitoring ({name})" for name, _ in monitored]
-    if trace is not None:
-        sys.settrace(None)
-    if profile is not None:
-        sys.setprofile(None)
-    try:
-        yield tuple(found)
-    finally:
-        for _, restore in monitored:
-            restore()
-        sys.setprofile(profile)
-        sys.settrace(trace)
-
-
-def _silence_monitoring() -> list[tuple[str, Callable[[], None]]]:
-    """Take all tools' callbacks off `sys.monitoring` (Python 3.12); return their names and what brings them back."""
-    monitoring: Any = getattr(sys, "monitoring", None)
-    if monitoring is None:
-        return []
-    found: list[tuple[str, Callable[[], None]]] = []
-    events = [value for name, value in vars(monitoring.events).items() if name.isupper() and value]
-    single = [event for event in events if event & (event - 1) == 0]
-    for tool in range(_TOOLS):
-        name = monitoring.get_tool(tool)
-        if name is None:
-            continue
-        before = monitoring.get_events(tool)
-        callbacks = {event: monitoring.register_callback(tool, event, None) for event in single}
-        monitoring.set_events(tool, monitoring.events.NO_EVENTS)
-
-        def restore(tool: int = tool, before: int = before, callbacks: dict[int, Any] = callbacks) -> None:
-            for event, callback in callbacks.items():
-                monitoring.register_callback(tool, event, callback)
-            monitoring.set_events(tool, before)
-
-        found.append((name, restore))
-    return found
 
 
 def _each_value(output: Any, act: Callable[[Any], None]) -> None:
@@ -171,7 +122,10 @@ def as_work(value: Any, *, origin: str) -> Work:
 
 
 class TimedRuns:
-    """Work with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number."""
+    """Work with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number.
+
+    No tracer, profiler or debugger watches a round.
+    """
 
     def __init__(self, work: Work) -> None:
         self.repeats = 1
@@ -207,7 +161,8 @@ class TimedRuns:
 
     def __call__(self, _number: int) -> float:
         """Return the seconds of one run, the mean of a round's; `watched` then says what was taken off meanwhile."""
-        with untraced() as self.watched:
+        self.watched = watchers()
+        with untraced():
             seconds = self._seconds()
             if self._products:
                 start = time.perf_counter()

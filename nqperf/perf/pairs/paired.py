@@ -131,6 +131,21 @@ def paired(  # a name each; a config holds the rest
     return session.results()
 
 
+def compare_outputs(
+    baseline: Any, candidate: Any, *, same: Compare | Metric = _CLOSE, config: PairedConfig = DEFAULT
+) -> Agreement:
+    """Return how far the outputs of both agree; nothing is judged by its time.
+
+    Raises: ParityError when they are not the same; ConfigError, WorkerError and others as `paired` does.
+    """
+    session = _session(baseline, candidate, None, "candidate", config)
+    session.check(same)
+    if session.failure is not None:
+        raise session.failure
+    assert session.agreement is not None  # noqa: S101  # it is what `check` finds, or fails without
+    return session.agreement
+
+
 def _session(baseline: Any, candidate: Any, floor: float | None, name: str, config: PairedConfig) -> _Session:
     """Return what is compared in; nothing has run yet.
 

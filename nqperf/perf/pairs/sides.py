@@ -126,10 +126,10 @@ class _Elsewhere:
         )
         try:
             build = min(patience.build, patience.limits.start)
-            request = builder_worker.Build(target=target, path=tuple(sys.path))
+            request = builder_worker.Build(target=target, path=tuple(sys.path), warm_up=False)
             self._worker.ask(request, builder_worker.Built, timeout=build)
             first = min(patience.build, patience.limits.first)
-            warm = self._ask(builder_worker.WarmUp(), builder_worker.Warm, timeout=first)
+            warm = self._ask(builder_worker.WarmUp(), builder_worker.Built, timeout=first)
             self.warm_up_seconds, self.pages = warm.seconds, warm.pages
         except BaseException:
             self._worker.end()
@@ -146,7 +146,7 @@ class _Elsewhere:
         return self._output(builder_worker.Run(again=True))
 
     def repeat(self, count: int) -> None:
-        self._ask(builder_worker.Repeat(count=count), builder_worker.Warm, timeout=self._patience.build)
+        self._ask(builder_worker.Repeat(count=count), builder_worker.Built, timeout=self._patience.build)
 
     def plant(self, fraction: float) -> float:
         request = protocol.Plant(fraction=fraction)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import OpenedModel, open_model
 from nqperf.formats.weights.tokenizer_file import same_vocabulary
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import answer_counts
@@ -40,7 +40,7 @@ _SAID = {
 class Challenger:
     """A second model, which answers the same features; its rows are named NAME:VARIANT."""
 
-    folder: ModelFolder
+    folder: OpenedModel
 
     @property
     def name(self) -> str:
@@ -65,13 +65,13 @@ class Challenger:
         return dataclasses.replace(task, answers=AnswerConfig.of(self.folder.settings))
 
 
-def read_challenger(path: Path, model: ModelFolder, max_seq_length: int) -> Challenger:
+def read_challenger(path: Path, model: OpenedModel, max_seq_length: int) -> Challenger:
     """Return the model in `path`, which is held against `model`.
 
     Raises: FormatError for a folder that cannot be read; ConfigError when the two would read other features.
     """
-    folder = read_model_folder(path)
-    read_weights(folder)
+    folder = open_model(path)
+    folder.read_weights()
     if not same_vocabulary(model.require_tokenizer(), folder.require_tokenizer()):
         raise ConfigError(
             f"{path} has another vocabulary than {model.path}, and so reads other features; expected the same: "

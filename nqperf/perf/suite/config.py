@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, check_pages
@@ -52,6 +52,7 @@ class SuiteConfig:
         pages: The kind of memory pages that all processes ask for, "huge" or "plain"; None is huge pages, but plain
             ones where the floors of this machine were measured on those. Ratios differ, and huge pages scatter less.
         seed: The seed of the orders in which processes are started and rows timed; None draws one.
+        require: The kind of device that the baseline must compute on, "gpu" or "cpu"; None is any.
         command: What the record says the run was started by.
         kept: The file in which rows that are done are kept, until all are; None keeps none.
         resume: Whether rows that an earlier start has kept are not measured again.
@@ -76,6 +77,7 @@ class SuiteConfig:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     pages: Pages | None = None
     seed: int | None = None
+    require: Literal["gpu", "cpu"] | None = None
     command: str = ""
     kept: Path | None = None
     resume: bool = False
@@ -85,6 +87,8 @@ class SuiteConfig:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1")
+        if self.require not in (None, "gpu", "cpu"):
+            raise ConfigError(f"require is {self.require!r}; expected gpu or cpu")
         if any(not isinstance(row, Variant) for row in (*(self.variants or ()), *self.own)):
             raise ConfigError("variants are Variant objects here; SuiteConfig.from_options(variants=...) takes names")
         if self.resume and self.kept is None:

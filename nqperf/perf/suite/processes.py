@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nqperf.errors import OutOfTimeError
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.perf.machine.environment import Pages, worker_environment
 from nqperf.perf.measuring.budget import Budget
@@ -110,8 +111,8 @@ class Workshop:
     told: Callable[[str], None] = lambda _: None
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
 
-    def start(self, variant: Variant, model: str, *, name: str | None = None) -> VariantProcess:
-        """Start a worker of `variant` with the model in the folder `model`, and run its first batches.
+    def start(self, variant: Variant, model: OpenedModel, *, name: str | None = None) -> VariantProcess:
+        """Start a worker of `variant` with the files of `model`, and run its first batches.
 
         Raises: WorkerError when it fails or hangs, TooSlowError when its first batch was ended at its limit,
         OutOfTimeError when the budget is spent.
@@ -158,10 +159,11 @@ class Workshop:
         self.seconds["models"] += said.seconds
         return said.seconds * (self.batch_size / said.windows if said.windows else 1)
 
-    def _request(self, variant: Variant, model: str, batch_size: int) -> protocol.Load:
+    def _request(self, variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
         features = self.features
         return protocol.Load(
-            model=model,
+            model=str(model.path),
+            identity=model.identity,
             engine=variant.engine_row(),
             settings=dict(variant.settings),
             inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),

@@ -10,7 +10,7 @@ from nqperf.formats.results.kept_rows import Kept
 from nqperf.perf.measuring.looks import Measurement
 from nqperf.perf.measuring.sets import TakenSet
 from nqperf.perf.suite.session import Session
-from nqperf.perf.suite.task import data_record, model_record, workload
+from nqperf.perf.suite.task import data_record, workload
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.profiles import Profile
@@ -23,7 +23,7 @@ def identity(session: Session, fingerprint: Fingerprint, profile: Profile | None
         "device": fingerprint.device_key,
         "states": fingerprint.states,
         "versions": fingerprint.versions,
-        "model": model_record(session.folder),
+        "model": session.folder.identity,
         "data": data_record(session.task, ""),
         "workload": workload(session.folder, session.task, session.batch_size),
         "gate": dataclasses.asdict(session.gate),

@@ -11,7 +11,7 @@ import numpy as np
 
 from nqperf.engines.state import EngineState
 from nqperf.errors import ParityError, VariantError
-from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.example import Prediction
 from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.perf.machine import resources
@@ -60,7 +60,7 @@ class Session:
         pages_seen: The kind of pages that the baseline's memory was seen on.
     """
 
-    folder: ModelFolder
+    folder: OpenedModel
     task: Task
     batch_size: int
     gate: GateConfig
@@ -213,9 +213,8 @@ class Session:
 
         Raises: as `Workshop.start`.
         """
-        challenger = self._challenger_of(variant.name)
-        folder = challenger.folder if challenger else self.folder
-        return self.workshop.start(variant, str(folder.path), name=name)
+        model = (self._challenger_of(variant.name) or self).folder
+        return self.workshop.start(variant, model, name=name)
 
     def observe(self, run: VariantRun, process: VariantProcess) -> protocol.ObservedStates:
         """Note in the run what its process was seen to do.
@@ -227,6 +226,8 @@ class Session:
         absent = run.variant.without_effect(seen.states)
         if absent:
             raise VariantError(f"{run.variant.name}: the switches had no effect: {absent}")
+        if elsewhere := run.variant.elsewhere(seen.states, self.runs[BASELINE].observed or seen.states):
+            raise VariantError(f"{run.variant.name}: {elsewhere}")
         return seen
 
     def check_answers(self, run: VariantRun, process: VariantProcess) -> None:

@@ -17,10 +17,15 @@ import msgspec
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.kept_rows import KeptFile
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
-from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.examination import (
+    PROBE_SECONDS,
+    device_fingerprint,
+    look_at_machine,
+    require_device,
+    seen_by,
+)
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement
 from nqperf.perf.suite.challenger import read_challenger, weighed
@@ -68,6 +73,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         variants = (*variants, *session.challenger.rows(variants))
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
+        require_device(config.require, machine)
         sizes = workload(session.folder, session.task, session.batch_size)
         session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
         machine = seen_by(machine, session.start_baseline())
@@ -106,15 +112,15 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
     budget = Budget(seconds=config.budget, spent=config.spent)
-    folder = read_model_folder(config.model or _packaged_model())
+    folder = open_model(config.model or _packaged_model())
     if config.recipe is not None:
         config.recipe.require_model(folder)
-    read_weights(folder)
+    folder.read_weights()
     challenger = None if config.against is None else read_challenger(config.against, folder, config.max_seq_length)
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
-    batch_size = config.batch_size or (GPU_BATCH if take_fingerprint().gpus else CPU_BATCH)
+    batch_size = config.batch_size or (GPU_BATCH if device_fingerprint().gpus else CPU_BATCH)
     session = Session(
         folder=folder,
         challenger=challenger,

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import default_non_null_threshold
@@ -23,13 +22,13 @@ from nqperf.plain_text import without_secrets
 from nqperf.records.results import Size, Subject
 
 
-def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
+def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
     """Return the task of the first examples, as many as fill `windows` windows (None: all).
 
     Raises: FormatError for data that cannot be read, ConfigError for an example without annotations.
     """
     folder.config.require_positions(max_seq_length)
-    tokenizer = read_tokenizer(folder.require_tokenizer())
+    tokenizer = folder.tokenizer
     config = FeatureConfig.for_length(max_seq_length)
     blocks, inputs, rows = [], [], 0
     asked: dict[int, Example] = {}
@@ -57,7 +56,7 @@ def make_task(folder: ModelFolder, examples: Iterable[Example], *, max_seq_lengt
     )
 
 
-def model_record(folder: ModelFolder) -> Subject:
+def model_record(folder: OpenedModel) -> Subject:
     """Return what a run's record says of a model; the hash is that of its weights file."""
     return Subject(name=folder.path.resolve().name, sha256=folder.weights_sha256)
 
@@ -75,7 +74,7 @@ def data_record(task: Task, source: str) -> Subject:
     )
 
 
-def workload(folder: ModelFolder, task: Task, batch_size: int) -> dict[str, Size]:
+def workload(folder: OpenedModel, task: Task, batch_size: int) -> dict[str, Size]:
     """Return the SIZES of a model and its task."""
     network = folder.config
     sizes = (network.hidden_size, network.num_hidden_layers, batch_size, task.features.input_ids.shape[1])

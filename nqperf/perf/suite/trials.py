@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError
-from nqperf.perf.machine.examination import look_at_machine, seen_by
+from nqperf.perf.machine.examination import look_at_machine, require_device, seen_by
 from nqperf.perf.measuring.looks import Measurement, row_verdicts
 from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
@@ -62,6 +62,7 @@ def measure_calibration(
     session, _ = open_session(dataclasses.replace(config, gate=gate, budget=math.inf), progress)
     with session:
         machine = look_at_machine()
+        require_device(config.require, machine)
         session.set_pages(config.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
         left_out = {one.name: reason for one in variants if (reason := one.missing(machine))}

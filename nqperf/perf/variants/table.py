@@ -142,7 +142,7 @@ _ROWS = (
         environment=_CPU_CLUSTERS,
         settings={"precision": "mixed_float16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",
-        requires=("xla", "float16"),
+        requires=("xla", "float16", "float16_fusion"),
         effects=(*_seen("graph", "clusters", "narrow"), _THESIS_OPTIONS),
     ),
     Variant(
@@ -265,17 +265,30 @@ def select_variants(names: Iterable[str] | None = None, own: Iterable[Variant] =
 
     Raises: VariantError for a name that is in no row or in two, or when only the baseline is left.
     """
+    own = tuple(own)
+    if names is None:
+        return named_variants(None, own)
+    found = named_variants({BASELINE, *names}, own)
+    if len(found) == 1:
+        known = (row.name for row in named_variants(None, own))
+        raise VariantError(f"no variant beside {BASELINE} is selected; expected some of {', '.join(known)}")
+    return found
+
+
+def named_variants(names: Iterable[str] | None = None, own: Iterable[Variant] = ()) -> tuple[Variant, ...]:
+    """Return the rows of `names` in the table's order, then of `own`; all rows when None.
+
+    Raises: VariantError for a name that is in no row or in two.
+    """
     known = dict(VARIANTS)
     for variant in own:
         if known.setdefault(variant.name, variant) is not variant:
             raise VariantError(f"two variants are called {variant.name}; give yours another name")
     if names is None:
         return tuple(known.values())
-    wanted = {name.strip() for name in names} | {BASELINE}
+    wanted = {name.strip() for name in names}
     for name in sorted(wanted - set(known)):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise VariantError(f"unknown variant {name!r}; expected some of {', '.join(known)}{hint}")
-    if wanted == {BASELINE}:
-        raise VariantError(f"no variant beside {BASELINE} is selected; expected some of {', '.join(known)}")
     return tuple(row for row in known.values() if row.name in wanted)

@@ -20,24 +20,28 @@ from nqperf.perf.workers.serving import serve
 
 
 class Build(protocol.Message, frozen=True):
-    """Call the builder `target`, found along the parent's module search `path`, and run what it returns."""
+    """Call the builder `target`, found along the module search `path`, and run what it returns.
+
+    With `own`, what stands in `path` comes before this process's own search path, else in its place. With `warm_up`,
+    the runs that come before any time is taken are done at once.
+    """
 
     target: str
     path: tuple[str, ...]
-
-
-class Built(protocol.Message, frozen=True):
-    """What was built can be run."""
+    own: bool = False
+    warm_up: bool = True
 
 
 class WarmUp(protocol.Message, frozen=True):
-    """Do the runs that come before any time is taken; the reply has the seconds of one more."""
+    """Do the runs that come before any time is taken."""
 
 
-class Warm(protocol.Message, frozen=True):
-    """The seconds of a run, and the kind of memory pages that the process lies on."""
+class Built(protocol.Message, frozen=True):
+    """The seconds of a run after the warm-up (0 before it), the builder's file, the peak memory in bytes, its pages."""
 
     seconds: float
+    origin: str = ""
+    peak_bytes: int | None = None
     pages: str = "plain"
 
 
@@ -60,7 +64,7 @@ class Output(protocol.Message, frozen=True):
 
 
 Request = Build | WarmUp | Repeat | Run | protocol.Plant | protocol.TimeBatch | protocol.Stop
-Reply = Built | Warm | Output | protocol.Planted | protocol.Timed | protocol.Failed
+Reply = Built | Output | protocol.Planted | protocol.Timed | protocol.Failed
 
 
 def main() -> None:
@@ -73,6 +77,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._runs: TimedRuns | None = None
+        self._origin = ""
         self._handed_out: Any = None
 
     def answer(self, request: msgspec.Struct) -> msgspec.Struct:
@@ -85,27 +90,32 @@ class _Worker:
             return protocol.Timed(seconds=self._runs(request.number))
         if isinstance(request, protocol.Plant):
             return protocol.Planted(fraction=self._runs.plant(request.fraction))
-        if isinstance(request, WarmUp):
-            return Warm(seconds=self._runs.warm_up(), pages=resources.pages().kind)
         if isinstance(request, Repeat):
             self._runs.repeats = request.count
-            return Warm(seconds=self._runs(0), pages=resources.pages().kind)
+            return self._built(self._runs(0))
+        if isinstance(request, WarmUp):
+            return self._built(self._runs.warm_up())
         return self._run(self._runs, again=isinstance(request, Run) and request.again)
+
+    def _built(self, seconds: float) -> Built:
+        return Built(
+            seconds=seconds, origin=self._origin, peak_bytes=resources.peak_memory(), pages=resources.pages().kind
+        )
 
     def _run(self, runs: TimedRuns, *, again: bool) -> Output:
         if again:
-            found = runs.output_anew(self._handed_out)
-        else:
-            output = runs.output()
-            found, self._handed_out = to_host(output), output
-        return Output(content=pickle.dumps(found))
+            return Output(content=pickle.dumps(runs.output_anew(self._handed_out)))
+        self._handed_out = runs.output()
+        return Output(content=pickle.dumps(to_host(self._handed_out)))
 
     def _build(self, request: Build) -> Built:
-        sys.path[:] = request.path
-        module, _, name = request.target.partition(":")
-        builder = getattr(importlib.import_module(module), name)
+        sys.path[:] = [*request.path, *(sys.path if request.own else ())]
+        name, _, attribute = request.target.partition(":")
+        module = importlib.import_module(name)
+        builder = getattr(module, attribute)
         self._runs = TimedRuns(as_work(builder(), origin=f"what {request.target} returns"))
-        return Built()
+        self._origin = str(getattr(module, "__file__", "") or "")
+        return self._built(self._runs.warm_up() if request.warm_up else 0.0)
 
 
 if __name__ == "__main__":

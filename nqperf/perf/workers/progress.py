@@ -15,10 +15,11 @@ Row = VariantResult | Verdict | Pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """What is being done: the stage, and the row, round or trial that it is for."""
+    """What is being done: the stage, the row, round or trial that it is for, and how many were done before."""
 
     stage: str
     name: str = ""
+    pairs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,10 +28,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Load(Message, frozen=True):
     """Load the model of a folder into an engine with these settings.
 
+    `identity` is that of the folder's files when the parent opened it: any other content is refused.
     `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
     """
 
     model: str
+    identity: dict[str, str]
     engine: EngineRow
     settings: dict[str, Any]
     inputs: bytes

@@ -118,14 +118,15 @@ class _Worker:
         return self._loaded
 
     def _load(self, request: protocol.Load) -> protocol.Loaded:
-        watch = _Laps()
-        from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+        from nqperf.formats.weights.model_folder import open_model
 
+        # Whether the files are still the same is no part of what is timed.
+        folder = open_model(Path(request.model), identity=request.identity)
+        watch = _Laps()
         request.engine.engine_type().start()
         import_seconds = watch.lap()
-        folder = read_model_folder(Path(request.model))
         settings = {**request.settings, "batch_size": request.batch_size}
-        engine = request.engine.load(folder.config, read_weights(folder), settings, seq_length=request.seq_length)
+        engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
         rows = request.arrays().shape[1]
         self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.

@@ -5,9 +5,9 @@ import pytest
 from nqperf.errors import FormatError
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.tokenizer_file import TOKENIZERS, check_vocabulary, find_tokenizer
-from nqperf.formats.weights.tokenizers import load_tokenizer
+from nqperf.formats.weights.tokenizers import load_tokenizer, read_tokenizer
+from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
 from nqperf.nq.tokenization import SentencePieceVocabulary
-from nqperf.nq.vocabularies import GPT2_PIECES, ROBERTA_PIECES
 from nqperf.nq.wordpiece import WordPieceVocabulary
 from tests.families import CONFIGS
 
@@ -40,7 +40,6 @@ def test_line_ends_are_no_part_of_pieces(tmp_path, end, last):
         (b"", "lacks .UNK"),
         (b"\xff\xfe", "is not UTF-8"),
         ("\n".join(PIECES[:4]).encode(), "lacks .Q"),
-        ("\n".join([*PIECES, "river"]).encode(), "'river' twice"),
     ],
 )
 def test_what_is_no_vocabulary_is_refused_by_name(tmp_path, content, message):
@@ -77,12 +76,13 @@ def test_byte_level_files_are_known_by_their_names(byte_level_files, tmp_path):
     assert find_tokenizer(FolderFiles(pair.parent), TOKENIZERS).names() == ("vocab.json", "merges.txt")
 
 
-def test_a_tokenizer_json_beside_another_vocabulary_repeats_it(wordpiece_file, tmp_path):
+def test_a_damaged_tokenizer_json_is_no_reason_to_read_what_stands_beside_it(wordpiece_file, tmp_path):
     copied([wordpiece_file], tmp_path)
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "WordPiece"}}')
-    assert find_tokenizer(FolderFiles(tmp_path), TOKENIZERS).kind == "wordpiece"
-    (tmp_path / "vocab.txt").unlink()
-    assert find_tokenizer(FolderFiles(tmp_path), TOKENIZERS) is None
+    found = find_tokenizer(FolderFiles(tmp_path), TOKENIZERS)
+    assert (found.kind, found.path.name, found.twin) == ("wordpiece", "tokenizer.json", "vocab.txt")
+    with pytest.raises(FormatError, match=r"tokenizer\.json: is no tokenizer that can be read"):
+        read_tokenizer(found)
 
 
 def test_vocabularies_of_two_families_are_refused(byte_level_files, wordpiece_file, tmp_path):
@@ -105,8 +105,8 @@ def test_missing_merges_are_named(byte_level_files, tmp_path, twin):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("vocab.json", b"[]", "vocab.json: is no vocabulary"),
-        ("vocab.json", b'{"a": "b"}', "vocab.json: is no vocabulary"),
+        ("vocab.json", b"[]", "vocab.json: Expected `object`, got `array`; expected pieces and their ids"),
+        ("vocab.json", b'{"a": "b"}', "vocab.json, .*Expected `int`, got `str`; expected pieces and their ids"),
         ("vocab.json", b"{}", "do not fit the vocabulary"),
         ("merges.txt", b"a b c\n", "merges.txt, line 1: holds 3 pieces; expected two a line"),
         ("merges.txt", b"\xff\n", "merges.txt: is not UTF-8"),
@@ -126,7 +126,6 @@ def test_damaged_halves_are_refused_by_name(byte_level_files, tmp_path, name, co
     [
         ("bert", "roberta", "is byte-level BPE .* network of bert reads WordPiece"),
         ("roberta", "wordpiece", "is WordPiece .* network of roberta reads byte-level BPE"),
-        ("albert", "wordpiece", "is WordPiece .* network of albert reads ALBERT's SentencePiece"),
         ("distilbert", "gpt2", "is byte-level BPE .* network of distilbert reads WordPiece"),
         ("gpt2", "roberta", r"frames inputs by <s>.* a network of gpt2 reads one with <\|endoftext\|>"),
         ("roberta", "gpt2", r"frames inputs by <\|endoftext\|>.* a network of roberta reads one with <s>"),

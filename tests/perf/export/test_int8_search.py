@@ -9,7 +9,7 @@ onnx = pytest.importorskip("onnx", reason="the extra onnxruntime is not installe
 pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
 
 from nqperf.cli.main import main  # noqa: E402
-from nqperf.formats.weights.model_folder import read_model_folder  # noqa: E402
+from nqperf.formats.weights.model_folder import open_model  # noqa: E402
 from nqperf.perf.export import int8_search  # noqa: E402
 from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, SPAN_AGREEMENT  # noqa: E402
 from nqperf.records.results import Agreement  # noqa: E402
@@ -60,7 +60,5 @@ def test_a_converted_file_says_what_was_left_wide(model_folder, tmp_path, capsys
     stored = {one.key: one.value for one in model.metadata_props}
     assert stored["int8_wide"].split(", ") == told["search"]["wide"]
     narrow = sum(node.op_type == "MatMulInteger" for node in model.graph.node)
-    assert narrow == len(int8_search.kernel_modules(read_model_folder(model_folder).config)) - len(
-        told["search"]["wide"]
-    )
+    assert narrow == len(int8_search.kernel_modules(open_model(model_folder).config)) - len(told["search"]["wide"])
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]

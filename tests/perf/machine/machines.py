@@ -45,6 +45,7 @@ ZEN_5 = Machine(
                 "xla": True,
                 "tf32": False,
                 "float16": near(0.86),
+                "float16_fusion_cost": 1.1,
                 "bfloat16": near(1.82),
                 "bfloat16_softmax": True,
             }
@@ -130,6 +131,8 @@ SAPPHIRE_RAPIDS = like(
     float16=near(1.6),
     bfloat16=near(8.0),
 )
+# As SAPPHIRE_RAPIDS, with the kernels of the oneDNN in TensorFlow 2.21: measured on two cores of a virtual machine.
+SLOW_FLOAT16 = like(SAPPHIRE_RAPIDS, float16_fusion_cost=640.0, openvino_int8_bfloat16=False)
 GRAVITON_2 = like(
     ZEN_3,
     cpu("0x41-0xd0c-0x3", "0x41-0xd0c-0x3", ("asimddp", "asimdhp"), machine="aarch64"),

@@ -48,6 +48,7 @@ SKIPPED = {
     "haswell": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
     "skylake_x": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
     "sapphire_rapids": ON_BY_DEFAULT,
+    "slow_float16": {*ON_BY_DEFAULT, "mixed_float16_xla_grappler", "openvino_int8_bfloat16"},
     "graviton_2": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON},
     "graviton_3": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON},
     "one_core": ON_BY_DEFAULT,
@@ -101,6 +102,12 @@ REASONS = [
     ("no_xla", "xla", "XLA cannot be used here: XLA is not built in"),
     ("t4", "tf32", "matrix products on Tesla T4 do not round to TF32; expected Ampere or later"),
     ("v100", "mixed_bfloat16", "bfloat16 products are 0.29 to 0.31 times"),
+    (
+        "slow_float16",
+        "openvino_int8_bfloat16",
+        "OpenVINO multiplies wider than in 8 bits amid layers of bfloat16, though the CPU has amx_int8 and avx512_vnni",
+    ),
+    ("slow_float16", "mixed_float16_xla_grappler", "one takes 640 times as long as the product alone here"),
     ("h100", "onednn_on", "is for machines that compute on the CPU"),
     ("h100", "allocator", "is for machines that compute on the CPU"),
 ]
@@ -125,6 +132,7 @@ SAID = [
     ("v100", "TF32", "note", "do not round to TF32"),
     ("h100", "GPU", "ok", "NVIDIA H100 80GB HBM3; driver 550.54, CUDA 12.5"),
     ("h100", "TF32", "ok", "available; off for the baseline"),
+    ("slow_float16", "float16", "note", "takes 640 times as long as it takes alone: oneDNN computes it in its ref"),
 ]
 
 

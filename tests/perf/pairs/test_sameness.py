@@ -41,6 +41,15 @@ def test_as_many_differ_as_a_loop_finds(pairs, rtol, atol):
     assert agreement.details["max_abs_difference"] == pytest.approx(largest)
 
 
+@pytest.mark.parametrize(("wrong", "share"), [(0, 1.0), (1, 0.75), (3, 0.25), (4, 0.0)])
+def test_the_value_is_the_share_of_values_that_agree(wrong, share):
+    baseline = np.arange(4.0)
+    candidate = baseline + (np.arange(4) < wrong)
+    agreement, fault = agree(Close(), baseline, candidate)
+    assert (agreement.value, agreement.changed, agreement.compared) == (share, wrong, 4)
+    assert (fault is None) == (wrong == 0)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [

@@ -60,9 +60,9 @@ def test_what_a_row_tolerates_passes(tolerance, change):
 
 @pytest.fixture(scope="module")
 def task(model_folder, river_documents):
-    from nqperf.formats.weights.model_folder import read_model_folder
+    from nqperf.formats.weights.model_folder import open_model
 
-    return make_task(read_model_folder(model_folder), river_documents, max_seq_length=48, windows=None)
+    return make_task(open_model(model_folder), river_documents, max_seq_length=48, windows=None)
 
 
 def logits(task, seed=1):

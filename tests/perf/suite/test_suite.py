@@ -11,7 +11,7 @@ import pytest
 
 from nqperf.errors import FormatError, NqPerfError, OutOfTimeError, ParityError, VariantError
 from nqperf.formats.results.results_json import read_results, write_results
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
+from nqperf.formats.weights.model_folder import open_model, write_model_folder
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
 from nqperf.perf.suite.suite import open_session, run_suite
 from nqperf.perf.variants.variant import Effect, Variant
@@ -44,8 +44,8 @@ figures = "made up"
 @pytest.fixture(scope="module")
 def sharp_model(model_folder, tmp_path_factory):
     """Write the tiny model with weights so large that logits spread, and 16 bits show."""
-    folder = read_model_folder(model_folder)
-    weights = {name: values * (8 if values.ndim == 2 else 1) for name, values in read_weights(folder).items()}
+    folder = open_model(model_folder)
+    weights = {name: values * (8 if values.ndim == 2 else 1) for name, values in folder.read_weights().items()}
     path = tmp_path_factory.mktemp("models") / "sharp"
     write_model_folder(path, folder.config, weights, folder.tokenizer_file)
     return path

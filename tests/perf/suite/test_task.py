@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import WEIGHTS, read_model_folder
+from nqperf.formats.weights.model_folder import WEIGHTS, open_model
 from nqperf.nq.answers import AnswerConfig
 from nqperf.perf.suite.task import data_record, make_task, model_record, workload
 from nqperf.perf.variants.floors import SIZES
@@ -15,7 +15,7 @@ LENGTH = 48
 
 @pytest.fixture(scope="module")
 def folder(model_folder):
-    return read_model_folder(model_folder)
+    return open_model(model_folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from nqperf.engines.registry import ENGINES
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.perf.machine.environment import worker_environment
 from nqperf.perf.measuring.limits import TooSlowError
@@ -41,7 +43,8 @@ def load_request(model, rows=5, **changes):
     inputs = np.ones((3, rows, SEQ_LENGTH), np.int32)
     inputs[0] = np.arange(rows)[:, None] + 7
     plain = {"engine": TENSORFLOW, "settings": {}, "inputs": inputs.tobytes(), "seq_length": SEQ_LENGTH}
-    return protocol.Load(**{"model": str(model), **plain, "batch_size": 2, **changes})
+    identity = open_model(model).identity if Path(model, "config.json").is_file() else {}
+    return protocol.Load(**{"model": str(model), "identity": identity, **plain, "batch_size": 2, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,17 @@ def test_a_model_that_cannot_be_loaded_is_the_reason(tmp_path):
         pytest.raises(WorkerError, match=r"worker of xla failed at Load: FormatError: .*no such folder"),
     ):
         process.ask(load_request(tmp_path / "nowhere"), protocol.Loaded, timeout=300)
+
+
+def test_a_model_that_has_changed_since_the_parent_opened_it_is_refused(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    request = load_request(folder)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    said = r"worker of xla failed at Load: FormatError: .*model\.safetensors: is not the file that the run began with"
+    with started() as process, pytest.raises(WorkerError, match=said):
+        process.ask(request, protocol.Loaded, timeout=300)
 
 
 def test_a_killed_worker_is_told_with_its_signal():

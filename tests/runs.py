@@ -52,7 +52,7 @@ METRICS = evaluate({7: (ANNOTATION,)}, [PREDICTION], non_null_threshold=1)
 WRONG = dataclasses.replace(PREDICTION, long_answer=NULL_SPAN)
 
 
-SETS = 4
+SETS = 6
 
 
 def pairs(ratio, count=20, seed=0, noise=0.01, drift=1.0, number=0):
@@ -177,7 +177,7 @@ def full():
             ),
         ),
     )
-    wide = sets_of(1.6, 8, seed=4, noise=0.06, offset=0.04, count=40)
+    wide = sets_of(1.3, 8, seed=4, noise=0.06, offset=0.01, count=40)
     many = msgspec.structs.replace(measured("mixed_bfloat16", 1.6), samples=wide, verdict=judged(wide, 1.5))
     late = VariantResult(name="grappler", status="unjudged", reason="not measured: out of time")
     whole = run(

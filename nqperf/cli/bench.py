@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,18 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import warn
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import write_results
-from nqperf.formats.results.step_summary import append_step_summary
+from nqperf.formats.results.step_summary import append_step_summary, step_summary_fault
 from nqperf.perf.suite.config import SuiteConfig
-from nqperf.perf.suite.suite import run_suite
-from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.perf.suite.suite import SuiteRun, run_suite
+from nqperf.perf.workers.progress import Doing, Event, Progress, SetFinished, silent
 from nqperf.plain_text import command_line
 from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
-from nqperf.report.progress import doing_text, row_lines
+from nqperf.report.progress import doing_text, row_lines, set_text
 from nqperf.report.terminal import run_text, seconds_text
 from nqperf.report.tracking import require_mlflow, track
 
@@ -34,6 +35,11 @@ suite_options = shared.together(
     shared.option("--limit", type=int, help="Use only so many examples.  [default: all]"),
     shared.option("--batch-size", type=int, help="Windows run at once.  [default: the suite's]"),
     shared.option("--max-seq-length", type=int, help="Positions of one input.  [default: the suite's]"),
+    shared.option(
+        "--pages",
+        type=click.Choice(["huge", "plain"]),
+        help="The memory pages that all processes ask for.  [default: huge, but plain where the floors are]",
+    ),
 )
 variants_option = shared.together(
     shared.option("--variants", help="Names with commas between.  [default: all that run here]"),
@@ -41,8 +47,14 @@ variants_option = shared.together(
 )
 _ASKED = {
     *("model", "limit", "batch_size", "max_seq_length", "variants", "variants_file", "against", "recipe", "profile"),
-    *("quick", "rounds", "budget", "resume", "require"),
+    *("quick", "rounds", "budget", "resume", "pages", "require"),
 }
+
+
+# All is well but for an output; 2 to 4 are taken.
+_NOT_DELIVERED = 5
+# As shells say what ended a program.
+_SIGNALLED = 128
 
 
 @click.command("bench")
@@ -53,11 +65,11 @@ _ASKED = {
 @shared.option("--recipe", type=shared.PATH, help="A row more: the recipe of `nqperf tune`, held to its own figures.")
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
 @shared.require_option
-@shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
-@shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
+@shared.option("--quick", is_flag=True, help="Few sets and examples: less sure, for local work.")
+@shared.option("--rounds", type=int, help="Take at most so many rounds, over all sets of processes.")
 @shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
-@shared.option("--resume", is_flag=True, help="Go on from the rows that an earlier start with this --out has done.")
+@shared.option("--resume", is_flag=True, help="Go on from the sets that an earlier start with this --out has taken.")
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
 @shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
 @shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
@@ -66,8 +78,8 @@ def bench_command(data: str | None, **options: Any) -> None:
     """Run the model on DATA in every variant; say whether the answers are the same and the speed is as promised.
 
     Without DATA, the fixed development set of the generated world is used. What is promised stands in the device's
-    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Rows that are
-    done stand in OUT.rows until all are.
+    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Sets of
+    processes that are taken stand in OUT.rows until the run is whole; Ctrl-C shows what is known by then.
 
     With --against, a second model that reads the same features runs in the same variants (the baseline alone, unless
     --variants says more), and the report says of each whether it is faster, whether its micro-F1 is higher, and
@@ -82,32 +94,60 @@ def bench_command(data: str | None, **options: Any) -> None:
     nqperf bench dev.jsonl.gz --model models/bert-joint --limit 40 --out run.json --report run.html --track
 
     \b
-    Exit codes: 0 passed, or only reported; 1 FAIL (slower than promised, answers changed, or fewer judged than
-    expected); 2 bad input; 3 INCONCLUSIVE (0 with --allow-inconclusive); 4 INVALID (a control had a wrong outcome).
+    Exit codes: 0 passed, or only reported; 1 FAIL (slower than promised, answers changed, a process failed or hung, or
+    nothing was measured); 2 bad input; 3 INCONCLUSIVE (0 with --allow-inconclusive); 4 INVALID (a control had a wrong
+    outcome); 5 all is well, but an output could not be written; 130 interrupted.
     """
     require_places(out=options["out"], report=options["report"])
     if options["tracked"]:
         require_mlflow()
+    if why := step_summary_fault():
+        warn(f"{why}; the run goes on without it")
     config = _config(data, options)
     if config.recipe is not None and (why := config.recipe.other_device()):
         warn(f"{config.recipe.path} is not for this machine: {why}; its row is measured and nothing is promised of it")
     with suite_progress(quiet=options["quiet"]) as progress:
         run = run_suite(config, progress)
-    if options["out"] is not None:
-        write_results(options["out"], run.results)
-        # Rows that the budget did not reach can be judged by --resume.
-        if all(row.status != "unjudged" for row in run.results.variants):
-            _rows_file(options["out"]).unlink(missing_ok=True)
-    if options["report"] is not None:
-        write_page(options["report"], run_page(run.results))
-    append_step_summary(run_markdown(run.results))
-    if options["tracked"]:
-        track(run.results, run.predictions)
     if options["as_json"]:
         click.echo(msgspec.json.encode(run.results).decode())
     elif not options["quiet"]:
         click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
-    sys.exit(exit_status(run.results.outcome, allow_inconclusive=options["allow_inconclusive"]))
+    whole = _deliver(run, options)
+    if run.interrupted is not None:
+        sys.exit(_SIGNALLED + getattr(run.interrupted, "signum", signal.SIGINT))
+    status = exit_status(run.results.outcome, allow_inconclusive=options["allow_inconclusive"])
+    sys.exit(status if status or whole else _NOT_DELIVERED)
+
+
+def _deliver(run: SuiteRun, options: dict[str, Any]) -> bool:
+    """Write all that was asked for, the results first; return whether all of it was written, and warn of what was not.
+
+    Hours of measuring are not lost for one output: the others are written all the same.
+    """
+    out, report = options["out"], options["report"]
+    outputs: list[Callable[[], object]] = []
+    if out is not None:
+        outputs.append(lambda: _write_results(out, run))
+    if report is not None:
+        outputs.append(lambda: write_page(report, run_page(run.results)))
+    outputs.append(lambda: append_step_summary(run_markdown(run.results)))
+    if options["tracked"]:
+        outputs.append(lambda: track(run.results, run.predictions))
+    written = 0
+    for write in outputs:
+        try:
+            write()
+            written += 1
+        except (NqPerfError, OSError) as error:
+            warn(str(error))
+    return written == len(outputs)
+
+
+def _write_results(out: Path, run: SuiteRun) -> None:
+    write_results(out, run.results)
+    # Rows that the budget did not reach, or a signal cut off, can be measured by --resume.
+    if run.interrupted is None and all(row.status != "unjudged" for row in run.results.variants):
+        _rows_file(out).unlink(missing_ok=True)
 
 
 def _rows_file(out: Path) -> Path:
@@ -143,5 +183,13 @@ def suite_progress(*, quiet: bool) -> Iterator[Progress]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("starting") as status:
-        yield lambda event: status.update(doing_text(event)) if isinstance(event, Doing) else None
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+
+        def show(event: Event) -> None:
+            if isinstance(event, Doing):
+                status.update(doing_text(event))
+            elif isinstance(event, SetFinished):
+                console.print(set_text(event), markup=False, highlight=False)
+
+        yield show

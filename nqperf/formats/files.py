@@ -46,6 +46,18 @@ def require_places(**outputs: Path | None) -> None:
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             name = option.replace("_", "-")
             raise FormatError(f"--{name} is no file in a folder that exists: name another", path=path)
+        if path is not None and not (path.exists() and not path.is_file()):  # a device is no place for a file
+            _try_place(path, option.replace("_", "-"))
+
+
+def _try_place(path: Path, name: str) -> None:
+    """Raise FormatError unless a file can be written beside `path`."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        why = f"--{name} cannot be written ({error.strerror}): name a file in another folder"
+        raise FormatError(why, path=path) from error
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ def _comparison(comparison: Comparison, old: Results, new: Results) -> Iterator[
 
 
 def _apart(comparison: Comparison) -> tuple[tuple[str, Sequence[str]], ...]:
-    return ("missing", tuple(comparison.missing)), ("new", comparison.added)
+    return ("worse", comparison.worse), ("missing", tuple(comparison.missing)), ("new", comparison.added)
 
 
 def _factor(change: VariantChange) -> Mark:

@@ -40,6 +40,7 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     yield html.title(level, "Table")
     yield html.html_table("Each variant: answers first, then speed", summary.headings, summary.rows, left=("verdict",))
     yield from map(html.paragraph, summary.explanations)
+    yield from _notes(results)
     yield from _rounds(results, level)
     yield from _answers(results, level)
     yield from _memory(results, level)
@@ -175,6 +176,13 @@ def _roofline(results: Results, level: int) -> Iterator[Markup]:
         ("variant", "type of most products", "GFLOP/s", "of the device's"),
         [(name, width, f"{reached:.0f}", f"{share:.0%}") for name, (width, reached, share) in found.rows.items()],
     )
+
+
+def _notes(results: Results) -> Iterator[Markup]:
+    """Yield what else is to be said of rows."""
+    for one in results.variants:
+        if one.note is not None:
+            yield html.paragraph(f"{one.name}: {one.note}.", kind="")
 
 
 def _missing(results: Results, level: int) -> Iterator[Markup]:

@@ -52,7 +52,7 @@ def summarise(results: Results) -> Summary:
         headline=_headline(results),
         reasons=results.reasons,
         headings=(
-            *("variant", "time", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
+            *("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
             "verdict",
         ),
         rows=(*(_row(variant, results, metric) for variant in results.variants), *_control_rows(results)),
@@ -88,7 +88,7 @@ def milliseconds(seconds: float) -> str:
 
 def outcome_of(variant: VariantResult) -> str:
     """Return the last word on one variant: its verdict, else its status."""
-    if variant.verdict is not None:
+    if variant.verdict is not None and variant.status == "measured":
         return variant.verdict.outcome
     return "baseline" if variant.name == BASELINE and variant.status == "measured" else variant.status
 
@@ -180,6 +180,7 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
     return (
         variant.name,
         NONE if ratio is None or seconds is None else _time(seconds / ratio, verdict),
+        NONE if verdict is None or verdict.at_most else f"{100 / verdict.ratio - 100:+.1f} %",
         NONE if score is None else f"{score:.4f}",
         NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
         *_speed(verdict),
@@ -246,8 +247,8 @@ def _columns(results: Results) -> str:
     return (
         f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}; "
         "in total: the same of total times; time: of one batch, the baseline's median over all rounds, over the ratio; "
-        "changed: results that differ from the baseline's; finds: the slowdown against the floor that these sets find "
-        "in 4 of 5 runs"
+        "change: of this time; changed: results that differ from the baseline's; finds: the slowdown against the floor "
+        "that these sets find in 4 of 5 runs"
     )
 
 

@@ -17,7 +17,7 @@ def test_runs_stand_in_the_order_in_which_they_were_made():
     assert [point.run for point in found.variants["xla"]] == [0, 1]
     first = found.variants["xla"][0]
     verdict = xla.verdict
-    assert (first.ratio, first.interval, first.pairs, first.floor) == (verdict.ratio, verdict.interval, 20, 1.1)
+    assert (first.ratio, first.interval, first.pairs, first.floor) == (verdict.ratio, verdict.interval, 120, 1.1)
     skipped = found.variants["tf32"]
     assert [(point.run, point.ratio, point.outcome) for point in skipped] == [
         (0, None, "skipped"),

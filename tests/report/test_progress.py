@@ -1,12 +1,15 @@
+import dataclasses
 import re
 from itertools import pairwise
 
+import msgspec
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nqperf.perf.workers.progress import Doing, RowFinished, Rows
-from nqperf.records.results import Controls
-from nqperf.report.progress import SECONDS_A_LINE, doing_text, finished_text, row_lines
+from nqperf.perf.workers.progress import Doing, RowFinished, Rows, SetFinished
+from nqperf.report.progress import SECONDS_A_LINE, doing_text, finished_text, row_lines, set_text
+from nqperf.statistics.verdicts import RowVerdict
 from tests import runs
 
 
@@ -19,17 +22,41 @@ def test_a_row_is_told_in_the_tables_words():
     ratio = run.variant("xla").verdict.ratio
     assert finished_text(finished(row=run.variant("xla"))) == f"xla: ratio {ratio:.3f}, PASS, 12 s"
     assert finished_text(finished(row=run.variant("xla").verdict)) == f"xla: ratio {ratio:.3f}, PASS, 12 s"
-    assert finished_text(finished(row=run.variant("xla").samples[0])) == f"xla: ratio {ratio:.3f}, measured, 12 s"
+    samples = run.variant("xla").samples[0]
+    alone = np.median(np.divide(samples.baseline_seconds, samples.variant_seconds))
+    assert finished_text(finished(row=samples)) == f"xla: ratio {alone:.3f}, measured, 12 s"
     assert finished_text(finished("baseline", run.variant("baseline"))) == "baseline: baseline, 12 s"
     assert finished_text(finished("tf32", runs.SKIPPED)) == "tf32: skipped (needs an Ampere GPU or later), 12 s"
-    controls = finished_text(finished("controls", run.controls))
-    assert re.fullmatch(r"controls: same ratio 0\.9\d\d, PASS, planted ratio 0\.9\d\d, FAIL, 12 s", controls)
-    nothing = finished_text(finished("controls", Controls(same=None, planted=None)))
-    assert nothing == "controls: same not measured, planted not measured, 12 s"
+    wrong = msgspec.structs.replace(run.variant("xla"), status="failed", reason="parity: 9 of 9 changed")
+    assert finished_text(finished(row=wrong)).startswith(f"xla: ratio {ratio:.3f}, ")
+    assert "failed (parity: 9 of 9 changed), 12 s" in finished_text(finished(row=wrong))
+
+
+def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
+    decided = RowVerdict(
+        name="xla",
+        role="row",
+        outcome="PASS",
+        decided=True,
+        sets=4,
+        ratio=1.2,
+        interval=(1.19, 1.21),
+        total_ratio=1.2,
+    )
+    early = dataclasses.replace(decided, name="eager", decided=False, ratio=0.5, interval=None)
+    never = dataclasses.replace(decided, name="tf32", ratio=None)
+    event = SetFinished(number=4, left=2, rows=(decided, early, never), seconds=3.0)
+    said = "set 4 of processes, time for about 2 more: xla 1.200 (1.190 .. 1.210) PASS, eager 0.500 open"
+    assert set_text(event) == said
+    assert set_text(dataclasses.replace(event, left=0)).startswith("set 4 of processes, the last one: ")
+    lines = []
+    with row_lines(lines.append) as tell:
+        tell(event)
+    assert lines == [f"nqperf: {said}"]
 
 
 def test_what_is_being_done():
-    assert doing_text(Doing(stage="rounds", name="xla", pairs=12)) == "rounds xla, 12 pairs"
+    assert doing_text(Doing(stage="rounds", name="xla", pairs=12)) == "rounds xla, 12 before"
     assert doing_text(Doing(stage="start", name="xla")) == "start xla"
 
 

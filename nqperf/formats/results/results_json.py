@@ -1,4 +1,4 @@
-"""The results file of a benchmark run: one JSON object, the record `Results` of the gate, of one `schema_version`."""
+"""The results file of a benchmark run: one JSON object, the gate's `Results`; files of version 2 are read too."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from nqperf.errors import FormatError
 from nqperf.formats.decoding import JSON_BYTES, decode_json
 from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
+from nqperf.formats.results.older_results import OLDER, upgraded
 from nqperf.records.results import SCHEMA_VERSION, Results
 
+_RESULTS = "results of nqperf: make them again"
 _NAME_ONE = "name one that `nqperf bench --out` or pytest's --nqperf-save-results has written"
 
 
@@ -69,7 +71,10 @@ class _Head(msgspec.Struct):
 def _decode(content: bytes, path: Path) -> Results:
     """Return the results in `content`; the version is looked at first, for another one has other fields."""
     head = decode_json(content, _Head, path, expected=f"a results file of nqperf: {_NAME_ONE}")
-    if head.schema_version != SCHEMA_VERSION:
+    if head.schema_version in OLDER:
+        older = decode_json(content, dict[str, Any], path, expected=_RESULTS)
+        content = msgspec.json.encode(upgraded(older))
+    elif head.schema_version != SCHEMA_VERSION:
         maker = head.fingerprint.versions.get("nqperf", "of an unknown version")
         raise FormatError(
             f"is {head.schema_version}, as nqperf {maker} wrote it on {head.created}; expected {SCHEMA_VERSION}: "
@@ -77,7 +82,7 @@ def _decode(content: bytes, path: Path) -> Results:
             path=path,
             field="schema_version",
         )
-    return decode_json(content, Results, path, expected="results of nqperf: make them again")
+    return decode_json(content, Results, path, expected=_RESULTS)
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,15 @@ from nqperf.errors import FormatError
 VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
+def step_summary_fault() -> str | None:
+    """Return why the job summary cannot be written, None where it can, and outside of GitHub Actions."""
+    try:
+        append_step_summary("")
+    except FormatError as error:
+        return str(error)
+    return None
+
+
 def append_step_summary(markdown: str) -> None:
     """Append `markdown` to the job summary; do nothing outside of GitHub Actions.
 

@@ -20,6 +20,7 @@ from nqperf.records.results import (
     VariantResult,
     Verdict,
 )
+from tests import runs
 from tests.runs import FINGERPRINT
 
 PAIRS = Pairs(baseline_seconds=(1.0, 1.25), variant_seconds=(0.5, 0.625))
@@ -185,3 +186,42 @@ def test_the_device_key_is_the_device_and_not_the_run():
     assert other_run.device_key == FINGERPRINT.device_key == "cpu: A CPU (AuthenticAMD-26-2), 2 cores, avx512_bf16"
     two_gpus = msgspec.structs.replace(FINGERPRINT, gpus=("NVIDIA H200", "NVIDIA H200"))
     assert two_gpus.device_key == "gpu: 2 x NVIDIA H200"
+
+
+def test_a_file_of_version_2_is_read(tmp_path):
+    """As the last version before sets wrote it: two sets of a FAIL, and a planted slowdown that was found."""
+    pairs = {"baseline_seconds": [0.1, 0.11], "variant_seconds": [0.12, 0.13]}
+    verdict = {
+        "outcome": "FAIL",
+        "pairs": 2,
+        "floor": 1.0,
+        "ratio": 0.9,
+        "interval": [0.8, 0.95],
+        "confidence": 0.99,
+        "p_fail": 0.001,
+        "p_pass": 0.9,
+        "processes": 2,
+    }
+    whole = msgspec.to_builtins(runs.run(runs.measured("xla", 1.2, 1.1)))
+    del whole["sets"]
+    row = {"name": "xla", "status": "measured", "samples": [pairs, pairs], "verdict": verdict}
+    same = {"samples": [pairs], "verdict": {**verdict, "outcome": "PASS"}}
+    older = {
+        **whole,
+        "variants": [{"name": "baseline", "status": "measured"}, row],
+        "controls": {"same": same, "planted": {"samples": [pairs], "verdict": verdict}},
+        "schema_version": 2,
+    }
+    path = tmp_path / "old.json"
+    path.write_bytes(msgspec.json.encode(older))
+    found = read_results(path)
+    assert found.schema_version == 3
+    xla = found.variant("xla")
+    assert (xla.verdict.sets, xla.verdict.outcome, [sample.number for sample in xla.samples]) == (2, "FAIL", [0, 1])
+    assert found.controls.planted.verdict.outcome == "PASS"
+    assert found.controls.same.verdict.outcome == "PASS"
+    assert found.sets == ()
+    del older["variants"][1]["verdict"]["ratio"]
+    path.write_bytes(msgspec.json.encode(older))
+    with pytest.raises(FormatError, match="missing required field `ratio`"):
+        read_results(path)

@@ -19,7 +19,7 @@ import numpy as np
 from nqperf.gate import GateConfig, PairedConfig
 
 VALUES = np.linspace(0, 1, 500)
-CONFIG = PairedConfig(gate=GateConfig(looks=(10,)), seconds=0.5, shortest=0.0005)
+CONFIG = PairedConfig(gate=GateConfig(sets=3, rounds=2), seconds=0.5, shortest=0.0005)
 
 def work(): return VALUES * 2
 def wrong(): return VALUES
@@ -183,7 +183,7 @@ def test_under_coverage_the_same_way_is_the_faster_and_it_is_said(project, pytes
 from nqperf.gate import GateConfig, PairedConfig
 
 DATA = list(range(4000))
-CONFIG = PairedConfig(gate=GateConfig(looks=(10,)), seconds=5)
+CONFIG = PairedConfig(gate=GateConfig(sets=3, rounds=2), seconds=5)
 
 def lines():
     total = 0

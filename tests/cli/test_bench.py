@@ -7,19 +7,24 @@ import sys
 from importlib.util import find_spec
 
 import msgspec
+import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.formats.results.profiles_toml import read_profiles
+from nqperf.formats.results.proof_json import read_proof
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import write_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.weights import initial_weights
 from nqperf.perf.suite.config import SuiteConfig
-from nqperf.perf.suite.trials import CalibrationRun, Proof, measure_calibration
+from nqperf.perf.suite.trials import CalibrationRun, measure_calibration
 from nqperf.records.calibration import calibrate
+from nqperf.records.proof import Proof, Trial
 from nqperf.report.machine import calibration_text, proof_text
+from nqperf.statistics.location import set_estimate
+from nqperf.statistics.sets import Row
 from tests import runs
 from tests.perf.machine.machines import ZEN_5
 from tests.perf.workers.asleep import fall_asleep
@@ -113,8 +118,10 @@ def test_a_model_against_itself_is_neither_better_nor_worse(call, inputs, monkey
     assert [row["name"] for row in rows] == ["baseline", "xla", "tiny:baseline", "tiny:xla"]
     for row in rows[2:]:
         assert row["agreement"]["changed"] == 0
-        assert row["agreement"]["details"]["micro_f1_difference_low"] == 0
-        assert row["agreement"]["details"]["micro_f1_difference_high"] == 0
+        assert row["agreement"]["details"]["micro_f1_difference"] == 0
+        # That none of five answers changed does not say that none would.
+        details = row["agreement"]["details"]
+        assert details["micro_f1_difference_low"] < 0 < details["micro_f1_difference_high"]
 
 
 def check_tracked(results, folder):
@@ -137,7 +144,7 @@ def check_tracked(results, folder):
         (["--variants", "xla,xlaa"], ["xlaa", "mixed_bfloat16"]),
         (["--variants", "baseline"], ["baseline"]),
         (["--profile", "absent.toml"], ["absent.toml", "no such file"]),
-        (["--rounds", "3"], ["3 pairs"]),
+        (["--rounds", "0"], ["0 rounds"]),
         (["--budget", "0"], ["the budget is 0 s; expected above 0"]),
         (["--budget", "nan"], ["the budget is nan s; expected above 0"]),
         (["--budget", "soon"], ["'soon' is not a valid float"]),
@@ -226,7 +233,7 @@ def test_compare_for_scripts(call, saved):
     code, out, _ = call("compare", saved("old.json", OLD), saved("new.json", OLD), "--json")
     assert code == 0
     changes = {change["name"]: change["change"] for change in json.loads(out)["changes"]}
-    assert changes == {"xla": "SAME", "eager": "SAME"}
+    assert changes == {"baseline": "SAME", "xla": "SAME", "eager": "SAME"}
     assert call("compare", saved("old.json", OLD), saved("new.json", OLD), "--quiet") == (0, "", "")
 
 
@@ -259,7 +266,7 @@ def test_files_of_another_kind(call, saved, tmp_path, content):
 def test_compare_leaves_a_page_of_both_runs(call, saved, tmp_path):
     old, new = saved("old.json", OLD), saved("new.json", OLD)
     assert call("compare", old, new, "--quiet", "--report", tmp_path / "two.html") == (0, "", "")
-    assert "Two runs: 2 SAME" in (tmp_path / "two.html").read_text()
+    assert "Two runs: 3 SAME" in (tmp_path / "two.html").read_text()
 
 
 @pytest.fixture
@@ -317,57 +324,68 @@ def test_calibrate_writes_the_profile_of_a_machine(call, inputs, tmp_path, monke
     """Eight workers start for it, so they only sleep; real ones are started where a whole run is."""
     fall_asleep(monkeypatch, 0.2)
     model, data = inputs
-    requested = (*sizes(model), "--variants", "grappler,tf32", "--sets", 2, "--pairs", 20)
+    requested = (*sizes(model), "--variants", "grappler,tf32", "--sets", 3, "--pairs", 3)
     code, out, err = call("calibrate", data, *requested, "--name", "desk", "--out", tmp_path / "desk.toml", "--json")
     assert code == 0
-    # A line a finished row, where nobody watches: the baseline's two sets, and the one variant's.
-    told = [row for line in err.splitlines() for row in line.removeprefix("nqperf: ").split("; ")]
-    sets = [
-        row for row in told if re.fullmatch(r"(baseline|grappler), set [12] of 2: ratio \d\.\d+, measured, \d+ s", row)
-    ]
-    assert len(sets) == 4
-    assert told[-1] == "no rows left"
+    # A line a set, where nobody watches.
+    sets = re.findall(r"^nqperf: set (\d) of processes, .*: grappler \d\.\d+ .*, baseline again", err, re.MULTILINE)
+    assert sets == ["1", "2", "3"]
     found = json.loads(out)
-    assert found["calibration"]["sets"] == 2
+    assert found["calibration"]["sets"] == 3
     assert found["calibration"]["noise"] > 0
     (profile,) = read_profiles(tmp_path / "desk.toml")
     assert profile.name == "desk"
-    assert profile.floors == found["calibration"]["floors"]
+    assert profile.floors == {name: round(ratio, 4) for name, ratio in found["calibration"]["ratios"].items()}
+    assert profile.sds["grappler"] > 0
     assert profile.device.fits(ZEN_5.fingerprint)
     assert profile.workload["max_seq_length"] == SEQ_LENGTH
     assert set(profile.floors) == {"grappler"}
     assert "GPU" in found["left_out"]["tf32"]
 
 
-@pytest.mark.parametrize(("errors", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1)])
-def test_prove_ends_as_the_proof_does(call, inputs, monkeypatch, errors, expected):
+def trials(count, unchanged="PASS", slower="FAIL"):
+    plain = {"same": "PASS", "planted": 0.1, "unchanged_ratio": 1.0, "slower_ratio": 0.9, "sets": 5}
+    return (Trial(unchanged=unchanged, slower=slower, **plain),) * count
+
+
+@pytest.mark.parametrize(("false_fails", "misses", "expected"), [(0, 0, 0), (3, 0, 1), (0, 9, 1)])
+def test_prove_ends_as_the_proof_does(call, inputs, monkeypatch, tmp_path, false_fails, misses, expected):
     """The trials themselves are tested where they live; here it is what the command makes of them."""
 
-    def found(_config, *, same, planted, slowdown, **_):
-        return Proof(same=same, false_fails=errors[0], planted=planted, misses=errors[1], slowdown=slowdown)
+    def found(_config, *, trials: int, slowdown, **_):
+        right = every(trials - false_fails - misses)
+        wrong = every(false_fails, unchanged="FAIL") + every(misses, slower="PASS")
+        return Proof(slowdown=slowdown, trials=right + wrong)
 
+    every = trials
     monkeypatch.setattr("nqperf.cli.calibrate.prove", found)
-    code, out, _ = call("prove", inputs[1], "--model", inputs[0], "--same", 20, "--planted", 5, "--slowdown", 0.1)
+    out = tmp_path / "night.json"
+    requested = ("prove", inputs[1], "--model", inputs[0], "--trials", 20, "--slowdown", 0.1)
+    code, said, _ = call(*requested, "--out", out)
     assert code == expected
-    assert f"{errors[0]} FAIL in 20 trials" in out
-    assert f"a planted 10%: {errors[1]} misses in 5 trials" in out
+    assert f"unchanged: {false_fails} FAIL in 20 trials" in said
+    assert f"a planted 10%: {misses} not found in 20 trials, {misses} of them PASS" in said
+    assert len(read_proof(out).trials) == 20
+    _, said, _ = call(*requested, "--add", out)
+    assert f"{2 * false_fails} FAIL in 40 trials" in said
+    code, _, err = call("prove", inputs[1], "--model", inputs[0], "--trials", 20, "--add", out)
+    assert (code, "--add has trials of another slowdown than 0.05" in err) == (2, True)
 
 
 def test_what_a_proof_shows():
-    proof = Proof(same=299, false_fails=0, planted=59, misses=0, slowdown=0.05)
-    assert proof.holds
-    assert proof.false_fail_bound <= 0.01
-    assert proof.power_bound >= 0.95
-    text = proof_text(proof)
+    text = proof_text(Proof(slowdown=0.05, trials=trials(299)))
     assert "0 FAIL in 299 trials" in text
-    assert "at most 1.00% of runs" in text
-    one_missed = dataclasses.replace(proof, misses=1)
-    assert not one_missed.holds
-    assert "at least" not in proof_text(one_missed)
+    assert "fails in at most 1.00% of runs" in text
+    assert "shown: at most 1% of unchanged rows fail (0 errors in 299 trials; up to 0 are accepted)" in text
+    assert "shown: at least 95% of such slowdowns are found" in text
+    few = proof_text(Proof(slowdown=0.05, trials=trials(58) + trials(1, slower="PASS")))
+    assert (
+        "not shown: at least 95% of such slowdowns are found (1 errors in 59 trials); 34 more without an error" in few
+    )
 
 
 @pytest.mark.parametrize(
-    ("size", "words"), [({"sets": 1, "pairs": 40}, "1 sets"), ({"sets": 2, "pairs": 19}, "19 pairs")]
+    ("size", "words"), [({"sets": 2, "pairs": 40}, "2 sets"), ({"sets": 3, "pairs": 2}, "2 rounds")]
 )
 def test_too_few_trials_are_refused_at_once(size, words):
     with pytest.raises(ConfigError, match=words):
@@ -375,15 +393,21 @@ def test_too_few_trials_are_refused_at_once(size, words):
 
 
 def test_calibration_in_words():
-    same = [runs.pairs(1.0, 40, seed) for seed in range(3)]
-    sets = [runs.pairs(1.5, 40, seed) for seed in range(10, 13)]
+    rows = (Row(name="xla"), Row(name="again", role="same"))
+    measured = [
+        {
+            name: set_estimate(np.array(one.baseline_seconds), np.array(one.variant_seconds))
+            for name, one in (("xla", runs.pairs(1.5, seed=number)), ("again", runs.pairs(1.0, seed=90 + number)))
+        }
+        for number in range(4)
+    ]
     run = CalibrationRun(
-        calibration=calibrate(same, {"xla": sets}),
+        calibration=calibrate(rows, measured),
         fingerprint=runs.FINGERPRINT,
         workload={},
         left_out={"tf32": "needs a GPU"},
     )
     text = calibration_text(run)
-    assert re.search(r"^xla +1\.\d\d\d +1\.\d\d$", text, flags=re.MULTILINE)
-    assert "between 3 sets of processes" in text
+    assert re.search(r"^xla +1\.\d\d\d +0\.\d\d% +\d\.\d%$", text, flags=re.MULTILINE)
+    assert "in 4 sets; the baseline against itself" in text
     assert "left out: tf32 (needs a GPU)" in text

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nqperf.casts.edits.verified import verified
 from nqperf.casts.findings import Audit, Finding
+from nqperf.casts.folding import folded
 from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
 from nqperf.casts.rules.islands import islands
 from nqperf.casts.targets import Target
@@ -55,14 +57,22 @@ def audited_trace(
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
     self_test()
-    built, model = _built(target, inputs, precision)
-    trace, _ = tracing.trace(built)
-    findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
+    with _policies_restored():
+        built, model = _built(target, inputs, precision)
+        trace, _ = tracing.trace(built)
+        findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
+
+        def again() -> tuple[Finding, ...] | None:
+            rebuilt, _ = _built(target, inputs, precision)
+            tried, _ = tracing.trace(rebuilt)
+            return judge(tried) if tried.stopped is None else None
+
+        findings = verified(findings, again)
     return _report(trace, findings, name or _name(target, model), precision or _policy(model, built)), trace
 
 
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
-    """Return what every rule finds in `trace`, by file and line; the weights are judged when the model has them."""
+    """Return what every rule finds in `trace`, folded; the weights are judged when the model has them."""
     flow = Flow.of(trace)
     found = [
         finding
@@ -71,15 +81,7 @@ def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = N
     ]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
-    unique: dict[tuple[object, ...], Finding] = {}
-    for finding in found:
-        unique.setdefault((finding.rule, finding.location, finding.layer, finding.message), finding)
-    return tuple(sorted(unique.values(), key=_order))
-
-
-def _order(finding: Finding) -> tuple[str, int, int, str, str]:
-    column = finding.location.column if finding.location is not None and finding.location.column is not None else 0
-    return (finding.path or "", finding.line or 0, column, finding.rule, finding.layer)
+    return folded(found)
 
 
 def _built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
@@ -115,7 +117,10 @@ def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> 
 
 
 def _with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
-    """Return the builder as a function of nothing; one without a precision parameter gets the global policy."""
+    """Return the builder as a function of nothing; one without a precision parameter gets the global policy.
+
+    The policy stays in force after the builder has returned: layers may be made when the model is first called.
+    """
     import inspect
 
     try:
@@ -124,25 +129,36 @@ def _with_precision(builder: Callable[..., Any], precision: str | None) -> Calla
         accepts = False
 
     def audited() -> Any:
-        if accepts and precision is not None:
+        if precision is None:
+            return builder()
+        if accepts:
             return builder(precision=precision)
         known = _kerases()
-        built = _under_policy(builder, precision, known)
-        if precision is not None and len(_kerases()) > len(known):  # the builder has just brought the Keras of old
-            built = _under_policy(builder, precision, _kerases())
+        _set_policy(known, precision)
+        built = builder()
+        if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
+            _set_policy(_kerases(), precision)
+            built = builder()
         return built
 
     return audited
 
 
-def _under_policy(builder: Callable[..., Any], precision: str | None, kerases: list[Any]) -> Any:
-    with contextlib.ExitStack() as stack:
-        for keras in kerases:
-            policies = keras.mixed_precision
-            stack.callback(policies.set_global_policy, policies.global_policy())
-            if precision is not None:
-                policies.set_global_policy(precision)
-        return builder()
+def _set_policy(kerases: list[Any], precision: str) -> None:
+    for keras in kerases:
+        keras.mixed_precision.set_global_policy(precision)
+
+
+@contextlib.contextmanager
+def _policies_restored() -> Iterator[None]:
+    """Put the global policies back that were in force before the block."""
+    before = [(keras, keras.mixed_precision.global_policy()) for keras in _kerases()]
+    try:
+        yield
+    finally:
+        for keras in _kerases():
+            policy = next((held for known, held in before if known is keras), "float32")
+            keras.mixed_precision.set_global_policy(policy)
 
 
 def _is_builder(function: Callable[..., Any]) -> bool:
@@ -199,8 +215,8 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
     return Audit(
         model=name,
         precision=precision,
-        complete=trace.stopped is None,
-        stopped=trace.stopped,
+        complete=trace.stopped is None and not trace.failures,
+        stopped=trace.stopped or (f"the audit itself failed: {trace.failures[0]}" if trace.failures else None),
         findings=findings,
         wide_by_design=islands(Flow.of(trace)),
         ops_by_dtype={op: dict(sorted(each.items())) for op, each in sorted(counts.items())},

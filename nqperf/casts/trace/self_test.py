@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from nqperf.casts.trace.hooks import UnsupportedError, listening, unsupported
+from nqperf.casts.trace.hooks import Listener, UnsupportedError, listening, unsupported
 
 
 def self_test() -> None:
@@ -37,7 +37,7 @@ def self_test() -> None:
         raise UnsupportedError(unsupported(f"these hooks heard nothing of a planted conflict: {', '.join(silent)}"))
 
 
-class _Hearing:
+class _Hearing(Listener):
     """A listener that repairs nothing and remembers which hooks spoke."""
 
     HOOKS = (

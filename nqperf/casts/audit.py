@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from nqperf.casts import building
+from nqperf.casts.edits.runs import TOLERANCE, error_in_half
 from nqperf.casts.edits.verified import verified
-from nqperf.casts.findings import Audit, Finding
+from nqperf.casts.findings import Audit, Finding, unnumbered
 from nqperf.casts.folding import folded
 from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
 from nqperf.casts.rules.islands import islands
@@ -33,15 +33,20 @@ def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name
     return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
 
 
-def audit_target(target: Target, precision: str | None = None) -> tuple[Audit, Trace]:
-    """Audit what was named on a command line; a SavedModel is judged as it is sealed."""
+def audit_target(target: Target, precision: str | None = None, *, device: str | None = None) -> tuple[Audit, Trace]:
+    """Audit what was named on a command line, for a device (cpu or gpu); a SavedModel is judged as it is sealed."""
     if target.sealed is not None:
         from nqperf.casts.trace.sealed import sealed_trace
 
         trace = sealed_trace(target.sealed)
         return _report(trace, judge(trace), target.name, trace.model_dtype), trace
     return audited_trace(
-        target.build, inputs=target.inputs, precision=precision, name=target.name, weights=target.weights
+        target.build,
+        inputs=target.inputs,
+        precision=precision,
+        name=target.name,
+        weights=target.weights,
+        device=device,
     )
 
 
@@ -52,22 +57,30 @@ def audited_trace(
     precision: str | None = None,
     name: str | None = None,
     weights: Callable[[Any], Mapping[str, Any]] | None = None,
+    device: str | None = None,
 ) -> tuple[Audit, Trace]:
-    """Return the audit of `target` with the trace that it judges; `weights` are values by variable path."""
+    """Return the audit of `target` with the trace that it judges.
+
+    `weights` are values by variable path, `device` is where the model is to run (cpu or gpu; what is here without it).
+    """
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
     self_test()
-    with _policies_restored():
-        built, model = _built(target, inputs, precision)
-        trace, _ = tracing.trace(built)
+    with building.policies_restored():
+        built, model = building.built(target, inputs, precision)
+        trace, _ = tracing.trace(built, device=device)
         findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
 
         def again() -> tuple[Finding, ...] | None:
-            rebuilt, _ = _built(target, inputs, precision)
-            tried, _ = tracing.trace(rebuilt)
+            rebuilt, _ = building.built(target, inputs, precision)
+            tried, _ = tracing.trace(rebuilt, device=device)
             return judge(tried) if tried.stopped is None else None
 
-        findings = verified(findings, again)
+        def sound() -> bool:
+            error = error_in_half(target, inputs, precision)
+            return error is None or error <= TOLERANCE.get(built.model_dtype, 0.0)
+
+        findings = verified(findings, again, sound)
     return _report(trace, findings, name or _name(target, model), precision or _policy(model, built)), trace
 
 
@@ -84,122 +97,16 @@ def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = N
     return folded(found)
 
 
-def _built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
-    """Return what to trace, and the Keras model behind it (None for a function over tensors)."""
-    if _is_model(target):
-        return _of_model(target, inputs, None, precision), target
-    if not callable(target):
-        raise ConfigError(f"{target!r} is neither a Keras model nor a function")
-    if inputs is not None and not _is_builder(target):
-        built = tracing.Built(target, (inputs if isinstance(inputs, tuple) else (inputs,), {}))
-        floats = [dtype for spec in _flat(built.arguments) if (dtype := spec.dtype.name) in FLOATS]
-        built.model_dtype = _compute(precision) or next((each for each in floats if each in HALVES), "float32")
-        return built, None
-    model, recorder = tracing.run_builder(
-        _with_precision(target, precision), default_dtype=_compute(precision) or "float32"
-    )
-    if isinstance(model, tuple) and len(model) == 2:  # noqa: PLR2004  # (model, inputs)
-        model, inputs = model[0], inputs if inputs is not None else model[1]
-    if not _is_model(model):
-        raise ConfigError(f"the builder returned {type(model).__name__}, expected a Keras model or (model, inputs)")
-    return _of_model(model, inputs, recorder, precision), model
-
-
-def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> tracing.Built:
-    specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
-    built = tracing.Built(model, specs or tracing.specs_of(model, recorder))
-    if recorder is not None:
-        built.births, built.alive = recorder.where.births, recorder
-    held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk
-    own = str(model.compute_dtype)
-    built.model_dtype = _compute(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
-    return built
-
-
-def _with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
-    """Return the builder as a function of nothing; one without a precision parameter gets the global policy.
-
-    The policy stays in force after the builder has returned: layers may be made when the model is first called.
-    """
-    import inspect
-
-    try:
-        accepts = "precision" in inspect.signature(builder).parameters
-    except (TypeError, ValueError):
-        accepts = False
-
-    def audited() -> Any:
-        if precision is None:
-            return builder()
-        if accepts:
-            return builder(precision=precision)
-        known = _kerases()
-        _set_policy(known, precision)
-        built = builder()
-        if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
-            _set_policy(_kerases(), precision)
-            built = builder()
-        return built
-
-    return audited
-
-
-def _set_policy(kerases: list[Any], precision: str) -> None:
-    for keras in kerases:
-        keras.mixed_precision.set_global_policy(precision)
-
-
-@contextlib.contextmanager
-def _policies_restored() -> Iterator[None]:
-    """Put the global policies back that were in force before the block."""
-    before = [(keras, keras.mixed_precision.global_policy()) for keras in _kerases()]
-    try:
-        yield
-    finally:
-        for keras in _kerases():
-            policy = next((held for known, held in before if known is keras), "float32")
-            keras.mixed_precision.set_global_policy(policy)
-
-
-def _is_builder(function: Callable[..., Any]) -> bool:
-    """Whether `function` can be called with nothing, or with a precision alone."""
-    import inspect
-
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
-    return (all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters))) or not needed
-
-
-def _is_model(value: Any) -> bool:
-    return any(isinstance(value, keras.layers.Layer) for keras in _kerases())
-
-
-def _kerases() -> list[Any]:
-    """Return Keras, and the Keras of old where the user's model has brought it."""
-    import keras
-
-    return [keras, *([sys.modules["tf_keras"]] if "tf_keras" in sys.modules else [])]
-
-
-def _compute(precision: str | None) -> str | None:
-    return precision.removeprefix("mixed_") if precision is not None else None
-
-
 def _policy(model: Any, built: tracing.Built) -> str:
     return str(model.dtype_policy.name) if model is not None else built.model_dtype
 
 
 def _name(target: Any, model: Any) -> str:
-    return str(getattr(model, "name", None) or getattr(target, "__qualname__", None) or type(target).__name__)
-
-
-def _flat(structure: Any) -> list[Any]:
-    import tensorflow as tf
-
-    return list(tf.nest.flatten(structure))
+    """Return what a ledger calls the model: as the command line names a function, a model by its name."""
+    qualified = str(getattr(target, "__qualname__", ""))
+    if qualified and "<" not in qualified and not building.is_model(target):
+        return f"{target.__module__}:{qualified}"
+    return unnumbered(str(getattr(model, "name", None) or qualified or type(target).__name__))
 
 
 def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: str) -> Audit:

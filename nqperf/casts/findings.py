@@ -103,7 +103,7 @@ class Finding:
         if self.fix is None:
             return self.edit
         first, _, last, _ = self.fix.span
-        lines = edited(source.text_at(self.fix.path), [self.fix]).splitlines()[first - 1 : last]
+        lines = edited(source.text_at(self.fix.path), [self.fix]).split("\n")[first - 1 : last]
         return " ".join(line.strip() for line in lines)
 
 
@@ -180,6 +180,14 @@ def _one_based(column: int | None) -> int | None:
 def layer_template(layer: str) -> str:
     """Return the layer's path with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
     return "/".join(re.sub(r"(?<=_)\d+$|^\d+$", "{n}", part) for part in layer.split("/"))
+
+
+def unnumbered(layer: str) -> str:
+    """Return the layer's path without the numbers that Keras or a loop has given: `dense_7/block_3` -> `dense/block`.
+
+    Keras numbers names a process, so that what was built before changes them.
+    """
+    return "/".join(re.sub(r"_(\d+|\{n\})$", "", part) for part in layer.split("/"))
 
 
 def relative(path: str) -> str:

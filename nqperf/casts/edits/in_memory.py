@@ -13,11 +13,27 @@ from typing import Any
 from nqperf.errors import ConfigError
 
 
+class Live:
+    """The functions that are there, by file; looked up once, for what edited code makes anew is edited already."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, list[FunctionType]] | None = None
+
+    def of(self, path: str) -> list[FunctionType]:
+        """Return the functions that were made from the file at `path`."""
+        if self._by_path is None:
+            self._by_path = {}
+            for each in gc.get_objects():
+                if type(each) is FunctionType:  # no proxy is asked for its type
+                    self._by_path.setdefault(each.__code__.co_filename, []).append(each)
+        return self._by_path.get(path, [])
+
+
 @contextlib.contextmanager
-def in_force(sources: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[None]:
+def in_force(sources: Mapping[str, tuple[str, Sequence[str]]], live: Live | None = None) -> Iterator[None]:
     """Let the functions of files run edited source in the block; `sources` are text and import lines by path.
 
-    Lines must not have moved: code is matched by its place in the file.
+    Lines must not have moved: code is matched by its place in the file. `live` saves looking for functions again.
     Raises: ConfigError when a source cannot be compiled, or a function cannot take its new code.
     """
     with contextlib.ExitStack() as stack:
@@ -25,7 +41,7 @@ def in_force(sources: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[None]
             before = "".join(linecache.getlines(path))
             pairs = dict(_pairs(_compiled(before, path), _compiled(text, path)))
             _names(stack, path, imports)
-            for function in _functions(path):
+            for function in (live or Live()).of(path):
                 new = pairs.get(function.__code__)
                 if new is not None and new is not function.__code__:
                     _swap(stack, function, new)
@@ -49,14 +65,6 @@ def _pairs(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
     for before, after in zip(inner, others, strict=True):
         yield before, after
         yield from _pairs(before, after)
-
-
-def _functions(path: str) -> list[FunctionType]:
-    return [
-        each
-        for each in gc.get_objects()
-        if type(each) is FunctionType and each.__code__.co_filename == path  # no proxy is asked for its type
-    ]
 
 
 def _swap(stack: contextlib.ExitStack, function: FunctionType, code: CodeType) -> None:
@@ -84,7 +92,7 @@ def _names(stack: contextlib.ExitStack, path: str, imports: Sequence[str]) -> No
 def _lines(stack: contextlib.ExitStack, path: str, text: str) -> None:
     """Show the edited lines to whoever reads the file's source, as autograph does, which also has them read anew."""
     known, genuine = linecache.cache.get(path), linecache.updatecache
-    lines = text.splitlines(keepends=True)
+    lines = [f"{line}\n" for line in text.split("\n")]
     linecache.cache[path] = (len(text), None, lines, path)
 
     def update(filename: str, module_globals: dict[str, Any] | None = None) -> list[str]:

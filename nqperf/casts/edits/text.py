@@ -51,7 +51,8 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
     Raises: ConfigError when two changes overlap, or when one lies beyond the text.
     """
-    lines = [line.encode() for line in text.splitlines(keepends=True)]
+    lines = [f"{line}\n".encode() for line in text.split("\n")]  # no other character ends a line of Python
+    lines[-1] = lines[-1][:-1]
     inserted: list[tuple[Position, tuple[int, Position], bytes]] = []
     dropped: list[tuple[Position, Position]] = []
     changes = sorted({change for edit in edits for change in edit.changes}, key=lambda change: change.span)
@@ -70,7 +71,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
 def expression(text: str, span: Span) -> str:
     """Return the source at `span` on one line."""
-    lines = [line.encode() for line in text.splitlines()]
+    lines = [line.encode() for line in text.split("\n")]
     first, start, last, end = span
     if first == last:
         return lines[first - 1][start:end].decode()

@@ -50,19 +50,20 @@ def implicit_promotion(flow: Flow) -> Iterator[Finding]:
     for event in flow.trace.events:
         start = _next_wide(flow, event) if event.kind == "promotion" else None
         # A layer that was given float32 by name computes so on purpose.
-        if event.kind != "promotion" or event.compute_dtype not in HALVES or _by_design(flow, start):
+        if event.kind != "promotion" or _wished(flow, event) or _by_design(flow, start):
             continue
         types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
         origin = _origin(flow, event)
         narrow = next((operand.dtype for operand in event.operands if operand.dtype in HALVES), event.target)
+        down = replace(event, target=narrow)
         yield Finding(
             rule="CAST002",
             location=event.location,
             layer=event.layer,
             message=f"{event.op_type} of {types} is promoted to {event.target} without a message{_beware(flow, event)}",
-            edit=_cast_down(event),
+            edit=_cast_down(down),
             origin=origin.location if origin is not None else None,
-            proposals=proposals.for_mismatch(replace(event, target=narrow), _origins(origin, event)),
+            proposals=proposals.for_mismatch(down, _origins(origin, event)),
             cause=origin.index if origin is not None else -1,
             reached=frozenset(flow.downstream([start])) if start is not None else frozenset(),
         )
@@ -281,7 +282,7 @@ def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
             start = _next_wide(flow, event)
             if origin is not None and start is not None:
                 explained |= flow.downstream([start])
-                if event.compute_dtype in HALVES and not _by_design(flow, start):
+                if not _wished(flow, event) and not _by_design(flow, start):
                     yield origin, [start]
     for op in flow.trace.ops:
         leaking = op.op_type in ALLOW and op.out_dtype in WIDE and op.compute_dtype in HALVES
@@ -324,6 +325,11 @@ def _origin(flow: Flow, event: Event) -> OpRecord | None:
         return flow.origin(wide[0].producer)
     start = _next_wide(flow, event)
     return flow.origin(start) if start is not None else None
+
+
+def _wished(flow: Flow, event: Event) -> bool:
+    """Whether the layer of `event` was given float32 by name in a model of 16 bits."""
+    return event.compute_dtype in WIDE and flow.trace.model_dtype in HALVES
 
 
 def _origins(origin: OpRecord | None, event: Event) -> tuple[SourceLocation | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -161,11 +162,11 @@ def squared_in_half(flow: Flow) -> Iterator[Finding]:
 
 
 def rounded_loss(flow: Flow) -> Iterator[Finding]:
-    """NUM105: a cross entropy of half logits, which TensorFlow computes in float32 and rounds to the half type again."""
+    """NUM105: a cross entropy of half logits, which TensorFlow computes in float32 and then rounds."""
     for op in flow.trace.ops:
         if op.op_type not in _LOSSES or op.out_dtype not in WIDE or not op.producers:
             continue
-        inside = [flow.trace.ops[index] for index in flow.upstream([op.index], lambda each: _of_loss(each, op))]
+        inside = [flow.trace.ops[index] for index in flow.upstream([op.index], functools.partial(_of_loss, loss=op))]
         halves = {each.in_dtypes[0] for each in inside if each.op_type == "Cast" and each.in_dtypes[0] in HALVES}
         ends = flow.downstream([op.index])
         narrowed = [r for index in ends for r in flow.readers(flow.trace.ops[index]) if r.out_dtype in halves]
@@ -308,7 +309,9 @@ def _only_clips(flow: Flow, event: Event) -> bool:
 def _harmless(flow: Flow, op: OpRecord) -> bool:
     """Whether this is a short sum, a square that cannot overflow, or the cube in the tanh of a GELU."""
     if op.op_type in ("Sum", "Mean"):
-        return 0 < _terms(flow, op) < _FEW_TERMS
+        # bfloat16 sums do not overflow, and adding goes wrong only where there are more terms than it counts.
+        few = RANGES["bfloat16"].counts_to if op.in_dtypes[0] == "bfloat16" else _FEW_TERMS
+        return 0 < _terms(flow, op) < few
     if op.op_type != "Pow":
         return False
     exponent = flow.inputs(op)[-1].constant

@@ -139,6 +139,10 @@ class Recorder(hooks.Listener):
             self._event("branch", where, op_type, operands, next(dtype for dtype in wanted if dtype))
         return wanted
 
+    def fitted(self, value: Any, dtype: str) -> Any:
+        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+        return self._cast_all(value, dtype)
+
     def mark(self) -> tuple[int, int]:
         """Return how many ops and events there are."""
         return len(self.log.ops), len(self.events)

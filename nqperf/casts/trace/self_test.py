@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
 from nqperf.casts.trace.hooks import Listener, UnsupportedError, listening, unsupported
 
 
+@functools.lru_cache(maxsize=1)
 def self_test() -> None:
     """Plant one tiny conflict for every hook and hear each of them.
 

@@ -175,8 +175,13 @@ def node_at(path: str, wanted: Span) -> ast.expr | None:
 
 def cast_names(path: str) -> list[str]:
     """Return the calls by which the file at `path` can cast, by the names that it has imported; the best first."""
+    return list(_cast_names(text_at(path)))
+
+
+@functools.lru_cache(maxsize=256)
+def _cast_names(text: str) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    tree = tree_of(path)
+    tree = _parsed(text)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -187,7 +192,7 @@ def cast_names(path: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             for alias in node.names:
                 names.setdefault(f"{node.module}.{alias.name}", alias.asname or alias.name)
-    return [f"{names[module]}.{call}" for module, call in _CASTS if module in names]
+    return tuple(f"{names[module]}.{call}" for module, call in _CASTS if module in names)
 
 
 _CASTS = (

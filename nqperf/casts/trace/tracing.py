@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,9 +63,11 @@ def _graph() -> contextlib.AbstractContextManager[Any]:
     return context
 
 
-def trace(built: Built) -> tuple[Trace, Any]:
+def trace(built: Built, *, device: str | None = None) -> tuple[Trace, Any]:
     """Trace `built` once and return the trace with its concrete function (None when the trace stopped early)."""
     import tensorflow as tf
+
+    here = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
 
     if hasattr(built.call, "_flatten_layers"):
         hooks.skip_shape_inference(built.call)
@@ -82,7 +85,8 @@ def trace(built: Built) -> tuple[Trace, Any]:
         recorder.failures += failures
         if concrete is not None:
             break
-    return _finished(recorder, concrete, stopped, built), concrete
+    finished = _finished(recorder, concrete, stopped, built)
+    return dataclasses.replace(finished, device=(device or here).upper()), concrete
 
 
 def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], dict[str, Any]]:

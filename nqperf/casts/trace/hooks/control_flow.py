@@ -77,7 +77,7 @@ class _Hooks:
             if wanted is None:
                 raise
         self.guarded.tell("undo", mark)
-        return build([_casting(branch, wanted) for branch in branches])
+        return build([self._casting(branch, wanted) for branch in branches])
 
     def loop(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
         def while_loop(cond: Any, body: Any, loop_vars: Any, *rest: Any, **options: Any) -> Any:
@@ -98,8 +98,8 @@ class _Hooks:
                 if wanted is None:
                     raise
             self.guarded.tell("undo", mark)
-            start = _cast_all(loop_vars, wanted)
-            return genuine(cond, _casting(body, wanted), start, *rest, **options)
+            start = self._fitted(loop_vars, wanted)
+            return genuine(cond, self._casting(body, wanted), start, *rest, **options)
 
         return while_loop
 
@@ -119,6 +119,23 @@ class _Hooks:
 
         return hook
 
+    def _casting(self, function: Callable[..., Any], wanted: Sequence[str | None]) -> Callable[..., Any]:
+        """Return `function` with its flat results cast to the dtypes in `wanted`."""
+
+        def casting(*args: Any) -> Any:
+            return self._fitted(function(*args), wanted)
+
+        return casting
+
+    def _fitted(self, value: Any, wanted: Sequence[str | None]) -> Any:
+        from tensorflow.python.util import nest
+
+        flat = [
+            each if dtype is None or not _is_float(each) else self.guarded.tell("fitted", each, dtype)
+            for each, dtype in zip(_flat(value), wanted, strict=True)
+        ]
+        return nest.pack_sequence_as(value, flat)
+
 
 def _flat(value: Any) -> list[Any]:
     from tensorflow.python.util import nest
@@ -129,23 +146,3 @@ def _flat(value: Any) -> list[Any]:
 def _is_float(value: Any) -> bool:
     dtype = getattr(value, "dtype", None)
     return isinstance(value, float) or bool(getattr(dtype, "is_floating", False))
-
-
-def _casting(function: Callable[..., Any], wanted: Sequence[str | None]) -> Callable[..., Any]:
-    """Return `function` with its flat results cast to the dtypes in `wanted`."""
-
-    def casting(*args: Any) -> Any:
-        return _cast_all(function(*args), wanted)
-
-    return casting
-
-
-def _cast_all(value: Any, wanted: Sequence[str | None]) -> Any:
-    import tensorflow as tf
-    from tensorflow.python.util import nest
-
-    flat = [
-        each if dtype is None or not _is_float(each) else tf.cast(each, dtype)
-        for each, dtype in zip(_flat(value), wanted, strict=True)
-    ]
-    return nest.pack_sequence_as(value, flat)

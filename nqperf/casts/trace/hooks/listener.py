@@ -45,6 +45,9 @@ class Listener:
         Returns the dtype that each result should be cast to, None for one that stays; None where nothing differs.
         """
 
+    def fitted(self, value: Any, dtype: str) -> Any:
+        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+
     def mark(self) -> Any:
         """Return where the record stands, before something that may have to be tried again."""
 

@@ -66,9 +66,19 @@ class Hooks:
                     raise
             with self.guarded.inside_op():
                 built = genuine(op_type, name=name, **repair.arguments)
-            return built if repair.narrow is None else _narrowed(built, repair.narrow)
+            return built if repair.narrow is None else self._narrowed(built, repair.narrow)
 
         return apply_op
+
+    def _narrowed(self, built: Any, dtype: str) -> Any:
+        """Return the result of `_apply_op_helper` with its float32 outputs cast to `dtype`."""
+        kind, attributes, op, outputs = built
+        wide = [getattr(tensor.dtype, "name", "") == "float32" for tensor in outputs]
+        fitted = [
+            self.guarded.tell("fitted", tensor, dtype) if is_wide else tensor
+            for tensor, is_wide in zip(outputs, wide, strict=True)
+        ]
+        return kind, attributes, op, fitted
 
     def comparing(self, op_type: str, names: tuple[str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Return hook A for a function that compares the dtypes of its first two arguments itself."""
@@ -129,15 +139,3 @@ class Hooks:
             return result
 
         return result_type
-
-
-def _narrowed(built: Any, dtype: str) -> Any:
-    """Return the result of `_apply_op_helper` with its float32 outputs cast to `dtype`."""
-    import tensorflow as tf
-
-    kind, attributes, op, outputs = built
-
-    def narrow(tensor: Any) -> Any:
-        return tf.cast(tensor, dtype) if getattr(tensor.dtype, "name", "") == "float32" else tensor
-
-    return kind, attributes, op, [narrow(tensor) for tensor in outputs]

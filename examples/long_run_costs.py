@@ -42,7 +42,7 @@ class Site:
 
 
 def makespan(windows: np.ndarray, site: Site, seed: int = 0) -> tuple[float, int]:
-    """Return when the last shard is kept, and how many were begun again; the crew's schedule, event by event.
+    """Return when the last shard is kept, and how many were begun again; the worker pool's schedule, event by event.
 
     `windows` are those of each shard; a free worker takes the next one, and its result waits for the driver.
     """

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from nqperf.api import Answer, Answers, Model, audit, bench, evaluate, load_model, predict, tune
     from nqperf.encoder import Encoder, EncoderOutput, load_encoder
     from nqperf.errors import NqPerfError
+    from nqperf.perf.suite.config import SuiteConfig
+    from nqperf.perf.variants.variant import Variant
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "EncoderOutput",
     "Model",
     "NqPerfError",
+    "SuiteConfig",
+    "Variant",
     "__version__",
     "audit",
     "bench",
@@ -35,6 +39,8 @@ _HOMES = {
     "nqperf.api": ("Answer", "Answers", "Model", "audit", "bench", "evaluate", "load_model", "predict", "tune"),
     "nqperf.encoder": ("Encoder", "EncoderOutput", "load_encoder"),
     "nqperf.errors": ("NqPerfError",),
+    "nqperf.perf.suite.config": ("SuiteConfig",),
+    "nqperf.perf.variants.variant": ("Variant",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,27 +16,26 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader, example_of
 from nqperf.formats.nq.predictions_json import read_predictions
-from nqperf.formats.weights.model_folder import ModelFolder, read_model_folder, read_weights
-from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import OpenedModel, open_model
 from nqperf.nq.answers import AnswerConfig, answer
-from nqperf.nq.evaluation import default_non_null_threshold
-from nqperf.nq.evaluation import evaluate as nq_eval
 from nqperf.nq.example import Annotation, Example, Prediction, YesNo
 from nqperf.nq.features import FeatureConfig, build_features
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import concatenate
 from nqperf.nq.ranking import rank_spans
+from nqperf.nq.scoring import Thresholds, score
 from nqperf.nq.text import TextDocument
 from nqperf.pipeline import REFERENCE, PipelineConfig, answer_stream, prepare
 
 if TYPE_CHECKING:
     from nqperf.casts.findings import Audit
     from nqperf.engines.engine import Engine
-    from nqperf.gate.records import Results
     from nqperf.nq.tokenization import Tokenizer
-    from nqperf.perf.variant import Tolerance
+    from nqperf.perf.variants.variant import Tolerance
+    from nqperf.records.results import Results
     from nqperf.tuning.tune import Tuned
 
+_LOG = logging.getLogger(__name__)
 # Of one document there are few windows, and a batch is filled up with empty ones.
 _BATCH_SIZE = 4
 
@@ -75,14 +75,14 @@ class Answers:
 class Model:
     """A model folder in one engine; `load_model` makes it."""
 
-    folder: ModelFolder
+    folder: OpenedModel
     engine: Engine[Any]
     pipeline: PipelineConfig
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The folder's tokenizer."""
-        return read_tokenizer(self.folder.require_tokenizer())
+        return self.folder.tokenizer
 
     def answer(self, question: str, document: str | Example | Mapping[str, Any], *, best: int = 5) -> Answers:
         """Answer a question from a document, and say where the answers stand.
@@ -142,32 +142,27 @@ def load_model(
     Raises: FormatError for a folder that is no model or a recipe for another one, ConfigError for settings that cannot
     be, or variables that a recipe needs before Python starts.
     """
-    found = read_model_folder(PACKAGED_MODEL if folder is None else Path(folder))
+    found = open_model(PACKAGED_MODEL if folder is None else Path(folder))
     if recipe is not None:
         if settings or engine != DEFAULT_ENGINE:
             raise ConfigError("a recipe says the engine and its settings; expected it alone")
-        from nqperf.perf.recipes import way_of
+        from nqperf.perf.suite.recipes import way_of
 
         engine, settings = way_of(Path(recipe), found)
-    reference = REFERENCE.features
-    length = max_seq_length or min(reference.max_seq_length, found.config.max_position_embeddings)
+    length = max_seq_length or min(REFERENCE.features.max_seq_length, found.config.positions)
     found.config.require_positions(length)
-    features = FeatureConfig(
-        max_seq_length=length,
-        max_query_length=min(reference.max_query_length, length // 4),
-        doc_stride=min(reference.doc_stride, length // 4),
-    )
-    chosen = answers or REFERENCE.answers.with_thresholds(found.settings.long_threshold, found.settings.short_threshold)
+    features = FeatureConfig.for_length(length)
+    chosen = answers or AnswerConfig.of(found.settings)
     loaded = find_engine(engine).load(
-        found.config, read_weights(found), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
+        found.config, found.read_weights(), {"batch_size": _BATCH_SIZE, **settings}, seq_length=length
     )
     return Model(folder=found, engine=loaded, pipeline=replace(REFERENCE, features=features, answers=chosen))
 
 
 def predict(
-    data: str | Path | Iterable[Example] | None = None, model: Model | str | Path | None = None
+    data: str | Path | Iterable[Example | Mapping[str, Any]] | None = None, model: Model | str | Path | None = None
 ) -> list[Prediction]:
-    """Return one prediction an example of a Natural Questions file (or glob), or of examples.
+    """Return one prediction an example of a Natural Questions file (or glob), of examples, or of rows in its layouts.
 
     None for `data` is the generated development set, for `model` the packaged nq-mini.
     Raises: FormatError and ConfigError for input that cannot be used.
@@ -177,27 +172,29 @@ def predict(
 
 
 def evaluate(
-    gold: str | Path | Iterable[Example] | Mapping[int, Sequence[Annotation]] | None,
+    gold: str | Path | Iterable[Example | Mapping[str, Any]] | Mapping[int, Sequence[Annotation]] | None,
     predictions: str | Path | Sequence[Prediction],
     *,
     non_null_threshold: int | None = None,
+    long_non_null_threshold: int | None = None,
+    short_non_null_threshold: int | None = None,
 ) -> dict[str, float | int]:
     """Return nq_eval's metrics under their official names; `all-answer-f1` is micro-F1.
 
     `gold` is annotated data: a file (or glob), examples, or annotations by example id; None is the generated
-    development set. `predictions` are those of `predict`, or a predictions file.
+    development set. `predictions` are those of `predict`, or a predictions file. The thresholds are how many annotators
+    must have given an answer for an example to have one: for both kinds, or for long and short answers alone; None
+    takes 2 where all examples have several annotators, else 1. Examples without annotations are left out, with a
+    warning.
     Raises: FormatError and ConfigError for input that cannot be used.
     """
-    if isinstance(gold, str | Path):
-        annotations: Mapping[int, Sequence[Annotation]] = dict(NqReader(source=str(gold)).gold())
-    elif isinstance(gold, Mapping):
-        annotations = gold
-    else:
-        annotations = {example.example_id: example.annotations for example in _examples(gold)}
+    annotations, unannotated = _gold(gold)
     found = read_predictions(Path(predictions)) if isinstance(predictions, str | Path) else predictions
-    if non_null_threshold is None:
-        non_null_threshold = default_non_null_threshold(annotations.values())
-    return nq_eval(annotations, found, non_null_threshold=non_null_threshold)
+    asked = Thresholds(both=non_null_threshold, long=long_non_null_threshold, short=short_non_null_threshold)
+    scored = score(annotations, found, thresholds=asked, unannotated=unannotated)
+    for note in scored.notes():
+        _LOG.warning("%s", note)
+    return scored.metrics
 
 
 def audit(build_or_model: Any, *, precision: str | None = None, inputs: Any = None) -> Audit:
@@ -212,20 +209,16 @@ def audit(build_or_model: Any, *, precision: str | None = None, inputs: Any = No
     return audit_casts(build_or_model, precision=precision, inputs=inputs)
 
 
-def bench(
-    model: str | Path | None = None, data: str | Path | None = None, *, quick: bool = False, **settings: Any
-) -> Results:
+def bench(model: str | Path | None = None, data: str | Path | None = None, **options: Any) -> Results:
     """Run the suite as `nqperf bench` does and return its record.
 
-    `settings` are fields of nqperf.perf.suite.SuiteConfig: variants, against, limit, batch_size, profile, ...
+    `options` are those of SuiteConfig.from_options: variants, against, limit, batch_size, profile, rounds, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
-    from nqperf.perf.suite import SuiteConfig, run_suite
+    from nqperf.perf.suite.config import SuiteConfig
+    from nqperf.perf.suite.suite import run_suite
 
-    config = SuiteConfig(
-        model=None if model is None else Path(model), data=None if data is None else str(data), **settings
-    )
-    return run_suite(config.quick() if quick else config).results
+    return run_suite(SuiteConfig.from_options(model=model, data=data, **options)).results
 
 
 def tune(
@@ -234,37 +227,53 @@ def tune(
     *,
     out: str | Path | None = None,
     tolerance: Tolerance = "exact",
-    **settings: Any,
+    **options: Any,
 ) -> Tuned:
     """Find the fastest way to run a model on this machine as `nqperf tune` does, and prove it; `out` takes the recipe.
 
-    `settings` are fields of nqperf.tuning.tune.TuneConfig: budget (seconds), limit, variants, max_seq_length, ...
+    `options` are those of TuneConfig.from_options: budget (seconds), limit, variants, max_seq_length, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
+    from nqperf.formats.files import require_places
     from nqperf.formats.results.recipe_toml import write_recipe
     from nqperf.tuning.tune import TuneConfig
     from nqperf.tuning.tune import tune as search
 
-    config = TuneConfig(
-        model=None if model is None else Path(model),
-        data=None if data is None else str(data),
-        tolerance=tolerance,
-        **settings,
-    )
+    config = TuneConfig.from_options(model=model, data=data, tolerance=tolerance, **options)
+    place = None if out is None else Path(out)
+    require_places(out=place)
     found = search(config)
-    if out is not None:
-        write_recipe(Path(out), found.recipe)
+    if place is not None:
+        write_recipe(place, found.recipe)
     return found
 
 
-def _examples(data: str | Path | Iterable[Example] | None) -> Iterable[Example]:
+def _examples(data: str | Path | Iterable[Example | Mapping[str, Any]] | None) -> Iterable[Example]:
     if data is None:
         return DevelopmentSet().examples()
-    return NqReader(source=str(data)).examples() if isinstance(data, str | Path) else data
+    if isinstance(data, str | Path):
+        return NqReader(source=str(data)).examples()
+    return (
+        one if isinstance(one, Example) else example_of(one, where=f"row {number}") for number, one in enumerate(data)
+    )
 
 
-def _example(question: str, document: object) -> Example:
-    if isinstance(document, Mapping):
+def _gold(
+    gold: str | Path | Iterable[Example | Mapping[str, Any]] | Mapping[int, Sequence[Annotation]] | None,
+) -> tuple[Mapping[int, Sequence[Annotation]], list[int]]:
+    """Return the annotations by example id, and the ids of the examples that have none."""
+    if isinstance(gold, str | Path):
+        reader = NqReader(source=str(gold))
+        return dict(reader.gold()), reader.unannotated
+    if isinstance(gold, Mapping):
+        return gold, []
+    examples = list(_examples(gold))
+    annotated = {one.example_id: one.annotations for one in examples if one.annotations}
+    return annotated, [one.example_id for one in examples if not one.annotations]
+
+
+def _example(question: str, document: Any) -> Example:
+    if hasattr(document, "keys"):  # a pandas row has them, and is no Mapping
         return example_of({**document, "question_text": question, "annotations": []}, where="the document")
     if not isinstance(document, Example):
         raise ConfigError(

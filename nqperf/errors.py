@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import ClassVar
+
+from nqperf.plain_text import plain, without_secrets
+
+# Longer than any message of our own; names from files have no bound.
+_LONGEST = 2000
 
 
 class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must not be caught as one
@@ -16,12 +22,17 @@ class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must
 
 
 class NqPerfError(Exception):
-    """Base of every error that a user can cause; the command line prints it as one line and exits with 2.
+    """Base of every error that a user can cause; the command line prints it as one line and exits with `exit_code`.
 
     `kept` says what a later start goes on from.
     """
 
     kept = ""
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        """Return the message in one line, safe to show whatever a stranger's file put into it."""
+        return plain(without_secrets(" ".join(super().__str__().split("\n"))), _LONGEST)
 
 
 class ConfigError(NqPerfError):
@@ -51,6 +62,12 @@ class FormatError(NqPerfError):
         return again, ()
 
 
+class DeviceError(NqPerfError):
+    """The device that a run was required to compute on is not there; the message says why and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class VariantError(NqPerfError):
     """A variant cannot run here, or its switches had no effect."""
 
@@ -66,5 +83,7 @@ class OutOfTimeError(NqPerfError):
 class MissingExtraError(NqPerfError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
-    def __init__(self, extra: str, *, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'nqperf[{extra}]'")
+    def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
+        what = f"{package}[{extra}]" if extra else package
+        needs = f"the extra {extra!r}" if extra else f"the package {package}, whole"
+        super().__init__(f"{purpose} needs {needs}: pip install '{what}'")

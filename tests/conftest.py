@@ -12,6 +12,7 @@ from tokenizers.trainers import BpeTrainer
 
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.weights.checkpoints import convert
+from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.model_folder import write_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile, find_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
@@ -29,7 +30,7 @@ WORDS = "the river is in a of was built by who over long hill ##s ##ed ##e ##i #
 @functools.cache
 def bfloat16_fault():
     """Return how a process ends that multiplies in bfloat16, None where it does."""
-    command = [sys.executable, "-m", "nqperf.perf.probe", "bfloat16"]
+    command = [sys.executable, "-m", "nqperf.perf.machine.probe", "tensorflow", "bfloat16"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else f"bfloat16 cannot be used here: exit status {done.returncode}"
 
@@ -112,7 +113,7 @@ def byte_level_files(tmp_path_factory):
 def vocabulary_of(sentencepiece_file, wordpiece_file, byte_level_files):
     """Return a function from a family to a vocabulary of its kind."""
     files = {"bert": wordpiece_file, "distilbert": wordpiece_file, "albert": sentencepiece_file, **byte_level_files}
-    return lambda family: find_tokenizer(files[family].parent, (files[family].name,))
+    return lambda family: find_tokenizer(FolderFiles(files[family].parent), (files[family].name,))
 
 
 @pytest.fixture(scope="session")

@@ -46,9 +46,8 @@ def gpt2(precision="float32"):
 
 def write_hugging_face(folder, family, vocabulary, *, positions=96, prefix=False, heads=False):
     """Write a family's network as Hugging Face keeps it, with a vocabulary's files; return its weights."""
-    for path in vocabulary.files():
-        name = "spiece.model" if family == "albert" else path.name
-        (folder / name).write_bytes(path.read_bytes())
+    for name, content in vocabulary.contents().items():
+        (folder / ("spiece.model" if family == "albert" else name)).write_bytes(content)
     config = dataclasses.replace(
         CONFIGS[family],
         vocab_size=vocabulary.vocabulary_size(),

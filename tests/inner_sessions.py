@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).parents[1]
 BENCHMARKS = REPOSITORY / "benchmarks" / "test_variants.py"
 INSTALLED = any(point.value == "nqperf.pytest_plugin" for point in metadata.entry_points(group="pytest11"))
 PLUGIN = () if INSTALLED else ("-p", "nqperf.pytest_plugin")
+# What an inner session has no use for: state of the outer one, and another order.
+ALONE = (*PLUGIN, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly")
 ONLY_XLA = ("--nqperf-variants", "xla")
 
 CONFTEST = """
@@ -28,6 +30,7 @@ def nqperf_suite(pytestconfig):
     return SimpleNamespace(results=read_results({path!r}), predictions={{}}, seconds=seconds)
 
 # What cpuinfo finds out takes a second each time; this takes none, and its clock is never the same.
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_generate_machine_info():
     return {{"cpu": {{"count": 2, "hz_actual": [int.from_bytes(os.urandom(4), "big"), 0]}}, "system": "Linux"}}
 """
@@ -52,8 +55,7 @@ class InnerSession:
 
     def __call__(self, results, *arguments, path="benchmarks"):
         write_results(self._recorded, results)
-        options = [*PLUGIN, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-        return self._pytester.runpytest_inprocess(*options, *([path] if path else []), *arguments)
+        return self._pytester.runpytest_inprocess(*ALONE, *([path] if path else []), *arguments)
 
     def saved_files(self):
         return sorted((self.path / ".benchmarks").rglob("*.json"))

@@ -1,5 +1,7 @@
 """Rows of random pieces, as a model reads them."""
 
+import json
+
 import numpy as np
 
 from nqperf.nq.features import MODEL_INPUTS
@@ -12,3 +14,10 @@ def batch_of(config, lengths, longest, seed=0):
     padding = getattr(config, "pad_token_id", 0)
     segments = mask * (np.arange(longest) > longest // 3).astype(np.int32)
     return dict(zip(MODEL_INPUTS, (np.where(mask, ids, padding).astype(np.int32), mask, segments), strict=True))
+
+
+def environment_file(path, environment):
+    """Write a variants file with one row that sets these variables."""
+    table = "\n".join(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in environment.items())
+    path.write_text(f'[[variant]]\nname = "own"\ntolerance = "exact"\n[variant.environment]\n{table}\n')
+    return path

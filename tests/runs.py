@@ -8,8 +8,10 @@ import numpy as np
 # Now, for a test with inner sessions forgets what was imported in it, and NumPy cannot be imported twice.
 import scipy.stats  # noqa: F401
 
-from nqperf.gate import verdict
-from nqperf.gate.records import (
+from nqperf.nq.evaluation import evaluate
+from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
+from nqperf.records import verdict
+from nqperf.records.results import (
     BASELINE,
     Agreement,
     Control,
@@ -22,8 +24,6 @@ from nqperf.gate.records import (
     Usage,
     VariantResult,
 )
-from nqperf.nq.evaluation import evaluate
-from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
 
 FINGERPRINT = Fingerprint(
     system="Linux",

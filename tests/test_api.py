@@ -79,7 +79,7 @@ def test_predictions_of_a_file_are_scored(model, data_file, river_documents):
         ("", TEXT, ConfigError, "question is empty"),
         ("who", "  \n\n ", ConfigError, "holds no word"),
         ("who", 7, ConfigError, "document is a int; expected a text"),
-        ("who", {"example_id": 1}, FormatError, "the document, line 1, field long_answer_candidates"),
+        ("who", {"example_id": 1}, FormatError, "the document, line 1, field document_text"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(model, question, document, error, message):
@@ -99,11 +99,11 @@ def test_a_model_that_cannot_be_loaded_is_refused(tmp_path, model_folder):
 
 
 def test_a_network_is_audited(model_folder):
-    from nqperf.formats.weights.model_folder import read_model_folder
+    from nqperf.formats.weights.model_folder import open_model
     from nqperf.model.bert import BertJoint
     from nqperf.model.variables import build
 
-    config = read_model_folder(model_folder).config
+    config = open_model(model_folder).config
     audit = nqperf.audit(lambda precision: build(BertJoint(config, precision), 16), precision="mixed_float16")
     assert audit.complete
     assert not audit.findings

@@ -5,103 +5,96 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import nqperf
 from tests.documents import river_examples, write_lines
+from tests.floors import PACKAGE, circle, drawing, floors, imported, modules, rooms, sources
 
-PACKAGE = Path(nqperf.__file__).parent
-# A room may import rooms of lower floors; rooms of one floor do not import each other, but the route and its parts.
-FLOORS = [
-    {"errors"},
-    {"nq", "gate"},
-    {"pipeline", "model"},
-    {"formats"},
-    {"encoder", "engines", "world"},
-    {"casts", "defaults", "training"},
-    {"perf"},
-    {"tuning"},
-    {"report", "shards"},
-    {"run"},
-    {"api"},
-    {"cli", "pytest_plugin", "pytest_casts"},
-]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# A room's door for users, which names what a higher room has and loads it when it is first used.
-FACADES = {("gate/__init__.py", "nqperf.perf.paired")}
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.families", "nqperf.model.tensors", "nqperf.model.weights"}
+# The order that must not turn: of each pair, the first may not reach the second, whatever is between them.
+PILLARS = [
+    ("statistics", "records"),
+    ("nq", "model"),
+    ("nq", "formats"),
+    ("model", "formats"),
+    ("formats", "engines"),
+    ("records", "perf/measuring"),
+    ("engines", "perf/workers"),
+    ("perf/machine", "perf/variants"),
+    ("perf/measuring", "perf/suite"),
+    ("perf/workers", "perf/suite"),
+    ("perf/variants", "perf/suite"),
+    ("perf/suite", "report"),
+    ("casts", "report"),
+    ("report", "cli"),
+    ("api", "cli"),
+]
 HEAVY = {"tensorflow", "keras", "jax", "openvino", "onnxruntime"}
-# Rooms that run what any engine is asked for; the machine's examination looks at TensorFlow itself.
-ENGINE_NEUTRAL = {"cli", "perf", "tuning", "report", "run", "pytest_plugin"}
-OF_TENSORFLOW = {"perf/doctor.py", "perf/fingerprint.py", "perf/probe.py"}
+# Rooms that run what any engine is asked for.
+ENGINE_NEUTRAL = {"cli", "perf", "tuning", "report", "run", "shards", "records", "pytest_plugin"}
 # What all engines share; every other module of the room is one engine's own.
-SHARED_ENGINES = {"batches", "engine", "keras_backend", "registry", "state", "threads"}
+SHARED_ENGINES = {"batches", "effects", "engine", "keras_backend", "probe", "registry", "state", "threads"}
 OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}
 # The machine's and the process's own description, which is no format of ours.
-MAY_OPEN = {"engines/threads.py", "perf/fingerprint.py", "perf/resources.py"}
+MAY_OPEN = {"engines/threads.py", "perf/machine/fingerprint.py", "perf/machine/resources.py"}
 
-SOURCES = sorted(PACKAGE.rglob("*.py"))
-each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-
-
-def floors():
-    """Draw the floors, the lowest first; README shows this line."""
-    return " < ".join(next(iter(rooms)) if len(rooms) == 1 else f"({' | '.join(sorted(rooms))})" for rooms in FLOORS)
+SOURCES = sources()
 
 
-def room_of(path):
+def first_room(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported(tree, *, everywhere=True):
-    """Yield the modules that a source imports, inside functions too or at module level alone."""
-    for node in ast.walk(tree) if everywhere else at_import(tree):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports are absolute"
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
-def at_import(node):
-    """Yield what runs at import: all but the bodies of functions and what only type checkers see."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        yield child
-        yield from at_import(child)
+def test_the_docs_draw_the_floors_that_the_imports_show_and_tell_of_every_room():
+    house = (PACKAGE.parent / "docs" / "house.md").read_text()
+    assert drawing() in house, f"docs/house.md has another drawing; `python -m tests.floors` prints\n{drawing()}"
+    listed = [
+        room for line in re.findall(r"^\| (`.*?) \|", house, re.MULTILINE) for room in re.findall(r"`([\w/]+)`", line)
+    ]
+    assert sorted(listed) == sorted(rooms())
 
 
-def test_the_readme_shows_these_floors_and_every_room():
-    readme = (PACKAGE.parent / "README.md").read_text()
-    assert f"    {floors()}\n" in readme
-    for room in FLOOR_OF:
-        assert re.search(rf"`nqperf/{room}(/|\.py)`", readme), f"README says nothing of {room}"
+def test_no_modules_and_no_rooms_import_each_other_in_a_circle():
+    assert circle(modules()) == []
+    assert circle(rooms()) == []
+
+
+@pytest.mark.parametrize("planted", [{"a": {"b"}, "b": {"a"}}, {"a": {"b"}, "b": {"c"}, "c": {"a"}}])
+def test_a_circle_is_seen(planted):
+    assert circle(planted)
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert floors({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == [["c"], ["b"], ["a"]]
+
+
+@pytest.mark.parametrize(("lower", "higher"), PILLARS)
+def test_what_carries_imports_nothing_that_it_carries(lower, higher):
+    graph, seen, open_rooms = rooms(), set(), [lower]
+    while open_rooms:
+        room = open_rooms.pop()
+        if room not in seen:
+            seen.add(room)
+            open_rooms += graph.get(room, ())
+    assert higher not in seen
 
 
 @each_module
-def test_imports_run_downwards(path):
-    room = room_of(path)
-    if room == "__init__":
+def test_formats_know_of_the_network_what_needs_no_framework(path):
+    if first_room(path) != "formats":
         return
     for name in imported(ast.parse(path.read_text())):
-        parts = name.split(".")
-        if parts[0] != "nqperf" or parts[1] in (room, "__version__"):
-            continue
-        if (str(path.relative_to(PACKAGE)), name.rpartition(".")[0]) in FACADES:
-            continue
-        assert FLOOR_OF[parts[1]] < FLOOR_OF[room], f"{room} imports {name}, which is not below it"
-        if (room, parts[1]) == ("formats", "model"):
+        if name.startswith("nqperf.model."):
             assert name.rpartition(".")[0] in MODEL_FOR_FORMATS, f"formats import {name}"
 
 
 @each_module
 def test_only_the_doors_open_files(path):
-    if room_of(path) in DOORS or str(path.relative_to(PACKAGE)) in MAY_OPEN:
+    if first_room(path) in DOORS or str(path.relative_to(PACKAGE)) in MAY_OPEN:
         return
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
@@ -112,7 +105,7 @@ def test_only_the_doors_open_files(path):
 
 @each_module
 def test_light_rooms_import_no_framework_when_they_are_imported(path):
-    if room_of(path) in ("model", "casts", "training", "perf"):
+    if first_room(path) in ("model", "casts", "training", "perf"):
         return
     roots = {name.split(".")[0] for name in imported(ast.parse(path.read_text()), everywhere=False)}
     assert not roots & HEAVY
@@ -120,15 +113,13 @@ def test_light_rooms_import_no_framework_when_they_are_imported(path):
 
 @each_module
 def test_no_engine_is_known_by_name_but_to_the_registry(path):
-    if str(path.relative_to(PACKAGE)) in OF_TENSORFLOW:
-        return
     inside = path.relative_to(PACKAGE).with_suffix("").parts
     own = inside[1] if inside[0] == "engines" and len(inside) > 1 else None
     for name in imported(ast.parse(path.read_text())):
         if name.startswith("nqperf.engines."):
             engine = name.split(".")[2]
             assert engine in SHARED_ENGINES or engine == own, f"imports {name}; ask nqperf.engines.registry"
-        if room_of(path) in ENGINE_NEUTRAL or own in SHARED_ENGINES:
+        if first_room(path) in ENGINE_NEUTRAL or own in SHARED_ENGINES:
             assert name.split(".")[0] not in HEAVY, f"imports {name}; that is an engine's to do"
 
 
@@ -142,7 +133,7 @@ def test_the_registry_holds_every_engine_under_its_own_name():
 
 
 def test_the_table_of_variants_and_the_engines_classes_load_no_framework():
-    script = "from nqperf.perf.variants import VARIANTS; [row.requested() for row in VARIANTS.values()]"
+    script = "from nqperf.perf.variants.table import VARIANTS; [row.requested() for row in VARIANTS.values()]"
     assert loaded_by(script) == []
 
 

@@ -68,7 +68,18 @@ def run(pytester, monkeypatch):
     def once(*options, apart=False):
         session = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
         # The plugins that an inner session has no use for, and whose state is the outer one's.
-        return session("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *PLUGIN, *options, "test_models.py")
+        return session(
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+            "-p",
+            "no:randomly",
+            *PLUGIN,
+            *options,
+            "test_models.py",
+        )
 
     once.path = pytester.path
     return once

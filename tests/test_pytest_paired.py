@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from nqperf.formats.results.results_json import read_results
-from nqperf.gate.merging import merge
-from nqperf.gate.records import BASELINE
+from nqperf.records.merging import merge
+from nqperf.records.results import BASELINE
 from tests import runs
-from tests.inner_sessions import PLUGIN, REPOSITORY, forget_outer_session
+from tests.inner_sessions import ALONE, REPOSITORY, forget_outer_session
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("default::pytest.PytestWarning")
@@ -22,7 +22,8 @@ PROJECT = """
 import dataclasses
 import numpy as np
 import pytest
-from nqperf.gate import GateConfig, PairedConfig
+from nqperf.gate import GateConfig
+from nqperf.gate import PairedConfig
 
 VALUES = np.linspace(0, 1, 500)
 # Two looks, so that the session is short; the planted slowdown of so small a work may stay open on a noisy machine.
@@ -45,7 +46,7 @@ def project(pytester, monkeypatch):
     pytester.makepyfile(test_speed=PROJECT)
 
     def run(*arguments):
-        return pytester.runpytest_subprocess(*PLUGIN, "-p", "no:cacheprovider", *arguments)
+        return pytester.runpytest_subprocess(*ALONE, *arguments)
 
     return run
 
@@ -59,11 +60,13 @@ def test_a_strangers_project_is_gated_in_both_directions(project, pytester, monk
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     results = read_results(pytester.path / "run.json")
     faster, slower, wrong = results.variants
-    assert [row.name for row in results.variants] == ["test_faster", "test_slower", "test_wrong"]
+    assert [row.name for row in results.variants] == [
+        f"test_speed.py::test_{name}" for name in ("faster", "slower", "wrong")
+    ]
     assert (faster.verdict.outcome, slower.verdict.outcome, wrong.verdict) == ("PASS", "FAIL", None)
     assert (results.judged, results.expected) == (2, 3)
     assert results.outcome in {"FAIL", "INVALID"}
-    result.stdout.fnmatch_lines(["*test_wrong: parity: *values differ*", "test_faster *", "test_slower *"])
+    result.stdout.fnmatch_lines(["*test_wrong: parity: *values differ*", "*test_faster *", "*test_slower *"])
     assert "test_slower" in summary.read_text().replace("\\", "")
     assert "test_slower" in (pytester.path / "run.html").read_text()
     saved = json.loads((pytester.path / "b.json").read_text())["benchmarks"]
@@ -143,7 +146,7 @@ def test_the_example_of_the_docs_runs(pytester, monkeypatch):
     pytester.makepyfile(test_speed=example)
     forget_outer_session(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    result = pytester.runpytest_subprocess(*PLUGIN, "--nqperf-rounds=10", "--nqperf-save-results=run.json")
+    result = pytester.runpytest_subprocess(*ALONE, "--nqperf-rounds=10", "--nqperf-save-results=run.json")
     outcomes = result.parseoutcomes()
     assert outcomes.get("errors", 0) == 0
     results = read_results(Path(pytester.path) / "run.json")

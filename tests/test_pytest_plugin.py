@@ -1,19 +1,23 @@
 """Real inner sessions of pytest with pytest-benchmark on recorded runs; the measuring itself has its own test."""
 
 import json
+import math
 import os
 import re
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from nqperf.errors import DeviceError
 from nqperf.formats.results.results_json import read_results
-from nqperf.gate.records import Controls, VariantResult
-from nqperf.perf.variants import VARIANTS as TABLE
+from nqperf.perf.suite import suite
+from nqperf.perf.variants.table import VARIANTS as TABLE
 from nqperf.pytest_plugin.options import OPTIONS
+from nqperf.records.results import Controls, VariantResult
 from tests import runs
-from tests.inner_sessions import ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, forget_outer_session, good
+from tests.inner_sessions import ALONE, ONLY_XLA, PLUGIN, REPOSITORY, InnerSession, forget_outer_session, good
 from tests.suites import SEQ_LENGTH, write_inputs
 
 pytest_plugins = ["pytester"]
@@ -114,8 +118,8 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
     conftest.write_text(
         conftest.read_text().replace(
             "    seconds =",
-            "    from nqperf.perf.progress import Doing, Rows\n"
-            "    from nqperf.pytest_plugin import progress_of\n"
+            "    from nqperf.perf.workers.progress import Doing, Rows\n"
+            "    from nqperf.pytest_plugin.progress import progress_of\n"
             "    with progress_of(pytestconfig) as told:\n"
             "        told(Doing(stage='rounds', name='xla'))\n"
             f"        rows = read_results({str(session.path / 'recorded.json')!r}).variants\n"
@@ -133,7 +137,7 @@ def test_a_log_gets_a_line_a_finished_row(session, quiet):
 def test_only_what_is_selected_is_asked_of_the_suite(session):
     with (session.path / "conftest.py").open("a") as conftest:
         conftest.write(
-            "\nfrom nqperf.pytest_plugin import STATE\n"
+            "\nfrom nqperf.pytest_plugin.state import STATE\n"
             "def pytest_unconfigure(config): print('SELECTED', config.stash[STATE].variants)\n"
         )
     result = session(good(), "-k", "xla and not (grappler or allocator)")
@@ -208,10 +212,9 @@ def test_numpy_numbers_are_saved_as_numbers(session):
 
 def test_nothing_selected(session):
     (session.path / "benchmarks" / "test_other.py").write_text("def test_other(): pass")
-    for option in ("--nqperf-quick", "--benchmark-compare-fail=mean:5%"):
-        result = session(good(), option, "-k", "other")
-        assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["*selected*"])
+    result = session(good(), "--nqperf-quick", "-k", "other")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*selected*"])
 
 
 def test_the_gates_options_are_all_known_as_such(pytester):
@@ -245,11 +248,35 @@ def test_in_the_saved_run_and_skipped_now(session):
     result.stdout.fnmatch_lines(["*test_variant?xla? has no times in this run*"])
 
 
-def test_disabled_benchmarks(session):
-    result = session(good(), "--benchmark-disable")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--benchmark-enable*"])
-    assert session(good(), *ONLY_XLA, "--benchmark-disable", "--benchmark-enable").ret == 0
+@pytest.mark.parametrize("option", ["--benchmark-disable", "--benchmark-skip"])
+@pytest.mark.parametrize("where", ["typed", "configuration", "configuration, and an option of the gate is typed"])
+def test_benchmarks_that_are_switched_off_are_skipped(session, option, where):
+    if where != "typed":
+        (session.path / "pytest.ini").write_text(f"[pytest]\naddopts = {option}\n")
+    typed = {"typed": [*ONLY_XLA, option], "configuration": ["-k", "xla or baseline"]}.get(where, ONLY_XLA)
+    result = session(good(), *typed)
+    assert result.parseoutcomes()["skipped"] >= 2
+    assert "passed" not in result.parseoutcomes()
+    result.stdout.fnmatch_lines(["nqperf: *nothing was judged*"])
+    asked = where.startswith("configuration,")
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if asked else pytest.ExitCode.OK)
+    if asked:
+        lifting = {"--benchmark-disable": "--benchmark-enable", "--benchmark-skip": "--benchmark-only"}[option]
+        result.stdout.fnmatch_lines([f"*give {lifting} too"])
+        assert session(good(), *ONLY_XLA, lifting).ret == pytest.ExitCode.OK
+
+
+def test_only_benchmarks_are_the_gates_tests_too(session):
+    (session.path / "benchmarks" / "test_other.py").write_text("def test_other(): pass")
+    (session.path / "benchmarks" / "test_lax.py").write_text("def test_lax(nqperf_variant): pass")
+    session(good(), *ONLY_XLA, "--benchmark-only").assert_outcomes(passed=4, skipped=1)
+
+
+@pytest.mark.parametrize("strict", [(), ("--strict-markers", "-W", "error")])
+def test_without_pytest_benchmark_the_suite_is_gated_as_well(session, strict):
+    result = session(runs.run(runs.measured("xla", 0.9, 1.1)), *ONLY_XLA, "-p", "no:benchmark", *strict)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["xla *FAIL"])
 
 
 @pytest.mark.parametrize("option", [(), ONLY_XLA])
@@ -303,7 +330,9 @@ def test_the_run_is_saved_even_when_it_fails(session):
         (["--nqperf-budget", "-1"], "*the budget is -1 s; expected above 0*"),
         (["--nqperf-budget", "soon"], "*invalid float value: 'soon'*"),
         (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),
-        (["--nqperf-save-results", "."], "*name a file*"),
+        (["--nqperf-save-results", "."], "*--nqperf-save-results is no file*"),
+        (["--nqperf-limit", "0"], "*limit is 0; expected a whole number of at least 1*"),
+        (["--nqperf-recipe", "absent.toml", "--nqperf-variants", "xla"], "*absent.toml*no such file*"),
     ],
 )
 def test_options_that_cannot_be_met(session, options, message):
@@ -312,11 +341,93 @@ def test_options_that_cannot_be_met(session, options, message):
     result.stderr.fnmatch_lines([message])
 
 
-def test_the_plugin_costs_other_sessions_nothing(pytester, monkeypatch):
-    heavy = "{'tensorflow', 'numpy', 'scipy', 'msgspec', 'rich'}"
-    pytester.makepyfile(f"import sys\ndef test_plain(): assert not {heavy} & set(sys.modules)")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
+# A project's own config, and the options.
+
+PROJECT = """
+import pytest
+from nqperf import SuiteConfig, Variant
+from nqperf.gate import GateConfig
+
+MINE = Variant(name="mine", description="", environment={{"OMP_NUM_THREADS": "1"}}, effects=())
+
+@pytest.fixture(scope="session")
+def nqperf_config():
+    return SuiteConfig.from_options({options})
+"""
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """Return a function that runs the gate of a project with `nqperf_config`, and what its suite was to run."""
+    forget_outer_session(monkeypatch)
+    asked = []
+
+    def run_suite(config, _progress):
+        asked.append(config)
+        return SimpleNamespace(results=good(), predictions={}, seconds={})
+
+    monkeypatch.setattr(suite, "run_suite", run_suite)
+
+    def run(options, *arguments, test="def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)"):
+        pytester.makeconftest(PROJECT.format(options=options))
+        pytester.makepyfile(test)
+        result = pytester.runpytest_inprocess(*ALONE, *arguments)
+        return result, asked
+
+    return run
+
+
+def test_options_win_over_the_projects_config_and_the_rest_of_it_stays(project):
+    own = "model='mine', data='mine.jsonl', limit=9, max_seq_length=48, gate=GateConfig(looks=(30, 60))"
+    result, (config,) = project(
+        own, *ONLY_XLA, "--nqperf-limit=3", "--nqperf-data", "typed.jsonl", "--nqperf-rounds=40"
+    )
+    assert result.ret == pytest.ExitCode.OK
+    assert (str(config.model), config.data, config.limit) == ("mine", "typed.jsonl", 3)
+    assert (config.max_seq_length, config.gate.looks, config.budget) == (48, (30, 40), math.inf)
+    assert [row.name for row in config.rows()] == ["baseline", "xla"]
+    assert config.command.startswith("pytest ")
+    assert 0 <= config.spent < 60
+
+
+def test_a_device_that_is_required_and_not_there_ends_the_session_with_one(project, monkeypatch):
+    def run_suite(config, _progress):
+        raise DeviceError(f"a {config.require} is required, and tensorflow sees none")
+
+    monkeypatch.setattr(suite, "run_suite", run_suite)
+    result, _ = project("limit=9", *ONLY_XLA, "--nqperf-require", "gpu")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*nqperf: a gpu is required, and tensorflow sees none*"])
+
+
+def test_the_projects_config_alone_is_what_runs(project):
+    result, (config,) = project("limit=9, budget=77.0", *ONLY_XLA)
+    assert result.ret == pytest.ExitCode.OK
+    assert (config.limit, config.budget, config.model) == (9, 77.0, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("variants=[MINE]", "variants has no effect here: options say which rows have tests: --nqperf-variants"),
+        ("own=[MINE]", "own has no effect here"),
+        ("spent=3.0", "spent has no effect here"),
+        ("limits=3", "unknown option limits; *did you mean limit?"),
+        ("limit=0", "limit is 0; expected a whole number of at least 1"),
+    ],
+)
+def test_a_field_without_effect_is_refused(project, own, said):
+    result, asked = project(own, *ONLY_XLA)
+    assert asked == []
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines([f"*nqperf: {said}*"])
+
+
+def test_an_option_without_effect_on_pairs_is_refused(project):
+    pair = "def test_pair(nqperf_paired): nqperf_paired(dict, dict)"
+    result, _ = project("", "--nqperf-budget", "9", test=pair)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--nqperf-budget has no effect on tests of nqperf_paired*leave it out*"])
 
 
 @pytest.mark.slow
@@ -327,8 +438,8 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
     pytester.makeconftest(f"""
         import pytest
         from pathlib import Path
-        from nqperf.perf.suite import SuiteConfig
-        from nqperf.gate.verdict import GateConfig
+        from nqperf.perf.suite.config import SuiteConfig
+        from nqperf.records.verdict import GateConfig
 
         @pytest.fixture(scope="session")
         def nqperf_config():
@@ -338,7 +449,7 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
     pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
     saving = ("--nqperf-save-results=run.json", "--benchmark-json=b.json")
-    result = pytester.runpytest_inprocess(*PLUGIN, "-p", "no:hypothesispytest", "-k", "onednn_off", *saving)
+    result = pytester.runpytest_inprocess(*ALONE, "-k", "onednn_off", *saving)
     results = read_results(pytester.path / "run.json")
     assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
     assert (result.ret == pytest.ExitCode.OK) == (results.outcome in {"PASS", "REPORTED"})

@@ -12,7 +12,7 @@ from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features, write_features
 from nqperf.formats.weights.checkpoints import convert
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.bert import BertJoint
 from nqperf.model.variables import assign_weights, build
@@ -66,11 +66,11 @@ def by_id(prediction):
 
 def test_the_encoder_is_hugging_faces(reference, tmp_path):
     report = convert(reference / "bert-tiny", tmp_path / "model")
-    folder = read_model_folder(tmp_path / "model")
+    folder = open_model(tmp_path / "model")
     expected = np.load(reference / "bert-tiny" / "outputs.npz")
     inputs = {name: expected[name] for name in ("input_ids", "input_mask", "segment_ids")}
     network = build(BertJoint(folder.config), inputs["input_ids"].shape[1])
-    assign_weights(network, read_weights(folder))
+    assign_weights(network, folder.read_weights())
     sequence, pooled = (keras.ops.convert_to_numpy(output) for output in network.encode(inputs, training=False))
     assert report.config.hidden_act == "gelu"
     np.testing.assert_allclose(sequence, expected["sequence_output"], rtol=0, atol=2e-5)
@@ -80,13 +80,13 @@ def test_the_encoder_is_hugging_faces(reference, tmp_path):
 @pytest.mark.parametrize("checkpoint", ["bert_joint.ckpt", "model_cpkt-1"])
 def test_logits_of_converted_checkpoints(reference, tmp_path, checkpoint):
     convert(reference / "checkpoints" / checkpoint, tmp_path / "model")
-    folder = read_model_folder(tmp_path / "model")
+    folder = open_model(tmp_path / "model")
     expected = np.load(reference / "checkpoints" / "outputs.npz")
     fields = {name: expected[name] for name in ("input_ids", "input_mask", "segment_ids")}
     ids = fields["input_ids"]
     rows = Features(unique_id=np.arange(len(ids)), token_map=np.zeros_like(ids), **fields)
     config = TensorFlowConfig(batch_size=3)
-    engine = TensorFlowEngine(folder.config, read_weights(folder), config, seq_length=ids.shape[1])
+    engine = TensorFlowEngine(folder.config, folder.read_weights(), config, seq_length=ids.shape[1])
     found = [dataclasses.asdict(block) for block in engine.predict([rows])]
     for name in LOGITS_FIELDS[1:]:
         np.testing.assert_allclose(np.concatenate([block[name] for block in found]), expected[name], rtol=0, atol=1e-4)

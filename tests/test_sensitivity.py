@@ -10,12 +10,12 @@ from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine
 from nqperf.errors import ParityError
 from nqperf.formats.nq.jsonl import Selection
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.model import precision
 from nqperf.model.encoders import blocks
 from nqperf.nq.logits import concatenate
-from nqperf.perf.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
-from nqperf.perf.task import make_task
+from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
+from nqperf.perf.suite.task import make_task
 
 EXAMPLES = 24
 SEQ_LENGTH = 512
@@ -34,12 +34,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder():
-    return read_model_folder(PACKAGED_MODEL)
+    return open_model(PACKAGED_MODEL)
 
 
 @pytest.fixture(scope="module")
 def weights(folder):
-    return read_weights(folder)
+    return folder.read_weights()
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
         raise ConfigError(f"--limit {limit}, --batch-size {batch_size}; expected both to be at least 1")
     target.folder.config.require_positions(max_seq_length)
     tokenizer = read_tokenizer(target.folder.require_tokenizer())
-    config = FeatureConfig(max_seq_length=max_seq_length)
+    config = FeatureConfig.for_length(max_seq_length)
     parts, examples = [], []
     for example in NqReader(source=data, selection=Selection(limit=limit)).examples():
         parts.append(build_features(example, tokenizer, ContextConfig(), config))
@@ -76,6 +76,7 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
         batches=[{name: getattr(block, name) for name in MODEL_INPUTS} for block in blocks],
         features=features,
         examples=tuple(examples),
+        answers=AnswerConfig.of(target.folder.settings),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, ModelFolder, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, OpenedModel, open_model
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import MODEL_INPUTS
 
@@ -34,7 +34,7 @@ class Target:
     build: Any
     inputs: Any = None
     weights: Callable[[Any], Mapping[str, Any]] | None = None
-    folder: ModelFolder | None = None
+    folder: OpenedModel | None = None
     sealed: Path | None = None
 
     @property
@@ -145,13 +145,13 @@ def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
         return Target(name=path.name, build=None, sealed=path)
     if not (path / CONFIG).is_file():
         raise ConfigError(f"{path} is neither a SavedModel ({SAVED_MODEL}) nor a model folder ({CONFIG})")
-    folder = read_model_folder(path)
+    folder = open_model(path)
     target = of_config(folder.config, name or path.name)
 
     def weights(model: Any) -> Mapping[str, Any]:
         from nqperf.model.variables import named_variables
 
-        tensors = read_weights(folder)
+        tensors = folder.read_weights()
         return {
             variable.path: tensors[name].T if transposed else tensors[name]
             for name, variable, transposed in named_variables(model)
@@ -172,7 +172,7 @@ def _keras_file(path: Path) -> Callable[..., Any]:
         import keras
 
         try:
-            model = keras.saving.load_model(path, compile=False)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (ValueError, OSError, TypeError, ImportError) as error:
             raise ConfigError(
                 f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,18 +12,16 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.recipe import checked_recipe
-from nqperf.defaults import PACKAGED_MODEL
-from nqperf.errors import ConfigError, FormatError
+from nqperf.cli.console import warn
+from nqperf.errors import ConfigError
+from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary
-from nqperf.formats.weights.model_folder import read_model_folder
-from nqperf.gate.verdict import exit_status
-from nqperf.perf.own_variants import read_own_variants
-from nqperf.perf.progress import Doing, Progress, silent
-from nqperf.perf.recipes import read_recipe_row
-from nqperf.perf.suite import SuiteConfig, run_suite
-from nqperf.perf.variants import select_variants
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.suite import run_suite
+from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.plain_text import command_line
+from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.progress import doing_text, row_lines
@@ -40,17 +35,24 @@ suite_options = shared.together(
     shared.option("--batch-size", type=int, help="Windows run at once.  [default: the suite's]"),
     shared.option("--max-seq-length", type=int, help="Positions of one input.  [default: the suite's]"),
 )
-variants_option = shared.option("--variants", help="Names with commas between.  [default: all that run here]")
+variants_option = shared.together(
+    shared.option("--variants", help="Names with commas between.  [default: all that run here]"),
+    shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's."),
+)
+_ASKED = {
+    *("model", "limit", "batch_size", "max_seq_length", "variants", "variants_file", "against", "recipe", "profile"),
+    *("quick", "rounds", "budget", "resume", "require"),
+}
 
 
-@click.command("bench", short_help="Run every variant and judge how fast it is.")
+@click.command("bench")
 @click.argument("data", required=False)
 @suite_options
 @variants_option
-@shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's.")
 @shared.option("--against", type=shared.PATH, help="A second model folder: compare the two in speed and micro-F1.")
 @shared.option("--recipe", type=shared.PATH, help="A row more: the recipe of `nqperf tune`, held to its own figures.")
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
+@shared.require_option
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
 @shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
@@ -83,11 +85,12 @@ def bench_command(data: str | None, **options: Any) -> None:
     Exit codes: 0 passed, or only reported; 1 FAIL (slower than promised, answers changed, or fewer judged than
     expected); 2 bad input; 3 INCONCLUSIVE (0 with --allow-inconclusive); 4 INVALID (a control had a wrong outcome).
     """
-    require_places(options)
+    require_places(out=options["out"], report=options["report"])
     if options["tracked"]:
         require_mlflow()
-    config = dataclasses.replace(suite_config(data, options), **_keeping(options))
-    checked_recipe(config.recipe, read_model_folder(config.model or PACKAGED_MODEL))
+    config = _config(data, options)
+    if config.recipe is not None and (why := config.recipe.other_device()):
+        warn(f"{config.recipe.path} is not for this machine: {why}; its row is measured and nothing is promised of it")
     with suite_progress(quiet=options["quiet"]) as progress:
         run = run_suite(config, progress)
     if options["out"] is not None:
@@ -111,49 +114,21 @@ def _rows_file(out: Path) -> Path:
     return out.with_name(f"{out.name}.rows")
 
 
-def _keeping(options: dict[str, Any]) -> dict[str, Any]:
-    """Return where rows are kept, and whether those that are there count.
+def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
+    """Return what is to be run, and where its rows are kept.
 
-    Raises: ConfigError for --resume without --out, or with --track, which needs every variant's predictions.
+    Raises: NqPerfError for options that cannot be met, such as --resume with --track: no kept rows hold predictions.
     """
-    if options["resume"] and options["out"] is None:
-        raise ConfigError("--resume goes on from the rows kept beside --out: name it")
     if options["resume"] and options["tracked"]:
         raise ConfigError("--track logs the predictions of every variant, which no rows hold: leave --resume out")
-    return {"kept": options["out"] and _rows_file(options["out"]), "resume": options["resume"]}
+    kept = options["out"] and _rows_file(options["out"])
+    return SuiteConfig.from_options(kept=kept, **suite_asked(data, options))
 
 
-def require_places(options: dict[str, Any]) -> None:
-    """Check that the files of --out and --report can be written, before hours of measuring.
-
-    Raises: FormatError naming the option.
-    """
-    for name in ("out", "report"):
-        path = options.get(name)
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise FormatError(f"--{name} is no file in a folder that exists: name another", path=path)
-
-
-def suite_config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
-    """Return what DATA and the options say.
-
-    Raises: VariantError for an unknown variant, ConfigError for too few rounds or seconds.
-    """
-    names = ("model", "against", "limit", "batch_size", "max_seq_length", "variants_file", "recipe", "profile")
-    given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
-    if options.get("variants") is not None:
-        own = (*read_own_variants(options.get("variants_file")), *read_recipe_row(options.get("recipe")))
-        given["variants"] = tuple(variant.name for variant in select_variants(options["variants"].split(","), own))
-    config = SuiteConfig(data=data, command=shlex.join(["nqperf", *sys.argv[1:]]), **given)
-    if options.get("quick"):
-        config = config.quick()
-    if options.get("rounds") is not None:
-        # Who names a number of pairs wants them, however long they take.
-        gate = config.gate.limited(options["rounds"])
-        config = dataclasses.replace(config, gate=gate, budget=math.inf)
-    if options.get("budget") is not None:
-        config = dataclasses.replace(config, budget=options["budget"])
-    return config
+def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what a command's options ask of the suite, as `SuiteConfig.from_options` takes it."""
+    asked = {name: value for name, value in options.items() if name in _ASKED}
+    return {"data": data, "command": command_line(["nqperf", *sys.argv[1:]]), **asked}
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,16 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import require_places, suite_config, suite_options, suite_progress, variants_option
+from nqperf.cli.bench import suite_asked, suite_options, suite_progress, variants_option
+from nqperf.formats.files import require_places
 from nqperf.formats.results.profiles_toml import render_profile, write_profile
-from nqperf.gate.calibration import propose_profile
-from nqperf.perf.trials import measure_calibration, prove
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.trials import measure_calibration, prove
+from nqperf.records.calibration import propose_profile
 from nqperf.report.machine import calibration_text, proof_text
 
 
-@click.command("calibrate", short_help="Measure a device's noise and propose its profile.")
+@click.command("calibrate")
 @click.argument("data", required=False)
 @suite_options
 @variants_option
@@ -41,8 +42,8 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
     \b
     Exit codes: 0 measured; 2 bad input, or the baseline cannot run.
     """
-    require_places({"out": out})
-    config = suite_config(data, options)
+    require_places(out=out)
+    config = SuiteConfig.from_options(**suite_asked(data, options))
     with suite_progress(quiet=options["quiet"]) as progress:
         run = measure_calibration(config, sets=sets, pairs=pairs, progress=progress)
     profile = None
@@ -52,7 +53,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
             run.fingerprint,
             run.workload,
             name=name,
-            command=shlex.join(["nqperf", *sys.argv[1:]]),
+            command=config.command,
             date=dt.datetime.now(dt.timezone.utc).date().isoformat(),
         )
     if out is not None and profile is not None:
@@ -66,7 +67,7 @@ def calibrate_command(data: str | None, sets: int, pairs: int, name: str, out: P
             click.echo(f"\n{render_profile(profile)}", nl=False)
 
 
-@click.command("prove", short_help="Prove the gate on comparisons with a known answer.")
+@click.command("prove")
 @click.argument("data", required=False)
 @suite_options
 @shared.option("--same", type=int, default=299, help="Trials of the baseline against itself.")
@@ -86,7 +87,7 @@ def prove_command(data: str | None, same: int, planted: int, slowdown: float, **
     \b
     Exit codes: 0 no error was made; 1 one was; 2 bad input, or a worker failed.
     """
-    config = suite_config(data, options)
+    config = SuiteConfig.from_options(**suite_asked(data, options))
     with suite_progress(quiet=options["quiet"]) as progress:
         proof = prove(config, same=same, planted=planted, slowdown=slowdown, progress=progress)
     if options["as_json"]:

@@ -9,14 +9,14 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import require_places
+from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import read_results
-from nqperf.gate.comparison import compare, exit_status
+from nqperf.records.comparison import compare, exit_status
 from nqperf.report.html import comparison_page, write_page
 from nqperf.report.terminal import comparison_text
 
 
-@click.command("compare", short_help="Compare the speed-ups of two benchmark runs.")
+@click.command("compare")
 @click.argument("old", type=shared.PATH)
 @click.argument("new", type=shared.PATH)
 @shared.option("--across-machines", is_flag=True, help="Compare runs of different devices and major versions too.")
@@ -38,7 +38,7 @@ def compare_command(
     compared; 3 for a variant a difference could not be told (0 with --allow-inconclusive).
     """
     if report is not None:
-        require_places({"report": report})
+        require_places(report=report)
         shared.refuse_same_file(report, option="report", old=old, new=new)
     before, after = read_results(old), read_results(new)
     comparison = compare(before, after, across_machines=across_machines)

@@ -11,7 +11,7 @@ import click
 from nqperf.cli.start_up import quiet_start_up
 from nqperf.engines.registry import EngineRow
 from nqperf.errors import FormatError
-from nqperf.formats.weights.model_folder import ModelFolder
+from nqperf.formats.weights.model_folder import OpenedModel
 
 Advance = Callable[[str, int], None]
 
@@ -41,10 +41,15 @@ def start_engine(row: EngineRow) -> None:
         row.engine_type().start()
 
 
-def warn_of_new_heads(folder: ModelFolder) -> None:
+def warn(message: str) -> None:
+    """Say on stderr what is done all the same."""
+    click.echo(f"nqperf: warning: {message}", err=True)
+
+
+def warn_of_new_heads(folder: OpenedModel) -> None:
     """Say on stderr that a model's span head was never trained."""
     if folder.settings.heads == "new":
-        click.echo(f"nqperf: warning: {folder.path} has a new span head: its answers are untrained", err=True)
+        warn(f"{folder.path} has a new span head: its answers are untrained")
 
 
 def report_skipped(skipped: Sequence[FormatError]) -> None:
@@ -54,6 +59,12 @@ def report_skipped(skipped: Sequence[FormatError]) -> None:
         click.echo(f"nqperf: left out {len(skipped)} faulty {lines}:", err=True)
         for error in skipped:
             click.echo(f"  {error}", err=True)
+
+
+def report_notes(notes: Sequence[str]) -> None:
+    """Say on stderr what a reader must know of a score."""
+    for note in notes:
+        click.echo(f"nqperf: {note}", err=True)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,13 +13,13 @@ from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
 
 if TYPE_CHECKING:
-    from nqperf.perf.int8_search import Int8Search
-    from nqperf.perf.onnx_export import ExportReport
+    from nqperf.perf.export.int8_search import Int8Search
+    from nqperf.perf.export.onnx import ExportReport
 
 _ONNX = ".onnx"
 
 
-@click.command("convert", short_help="Make a model folder of a checkpoint, or an ONNX file of a model folder.")
+@click.command("convert")
 @click.argument("source", type=shared.PATH)
 @click.argument("out", type=shared.PATH)
 @shared.option("--tokenizer", type=shared.PATH, help="The vocabulary, where it does not stand beside SOURCE.")
@@ -73,7 +73,7 @@ def _export(source: Path, out: Path, options: dict[str, object]) -> None:
 
     Raises: ConfigError for an option that is for the other kind of output.
     """
-    from nqperf.perf.onnx_export import export_onnx
+    from nqperf.perf.export.onnx import export_onnx
 
     for name in ("tokenizer", "seed", "dtype"):
         if options[name] is not None:

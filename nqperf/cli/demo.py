@@ -15,7 +15,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import start_engine
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
+from nqperf.formats.reading import read_whole
 
 if TYPE_CHECKING:
     from nqperf.api import Answers
@@ -27,7 +27,7 @@ _WIDTH = 100
 _MARKS = ("[[", "]]")
 
 
-@click.command("demo", short_help="Answer three questions on a packaged page.")
+@click.command("demo")
 @click.argument("questions", nargs=-1)
 @shared.option("--text", type=shared.PATH, help="A text file to ask instead, paragraphs apart by a blank line.")
 @shared.option("--model", type=shared.PATH, help="A model folder.  [default: the packaged nq-mini]")

@@ -8,14 +8,14 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import require_places
+from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import read_results_folder
-from nqperf.gate.history import history
+from nqperf.records.history import history
 from nqperf.report.html import history_page, write_page
 from nqperf.report.terminal import history_text
 
 
-@click.command("history", short_help="Show the speed-ups of saved runs over time.")
+@click.command("history")
 @click.argument("folder", type=shared.PATH)
 @shared.option("--report", type=shared.PATH, help="Write the history as an HTML page.")
 @shared.together(shared.quiet_option, shared.json_option)
@@ -32,7 +32,7 @@ def history_command(folder: Path, *, report: Path | None, quiet: bool, as_json: 
     \b
     Exit codes: 0 shown; 2 bad input.
     """
-    require_places({"report": report})
+    require_places(report=report)
     found = history(read_results_folder(folder))
     if report is not None:
         write_page(report, history_page(found))

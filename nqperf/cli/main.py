@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import logging
@@ -15,7 +16,7 @@ import click
 
 from nqperf import __version__
 from nqperf.cli import start_up
-from nqperf.cli.signals import end_now, handling
+from nqperf.cli.signals import ENDING, end_now, handling
 from nqperf.errors import Interrupted, NqPerfError
 
 EXIT_BAD_INPUT = 2
@@ -38,6 +39,8 @@ COMMANDS = {
     "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
     "average": _Lazy("nqperf.cli.train:average_command", "Make one model of several: the mean of their weights."),
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
+    "ab": _Lazy("nqperf.cli.ab:ab_command", "Hold one builder of your project against another revision of it."),
+    "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder slower."),
     "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
     "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),
     "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
@@ -45,6 +48,7 @@ COMMANDS = {
     "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
     "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
     "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
+    "variants": _Lazy("nqperf.cli.variants:variants_command", "List the variants, and why each runs here or not."),
     "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
     "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a checkpoint."),
@@ -105,13 +109,14 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the user's is one line on stderr and exit code 2."""
+    start_up.open_closed_streams()
     start_up.hold_back()
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
     try:
-        with handling(end_now, signal.SIGTERM):
+        with handling(end_now, *ENDING):
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
-        _leave(f"error: {error}{_kept(error)}", EXIT_BAD_INPUT)
+        _leave(f"error: {error}{_kept(error)}", error.exit_code)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:
@@ -143,7 +148,8 @@ def _kept(error: NqPerfError | Interrupted) -> str:
 
 
 def _leave(message: str, code: int) -> None:
-    click.echo(f"nqperf: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(OSError):  # nobody reads it: the exit code tells
+        click.echo(f"nqperf: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 

@@ -10,11 +10,13 @@ import click
 
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
-from nqperf.formats.nq.jsonl import Selection
+from nqperf.formats.compression import Limits
+from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.ranking import RankingConfig
+from nqperf.nq.scoring import Thresholds
 
 PRECISION_NAMES = ("float32", "mixed_float16", "mixed_bfloat16")
 ENGINE_PRECISIONS = (*PRECISION_NAMES, "int8")
@@ -59,6 +61,8 @@ selection_options = together(
         default="raise",
         help="A faulty line ends the command, or is left out, counted and listed.",
     ),
+    option("--max-line-bytes", type=int, default=Limits().line_bytes, help="The longest line of DATA that is read."),
+    option("--max-expansion", type=int, default=Limits().expansion, help="How many times its size DATA may unpack to."),
 )
 feature_options = together(
     option("--max-seq-length", type=int, default=512, help="Positions of one input."),
@@ -96,14 +100,35 @@ answer_options = together(
     ),
     option("--yes-no", is_flag=True, help="Answer YES or NO where the answer type says so; the thesis never does."),
 )
-threshold_option = option(
-    "--non-null-threshold",
-    type=int,
-    help="Annotators that must agree that there is an answer.  [default: 2 if examples have several, else 1]",
+threshold_options = together(
+    option(
+        "--non-null-threshold",
+        type=int,
+        help="Annotators that must agree that there is an answer.  [default: 2 if all examples have several, else 1]",
+    ),
+    option("--long-non-null-threshold", type=int, help="The same for long answers alone."),
+    option("--short-non-null-threshold", type=int, help="The same for short answers alone."),
 )
 fresh_option = option("--fresh", is_flag=True, help="Start over instead of going on where an earlier start ended.")
+require_option = option(
+    "--require",
+    type=click.Choice(["gpu", "cpu"]),
+    help="Exit with 1 unless the baseline computes on such a device.  [default: any]",
+)
 quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors only.")
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+def reader(data: str, options: dict[str, Any]) -> NqReader:
+    """Return the reader of DATA that the selection and limit options say."""
+    limits = Limits(line_bytes=options["max_line_bytes"], expansion=options["max_expansion"])
+    return NqReader(source=data, selection=selection(options), limits=limits)
+
+
+def thresholds(options: dict[str, Any]) -> Thresholds:
+    """Return what the options say of the annotators that an answer takes."""
+    names = {"both": "non_null_threshold", "long": "long_non_null_threshold", "short": "short_non_null_threshold"}
+    return Thresholds(**{name: options[given] for name, given in names.items()})
 
 
 def selection(options: dict[str, Any]) -> Selection:

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from nqperf.cli import options as shared
+from nqperf.cli.console import warn
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError
-from nqperf.formats.results.recipe_toml import Recipe, read_recipe
-from nqperf.formats.weights.model_folder import ModelFolder
-from nqperf.perf.process import worker_environment
-from nqperf.perf.recipes import check_model, other_device, recipe_variant
+from nqperf.formats.weights.model_folder import OpenedModel
+from nqperf.perf.machine.environment import python_command, worker_environment
+from nqperf.perf.suite.recipes import read_recipe_row
 
 # Stands in the environment of a process that was started anew, so that none is started twice.
 STARTED_ANEW = "NQPERF_STARTED_ANEW"
@@ -26,7 +26,7 @@ _SAID = ("engine", "precision", "wide", "xla", "batch_size", "buckets")
 recipe_option = shared.option("--recipe", type=shared.PATH, help="Run as this file of `nqperf tune` says.")
 
 
-def engine_and_settings(options: dict[str, Any], folder: ModelFolder) -> tuple[str, dict[str, Any]]:
+def engine_and_settings(options: dict[str, Any], folder: OpenedModel) -> tuple[str, dict[str, Any]]:
     """Return the engine and its settings as the options say, or the recipe; this process may be started anew for it.
 
     On another device than the recipe's a warning is given, and the baseline's way is taken.
@@ -38,34 +38,17 @@ def engine_and_settings(options: dict[str, Any], folder: ModelFolder) -> tuple[s
         return options["engine"], shared.engine_settings(options)
     _refuse_beside()
     anew = os.environ.pop(STARTED_ANEW, None) is not None
-    recipe = read_recipe(path)
-    variant = recipe_variant(recipe, path)
-    check_model(recipe, path, folder)
-    if why := other_device(recipe):
-        _warn(f"{path} is not for this machine: {why}; running the baseline's way: `nqperf tune` finds another")
+    row = read_recipe_row(path)
+    row.require_model(folder)
+    if why := row.other_device():
+        warn(f"{path} is not for this machine: {why}; running the baseline's way: `nqperf tune` finds another")
         return DEFAULT_ENGINE, {}
-    if recipe.note and not anew:
-        _warn(f"{path}: {recipe.note}")
-    variant.engine_row().require()
-    _start_with(worker_environment(variant.engine_row(), recipe.environment), anew=anew)
-    settings = {**recipe.settings, "batch_size": recipe.batch_size}
-    find_engine(recipe.engine).config(settings)
-    return recipe.engine, settings
-
-
-def checked_recipe(path: Path | None, folder: ModelFolder) -> Recipe | None:
-    """Return the recipe for a run that starts workers of its own, with a warning where it is for another device.
-
-    Raises: FormatError for a recipe that cannot be used for this model.
-    """
-    if path is None:
-        return None
-    recipe = read_recipe(path)
-    recipe_variant(recipe, path).engine_row().require()
-    check_model(recipe, path, folder)
-    if why := other_device(recipe):
-        _warn(f"{path} is not for this machine: {why}; its row is measured and nothing is promised of it")
-    return recipe
+    if row.recipe.note and not anew:
+        warn(f"{path}: {row.recipe.note}")
+    _start_with(worker_environment(row.variant.engine_row(), row.recipe.environment), anew=anew)
+    engine, settings = row.engine_and_settings()
+    find_engine(engine).config(settings)
+    return engine, settings
 
 
 def _refuse_beside() -> None:
@@ -93,9 +76,5 @@ def _start_with(environment: Mapping[str, str], *, anew: bool) -> None:
         raise ConfigError(f"the environment does not stay as the recipe sets it ({', '.join(differing)})")
     sys.stdout.flush()
     sys.stderr.flush()
-    command = [sys.executable, "-m", "nqperf.cli.main", *sys.argv[1:]]
+    command = python_command("nqperf.cli.main", *sys.argv[1:])
     os.execve(sys.executable, command, {**environment, STARTED_ANEW: "1"})  # noqa: S606  # our own command, once more
-
-
-def _warn(message: str) -> None:
-    click.echo(f"nqperf: warning: {message}", err=True)

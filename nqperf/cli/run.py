@@ -9,8 +9,9 @@ from typing import Any
 import click
 import msgspec
 
+from nqperf import plain_text
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_skipped, start_engine, table, warn_of_new_heads
+from nqperf.cli.console import progress, report_notes, report_skipped, start_engine, table, warn_of_new_heads
 from nqperf.cli.recipe import engine_and_settings, recipe_option
 from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
@@ -18,14 +19,14 @@ from nqperf.defaults import PACKAGED_MODEL, DevelopmentSet
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.chunks import ChunkSource, LinesSource
-from nqperf.formats.nq.jsonl import NqReader
-from nqperf.formats.weights.model_folder import read_model_folder
+from nqperf.formats.weights.model_folder import open_model
+from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, RunResult, run
 from nqperf.shards.cluster import LOCAL, ClusterConfig
 
 
-@click.command("run", short_help="Answer a Natural Questions file and score the answers.")
+@click.command("run")
 @click.argument("data", required=False)
 @shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")
 @shared.option("--out", type=shared.PATH, required=True, help="The folder for the five files of the run.")
@@ -49,7 +50,7 @@ from nqperf.shards.cluster import LOCAL, ClusterConfig
     shared.engine_options,
     recipe_option,
     shared.answer_options,
-    shared.threshold_option,
+    shared.threshold_options,
     shared.quiet_option,
     shared.json_option,
 )
@@ -68,14 +69,13 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     nqperf run dev.jsonl.gz --model models/bert-joint --recipe recipe.toml --out out/
     nqperf run s3://bucket/dev.jsonl.gz --model models/bert-joint --ray auto --worker-gpus 1 --out out/
     """
-    model = model or PACKAGED_MODEL
     # A fault that is seen without the engine's library is said before its start-up.
-    folder = read_model_folder(model)
+    folder = open_model(model or PACKAGED_MODEL)
     cluster = _cluster(options)
     engine, settings = engine_and_settings(options, folder)
     context, features = shared.feature_config(options)
     config = RunConfig(
-        model=model,
+        model=folder,
         out=out,
         features=options["features"],
         pipeline=PipelineConfig(context=context, features=features, answers=shared.answer_config(options)),
@@ -83,7 +83,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         settings=settings,
         long_threshold=options["long_threshold"],
         short_threshold=options["short_threshold"],
-        non_null_threshold=options["non_null_threshold"],
+        non_null_thresholds=shared.thresholds(options),
         shard_examples=options["shard_examples"],
         cluster=cluster,
         fresh=options["fresh"],
@@ -91,7 +91,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     selection = shared.selection(options)
     source: ChunkSource = DevelopmentSet(selection=selection)
     if data is not None:
-        source = LinesSource(reader=NqReader(source=data, selection=selection))
+        source = LinesSource(reader=shared.reader(data, options))
     warn_of_new_heads(folder)
     if config.cluster is None:
         start_engine(find_engine(config.engine))
@@ -101,8 +101,9 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     ):
         result = run(source, config, advance, between_shards)
     report_skipped(source.skipped)
+    report_notes(result.notes)
     if options["as_json"]:
-        plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": str(out)}
+        plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": plain_text.plain(str(out))}
         click.echo(msgspec.json.encode(plain).decode())
     elif not options["quiet"]:
         click.echo(_summary(result, out))
@@ -136,7 +137,7 @@ def _summary(result: RunResult, out: Path) -> str:
     if result.metrics is None or result.non_null_threshold is None:
         scores = "no annotations in the data, so no scores"
     else:
-        scores = scores_table(result.metrics, result.non_null_threshold)
+        scores = scores_table(result.metrics, NonNullThresholds.of(result.non_null_threshold))
     return "\n\n".join(
         (
             scores,

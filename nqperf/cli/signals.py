@@ -12,6 +12,10 @@ from types import FrameType
 
 from nqperf.errors import Interrupted
 
+# The end of a terminal is a wish to end, as SIGTERM is; nohup, which ignores it, still does.
+ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
+_ENDING_SOON = b"nqperf: ending when the shard under way is done; once more to end at once\n"
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -29,7 +33,8 @@ def handling(handler: Handler, *signums: int) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {signum: signal.signal(signum, handler) for signum in signums}
+    heeded = [signum for signum in signums if signal.getsignal(signum) is not signal.SIG_IGN]
+    before = {signum: signal.signal(signum, handler) for signum in heeded}
     try:
         yield
     finally:
@@ -49,11 +54,12 @@ def ending_between_shards() -> Iterator[Callable[[], None]]:
         if asked:
             end_now(signum, frame)
         asked.append(signum)
-        os.write(sys.stderr.fileno(), b"nqperf: ending when the shard under way is done; once more to end at once\n")
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be no terminal any more
+            os.write(sys.stderr.fileno(), _ENDING_SOON)
 
     def end_if_asked() -> None:
         if asked:
             raise Interrupted(asked[0])
 
-    with handling(note, signal.SIGINT, signal.SIGTERM):
+    with handling(note, signal.SIGINT, *ENDING):
         yield end_if_asked

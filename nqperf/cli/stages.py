@@ -11,20 +11,20 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.console import Advance, progress, report_skipped, start_engine
+from nqperf.cli.console import Advance, progress, report_notes, report_skipped, start_engine
 from nqperf.cli.recipe import engine_and_settings, recipe_option
 from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.engines.registry import find_engine
 from nqperf.formats.files import write_whole
-from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
-from nqperf.formats.weights.model_folder import NO_SETTINGS, read_model_folder
+from nqperf.formats.weights.model_folder import NO_SETTINGS, open_model
 from nqperf.formats.weights.tokenizers import load_tokenizer
-from nqperf.nq.evaluation import default_non_null_threshold, evaluate
+from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.grouping import AnswerInput
+from nqperf.nq.scoring import score
 from nqperf.pipeline import PipelineConfig, answer_all, prepare
 from nqperf.run import to_json
 from nqperf.shards.predicting import PredictConfig, predict_features
@@ -32,7 +32,7 @@ from nqperf.shards.predicting import PredictConfig, predict_features
 _Item = TypeVar("_Item")
 
 
-@click.command("prepare", short_help="Make features from a Natural Questions file.")
+@click.command("prepare")
 @click.argument("data")
 @shared.option("--tokenizer", type=shared.PATH, required=True, help="A model folder, tokenizer.model or vocab.txt.")
 @shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
@@ -46,10 +46,13 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     """
     context, features = shared.feature_config(options)
     config = PipelineConfig(context=context, features=features)
-    reader = NqReader(source=data, selection=shared.selection(options))
-    pieces = load_tokenizer(tokenizer)
+    reader = shared.reader(data, options)
     if tokenizer.is_dir():
-        read_model_folder(tokenizer).config.require_positions(features.max_seq_length)
+        opened = open_model(tokenizer)
+        opened.config.require_positions(features.max_seq_length)
+        pieces = opened.tokenizer
+    else:
+        pieces = load_tokenizer(tokenizer)
     shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         examples = _Counted(reader.examples(), "examples", advance)
@@ -59,7 +62,7 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
     _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
 
 
-@click.command("predict", short_help="Run a model over features.")
+@click.command("predict")
 @click.argument("features", type=shared.PATH)
 @shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
@@ -75,10 +78,11 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     """
     shared.refuse_same_file(out, features=features)
     # A fault that is seen without the engine's library is said before its start-up.
-    engine, settings = engine_and_settings(options, read_model_folder(model))
+    opened = open_model(model)
+    engine, settings = engine_and_settings(options, opened)
     config = PredictConfig(
         features=features,
-        model=model,
+        model=opened,
         out=out,
         engine=engine,
         settings=settings,
@@ -96,7 +100,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     _finish(found, f"{out}: logits of {result.windows} windows", options)
 
 
-@click.command("answer", short_help="Turn features and logits into predictions.")
+@click.command("answer")
 @click.argument("data")
 @shared.option("--features", type=shared.PATH, required=True, help="The features that were predicted.")
 @shared.option("--logits", type=shared.PATH, required=True, help="The logits of these features.")
@@ -111,14 +115,11 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     \b
     nqperf answer dev.jsonl.gz --features dev.tfrecord --logits logits.npz --out predictions.json
     """
-    settings = NO_SETTINGS if options["model"] is None else read_model_folder(options["model"]).settings
-    config = (
-        shared.answer_config(options)
-        .with_thresholds(settings.long_threshold, settings.short_threshold)
-        .with_thresholds(options["long_threshold"], options["short_threshold"])
-    )
+    settings = NO_SETTINGS if options["model"] is None else open_model(options["model"]).settings
+    config = AnswerConfig.of(settings, shared.answer_config(options))
+    config = config.with_thresholds(options["long_threshold"], options["short_threshold"])
     shared.refuse_same_file(out, data=data, features=features, logits=logits)
-    reader = NqReader(source=data, selection=shared.selection(options))
+    reader = shared.reader(data, options)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         inputs = (AnswerInput(example_id=number, candidates=found) for number, found in reader.candidates())
         counted = _Counted(inputs, "examples", advance)
@@ -137,11 +138,11 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     _finish(result, text, options)
 
 
-@click.command("evaluate", short_help="Score predictions as nq_eval does.")
+@click.command("evaluate")
 @shared.option("--gold", required=True, help="The annotated Natural Questions file (or glob, or -).")
 @shared.option("--predictions", type=shared.PATH, required=True, help="The predictions JSON.")
 @shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")
-@shared.together(shared.threshold_option, shared.selection_options, shared.quiet_option, shared.json_option)
+@shared.together(shared.threshold_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: Any) -> None:
     """Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
 
@@ -152,16 +153,15 @@ def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: 
     if out is not None:
         shared.refuse_same_file(out, gold=gold, predictions=predictions)
     found = read_predictions(predictions)
-    reader = NqReader(source=gold, selection=shared.selection(options))
+    reader = shared.reader(gold, options)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         annotations = dict(_Counted(reader.gold(), "examples", advance))
-    requested = options["non_null_threshold"]
-    threshold = default_non_null_threshold(annotations.values()) if requested is None else requested
-    metrics = evaluate(annotations, found, non_null_threshold=threshold)
+    found_score = score(annotations, found, thresholds=shared.thresholds(options), unannotated=reader.unannotated)
     if out is not None:
-        write_whole(out, to_json(metrics))
+        write_whole(out, to_json(found_score.figures()))
     report_skipped(reader.skipped)
-    _finish(metrics, scores_table(metrics, threshold), options)
+    report_notes(found_score.notes())
+    _finish(found_score.figures(), scores_table(found_score.metrics, found_score.thresholds), options)
 
 
 class _Counted(Iterable[_Item]):

@@ -21,6 +21,23 @@ LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _FATAL_ONLY = "3"  # an error that matters is raised too; at lower levels a machine without a GPU is told of cuInit
 
 
+def open_closed_streams() -> None:
+    """Let standard streams that the caller closed lead to nowhere; else the next file that is opened takes their place.
+
+    What a library then writes to standard error would stand in the middle of an output.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:  # a lower one is closed as well
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 class _TensorFlowQuietly(MetaPathFinder):
     """Imports TensorFlow without its start-up lines, whoever imports it: a command, Keras or the user's own module.
 

@@ -17,7 +17,8 @@ from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.averaging import average
-from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson
+from nqperf.training.distillation import Lesson
+from nqperf.training.distillation_config import LOSSES, DistillationConfig
 from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
 from nqperf.training.student import StudentShape
@@ -104,7 +105,7 @@ def parse_source(text: str) -> Source:
         ) from error
 
 
-@click.command("vocabulary", short_help="Make a SentencePiece vocabulary of WordPieces with the context markers.")
+@click.command("vocabulary")
 @source_option
 @shared.option("--wordpieces", type=shared.PATH, help="A BERT's vocab.txt.  [default: MiniLM's, extra `training`]")
 @shared.option("--pieces", type=int, default=VocabularyConfig().pieces, help="At most, markers and symbols counted.")
@@ -127,7 +128,7 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
         click.echo(f"{out}: {pieces} pieces")
 
 
-@click.command("train", short_help="Fine-tune a BERT Joint model.")
+@click.command("train")
 @source_option
 @shared.option("--start", type=shared.PATH, help="The model folder to start from.  [default: MiniLM, extra `training`]")
 @shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, for MiniLM or in place of the start's.")
@@ -174,7 +175,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     nqperf train --source world:4000 --teacher model/ --student-layers 3 --steps 500 --work work-3/ --out student/
     """
     training = TrainingConfig(**_fields_of(TrainingConfig, options))
-    features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
+    features = FeatureConfig.for_length(options["max_seq_length"], doc_stride=options["doc_stride"])
     job = TrainingJob(
         sources=tuple(parse_source(text) for text in sources),
         training=training,
@@ -235,7 +236,7 @@ def _summary(steps: Sequence[Progress], last: int) -> str:
     return f"step {steps[-1].step} of {last}: mean loss {loss:.3f}{shown}, {speed:.1f} windows/s"
 
 
-@click.command("average", short_help="Make one model of several: the mean of their weights.")
+@click.command("average")
 @click.argument("models", nargs=-1, required=True, type=shared.PATH, metavar="MODEL...")
 @shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
 @shared.together(shared.quiet_option)
@@ -252,7 +253,7 @@ def average_command(models: tuple[Path, ...], out: Path, *, quiet: bool) -> None
         click.echo(f"{out}: the mean of {len(models)} models; choose its thresholds with `nqperf thresholds`")
 
 
-@click.command("thresholds", short_help="Choose a model's answer thresholds on held-out training data.")
+@click.command("thresholds")
 @click.argument("model", type=shared.PATH)
 @source_option
 @shared.option(
@@ -273,7 +274,7 @@ def thresholds_command(model: Path, sources: tuple[str, ...], **options: Any) ->
     \b
     nqperf thresholds model/ --source nq:train.jsonl.gz --source world:200
     """
-    features = FeatureConfig(max_seq_length=options["max_seq_length"], doc_stride=options["doc_stride"])
+    features = FeatureConfig.for_length(options["max_seq_length"], doc_stride=options["doc_stride"])
     job = CalibrationJob(
         model=model,
         sources=tuple(parse_source(text) for text in sources),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import require_places, suite_progress, variants_option
-from nqperf.errors import ConfigError
+from nqperf.cli.bench import suite_asked, suite_progress, variants_option
+from nqperf.formats.files import require_places
 from nqperf.formats.results.recipe_toml import write_recipe
-from nqperf.perf.variants import select_variants
 from nqperf.report.tune import headline, tuned_text
 from nqperf.tuning.candidates import TOLERANCES
 from nqperf.tuning.tune import TuneConfig, tune
@@ -22,7 +20,7 @@ from nqperf.tuning.tune import TuneConfig, tune
 _INTERRUPTED = 130
 
 
-@click.command("tune", short_help="Find the fastest way to run a model here, and prove it.")
+@click.command("tune")
 @click.argument("model", required=False, type=shared.PATH)
 @click.argument("data", required=False)
 @shared.option("--out", type=shared.PATH, required=True, help="The recipe to write (TOML), for --recipe.")
@@ -53,24 +51,10 @@ def tune_command(model: Path | None, data: str | None, out: Path, **options: Any
     \b
     Exit codes: 0 found, or nothing beats the default, which is said; 2 bad input; 130 interrupted.
     """
-    require_places({"out": out})
+    require_places(out=out)
     if model is not None:
         shared.refuse_same_file(out, data=data)
-    names = None
-    if options["variants"] is not None:
-        names = tuple(variant.name for variant in select_variants(options["variants"].split(",")))
-    config = TuneConfig(
-        model=model,
-        data=data,
-        limit=options["limit"],
-        variants=names,
-        tolerance=options["tolerance"],
-        budget=options["budget"],
-        max_seq_length=options["max_seq_length"],
-        command=shlex.join(["nqperf", *sys.argv[1:]]),
-    )
-    if config.budget == float("inf"):
-        raise ConfigError("the budget is without an end; expected seconds: a search ends when they are spent")
+    config = TuneConfig.from_options(model=model, tolerance=options["tolerance"], **suite_asked(data, options))
     with suite_progress(quiet=options["quiet"]) as progress:
         found = tune(config, progress)
     write_recipe(out, found.recipe)

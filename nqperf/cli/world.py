@@ -11,7 +11,7 @@ from nqperf.world.folder import DEV_EXAMPLES, write_world
 from nqperf.world.generate import MEDIAN_TOKENS
 
 
-@click.command("world", short_help="Make Natural Questions examples of a generated world.")
+@click.command("world")
 @shared.option("--examples", type=int, required=True, help="Examples of the training split, annotated once.")
 @shared.option("--dev-examples", type=int, default=DEV_EXAMPLES, help="Examples for development, annotated five times.")
 @shared.option("--seed", type=int, required=True, help="The same seed makes the same lines on every machine.")

@@ -1,7 +1,8 @@
 """The protocol of all engines: a model's weights in, then features in and logits out.
 
-A new engine is a subclass of `Engine` in a file of its own and a row in `nqperf.engines.registry`. The file imports
-its library inside functions, so that the variants table and `--help` stay light and need nothing installed.
+A new engine is a subclass of `Engine` in a file of its own and a row in `nqperf.engines.registry`, or of another
+package's entry point. The file imports its library inside functions, so that the variants table and `--help` stay light
+and need nothing installed.
 """
 
 from __future__ import annotations
@@ -63,8 +64,10 @@ Config = TypeVar("Config", bound=EngineConfig)
 class Engine(ABC, Generic[Config]):
     """Runs a model's weights over batches of one size, in one of `lengths`.
 
-    `config_type` is read from settings; `environment` is what every worker of this engine has before it starts, and
-    `switch_variables` are those that change how it computes, of which a worker has its variant's and not the caller's.
+    `config_type` is read from settings; `environment` is what every worker of this engine has before it starts, beside
+    `gpu_sharing`, without which the first of two processes takes all memory of a GPU, and
+    `switch_variables` are those that change how it computes, of which a worker has its variant's and not the caller's;
+    `read_variables` are those that it has of the caller, for they say what this machine does by default.
     Raises: ConfigError when the sequences, or a bucket, are longer than the model's positions.
     """
 
@@ -72,6 +75,8 @@ class Engine(ABC, Generic[Config]):
     config_type: ClassVar[type[EngineConfig]] = EngineConfig
     environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
     switch_variables: ClassVar[frozenset[str]] = frozenset()
+    read_variables: ClassVar[frozenset[str]] = frozenset()
+    gpu_sharing: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(
         self, model_config: BertConfig, weights: Mapping[str, FloatArray], config: Config, *, seq_length: int

@@ -1,38 +1,58 @@
-"""The engines, one row each: where its class is, and what must be installed; imported when it is asked for.
+"""The engines, one row each: where its class is, what must be installed, what it looks at, what it can be seen to do.
 
 To add an engine, write a subclass of `nqperf.engines.engine.Engine` in a file of its own and add a row here: then
-`--engine`, the rows of the variants table and the workers know it.
+`--engine`, the rows of the variants table and the workers know it. Another package adds one without a change to this
+file, by an entry point of the group `nqperf.engines` whose object is an `EngineRow`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
+import functools
 import importlib
 import importlib.util
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any
 
 import msgspec
 
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
+from nqperf.engines.effects import SHARED, Effect
 from nqperf.engines.engine import Engine, EngineConfig
+from nqperf.engines.probe import Probe
 from nqperf.errors import ConfigError, MissingExtraError
+from nqperf.extensions import Table
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
 
 DEFAULT_ENGINE = "tensorflow"
+GROUP = "nqperf.engines"
+PACKAGE = "nqperf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRow:
-    """One engine: `target` is "module:class"; `needs` the modules of its library, which the extra `extra` brings."""
+    """One engine.
+
+    `target` is its class, a subclass of Engine, as "module:class"; importing the module needs no library. `needs` are
+    the modules that must be installed, which `extra` of `package` brings; an empty extra stands for the package itself.
+    `libraries` are the modules that compute, each with the names under which it is distributed: their versions are what
+    a run's record and identity hold, beside that of a `package` other than nqperf. `probe` is a subclass of Probe and
+    `effects` a mapping of names to Effect, as "module:name"; empty where the engine has none of its own.
+    """
 
     name: str
     target: str
     needs: tuple[str, ...] = ()
     extra: str = ""
+    package: str = PACKAGE
+    libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    probe: str = ""
+    effects: str = ""
 
     def missing(self) -> str | None:
         """Return what is not installed and how to install it, or None when the engine can run."""
@@ -47,14 +67,63 @@ class EngineRow:
 
         Raises: MissingExtraError naming the extra that brings it.
         """
-        if any(importlib.util.find_spec(module) is None for module in self.needs):
-            raise MissingExtraError(self.extra, purpose=f"the engine {self.name}")
+        if not all(map(_is_installed, self.needs)):
+            raise MissingExtraError(self.extra, purpose=f"the engine {self.name}", package=self.package)
 
     def engine_type(self) -> type[Engine[Any]]:
-        """Return the engine's class, whether or not its library is installed."""
-        module, _, name = self.target.partition(":")
-        found: type[Engine[Any]] = getattr(importlib.import_module(module), name)
+        """Return the engine's class, whether or not its library is installed.
+
+        Raises: ConfigError where it cannot be imported.
+        """
+        found: type[Engine[Any]] = self._object(self.target)
         return found
+
+    def probe_of(self) -> Probe:
+        """Return what the engine looks at on a machine.
+
+        Raises: ConfigError where it cannot be imported.
+        """
+        kind: type[Probe] = self._object(self.probe) if self.probe else Probe
+        return kind()
+
+    def effects_of(self, *names: str) -> tuple[Effect, ...]:
+        """Return effects of this engine, or of those that all engines share, by their names.
+
+        Raises: ConfigError for a name that is neither's.
+        """
+        known = {**SHARED, **(self._object(self.effects) if self.effects else {})}
+        if unknown := sorted(set(names) - set(known)):
+            raise ConfigError(
+                f"the engine {self.name} has no effect {', '.join(unknown)}; expected some of {', '.join(known)}"
+            )
+        return tuple(known[name] for name in names)
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of what computes, by the distributions' names; of what is not installed nothing.
+
+        A library that is there under none of its known names is looked for by its module.
+        """
+        found = installed_versions(() if self.package == PACKAGE else (self.package,))
+        for module, names in self.libraries.items():
+            known = installed_versions(names)
+            if not known and _is_installed(module):
+                known = installed_versions(_distributions_of_modules().get(module, ())) or {module: "unknown"}
+            found |= known
+        return found
+
+    def _object(self, where: str) -> Any:
+        """Return the object at "module:name".
+
+        Raises: ConfigError where it cannot be imported.
+        """
+        module, _, name = where.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except Exception as error:  # whatever another package does when it is imported
+            said = " ".join(str(error).split())
+            raise ConfigError(
+                f"the engine {self.name} cannot be imported: {where}: {type(error).__name__}: {said}"
+            ) from error
 
     def config(self, settings: Mapping[str, Any]) -> EngineConfig:
         """Return the engine's config with these settings and its defaults for the others.
@@ -103,33 +172,103 @@ class EngineRow:
         return self.engine_type()(model_config, weights, self.config(settings), seq_length=seq_length)
 
 
+_KERAS = ("keras", "keras-nightly")
 _ROWS = (
-    # A dependency of nqperf itself, so there is no extra to miss.
-    EngineRow(name="tensorflow", target="nqperf.engines.tensorflow.engine:TensorFlowEngine"),
+    EngineRow(
+        name="tensorflow",
+        target="nqperf.engines.tensorflow.engine:TensorFlowEngine",
+        needs=("tensorflow", "keras"),
+        libraries={"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "keras": _KERAS},
+        probe="nqperf.engines.tensorflow.probe:TensorFlowProbe",
+        effects="nqperf.engines.tensorflow.effects:EFFECTS",
+    ),
     EngineRow(
         name="onnxruntime",
         target="nqperf.engines.onnxruntime:OnnxRuntimeEngine",
         needs=("onnx", "onnxruntime"),
         extra="onnxruntime",
+        libraries={"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "ort-nightly")},
     ),
-    EngineRow(name="jax", target="nqperf.engines.jax.engine:JaxEngine", needs=("jax",), extra="jax"),
+    EngineRow(
+        name="jax",
+        target="nqperf.engines.jax.engine:JaxEngine",
+        needs=("jax", "keras"),
+        extra="jax",
+        libraries={"jax": ("jax",), "jaxlib": ("jaxlib",), "keras": _KERAS},
+        effects="nqperf.engines.jax.effects:EFFECTS",
+    ),
     EngineRow(
         name="openvino",
         target="nqperf.engines.openvino.engine:OpenVinoEngine",
         needs=("openvino", "onnx"),
         extra="openvino",
+        libraries={"openvino": ("openvino", "openvino-nightly")},
+        probe="nqperf.engines.openvino.probe:OpenVinoProbe",
+        effects="nqperf.engines.openvino.effects:EFFECTS",
     ),
 )
-ENGINES: dict[str, EngineRow] = {row.name: row for row in _ROWS}
+
+
+def _adopted(row: EngineRow, package: str) -> EngineRow:
+    """Return the row that a package brings, which is one of its own: so its version decides about the bits too."""
+    return dataclasses.replace(row, package=package) if row.package == PACKAGE else row
+
+
+ENGINES: Table[EngineRow] = Table(GROUP, EngineRow, _ROWS, adopted=_adopted)
 
 
 def find_engine(name: str) -> EngineRow:
     """Return the row of that name.
 
-    Raises: ConfigError for a name that is in no row.
+    Raises: ConfigError for a name that is in no row, or that two installed packages bring.
     """
     if name not in ENGINES:
         near = difflib.get_close_matches(name, ENGINES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ConfigError(f"unknown engine {name!r}; expected one of {', '.join(ENGINES)}{hint}")
     return ENGINES[name]
+
+
+def engine_versions() -> dict[str, str]:
+    """Return the versions of what computes in any engine that is installed, by the distributions' names."""
+    return {name: version for row in ENGINES.values() for name, version in row.versions().items()}
+
+
+def engine_variables() -> tuple[str, ...]:
+    """Return the names of the environment's variables that change how an engine computes, in order."""
+    return tuple(sorted({name for kind in _engine_types() for name in kind.switch_variables | kind.read_variables}))
+
+
+def gpu_sharing() -> dict[str, str]:
+    """Return the environment in which processes of any engine share the memory of a GPU."""
+    return {name: value for kind in _engine_types() for name, value in kind.gpu_sharing.items()}
+
+
+def _engine_types() -> Iterator[type[Engine[Any]]]:
+    """Yield the class of each engine that can be imported."""
+    for row in ENGINES.values():
+        with contextlib.suppress(ConfigError):
+            yield row.engine_type()
+
+
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the version of each distribution that is installed."""
+    found = {}
+    for name in distributions:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _is_installed(module: str) -> bool:
+    """Return whether a module can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a package that is not there, or that stands in place of one
+        return False
+
+
+@functools.cache
+def _distributions_of_modules() -> Mapping[str, list[str]]:
+    """Return the distributions of each module that is installed; it reads the files of all of them."""
+    return metadata.packages_distributions()

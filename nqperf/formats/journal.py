@@ -19,7 +19,9 @@ import google_crc32c
 import msgspec
 
 from nqperf.errors import FormatError, Interrupted, NqPerfError
-from nqperf.formats.files import read_whole, remove_leftovers, take_lock, write_whole
+from nqperf.formats.decoding import JSON_BYTES, decode_json
+from nqperf.formats.files import open_lock, remove_leftovers, take_lock, write_whole
+from nqperf.formats.reading import read_whole
 
 JOURNAL_SCHEMA = 1
 _JOURNAL, _LOCK = "journal.json", "lock"
@@ -192,13 +194,11 @@ def _differences(older: Any, newer: Any, where: str = "") -> Iterator[str]:
 
 
 def _decoded(path: Path, record_type: type[_Record]) -> _Record:
-    content = read_whole(path, what="a journal of nqperf")
-    try:
-        version = msgspec.json.decode(content, type=_Head).schema_version
-        if version == JOURNAL_SCHEMA:
-            return msgspec.json.decode(content, type=record_type)
-    except msgspec.DecodeError as error:
-        raise FormatError(f"is no journal of nqperf ({error}): {_START_OVER}", path=path) from error
+    expected = f"a journal of nqperf: {_START_OVER}"
+    content = read_whole(path, what="a journal of nqperf", limit=JSON_BYTES)
+    version = decode_json(content, _Head, path, expected=expected).schema_version
+    if version == JOURNAL_SCHEMA:
+        return decode_json(content, record_type, path, expected=expected)
     raise FormatError(
         f"is {version}; expected {JOURNAL_SCHEMA}: go on with the nqperf that began, or {_START_OVER}",
         path=path,
@@ -211,7 +211,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Make the folder, lock it for the block, and remove it behind when nothing is kept in it."""
     try:
         folder.mkdir(exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT)
+        lock = open_lock(folder / _LOCK)
     except OSError as error:
         raise FormatError(
             f"cannot be written ({error.strerror}), where finished shards are kept: name another output",

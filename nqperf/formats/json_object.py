@@ -5,18 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
+from nqperf.formats.decoding import JSON_BYTES, decode_json
+from nqperf.formats.reading import read_whole
 
 
-def read_json_object(path: Path, *, what: str) -> dict[str, Any]:
-    """Return the JSON object in `path`.
+def read_json_object(path: Path, *, what: str, limit: int = JSON_BYTES) -> dict[str, Any]:
+    """Return the JSON object in `path`; `what` names the file's role in the message. Units: `limit` bytes.
 
-    Raises: FormatError when the file is missing or holds anything else.
+    Raises: FormatError when the file is missing, larger than `limit`, or holds anything else.
     """
-    try:
-        return msgspec.json.decode(read_whole(path, what=what), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"is no JSON object ({error}); expected {what}", path=path) from error
+    return decode_json(
+        read_whole(path, what=what, limit=limit), dict[str, Any], path, expected=f"{what}, a JSON object"
+    )

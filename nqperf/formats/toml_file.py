@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from nqperf.formats.decoding import TOML_BYTES, decode_toml
+from nqperf.formats.reading import read_whole
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
@@ -28,20 +22,8 @@ def read_toml(path: Path, record: type[_Record], *, what: str, advice: str) -> _
     Raises: FormatError, with `advice` at its end, when it is missing, no TOML, or a field is missing, unknown, of
     another type or out of range.
     """
-    content = read_whole(path, what=what)
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise FormatError(f"is no UTF-8 text ({error.reason} at byte {error.start})", path=path) from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise FormatError(f"is no TOML: {error}", path=path, line=int(line[1]) if line else None) from None
-    try:
-        return msgspec.convert(document, record)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at ")
-        field = re.sub(r"^\$\.?", "", where.strip("`")) or None
-        raise FormatError(f"{message}; {advice}", path=path, field=field) from None
+    content = read_whole(path, what=what, limit=TOML_BYTES)
+    return decode_toml(content, record, path, expected=f"{what}: {advice}")
 
 
 def toml_table(name: str, fields: Mapping[str, Any]) -> list[str]:

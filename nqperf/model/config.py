@@ -24,19 +24,22 @@ _ACTIVATIONS = {
     "gelu_pytorch_tanh": TANH_GELU,
 }
 
-_COUNTS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "embedding_size",
-    "num_hidden_groups",
-    "inner_group_num",
-    "head_dim",
-)
+# The most that a count may be, far above any network there is: a file of 150 bytes can name any number, and what is
+# built from it takes memory before its weights are looked at.
+_MOST_LAYERS, _MOST = 1 << 10, 1 << 28
+_COUNTS = {
+    "vocab_size": _MOST,
+    "hidden_size": _MOST,
+    "num_hidden_layers": _MOST_LAYERS,
+    "num_attention_heads": _MOST,
+    "intermediate_size": _MOST,
+    "max_position_embeddings": _MOST,
+    "type_vocab_size": _MOST,
+    "embedding_size": _MOST,
+    "num_hidden_groups": _MOST_LAYERS,
+    "inner_group_num": 1 << 4,
+    "head_dim": _MOST,
+}
 _INTEGERS = (*_COUNTS, "pad_token_id")
 _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
@@ -81,8 +84,9 @@ class BertConfig:
     def __post_init__(self) -> None:
         for field in self._fields():
             value = getattr(self, field.name)
-            if field.name in _COUNTS and value is not None and value < 1:
-                raise ConfigError(f"{self._stored(field.name)} is {value}; expected 1 or more")
+            if field.name in _COUNTS and value is not None and not 1 <= value <= _COUNTS[field.name]:
+                expected = "1 or more" if value < 1 else f"at most {_COUNTS[field.name]}"
+                raise ConfigError(f"{self._stored(field.name)} is {value}; expected {expected}")
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"{self._stored('hidden_size')} {self.hidden_size} is no multiple of "
@@ -188,7 +192,10 @@ def _typed(name: str, stored: str, value: object) -> object:
         return _ACTIVATIONS.get(value, value) if isinstance(value, str) else _refuse(stored, value, "a string")
     if isinstance(value, bool) or not isinstance(value, int if name in _INTEGERS else int | float):
         return _refuse(stored, value, "an integer" if name in _INTEGERS else "a number")
-    return value if name in _INTEGERS else float(value)
+    try:
+        return value if name in _INTEGERS else float(value)
+    except OverflowError:
+        return _refuse(stored, f"{str(value)[:20]}...", "a number that is finite")
 
 
 def _refuse(name: str, value: object, expected: str) -> object:

@@ -21,12 +21,19 @@ def expected_shapes(config: BertConfig) -> dict[str, Shape]:
     return {tensor.name: tensor.shape for tensor in tensors_of(config)}
 
 
+def some_of(names: Iterable[str], *, shown: int = 5) -> str:
+    """Return the first names, for a message, and how many there are beside them."""
+    listed = list(names)
+    more = len(listed) - shown
+    return ", ".join(listed[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
 def check_shapes(
     found: Mapping[str, Shape], expected: Mapping[str, Shape], *, path: object, next_step: str = ""
 ) -> None:
     """Raise unless the tensors `found` at `path` are exactly the `expected` ones.
 
-    Raises: FormatError that lists every unknown, missing and misshapen tensor.
+    Raises: FormatError that counts unknown, missing and misshapen tensors, and lists the first of each.
     """
     faults = {
         "unknown": [f"{name} {list(shape)}" for name, shape in found.items() if name not in expected],
@@ -40,7 +47,7 @@ def check_shapes(
     count = sum(map(len, faults.values()))
     if not count:
         return
-    listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in faults.items() if names)
+    listed = "; ".join(f"{kind}: {some_of(names)}" for kind, names in faults.items() if names)
     step = next_step or "check that the configuration belongs to these weights"
     raise FormatError(f"tensors that do not fit the configuration: {count} ({listed}): {step}", path=path)
 
@@ -48,12 +55,12 @@ def check_shapes(
 def check_finite(weights: Mapping[str, FloatArray], *, path: object) -> None:
     """Raise unless every value is a finite number.
 
-    Raises: FormatError that lists every tensor with NaN or infinity in it.
+    Raises: FormatError that lists the tensors with NaN or infinity in them.
     """
     broken = [name for name, values in weights.items() if not np.isfinite(values).all()]
     if broken:
         raise FormatError(
-            f"NaN or infinity in {', '.join(broken)}; expected finite numbers: make the file again", path=path
+            f"NaN or infinity in {some_of(broken)}; expected finite numbers: make the file again", path=path
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +19,15 @@ NULL_SCORE = -10_000.0
 # The classes of the answer-type logits, by position.
 ANSWER_TYPES = ("UNKNOWN", "YES", "NO", "SHORT", "LONG")
 _YES_NO: dict[int, YesNo] = {ANSWER_TYPES.index("YES"): "YES", ANSWER_TYPES.index("NO"): "NO"}
+
+
+class Thresholds(Protocol):
+    """The scores above which a model's long and short answers are given; None leaves one open."""
+
+    @property
+    def long_threshold(self) -> float | None: ...  # noqa: D102  # said above
+    @property
+    def short_threshold(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +47,14 @@ class AnswerConfig:
         for name in ("long_threshold", "short_threshold"):
             if not np.isfinite(getattr(self, name)):
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected a finite score")
+
+    @classmethod
+    def of(cls, settings: Thresholds, asked: AnswerConfig | None = None) -> AnswerConfig:
+        """Return what a model's own `settings` say, such as those of its folder: the one rule for its thresholds.
+
+        A threshold that they leave open is that of `asked`, and so is all else; by default the thesis's.
+        """
+        return (asked or cls()).with_thresholds(settings.long_threshold, settings.short_threshold)
 
     def with_thresholds(self, long_threshold: float | None, short_threshold: float | None) -> AnswerConfig:
         """Return the same with these thresholds; None keeps the one that is there."""

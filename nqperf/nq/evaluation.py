@@ -18,16 +18,37 @@ _IDS_SHOWN = 3  # enough to look them up, few enough for one line
 _DoubleArray = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonNullThresholds:
+    """How many annotators must have given an answer for an example to have one: for the long, and for the short."""
+
+    long: int
+    short: int
+
+    def __str__(self) -> str:
+        return str(self.long) if self.long == self.short else f"{self.long} (long) and {self.short} (short)"
+
+    def brief(self) -> int | NonNullThresholds:
+        """Return the one number where both are the same."""
+        return self.long if self.long == self.short else self
+
+    @classmethod
+    def of(cls, given: int | NonNullThresholds) -> NonNullThresholds:
+        """Return the two; one number stands for both."""
+        return cls(long=given, short=given) if isinstance(given, int) else given
+
+
 def evaluate(
     gold: Mapping[int, Sequence[Annotation]],
     predictions: Sequence[Prediction],
     *,
-    non_null_threshold: int,
+    non_null_threshold: int | NonNullThresholds,
 ) -> dict[str, float | int]:
     """Return every metric of nq_eval under its official name, and `all-answer-*`: long and short pooled (micro-F1).
 
     `gold` holds the annotators' answers by example id; an example has a gold answer when at least `non_null_threshold`
-    of its annotators gave one. The order of `gold` and of `predictions` does not matter.
+    of its annotators gave one; nq_eval has one such number for long answers and one for short ones. The order of `gold`
+    and of `predictions` does not matter.
 
     Raises: ConfigError when the ids of the two sides differ, a score is NaN, or no example has that many annotators.
     Source: nq_eval.py of google-research-datasets/natural-questions. As there, spans are equal when their byte offsets
@@ -35,8 +56,8 @@ def evaluate(
     """
     ordered = _in_gold_order(gold, predictions)
     labels = list(gold.values())
-    _check_threshold(non_null_threshold, most_annotations=max(map(len, labels)))
-    long, short = _decide(labels, ordered, non_null_threshold)
+    thresholds = _checked(non_null_threshold, most_annotations=max(map(len, labels)))
+    long, short = _decide(labels, ordered, thresholds)
     return {
         **_f1_metrics("long-answer-", long),
         **_f1_metrics("short-answer-", short),
@@ -47,7 +68,10 @@ def evaluate(
 
 
 def answer_counts(
-    gold: Mapping[int, Sequence[Annotation]], predictions: Sequence[Prediction], *, non_null_threshold: int
+    gold: Mapping[int, Sequence[Annotation]],
+    predictions: Sequence[Prediction],
+    *,
+    non_null_threshold: int | NonNullThresholds,
 ) -> npt.NDArray[np.int64]:
     """Return what micro-F1 counts of each example, in the order of `gold`: answers that are right, given, and gold.
 
@@ -56,8 +80,7 @@ def answer_counts(
     Shapes: -> int64[n, 3]. Raises: ConfigError as `evaluate` does.
     """
     ordered, labels = _in_gold_order(gold, predictions), list(gold.values())
-    _check_threshold(non_null_threshold, most_annotations=max(map(len, labels)))
-    parts = _decide(labels, ordered, non_null_threshold)
+    parts = _decide(labels, ordered, _checked(non_null_threshold, most_annotations=max(map(len, labels))))
     columns = (
         [part.is_correct for part in parts],
         [part.has_prediction for part in parts],
@@ -67,8 +90,9 @@ def answer_counts(
 
 
 def default_non_null_threshold(gold: Iterable[Sequence[Annotation]]) -> int:
-    """Return 2 where examples have several annotators, as for the five-way set, and 1 where they have one."""
-    return 2 if any(len(annotations) > 1 for annotations in gold) else 1
+    """Return 2 where every example has several annotators, as in the five-way set, and 1 where some have one."""
+    counts = [len(annotations) for annotations in gold]
+    return 2 if counts and min(counts) > 1 else 1
 
 
 def _in_gold_order(gold: Mapping[int, Sequence[Annotation]], predictions: Sequence[Prediction]) -> list[Prediction]:
@@ -103,12 +127,14 @@ def _some(ids: Iterable[int]) -> str:
     return ", ".join(map(str, ascending[:_IDS_SHOWN])) + (", ..." if len(ascending) > _IDS_SHOWN else "")
 
 
-def _check_threshold(non_null_threshold: int, *, most_annotations: int) -> None:
-    if not 1 <= non_null_threshold <= most_annotations:
+def _checked(given: int | NonNullThresholds, *, most_annotations: int) -> NonNullThresholds:
+    thresholds = NonNullThresholds.of(given)
+    if not 1 <= min(thresholds.long, thresholds.short) <= max(thresholds.long, thresholds.short) <= most_annotations:
         raise ConfigError(
-            f"non_null_threshold is {non_null_threshold}, and no gold example has more than {most_annotations} "
+            f"non_null_threshold is {thresholds}, and no gold example has more than {most_annotations} "
             "annotations; expected 1 for gold by one annotator, 2 for the five-way set, never more than the annotations"
         )
+    return thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +148,7 @@ class _Decisions:
 
 
 def _decide(
-    gold: Sequence[Sequence[Annotation]], predictions: Sequence[Prediction], non_null_threshold: int
+    gold: Sequence[Sequence[Annotation]], predictions: Sequence[Prediction], thresholds: NonNullThresholds
 ) -> tuple[_Decisions, _Decisions]:
     """Judge the long and the short answers of every example."""
     # A plain loop on purpose: taking the offsets of every span out of its object into arrays costs twice as much as
@@ -141,9 +167,9 @@ def _decide(
                     searching = False
             if label.short_answers or label.yes_no_answer != "NONE":
                 short_votes += 1
-        long_gold.append(long_votes >= non_null_threshold)
+        long_gold.append(long_votes >= thresholds.long)
         long_given.append(given)
-        long_correct.append(given and not searching and long_votes >= non_null_threshold)
+        long_correct.append(given and not searching and long_votes >= thresholds.long)
 
         spans = prediction.short_answers
         for span in spans:
@@ -151,7 +177,7 @@ def _decide(
                 spans = _without_nulls(spans)
                 break
         given = bool(spans) or prediction.yes_no_answer != "NONE"
-        has_gold = short_votes >= non_null_threshold
+        has_gold = short_votes >= thresholds.short
         short_gold.append(has_gold)
         short_given.append(given)
         short_correct.append(given and has_gold and _any_agrees(labels, spans, prediction.yes_no_answer))

@@ -51,20 +51,13 @@ NULL_SPAN = Span(start_token=-1, end_token=-1)
 class Annotation:
     """One annotator's answer: a long answer, short answers, or yes/no.
 
-    `short_answers` holds no null span. Raises: ValueError when yes/no stands together with short answers.
+    `short_answers` holds no null span. Both of them together are an answer that either agrees with, as for nq_eval.
     """
 
     long_answer: Span
     short_answers: tuple[Span, ...]
     yes_no_answer: YesNo
     candidate_index: int = -1
-
-    def __post_init__(self) -> None:
-        if self.yes_no_answer != "NONE" and self.short_answers:
-            raise ValueError(
-                f"yes_no_answer {self.yes_no_answer} together with {len(self.short_answers)} short answers; "
-                "expected one or the other"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

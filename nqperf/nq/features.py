@@ -14,6 +14,8 @@ from nqperf.nq.windows import window_starts
 
 # [CLS] before the question, [SEP] after it and after the window; RoBERTa has one more between the two.
 SPECIAL_POSITIONS = 3
+# A question, and the step from a window to the next, are at most this part of a short input.
+_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,26 @@ class FeatureConfig:
                 f"max_seq_length {self.max_seq_length} leaves no room for context beside max_query_length "
                 f"{self.max_query_length} and {SPECIAL_POSITIONS} special positions: raise the one or lower the other"
             )
+
+    @classmethod
+    def for_length(
+        cls, max_seq_length: int, *, doc_stride: int | None = None, max_query_length: int | None = None
+    ) -> FeatureConfig:
+        """Return the lengths for inputs of `max_seq_length` pieces: the one rule for those that are not given.
+
+        They are the reference's, and for shorter inputs at most a fourth of the input.
+
+        >>> FeatureConfig.for_length(256)
+        FeatureConfig(max_seq_length=256, doc_stride=64, max_query_length=64)
+
+        Raises: ConfigError when the input leaves no room for context.
+        """
+        reference, fourth = cls(), max(1, max_seq_length // _PARTS)
+        return cls(
+            max_seq_length=max_seq_length,
+            doc_stride=min(reference.doc_stride, fourth) if doc_stride is None else doc_stride,
+            max_query_length=min(reference.max_query_length, fourth) if max_query_length is None else max_query_length,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

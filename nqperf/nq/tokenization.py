@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,7 +37,9 @@ class Pieces:
 class SpecialPieces:
     """The pieces that frame an input, `cls question sep window sep`; BERT's by default.
 
-    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is.
+    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is. `family`
+    is whose way of framing it is, and `opens_question` whether its vocabularies have [Q] where they were made for BERT
+    Joint.
     """
 
     cls: str = "[CLS]"
@@ -45,6 +47,8 @@ class SpecialPieces:
     separators: int = 1
     pad: str | None = None
     unknown: str = UNKNOWN
+    family: str = "bert"
+    opens_question: bool = True
 
 
 BERT_PIECES = SpecialPieces()
@@ -84,7 +88,7 @@ class Tokenizer:
         self.pad_id = 0 if special.pad is None else self._special(special.pad)
         self.separators = special.separators
         self.question_id = vocabulary.find(QUESTION)
-        if self.question_id is None and special is BERT_PIECES and not plain:
+        if self.question_id is None and special.opens_question and not plain:
             self._special(QUESTION)
         self._forget()
 
@@ -126,7 +130,7 @@ class Tokenizer:
     def _needed(self) -> list[str]:
         special = self.vocabulary.special
         needed = [special.cls, special.sep, *([special.pad] if special.pad else [])]
-        return list(dict.fromkeys([*needed, QUESTION] if special is BERT_PIECES else needed))
+        return list(dict.fromkeys([*needed, QUESTION] if special.opens_question else needed))
 
     def _forget(self) -> None:
         """Start the cache anew: a flat array of ids, and the row of each word in it."""
@@ -156,15 +160,55 @@ def is_marker(word: str) -> bool:
     return len(word) > 1 and word[0] == "[" and word[-1] == "]" and " " not in word
 
 
+# SentencePiece's sign for a space, which opens every word.
+SPACE = "\u2581"
+_TRIAL_WORDS = ("a", "The", "is", "1850", "\u00e9", "\u4e2d", "\u65b0")
+_EMPTY_WORDS = ("", "\u0301", "\u200b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a word needs before it to be cut as it is within a text: `text`, whose own pieces are the first `skipped`.
+
+    That is nothing where every word is cut alike, a space, or a whole word where spaces at the start are trimmed.
+    """
+
+    text: str = ""
+    skipped: int = 0
+
+
+def opening_of_words(encode: Callable[[str], list[int]], unknown: int) -> Opening:
+    """Return what has to stand before a word, so that words cut one by one give their text's own pieces.
+
+    Words with the piece `unknown` are no trial: SentencePiece makes one of several that follow each other.
+
+    Raises: ConfigError when nothing does.
+    """
+
+    def holds(opening: Opening, *words: str) -> bool:
+        first, *others = words
+        cut = (encode(opening.text + other)[opening.skipped :] for other in others)
+        return encode(" ".join(words)) == sum(cut, encode(first))
+
+    openings = (Opening(), Opening(text=" "), Opening(text="a ", skipped=len(encode("a"))))
+    known = [word for word in _TRIAL_WORDS if unknown not in encode(word)]
+    fit = [opening for opening in openings if all(holds(opening, one, other) for one in known for other in known)]
+    if not fit:
+        raise ConfigError(
+            "cuts a word otherwise within a text than by itself, and documents are cut word by word: use a tokenizer "
+            "that parts text at spaces"
+        )
+    # Of a word without a letter that is kept, the space before it may be left.
+    return next((one for one in fit if all(holds(one, "a", empty, "The") for empty in _EMPTY_WORDS)), fit[0])
+
+
 class SentencePieceVocabulary:
     """A SentencePiece model, given as the bytes of its `tokenizer.model`.
 
-    Raises: ConfigError when the bytes are no SentencePiece model.
+    Raises: ConfigError when the bytes are no SentencePiece model, or one whose words depend on each other.
     """
 
-    special = BERT_PIECES
-
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, special: SpecialPieces = BERT_PIECES) -> None:
         from sentencepiece import SentencePieceProcessor
 
         try:
@@ -173,6 +217,17 @@ class SentencePieceVocabulary:
             raise ConfigError(f"not a SentencePiece model ({error}); expected a tokenizer.model") from error
         self.size: int = self._processor.get_piece_size()
         self.unknown_id: int = self._processor.unk_id()
+        self.special = special
+        self._opening = opening_of_words(self._processor.encode, self.unknown_id)
+
+    def pieces(self) -> list[str]:
+        """Return every piece, in the order of their ids."""
+        return [self._processor.id_to_piece(number) for number in range(self.size)]
+
+    def normalised(self, text: str) -> str:
+        """Return what the model makes of a text before it is cut."""
+        found: str = self._processor.normalize(text)
+        return found
 
     def find(self, piece: str) -> int | None:
         """Return the id of a whole piece, None when the vocabulary lacks it."""
@@ -180,7 +235,13 @@ class SentencePieceVocabulary:
         return None if found == self.unknown_id and self._processor.id_to_piece(found) != piece else found
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
-        del opening  # every word is opened by a space
-        encoded: list[list[int]] = self._processor.encode(words)
+        """Return the ids of each word's pieces; an `opening` word has no other before it."""
+        encoded: list[list[int]] = self._within(words, int, opening=opening)
         return encoded
+
+    def _within(self, words: list[str], kind: type, *, opening: bool) -> list[list[Any]]:
+        """Return the pieces of each word, as ids (`kind` int) or as they are spelt (str)."""
+        before = Opening() if opening else self._opening
+        texts = [before.text + word for word in words] if before.text else words
+        cut: list[list[Any]] = self._processor.encode(texts, out_type=kind)
+        return [own[before.skipped :] for own in cut] if before.skipped else cut

@@ -21,7 +21,9 @@ class WordPieceVocabulary:
     Basic tokenisation follows Google's rules to the character class (the `tokenizers` normaliser differs on
     private-use characters and on a final capital sigma); the longest match itself is the library's.
 
-    Raises: ConfigError when [UNK] is missing or a piece stands twice.
+    A piece that stands twice has the id of its last line, as Google's own loader reads it.
+
+    Raises: ConfigError when [UNK] is missing.
     Source: google-research/bert, tokenization.py.
     """
 
@@ -31,9 +33,6 @@ class WordPieceVocabulary:
         from tokenizers.models import WordPiece
 
         self._id_of = {piece: number for number, piece in enumerate(pieces)}
-        if len(self._id_of) < len(pieces):
-            twice = next(piece for number, piece in enumerate(pieces) if self._id_of[piece] != number)
-            raise ConfigError(f"the vocabulary has the piece {twice!r} twice; expected each piece on one line")
         if UNKNOWN not in self._id_of:
             raise ConfigError(f"the vocabulary lacks {UNKNOWN}; expected a BERT vocab.txt, one piece a line")
         self.size = len(pieces)
@@ -68,12 +67,17 @@ def basic_tokens(text: str, *, lower_case: bool) -> list[str]:
     Source: google-research/bert, BasicTokenizer.
     """
     if text.isascii() and text.isprintable():
-        return _ASCII_TOKENS.findall(text.lower() if lower_case else text)
+        return ascii_tokens(text.lower() if lower_case else text)
     cleaned = "".join(_cleaned(text))
     tokens: list[str] = []
     for word in cleaned.split():
         tokens += _split_at_punctuation(_plain(word) if lower_case else word)
     return tokens
+
+
+def ascii_tokens(text: str) -> list[str]:
+    """Return what `basic_tokens` comes to for printable ASCII whose case is settled."""
+    return _ASCII_TOKENS.findall(text)
 
 
 def _cleaned(text: str) -> Iterable[str]:

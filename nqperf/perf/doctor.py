@@ -7,18 +7,18 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 
-from nqperf.gate.records import Fingerprint
-from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.machine import Machine, look_at_machine
-from nqperf.perf.promises import read_promises
-from nqperf.perf.requirements import missing
-from nqperf.perf.variants import VARIANTS
-
-State = Literal["ok", "missing", "note"]
+from nqperf.engines.probe import Check, Machine
+from nqperf.engines.registry import ENGINES, find_engine
+from nqperf.engines.threads import INTRA_OP
+from nqperf.perf.machine.examination import look_at_machine
+from nqperf.perf.machine.fingerprint import listed_gpus
+from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
+from nqperf.perf.variants.floors import read_floors
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.records.results import Fingerprint
 
 # Above this scatter from pair to pair the gate's 320 pairs seldom tell 2 % from 5 %.
 STEADY = 0.05
@@ -30,16 +30,6 @@ _OPTIONAL = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at: what was found and what to do about it; "note" is worth knowing and no fault."""
-
-    name: str
-    state: State
-    finding: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """All checks of a machine, and the machine as it was seen."""
 
@@ -48,13 +38,20 @@ class Diagnosis:
 
 
 def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
-    """Look at this machine; takes `noise_seconds` and the seconds in which TensorFlow starts twice.
+    """Look at this machine; takes `noise_seconds` and the seconds in which each engine with a probe starts.
 
-    Raises: NqPerfError where TensorFlow does not start.
+    Raises: NqPerfError where the baseline's engine does not start.
     """
     machine = look_at_machine()
-    listed = take_fingerprint().gpus
-    checks = (*machine_checks(machine, listed), _noise(noise_seconds), *suite_checks(machine), *_extras())
+    listed = tuple(gpu.name for gpu in listed_gpus().gpus)
+    checks = (
+        *machine_checks(machine, listed),
+        _noise(noise_seconds),
+        *suite_checks(machine),
+        *_engines(),
+        *_extras(),
+        *_extensions(),
+    )
     return Diagnosis(machine=machine, checks=checks)
 
 
@@ -62,10 +59,7 @@ def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple
     """Return what is to be said of a machine, and of the GPUs that its driver lists."""
     return (
         _gpu(machine, listed_gpus),
-        _tf32(machine),
-        _xla(machine),
-        _sixteen_bits(machine),
-        _onednn(machine),
+        *(check for name in machine.sights for check in find_engine(name).probe_of().checks(machine)),
         _threads(machine),
         _memory(machine),
     )
@@ -85,8 +79,8 @@ def _gpu(machine: Machine, listed: tuple[str, ...]) -> Check:
         return Check(
             name="GPU",
             state="missing",
-            finding=f"the driver lists {', '.join(listed)}, TensorFlow sees none",
-            advice="pip install 'nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses",
+            finding=f"the driver lists {', '.join(listed)}, {machine.engine} sees none",
+            advice=find_engine(machine.engine).probe_of().gpu_advice or f"install {machine.engine} for GPUs",
         )
     return Check(
         name="GPU",
@@ -94,44 +88,6 @@ def _gpu(machine: Machine, listed: tuple[str, ...]) -> Check:
         finding="none; everything runs on the CPU",
         advice="on a machine with one: NVIDIA's driver, then pip install 'nqperf[gpu]'",
     )
-
-
-def _tf32(machine: Machine) -> Check:
-    absent = missing("tf32", machine)
-    if absent:
-        return Check(name="TF32", state="note", finding=absent)
-    return Check(name="TF32", state="ok", finding="available; off for the baseline")
-
-
-def _xla(machine: Machine) -> Check:
-    absent = missing("xla", machine)
-    if absent is None:
-        return Check(name="XLA", state="ok", finding="compiles")
-    advice = "on a GPU, ptxas and libdevice come with pip install 'nqperf[gpu]'"
-    return Check(name="XLA", state="missing", finding=absent, advice=advice)
-
-
-def _sixteen_bits(machine: Machine) -> Check:
-    instructions = f"{machine.fingerprint.cpu_model}: {', '.join(machine.fingerprint.isa) or 'no instructions known'}"
-    speeds = "; ".join(
-        f"{name} products {speed[0]:.2f} to {speed[1]:.2f} times as fast as float32"
-        if speed
-        else f"{name} products do not work"
-        for name, speed in (("bfloat16", machine.bfloat16), ("float16", machine.float16))
-    )
-    state: State = "note" if missing("bfloat16", machine) else "ok"
-    return Check(name="16 bits", state=state, finding=f"{instructions}; {speeds}")
-
-
-def _onednn(machine: Machine) -> Check:
-    if machine.onednn:
-        return Check(
-            name="oneDNN", state="ok", finding=f"computes, with {machine.onednn_isa or 'unknown instructions'}"
-        )
-    finding = missing("onednn_on", machine) or "is not used"
-    can = missing("onednn_off", machine) is None
-    advice = "the variant onednn_on measures what TF_ENABLE_ONEDNN_OPTS=1 gains here" if can else ""
-    return Check(name="oneDNN", state="note", finding=finding, advice=advice)
 
 
 def _threads(machine: Machine) -> Check:
@@ -146,14 +102,14 @@ def _threads(machine: Machine) -> Check:
         name="threads",
         state="note",
         finding=f"{finding}; a control group allows the time of {quota} cores",
-        advice="threads beyond that only wait for each other: set TF_NUM_INTRAOP_THREADS to the cores that you have",
+        advice=f"threads beyond that only wait for each other: set {INTRA_OP} to the cores that you have",
     )
 
 
 def _memory(machine: Machine) -> Check:
     size = machine.fingerprint.observed.get("memory", "of unknown size")
     serves = f"{size}; served by {machine.malloc or 'an unknown malloc'}"
-    absent = missing("glibc_malloc", machine)
+    absent = RULES[GLIBC_MALLOC](machine)
     if absent:
         return Check(name="memory", state="note", finding=f"{serves}; allocator {absent}")
     return Check(
@@ -166,14 +122,12 @@ def _memory(machine: Machine) -> Check:
 
 def _noise(seconds: float) -> Check:
     """Time one matrix product against itself, in pairs."""
-    import tensorflow as tf
-
-    square: Any = tf.random.normal((_MATMUL_SIZE, _MATMUL_SIZE), seed=1)
+    square = np.random.default_rng(1).standard_normal((_MATMUL_SIZE, _MATMUL_SIZE), np.float32)
 
     def timed() -> float:
         start = time.perf_counter()
         for _ in range(8):
-            tf.linalg.matmul(square, square).numpy()
+            square @ square
         return time.perf_counter() - start
 
     timed()
@@ -194,14 +148,14 @@ def _noise(seconds: float) -> Check:
 
 
 def _profile(fingerprint: Fingerprint) -> Check:
-    names = [profile.name for profile in read_promises() if profile.device.fits(fingerprint)]
+    names = [profile.name for profile in read_floors().profiles if profile.device.fits(fingerprint)]
     if names:
         return Check(name="profile", state="ok", finding=f"speed-ups are promised for this device: {', '.join(names)}")
     return Check(
         name="profile",
         state="missing",
         finding=f"nothing is promised for this device ({fingerprint.device_key}): runs are report-only",
-        advice="nqperf calibrate measures a profile; name it with --nqperf-profile",
+        advice="`nqperf calibrate --out desk.toml` measures one, and `nqperf bench --profile desk.toml` judges by it",
     )
 
 
@@ -211,6 +165,24 @@ def _variants(machine: Machine) -> Iterator[Check]:
     runs = [name for name, reason in reasons.items() if reason is None]
     yield Check(name="variants", state="ok", finding=f"{len(runs)} of {len(reasons)} run here: {', '.join(runs)}")
     yield from (Check(name=name, state="note", finding=reason) for name, reason in reasons.items() if reason)
+
+
+def _engines() -> Iterator[Check]:
+    """Yield a line for each engine: the versions of what it computes with, or how to install it."""
+    for row in ENGINES.values():
+        name, absent, package = f"engine {row.name}", row.missing(), ENGINES.brought_by(row.name)
+        if absent is not None:
+            yield Check(name=name, state="note", finding=absent)
+            continue
+        versions = ", ".join(f"{library} {version}" for library, version in row.versions().items())
+        brought = f"; brought by {package}" if package else ""
+        yield Check(name=name, state="ok", finding=f"{versions or 'installed'}{brought}")
+
+
+def _extensions() -> Iterator[Check]:
+    """Yield a line for each row that an installed package brings and that is not taken."""
+    for fault in (*ENGINES.faults, *VARIANTS.faults):
+        yield Check(name="extension", state="missing", finding=fault, advice="update that package, or uninstall it")
 
 
 def _extras() -> Iterator[Check]:

@@ -3,143 +3,114 @@
 A test that takes `nqperf_variant` is run for every variant; `nqperf_gate` hands its times to pytest-benchmark and fails
 it as the verdict says. To gate another model or other data, give the options or override `nqperf_config`. A test
 that takes `nqperf_paired` holds any two ways to do the same work to each other.
+
+pytest imports this module in every session of whoever has nqperf installed. So it only declares options and fixtures;
+all else is imported when a test of the gate is selected (`nqperf.pytest_plugin.session`), and a session without one
+runs as if nqperf were not installed.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nqperf.errors import NqPerfError
+from nqperf.pytest_plugin.items import GATED, PAIRED, is_gated
 from nqperf.pytest_plugin.options import (
+    DEFERRED,
+    STARTED,
+    add_options,
+    asked_of,
     check_options,
     given_option,
+    has_benchmarks,
     is_distributed,
-    pytest_addoption,
-    selected_variants,
     usage_errors,
 )
 
-# pytest imports this module at the start of every session of whoever has nqperf installed, so whatever takes time to
-# import is imported where it is used.
 if TYPE_CHECKING:
-    from nqperf.gate.records import Results, VariantResult
-    from nqperf.perf.progress import Progress
-    from nqperf.perf.suite import SuiteConfig, SuiteRun
-
-pytest_plugins = (
-    "nqperf.pytest_plugin.replay",
-    "nqperf.pytest_plugin.paired",
-    "nqperf.pytest_plugin.benchmarks",
-)
-__all__ = ["pytest_addoption"]  # a hook, for pytest to find here
-
-# Of the budget at the most this share goes to the tests before the suite's: a large project's may take any time.
-_OTHER_TESTS = 0.25
-GATED = "nqperf_variant"
-PAIRED = "nqperf_paired"
+    from nqperf.perf.suite.config import SuiteConfig
+    from nqperf.perf.suite.suite import SuiteRun
+    from nqperf.records.results import Results, VariantResult
 
 
-@dataclass(slots=True)
-class GateState:
-    """What the session knows of the gate: the tests that were selected, the run, and what went wrong outside of it.
-
-    `started` is when the session did, in seconds of `time.monotonic`. `items` are the suite's tests, `pairs` those that
-    take `nqperf_paired`, `compared` what these found by name.
-    """
-
-    started: float = field(default_factory=time.monotonic)
-    items: list[pytest.Item] = field(default_factory=list)
-    pairs: list[pytest.Item] = field(default_factory=list)
-    compared: dict[str, Results] = field(default_factory=dict)
-    results: Results | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def tests(self) -> list[pytest.Item]:
-        """All tests of the gate."""
-        return [*self.items, *self.pairs]
-
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants whose tests were selected, in order."""
-        return tuple(dict.fromkeys(variant_of(item) for item in self.items))
-
-
-STATE = pytest.StashKey[GateState]()
-
-
-def variant_of(item: pytest.Item) -> str:
-    """Return the variant that a gate test is for."""
-    return str(item.callspec.params[GATED])  # type: ignore[attr-defined]  # parametrised by pytest_generate_tests
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse options that cannot be met, before anything is collected."""
-    config.stash[STATE] = GateState()
-    with usage_errors():
-        check_options(config)
+    """Refuse options of the gate that cannot be met, before anything is collected."""
+    config.stash[STARTED] = time.monotonic()
+    config.pluginmanager.register(_Benchmark() if has_benchmarks(config) else _NoBenchmark())
+    if given_option(config) is not None:
+        with usage_errors():
+            check_options(config)
+    if has_benchmarks(config) and config.option.benchmark_compare and not is_distributed(config):
+        from nqperf.pytest_plugin.deferred import defer
+
+        defer(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `nqperf_variant` once for each variant."""
     if GATED in metafunc.fixturenames:
-        metafunc.parametrize(GATED, selected_variants(metafunc.config), indirect=True)
+        from nqperf.perf.suite.config import SuiteConfig
+
+        rows = asked_of(metafunc.config).over(SuiteConfig()).rows()
+        metafunc.parametrize(GATED, [row.name for row in rows], indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note the gate's tests that are left after every selection."""
-    state = session.config.stash[STATE]
-    state.items = [item for item in session.items if GATED in getattr(item, "fixturenames", ())]
-    state.pairs = [item for item in session.items if PAIRED in getattr(item, "fixturenames", ())]
-    if state.items and state.pairs and not session.config.option.collectonly:
-        raise pytest.UsageError(
-            f"tests of the suite (nqperf_variant) and of nqperf_paired ({state.pairs[0].nodeid}) are selected, which "
-            "end in two records: run them one after the other, each with its own path or -k"
-        )
-    given = given_option(session.config)
-    if (
-        given
-        and not (state.items or state.pairs)
-        and not session.config.option.collectonly
-        and not is_distributed(session.config)
-    ):
+    """Let the gate join the session, if a test of it is left after every selection."""
+    config = session.config
+    if config.option.collectonly:
+        return
+    if any(is_gated(item) for item in session.items):
+        from nqperf.pytest_plugin.session import gate_of
+
+        gate_of(config).take(session)
+        return
+    given = given_option(config)
+    if given and not is_distributed(config):
         raise pytest.UsageError(
             f"{given} was given and no test of the gate was selected, so nothing would be judged; "
             "name the folder of the gate's tests first, as in: pytest benchmarks --nqperf-quick"
         )
+    if DEFERRED in config.stash:
+        from nqperf.pytest_plugin.deferred import hand_back
+
+        hand_back(config)
+
+
+class _Benchmark:
+    """The bridge to pytest-benchmark: a test that takes a fixture of the gate is a benchmark, for its options too."""
+
+    @pytest.fixture
+    def _nqperf_benchmark(self, benchmark: Any) -> Iterator[Any]:
+        yield benchmark
+        if benchmark.stats is None:
+            benchmark.skipped = True  # else it warns that it was not used
+
+
+class _NoBenchmark:
+    """Stands in for the bridge where pytest-benchmark is not used."""
+
+    @pytest.fixture
+    def _nqperf_benchmark(self) -> None:
+        return None
 
 
 @pytest.fixture(scope="session")
-def nqperf_config(pytestconfig: pytest.Config) -> SuiteConfig:
-    """Return what the suite runs, as the options say; override it to gate another model or other data."""
-    from nqperf.perf.suite import SuiteConfig
+def nqperf_config() -> SuiteConfig:
+    """Return what the suite runs where no option says otherwise; override it to gate another model or other data."""
+    from nqperf.perf.suite.config import SuiteConfig
 
-    option = pytestconfig.option
-    names = ("model", "data", "limit", "variants_file", "recipe", "profile", "batch_size", "max_seq_length")
-    requested = {name: getattr(option, f"nqperf_{name}") for name in names}
-    command = shlex.join(["pytest", *map(str, pytestconfig.invocation_params.args)])
-    config = SuiteConfig(command=command, **{name: value for name, value in requested.items() if value is not None})
-    if option.nqperf_quick:
-        config = config.quick()
-    if option.nqperf_rounds is not None:
-        # Who names a number of pairs wants them, however long they take.
-        gate = config.gate.limited(option.nqperf_rounds)
-        config = dataclasses.replace(config, gate=gate, budget=math.inf)
-    if option.nqperf_budget is not None:
-        config = dataclasses.replace(config, budget=option.nqperf_budget)
-    return config
+    return SuiteConfig()
 
 
 @pytest.fixture(scope="session")
@@ -148,36 +119,21 @@ def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> Sui
 
     The budget is the session's: what the benchmarks before it took is gone.
     """
-    from nqperf.perf.suite import run_suite
+    from nqperf.pytest_plugin.suite import run
 
-    state = pytestconfig.stash[STATE]
-    spent = min(time.monotonic() - state.started, _OTHER_TESTS * nqperf_config.budget)
-    config = dataclasses.replace(nqperf_config, variants=state.variants, spent=spent)
-    with progress_of(pytestconfig) as progress:
-        return run_suite(config, progress)
+    return run(nqperf_config, pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def nqperf_results(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Results:
     """Return what the suite measured, written and tracked as the options say."""
-    config = request.config
-    if is_distributed(config):
-        pytest.fail("the gate measures alone on its machine: run its tests without -n", pytrace=False)
-    try:
-        run: SuiteRun = request.getfixturevalue("nqperf_suite")
-        config.stash[STATE].results, config.stash[STATE].seconds = run.results, run.seconds
-        _keep(run.results, run.predictions, config)
-    except NqPerfError as error:
-        pytest.exit(f"nqperf: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
-    results = run.results
-    record_testsuite_property("nqperf.outcome", results.outcome)
-    record_testsuite_property("nqperf.judged", f"{results.judged} of {results.expected}")
-    record_testsuite_property("nqperf.device", results.fingerprint.device_key)
-    return results
+    from nqperf.pytest_plugin.suite import results_of
+
+    return results_of(request, record_testsuite_property)
 
 
 @pytest.fixture
-def nqperf_variant(request: pytest.FixtureRequest, nqperf_results: Results) -> VariantResult:
+def nqperf_variant(request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqperf_results: Results) -> VariantResult:
     """Return what was measured of one variant; its `status` says whether it could be, and its answers were right."""
     found = nqperf_results.variant(request.param)
     if found is None:
@@ -185,113 +141,29 @@ def nqperf_variant(request: pytest.FixtureRequest, nqperf_results: Results) -> V
     return found
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let the session fail when the run failed, whatever the tests made of it."""
-    config, state = session.config, session.config.stash[STATE]
-    if session.exitstatus == pytest.ExitCode.USAGE_ERROR:
-        return  # refused, in a line of its own
-    failed = False
-    _merge(state, config)
-    if state.results is not None:
-        failed = _failed(state.results, config)
-        _write_job_summary(state.results)
-    elif state.items and not config.option.collectonly and not config.getoption("benchmark_skip", False):
-        state.faults.append(f"none of the {len(state.items)} selected tests of the gate ran, so nothing was judged")
-    if (failed or state.faults) and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+@pytest.fixture
+def nqperf_gate(
+    request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqperf_results: Results
+) -> Callable[[VariantResult], None]:
+    """Return a function that gives a variant's times to pytest-benchmark, and ends the test as the verdict says.
+
+    Of a variant that failed (its answers are wrong, its worker died) no times are given, and those of one that is too
+    slow, or of an INVALID run, are shown but not saved: no later run is to be measured by them.
+    """
+    from nqperf.pytest_plugin.suite import gate
+
+    return lambda variant: gate(request, _nqperf_benchmark, nqperf_results, variant)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the table of the run."""
-    state = config.stash[STATE]
-    if state.results is None and not state.faults:
-        return
-    terminalreporter.section("nqperf")
-    if state.results is not None:
-        from nqperf.report.terminal import run_text, seconds_text
+@pytest.fixture(name=PAIRED)
+def nqperf_paired(request: pytest.FixtureRequest, _nqperf_benchmark: Any) -> Callable[..., Results | None]:
+    """Return `nqperf.gate.paired`, which here ends the test as the verdict says.
 
-        terminalreporter.write_line(run_text(state.results))
-        if state.seconds:
-            terminalreporter.write_line(seconds_text(state.seconds))
-    for fault in state.faults:
-        terminalreporter.write_line(f"nqperf: {fault}", red=True, bold=True)
+    The options of the gate hold for it: --nqperf-quick, --nqperf-rounds, --nqperf-save-results, --nqperf-report,
+    --nqperf-allow-inconclusive. The row's name is the test's node id, unless `name` gives another; a test's first
+    comparison is replayed to pytest-benchmark. Under --benchmark-disable only the outputs are compared, and what
+    is returned is None.
+    """
+    from nqperf.pytest_plugin.paired import Comparisons
 
-
-def _merge(state: GateState, config: pytest.Config) -> None:
-    """Make one record of the session's comparisons, and write it as the options say."""
-    if state.compared:
-        from nqperf.gate.merging import merge
-
-        state.results = merge(list(state.compared.values()))
-        with usage_errors():
-            _keep(state.results, {}, config)
-    elif state.pairs and given_option(config) and not config.option.collectonly:
-        state.faults.append(f"none of the {len(state.pairs)} selected tests compared anything, so nothing was judged")
-
-
-def _failed(results: Results, config: pytest.Config) -> bool:
-    """Return whether a command that found `results` would not exit with 0."""
-    from nqperf.gate.verdict import exit_status
-
-    return exit_status(results.outcome, allow_inconclusive=config.option.nqperf_allow_inconclusive) != 0
-
-
-def _write_job_summary(results: Results) -> None:
-    """Append the report to the job summary of GitHub Actions, if there is one."""
-    from nqperf.formats.results.step_summary import append_step_summary
-    from nqperf.report.markdown import run_markdown
-
-    with usage_errors():
-        append_step_summary(run_markdown(results))
-
-
-def _keep(results: Results, predictions: Mapping[str, Any], config: pytest.Config) -> None:
-    """Write and track the run as the options say."""
-    option = config.option
-    if option.nqperf_save_results is not None:
-        from nqperf.formats.results.results_json import write_results
-
-        write_results(option.nqperf_save_results, results)
-    if option.nqperf_report is not None:
-        from nqperf.report.html import run_page, write_page
-
-        write_page(option.nqperf_report, run_page(results))
-    if option.nqperf_track:
-        from nqperf.report.tracking import track
-
-        track(results, predictions)
-
-
-@contextmanager
-def progress_of(config: pytest.Config) -> Iterator[Progress]:
-    """Yield what shows the progress past pytest's capturing: on a terminal what is done, else a line a finished row."""
-    from nqperf.perf.progress import Doing, RowFinished, silent
-    from nqperf.report.progress import doing_text, row_lines
-
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or capture is None or config.get_verbosity() < 0:
-        yield silent
-        return
-
-    def write(line: str) -> None:
-        with capture.global_and_fixture_disabled():
-            reporter.ensure_newline()
-            reporter.write_line(line)
-            reporter.flush()
-
-    if not reporter.isatty:
-        with row_lines(write) as told:
-            yield told
-        return
-
-    def show(event: Doing | RowFinished) -> None:
-        if isinstance(event, Doing):
-            with capture.global_and_fixture_disabled():
-                reporter.rewrite(f"nqperf: {doing_text(event)}", erase=True)
-
-    yield show
-    with capture.global_and_fixture_disabled():
-        reporter.rewrite("", erase=True)
+    return Comparisons(request, _nqperf_benchmark)

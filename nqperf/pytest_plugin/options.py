@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nqperf.errors import NqPerfError
-from nqperf.pytest_plugin.benchmark_options import check_timers
 
 if TYPE_CHECKING:
-    from nqperf.perf.variant import Variant
+    from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
 
+# When the session started, in seconds of `time.monotonic`.
+STARTED = pytest.StashKey[float]()
+# The value of --benchmark-compare, where its run is loaded after the collection.
+DEFERRED = pytest.StashKey[Any]()
 # Not all that start so: the cast audit has options of its own.
-OPTIONS = tuple(
-    f"--nqperf-{name}"
-    for name in (
-        *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
-        *("recipe", "rounds", "budget"),
-        *("allow-inconclusive", "save-results", "report", "track"),
-    )
+_OF_THE_SUITE = (
+    *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
+    *("recipe", "rounds", "budget", "require"),
 )
+OPTIONS = tuple(
+    f"--nqperf-{name}" for name in (*_OF_THE_SUITE, "allow-inconclusive", "save-results", "report", "track")
+)
+# What two ways to do anything have no use for.
+SUITE_ALONE = frozenset(f"--nqperf-{name}" for name in _OF_THE_SUITE) - {"--nqperf-quick", "--nqperf-rounds"}
+# By their names in pytest's own record of them.
+_ASKED = frozenset(f"nqperf_{name.replace('-', '_')}" for name in _OF_THE_SUITE)
 
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the options, and refuse a timer that pytest-benchmark would end in a traceback for.
+ASKED = pytest.StashKey["SuiteOptions"]()
 
-    It imports the timer while pytest parses what was given, which no later hook comes before.
-    """
-    check_timers(pluginmanager)
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options."""
     group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
     path = {"type": Path, "metavar": "PATH"}
     group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
@@ -44,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption("--nqperf-recipe", help="A row more: a recipe of `nqperf tune`, held to its figures.", **path)
     group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
     group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
+    group.addoption(
+        "--nqperf-require", choices=("gpu", "cpu"), help="Fail unless the baseline computes on such a device."
+    )
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
     group.addoption(
         "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
@@ -66,64 +74,82 @@ def check_options(config: pytest.Config) -> None:
     option = config.option
     if given_option(config) and is_distributed(config):
         raise pytest.UsageError("the gate measures alone on its machine: run its tests without -n")
-    for name in ("nqperf_save_results", "nqperf_report"):
-        path = getattr(option, name)
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise pytest.UsageError(f"--{name.replace('_', '-')} {path}: name a file in a folder that exists")
-    if option.nqperf_profile is not None:
-        from nqperf.perf.promises import read_promises
+    places = {name: getattr(option, name) for name in ("nqperf_save_results", "nqperf_report")}
+    if any(path is not None for path in places.values()):
+        from nqperf.formats.files import require_places
 
-        own = [variant.name for variant in own_variants(config)]
-        read_promises(option.nqperf_profile, own)
-    if option.nqperf_rounds is not None:
-        from nqperf.gate.verdict import REFERENCE_GATE
+        require_places(**places)
+    asked = (getattr(option, name) for name in _ASKED)
+    if any(value is not None and value is not False for value in asked):
+        from nqperf.perf.suite.config import SuiteConfig
 
-        REFERENCE_GATE.limited(option.nqperf_rounds)
-    if option.nqperf_budget is not None:
-        from nqperf.perf.budget import Budget
-
-        Budget(seconds=option.nqperf_budget)
-    if any(getattr(option, f"nqperf_{name}") is not None for name in ("variants", "variants_file", "recipe")):
-        selected_variants(config)
+        asked_of(config).over(SuiteConfig()).device_profiles()
     if option.nqperf_track:
         from nqperf.report.tracking import require_mlflow
 
         require_mlflow()
 
 
-def selected_variants(config: pytest.Config) -> tuple[str, ...]:
-    """Return the baseline and the variants that the option names, in the order of the table.
+def asked_of(config: pytest.Config) -> SuiteOptions:
+    """Return what the options ask of the suite; they are parsed, and the files that they name read, once a session.
 
-    Raises: VariantError for an unknown name.
+    Raises: NqPerfError for an option that cannot be met.
     """
-    from nqperf.perf.variants import select_variants
+    if ASKED not in config.stash:
+        from nqperf.perf.suite.config import SuiteOptions
+        from nqperf.plain_text import command_line
 
-    requested = config.option.nqperf_variants
-    names = None if requested is None else tuple(name.strip() for name in requested.split(","))
-    return tuple(variant.name for variant in select_variants(names, own_variants(config)))
+        asked = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
+        command = command_line(["pytest", *map(str, config.invocation_params.args)])
+        config.stash[ASKED] = SuiteOptions.read(command=command, **asked)
+    return config.stash[ASKED]
 
 
-def own_variants(config: pytest.Config) -> tuple[Variant, ...]:
-    """Return the variants of the files that the options name: the user's own, and the recipe's.
+def suite_config(config: pytest.Config, own: SuiteConfig, names: Iterable[str]) -> SuiteConfig:
+    """Return what the suite runs: the rows of `names`, as the options say, and where they say nothing, as `own`.
 
-    Raises: FormatError or VariantError for one that cannot be used.
+    `own` is the project's: what its `nqperf_config` returns.
+
+    Raises: NqPerfError for options that cannot be met together, and for a field of `own` that has no effect.
     """
-    from nqperf.perf.own_variants import read_own_variants
-    from nqperf.perf.recipes import read_recipe_row
+    rows = "options say which rows have tests: --nqperf-variants, --nqperf-variants-file and --nqperf-recipe"
+    own.refuse("variants", "own", "recipe", why=rows)
+    own.refuse("spent", why="it is what the tests before the suite's have taken")
+    return asked_of(config).over(own).only(names)
 
-    option = config.option
-    return (*read_own_variants(option.nqperf_variants_file), *read_recipe_row(option.nqperf_recipe))
 
-
-def given_option(config: pytest.Config) -> str | None:
-    """Return the first option of the gate on the command line itself; those in a configuration file bind nobody."""
+def given_option(config: pytest.Config, among: Collection[str] = OPTIONS) -> str | None:
+    """Return the first of these options on the command line itself; those in a configuration file bind nobody."""
     arguments = (str(argument).partition("=")[0] for argument in config.invocation_params.args)
-    return next((argument for argument in arguments if argument in OPTIONS), None)
+    return next((argument for argument in arguments if argument in among), None)
 
 
 def is_distributed(config: pytest.Config) -> bool:
     """Return whether pytest-xdist runs the tests in several processes, and this is one of them or directs them."""
     return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
+
+
+def has_benchmarks(config: pytest.Config) -> bool:
+    """Return whether pytest-benchmark takes part in the session."""
+    return hasattr(config.option, "benchmark_skip")
+
+
+def switched_off(config: pytest.Config) -> str | None:
+    """Return the option of pytest-benchmark that keeps benchmarks from being timed; None where they are.
+
+    As pytest-benchmark has it, --benchmark-only lifts --benchmark-skip, and --benchmark-enable --benchmark-disable.
+    """
+    option = config.option
+    if not has_benchmarks(config):
+        return None
+    if option.benchmark_skip and not option.benchmark_only:
+        return "--benchmark-skip"
+    return "--benchmark-disable" if option.benchmark_disable and not option.benchmark_enable else None
+
+
+def was_typed(config: pytest.Config, option: str) -> bool:
+    """Return whether `option` stands on the command line itself, and not only in a configuration file."""
+    return option in map(str, config.invocation_params.args)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The gate for any two ways to do the same work, in a test: the fixture `nqperf_paired`.
+"""What the fixture `nqperf_paired` gives: the gate for any two ways to do the same work, in a test.
 
 All comparisons of a session end in one record, which is written, shown and judged as the suite's is.
 """
@@ -6,73 +6,107 @@ All comparisons of a session end in one record, which is written, shown and judg
 from __future__ import annotations
 
 import dataclasses
-import math
-import shlex
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import os
+from typing import Any
 
 import pytest
 
-from nqperf.pytest_plugin import PAIRED, STATE, progress_of
-from nqperf.pytest_plugin.options import is_distributed
+from nqperf.errors import ConfigError, ParityError
+from nqperf.perf.pairs.paired import DEFAULT, PairedConfig, compare_outputs, paired
+from nqperf.perf.suite.config import limited_pairs
+from nqperf.plain_text import command_line
+from nqperf.pytest_plugin.options import is_distributed, switched_off
+from nqperf.pytest_plugin.progress import progress_of
 from nqperf.pytest_plugin.replay import judge, replay
+from nqperf.pytest_plugin.session import gate_of
+from nqperf.pytest_plugin.state import Compared
+from nqperf.records.results import Results
 
-if TYPE_CHECKING:
-    from nqperf.gate.records import Results
-    from nqperf.perf.paired import PairedConfig
+# A comparison takes its seconds up to seven times: for the candidate, the controls with twice as many, and again.
+_SHARE = 0.8 / 7
 
 
-@pytest.fixture(name=PAIRED)
-def nqperf_paired(request: pytest.FixtureRequest) -> Callable[..., Results]:
-    """Return `nqperf.gate.paired`, which here ends the test as the verdict says.
+class Comparisons:
+    """The comparisons of one test: called as `nqperf.gate.paired` is, which here ends the test as the verdict says.
 
-    The options of the gate hold for it: --nqperf-quick, --nqperf-rounds, --nqperf-save-results, --nqperf-report,
-    --nqperf-allow-inconclusive. The candidate's name is the test's, unless `name` gives another; a test's first
-    comparison is replayed to pytest-benchmark.
+    `benchmark` is pytest-benchmark's fixture, None where it is not used.
     """
-    if is_distributed(request.config):
-        pytest.fail("the gate measures alone on its machine: run its tests without -n", pytrace=False)
-    compared = request.config.stash[STATE].compared
 
-    def compare(
-        baseline: Any, candidate: Any, *, name: str | None = None, config: PairedConfig | None = None, **rest: Any
-    ) -> Results:
-        from nqperf.errors import ConfigError
-        from nqperf.perf.paired import DEFAULT, paired
+    def __init__(self, request: pytest.FixtureRequest, benchmark: Any) -> None:
+        if is_distributed(request.config):
+            pytest.fail("the gate measures alone on its machine: run its tests without -n", pytrace=False)
+        self._request, self._benchmark = request, benchmark
+        self._off = switched_off(request.config)
+        gate = gate_of(request.config)
+        gate.forget(request.node.nodeid)
+        self._state = gate.state
 
-        row = name or (request.node.nodeid if request.node.name in compared else request.node.name)
-        if row in compared:
+    def __call__(
+        self, baseline: Any, candidate: Any, *, name: str | None = None, config: PairedConfig = DEFAULT, **rest: Any
+    ) -> Results | None:
+        """Hold `candidate` to `baseline`, and end the test as the verdict says.
+
+        The row is named by the test's node id, or by `name`. `rest` are the other arguments of `nqperf.gate.paired`.
+        Where pytest-benchmark's options switch benchmarks off, only the outputs are compared, and None is returned.
+
+        Raises: ConfigError when the session has a row of that name already; what `nqperf.gate.paired` raises.
+        """
+        row = name or self._request.node.nodeid
+        if row in self._state.compared:
             raise ConfigError(f"{row} was compared before in this session; give this comparison a name= of its own")
-        with progress_of(request.config) as progress:
-            asked = dataclasses.replace(_asked(config or DEFAULT, request.config), progress=progress)
+        config = self._asked(config)
+        if self._off is not None:
+            self._compare_outputs(baseline, candidate, config, rest.get("same"))
+            return None
+        with progress_of(self._request.config) as progress:
+            asked = dataclasses.replace(config, progress=progress)
             results = paired(baseline, candidate, name=row, config=asked, **rest)
-        compared[row] = results
-        _end(request, results, row)
+        self._state.compared[row] = Compared(test=self._request.node.nodeid, results=results)
+        self._end(results, row)
         return results
 
-    return compare
+    def _compare_outputs(self, baseline: Any, candidate: Any, config: PairedConfig, same: Any) -> None:
+        """Fail the test when the outputs differ."""
+        given = {} if same is None else {"same": same}
+        try:
+            compare_outputs(baseline, candidate, config=config, **given)
+        except ParityError as error:
+            pytest.fail(f"{self._request.node.nodeid}: {error}", pytrace=False)
+
+    def _asked(self, config: PairedConfig) -> PairedConfig:
+        """Return `config` as the options say, within the time that pytest-timeout gives the test."""
+        pytest_config = self._request.config
+        option = pytest_config.option
+        config = limited_pairs(config.quick() if option.nqperf_quick else config, option.nqperf_rounds, "seconds")
+        limit = timeout_of(self._request.node)
+        if limit is not None and (seconds := limit * _SHARE) < config.seconds:
+            self._state.notes.append(
+                f"{self._request.node.nodeid}: pytest-timeout ends the test after {limit:g} s, so no comparison in it "
+                f"begins a round after {seconds:.3g} s (else {config.seconds:g}); for more, raise its timeout"
+            )
+            config = dataclasses.replace(config, seconds=seconds)
+        command = config.command or command_line(["pytest", *map(str, pytest_config.invocation_params.args)])
+        return dataclasses.replace(config, command=command)
+
+    def _end(self, results: Results, name: str) -> None:
+        """Hand the times to pytest-benchmark, and end the test as the verdict says."""
+        row = results.variant(name)
+        assert row is not None  # noqa: S101  # as it was asked for
+        seconds = row.samples[-1].variant_seconds if row.samples else ()
+        replay(self._request.node, self._benchmark, row, seconds, invalid=results.outcome == "INVALID")
+        judge(row, results, allow_inconclusive=self._request.config.option.nqperf_allow_inconclusive)
 
 
-def _asked(config: PairedConfig, pytest_config: pytest.Config) -> PairedConfig:
-    """Return `config` as the options say."""
-    option = pytest_config.option
-    if option.nqperf_quick:
-        config = config.quick()
-    if option.nqperf_rounds is not None:
-        # Who names a number of pairs wants them, however long they take.
-        config = dataclasses.replace(config, gate=config.gate.limited(option.nqperf_rounds), seconds=math.inf)
-    command = config.command or shlex.join(["pytest", *map(str, pytest_config.invocation_params.args)])
-    return dataclasses.replace(config, command=command)
+def timeout_of(item: pytest.Item) -> float | None:
+    """Return the seconds after which pytest-timeout ends a test; None where it does not.
 
-
-def _end(request: pytest.FixtureRequest, results: Results, name: str) -> None:
-    """Hand the times to pytest-benchmark, where it is installed, and end the test as the verdict says."""
-    row = results.variant(name)
-    assert row is not None  # noqa: S101  # as it was asked for
-    benchmark = None
-    if request.config.pluginmanager.hasplugin("benchmark") and (row.samples or "benchmark" in request.fixturenames):
-        benchmark = request.getfixturevalue("benchmark")
-        request.node.funcargs.setdefault("benchmark", benchmark)  # where the report of a failed test looks for it
-    seconds = row.samples[-1].variant_seconds if row.samples else ()
-    replay(request.node, benchmark, row, seconds, invalid=results.outcome == "INVALID")
-    judge(row, results, allow_inconclusive=request.config.option.nqperf_allow_inconclusive)
+    The test's marker is asked first, then the option, the variable and the setting, as pytest-timeout does.
+    """
+    config = item.config
+    if not config.pluginmanager.hasplugin("timeout"):
+        return None
+    marker = item.get_closest_marker("timeout")
+    named = () if marker is None else (*marker.args[:1], marker.kwargs.get("timeout"))
+    given = (*named, config.getoption("timeout", None), os.environ.get("PYTEST_TIMEOUT"), config.getini("timeout"))
+    seconds = next((float(value) for value in given if value not in {None, ""}), 0.0)
+    return seconds if seconds > 0 else None

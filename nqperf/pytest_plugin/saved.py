@@ -72,7 +72,7 @@ def not_compared(tests: Iterable[str], timed: set[str], runs: SavedRuns) -> list
 def _tests(path: object, saved: Any, device: str) -> SavedTests:
     """Return the tests of one saved run by name."""
     try:
-        there = saved.get("machine_info", {}).get(DEVICE)
+        there = saved.get(DEVICE) or saved.get("machine_info", {}).get(DEVICE)  # where older runs have it
         tests = {test["fullname"]: test for test in saved["benchmarks"]}
         for test in tests.values():
             _check_numbers(test["stats"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nqperf.perf.doctor import Diagnosis
-from nqperf.perf.trials import CONFIDENCE, CalibrationRun, Proof
+from nqperf.perf.suite.trials import CONFIDENCE, CalibrationRun, Proof
+from nqperf.plain_text import plain_lines
 from nqperf.report.tables import text_table
 
 
@@ -11,20 +12,23 @@ def calibration_text(run: CalibrationRun) -> str:
     """Return what a device's noise allows."""
     found = run.calibration
     rows = [(name, f"{ratio:.3f}", f"{found.floors[name]:.2f}") for name, ratio in found.ratios.items()]
-    return "\n".join(
-        (
-            text_table(("variant", "ratio", "floor"), rows),
-            "",
+    return plain_lines(
+        "\n".join(
             (
-                f"noise from pair to pair {found.noise:.2%} (without outliers {found.core_noise:.2%}, neighbours "
-                f"correlate by {found.autocorrelation:.2f}); between {found.sets} sets of processes {found.offset:.2%}"
-            ),
-            (
-                f"a slowdown of 5 % is found with {found.rounds} pairs; with what processes differ by, "
-                f"{found.power:.1%} of such slowdowns are found and {found.false_fail:.2%} of unchanged runs fail"
-            ),
-            *(f"warning: {warning}" for warning in found.warnings),
-            *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
+                text_table(("variant", "ratio", "floor"), rows),
+                "",
+                (
+                    f"noise from pair to pair {found.noise:.2%} (without outliers {found.core_noise:.2%}, neighbours "
+                    f"correlate by {found.autocorrelation:.2f}); "
+                    f"between {found.sets} sets of processes {found.offset:.2%}"
+                ),
+                (
+                    f"a slowdown of 5 % is found with {found.rounds} pairs; with what processes differ by, "
+                    f"{found.power:.1%} of such slowdowns are found and {found.false_fail:.2%} of unchanged runs fail"
+                ),
+                *(f"warning: {warning}" for warning in found.warnings),
+                *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
+            )
         )
     )
 
@@ -48,4 +52,4 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         lines.append(f"{check.state:<7}  {check.name:<{width}}  {check.finding}")
         if check.advice:
             lines.append(f"{'':<7}  {'':<{width}}  -> {check.advice}")
-    return "\n".join(lines)
+    return plain_lines("\n".join(lines))

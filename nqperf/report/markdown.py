@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nqperf.gate.records import Results
+from nqperf.records.results import Results
 from nqperf.report.summary import summarise
 from nqperf.report.tables import markdown_table, markdown_text
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from nqperf.gate.records import Controls, VariantResult, Verdict
-from nqperf.perf.progress import Doing, Progress, Row, RowFinished
+from nqperf.perf.workers.progress import Doing, Progress, Row, RowFinished
+from nqperf.plain_text import plain
+from nqperf.records.results import Controls, VariantResult, Verdict
 from nqperf.report.summary import outcome_of
 
 # A log shows nobody what changed since; one line a second is enough of it.
@@ -22,7 +23,7 @@ def doing_text(event: Doing) -> str:
 
 def finished_text(event: RowFinished) -> str:
     """Return what a row came to, in the table's words."""
-    return f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s"
+    return plain(f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s")
 
 
 @contextmanager

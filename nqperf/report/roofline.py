@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nqperf.gate.records import BASELINE, Results, VariantResult
+from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.times import baseline_seconds
 
 _WIDTHS = {"float32": "float32", "float16": "16 bits", "bfloat16": "16 bits", "int8": "8 bits"}

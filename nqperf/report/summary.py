@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nqperf.gate import signed_rank
-from nqperf.gate.records import BASELINE, Control, Results, Usage, VariantResult, Verdict
+from nqperf.records.results import BASELINE, UNUSED_GPUS, Control, Results, Usage, VariantResult, Verdict
 from nqperf.report.roofline import roofline_text
 from nqperf.report.times import baseline_seconds
+from nqperf.statistics import signed_rank
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
@@ -21,14 +21,14 @@ _SHORT = 0.0002  # seconds
 class Summary:
     """A run in words: `headline` and `reasons` say what it came to, `rows` go under `headings`.
 
-    `promise` says what was judged against, `explanations` what the columns are, `notes` is all there is to say in text.
+    `floors` says what was judged against, `explanations` what the columns are, `notes` is all there is to say in text.
     """
 
     headline: str
     reasons: tuple[str, ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    promise: str
+    floors: str
     explanations: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -37,19 +37,20 @@ def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
     metric = _metric(results)
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
-    promise, explanations = _promise(results), (_columns(results), *_passes(results))
+    floors, explanations = _floor(results), (_columns(results), *_passes(results))
     return Summary(
         headline=_headline(results),
         reasons=results.reasons,
         headings=("variant", "time", "change", score, "changed", "ratio", "interval", "pairs", "floor", "verdict"),
         rows=tuple(_row(variant, results, metric) for variant in results.variants),
-        promise=promise,
+        floors=floors,
         explanations=explanations,
         notes=(
             f"work: {work_text(results)}",
+            *_unused_gpus(results),
             *_absences(results),
             *_given_up(results),
-            promise,
+            floors,
             f"control, baseline against itself (must not FAIL): {_control(results.controls.same)}",
             f"control, planted slowdown (must FAIL): {_control(results.controls.planted)}",
             *explanations,
@@ -61,6 +62,12 @@ def summarise(results: Results) -> Summary:
     )
 
 
+def _unused_gpus(results: Results) -> Iterator[str]:
+    """Yield a line on GPUs that the driver lists and the baseline's engine does not see."""
+    if names := results.fingerprint.observed.get(UNUSED_GPUS):
+        yield f"the driver lists {names}, and the baseline's engine sees none: all of this was computed on the CPU"
+
+
 def milliseconds(seconds: float) -> str:
     """Return the time of a round in words, in microseconds where tenths of a millisecond would hide it."""
     return f"{1000 * seconds:.1f} ms" if seconds >= _SHORT else f"{1e6 * seconds:.1f} us"
@@ -70,7 +77,7 @@ def outcome_of(variant: VariantResult) -> str:
     """Return the last word on one variant: its verdict, else its status."""
     if variant.verdict is not None:
         return variant.verdict.outcome
-    return "yardstick" if variant.name == BASELINE and variant.status == "measured" else variant.status
+    return "baseline" if variant.name == BASELINE and variant.status == "measured" else variant.status
 
 
 def describe(verdict: Verdict) -> str:
@@ -156,7 +163,7 @@ def _given_up(results: Results) -> tuple[str, ...]:
     return tuple(f"GIVEN UP for time: {what}" for what in results.given_up)
 
 
-def _promise(results: Results) -> str:
+def _floor(results: Results) -> str:
     """Return what the run was judged against."""
     if results.profile is not None:
         return f"floors: device profile {results.profile}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nqperf.plain_text import plain
+
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> str:
     """Return rows under headings, the first column and those named in `left` to the left, the others to the right."""
+    headings, rows = [plain(cell) for cell in headings], [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
     to_left = {0, *(headings.index(name) for name in left)}
     lines = [
@@ -28,7 +31,7 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, le
 def markdown_text(text: str) -> str:
     """Return `text` so that Markdown shows it as it is, in one line."""
     marks = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|"})
-    return " ".join(text.split()).translate(marks)
+    return plain(" ".join(text.split())).translate(marks)
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nqperf.gate.comparison import Comparison, VariantChange
-from nqperf.gate.history import History, Point
-from nqperf.gate.records import Results
+from nqperf.plain_text import plain_lines
+from nqperf.records.comparison import Comparison, VariantChange
+from nqperf.records.history import History, Point
+from nqperf.records.results import Results
 from nqperf.report.summary import NONE, interval_text, summarise
 from nqperf.report.tables import text_table
 
@@ -17,14 +18,16 @@ HISTORY_HEADINGS = ("made", "machine", "ratio", "interval", "pairs", "floor", "v
 def run_text(results: Results) -> str:
     """Return the report of a run: its table, what explains it, and what it came to."""
     summary = summarise(results)
-    return "\n".join(
-        (
-            text_table(summary.headings, summary.rows, left=("verdict",)),
-            "",
-            *summary.notes,
-            "",
-            summary.headline,
-            *(f"  {reason}" for reason in summary.reasons),
+    return plain_lines(
+        "\n".join(
+            (
+                text_table(summary.headings, summary.rows, left=("verdict",)),
+                "",
+                *summary.notes,
+                "",
+                summary.headline,
+                *(f"  {reason}" for reason in summary.reasons),
+            )
         )
     )
 
@@ -38,12 +41,14 @@ def seconds_text(seconds: Mapping[str, float]) -> str:
 def comparison_text(comparison: Comparison) -> str:
     """Return the report of a comparison of two runs."""
     rows = [change_row(change) for change in comparison.changes]
-    return "\n".join(
-        (
-            text_table(CHANGE_HEADINGS, rows, left=("change",)) if rows else "no variant has times in both runs",
-            "",
-            *comparison_notes(comparison),
-            "ratio: speed-up over the run's own baseline; factor: new ratio / old ratio, below 1 when slower",
+    return plain_lines(
+        "\n".join(
+            (
+                text_table(CHANGE_HEADINGS, rows, left=("change",)) if rows else "no variant has times in both runs",
+                "",
+                *comparison_notes(comparison),
+                "ratio: speed-up over the run's own baseline; factor: new ratio / old ratio, below 1 when slower",
+            )
         )
     )
 
@@ -83,7 +88,7 @@ def history_text(found: History) -> str:
         f"changed before {moment.created}: {'; '.join(moment.changes)}" for moment in found.runs if moment.changes
     ]
     lines.append("ratio: speed-up over the run's own baseline; | stands where machine, software or work changed before")
-    return "\n".join(lines)
+    return plain_lines("\n".join(lines))
 
 
 def history_rows(found: History, name: str) -> list[tuple[str, ...]]:

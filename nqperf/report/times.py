@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from nqperf.gate.records import BASELINE, Results, VariantResult
+from nqperf.records.results import BASELINE, Results, VariantResult
 
 
 def baseline_seconds(results: Results, variant: VariantResult) -> float | None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.formats.nq.predictions_json import write_predictions
-from nqperf.gate.records import Results, VariantResult
 from nqperf.nq.example import Prediction
+from nqperf.records.results import Results, VariantResult
 
 EXPERIMENT = "nqperf"
 EXTRA = "mlflow"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import signal
 import socket
 import threading
@@ -20,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nqperf.engines.registry import find_engine
+from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, MissingExtraError, NqPerfError
 from nqperf.formats.files import scratch_folder
 from nqperf.shards.worker import Progress, Shard, Task, Worker, WorkerConfig
@@ -28,6 +31,10 @@ LOCAL = "local"
 _LAST_WORDS = 200
 _HOST_AND_PORT = re.compile(r"([\w.-]+):(\d+)")
 _CONNECT_SECONDS = 10.0
+_LOOPBACK = "127.0.0.1"
+# Ray asks this variable whether it may listen for other machines; without it the ports of a local one are open to all.
+_LOCAL_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+_TOKEN = "RAY_AUTH_TOKEN"  # noqa: S105  # the name of the variable that holds it
 
 
 class ClusterError(NqPerfError):
@@ -65,8 +72,8 @@ class RayWorker:
     """The actor: a worker in a process of its own, which loads its model when it is first asked."""
 
     def __init__(self, config: WorkerConfig, cpus: int) -> None:
-        # TensorFlow would take every core of the machine, of which this worker is given a part.
-        os.environ.update({"TF_NUM_INTRAOP_THREADS": str(cpus), "TF_CPP_MIN_LOG_LEVEL": "2"})
+        # An engine would take every core of the machine, of which this worker is given a part.
+        os.environ.update({**find_engine(config.engine).engine_type().environment, INTRA_OP: str(cpus)})
         self._config = config
         self._worker: Worker | None = None
 
@@ -90,7 +97,7 @@ class _Call:
 
 
 @dataclass(slots=True, kw_only=True)
-class Crew:
+class WorkerPool:
     """The workers of a run; leaving the `with` block of `joined` ends them."""
 
     ray: Any
@@ -193,23 +200,49 @@ class Crew:
 def joined(cluster: ClusterConfig) -> Iterator[Any]:
     """Yield Ray, connected to the cluster for the block; a local one lives as long as that.
 
-    Raises: MissingExtraError without Ray, ClusterError when there is no cluster at the address.
+    A local Ray listens on the loopback address alone, and answers only who has the token that is made for it.
+    Raises: MissingExtraError without Ray, ClusterError when there is no cluster at the address, or when a local one
+    would listen to other machines.
     """
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError:
-        raise MissingExtraError("ray", purpose="a run on a cluster") from None
     with contextlib.ExitStack() as stack:
+        if cluster.address == LOCAL:
+            stack.enter_context(_for_this_machine_alone())
+        try:
+            import ray
+            import ray.exceptions
+        except ImportError:
+            raise MissingExtraError("ray", purpose="a run on a cluster") from None
         if not ray.is_initialized():
             _connect(ray, cluster, stack.enter_context(scratch_folder()))
             stack.callback(ray.shutdown)
         yield ray
 
 
+@contextlib.contextmanager
+def _for_this_machine_alone() -> Iterator[None]:
+    """Let a Ray that is imported and started in the block listen to this machine, and to who knows its token."""
+    wanted = {**_LOCAL_ENVIRONMENT, _TOKEN: secrets.token_hex(32)}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _connect(ray: Any, cluster: ClusterConfig, scratch: Path) -> None:
     local = cluster.address == LOCAL
-    where = {"include_dashboard": False, "_temp_dir": str(scratch)} if local else {"address": cluster.address}
+    # Ray opens its folder to everybody; the one around it stays closed.
+    where = {"include_dashboard": False, "_temp_dir": str(scratch / "ray")} if local else {"address": cluster.address}
+    if local and (listens := ray.util.get_node_ip_address()) != _LOOPBACK:
+        raise ClusterError(
+            f"Ray would listen on {listens} for other machines, as it was imported before this run: run in a process "
+            "that has not imported it, or name the address of a cluster of yours"
+        )
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if host_and_port := _HOST_AND_PORT.fullmatch(cluster.address):  # Ray itself tries for minutes
@@ -227,7 +260,7 @@ def answered_by_cluster(
 ) -> Generator[Shard, None, None]:
     """Answer tasks on a cluster, in any order."""
     with joined(cluster) as ray:
-        for shard in Crew(ray=ray, config=config, cluster=cluster, worker_type=RayWorker).answered(tasks):
+        for shard in WorkerPool(ray=ray, config=config, cluster=cluster, worker_type=RayWorker).answered(tasks):
             progress("windows", shard.record.windows)
             progress("examples", shard.record.examples)
             yield shard

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from nqperf.formats.files import copy_whole
 from nqperf.formats.journal import Journal
@@ -38,3 +41,24 @@ def joined_predictions(journal: Journal) -> list[Prediction]:
     for number in sorted(journal.done):
         found += read_predictions(journal.checked(number, PREDICTIONS))
     return found
+
+
+def joined_states(journal: Journal) -> dict[str, Any]:
+    """Return the switches that the engine was observed in, over all shards.
+
+    `observed` holds those that all shards have alike, `observed_apart` the others: an entry for each set of shards that
+    has them alike, with the numbers of the shards.
+    """
+    states = {number: journal.done[number].observed for number in sorted(journal.done)}
+    first = next(iter(states.values()), {})
+    alike = {
+        name: value
+        for name, value in first.items()
+        if all(name in one and one[name] == value for one in states.values())
+    }
+    apart: dict[bytes, dict[str, Any]] = {}
+    for number, one in states.items():
+        rest = {name: value for name, value in sorted(one.items()) if name not in alike}
+        entry = apart.setdefault(msgspec.json.encode(rest), {"shards": [], **rest})
+        entry["shards"].append(number)
+    return {"observed": alike, "observed_apart": list(apart.values()) if len(apart) > 1 else []}

@@ -16,7 +16,7 @@ from nqperf.formats.files import sha256_of
 from nqperf.formats.journal import Identity, Journal, ShardRecord, opened_journal
 from nqperf.formats.nq.logits_npz import encode_logits
 from nqperf.formats.nq.tfrecord import count_records, read_features
-from nqperf.formats.weights.model_folder import ModelFolder, model_checksums, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.features import Features
 from nqperf.nq.logits import concatenate
 from nqperf.shards.allocator import keep_memory
@@ -31,7 +31,7 @@ class PredictConfig:
     """What is predicted, with what, and where the logits go; a shard is `shard_batches` batches."""
 
     features: Path
-    model: Path
+    model: OpenedModel
     out: Path
     engine: str = DEFAULT_ENGINE
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -64,18 +64,17 @@ def predict_features(
 
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """
-    folder = read_model_folder(config.model)
-    row = find_engine(config.engine)
+    folder, row = config.model, find_engine(config.engine)
     # It belongs to the journal: another batch size is another order of additions.
     config = dataclasses.replace(config, settings=row.with_batch_size(config.settings))
     seq_length = next(read_features(config.features)).input_ids.shape[1]
     engine = None
     keep_memory()
-    with opened_journal(config.work, _identity(folder, config), fresh=config.fresh) as journal:
+    with opened_journal(config.work, _identity(config), fresh=config.fresh) as journal:
         for record in journal.done.values():
             progress("windows", record.windows)
         for number, rows in _missing(config, journal):
-            engine = engine or row.load(folder.config, read_weights(folder), config.settings, seq_length=seq_length)
+            engine = engine or row.load(folder.config, folder.read_weights(), config.settings, seq_length=seq_length)
             record, logits = _predicted(number, rows, engine, progress)
             journal.add(record, {LOGITS: logits})
             between_shards()
@@ -107,12 +106,12 @@ def _predicted(number: int, rows: Features, engine: Engine[Any], progress: Progr
     return record, encode_logits(concatenate(blocks))
 
 
-def _identity(folder: ModelFolder, config: PredictConfig) -> Identity:
+def _identity(config: PredictConfig) -> Identity:
     return {
         "command": "predict",
         "nqperf": __version__,
-        "versions": versions(),
-        "model": model_checksums(folder),
+        "versions": versions(config.engine),
+        "model": config.model.identity,
         "engine": config.engine,
         "settings": dataclasses.asdict(find_engine(config.engine).config(config.settings)),
         "features": sha256_of(config.features),

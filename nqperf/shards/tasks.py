@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from nqperf.errors import ConfigError, FormatError
+from nqperf.errors import FormatError
 from nqperf.formats.journal import Journal
 from nqperf.formats.nq.chunks import Chunk, Gold
 from nqperf.nq.example import Candidates
@@ -16,33 +17,33 @@ from nqperf.nq.grouping import AnswerInput
 from nqperf.pipeline import rows_by_example
 from nqperf.shards.worker import Progress, Task
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What was read so far: the number of shards and of examples, and the annotations."""
+    """What was read so far: the number of shards and of examples, the annotations, and the ids that have none."""
 
     shards: int = 0
     examples: int = 0
     gold: Gold = field(default_factory=dict)
-    _missing: int | None = None
+    unannotated: list[int] = field(default_factory=list)
+    _told: bool = False
 
     def add(self, chunk: Chunk) -> None:
-        """Count a chunk."""
+        """Count a chunk; once both kinds are there, a warning says what the score will be of."""
         self.shards += 1
         self.examples += len(chunk.ids)
         self.gold.update(chunk.gold)
-        if self._missing is None:
-            self._missing = next((number for number in chunk.ids if number not in chunk.gold), None)
-
-    def check_gold(self) -> None:
-        """Raise unless all examples are annotated, or none.
-
-        Raises: ConfigError naming the first that is not.
-        """
-        if self.gold and self._missing is not None:
-            raise ConfigError(
-                f"{self.examples - len(self.gold)} of {self.examples} examples have no annotations, the first is "
-                f"{self._missing}; expected all of them (to score) or none (only to predict)"
+        self.unannotated += [number for number in chunk.ids if number not in chunk.gold]
+        if self.gold and self.unannotated and not self._told:
+            self._told = True
+            _LOG.warning(
+                "of the first %d examples %d have annotations, and example %d has none: all are answered, and the "
+                "score will be of the annotated ones alone",
+                self.examples,
+                len(self.gold),
+                self.unannotated[0],
             )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from nqperf.engines.registry import find_engine, installed_versions
 
-_VERSIONED = ("tensorflow", "keras", "numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec")
+# What reads the text, the weights and the data, whichever engine computes.
+_ROUTE = ("numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec")
 
 
-def versions() -> dict[str, str]:
-    """Return the version of each library by its name."""
-    return {name: version(name) for name in _VERSIONED}
+def versions(engine: str) -> dict[str, str]:
+    """Return the version of each library that a run in this engine depends on, by the distributions' names.
+
+    Raises: ConfigError for an engine that is in no row of the registry.
+    """
+    return {**find_engine(engine).versions(), **installed_versions(_ROUTE)}

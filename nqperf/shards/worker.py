@@ -15,8 +15,7 @@ from nqperf.formats.nq.chunks import Chunk
 from nqperf.formats.nq.logits_npz import encode_logits
 from nqperf.formats.nq.predictions_json import encode_predictions
 from nqperf.formats.nq.tfrecord import encode_records
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
-from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import OpenedModel, open_model
 from nqperf.nq.example import Example
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
@@ -35,9 +34,13 @@ def no_progress(_stage: str, _count: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker loads and how it computes; with `makes_features` off they are given to it, chunk by chunk."""
+    """What a worker loads and how it computes; with `makes_features` off they are given to it, chunk by chunk.
+
+    `identity` is that of the model's files: a worker that finds others in the folder refuses them.
+    """
 
     model: Path
+    identity: Mapping[str, str]
     engine: str
     settings: Mapping[str, Any]
     pipeline: PipelineConfig
@@ -65,18 +68,22 @@ class Shard:
 class Worker:
     """Answers shards; the process's malloc keeps its memory from then on.
 
+    `model` is the opened folder where this process has opened it before.
+
     Raises: FormatError and ConfigError for a model that cannot be used.
     """
 
-    def __init__(self, config: WorkerConfig, progress: Progress = no_progress) -> None:
+    def __init__(
+        self, config: WorkerConfig, progress: Progress = no_progress, model: OpenedModel | None = None
+    ) -> None:
         self._config = config
         self._progress = progress
         self._watch = Stopwatch()
-        folder = read_model_folder(config.model)
-        self._tokenizer = read_tokenizer(folder.require_tokenizer()) if config.makes_features else None
+        folder = model or open_model(config.model, identity=config.identity)
+        self._tokenizer = folder.tokenizer if config.makes_features else None
         keep_memory()
         with self._watch.stage("load model"):
-            weights = read_weights(folder)
+            weights = folder.read_weights()
             row = find_engine(config.engine)
             self._engine = row.load(folder.config, weights, config.settings, seq_length=config.seq_length)
         self._warm_up_windows = 0

@@ -1,76 +1,23 @@
-"""Questions with their articles, from the layouts that training reads, as examples of the pipeline."""
+"""Questions of SQuAD and QED with their articles, as examples of the pipeline."""
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TypeVar
 
-import msgspec
 import numpy as np
 
-from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole
+from nqperf.formats.training.articles import QedQuestion, SquadArticle
 from nqperf.nq.context import html_tokens
 from nqperf.nq.example import Annotation, Candidates, Example, Span
 from nqperf.world.stream import keyed_integer
 
 # Natural Questions cuts punctuation off words, and keeps numbers such as 1,200.5 whole.
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+|[^\w\s]|_")
-_Record = TypeVar("_Record")
 # Tables of thousands of words share words with every question, and say nothing.
 MAX_OTHER_WORDS = 250
 # With the other places drawn evenly, nearly half of the answering paragraphs come first, as in real articles.
 _FIRST_SHARE = 0.4
-
-
-class SquadParagraph(msgspec.Struct, frozen=True):
-    """A paragraph and its questions: (question, first character, character after the last)."""
-
-    text: str
-    questions: list[tuple[str, int, int]]
-
-
-class SquadArticle(msgspec.Struct, frozen=True):
-    """One line of a SQuAD file."""
-
-    title: str
-    paragraphs: list[SquadParagraph]
-
-
-class QedQuestion(msgspec.Struct, frozen=True):
-    """One line of a QED file: a question, the paragraph that answers it, the answers' characters."""
-
-    title: str
-    question: str
-    paragraph: str
-    answers: list[tuple[int, int]]
-
-
-def read_lines(path: Path, record: type[_Record]) -> list[_Record]:
-    """Return every line of a JSON lines file, plain or gzip.
-
-    Raises: FormatError naming file, line and field.
-    """
-    content = read_whole(path, what="a JSON lines file")
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FormatError(f"broken gzip ({error}): fetch or pack the file again", path=path) from error
-    decoder = msgspec.json.Decoder(record)
-    records = []
-    for number, line in enumerate(content.splitlines(), start=1):
-        try:
-            records.append(decoder.decode(line))
-        except msgspec.DecodeError as error:
-            raise FormatError(f"{error}; expected a {record.__name__}", path=path, line=number) from error
-    if not records:
-        raise FormatError(f"is empty; expected one {record.__name__} a line", path=path)
-    return records
 
 
 def tokenize_text(text: str) -> tuple[list[str], list[int]]:
@@ -129,7 +76,7 @@ def qed_examples(questions: list[QedQuestion], seed: int) -> Iterator[Example]:
         starts = np.cumsum([0] + [len(word) + 1 for word in question.paragraph.split(" ")])[:-1]
         spans = [
             (int(np.searchsorted(starts, start, "right")) - 1, int(np.searchsorted(starts, end, "left")))
-            for start, end in sorted(question.answers)
+            for start, end in question.labels()
         ]
         yield document.example(_example_id("qed", number), question.question, place, spans)
 

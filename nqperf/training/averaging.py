@@ -15,10 +15,9 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.model_folder import (
     FolderSettings,
-    ModelFolder,
+    OpenedModel,
     check_replaceable,
-    read_model_folder,
-    read_weights,
+    open_model,
     write_model_folder,
 )
 from nqperf.formats.weights.tokenizer_file import same_vocabulary
@@ -36,22 +35,22 @@ def average(models: Sequence[Path], out: Path) -> None:
     if len(models) <= 1:
         raise ConfigError(f"{len(models)} model to average; expected at least two")
     check_replaceable(out)
-    folders = [read_model_folder(path) for path in models]
+    folders = [open_model(path) for path in models]
     first = folders[0]
     for other in folders[1:]:
         _require_alike(first, other)
-    totals: dict[str, FloatArray] = {name: np.zeros_like(values) for name, values in read_weights(first).items()}
+    totals: dict[str, FloatArray] = {name: np.zeros_like(values) for name, values in first.read_weights().items()}
     for folder in folders:
-        for name, values in read_weights(folder).items():
+        for name, values in folder.read_weights().items():
             totals[name] += values
     means = {name: total / np.float32(len(folders)) for name, total in totals.items()}
     # The thresholds of none of them are the mean's, and a head that is untrained in one is of no use in the mean.
     heads: Literal["new"] | None = "new" if any(folder.settings.heads == "new" for folder in folders) else None
     settings = FolderSettings(heads=heads)
-    write_model_folder(out, first.config, means, first.tokenizer, dtype="float16", settings=settings)
+    write_model_folder(out, first.config, means, first.tokenizer_file, dtype="float16", settings=settings)
 
 
-def _require_alike(first: ModelFolder, other: ModelFolder) -> None:
+def _require_alike(first: OpenedModel, other: OpenedModel) -> None:
     ours, theirs = first.config.to_dict(), other.config.to_dict()
     different = sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
     if different:

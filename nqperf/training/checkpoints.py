@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole, write_whole
-from nqperf.nq.example import FloatArray
+from nqperf.formats.training.state_file import Arrays, read_arrays, write_arrays
 
 _STEP = "step"
-
-State = dict[str, np.ndarray[Any, np.dtype[Any]]]
+_EXPECTED = "the checkpoint of a training run: remove it to start over"
 
 
 class Resumable(Protocol):
@@ -22,40 +19,16 @@ class Resumable(Protocol):
 
     step: int
 
-    def state(self) -> State:
+    def state(self) -> Arrays:
         """Return everything that the next steps depend on."""
 
-    def restore(self, state: State, step: int) -> None:
+    def restore(self, state: Arrays, step: int) -> None:
         """Continue from the state after `step` steps."""
 
 
 def write_checkpoint(path: Path, run: Resumable) -> None:
     """Write a run's state to `path`, whole or not at all."""
-    from safetensors.numpy import save
-
-    write_whole(path, save({_STEP: np.array(run.step), **run.state()}))
-
-
-def write_tensors(path: Path, tensors: Mapping[str, FloatArray]) -> None:
-    """Write weights as they are to `path`, whole or not at all."""
-    from safetensors.numpy import save
-
-    write_whole(path, save(dict(tensors)))
-
-
-def read_tensors(path: Path) -> dict[str, FloatArray]:
-    """Return the weights that `write_tensors` wrote.
-
-    Raises: FormatError when the file is missing or damaged.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        tensors: dict[str, FloatArray] = load(read_whole(path, what="the best weights of a training run"))
-    except SafetensorError as error:
-        raise FormatError(f"holds no weights ({error}): remove the work folder", path=path) from error
-    return tensors
+    write_arrays(path, {_STEP: np.array(run.step), **run.state()})
 
 
 def resume(path: Path, run: Resumable) -> bool:
@@ -63,16 +36,13 @@ def resume(path: Path, run: Resumable) -> bool:
 
     Raises: FormatError when the file is damaged or of another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     if not path.exists():
         return False
+    state = read_arrays(path, what=_EXPECTED)
     try:
-        state: State = load(read_whole(path, what="a checkpoint"))
-        run.restore(state, int(state.pop(_STEP)))
-    except (SafetensorError, KeyError) as error:
-        raise FormatError(f"is no checkpoint of a training run ({error}): remove it", path=path) from error
+        run.restore(state, int(state.pop(_STEP).item()))
+    except (KeyError, ValueError) as error:
+        raise FormatError(f"is none ({error}); expected {_EXPECTED}", path=path) from error
     except ConfigError as error:
         raise FormatError(str(error), path=path) from error
     return True

@@ -5,53 +5,22 @@ Source: Sanh et al. 2019 (DistilBERT), Jiao et al. 2020 (TinyBERT).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import ModelFolder, read_weights
+from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.formats.weights.tokenizer_file import TokenizerFile, same_vocabulary
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
+from nqperf.training.distillation_config import DistillationConfig
 from nqperf.training.pruning import inner_moments, pruned
 from nqperf.training.student import StudentShape, keep, states_basis, student_weights, taught_blocks
 
 if TYPE_CHECKING:
     from nqperf.training.distiller import Teacher
-
-LOSSES = ("soft", "hard", "cosine", "hidden", "attention")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DistillationConfig:
-    """What a student is taught: the losses' weights by name, those left out are 1, and the softmax's temperature.
-
-    soft: the teacher's answers; hard: the annotators'; cosine: the direction of the last states; hidden: all mapped
-    layers' states; attention: their attention scores. A loss of weight 0 is not computed.
-    Raises: ConfigError for an unknown loss or a number out of range.
-    """
-
-    temperature: float = 2.0
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.temperature < math.inf:
-            raise ConfigError(f"temperature is {self.temperature}; expected a finite number above 0")
-        for name, weight in self.weights.items():
-            if name not in LOSSES:
-                raise ConfigError(f"loss {name!r} is unknown; expected one of {', '.join(LOSSES)}")
-            if not 0 <= weight < math.inf:
-                raise ConfigError(f"the weight of loss {name} is {weight}; expected a finite number of at least 0")
-        if not self.used():
-            raise ConfigError("all losses have weight 0; expected one above 0, or nothing is learnt")
-
-    def used(self) -> dict[str, float]:
-        """Return the weights above 0."""
-        weights = {name: self.weights.get(name, 1.0) for name in LOSSES}
-        return {name: weight for name, weight in weights.items() if weight > 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +35,7 @@ class Lesson:
     config: DistillationConfig = field(default_factory=DistillationConfig)
 
 
-def require_same_input(teacher: ModelFolder, file: TokenizerFile, student: BertConfig) -> None:
+def require_same_input(teacher: OpenedModel, file: TokenizerFile, student: BertConfig) -> None:
     """Raise unless a student reads what its teacher reads, for they are given the same windows.
 
     Raises: ConfigError for another vocabulary, or another number of positions.
@@ -84,7 +53,7 @@ def require_same_input(teacher: ModelFolder, file: TokenizerFile, student: BertC
         )
 
 
-def read_teacher(folder: ModelFolder, precision: str, seq_length: int) -> Teacher:
+def read_teacher(folder: OpenedModel, precision: str, seq_length: int) -> Teacher:
     """Return a teacher that runs in the training's precision.
 
     Raises: FormatError for weights that cannot be read.
@@ -94,7 +63,7 @@ def read_teacher(folder: ModelFolder, precision: str, seq_length: int) -> Teache
     from nqperf.training.distiller import Teacher
 
     network = build(BertJoint(folder.config, precision), seq_length)
-    assign_weights(network, read_weights(folder))
+    assign_weights(network, folder.read_weights())
     network.trainable = False
     return Teacher(network=network)
 

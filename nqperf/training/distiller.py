@@ -14,7 +14,7 @@ from nqperf.model.bert import BertJoint
 from nqperf.model.precision import WIDE, causal_mask
 from nqperf.nq.example import FloatArray
 from nqperf.training import losses
-from nqperf.training.distillation import DistillationConfig
+from nqperf.training.distillation_config import DistillationConfig
 from nqperf.training.pruning import Places
 from nqperf.training.student import layer_mapping
 from nqperf.training.train import HEAD_WEIGHTS

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
-from nqperf.formats.files import read_whole
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray

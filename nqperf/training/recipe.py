@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import read_whole, write_whole
-from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, read_model_folder, read_weights
+from nqperf.formats.decoding import decode_json
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import read_whole
+from nqperf.formats.training.state_file import read_arrays, write_arrays
+from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, open_model
 from nqperf.formats.weights.model_folder import write_model_folder as write_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.formats.weights.tokenizers import read_tokenizer
@@ -21,7 +24,7 @@ from nqperf.nq.context import ContextConfig, marker_words
 from nqperf.nq.example import Example, FloatArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.tokenization import Tokenizer
-from nqperf.training.checkpoints import read_tensors, resume, write_checkpoint, write_tensors
+from nqperf.training.checkpoints import resume, write_checkpoint
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
 from nqperf.training.distillation import Lesson, make_student, read_teacher, require_same_input
 from nqperf.training.minilm import change_vocabulary, read_wordpieces, start_from_minilm
@@ -145,7 +148,7 @@ def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArra
     if job.lesson is None:
         return Trainer(network, weights, seq_length, job.training)
     lesson = job.lesson
-    teacher = read_teacher(read_model_folder(lesson.teacher), job.training.precision, seq_length)
+    teacher = read_teacher(open_model(lesson.teacher), job.training.precision, seq_length)
     if job.makes_student:
         student = lesson.shape.config(network)
         seen = (batches.batch(step)[0] for step in range(_BATCHES_SEEN))
@@ -176,7 +179,7 @@ def _run(
             (long, short), micro_f1 = validation.calibrated(validation.predictions(network))
         note(Validated(step=trainer.step, micro_f1=micro_f1, long_threshold=long, short_threshold=short))
         if micro_f1 >= before:
-            write_tensors(job.work / BEST, trainer.weights())
+            write_arrays(job.work / BEST, trainer.weights())
 
     def progress(what: Progress) -> None:
         note(what)
@@ -188,18 +191,22 @@ def _run(
         write_whole(job.work / LOG, b"".join(msgspec.json.encode(line) + b"\n" for line in log))
 
     run_steps(trainer, batches.batch, progress=progress, at_checkpoint=save)
-    return read_tensors(job.work / BEST) if (job.work / BEST).exists() else trainer.weights()
+    return (
+        read_arrays(job.work / BEST, what="the best weights of a training run")
+        if (job.work / BEST).exists()
+        else trainer.weights()
+    )
 
 
 def _read_log(path: Path, step: int) -> list[Progress | Validated]:
     """Return the lines of a run's log up to a step, so that a resumed run's log is that of an unbroken one."""
     lines = read_whole(path, what="a training log").splitlines() if path.exists() else []
-    read: list[Progress | Validated] = []
-    for line in lines:
-        validated = b"micro_f1" in line
-        read.append(
-            msgspec.json.decode(line, type=Validated) if validated else msgspec.json.decode(line, type=Progress)
-        )
+    read = [
+        decode_json(line, Validated, path, expected="a training log")
+        if b"micro_f1" in line
+        else decode_json(line, Progress, path, expected="a training log")
+        for line in lines
+    ]
     return [line for line in read if line.step <= step]
 
 
@@ -207,10 +214,10 @@ def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[s
     """Return the vocabulary, and the network that is trained, or the teacher that a student is made of."""
     if job.lesson is None:
         return _own_start(job)
-    teacher = read_model_folder(job.lesson.teacher)
+    teacher = open_model(job.lesson.teacher)
     if job.makes_student:
         job.lesson.shape.config(teacher.config)  # refused before any work
-        return teacher.require_tokenizer(), teacher.config, read_weights(teacher)
+        return teacher.require_tokenizer(), teacher.config, teacher.read_weights()
     file, network, weights = _own_start(job)
     require_same_input(teacher, file, network)
     return file, network, weights
@@ -220,19 +227,19 @@ def _own_start(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, F
     if job.tokenizer is None:
         if job.start is None:
             raise ConfigError("MiniLM needs a tokenizer of our own: make one with `nqperf vocabulary`, or name a start")
-        folder = read_model_folder(job.start)
-        return folder.require_tokenizer(), folder.config, read_weights(folder)
+        folder = open_model(job.start)
+        return folder.require_tokenizer(), folder.config, folder.read_weights()
     file = TokenizerFile(path=job.tokenizer, kind="sentencepiece")
     pieces, content = file.vocabulary_size(), read_whole(job.tokenizer, what="a tokenizer.model")
     if job.start is None:
         return file, *start_from_minilm(content, pieces, job.training.seed)
-    folder = read_model_folder(job.start)
+    folder = open_model(job.start)
     old = folder.require_tokenizer()
     if old.kind != "sentencepiece":
         raise ConfigError(
             f"{old.path} is a WordPiece vocabulary; expected a tokenizer.model to change: leave --tokenizer out"
         )
-    weights = change_vocabulary(read_weights(folder), read_whole(old.path, what="a tokenizer.model"), content)
+    weights = change_vocabulary(folder.read_weights(), read_whole(old.path, what="a tokenizer.model"), content)
     return file, dataclasses.replace(folder.config, vocab_size=pieces), weights
 
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
-
-import msgspec
 
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.training.articles import read_qed, read_squad, read_titles
 from nqperf.nq.example import Example
 from nqperf.training.articles import (
-    QedQuestion,
-    SquadArticle,
     qed_examples,
-    read_lines,
     search_question,
     squad_examples,
     tokenize_text,
@@ -66,12 +61,12 @@ class Source:
     def texts(self) -> Iterator[str]:
         """Yield lines of words for a vocabulary: questions, and paragraphs without tags."""
         if self.kind == "squad":
-            for article in read_lines(Path(self.path), SquadArticle):
+            for article in read_squad(self.path):
                 for paragraph in article.paragraphs:
                     yield " ".join(tokenize_text(paragraph.text)[0])
                     yield from (search_question(question) for question, _, _ in paragraph.questions)
         elif self.kind == "qed":
-            for one in read_lines(Path(self.path), QedQuestion):
+            for one in read_qed(self.path):
                 yield one.question
                 yield one.paragraph
         else:
@@ -81,15 +76,15 @@ class Source:
 
     def _of_file(self, seed: int, *, held_out: bool) -> Iterator[Example]:
         if self.kind == "squad":
-            articles = read_lines(Path(self.path), SquadArticle)
+            articles = read_squad(self.path)
             return squad_examples([one for one in articles if is_held_out(one.title) == held_out], seed)
         if self.kind == "qed":
-            questions = read_lines(Path(self.path), QedQuestion)
+            questions = read_qed(self.path)
             return qed_examples([one for one in questions if is_held_out(one.title) == held_out], seed)
         return self._natural_questions(held_out=held_out)
 
     def _natural_questions(self, *, held_out: bool) -> Iterator[Example]:
-        titles = {one.example_id: one.document_title for one in read_lines(Path(self.path), _Title)}
+        titles = {one.example_id: one.document_title for one in read_titles(self.path)}
         for example in NqReader(source=self.path).examples():
             title = titles[example.example_id]
             if is_held_out(title) == held_out:
@@ -99,11 +94,6 @@ class Source:
 def is_held_out(title: str) -> bool:
     """Tell whether the article of a title is one that no source trains on."""
     return zlib.crc32(title.encode()) % HELD_OUT_PART == 0
-
-
-class _Title(msgspec.Struct, frozen=True):
-    example_id: int
-    document_title: str
 
 
 def _text_runs(example: Example) -> Iterator[str]:

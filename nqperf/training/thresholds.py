@@ -12,7 +12,7 @@ import numpy as np
 
 from nqperf.formats.files import write_whole
 from nqperf.formats.json_object import read_json_object
-from nqperf.formats.weights.model_folder import CONFIG, read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import CONFIG, open_model
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Example, IntArray
 from nqperf.nq.features import FeatureConfig
@@ -59,7 +59,7 @@ def calibrate(job: CalibrationJob) -> Calibration:
     from nqperf.model.bert import BertJoint
     from nqperf.model.variables import assign_weights, build
 
-    folder = read_model_folder(job.model)
+    folder = open_model(job.model)
     examples = [
         example
         for source in job.sources
@@ -67,7 +67,7 @@ def calibrate(job: CalibrationJob) -> Calibration:
     ]
     validation = prepare_validation(examples, read_tokenizer(folder.require_tokenizer()), job.features)
     model = build(BertJoint(folder.config, job.precision), job.features.max_seq_length)
-    assign_weights(model, read_weights(folder))
+    assign_weights(model, folder.read_weights())
     (long, short), micro_f1 = validation.calibrated(validation.predictions(model))
     fields = dict(read_json_object(job.model / CONFIG, what="a BERT configuration"))
     fields["nqperf"] = {**msgspec.to_builtins(folder.settings), "long_threshold": long, "short_threshold": short}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nqperf.errors import ConfigError
+from nqperf.formats.training.state_file import Arrays
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
-from nqperf.training.checkpoints import State
 from nqperf.training.corpus import Batch
 
 if TYPE_CHECKING:
@@ -152,11 +152,11 @@ class Trainer:
             for variable, value in zip(variables, own, strict=True):
                 variable.assign(value)
 
-    def state(self) -> State:
+    def state(self) -> Arrays:
         """Return everything that the next steps depend on, but the batches."""
         return {f"{number:04}": np.asarray(variable) for number, variable in enumerate(self._variables())}
 
-    def restore(self, state: State, step: int) -> None:
+    def restore(self, state: Arrays, step: int) -> None:
         """Continue from a state after `step` steps.
 
         Raises: ConfigError when it is of another network or optimizer.

@@ -7,18 +7,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nqperf.gate.records import BASELINE
-from nqperf.perf.machine import Machine
-from nqperf.perf.promises import most_likely_first
-from nqperf.perf.requirements import missing
-from nqperf.perf.variant import Tolerance, Variant
-from nqperf.perf.variants import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS
+from nqperf.engines.probe import Machine
+from nqperf.engines.threads import INTRA_OP
+from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
+from nqperf.perf.variants.floors import most_likely_first
+from nqperf.perf.variants.table import KEEP_MEMORY, KEEPS_MEMORY, VARIANTS
+from nqperf.perf.variants.variant import Tolerance, Variant
+from nqperf.records.results import BASELINE
 
 TOLERANCES: tuple[Tolerance, ...] = ("exact", "sixteen_bit", "eight_bit")
 # More windows at once than this gain nothing on a CPU, and on a GPU little.
 _LARGEST_BATCH = 128
-# TensorFlow's own variable for the threads that share one operation, which all engines follow.
-THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ class Space:
     windows: int
 
     def baseline(self) -> Candidate:
-        """Return the yardstick."""
+        """Return the baseline."""
         return self.of(VARIANTS[BASELINE])
 
     def of(self, variant: Variant) -> Candidate:
@@ -83,7 +82,7 @@ class Space:
 
     def relieved(self, one: Candidate) -> Candidate | None:
         """Return the same with malloc told to keep memory; None where it does already, or cannot be told."""
-        if missing("glibc_malloc", self.machine) or KEEP_MEMORY.items() <= one.variant.environment.items():
+        if RULES[GLIBC_MALLOC](self.machine) or KEEP_MEMORY.items() <= one.variant.environment.items():
             return None
         environment = {**one.variant.environment, **KEEP_MEMORY}
         return _changed(one, "allocator", environment=environment, effects=(*one.variant.effects, KEEPS_MEMORY))
@@ -95,7 +94,7 @@ class Space:
                 yield _changed(one, f"batch_{size}", batch_size=size)
         half = self.machine.fingerprint.cores // 2  # two threads of one core may share its units
         if half and not self.machine.fingerprint.gpus:
-            yield _changed(one, f"threads_{half}", environment={**one.variant.environment, THREADS: str(half)})
+            yield _changed(one, f"threads_{half}", environment={**one.variant.environment, INTRA_OP: str(half)})
 
 
 def _changed(one: Candidate, what: str, **changes: object) -> Candidate:

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from nqperf.gate import signed_rank
-from nqperf.gate.records import BASELINE
+from nqperf.records.results import BASELINE
+from nqperf.statistics import signed_rank
 
 StepKind = Literal["visit", "relieve", "expand", "prove"]
 
@@ -96,7 +96,7 @@ class Contender:
 
 
 def baseline_contender() -> Contender:
-    """Return the yardstick, whose speed-up over itself is known."""
+    """Return the baseline, whose speed-up over itself is known."""
     return Contender(name=BASELINE, family=BASELINE, proof=Interval(0.0, 0.0, 0.0))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nqperf.errors import NqPerfError, OutOfTimeError, ParityError
-from nqperf.gate.records import Agreement, Pairs, Verdict
+from nqperf.records.results import Agreement, Pairs, Verdict
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import (
     Contender,

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nqperf.errors import NqPerfError, OutOfTimeError, ParityError
-from nqperf.gate.records import BASELINE, Agreement
-from nqperf.gate.rounds import NO_PAIRS, RoundsConfig
-from nqperf.gate.verdict import GateConfig
-from nqperf.perf.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agreement, check_parity, score_predictions
-from nqperf.perf.session import Session
-from nqperf.perf.variant import Tolerance
-from nqperf.perf.variant_run import VariantRun
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.measuring.rounds import NO_PAIRS, RoundsConfig
+from nqperf.perf.suite.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agreement, check_parity, score_predictions
+from nqperf.perf.suite.session import Session
+from nqperf.perf.suite.variant_run import VariantRun
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.variants.variant import Tolerance
+from nqperf.records.results import BASELINE, Agreement
+from nqperf.records.verdict import GateConfig
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
 from nqperf.tuning.search import Hopeless, Proof, Visit

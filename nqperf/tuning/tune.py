@@ -7,26 +7,23 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
-from nqperf.gate.calibration import ROOM
-from nqperf.gate.records import BASELINE, VariantResult, utc_now
-from nqperf.gate.verdict import GateConfig
-from nqperf.perf.budget import Budget, Plan
-from nqperf.perf.fingerprint import ENVIRONMENT
-from nqperf.perf.machine import PROBE_SECONDS, look_at_machine
-from nqperf.perf.progress import Progress, Row, RowFinished, silent
-from nqperf.perf.session import DEFAULT_TIMEOUTS, Timeouts
-from nqperf.perf.suite import SuiteConfig, open_session
-from nqperf.perf.task import data_record, model_record
-from nqperf.perf.variant import Tolerance, Variant
-from nqperf.perf.variants import select_variants
-from nqperf.tuning.candidates import THREADS, TOLERANCES, Space, racing_rows
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, require_device, seen_by
+from nqperf.perf.measuring.budget import Plan
+from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
+from nqperf.perf.suite.suite import open_session
+from nqperf.perf.suite.task import data_record, model_record
+from nqperf.perf.variants.variant import Tolerance, Variant
+from nqperf.perf.workers.progress import Progress, Row, RowFinished, silent
+from nqperf.records.calibration import ROOM
+from nqperf.records.results import BASELINE, VariantResult, utc_now
+from nqperf.tuning.candidates import TOLERANCES, Space, racing_rows
 from nqperf.tuning.race import Contender, place
 from nqperf.tuning.search import Proof, Search, Told, Visit
 from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
@@ -35,46 +32,42 @@ from nqperf.tuning.tryouts import PROOF_GATE, VISIT_GATE, WorkerTryouts
 _MOST_WINDOWS = 4096
 # Visits of contenders that are close, and of the ways next to the best.
 _CLOSE_ONES = 6
-# Which GPUs there are is the device's, and no part of how a model runs on it.
-_DEVICES = "CUDA_VISIBLE_DEVICES"
+# A search has more time than a run of the suite, and takes its pairs as its own gate says.
+_SUITE = SuiteConfig(gate=PROOF_GATE, windows=_MOST_WINDOWS, budget=900.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneConfig:
     """What is tuned, how exact its answers must stay, and the seconds that it may take from its start to its end.
 
-    None: the packaged model, the generated development set, all its examples, all rows of the variants table.
-    Raises: ConfigError for an unknown tolerance or a number out of range.
+    Fields:
+        suite: The model, the data, the rows that race, and the budget; its gate judges the proof.
+        tolerance: How close answers must stay.
+
+    Raises: ConfigError for an unknown tolerance, a budget without an end, or a field that has no effect on a search.
     """
 
-    model: Path | None = None
-    data: str | None = None
-    limit: int | None = None
-    variants: tuple[str, ...] | None = None
+    suite: SuiteConfig = _SUITE
     tolerance: Tolerance = "exact"
-    budget: float = 900.0
-    max_seq_length: int = 512
-    gate: GateConfig = PROOF_GATE
-    timeouts: Timeouts = DEFAULT_TIMEOUTS
-    command: str = ""
 
     def __post_init__(self) -> None:
         if self.tolerance not in TOLERANCES:
             raise ConfigError(f"the tolerance is {self.tolerance!r}; expected one of {', '.join(TOLERANCES)}")
-        Budget(seconds=self.budget)
+        if self.suite.budget == math.inf:
+            raise ConfigError("the budget is without an end; expected seconds: a search ends when they are spent")
+        without = ("recipe", "profiles", "against", "batch_size", "kept", "resume")
+        self.suite.refuse(*without, why="a search finds the recipe and the batch itself")
 
-    def suite(self) -> SuiteConfig:
-        """Return the session's part."""
-        return SuiteConfig(
-            model=self.model,
-            data=self.data,
-            limit=self.limit,
-            gate=self.gate,
-            max_seq_length=self.max_seq_length,
-            windows=_MOST_WINDOWS,
-            budget=self.budget,
-            timeouts=self.timeouts,
-        )
+    @classmethod
+    def from_options(cls, *, tolerance: Tolerance = "exact", **options: Any) -> TuneConfig:
+        """Return what options say, as `SuiteOptions.read` takes them; what they do not say is as by default.
+
+        Raises: NqPerfError for an option that is unknown, has no effect, or names what cannot be used.
+        """
+        asked = SuiteOptions.read(**options)
+        if asked.quick or asked.rounds is not None:
+            raise ConfigError("quick and rounds have no effect on a search: its budget says how long it takes")
+        return cls(suite=asked.over(_SUITE), tolerance=tolerance)
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,22 +113,23 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     KeyboardInterrupt before anything was tried.
     """
     started = time.monotonic()
-    rows = select_variants(config.variants)
-    session, source = open_session(config.suite(), progress)
+    suite = config.suite
+    session, source = open_session(suite, progress)
     with session:
-        machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
-        machine = machine.seen_by(session.start_baseline())
-        racing, left_out = racing_rows(rows, config.tolerance, machine)
+        machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
+        require_device(suite.require, machine)
+        machine = seen_by(machine, session.start_baseline())
+        racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)
         given_up = session.answer_within(_plan(len(racing)))
         space = Space(machine=machine, batch_size=session.batch_size, windows=len(session.task.features))
         tryouts = WorkerTryouts(
             session=session,
             tolerance=config.tolerance,
             relieves=lambda one: space.relieved(one) is not None,
-            gate=config.gate,
+            gate=suite.gate,
         )
         search = Search(space=space, tryouts=tryouts, baseline=space.baseline())
-        search.told = _teller(progress, search)
+        search.told = _callback(progress, search)
         interrupted = False
         try:
             search.run([space.of(row) for row in racing])
@@ -143,9 +137,9 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
             interrupted = True
         work = Recipe(
             **_way(search),
-            max_seq_length=config.max_seq_length,
+            max_seq_length=suite.max_seq_length,
             tolerance=config.tolerance,
-            command=config.command,
+            command=suite.command,
             created=utc_now(),
             model=model_record(session.folder),
             data=data_record(session.task, source),
@@ -188,14 +182,14 @@ def _way(search: Search) -> dict[str, Any]:
         "batch_size": found.batch_size,
         "settings": dict(found.variant.settings),
         "environment": environment,
-        "threads": int(environment.get(THREADS, 0)) or None,
+        "threads": int(environment.get(INTRA_OP, 0)) or None,
     }
 
 
 def _inherited(variant: Variant) -> dict[str, str]:
     """Return the caller's own settings that all workers had, without which the recipe would be another one."""
-    switches = variant.engine_row().engine_type().switch_variables
-    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ and name not in {*switches, _DEVICES}}
+    names = sorted(variant.engine_row().engine_type().read_variables)
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _figures(search: Search) -> Figures | None:
@@ -256,7 +250,7 @@ def _table(search: Search) -> Iterator[Tried]:
         )
 
 
-def _teller(progress: Progress, search: Search) -> Told:
+def _callback(progress: Progress, search: Search) -> Told:
     """Return what tells of each step that is done."""
 
     def tell(one: Contender, found: Visit | Proof | NqPerfError, seconds: float) -> None:

@@ -49,14 +49,14 @@ class Pen:
 
     def facts(self, entity: Entity) -> list[Topic]:
         """Return the facts of `entity` that the page may state in passing."""
-        return [topic for topic in KINDS[entity.kind].sheet.facts if self.tells(entity, topic)]
+        return [topic for topic in KINDS[entity.kind].facts if self.tells(entity, topic)]
 
     def paragraph(self, entity: Entity, lines: list[Line], *, intro: bool = False) -> Paragraph:
         """Return a paragraph about `entity`: a topic is told as a fact, a template as it is."""
         teller = Teller(entity, self.region.land, self.stream)
         text = Stretch()
         if intro:
-            text.add(teller.sentence(self.stream.pick(KINDS[entity.kind].sheet.intros)))
+            text.add(teller.sentence(self.stream.pick(KINDS[entity.kind].intros)))
         for line in lines:
             if isinstance(line, Topic):
                 forms = line.sentences if self.held_out else line.sentences[:-1]
@@ -70,7 +70,7 @@ class Pen:
     def section(self, heading: str, more: list[Line]) -> list[Block]:
         """Return the page's own section under `heading`, with `more` sentences mixed in."""
         topics = [topic for topic in self.facts(self.entity) if topic.heading == heading]
-        fillers = [*KINDS[self.entity.kind].sheet.fillers.get(heading, ())]
+        fillers = [*KINDS[self.entity.kind].fillers.get(heading, ())]
         fillers += [lure for topic in topics for lure in topic.lures]
         lines: list[Line] = [topic for topic in topics if topic not in more and self.stream.chance(75)]
         lines += self._unused(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 3))
@@ -100,7 +100,7 @@ class Pen:
         asked = self.wish.topic
         if asked in topics and asked not in lines and self.stream.chance(70):
             lines.append(asked)
-        fillers = [line for group in KINDS[entity.kind].sheet.fillers.values() for line in group]
+        fillers = [line for group in KINDS[entity.kind].fillers.values() for line in group]
         lines += self._unused(fillers, self.stream.between(3, 6) if self.roomy else self.stream.between(1, 2))
         lines = [line for line in lines if line not in more] + more
         return self.paragraph(entity, self.stream.shuffled(lines), intro=self.stream.chance(50))

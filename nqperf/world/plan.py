@@ -65,7 +65,7 @@ def _open(pen: Pen, plan: Plan) -> None:
     """Write the title, the introduction and the box, which hold the answer where the wish or chance says so."""
     stream, wish = pen.stream, pen.wish
     own = wish.subject is pen.entity
-    fact = wish.topic in KINDS[pen.entity.kind].sheet.facts
+    fact = wish.topic in KINDS[pen.entity.kind].facts
     said: list[Line] = [*stream.sample(pen.facts(pen.entity), stream.below(3))]
     if own and fact and wish.place == "text" and stream.chance(_ANSWER_IN_INTRO):
         said = stream.shuffled([*said, wish.topic])
@@ -84,7 +84,7 @@ def _put_asked(pen: Pen, plan: Plan) -> None:
     """Write the sections that hold the answer, and the lure that shares the question's words."""
     stream, wish = pen.stream, pen.wish
     topic, place = wish.topic, wish.place
-    sheet = KINDS[wish.subject.kind].sheet
+    sheet = KINDS[wish.subject.kind]
     lure: list[Line] = [*stream.sample(topic.lures, 1)] if stream.chance(_LURE) else []
     answer: list[Line] = [topic] if place == "text" and "" not in plan.headings else []
     if wish.subject is not pen.entity:
@@ -112,7 +112,7 @@ def _put_asked(pen: Pen, plan: Plan) -> None:
 def _more(pen: Pen, plan: Plan) -> Iterator[list[Block]]:
     """Yield further sections until nobody asks for more: own ones, tables, other entities, in a random order."""
     stream, wish = pen.stream, pen.wish
-    sheet = KINDS[pen.entity.kind].sheet
+    sheet = KINDS[pen.entity.kind]
     siblings = [other for other in _siblings(pen, pen.entity) if other not in plan.told]
     # A page nearly always mentions others of its kind, so that the topic alone does not lead to the answer.
     if siblings and stream.chance(85):

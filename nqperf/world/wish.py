@@ -54,7 +54,7 @@ def choose(region: Region, page_of: Entity, stream: Stream) -> tuple[Entity, Wis
 
 
 def _topics(entity: Entity, form: AnswerKind) -> list[Topic]:
-    sheet = KINDS[entity.kind].sheet
+    sheet = KINDS[entity.kind]
     if form == "long":
         # Two essays and one roster per kind.
         return [*sheet.essays, *sheet.rosters]

@@ -15,14 +15,14 @@ from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import write_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
-from nqperf.gate.calibration import calibrate
 from nqperf.model.weights import initial_weights
-from nqperf.perf.suite import SuiteConfig
-from nqperf.perf.trials import CalibrationRun, Proof, measure_calibration
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.trials import CalibrationRun, Proof, measure_calibration
+from nqperf.records.calibration import calibrate
 from nqperf.report.machine import calibration_text, proof_text
 from tests import runs
-from tests.perf.asleep import fall_asleep
-from tests.perf.machines import ZEN_5
+from tests.perf.machine.machines import ZEN_5
+from tests.perf.workers.asleep import fall_asleep
 from tests.suites import SEQ_LENGTH, write_inputs
 
 EXIT = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 4}
@@ -34,9 +34,9 @@ def inputs(tmp_path_factory, tiny_config, sentencepiece_file):
 
 
 @pytest.fixture(scope="module")
-def rivals(tmp_path_factory, tiny_config, sentencepiece_file):
+def challengers(tmp_path_factory, tiny_config, sentencepiece_file):
     """Write models for --against: small (one layer), short (of fewer positions), other (of another vocabulary)."""
-    folder = tmp_path_factory.mktemp("rivals")
+    folder = tmp_path_factory.mktemp("challengers")
     tokenizer = TokenizerFile(path=sentencepiece_file, kind="sentencepiece")
     long = dataclasses.replace(tiny_config, max_position_embeddings=SEQ_LENGTH)
     small = dataclasses.replace(long, num_hidden_layers=1)
@@ -81,9 +81,9 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_models_are_weighed(call, inputs, rivals, tmp_path):
+def test_two_models_are_weighed(call, inputs, challengers, tmp_path):
     model, data = inputs
-    requested = (*sizes(model), "--against", rivals / "small", "--quick", "--rounds", 10)
+    requested = (*sizes(model), "--against", challengers / "small", "--quick", "--rounds", 10)
     code, out, err = call("bench", data, *requested, "--out", tmp_path / "run.json", "--report", tmp_path / "run.html")
     results = read_results(tmp_path / "run.json")
     assert code == EXIT[results.outcome], err
@@ -170,10 +170,12 @@ def test_refused_before_any_worker_starts(call, inputs, tmp_path, monkeypatch, o
         (["--against", "{model}", "--variants", "xlaa"], ["xlaa"]),
     ],
 )
-def test_models_that_cannot_be_compared_are_refused(call, inputs, rivals, monkeypatch, options, words):
+def test_models_that_cannot_be_compared_are_refused(call, inputs, challengers, monkeypatch, options, words):
     monkeypatch.setattr("subprocess.Popen", None)
     model, data = inputs
-    options = [option.format(model=model, other=rivals / "other", short=rivals / "short") for option in options]
+    options = [
+        option.format(model=model, other=challengers / "other", short=challengers / "short") for option in options
+    ]
     code, out, err = call("bench", data, *sizes(model), *options)
     assert (code, out) == (2, "")
     assert err.startswith("nqperf: error: ")
@@ -183,7 +185,7 @@ def test_models_that_cannot_be_compared_are_refused(call, inputs, rivals, monkey
 
 
 def test_without_the_extra_nothing_is_measured(call, inputs, monkeypatch):
-    monkeypatch.setattr("nqperf.report.tracking._MODULES", ("no_such_module",))
+    monkeypatch.setitem(sys.modules, "mlflow", None)
     monkeypatch.setattr("subprocess.Popen", None)
     model, data = inputs
     code, _, err = call("bench", data, "--model", model, "--track")

@@ -1,7 +1,6 @@
 """Full disks and signals: one line, the right exit code, nothing left half-written."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -13,24 +12,38 @@ import nqperf
 from tests.documents import river_examples, write_lines
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
+# Changes the process and then becomes the command. A preexec_fn would run between fork and exec in this process, which
+# Python warns of where another test has started threads.
+LAUNCHER = """
+import os, resource, signal, sys
+largest, heeded, *command = sys.argv[1:]
+if largest:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
+if heeded:
+    signal.signal(int(heeded), signal.SIG_DFL)
+os.execv(command[0], command)
+"""
 
 
 @pytest.fixture
 def started(tmp_path):
-    """Start a command in a process of its own, its temporary folder in the test's."""
+    """Start a command in a process of its own, its temporary folder in the test's.
+
+    `largest` is the most bytes that a file may have, `heeded` a signal that is not ignored though the shell may.
+    """
     (tmp_path / "tmp").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
 
-    def start(*arguments, **settings):
+    def start(*arguments, largest="", heeded=""):
+        launcher = [sys.executable, "-c", LAUNCHER, str(largest), str(int(heeded) if heeded else "")]
         return subprocess.Popen(
-            [sys.executable, "-m", "nqperf.cli.main", *map(str, arguments)],
+            [*launcher, sys.executable, "-m", "nqperf.cli.main", *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=Path(nqperf.__file__).parent.parent,
             env=environment,
-            **settings,
         )
 
     yield start
@@ -42,7 +55,7 @@ def test_a_full_disk_is_one_line_and_code_2(started, tmp_path, model_folder):
     out = tmp_path / "f.tfrecord"
     before = sorted(tmp_path.iterdir())
     arguments = ("prepare", data, "--tokenizer", model_folder, "--out", out, *SHORT_WINDOWS)
-    process = started(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    process = started(*arguments, largest=1000)
     output, errors = process.communicate()
     assert (process.returncode, output) == (2, "")
     assert errors.startswith(f"nqperf: error: {out}: could not be finished (File too large)")
@@ -66,8 +79,7 @@ def test_a_signal_leaves_nothing_half_written(started, tmp_path, model_folder, s
     out = tmp_path / "f.tfrecord"
     before = sorted(tmp_path.iterdir())
     # What a shell runs in the background ignores SIGINT, and so do its children.
-    heeding = {"preexec_fn": lambda: signal.signal(signum, signal.SIG_DFL)}
-    process = started("prepare", "-", "--tokenizer", model_folder, "--out", out, *SHORT_WINDOWS, **heeding)
+    process = started("prepare", "-", "--tokenizer", model_folder, "--out", out, *SHORT_WINDOWS, heeded=signum)
     while sorted(tmp_path.iterdir()) == before:
         assert process.poll() is None
     process.send_signal(signum)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, write_recipe
-from nqperf.formats.weights.model_folder import read_model_folder
-from nqperf.gate.records import Subject
-from nqperf.perf.fingerprint import take_fingerprint
-from nqperf.perf.recipes import RECIPE, recipe_variant, with_recipe
-from nqperf.perf.task import model_record
+from nqperf.formats.weights.model_folder import open_model
+from nqperf.perf.machine.environment import python_command
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.suite.recipes import RECIPE, read_recipe_row
+from nqperf.perf.suite.task import model_record
+from nqperf.records.results import Subject
 from tests.documents import river_examples, write_lines
 
 SHORT = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--quiet")
@@ -36,7 +37,7 @@ def recipe(model_folder):
         tolerance="exact",
         command="nqperf tune",
         created="2026-01-02T03:04:05Z",
-        model=model_record(read_model_folder(model_folder)),
+        model=model_record(open_model(model_folder)),
         data=Subject(name="rivers"),
         device=take_fingerprint(),
         settings={"xla": True},
@@ -106,7 +107,8 @@ def test_a_process_is_started_anew_once_with_the_variables(call, data, model_fol
     options = ("run", data, "--model", model_folder, "--recipe", saved(), "--out", tmp_path / "out", *SHORT)
     assert call(*options)[0] == 130
     ((path, words, environment),) = started
-    assert (path, words[:3]) == (sys.executable, [sys.executable, "-m", "nqperf.cli.main"])
+    assert path == sys.executable
+    assert words == [*python_command("nqperf.cli.main"), *sys.argv[1:]]
     assert (environment["MALLOC_TOP_PAD_"], environment["TF_ENABLE_ONEDNN_OPTS"]) == ("65536", "0")
     monkeypatch.setenv("NQPERF_STARTED_ANEW", "1")
     code, _, err = call(*options)
@@ -184,18 +186,18 @@ def test_it_is_read_as_it_was_written(saved, recipe):
 
 
 def test_it_is_a_row_of_the_suite_with_a_floor_on_its_own_device(saved, recipe):
-    path = saved()
-    variant = recipe_variant(recipe, path)
+    row = read_recipe_row(saved())
+    variant = row.variant
     assert (variant.name, variant.batch_size, variant.tolerance) == (RECIPE, 3, "exact")
     assert variant.effects  # those of the row that it comes from
     assert variant.requested()["batch_size"] == 3
     sizes = {"max_seq_length": 48}
-    profile = with_recipe(None, path, recipe.device, sizes)
+    profile = row.added_to(None, recipe.device, sizes)
     assert profile.floors == {RECIPE: 1.39}
-    assert with_recipe(profile, path, recipe.device, sizes).floors == {RECIPE: 1.39}
-    assert with_recipe(None, path, msgspec.structs.replace(recipe.device, cores=999), sizes) is None
-    assert with_recipe(None, path, recipe.device, {"max_seq_length": 512}) is None
-    assert with_recipe(None, saved(figures=None), recipe.device, sizes) is None
+    assert row.added_to(profile, recipe.device, sizes).floors == {RECIPE: 1.39}
+    assert row.added_to(None, msgspec.structs.replace(recipe.device, cores=999), sizes) is None
+    assert row.added_to(None, recipe.device, {"max_seq_length": 512}) is None
+    assert read_recipe_row(saved(figures=None)).added_to(None, recipe.device, sizes) is None
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,15 @@ from nqperf.defaults import PACKAGED_MODEL
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights, write_model_folder
+from nqperf.formats.weights.model_folder import open_model, write_model_folder
 from nqperf.model.config import TANH_GELU
 from nqperf.model.weights import initial_weights
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import LOGITS_FIELDS, concatenate
-from nqperf.perf import protocol
-from nqperf.perf.process import WorkerProcess, worker_environment
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.process import WorkerProcess
 from tests.families import CONFIGS
 
 TIMEOUT = 300
@@ -65,6 +66,7 @@ def logits_of(worker_of):
             worker, (_, rows, length) = worker_of(name), inputs.shape
             request = protocol.Load(
                 model=str(folder),
+                identity=open_model(folder).identity,
                 engine=ENGINES[name],
                 settings=settings,
                 inputs=inputs.tobytes(),
@@ -118,7 +120,7 @@ def assert_near(found, expected, limit):
 def test_float32_is_tensorflows_for_every_family(engine, network, logits_of, network_folder):
     *_, length, rows, batch_size = NETWORKS[network]
     folder = network_folder(network)
-    inputs = some_inputs(read_model_folder(folder).config.vocab_size, rows, length)
+    inputs = some_inputs(open_model(folder).config.vocab_size, rows, length)
     found, states = logits_of(engine, folder, inputs, batch_size)
     expected, _ = logits_of(DEFAULT_ENGINE, folder, inputs, batch_size)
     assert_near(found, expected, 1e-4)
@@ -160,7 +162,7 @@ def test_float32_is_tensorflows_for_the_packaged_model(engine, logits_of):
     ("row", "limit"), [("openvino_bfloat16", 1.0), ("openvino_int8", 3.0), ("openvino_int8_bfloat16", 3.0)]
 )
 def test_narrow_rows_are_seen_to_multiply_so(row, limit, logits_of):
-    from nqperf.perf.machine import look_at_machine
+    from nqperf.perf.machine.examination import look_at_machine
 
     variant = VARIANTS[row]
     if (missing := variant.missing(look_at_machine())) is not None:
@@ -193,6 +195,7 @@ def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
         with WorkerProcess(name, environment) as worker:
             request = protocol.Load(
                 model=str(network_folder("bert")),
+                identity=open_model(network_folder("bert")).identity,
                 engine=ENGINES[name],
                 settings={},
                 inputs=inputs.tobytes(),
@@ -202,6 +205,7 @@ def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
             worker.ask(request, protocol.Loaded, timeout=TIMEOUT)
             states = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=TIMEOUT).states
         assert (name, states.intra_op_threads) == (name, 1)
+        assert states.device in ("cpu", "gpu") if name == "jax" else states.device == "cpu"
         assert states.own["requested_threads"] == 1
 
 
@@ -211,14 +215,14 @@ def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
 def test_batches_one_after_the_other_keep_their_own_rows(engine, buckets, network_folder):
     if (missing := ENGINES[engine].missing()) is not None:
         pytest.skip(missing)
-    folder = read_model_folder(network_folder("bert"))
+    folder = open_model(network_folder("bert"))
     ids, mask, segments = some_inputs(folder.config.vocab_size, 7, 128)
     rows = Features(
         unique_id=np.arange(7), input_ids=ids, input_mask=mask, segment_ids=segments, token_map=np.zeros_like(ids)
     )
     found = []
     for name, settings in ((engine, {"batch_size": 2, "buckets": buckets}), (DEFAULT_ENGINE, {"batch_size": 3})):
-        loaded = ENGINES[name].load(folder.config, read_weights(folder), settings, seq_length=128)
+        loaded = ENGINES[name].load(folder.config, folder.read_weights(), settings, seq_length=128)
         found.append(concatenate(list(loaded.predict([rows]))))
     for name in LOGITS_FIELDS[1:]:
         real = mask.astype(bool) if name != "answer_type_logits" else slice(None)

@@ -18,12 +18,12 @@ from nqperf.engines import onnxruntime as engine_module
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.model.config import BertConfig
 from nqperf.model.onnx.network import onnx_graph
 from nqperf.model.weights import initial_weights
 from nqperf.nq.logits import MODEL_OUTPUTS
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.variants.table import VARIANTS
 from tests.documents import river_examples, write_lines
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import bert
@@ -51,18 +51,19 @@ def differences(config, weights, inputs):
 @pytest.mark.parametrize("source", ["bert-tiny", "checkpoints/bert_joint.ckpt", "checkpoints/model_cpkt-1"])
 def test_logits_are_tensorflows_on_other_peoples_weights(source, tmp_path):
     convert(REFERENCE / source, tmp_path / "model", seed=4)
-    folder = read_model_folder(tmp_path / "model")
+    folder = open_model(tmp_path / "model")
     length = min(folder.config.positions, 128)
     inputs = batch_of(folder.config, [length, length // 2, 3], length)
-    assert max(differences(folder.config, read_weights(folder), inputs).values()) < 1e-4
+    assert max(differences(folder.config, folder.read_weights(), inputs).values()) < 1e-4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("lengths", "longest"), [([128], 128), ([512, 300, 17], 512)])
 def test_logits_are_tensorflows_on_the_packaged_model(lengths, longest):
-    folder = read_model_folder(PACKAGED_MODEL)
+    folder = open_model(PACKAGED_MODEL)
     assert (
-        max(differences(folder.config, read_weights(folder), batch_of(folder.config, lengths, longest)).values()) < 1e-4
+        max(differences(folder.config, folder.read_weights(), batch_of(folder.config, lengths, longest)).values())
+        < 1e-4
     )
 
 
@@ -97,20 +98,22 @@ def test_any_network_and_batch_give_the_references_logits(drawn, seed):
 
 @pytest.fixture(scope="module")
 def folder():
-    return read_model_folder(PACKAGED_MODEL)
+    return open_model(PACKAGED_MODEL)
 
 
 def loaded(folder, **settings_):
-    return ROW.load(folder.config, read_weights(folder), {"batch_size": 2, **settings_}, seq_length=64)
+    return ROW.load(folder.config, folder.read_weights(), {"batch_size": 2, **settings_}, seq_length=64)
 
 
 @pytest.mark.parametrize(("threads", "expected"), [("1", 1), ("2", 2)])
 def test_threads_are_as_asked_for(folder, monkeypatch, threads, expected):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
     engine = loaded(folder)
+    assert engine.state().device is None  # before the first run nothing has been seen
     computed(engine, batch_of(folder.config, [64, 20], 64))
     state = engine.state()
     assert state.intra_op_threads == state.own["requested_threads"] == expected
+    assert state.device == "cpu"
 
 
 @pytest.mark.parametrize(("row", "other"), [("onnxruntime", "onnxruntime_int8"), ("onnxruntime_int8", "onnxruntime")])

@@ -10,16 +10,19 @@ import pytest
 from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES, EngineRow
 from nqperf.errors import VariantError
-from nqperf.gate.verdict import GateConfig
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.logits import MODEL_OUTPUTS
-from nqperf.perf import protocol
-from nqperf.perf.process import WorkerProcess, worker_environment
-from nqperf.perf.progress import silent
-from nqperf.perf.suite import SuiteConfig, open_session
-from nqperf.perf.variant import Effect, Variant
+from nqperf.perf.machine.environment import worker_environment
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.suite import open_session
+from nqperf.perf.variants.variant import Effect, Variant
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.process import WorkerProcess
+from nqperf.perf.workers.progress import silent
+from nqperf.records.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 from tests.engines.numpy_engine import ROW
-from tests.perf.machines import ZEN_5
+from tests.perf.machine.machines import ZEN_5
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
 
@@ -104,7 +107,13 @@ def test_a_worker_runs_it_in_an_environment_of_its_own(model_folder):
     with WorkerProcess("numpy", environment) as worker:
         inputs = np.ones((3, 5, 16), np.int32)
         request = protocol.Load(
-            model=str(model_folder), engine=ROW, settings={}, inputs=inputs.tobytes(), seq_length=16, batch_size=2
+            model=str(model_folder),
+            identity=open_model(model_folder).identity,
+            engine=ROW,
+            settings={},
+            inputs=inputs.tobytes(),
+            seq_length=16,
+            batch_size=2,
         )
         assert worker.ask(request, protocol.Loaded, timeout=300).batches == 2
         start, _, _ = worker.ask(protocol.Predict(rows=5), protocol.Predicted, timeout=300).arrays(5)

@@ -260,4 +260,5 @@ def test_what_cannot_be_evaluated_is_refused(gold, predictions, threshold, said)
 def test_two_of_several_annotators_must_agree_and_the_only_one_alone():
     one = Annotation(long_answer=NULL_SPAN, short_answers=(), yes_no_answer="NONE")
     assert default_non_null_threshold([(one,), (one,)]) == 1
-    assert default_non_null_threshold([(one,), (one,) * 5]) == 2
+    assert default_non_null_threshold([(one,) * 2, (one,) * 5]) == 2
+    assert default_non_null_threshold([(one,), (one,) * 5]) == 1

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Prediction, Span
+from nqperf.nq.example import NULL_SPAN, Candidates, Prediction, Span
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,6 @@ def test_a_span_that_contradicts_itself_is_refused(fields, message):
 def test_a_span_is_null_without_tokens_and_bytes():
     assert NULL_SPAN.is_null
     assert not Span(start_token=-1, end_token=-1, start_byte=0, end_byte=4).is_null
-
-
-def test_yes_or_no_beside_short_answers_is_refused():
-    with pytest.raises(ValueError, match="YES together with 1 short"):
-        Annotation(long_answer=NULL_SPAN, short_answers=(Span(start_token=1, end_token=2),), yes_no_answer="YES")
 
 
 def test_the_top_level_candidates_keep_their_order():

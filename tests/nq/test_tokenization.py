@@ -103,11 +103,15 @@ def test_a_vocabulary_without_special_pieces_is_refused(lacking):
         Tokenizer(vocabulary)
 
 
-def test_a_wordpiece_vocabulary_without_unknown_or_with_twins_is_refused():
+def test_a_wordpiece_vocabulary_without_unknown_is_refused():
     with pytest.raises(ConfigError, match="UNK"):
         WordPieceVocabulary(["a"])
-    with pytest.raises(ConfigError, match="'known' twice"):
-        WordPieceVocabulary([*VOCABULARY, "known"])
+
+
+def test_a_piece_that_stands_twice_has_the_id_of_its_last_line():
+    vocabulary = WordPieceVocabulary([*VOCABULARY, "known"])
+    assert vocabulary.encode(["known"]) == [[len(VOCABULARY)]]
+    assert vocabulary.size == len(VOCABULARY) + 1
 
 
 def test_what_is_no_sentencepiece_model_is_refused():

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from nqperf.perf.doctor import examine
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.variants.table import VARIANTS
 
 
 @pytest.fixture(scope="module")

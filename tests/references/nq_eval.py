@@ -7,12 +7,19 @@ from collections.abc import Mapping, Sequence
 from nqperf.nq.example import Annotation, Prediction, Span
 
 
-def evaluate(gold: Mapping[int, Sequence[Annotation]], predictions: Sequence[Prediction], *, non_null_threshold: int):
+def evaluate(
+    gold: Mapping[int, Sequence[Annotation]],
+    predictions: Sequence[Prediction],
+    *,
+    non_null_threshold: int,
+    short_non_null_threshold: int | None = None,
+):
     long_rows, short_rows = [], []
+    short_threshold = non_null_threshold if short_non_null_threshold is None else short_non_null_threshold
     for prediction in predictions:
         annotations = gold[prediction.example_id]
         long_rows.append(judge_long(annotations, prediction, non_null_threshold))
-        short_rows.append(judge_short(annotations, prediction, non_null_threshold))
+        short_rows.append(judge_short(annotations, prediction, short_threshold))
     metrics = {}
     for name, rows in (("long", long_rows), ("short", short_rows), ("all", long_rows + short_rows)):
         f1, precision, recall = f1_of(*(sum(row[column] for row in rows) for column in range(3)))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from nqperf.gate.comparison import compare
-from nqperf.gate.history import history
+from nqperf.records.comparison import compare
+from nqperf.records.history import history
 from nqperf.report.html import comparison_page, history_page, run_page
 from tests import runs
 from tests.browser import measure

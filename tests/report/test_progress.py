@@ -4,8 +4,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nqperf.gate.records import Controls
-from nqperf.perf.progress import Doing, RowFinished, Rows
+from nqperf.perf.workers.progress import Doing, RowFinished, Rows
+from nqperf.records.results import Controls
 from nqperf.report.progress import SECONDS_A_LINE, doing_text, finished_text, row_lines
 from tests import runs
 
@@ -20,7 +20,7 @@ def test_a_row_is_told_in_the_tables_words():
     assert finished_text(finished(row=run.variant("xla"))) == f"xla: ratio {ratio:.3f}, PASS, 12 s"
     assert finished_text(finished(row=run.variant("xla").verdict)) == f"xla: ratio {ratio:.3f}, PASS, 12 s"
     assert finished_text(finished(row=run.variant("xla").samples[0])) == f"xla: ratio {ratio:.3f}, measured, 12 s"
-    assert finished_text(finished("baseline", run.variant("baseline"))) == "baseline: yardstick, 12 s"
+    assert finished_text(finished("baseline", run.variant("baseline"))) == "baseline: baseline, 12 s"
     assert finished_text(finished("tf32", runs.SKIPPED)) == "tf32: skipped (needs an Ampere GPU or later), 12 s"
     controls = finished_text(finished("controls", run.controls))
     assert re.fullmatch(r"controls: same ratio 0\.9\d\d, PASS, planted ratio 0\.9\d\d, FAIL, 12 s", controls)

@@ -1,6 +1,6 @@
 import pytest
 
-from nqperf.gate.records import BASELINE, Controls, Fingerprint, Pairs, Results, Subject, VariantResult, Verdict
+from nqperf.records.results import BASELINE, Controls, Fingerprint, Pairs, Results, Subject, VariantResult, Verdict
 from nqperf.report.roofline import roofline, roofline_text
 from nqperf.report.summary import summarise
 

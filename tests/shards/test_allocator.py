@@ -3,12 +3,12 @@ import sys
 
 import pytest
 
-from nqperf.perf.resources import malloc_library
+from nqperf.perf.machine.resources import malloc_library
 from nqperf.shards.allocator import keep_memory
 
 SCRIPT = """
 from nqperf.shards.allocator import keep_memory
-from nqperf.perf.resources import keeps_memory
+from nqperf.perf.machine.resources import keeps_memory
 print(keeps_memory(), keep_memory({}), keeps_memory())
 """
 

@@ -10,6 +10,7 @@ import pytest
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
 from nqperf.formats.nq.chunks import LinesSource
 from nqperf.formats.nq.jsonl import NqReader
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.features import FeatureConfig
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run
@@ -49,7 +50,9 @@ class BrokenWorker(RayWorker):
 
 
 def config_of(out, model, **changes):
-    return RunConfig(model=model, out=out, pipeline=LENGTHS, settings={"batch_size": 4}, shard_examples=2, **changes)
+    return RunConfig(
+        model=open_model(model), out=out, pipeline=LENGTHS, settings={"batch_size": 4}, shard_examples=2, **changes
+    )
 
 
 def answer(data, config):

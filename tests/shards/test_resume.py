@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,14 @@ import nqperf
 from nqperf.errors import ConfigError, FormatError, Interrupted
 from nqperf.formats.nq.chunks import LinesSource
 from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.nq.predictions_json import read_predictions
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.features import FeatureConfig
+from nqperf.nq.scoring import Thresholds
 from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run
 from nqperf.shards.predicting import PredictConfig, predict_features
+from nqperf.shards.versions import versions
 from tests.documents import break_line, river_examples, write_lines
 from tests.shards.kills import FILES, SHORT_WINDOWS, contents
 
@@ -44,7 +49,7 @@ def data(tmp_path_factory):
 
 
 def config_of(out, model):
-    return RunConfig(model=model, out=out, pipeline=LENGTHS, settings={"batch_size": 4}, shard_examples=2)
+    return RunConfig(model=open_model(model), out=out, pipeline=LENGTHS, settings={"batch_size": 4}, shard_examples=2)
 
 
 @pytest.fixture
@@ -91,6 +96,31 @@ def test_a_run_that_was_broken_off_ends_in_the_same_bytes(data, config, undistur
     assert (record["shards"], record["resumed_shards"]) == (6, done)
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_run_does_not_go_on_in_another_version_of_its_engine(data, config, engine, monkeypatch):
+    pytest.importorskip(engine)
+    config = dataclasses.replace(config, engine=engine)
+    broken_off(data, config, 1)
+    version = metadata.version(engine)
+    monkeypatch.setattr(
+        metadata, "version", lambda name, real=metadata.version: "0.1" if name == engine else real(name)
+    )
+    with pytest.raises(FormatError, match=f"is of a run that differs: versions.{engine} was {version}, now 0.1"):
+        answer(data, config)
+
+
+def test_the_identity_of_a_run_holds_what_its_engine_computes_with_and_no_other():
+    found = {name: set(versions(name)) for name in ("tensorflow", "jax", "onnxruntime", "openvino")}
+    route = {"numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec"}
+    assert found["tensorflow"] >= {*route, "tensorflow", "keras"}
+    assert not {"jax", "onnxruntime", "openvino"} & found["tensorflow"]
+    if "jax" in found["jax"]:
+        assert {"jaxlib", "keras"} <= found["jax"]
+        assert "tensorflow" not in found["jax"]
+    with pytest.raises(ConfigError, match="unknown engine 'far'"):
+        versions("far")
+
+
 def test_features_that_are_used_again_may_be_broken_off_too(data, config, undisturbed, tmp_path):
     features = tmp_path / "f.tfrecord"
     features.write_bytes(undisturbed["features.tfrecord"])
@@ -112,7 +142,9 @@ def test_the_size_of_the_shards_changes_no_features_and_no_decision(data, config
 def test_logits_of_a_features_file_may_be_broken_off(model_folder, undisturbed, tmp_path):
     features = tmp_path / "f.tfrecord"
     features.write_bytes(undisturbed["features.tfrecord"])
-    one = PredictConfig(features=features, model=model_folder, out=tmp_path / "one.npz", settings={"batch_size": 4})
+    one = PredictConfig(
+        features=features, model=open_model(model_folder), out=tmp_path / "one.npz", settings={"batch_size": 4}
+    )
     few = dataclasses.replace(one, out=tmp_path / "few.npz", shard_batches=2)
     whole = predict_features(one)
     for shards in (1, 2):
@@ -139,7 +171,7 @@ def test_another_run_is_refused_and_what_differs_is_named(data, config, tmp_path
         ({"settings": {"batch_size": 5}}, {}, "settings.batch_size was 4, now 5"),
         ({"shard_examples": 3}, {}, "shard_examples was 2, now 3"),
         ({"long_threshold": 1.5}, {}, "pipeline.answers.long_threshold was 3.0, now 1.5"),
-        ({"model": changed}, {}, "model.model.safetensors was"),
+        ({"model": open_model(changed)}, {}, "model.model.safetensors was"),
         ({}, {"limit": 5}, "selection.limit was None, now 5"),
     ]
     for changes, selected, message in others:
@@ -192,7 +224,7 @@ def test_a_journal_of_another_schema_or_none_is_refused(data, config, name):
     with pytest.raises(FormatError, match=f"{name}, field schema_version: is 2; expected 1"):
         answer(data, config)
     path.write_bytes(b"{" + path.read_bytes()[:20])
-    with pytest.raises(FormatError, match=f"{name}: is no journal of nqperf"):
+    with pytest.raises(FormatError, match=f"{name}: is no whole JSON .*; expected a journal of nqperf"):
         answer(data, config)
 
 
@@ -222,11 +254,30 @@ def test_a_bad_line_keeps_what_is_done_before_it(data, config, undisturbed, tmp_
     assert contents(config.out) == undisturbed
 
 
-def test_examples_with_and_without_annotations_are_refused_at_the_end(data, config, tmp_path):
+def test_examples_without_annotations_are_answered_and_the_score_is_told_to_be_of_the_others(
+    data, config, tmp_path, caplog
+):
     records = [json.loads(line) for line in data.read_text().splitlines()]
     del records[3]["annotations"]
-    with pytest.raises(ConfigError, match="1 of 11 examples have no annotations, the first is 1003"):
-        answer(write_lines(tmp_path / "mixed.jsonl", records), config)
+    records[5]["annotations"] = []
+    seen = []
+    source = LinesSource(reader=NqReader(source=str(write_lines(tmp_path / "mixed.jsonl", records))))
+    whole = dataclasses.replace(config, shard_examples=100)
+    result = run(source, whole, lambda name, _count: seen.append((name, caplog.text)))
+    first_window = next(text for name, text in seen if name == "windows")
+    assert "example 1003 has none: all are answered, and the score will be of the annotated ones" in first_window
+    assert (result.examples, result.annotated, result.metrics["long-answer-n"]) == (11, 9, 9)
+    assert result.notes == ["the score is of 9 of 11 examples: 2 have no annotations"]
+    assert len(read_predictions(config.out / "predictions.json")) == 11
+
+
+def test_a_threshold_that_no_example_reaches_loses_no_answer(data, config):
+    result = answer(data, dataclasses.replace(config, non_null_thresholds=Thresholds(long=9)))
+    assert (result.metrics, result.examples) == (None, 11)
+    assert result.notes[0].startswith("not scored: non_null_threshold is 9 (long) and 1 (short), and no gold example")
+
+
+def test_a_shard_has_examples(config):
     with pytest.raises(ConfigError, match="shard_examples is 0"):
         dataclasses.replace(config, shard_examples=0)
 

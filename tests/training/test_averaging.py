@@ -7,7 +7,7 @@ import pytest
 
 from nqperf.cli.main import main
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.weights.model_folder import FolderSettings, read_model_folder, read_weights, write_model_folder
+from nqperf.formats.weights.model_folder import FolderSettings, open_model, write_model_folder
 from nqperf.model.weights import initial_weights
 from nqperf.training.averaging import average
 
@@ -15,13 +15,13 @@ from nqperf.training.averaging import average
 @pytest.fixture
 def folders(training_folder, tmp_path):
     """Write three models of one shape and other weights, with thresholds."""
-    start = read_model_folder(training_folder / "start")
+    start = open_model(training_folder / "start")
     paths = []
     for seed in (1, 2, 3):
         path = tmp_path / f"model-{seed}"
         settings = FolderSettings(long_threshold=1.0, short_threshold=2.0)
         weights = initial_weights(start.config, seed=seed)
-        write_model_folder(path, start.config, weights, start.tokenizer, settings=settings)
+        write_model_folder(path, start.config, weights, start.tokenizer_file, settings=settings)
         paths.append(path)
     return paths
 
@@ -30,36 +30,36 @@ def folders(training_folder, tmp_path):
 def test_every_tensor_is_the_mean(folders, tmp_path, order):
     chosen = [folders[index] for index in order]
     average(chosen, tmp_path / "mean")
-    made = read_model_folder(tmp_path / "mean")
-    parts = [read_weights(read_model_folder(path)) for path in chosen]
-    for name, values in read_weights(made).items():
+    made = open_model(tmp_path / "mean")
+    parts = [open_model(path).read_weights() for path in chosen]
+    for name, values in made.read_weights().items():
         mean = np.mean([part[name].astype(np.float64) for part in parts], axis=0)
         # Half a unit in the last place of float16.
         np.testing.assert_allclose(values, mean, rtol=2**-11 * 1.01, atol=2**-25 * 1.01)
-    assert made.config == read_model_folder(chosen[0]).config
+    assert made.config == open_model(chosen[0]).config
     assert made.require_tokenizer().path.read_bytes() == (folders[0] / "tokenizer.model").read_bytes()
     assert made.settings == FolderSettings()
 
 
 def test_the_mean_of_a_model_and_itself_is_the_model(folders, tmp_path):
     average([folders[0]] * 3, tmp_path / "mean")
-    was, mean = (read_weights(read_model_folder(path)) for path in (folders[0], tmp_path / "mean"))
+    was, mean = (open_model(path).read_weights() for path in (folders[0], tmp_path / "mean"))
     for name, values in mean.items():
         np.testing.assert_array_equal(values, was[name].astype(np.float16).astype(np.float32))
 
 
 def test_heads_that_one_of_them_has_untrained_are_untrained(folders, tmp_path):
-    first = read_model_folder(folders[0])
+    first = open_model(folders[0])
     untrained = FolderSettings(heads="new")
-    write_model_folder(tmp_path / "new", first.config, read_weights(first), first.tokenizer, settings=untrained)
+    write_model_folder(tmp_path / "new", first.config, first.read_weights(), first.tokenizer_file, settings=untrained)
     average([folders[1], tmp_path / "new"], tmp_path / "mean")
-    assert read_model_folder(tmp_path / "mean").settings == untrained
+    assert open_model(tmp_path / "mean").settings == untrained
 
 
 def test_another_network_has_no_mean_with_it(folders, tmp_path):
-    first = read_model_folder(folders[0])
+    first = open_model(folders[0])
     config = dataclasses.replace(first.config, num_hidden_layers=1)
-    write_model_folder(tmp_path / "other", config, initial_weights(config, seed=4), first.tokenizer)
+    write_model_folder(tmp_path / "other", config, initial_weights(config, seed=4), first.tokenizer_file)
     with pytest.raises(ConfigError, match="num_hidden_layers 1 for 2"):
         average([folders[0], tmp_path / "other"], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()

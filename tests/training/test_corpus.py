@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from sentencepiece import SentencePieceProcessor
 
 from nqperf.errors import ConfigError
+from nqperf.formats.training.articles import read_qed, read_squad
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import FeatureConfig, build_features
 from nqperf.nq.tokenization import SentencePieceVocabulary, Tokenizer
-from nqperf.training.articles import QedQuestion, SquadArticle, qed_examples, read_lines, squad_examples
+from nqperf.training.articles import qed_examples, squad_examples
 from nqperf.training.corpus import Batches, SamplingConfig, build_corpus
 from nqperf.training.targets import check_annotations
 from nqperf.world.generate import generate
@@ -64,15 +66,14 @@ def test_rows_are_framed_by_the_familys_own_pieces(examples, kind, request):
     assert (drawn[:, 1] == 0).any()
 
 
-def test_a_target_is_the_short_answer_in_the_window(tokenizer, training_folder):
-    asked = list(squad_examples(read_lines(training_folder / "squad.jsonl", SquadArticle), seed=1))
+def test_a_target_is_the_short_answer_in_the_window(tokenizer, tokenizer_bytes, training_folder):
+    asked = list(squad_examples(list(read_squad(str(training_folder / "squad.jsonl"))), seed=1))
     drawn = batches([asked], tokenizer, include_unknowns=0.0, batch_size=3)
-    said = set()
+    said, processor = set(), SentencePieceProcessor(model_proto=tokenizer_bytes)
     for step in range(6):
         inputs, targets = drawn.batch(step)
         start, end = targets["start_logits"].argmax(axis=1), targets["end_logits"].argmax(axis=1)
         pieces = [row[first : last + 1] for row, first, last in zip(inputs["input_ids"], start, end, strict=True)]
-        processor = tokenizer.vocabulary._processor  # decoding is asked for here alone
         said |= {processor.decode([int(piece) for piece in part]).replace(" , ", ",") for part in pieces}
         assert targets["answer_type_logits"].tolist() == [3, 3, 3]
     assert said == {"1818", "william cubitt", "12,500"}
@@ -180,8 +181,8 @@ def test_a_source_without_questions_is_refused(examples, tokenizer):
 
 def test_articles_become_examples_whose_answers_are_their_words(training_folder):
     made = [
-        *squad_examples(read_lines(training_folder / "squad.jsonl", SquadArticle), seed=1),
-        *qed_examples(read_lines(training_folder / "qed.jsonl", QedQuestion), seed=1),
+        *squad_examples(list(read_squad(str(training_folder / "squad.jsonl"))), seed=1),
+        *qed_examples(list(read_qed(str(training_folder / "qed.jsonl"))), seed=1),
     ]
     said = []
     for example in made:

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import read_model_folder, write_model_folder
+from nqperf.formats.weights.model_folder import open_model, write_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.bert import BertJoint
 from nqperf.model.families import FAMILIES
 from nqperf.model.variables import assign_weights, build
 from nqperf.model.weights import expected_shapes, initial_weights
-from nqperf.training.distillation import LOSSES, DistillationConfig, Lesson, make_student
+from nqperf.training.distillation import Lesson, make_student
+from nqperf.training.distillation_config import LOSSES, DistillationConfig
 from nqperf.training.distiller import Distiller, Teacher
 from nqperf.training.recipe import train
 from nqperf.training.student import StudentShape, layer_mapping, states_basis, student_weights
@@ -241,7 +242,7 @@ def lesson_job(folder, teacher, **changes):
 
 
 def other_start(folder, out, tokenizer, **changes):
-    config = dataclasses.replace(read_model_folder(folder / "start").config, **changes)
+    config = dataclasses.replace(open_model(folder / "start").config, **changes)
     write_model_folder(out, config, initial_weights(config, seed=2), tokenizer)
     return out
 
@@ -258,7 +259,7 @@ def test_a_student_of_another_vocabulary_is_refused(training_folder, tmp_path):
 
 
 def test_a_student_of_other_positions_is_refused(training_folder, tmp_path):
-    tokenizer = read_model_folder(training_folder / "start").tokenizer
+    tokenizer = open_model(training_folder / "start").tokenizer_file
     start = other_start(training_folder, tmp_path / "other", tokenizer, max_position_embeddings=128)
     with pytest.raises(ConfigError, match=r"the student has 128 positions, its teacher 96; expected as many"):
         train(lesson_job(training_folder, training_folder / "start", start=start), unreported)

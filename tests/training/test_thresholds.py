@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.example import NULL_SPAN
 from nqperf.nq.features import FeatureConfig
@@ -102,11 +102,11 @@ def test_the_best_thresholds_are_stored_and_nothing_else(model):
     from nqperf.model.bert import BertJoint
     from nqperf.model.variables import assign_weights, build
 
-    folder = read_model_folder(model)
+    folder = open_model(model)
     tokenizer = read_tokenizer(folder.require_tokenizer())
     validation = prepare_validation(calibration_examples(source), tokenizer, FEATURES)
     network = build(BertJoint(folder.config, "float32"), FEATURES.max_seq_length)
-    assign_weights(network, read_weights(folder))
+    assign_weights(network, folder.read_weights())
     predictions = validation.predictions(network)
     assert validation.micro_f1(predictions, (chosen.long_threshold, chosen.short_threshold)) == chosen.micro_f1
     others = np.random.default_rng(7).uniform(0, 20, (50, 2)).round().tolist()

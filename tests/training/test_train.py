@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError, FormatError, MissingExtraError
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.training.state_file import read_arrays, write_arrays
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.weights import expected_shapes
 from nqperf.training import minilm
-from nqperf.training.checkpoints import read_tensors, write_tensors
 from nqperf.training.recipe import TrainingJob, train
 from nqperf.training.sources import Source
 from nqperf.training.train import TrainingConfig
@@ -68,8 +68,8 @@ def resumed(training_folder):
         assert not (training_folder / name).exists()
     work = training_folder / "best-work"
     shutil.copytree(training_folder / "killed-work", work)
-    best = read_tensors(work / "best.safetensors")
-    write_tensors(work / "best.safetensors", {name: np.full_like(weights, 0.5) for name, weights in best.items()})
+    best = read_arrays(work / "best.safetensors", what="weights")
+    write_arrays(work / "best.safetensors", {name: np.full_like(weights, 0.5) for name, weights in best.items()})
     # The first validation becomes one that no later one can reach.
     lines = [{**line, "micro_f1": 1.5} if "micro_f1" in line else line for line in log(training_folder, "best")]
     (work / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -79,7 +79,7 @@ def resumed(training_folder):
 @pytest.mark.slow
 @pytest.mark.usefixtures("resumed")
 def test_the_model_is_that_of_the_best_validation_even_after_a_kill(training_folder):
-    for weights in read_weights(read_model_folder(training_folder / "best")).values():
+    for weights in open_model(training_folder / "best").read_weights().values():
         np.testing.assert_array_equal(weights, 0.5)
 
 
@@ -110,9 +110,9 @@ def test_a_killed_and_resumed_student_is_that_of_an_unbroken_run(training_folder
 @pytest.mark.slow
 @pytest.mark.usefixtures("unbroken")
 def test_a_student_is_of_the_shape_asked_for_and_its_losses_are_logged(training_folder):
-    folder = read_model_folder(training_folder / "student")
+    folder = open_model(training_folder / "student")
     assert (folder.config.num_hidden_layers, folder.config.hidden_size) == (1, 16)
-    assert set(read_weights(folder)) == set(expected_shapes(folder.config))  # and no projection
+    assert set(folder.read_weights()) == set(expected_shapes(folder.config))  # and no projection
     lines = [line for line in log(training_folder, "student") if "losses" in line]
     assert all(set(line["losses"]) == {"soft", "hard", "cosine", "hidden", "attention"} for line in lines)
     assert lines[0]["loss"] == pytest.approx(sum(lines[0]["losses"].values()), rel=1e-5)
@@ -129,8 +129,8 @@ def averaged(training_folder):
 @pytest.mark.slow
 @pytest.mark.usefixtures("averaged")
 def test_an_averaged_model_is_the_moving_average_of_the_weights_after_each_step(training_folder):
-    steps = [read_weights(read_model_folder(training_folder / f"plain-after-{step}")) for step in (1, 2, 3)]
-    model = read_weights(read_model_folder(training_folder / "averaged-after-3"))
+    steps = [open_model(training_folder / f"plain-after-{step}").read_weights() for step in (1, 2, 3)]
+    model = open_model(training_folder / "averaged-after-3").read_weights()
     # All of them were rounded to float16, 11 bits, and the average of rounded ones was not.
     tolerance = {"rtol": 2**-9, "atol": 2**-20}
     for name, values in model.items():

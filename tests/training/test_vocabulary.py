@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceProcessor
 
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.nq.jsonl import NqReader
@@ -45,8 +46,8 @@ def texts():
 
 def carried(wordpieces, texts):
     """Return the vocabulary, and a function from a word to its pieces as WordPieces."""
-    vocabulary = SentencePieceVocabulary(carry_vocabulary(wordpieces, texts, VocabularyConfig()))
-    processor = vocabulary._processor
+    model = carry_vocabulary(wordpieces, texts, VocabularyConfig())
+    vocabulary, processor = SentencePieceVocabulary(model), SentencePieceProcessor(model_proto=model)
 
     def cut(word):
         pieces = [processor.id_to_piece(number) for number in vocabulary.encode([word])[0]]
@@ -155,7 +156,7 @@ def test_every_piece_that_is_no_symbol_has_its_own_wordpieces_embedding(tokenize
     wordpieces = small_wordpieces(texts)
     embeddings = np.random.default_rng(0).standard_normal((len(wordpieces), 6)).astype(np.float32)
     transferred = transfer_embeddings(tokenizer_bytes, wordpieces, embeddings)
-    processor = SentencePieceVocabulary(tokenizer_bytes)._processor
+    processor = SentencePieceProcessor(model_proto=tokenizer_bytes)
     first = len(VocabularyConfig().symbols()) + 2
     assert transferred.shape == (processor.get_piece_size(), 6)
     for number in range(first, len(transferred)):

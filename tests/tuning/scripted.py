@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from nqperf.errors import OutOfTimeError, ParityError
-from nqperf.gate.records import Agreement, Pairs, Verdict
-from nqperf.perf.variant import Variant
+from nqperf.perf.variants.variant import Variant
+from nqperf.records.results import Agreement, Pairs, Verdict
 from nqperf.tuning.candidates import Candidate
 from nqperf.tuning.race import Interval
 from nqperf.tuning.search import Proof, Search, Visit
@@ -26,7 +26,9 @@ class Way:
 
 
 def candidate(name, row=None):
-    variant = Variant(name=name, description="", environment={"WAY": name}, effects=(), batch_size=4)
+    # Any switch that takes plain words: what tells one way from another here is its value.
+    environment = {"KERAS_BACKEND": name.replace(" ", "_")}
+    variant = Variant(name=name, description="", environment=environment, effects=(), batch_size=4)
     return Candidate(row=row or name, variant=variant)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nqperf.gate.records import BASELINE
+from nqperf.records.results import BASELINE
 from nqperf.tuning.race import (
     Contender,
     Interval,
@@ -202,8 +202,8 @@ def test_a_few_pairs_leave_no_hope_only_if_all_are_far_behind(few, best_low):
     else:
         assert any(speedup > best_low - math.log(1.28) for speedup in few)
     # What was left for it does not stand, and no leader is chosen by so few.
-    rival = Contender(name="b", family="b", proof=Interval(best_low, best_low + 0.1, best_low + 0.2))
-    found = standings([baseline_contender(), one, rival], CONFIG)
+    challenger = Contender(name="b", family="b", proof=Interval(best_low, best_low + 0.1, best_low + 0.2))
+    found = standings([baseline_contender(), one, challenger], CONFIG)
     assert found.leader is not one
     if best_low > 0 and hopeless(few, best_low, CONFIG):
         assert one not in found.standing

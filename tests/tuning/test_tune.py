@@ -12,17 +12,17 @@ from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES
 from nqperf.errors import NqPerfError
 from nqperf.formats.results.recipe_toml import read_recipe
-from nqperf.gate.records import BASELINE
-from nqperf.gate.verdict import GateConfig
-from nqperf.perf.progress import RowFinished
-from nqperf.perf.variant import Variant
-from nqperf.perf.variants import VARIANTS
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.variants.variant import Variant
+from nqperf.perf.workers.progress import RowFinished
+from nqperf.records.results import BASELINE
+from nqperf.records.verdict import GateConfig
 from nqperf.tuning import tune as tuning
 from nqperf.tuning.tune import TuneConfig, tune
 from tests.documents import river_examples, write_lines
 from tests.engines import trap_engines
-from tests.perf.asleep import fall_asleep
-from tests.perf.machines import ZEN_5
+from tests.perf.machine.machines import ZEN_5
+from tests.perf.workers.asleep import fall_asleep
 
 GATE = GateConfig(looks=(10, 20))
 
@@ -35,7 +35,9 @@ def data(tmp_path_factory):
 @pytest.fixture
 def config(model_folder, data):
     def made(**changes):
-        return TuneConfig(**{"model": model_folder, "data": data, "gate": GATE, "max_seq_length": 48, **changes})
+        return TuneConfig.from_options(
+            **{"model": model_folder, "data": data, "gate": GATE, "max_seq_length": 48, **changes}
+        )
 
     return made
 

@@ -59,8 +59,7 @@ def test_a_region_that_runs_out_of_roots_says_so():
 
 def test_ten_kinds_six_facts_five_forms_at_least():
     assert len(KINDS) >= 10
-    for kind in KINDS.values():
-        sheet = kind.sheet
+    for sheet in KINDS.values():
         assert len(sheet.facts) >= 6
         assert len(sheet.intros) >= 4
         assert sheet.essays
@@ -76,7 +75,7 @@ def test_ten_kinds_six_facts_five_forms_at_least():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_template_names_what_it_speaks_of(kind):
-    sheet = KINDS[kind].sheet
+    sheet = KINDS[kind]
     slots = {"{n}", "{N}", "{np}", "{nm}", "{sort}", "{land}", "{value}", "{v}"}
 
     def items(template):
@@ -96,8 +95,8 @@ def test_every_template_names_what_it_speaks_of(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_fact_of_the_sheet_is_known_of_every_entity(kind):
     for entity in REGION.entities[kind]:
-        assert set(entity.facts) == {topic.name for topic in KINDS[kind].sheet.facts}
-        for topic in KINDS[kind].sheet.facts:
+        assert set(entity.facts) == {topic.name for topic in KINDS[kind].facts}
+        for topic in KINDS[kind].facts:
             assert (len(entity.facts[topic.name]) > 1) == topic.several
 
 
@@ -172,7 +171,7 @@ def test_two_pages_never_differ_in_a_sentence_that_is_no_fact():
         stream = Stream("settled", number)
         _, wish, _ = choose(REGION, REGION.entities["town"][0], stream)
         pen = Pen(entity=entity, region=REGION, wish=wish, roomy=True, held_out=True, stream=stream)
-        for template in KINDS["bridge"].sheet.fillers["Design"]:
+        for template in KINDS["bridge"].fillers["Design"]:
             text = " ".join(pen.paragraph(entity, [template]).text.words)
             told.add(text)
-    assert len(told) == len(KINDS["bridge"].sheet.fillers["Design"])
+    assert len(told) == len(KINDS["bridge"].fillers["Design"])

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.keras_backend import VARIABLE, choose_backend
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.threads import requested_threads, threads_named
+from nqperf.engines.threads import INTRA_OP, requested_threads, threads_named
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
@@ -43,17 +43,13 @@ class JaxEngine(Engine[JaxConfig]):
 
     name = "jax"
     config_type = JaxConfig
-    environment: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {
-            VARIABLE: "jax",
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            # Two workers share one GPU; by default the first takes three quarters of its memory.
-            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        }
-    )
+    environment: ClassVar[Mapping[str, str]] = MappingProxyType({VARIABLE: "jax", "TF_CPP_MIN_LOG_LEVEL": "2"})
+    # By default the first process takes three quarters of a GPU's memory.
+    gpu_sharing: ClassVar[Mapping[str, str]] = MappingProxyType({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"})
     switch_variables = frozenset(
         {VARIABLE, _POOL_SIZE, "XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_DISABLE_JIT", "JAX_ENABLE_X64"}
     )
+    read_variables = frozenset({INTRA_OP})
 
     @staticmethod
     def start() -> None:
@@ -84,6 +80,7 @@ class JaxEngine(Engine[JaxConfig]):
             for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
         )
         self._traces = 0
+        self._device: str | None = None
         self._compiled: dict[int, Any] = {}
 
     def trace(self) -> None:
@@ -121,6 +118,8 @@ class JaxEngine(Engine[JaxConfig]):
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run one batch; return the output arrays, possibly before the device has finished them."""
         outputs: dict[str, Any] = self._executable(inputs)(*self._variables, dict(inputs))
+        if self._device is None:
+            self._device = ", ".join(sorted({one.platform for one in outputs[MODEL_OUTPUTS[0]].devices()}))
         return outputs
 
     def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
@@ -132,7 +131,7 @@ class JaxEngine(Engine[JaxConfig]):
     def state(self) -> EngineState:
         """Return the states of the compiled module for the whole length; before the first run there is none.
 
-        Its own: `xla_compiled` says that it is there and does the products, `device` on what it runs.
+        Its own: `xla_compiled` says that it is there and does the products, `device_name` on what it runs.
         """
         import jax
         import keras
@@ -143,6 +142,7 @@ class JaxEngine(Engine[JaxConfig]):
             engine=self.name,
             compute_dtype=self.model.compute_dtype,
             batch_size=self.config.batch_size,
+            device=self._device,
             traces=self._traces,
             matmuls=len(products),
             low_precision_matmul_share=sum(products) / len(products) if products else None,
@@ -151,7 +151,7 @@ class JaxEngine(Engine[JaxConfig]):
             own={
                 "requested_threads": requested_threads(),
                 "xla_compiled": bool(products),
-                "device": str(jax.devices()[0].device_kind),
+                "device_name": str(jax.devices()[0].device_kind),
                 "jax": jax.__version__,
                 "keras": keras.__version__,
                 "seq_length": self.seq_length,

@@ -18,7 +18,7 @@ from nqperf.engines.openvino.graphs import (
     round_kernels,
 )
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.threads import requested_threads
+from nqperf.engines.threads import INTRA_OP, requested_threads
 from nqperf.formats.files import scratch_folder
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.config import BertConfig
@@ -50,6 +50,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
 
     name = "openvino"
     config_type = OpenVinoConfig
+    read_variables = frozenset({INTRA_OP, "ONEDNN_MAX_CPU_ISA"})
 
     @staticmethod
     def start() -> None:
@@ -114,6 +115,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
             engine=self.name,
             compute_dtype=self._type,
             batch_size=self.config.batch_size,
+            device=", ".join(sorted({name.lower() for name in compiled.get_property("EXECUTION_DEVICES")})),
             traces=len(self._compiled),
             matmuls=len(types),
             low_precision_matmul_share=narrow / len(types),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nqperf.engines.engine import EngineConfig
+from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError
 
 # TensorFlow ignores a key that it does not know, so that a misspelt one makes a variant that is none.
@@ -33,7 +34,7 @@ GRAPPLER_OPTIONS = frozenset(
 )
 # A worker has those of its variant and none of the caller's. TF_ENABLE_ONEDNN_OPTS is not among them: where it stands
 # in the caller's environment it says what this machine does by default, so the baseline has it, and so has every row
-# that does not set it itself.
+# that does not set it itself. The same holds for the others of READ_VARIABLES.
 SWITCH_VARIABLES = frozenset(
     {
         "KERAS_BACKEND",
@@ -51,12 +52,22 @@ SWITCH_VARIABLES = frozenset(
         "TF_XLA_FLAGS",
     }
 )
+READ_VARIABLES = frozenset(
+    {
+        "OMP_NUM_THREADS",
+        "ONEDNN_MAX_CPU_ISA",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "TF_NUM_INTEROP_THREADS",
+        INTRA_OP,
+        "XLA_FLAGS",
+    }
+)
 WORKER_ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # Two workers share one GPU; by default the first takes all of its memory.
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
+# By default the first process takes all memory of a GPU.
+GPU_SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +75,8 @@ class TensorFlowConfig(EngineConfig):
     """How the weights are run. `tf32` lets float32 matrix products on Ampere and later GPUs round to 10 bits.
 
     `eager` runs operation by operation, without a graph. `xla` compiles the whole function, `autoclustering` parts of
-    it. `autoclustering` and `grappler` hold for the whole process and cannot be unset.
+    it. `autoclustering` and `grappler` hold for the whole process and cannot be unset. In mixed_float16 on a CPU where
+    products that Grappler fuses with their bias are seen to stall, its option `remapping` is off unless it is set here.
     Raises: ConfigError for two settings that do not fit each other, or a Grappler option that TensorFlow lacks.
     """
 

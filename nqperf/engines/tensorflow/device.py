@@ -10,13 +10,18 @@ import msgspec
 import numpy as np
 
 from nqperf.engines.tensorflow.graphs import GraphCounts, count_nodes, graphs_of
-from nqperf.gate.records import Fingerprint
+from nqperf.records.results import Fingerprint
 
 _UNKNOWN = "unknown"
 # The quartiles of 21 rounds hold the median of all with 97 percent; fewer rounds are for slow products.
 _PRODUCTS = 21
 _FEWEST = 11
 _PRODUCT_SECONDS = 3.0
+# A small layer: the reference kernel takes a third of a second for it.
+_DENSE = (128, 384, 384)
+_FUSED_RUNS = 3
+# Noise makes no ratio of two quickest runs so large, and no reference kernel one so small.
+STALLING = 20.0
 # Heads, queries and keys, as attention has them.
 _SOFTMAX_SHAPE = (1, 2, 32, 160)
 
@@ -38,8 +43,6 @@ def with_tensorflow(fingerprint: Fingerprint) -> Fingerprint:
         gpus=tuple(str(detail.get("device_name", _UNKNOWN)) for detail in details),
         driver=fingerprint.driver if gpus else None,
         cuda=str(build["cuda_version"]) if gpus and "cuda_version" in build else None,
-        # Wheels of TensorFlow go by several names (tensorflow-cpu, tf-nightly); the module knows its version.
-        versions={**fingerprint.versions, "tensorflow": tf.__version__},
         tf32=bool(tf.config.experimental.tensor_float_32_execution_enabled()),
         intra_op_threads=tf.config.threading.get_intra_op_parallelism_threads(),
         inter_op_threads=tf.config.threading.get_inter_op_parallelism_threads(),
@@ -123,6 +126,34 @@ def speedup_in_turns(slow: Callable[[], object], fast: Callable[[], object]) -> 
             times[side].append(time.perf_counter() - start)
     low, high = np.quantile(np.asarray(times[0][1:]) / np.asarray(times[1][1:]), (0.25, 0.75))
     return float(low), float(high)
+
+
+@functools.cache
+def float16_fusion_cost() -> float:
+    """Return how many times as long a product in float16 takes that Grappler has fused with its bias as it takes alone.
+
+    On CPUs with AVX512-FP16, oneDNN has only a reference kernel for the fused one, which takes some hundred times as
+    long; elsewhere this is about 1. Where fusing is off in this process, both are the same.
+    """
+    import tensorflow as tf
+
+    rows, inputs, outputs = _DENSE
+    kernel = tf.cast(tf.random.stateless_normal((inputs, outputs), seed=(5, 6)), tf.float16)
+    batch, bias = tf.ones((rows, inputs), tf.float16), tf.ones((outputs,), tf.float16)
+    alone = tf.function(lambda x: tf.linalg.matmul(x, kernel), jit_compile=False, autograph=False)
+    fused = tf.function(lambda x: tf.nn.bias_add(tf.linalg.matmul(x, kernel), bias), jit_compile=False, autograph=False)
+    return _quickest(lambda: fused(batch).numpy()) / _quickest(lambda: alone(batch).numpy())
+
+
+def _quickest(work: Callable[[], object]) -> float:
+    """Return the shortest of a few runs' seconds, behind one that traces."""
+    work()
+    seconds = []
+    for _ in range(_FUSED_RUNS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 @functools.cache

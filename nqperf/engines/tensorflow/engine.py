@@ -8,9 +8,16 @@ from typing import Any
 from nqperf.engines.engine import Engine
 from nqperf.engines.keras_backend import choose_backend
 from nqperf.engines.state import EngineState, process_threads
-from nqperf.engines.tensorflow.config import SWITCH_VARIABLES, WORKER_ENVIRONMENT, TensorFlowConfig
-from nqperf.engines.tensorflow.device import bfloat16_softmax_widens, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, graphs_of
+from nqperf.engines.tensorflow.config import (
+    GPU_SHARING,
+    READ_VARIABLES,
+    SWITCH_VARIABLES,
+    WORKER_ENVIRONMENT,
+    TensorFlowConfig,
+)
+from nqperf.engines.tensorflow.device import STALLING, bfloat16_softmax_widens, float16_fusion_cost, tf32_rounds
+from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of
+from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
@@ -29,10 +36,13 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     config_type = TensorFlowConfig
     environment = WORKER_ENVIRONMENT
     switch_variables = SWITCH_VARIABLES
+    read_variables = READ_VARIABLES
+    gpu_sharing = GPU_SHARING
 
     @staticmethod
     def start() -> None:
         """Choose Keras's backend, import TensorFlow and let it find its devices."""
+        respect_quota()
         choose_backend("tensorflow")
         import tensorflow as tf
 
@@ -53,6 +63,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         _set_process_switches(self.config)
         self._graphs: Any = None
+        self._output_device: str | None = None
         model = BertJoint(model_config, self.config.precision, softmax_dtype=_softmax_dtype(self.config))
         self.model = build(model, self.seq_length)
         assign_weights(self.model, weights)
@@ -86,6 +97,8 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             outputs = self.model(dict(inputs), training=False)
         else:
             outputs = self.steps[inputs["input_ids"].shape[1]](dict(inputs))
+        if self._output_device is None:
+            self._output_device = device_kind(outputs[MODEL_OUTPUTS[0]].device)
         return outputs
 
     def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
@@ -122,6 +135,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             "traces": sum(step.experimental_get_tracing_count() for step in self.steps.values()),
             "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+            "device": self._output_device,
             "gpus": [tf.config.experimental.get_device_details(device).get("device_name", "?") for device in devices],
             "batch_size": self.config.batch_size,
             "seq_length": self.seq_length,
@@ -147,6 +161,8 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             engine=self.name,
             compute_dtype=str(found["compute_dtype"]),
             batch_size=self.config.batch_size,
+            # Without a graph, as operation by operation and where XLA takes the whole of it, the outputs tell.
+            device=", ".join(sorted(counts.devices)) or self._output_device,
             traces=int(found["traces"]),
             matmuls=len(products),
             low_precision_matmul_share=sum(products) / len(products) if products else None,
@@ -201,8 +217,21 @@ def _set_process_switches(config: TensorFlowConfig) -> None:
     tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
+    if _fusing_stalls(config):
+        tf.config.optimizer.set_experimental_options({"remapping": False})
     if config.autoclustering:
         tf.config.optimizer.set_jit(True)
+
+
+def _fusing_stalls(config: TensorFlowConfig) -> bool:
+    """Return whether Grappler, left as it is by default, would make products in float16 that stall on this CPU."""
+    import tensorflow as tf
+
+    said = {"remapping", "disable_meta_optimizer"} & config.grappler.keys()
+    graph = not (config.xla or config.eager)  # XLA takes the whole function before Grappler sees it
+    if config.precision != "mixed_float16" or said or not graph or tf.config.list_physical_devices("GPU"):
+        return False
+    return float16_fusion_cost() >= STALLING
 
 
 def _softmax_dtype(config: TensorFlowConfig) -> str:

@@ -10,7 +10,8 @@ from typing import Protocol
 import google_crc32c
 
 from nqperf.errors import FormatError
-from nqperf.formats.nq.jsonl import Line, NqReader, Selection
+from nqperf.formats.lines import Line
+from nqperf.formats.nq.jsonl import NqReader, Selection, example_in
 from nqperf.nq.example import Annotation, Example
 
 Gold = dict[int, tuple[Annotation, ...]]
@@ -72,7 +73,7 @@ class LinesChunk:
 
         Raises: FormatError with file, line and field for a line that is no example.
         """
-        return (line.example() for line in self.lines)
+        return map(example_in, self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +110,8 @@ class LinesSource:
 
     @property
     def source(self) -> str:
-        """What the reader reads."""
-        return self.reader.source
+        """What the reader reads, as it may be stored."""
+        return self.reader.shown
 
     @property
     def selection(self) -> Selection:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import lzma
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,15 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from nqperf.errors import FormatError
+from nqperf.formats.decoding import decoding
 from nqperf.formats.files import whole_file
+from nqperf.formats.reading import opened
 from nqperf.nq.logits import LOGITS_FIELDS, MODEL_OUTPUTS, Logits
 
 _ROWS_AT_ONCE = 256
 _COPY_BYTES = 1 << 22
 _DTYPES = {"unique_id": np.dtype("<i8")}
 _LOGIT_DTYPE = np.dtype("<f4")
-# What zipfile raises on a damaged archive, where a flipped bit may also ask for a password or another compression.
-_DAMAGE = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error, lzma.LZMAError, struct.error)
+_EXPECTED = "an .npz of logits made by `nqperf predict`"
+# The longest input that a row may be of; a header can name any length.
+_LONGEST_ROW = 1 << 16
 
 
 def write_logits(path: Path, blocks: Iterable[Logits]) -> int:
@@ -94,24 +94,22 @@ class LogitsWriter:
 def read_logits(path: Path) -> Iterator[Logits]:
     """Yield the rows in order, in blocks.
 
-    Raises: FormatError for a missing, foreign or damaged file, missing arrays, arrays of other types or shapes, NaN.
+    Raises: FormatError for a missing, foreign or damaged file, missing arrays, arrays of other types or shapes, rows of
+    more than 65,536 positions, NaN.
     """
-    try:
-        with contextlib.ExitStack() as stack:
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            members = {name: _Member(archive, name, path, stack) for name in LOGITS_FIELDS}
-            count = _agreed_count(members, path)
-            for start in range(0, count, _ROWS_AT_ONCE):
-                rows = min(_ROWS_AT_ONCE, count - start)
-                block = Logits(**{name: member.rows(rows) for name, member in members.items()})
-                _refuse_nan(block, path, start)
-                yield block
-            for member in members.values():
-                member.finish()
-    except FileNotFoundError:
-        raise FormatError("no such file; expected logits made by `nqperf predict`", path=path) from None
-    except _DAMAGE as error:
-        raise FormatError(f"no readable .npz ({error}); expected logits made by `nqperf predict`", path=path) from error
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(opened(path, what=_EXPECTED))
+        stack.enter_context(decoding(path, expected=_EXPECTED))
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        members = {name: _Member(archive, name, path, stack) for name in LOGITS_FIELDS}
+        count = _agreed_count(members, path)
+        for start in range(0, count, _ROWS_AT_ONCE):
+            rows = min(_ROWS_AT_ONCE, count - start)
+            block = Logits(**{name: member.rows(rows) for name, member in members.items()})
+            _refuse_nan(block, path, start)
+            yield block
+        for member in members.values():
+            member.finish()
 
 
 class _Member:
@@ -127,14 +125,12 @@ class _Member:
                 path=path,
                 field=name,
             ) from None
-        try:
+        with decoding(path, expected="an .npy array", field=name):
             version = np.lib.format.read_magic(self._file)
             read_header: Any = (
                 np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             )
             self.shape, fortran_order, self.dtype = read_header(self._file)
-        except ValueError as error:
-            raise FormatError(f"no .npy array ({error})", path=path, field=name) from error
         expected = _DTYPES.get(name, _LOGIT_DTYPE)
         if fortran_order or self.dtype != expected:
             raise FormatError(f"is {self.dtype}; expected {expected} in C order", path=path, field=name)
@@ -167,6 +163,10 @@ def _agreed_count(members: dict[str, _Member], path: Path) -> int:
                 path=path,
                 field=name,
             )
+    if length > _LONGEST_ROW:
+        raise FormatError(
+            f"has rows of {length} positions; expected at most {_LONGEST_ROW}", path=path, field="start_logits"
+        )
     if count < 1 or length < 1:
         raise FormatError("has no rows; expected logits made by `nqperf predict`", path=path)
     return count

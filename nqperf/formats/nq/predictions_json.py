@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,13 +13,16 @@ from typing import Annotated
 import msgspec
 
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.decoding import decode_python_json
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import read_whole
 from nqperf.nq.example import NULL_SPAN, Prediction, Span, YesNo
 
+_LOG = logging.getLogger(__name__)
 _YES_NO: dict[str, YesNo] = {"YES": "YES", "NO": "NO", "NONE": "NONE"}
 _ID_LIMIT = 2**63
 
-_Offset = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+_Offset = Annotated[int, msgspec.Meta(ge=-_ID_LIMIT, le=_ID_LIMIT - 1)]
 _Digits = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,19}\Z")]
 
 
@@ -39,25 +44,32 @@ class _Span(msgspec.Struct):
         return NULL_SPAN if span.is_null else span
 
 
-class _Row(msgspec.Struct):
+_NO_SPAN = _Span(start_token=-1, end_token=-1, start_byte=-1, end_byte=-1)
+
+
+class _Row(msgspec.Struct, kw_only=True):
+    """One prediction; what nq_eval can do without is null where it is missing."""
+
     example_id: int | _Digits
-    long_answer: _Span
+    long_answer: _Span = msgspec.field(default_factory=lambda: _NO_SPAN)
     long_answer_score: float
-    short_answers: list[_Span]
+    short_answers: list[_Span] = []
     short_answers_score: float
-    yes_no_answer: str
+    yes_no_answer: str = "NONE"
 
     def __post_init__(self) -> None:
         if not -_ID_LIMIT <= int(self.example_id) < _ID_LIMIT:
             raise ValueError("example_id is out of range; expected a 64-bit integer")
-        if not (math.isfinite(self.long_answer_score) and math.isfinite(self.short_answers_score)):
-            scores = f"long_answer_score {self.long_answer_score}, short_answers_score {self.short_answers_score}"
-            raise ValueError(f"{scores}; expected finite numbers, JSON has no others")
+        if math.isnan(self.long_answer_score) or math.isnan(self.short_answers_score):
+            raise ValueError(f"{self.scores()}; expected numbers, which can be ordered")
         if self.yes_no_answer.upper() not in _YES_NO:
             raise ValueError(f"yes_no_answer {self.yes_no_answer[:20]!r}; expected YES, NO or NONE")
         if self.yes_no_answer.upper() != "NONE" and (given := self.given_short_answers()):
             together = f"yes_no_answer {self.yes_no_answer} together with {len(given)} short_answers"
             raise ValueError(f"{together}; expected one or the other")
+
+    def scores(self) -> str:
+        return f"long_answer_score {self.long_answer_score}, short_answers_score {self.short_answers_score}"
 
     def given_short_answers(self) -> tuple[Span, ...]:
         return tuple(span for short in self.short_answers if not (span := short.to_span()).is_null)
@@ -67,15 +79,18 @@ class _File(msgspec.Struct):
     predictions: list[_Row]
 
 
-_DECODER = msgspec.json.Decoder(_File)
+_EXPECTED = "predictions as nq_eval reads them: correct the field, or write the file again"
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Return the predictions of `path` in file order; ids may be numbers or strings of digits, as NQ tools write both.
+    """Return the predictions of `path` in file order, read as leniently as nq_eval reads them.
 
-    Raises: FormatError naming the field when this is no predictions file, or answers one example twice.
+    A missing answer is null, a score may be infinite, and of two predictions for one example the later one counts,
+    which a warning says. Ids may be numbers or strings of digits, as NQ tools write both.
+
+    Raises: FormatError naming the field when this is no predictions file.
     """
-    predictions = [
+    found = [
         Prediction(
             example_id=int(row.example_id),
             long_answer=row.long_answer.to_span(),
@@ -86,17 +101,18 @@ def read_predictions(path: Path) -> list[Prediction]:
         )
         for row in _rows(read_whole(path, what="a predictions file"), path)
     ]
-    first: dict[int, int] = {}
-    for index, prediction in enumerate(predictions):
-        earlier = first.setdefault(prediction.example_id, index)
-        if earlier != index:
-            raise FormatError(
-                f"{prediction.example_id} is also the id of predictions[{earlier}]; expected one prediction an "
-                "example: drop one of them",
-                path=path,
-                field=f"predictions[{index}].example_id",
-            )
-    return predictions
+    by_id = {prediction.example_id: prediction for prediction in found}
+    if len(by_id) < len(found):
+        twice = next(number for number, count in Counter(one.example_id for one in found).items() if count > 1)
+        _LOG.warning(
+            "%s: %d of %d predictions are for an example that has a later one, as example %d; the last one counts, "
+            "as for nq_eval",
+            path,
+            len(found) - len(by_id),
+            len(found),
+            twice,
+        )
+    return list(by_id.values())
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
@@ -124,29 +140,12 @@ def encode_predictions(predictions: Sequence[Prediction], path: Path) -> bytes:
 
 
 def _rows(content: bytes, path: Path) -> list[_Row]:
-    try:
-        content.decode()
-        return _DECODER.decode(content).predictions
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            f"byte {error.start} is not UTF-8 ({error.reason}); expected JSON in UTF-8: write the file again", path=path
-        ) from None
-    except RecursionError:
-        raise FormatError(
-            "nested too deeply; expected predictions as nq_eval reads them: write the file again", path=path
-        ) from None
-    except msgspec.MsgspecError as error:
-        reason, _, field = str(error).partition(" - at `$")
-        raise FormatError(
-            f"{reason}; expected predictions as nq_eval reads them: correct the field, or write the file again",
-            path=path,
-            field=field.strip("`").lstrip(".") or None,
-        ) from None
+    return decode_python_json(content, _File, path, expected=_EXPECTED).predictions
 
 
 def _row(prediction: Prediction, path: Path) -> _Row:
     try:
-        return _Row(
+        row = _Row(
             example_id=int(prediction.example_id),
             long_answer=_span(prediction.long_answer),
             long_answer_score=float(prediction.long_answer_score),
@@ -154,12 +153,15 @@ def _row(prediction: Prediction, path: Path) -> _Row:
             short_answers_score=float(prediction.short_answers_score),
             yes_no_answer=prediction.yes_no_answer,
         )
+        if not (math.isfinite(row.long_answer_score) and math.isfinite(row.short_answers_score)):
+            raise ValueError(f"{row.scores()}; expected finite numbers, JSON has no others")  # noqa: TRY301
     except ValueError as error:
         raise FormatError(
             f"not written: the prediction for example {prediction.example_id} has {error}: check the logits and the "
             "answers made from them",
             path=path,
         ) from None
+    return row
 
 
 def _span(span: Span) -> _Span:

@@ -21,14 +21,18 @@ import numpy as np
 import numpy.typing as npt
 
 from nqperf.errors import FormatError
+from nqperf.formats.decoding import decoding
 from nqperf.formats.files import whole_file
+from nqperf.formats.reading import opened
 from nqperf.formats.varint import CONTINUED, VarintError, packed_varints, read_varint, unpacked_varints, varint
 from nqperf.nq.features import FEATURE_FIELDS, Features
 
 _HEADER = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
-_LARGEST_RECORD = 1 << 28
-_ROWS_AT_ONCE = 256
+# A row of 65,536 positions, each number of its fields in ten bytes, is smaller.
+_LARGEST_RECORD = 1 << 22
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 256, 1 << 25
+_EXPECTED = "features made by `nqperf prepare`"
 
 
 def write_features(path: Path, blocks: Iterable[Features]) -> int:
@@ -76,14 +80,15 @@ def read_features(path: Path, *, skip: int = 0) -> Iterator[Features]:
     """
     seq_length: int | None = None
     rows: list[dict[str, bytes]] = []
-    number = skip
+    number, held = skip, 0
     for number, payload in enumerate(read_records(path, skip=skip), start=skip + 1):
         rows.append(_fields(payload, path, number))
-        if len(rows) == _ROWS_AT_ONCE:
+        held += len(payload)
+        if len(rows) == _ROWS_AT_ONCE or held > _BYTES_AT_ONCE:
             block = _block(rows, path, number - len(rows), seq_length)
             seq_length = block.input_ids.shape[1]
             yield block
-            rows = []
+            rows, held = [], 0
     if rows:
         yield _block(rows, path, number - len(rows), seq_length)
     if not number:
@@ -96,7 +101,7 @@ def count_records(path: Path) -> int:
     Raises: FormatError for a file that is missing, cut off, or no TFRecord file.
     """
     count = 0
-    with _opened(path) as file:
+    with opened(path, what=_EXPECTED) as file, decoding(path, expected=_EXPECTED):
         size = file.seek(0, 2)
         file.seek(0)
         while (length := _payload_length(file, path, count + 1)) is not None:
@@ -108,7 +113,7 @@ def count_records(path: Path) -> int:
 
 def read_records(path: Path, *, skip: int = 0) -> Iterator[bytes]:
     """Yield the payload of each record behind the first `skip`, its checksums verified."""
-    with _opened(path) as file:
+    with opened(path, what=_EXPECTED) as file, decoding(path, expected=_EXPECTED):
         for number in range(1, skip + 1):
             file.seek((_payload_length(file, path, number) or 0) + _CHECKSUM.size, 1)
         number = skip + 1
@@ -134,7 +139,13 @@ def _payload_length(file: BinaryIO, path: Path, number: int) -> int | None:
     if len(header) < _HEADER.size:
         raise _cut_off(path, number)
     length, checksum = _HEADER.unpack(header)
-    if checksum != _masked_crc(header[:8]) or length > _LARGEST_RECORD:
+    if checksum == _masked_crc(header[:8]) and length > _LARGEST_RECORD:
+        raise FormatError(
+            f"has {length} bytes; expected at most {_LARGEST_RECORD}, which no features need",
+            path=path,
+            field=f"record {number}",
+        )
+    if checksum != _masked_crc(header[:8]):
         raise FormatError(
             "the record's length does not match its checksum: no TFRecord file, or a damaged one; "
             "make it again with `nqperf prepare`",
@@ -142,15 +153,6 @@ def _payload_length(file: BinaryIO, path: Path, number: int) -> int | None:
             field=f"record {number}",
         )
     return int(length)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise FormatError(
-            f"cannot be read ({error.strerror}); expected features made by `nqperf prepare`", path=path
-        ) from error
 
 
 def _cut_off(path: Path, number: int) -> FormatError:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.decoding import JSON_BYTES, decode_json
+from nqperf.formats.files import write_whole
 from nqperf.formats.journal import differences
-from nqperf.gate.records import SCHEMA_VERSION, Controls, VariantResult
+from nqperf.formats.reading import read_whole
+from nqperf.records.results import SCHEMA_VERSION, Controls, VariantResult
 
 _START_OVER = "leave --resume out to start over"
 
@@ -48,10 +50,8 @@ class KeptRows:
         """
         if self.path is None or not self.path.exists():
             return self.controls
-        try:
-            found = msgspec.json.decode(read_whole(self.path, what="the rows of an earlier start"), type=_File)
-        except msgspec.DecodeError as error:
-            raise FormatError(f"holds no rows of a benchmark run ({error}): {_START_OVER}", path=self.path) from error
+        content = read_whole(self.path, what="the rows of an earlier start", limit=JSON_BYTES)
+        found = decode_json(content, _File, self.path, expected=f"the rows of a benchmark run: {_START_OVER}")
         if found.schema_version != SCHEMA_VERSION:
             raise FormatError(
                 f"is {found.schema_version}; expected {SCHEMA_VERSION}: {_START_OVER}",

@@ -10,7 +10,7 @@ import msgspec
 
 from nqperf.formats.files import write_whole
 from nqperf.formats.toml_file import read_toml, toml_table, toml_value
-from nqperf.gate.profiles import Profile
+from nqperf.records.profiles import Profile
 
 PACKAGED = Path(__file__).with_name("profiles.toml")
 _SCHEMA_VERSION = 1

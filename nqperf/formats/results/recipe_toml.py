@@ -11,7 +11,7 @@ import msgspec
 
 from nqperf.formats.files import write_whole
 from nqperf.formats.toml_file import read_toml, toml_fields, toml_table
-from nqperf.gate.records import BASELINE, Fingerprint, Subject
+from nqperf.records.results import BASELINE, Fingerprint, Subject
 
 _ADVICE = "make a recipe with `nqperf tune --out recipe.toml`"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,12 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import FormatError
-from nqperf.formats.files import read_whole, write_whole
-from nqperf.gate.records import SCHEMA_VERSION, Results
+from nqperf.formats.decoding import JSON_BYTES, decode_json
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import read_whole
+from nqperf.records.results import SCHEMA_VERSION, Results
+
+_NAME_ONE = "name one that `nqperf bench --out` or pytest's --nqperf-save-results has written"
 
 
 def write_results(path: Path, results: Results) -> None:
@@ -32,7 +35,7 @@ def read_results(path: Path) -> Results:
 
     Raises: FormatError when it is missing, truncated, of another schema, or no results file.
     """
-    return _decode(read_whole(path, what="a results file of nqperf"), path)
+    return _decode(read_whole(path, what="a results file of nqperf", limit=JSON_BYTES), path)
 
 
 def read_results_folder(folder: Path) -> dict[str, Results]:
@@ -49,34 +52,32 @@ def read_results_folder(folder: Path) -> dict[str, Results]:
     return {path.name: read_results(path) for path in paths}
 
 
+class _Maker(msgspec.Struct):
+    """Of what made a file, the versions."""
+
+    versions: dict[str, str] = {}
+
+
 class _Head(msgspec.Struct):
-    """The only field that every version has."""
+    """The fields that every version has."""
 
     schema_version: int
+    created: str = "an unknown day"
+    fingerprint: _Maker = msgspec.field(default_factory=_Maker)
 
 
 def _decode(content: bytes, path: Path) -> Results:
     """Return the results in `content`; the version is looked at first, for another one has other fields."""
-    try:
-        version = msgspec.json.decode(content, type=_Head).schema_version
-    except msgspec.ValidationError as error:
+    head = decode_json(content, _Head, path, expected=f"a results file of nqperf: {_NAME_ONE}")
+    if head.schema_version != SCHEMA_VERSION:
+        maker = head.fingerprint.versions.get("nqperf", "of an unknown version")
         raise FormatError(
-            f"is no results file of nqperf ({error}): name one written by --nqperf-save-results", path=path
-        ) from None
-    except msgspec.DecodeError as error:
-        raise FormatError(f"is no whole JSON document ({error}): make the results again", path=path) from None
-    if version != SCHEMA_VERSION:
-        raise FormatError(
-            f"is {version}; expected {SCHEMA_VERSION}: make the results again with this version of nqperf",
+            f"is {head.schema_version}, as nqperf {maker} wrote it on {head.created}; expected {SCHEMA_VERSION}: "
+            "read it with that version, or make the results again with this one",
             path=path,
             field="schema_version",
         )
-    try:
-        return msgspec.json.decode(content, type=Results)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at ")
-        field = re.sub(r"^\$\.?", "", where.strip("`")) or None
-        raise FormatError(f"{message}: make the results again", path=path, field=field) from None
+    return decode_json(content, Results, path, expected="results of nqperf: make them again")
 
 
 def _plain(value: Any) -> Any:

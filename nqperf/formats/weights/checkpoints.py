@@ -12,6 +12,7 @@ import msgspec
 
 from nqperf.errors import FormatError
 from nqperf.formats.json_object import read_json_object
+from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.formats.weights.model_folder import (
     CONFIG,
@@ -30,9 +31,11 @@ from nqperf.formats.weights.tokenizer_file import (
     TokenizerFile,
     check_vocabulary,
     find_tokenizer,
+    read_tokenizer,
+    repeated_pieces,
 )
-from nqperf.formats.weights.tokenizers import has_question_marker
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
+from nqperf.model.weights import some_of
 from nqperf.nq.example import FloatArray
 
 # Google's releases do not say in the file which family it is of.
@@ -95,16 +98,15 @@ def convert(
     listed), when the tokenizer does not fit, or when `out` cannot be replaced.
     """
     source, out = Path(source), Path(out)
+    if out.resolve() in (source.resolve(), source.parent.resolve()):
+        raise FormatError("is the source's own folder: name another output", path=out)
     check_replaceable(out)
     found = find_source(source)
-    if out.resolve() == found.parent.resolve():
-        raise FormatError("is the source's own folder: name another output", path=out)
     imported = _import(found, seed)
     vocabulary = _tokenizer(found.parent, tokenizer, lower_case=imported.settings.lower_case)
     if vocabulary is not None:
         check_vocabulary(vocabulary, imported.config)
-        if imported.settings.heads == "new" and not has_question_marker(vocabulary):
-            vocabulary = dataclasses.replace(vocabulary, plain=True)
+        vocabulary = _with_question(vocabulary)
     write_model_folder(out, imported.config, imported.weights, vocabulary, dtype=dtype, settings=imported.settings)
     return ConvertReport(
         source=found,
@@ -185,8 +187,8 @@ def _config(folder: Path, names: tuple[str, ...]) -> tuple[BertConfig, FolderSet
 
 def _tokenizer(folder: Path, named: Path | None, *, lower_case: bool | None) -> TokenizerFile | None:
     if named is None:
-        return find_tokenizer(folder, _VOCABULARIES, lower_case=lower_case)
-    found = find_tokenizer(named.parent, (named.name,), lower_case=lower_case)
+        return find_tokenizer(FolderFiles(folder), _VOCABULARIES, lower_case=lower_case)
+    found = find_tokenizer(FolderFiles(named.parent), (named.name,), lower_case=lower_case)
     if found is None:
         raise FormatError(
             "no such file; expected a vocab.txt, a SentencePiece model or a tokenizer.json: check the path", path=named
@@ -194,10 +196,21 @@ def _tokenizer(folder: Path, named: Path | None, *, lower_case: bool | None) -> 
     return found
 
 
+def _with_question(vocabulary: TokenizerFile) -> TokenizerFile:
+    """Return the vocabulary as a plain one where it has no [Q], once it is known to cut words."""
+    tokenizer = read_tokenizer(dataclasses.replace(vocabulary, plain=True))
+    lacks = tokenizer.question_id is None and tokenizer.vocabulary.special.opens_question
+    return dataclasses.replace(vocabulary, plain=lacks)
+
+
 def _notes(imported: _Imported, vocabulary: TokenizerFile | None, folder: Path) -> tuple[str, ...]:
     notes = []
     if vocabulary is not None and vocabulary.plain:
         notes.append("the vocabulary has no [Q] and no context markers: questions begin without, markers are unknown")
+    if vocabulary is not None and (size := vocabulary.vocabulary_size()) < (rows := imported.config.vocab_size):
+        notes.append(f"the vocabulary has {size} pieces, the table of embeddings {rows} rows: the others are padding")
+    if vocabulary is not None and (twice := repeated_pieces(vocabulary)):
+        notes.append(f"the vocabulary has pieces twice, and the last line of each counts: {some_of(twice)}")
     if imported.config.hidden_act != EXACT_GELU:
         notes.append(f"hidden_act is {imported.config.hidden_act}: the tanh approximation of GELU")
     if vocabulary is None:

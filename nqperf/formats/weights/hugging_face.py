@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nqperf.errors import FormatError
-from nqperf.formats.weights.safetensors_file import read_float32, read_header
+from nqperf.formats.weights.safetensors_file import SafetensorsFile
 from nqperf.model.config import BertConfig
 from nqperf.model.tensors import LAYOUTS, Layout
 from nqperf.model.weights import check_shapes, expected_shapes, initial_weights
@@ -60,7 +60,8 @@ def read_hugging_face(
     Raises: FormatError when the file is damaged or of another family, and with every unknown, missing or misshapen
     tensor.
     """
-    header = read_header(path)
+    file = SafetensorsFile(path)
+    header = file.header
     layout = LAYOUTS[config.model_type]
     check_family(header, config, path=path)
     unused = tuple(sorted(name for name in header if name.startswith(layout.unused)))
@@ -85,5 +86,4 @@ def read_hugging_face(
         {tensor: shape for tensor, shape in expected.items() if tensor not in new},
         path=path,
     )
-    stored = read_float32(path, {tensor: header[name] for tensor, name in source_of.items()})
-    return stored | initial_weights(config, seed=seed, names=new), unused, new
+    return file.float32(source_of) | initial_weights(config, seed=seed, names=new), unused, new

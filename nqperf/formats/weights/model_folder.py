@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -12,26 +13,33 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole, sha256_of, whole_file, whole_folder, write_whole
-from nqperf.formats.json_object import read_json_object
+from nqperf.formats.files import whole_file, whole_folder, write_whole
+from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import check_family
-from nqperf.formats.weights.safetensors_file import read_float32, read_header, write_safetensors
+from nqperf.formats.weights.safetensors_file import SafetensorsFile, write_safetensors
 from nqperf.formats.weights.tokenizer_file import (
     TOKENIZER_FILES,
     TOKENIZERS,
     TokenizerFile,
     check_vocabulary,
     find_tokenizer,
+    read_tokenizer,
     readable_kinds,
 )
 from nqperf.model.config import BertConfig
 from nqperf.model.families import network_config
+from nqperf.model.tensors import Shape
 from nqperf.model.weights import check_finite, check_shapes, expected_shapes
 from nqperf.nq.example import FloatArray
+from nqperf.nq.tokenization import Tokenizer
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+# Our own part of config.json, which only a model folder of ours has.
+OURS = "nqperf"
 StoredType = Literal["float32", "float16"]
+# Of a checksum, in messages.
+_SHOWN_DIGITS = 12
 
 
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -51,30 +59,94 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 NO_SETTINGS = FolderSettings()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFolder:
-    """What a model folder says about itself; the weights are read on their own."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpenedModel:
+    """A model folder that was opened once: each of its files is opened and read once, whatever is asked of it.
+
+    `open_model` makes it. Hand it down in place of a path: what was hashed is then what runs. A process that has to
+    open the folder again, a worker say, holds it to the `identity` that it is told.
+
+    Fields: `path` is the folder; `config` the network; `settings` our own part of config.json; `tokenizer_file` what
+    the folder's tokenizer is, None where it has none; `files` the small files that were read.
+
+    >>> model = open_model(Path("models/bert-joint"))
+    >>> weights = model.read_weights()
+    >>> open_model(model.path, identity=model.identity)  # in another process: the same files, or an error
+    """
 
     path: Path
     config: BertConfig
-    tokenizer: TokenizerFile | None
-    settings: FolderSettings = NO_SETTINGS
+    settings: FolderSettings
+    tokenizer_file: TokenizerFile | None
+    files: FolderFiles
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The folder's tokenizer, loaded when it is first asked for.
+
+        Raises: FormatError when the folder has none, or one that cannot be used.
+        """
+        return read_tokenizer(self.require_tokenizer())
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """The SHA-256, in hexadecimal digits, of every file that decides what the model computes, by its name.
+
+        These are the configuration, the weights, and each of the tokenizer's files: vocabulary, merges, settings.
+
+        Raises: FormatError when the weights cannot be read, or a file has changed since it was read.
+        """
+        tokenizer = () if self.tokenizer_file is None else self.tokenizer_file.names()
+        small = self.files.sha256((CONFIG, *tokenizer))
+        self.files.require_unchanged()
+        return {CONFIG: small.pop(CONFIG), WEIGHTS: self._weights_file.sha256, **small}
+
+    @property
+    def weights_sha256(self) -> str:
+        """The SHA-256 of the weights alone, by which records and recipes know a model."""
+        return self._weights_file.sha256
+
+    def read_weights(self) -> dict[str, FloatArray]:
+        """Return the network's tensors as read-only float32, memory-mapped where the file holds float32.
+
+        Raises: FormatError that names unknown, missing, misshapen or non-finite tensors, or a file that has changed.
+        """
+        weights = self._weights_file.float32({name: name for name in self._expected})
+        check_finite(weights, path=self.path / WEIGHTS)
+        self._weights_file.require_unchanged()
+        return weights
+
+    @cached_property
+    def _weights_file(self) -> SafetensorsFile:
+        """The file of weights, once its tensors are known to be the network's."""
+        file = SafetensorsFile(self.path / WEIGHTS)
+        check_family(file.header, self.config, path=file.path)
+        found = {name: stored.shape for name, stored in file.header.items()}
+        step = f"check {CONFIG}, or bring other models in by `nqperf convert`"
+        check_shapes(found, self._expected, path=file.path, next_step=step)
+        return file
+
+    @cached_property
+    def _expected(self) -> dict[str, Shape]:
+        return expected_shapes(self.config)
 
     def require_tokenizer(self) -> TokenizerFile:
-        """Return the tokenizer.
+        """Return what the folder's tokenizer is.
 
         Raises: FormatError when the folder has none.
         """
-        if self.tokenizer is None:
+        if self.tokenizer_file is None:
             raise FormatError(f"has no tokenizer; expected {readable_kinds(self.config)}: add it", path=self.path)
-        return self.tokenizer
+        return self.tokenizer_file
 
 
-def read_model_folder(path: Path) -> ModelFolder:
-    """Read everything but the weights.
+def open_model(path: Path, *, identity: Mapping[str, str] | None = None) -> OpenedModel:
+    """Open a model folder: its configuration and its tokenizer are read, its weights when they are asked for.
 
-    Raises: FormatError when the folder or its configuration is missing or wrong, when both tokenizers are there, or
-    when the tokenizer's size is not the configuration's.
+    `identity` is that of the folder when another process opened it: any other content is refused.
+
+    Raises: FormatError when the folder or its configuration is missing or wrong, when it holds several tokenizers, when
+    the tokenizer does not fit the network, or when a file is not what `identity` says.
     """
     path = Path(path)
     if path.is_file():
@@ -83,14 +155,32 @@ def read_model_folder(path: Path) -> ModelFolder:
         )
     if not path.is_dir():
         raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
-    fields = read_json_object(path / CONFIG, what="a configuration")
+    files = FolderFiles(path)
+    fields = files.json_object(CONFIG, what="a configuration")
     config = read_config(path / CONFIG, fields)
     settings = read_settings(path / CONFIG, fields)
-    tokenizer = find_tokenizer(path, TOKENIZERS, lower_case=settings.lower_case)
+    tokenizer = find_tokenizer(files, TOKENIZERS, lower_case=settings.lower_case)
     if tokenizer is not None:
-        tokenizer = dataclasses.replace(tokenizer, plain=settings.plain_vocabulary is True)
+        # A folder of somebody else's was not made for BERT Joint: its vocabulary has no [Q] to begin questions with.
+        plain = settings.plain_vocabulary is True or OURS not in fields
+        tokenizer = dataclasses.replace(tokenizer, plain=plain)
         check_vocabulary(tokenizer, config)
-    return ModelFolder(path=path, config=config, tokenizer=tokenizer, settings=settings)
+    opened = OpenedModel(path=path, config=config, tokenizer_file=tokenizer, settings=settings, files=files)
+    if identity is not None:
+        _require_identity(opened, identity)
+    return opened
+
+
+def _require_identity(opened: OpenedModel, identity: Mapping[str, str]) -> None:
+    found = opened.identity
+    for name in sorted(found | dict(identity)):
+        if found.get(name) != identity.get(name):
+            was, now = (known.get(name, "missing")[:_SHOWN_DIGITS] for known in (identity, found))
+            raise FormatError(
+                f"is not the file that the run began with (sha256 {was}, now {now}): leave the model's files alone "
+                "while it runs, and start again",
+                path=opened.path / name,
+            )
 
 
 def read_config(path: Path, fields: Mapping[str, object]) -> BertConfig:
@@ -110,33 +200,11 @@ def read_settings(path: Path, fields: Mapping[str, object]) -> FolderSettings:
     Raises: FormatError when it holds an unknown field or one of another type.
     """
     try:
-        return msgspec.convert(fields.get("nqperf", {}), FolderSettings)
+        return msgspec.convert(fields.get(OURS, {}), FolderSettings)
     except msgspec.ValidationError as error:
         raise FormatError(
-            f"{error}; expected {', '.join(FolderSettings.__struct_fields__)}", path=path, field="nqperf"
+            f"{error}; expected {', '.join(FolderSettings.__struct_fields__)}", path=path, field=OURS
         ) from error
-
-
-def read_weights(folder: ModelFolder) -> dict[str, FloatArray]:
-    """Return the network's tensors as read-only float32, memory-mapped where the file holds float32.
-
-    Raises: FormatError that lists every unknown, missing, misshapen or non-finite tensor.
-    """
-    path = folder.path / WEIGHTS
-    header = read_header(path)
-    expected = expected_shapes(folder.config)
-    check_family(header, folder.config, path=path)
-    found = {name: stored.shape for name, stored in header.items()}
-    check_shapes(found, expected, path=path, next_step=f"check {CONFIG}, or bring other models in by `nqperf convert`")
-    weights = read_float32(path, {name: header[name] for name in expected})
-    check_finite(weights, path=path)
-    return weights
-
-
-def model_checksums(folder: ModelFolder) -> dict[str, str]:
-    """Return the SHA-256 of each file of the folder by its name."""
-    names = [CONFIG, WEIGHTS, *([folder.tokenizer.path.name] if folder.tokenizer else [])]
-    return {name: sha256_of(folder.path / name) for name in names}
 
 
 def write_model_folder(
@@ -163,18 +231,19 @@ def write_model_folder(
     check_finite(stored, path=out)
     if tokenizer is not None:
         check_vocabulary(tokenizer, config)
-        lower_case = tokenizer.lower_case if tokenizer.kind in {"wordpiece", "albert"} else None
+        own = tokenizer.kind == "albert" or (tokenizer.kind == "wordpiece" and tokenizer.settings is None)
+        lower_case = tokenizer.lower_case if own else None
         plain = True if tokenizer.plain else None
         settings = msgspec.structs.replace(settings, lower_case=lower_case, plain_vocabulary=plain)
-    fields = {**config.to_dict(), "nqperf": settings}
+    fields = {**config.to_dict(), OURS: settings}
     check_replaceable(out)
     with whole_folder(out) as partial:
         write_whole(partial / CONFIG, msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n")
         with whole_file(partial / WEIGHTS) as file:
             write_safetensors(file, stored)
         if tokenizer is not None:
-            for path in tokenizer.files():
-                write_whole(partial / tokenizer.stored_name(path), read_whole(path, what="a vocabulary"))
+            for name, content in tokenizer.contents().items():
+                write_whole(partial / name, content)
 
 
 def check_replaceable(out: Path) -> None:
@@ -193,3 +262,9 @@ def check_replaceable(out: Path) -> None:
         raise FormatError(
             f"holds what is no part of a model folder ({', '.join(others)}): name another output", path=out
         )
+    if (
+        not others
+        and (out / CONFIG).is_file()
+        and OURS not in FolderFiles(out).json_object(CONFIG, what="a configuration")
+    ):
+        raise FormatError("holds a model that was not written by nqperf: name another output", path=out)

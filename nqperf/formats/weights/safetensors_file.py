@@ -1,19 +1,57 @@
-"""Safetensors files: shapes without reading values, and float32 values mapped from the file where it holds them."""
+"""Safetensors files, opened once: shapes without reading values, and float32 values mapped from the file.
+
+Source: the format's description in github.com/huggingface/safetensors.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights.folder_files import require_stamp, stamp_of
 from nqperf.nq.example import FloatArray
 
 _FLOATS = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
+# Units: bits of one value. Types of less than a byte come packed.
+_BITS = {
+    "BOOL": 8,
+    "U8": 8,
+    "I8": 8,
+    "I16": 16,
+    "U16": 16,
+    "I32": 32,
+    "U32": 32,
+    "I64": 64,
+    "U64": 64,
+    "C64": 64,
+    "F16": 16,
+    "BF16": 16,
+    "F32": 32,
+    "F64": 64,
+    "F8_E4M3": 8,
+    "F8_E5M2": 8,
+    "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+}
+_LENGTH_BYTES = 8
+# The format's own bound.
+_LARGEST_HEADER = 100_000_000
+_METADATA = "__metadata__"
+_CHUNK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,53 +63,109 @@ class StoredTensor:
     offset: int
 
 
-def read_header(path: Path) -> dict[str, StoredTensor]:
-    """Return every tensor's type, shape and place; no values are read.
+class _Entry(msgspec.Struct, frozen=True):
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+
+class SafetensorsFile:
+    """A file of tensors, opened once and mapped: what `header`, `float32` and `sha256` tell is of the same bytes.
+
+    `header` holds every tensor's type, shape and place by its name.
 
     Raises: FormatError when the file is missing, truncated or no safetensors file.
     """
-    from safetensors import SafetensorError, safe_open
 
-    try:
-        # The library proves the header sound: sizes that fit the shapes, no gaps, no overlap, nothing past the end.
-        with safe_open(path, framework="numpy"), path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = msgspec.json.decode(file.read(size))
-    except FileNotFoundError:
-        raise FormatError(
-            "no such file; expected the weights in safetensors format: check the path", path=path
-        ) from None
-    except (OSError, SafetensorError) as error:
-        raise FormatError(f"cannot be read as safetensors ({error}): copy or make the file again", path=path) from error
-    return {
-        name: StoredTensor(
-            dtype=entry["dtype"], shape=tuple(entry["shape"]), offset=8 + size + entry["data_offsets"][0]
-        )
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        try:
+            if not self.path.is_file():
+                raise FileNotFoundError  # noqa: TRY301  # a pipe or a device would be waited for
+            with self.path.open("rb") as file:
+                self._stamp = stamp_of(file.fileno())
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError:
+            raise FormatError(
+                "no such file; expected the weights in safetensors format: check the path", path=path
+            ) from None
+        except (OSError, ValueError) as error:  # an empty file cannot be mapped
+            raise self._damaged(str(error)) from error
+        self.header = self._read_header()
 
+    def _damaged(self, fault: str) -> FormatError:
+        return FormatError(f"cannot be read as safetensors ({fault}): copy or make the file again", path=self.path)
 
-def read_float32(path: Path, header: Mapping[str, StoredTensor]) -> dict[str, FloatArray]:
-    """Return the tensors of `header` as read-only float32; those stored as float32 stay in the file, memory-mapped.
+    def _read_header(self) -> dict[str, StoredTensor]:
+        """Return the header, once it is known to be sound: sizes that fit the shapes, no gap, no overlap, no rest."""
+        size = int.from_bytes(self._mapped[:_LENGTH_BYTES], "little")
+        start = _LENGTH_BYTES + size
+        if len(self._mapped) < _LENGTH_BYTES or size > min(_LARGEST_HEADER, len(self._mapped) - _LENGTH_BYTES):
+            raise self._damaged(f"its header of {size} bytes does not fit its {len(self._mapped)} bytes")
+        try:
+            entries = msgspec.json.decode(self._mapped[_LENGTH_BYTES:start], type=dict[str, msgspec.Raw])
+            entries.pop(_METADATA, None)
+            header = {name: msgspec.json.decode(entry, type=_Entry) for name, entry in entries.items()}
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._damaged(f"its header is no table of tensors: {error}") from error
+        for name, entry in header.items():
+            begin, end = entry.data_offsets
+            if entry.dtype not in _BITS:
+                raise self._damaged(f"{name[:80]!r} has the unknown type {entry.dtype[:20]!r}")
+            if min(entry.shape, default=0) < 0 or prod(entry.shape) * _BITS[entry.dtype] != (end - begin) * 8:
+                raise self._damaged(f"{name[:80]!r} has not the bytes of its shape")
+        places = sorted(entry.data_offsets for entry in header.values())
+        ends = [(0, 0), *places, (len(self._mapped) - start,) * 2]
+        if any(before[1] != after[0] for before, after in pairwise(ends)):
+            raise self._damaged("its tensors do not fill it one after the other")
+        return {
+            name: StoredTensor(dtype=entry.dtype, shape=entry.shape, offset=start + entry.data_offsets[0])
+            for name, entry in header.items()
+        }
 
-    Raises: FormatError when a tensor holds anything but floating-point numbers.
-    """
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return {name: _float32(mapped, name, stored, path) for name, stored in header.items()}
+    def float32(self, names: Mapping[str, str]) -> dict[str, FloatArray]:
+        """Return tensors as read-only float32, by the keys of `names`; its values are the names in the file.
 
+        Those stored as float32 stay in the file, memory-mapped.
 
-def _float32(mapped: mmap.mmap, name: str, stored: StoredTensor, path: Path) -> FloatArray:
-    if stored.dtype not in _FLOATS:
-        raise FormatError(f"has type {stored.dtype}; expected one of {', '.join(_FLOATS)}", path=path, field=name)
-    count = int(np.prod(stored.shape, dtype=np.int64))
-    values = np.frombuffer(mapped, _FLOATS[stored.dtype], count, stored.offset).reshape(stored.shape)
-    if stored.dtype == "BF16":  # the upper half of a float32
-        values = (values.astype(np.uint32) << 16).view(np.float32)
-    values = values.astype(np.float32, copy=False)
-    values.flags.writeable = False
-    return values
+        Raises: FormatError when a tensor holds anything but floating-point numbers.
+        """
+        return {name: self._float32(stored) for name, stored in names.items()}
+
+    def _float32(self, name: str) -> FloatArray:
+        stored = self.header[name]
+        if stored.dtype not in _FLOATS:
+            raise FormatError(
+                f"has type {stored.dtype}; expected one of {', '.join(_FLOATS)}", path=self.path, field=name
+            )
+        values = np.frombuffer(self._mapped, _FLOATS[stored.dtype], prod(stored.shape), stored.offset)
+        values = values.reshape(stored.shape)
+        if stored.dtype == "BF16":  # the upper half of a float32
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        values = values.astype(np.float32, copy=False)
+        values.flags.writeable = False
+        return values
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the whole file in hexadecimal digits, streamed through the mapping.
+
+        Raises: FormatError when the file has changed while it was hashed.
+        """
+        found = hashlib.sha256()
+        with memoryview(self._mapped) as whole:
+            for begin in range(0, len(whole), _CHUNK_BYTES):
+                with whole[begin : begin + _CHUNK_BYTES] as chunk:
+                    found.update(chunk)
+        self.require_unchanged()
+        return found.hexdigest()
+
+    def require_unchanged(self) -> None:
+        """Raise unless the file at the path is still the one that was opened.
+
+        Raises: FormatError.
+        """
+        require_stamp(self.path, self._stamp)
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

@@ -1,87 +1,147 @@
-"""The tokenizer's file in a model folder: which one it is, what kind, and whether it fits the network."""
+"""The tokenizer of a folder: which of its files it is, what kind, and whether it fits the network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole
-from nqperf.formats.json_object import read_json_object
+from nqperf.formats.decoding import decode_json
+from nqperf.formats.weights.folder_files import FolderFiles
+from nqperf.formats.weights.tokenizer_settings import (
+    CONFIG,
+    SETTINGS,
+    SETTINGS_FILES,
+    TokenizerSettings,
+    read_tokenizer_settings,
+)
+from nqperf.formats.weights.vocabularies import (
+    BYTE_LEVEL,
+    LIBRARY,
+    MERGES,
+    TokenizerKind,
+    VocabularyFiles,
+    is_library,
+    word_list,
+)
 from nqperf.model.config import BertConfig
-from nqperf.nq.tokenization import SpecialPieces
-from nqperf.nq.vocabularies import GPT2_PIECES, ROBERTA_PIECES, ByteLevelVocabulary, is_byte_level
+from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
+from nqperf.nq.tokenization import BERT_PIECES, SpecialPieces, Tokenizer, Vocabulary
 
 SENTENCEPIECE = "tokenizer.model"
 ALBERT = "spiece.model"
 GOOGLE_ALBERT = "30k-clean.model"  # the same file in Google's own releases
 WORDPIECE = "vocab.txt"
-BYTE_LEVEL = "vocab.json"
-MERGES = "merges.txt"
-# Hugging Face writes it beside all the others; for a byte-level BPE it stands for vocab.json and merges.txt, and it
-# alone knows the pieces that were added to them.
-LIBRARY = "tokenizer.json"
 TOKENIZERS = (SENTENCEPIECE, ALBERT, WORDPIECE, BYTE_LEVEL, LIBRARY)
 # Every file that a tokenizer in a model folder may consist of.
-TOKENIZER_FILES = (*TOKENIZERS, MERGES)
+TOKENIZER_FILES = (*TOKENIZERS, MERGES, *SETTINGS_FILES)
 
-TokenizerKind = Literal["sentencepiece", "albert", "wordpiece", "byte-level"]
 _NAMES: dict[TokenizerKind, str] = {
     "sentencepiece": f"SentencePiece ({SENTENCEPIECE})",
     "albert": f"ALBERT's SentencePiece ({ALBERT})",
-    "wordpiece": f"WordPiece ({WORDPIECE})",
+    "wordpiece": f"WordPiece ({WORDPIECE}, or {LIBRARY})",
     "byte-level": f"byte-level BPE ({BYTE_LEVEL} and {MERGES}, or {LIBRARY})",
+    "unigram": f"SentencePiece's unigram model ({LIBRARY})",
+    "other": f"a tokenizer of the library's ({LIBRARY})",
 }
+# A family's own kinds first; messages name those.
 _KINDS: dict[str, tuple[TokenizerKind, ...]] = {
-    "bert": ("wordpiece", "sentencepiece"),
-    "albert": ("albert", "sentencepiece"),
-    "distilbert": ("wordpiece", "sentencepiece"),
-    "roberta": ("byte-level",),
+    "bert": ("wordpiece", "sentencepiece", "unigram", "other"),
+    "albert": ("albert", "sentencepiece", "wordpiece", "unigram", "other"),
+    "distilbert": ("wordpiece", "sentencepiece", "unigram", "other"),
+    "roberta": ("byte-level", "other"),
     "gpt2": ("byte-level",),
 }
-_BYTE_LEVEL_PIECES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIECES}
+_FRAMES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIECES}
+# What a tokenizer.json may hold beside a vocabulary of another form.
+_TWINS: dict[TokenizerKind, tuple[TokenizerKind, ...]] = {
+    "wordpiece": ("wordpiece", "other"),
+    "byte-level": ("byte-level",),
+    "albert": ("unigram", "other"),
+    "sentencepiece": ("unigram", "other"),
+}
+# What Hugging Face's classes do where a folder has a vocab.txt and no file that says more.
+_BERT_CLASS = b'{"tokenizer_class": "BertTokenizer"}\n'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TokenizerFile:
-    """A vocabulary on disk; `lower_case` is for WordPiece and ALBERT, the others know by themselves.
+    """A vocabulary on disk, and what is said of it.
 
-    A `plain` one of BERT's kind has no [Q], because it came with an encoder without trained heads.
+    Fields: `path` is the file that is read; `kind` what it holds; `twin` a file beside it with the same pieces.
+    `lower_case` is for WordPiece and ALBERT without Hugging Face's `settings`; the others know by themselves. A `plain`
+    vocabulary has no [Q]. `files` are those of its folder, each read once; left out, they are read for this one alone.
     """
 
     path: Path
     kind: TokenizerKind
     lower_case: bool = True
     plain: bool = False
+    twin: str | None = None
+    settings: TokenizerSettings | None = None
+    files: FolderFiles | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What cuts words by this vocabulary, loaded once.
+
+        Raises: FormatError for files that are damaged, contradict each other, or ask for what is not built here.
+        """
+        return VocabularyFiles(
+            files=self.folder,
+            name=self.path.name,
+            kind=self.kind,
+            twin=self.twin,
+            lower_case=self.lower_case,
+            settings=self.settings,
+        ).load()
 
     def vocabulary_size(self) -> int:
-        """Return the number of pieces.
+        """Return the number of ids: one more than the largest.
 
         Raises: FormatError when the file is missing or no vocabulary.
         """
-        if self.kind == "byte-level":
-            return read_byte_level(self.path).size
-        content = read_whole(self.path, what="a vocabulary")
-        if self.kind == "wordpiece":
-            return content.count(b"\n") + (content[-1:] not in (b"", b"\n"))
-        from sentencepiece import SentencePieceProcessor
+        if self.kind == "wordpiece" and self.settings is None and not is_library(self.path.name):
+            return len(word_list(self.folder, self.path.name))
+        return self.vocabulary.size
 
-        try:
-            return int(SentencePieceProcessor(model_proto=content).get_piece_size())
-        except RuntimeError as error:
-            raise FormatError("is no SentencePiece model: copy or make the file again", path=self.path) from error
+    def names(self) -> tuple[str, ...]:
+        """Return the names of every file that the tokenizer consists of, its own first."""
+        pair = (self.path.name, self.twin)
+        merges = (MERGES,) if BYTE_LEVEL in pair else ()
+        beside = () if self.settings is None else tuple(name for name in SETTINGS_FILES if self.folder.has(name))
+        return (*(name for name in pair if name is not None), *merges, *beside)
 
-    def files(self) -> tuple[Path, ...]:
-        """Return every file that the tokenizer consists of."""
-        return (self.path, self.path.with_name(MERGES)) if self.path.name == BYTE_LEVEL else (self.path,)
+    def content(self, name: str | None = None) -> bytes:
+        """Return the bytes of one of `names`, its own file's when None.
 
-    def stored_name(self, path: Path) -> str:
-        """Return what one of `files` is called in a model folder."""
-        names = {"sentencepiece": SENTENCEPIECE, "albert": ALBERT, "wordpiece": WORDPIECE}
-        return names.get(self.kind, path.name)
+        Raises: FormatError when it cannot be read.
+        """
+        return self.folder.read(name or self.path.name, what="a vocabulary")
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the bytes of every file that the tokenizer consists of in a model folder, by its name there."""
+        found = {self._stored_name(name): self.content(name) for name in self.names()}
+        if self.kind == "wordpiece" and self.settings is not None and not {SETTINGS, LIBRARY} & set(found):
+            found[SETTINGS] = _BERT_CLASS
+        return found
+
+    def _stored_name(self, name: str) -> str:
+        own = {"sentencepiece": SENTENCEPIECE, "albert": ALBERT, "wordpiece": WORDPIECE}
+        if is_library(name):
+            return LIBRARY if name == self.path.name else name
+        return own.get(self.kind, name) if name in (self.path.name, self.twin) else name
+
+    @cached_property
+    def folder(self) -> FolderFiles:
+        """The files of the folder that the vocabulary is in."""
+        folder = self.path.parent
+        return self.files if self.files is not None and self.files.folder == folder else FolderFiles(folder)
 
 
 def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
@@ -89,87 +149,145 @@ def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
 
     Raises: FormatError for a file that cannot be read.
     """
-    if (one.kind, one.lower_case, one.plain, len(one.files())) != (
-        other.kind,
-        other.lower_case,
-        other.plain,
-        len(other.files()),
-    ):
-        return False
-    return all(
-        read_whole(ours, what="a vocabulary") == read_whole(theirs, what="a vocabulary")
-        for ours, theirs in zip(one.files(), other.files(), strict=True)
+    return (one.kind, one.lower_case, one.plain) == (other.kind, other.lower_case, other.plain) and (
+        one.contents() == other.contents()
     )
 
 
-def find_tokenizer(folder: Path, names: tuple[str, ...], *, lower_case: bool | None = None) -> TokenizerFile | None:
-    """Return the one tokenizer among `names` in `folder`, or None when there is none.
+def read_tokenizer(file: TokenizerFile) -> Tokenizer:
+    """Return the tokenizer in a file whose kind is known.
 
-    Unless given, `lower_case` is what `tokenizer_config.json` beside it says, and true where that says nothing.
-
-    Raises: FormatError when there are several, or one half of a byte-level BPE is missing.
+    Raises: FormatError for a vocabulary that is damaged or lacks its special pieces.
     """
-    found = [folder / name for name in names if (folder / name).is_file()]
-    if folder / BYTE_LEVEL in found:
-        _require_merges(folder)
-    found = _without_twin(found)
-    if len(found) > 1:
-        listed = ", ".join(path.name for path in found)
-        raise FormatError(f"holds several tokenizers ({listed}); expected one: remove the others", path=folder)
-    if not found:
+    try:
+        return Tokenizer(file.vocabulary, plain=file.plain)
+    except ConfigError as error:
+        raise FormatError(str(error), path=file.path) from error
+
+
+def repeated_pieces(file: TokenizerFile) -> list[str]:
+    """Return the pieces that stand twice in a list of WordPieces; the last line of each counts.
+
+    Raises: FormatError when it cannot be read.
+    """
+    lists = [name for name in file.names() if file.kind == "wordpiece" and not name.endswith(".json")]
+    counts = Counter(piece for name in lists for piece in word_list(file.folder, name))
+    return [piece for piece, count in counts.items() if count > 1]
+
+
+def find_tokenizer(
+    files: FolderFiles, names: tuple[str, ...], *, lower_case: bool | None = None
+) -> TokenizerFile | None:
+    """Return the one tokenizer among `names` in a folder, or None when there is none.
+
+    A tokenizer.json is read before a vocabulary beside it, for it says more, and must hold the same pieces. Unless
+    given, `lower_case` is what Hugging Face's files say, and true where they say nothing.
+
+    Raises: FormatError when there are several, one half of a byte-level BPE is missing, or a setting is none.
+    """
+    found = [name for name in names if files.has(name)]
+    others = [name for name in found if not is_library(name)]
+    if BYTE_LEVEL in others and not files.has(MERGES):
+        raise FormatError(f"is missing beside {BYTE_LEVEL}; expected both: copy it there", path=files.folder / MERGES)
+    library = next(filter(is_library, found), LIBRARY if files.has(LIBRARY) else None)
+    kind = None if not found else tokenizer_kind(files, library or others[0])
+    if len(others) > 1 or (library and others and kind not in _TWINS.get(tokenizer_kind(files, others[0]), ())):
+        listed = ", ".join([*others, *([library] if library else [])])
+        raise FormatError(f"holds several tokenizers ({listed}); expected one: remove the others", path=files.folder)
+    if kind is None:
         return None
+    twin = next(iter(others), None) if library else None
+    path = files.folder / (library or others[0])
+    settings = read_tokenizer_settings(files) if _is_hugging_face(files) else None
+    if settings is not None and lower_case is not None:
+        if settings.said.get("do_lower_case", lower_case) != lower_case:
+            raise FormatError(
+                f"says do_lower_case {str(not lower_case).lower()}, and {CONFIG} says lower_case "
+                f"{str(lower_case).lower()}; expected files that agree: keep what the model was trained with",
+                path=files.folder / SETTINGS,
+            )
+        settings = dataclasses.replace(settings, said={**settings.said, "do_lower_case": lower_case})
     if lower_case is None:
-        beside = folder / "tokenizer_config.json"
-        fields = read_json_object(beside, what="a tokenizer's settings") if beside.is_file() else {}
-        lower_case = fields.get("do_lower_case", True) is not False
-    return TokenizerFile(path=found[0], kind=tokenizer_kind(found[0]), lower_case=lower_case)
+        lower_case = True if settings is None else settings.said.get("do_lower_case", True)
+    return TokenizerFile(path=path, kind=kind, lower_case=lower_case, twin=twin, settings=settings, files=files)
 
 
-def _require_merges(folder: Path) -> None:
-    if not (folder / MERGES).is_file():
-        raise FormatError(f"is missing beside {BYTE_LEVEL}; expected both: copy it there", path=folder / MERGES)
+def _is_hugging_face(files: FolderFiles) -> bool:
+    """Tell whether a folder is one of Hugging Face's, whose classes read a vocab.txt by other rules than Google's code.
+
+    A configuration of ours, or none, leaves it to the files beside the vocabulary.
+    """
+    if any(map(files.has, (LIBRARY, *SETTINGS_FILES))):
+        return True
+    return files.has(CONFIG) and "nqperf" not in files.json_object(CONFIG, what="a configuration")
 
 
-def _without_twin(found: list[Path]) -> list[Path]:
-    """Leave one of a tokenizer.json and what it repeats: itself if it is a byte-level BPE, the other file if not."""
-    library = next((path for path in found if path.name == LIBRARY), None)
-    if library is None:
-        return found
-    if is_byte_level(_text(library)):
-        return [path for path in found if path.name != BYTE_LEVEL]
-    return [path for path in found if path != library]
+def tokenizer_kind(files: FolderFiles, name: str) -> TokenizerKind:
+    """Return what a tokenizer.json holds, or what another file's name says; one that says nothing is a WordPiece list.
+
+    Raises: FormatError when it cannot be read.
+    """
+    if name.endswith(".model"):
+        return "albert" if name in (ALBERT, GOOGLE_ALBERT) else "sentencepiece"
+    if name == BYTE_LEVEL:
+        return "byte-level"
+    if not name.endswith(".json"):
+        return "wordpiece"
+    content = files.read(name, what="a tokenizer")
+    model = decode_json(
+        content, _Library, files.folder / name, expected="a tokenizer.json of the `tokenizers` library"
+    ).model
+    if model.said == "BPE":
+        return "byte-level" if b'"ByteLevel"' in content else "other"
+    kinds: dict[str, TokenizerKind] = {"WordPiece": "wordpiece", "Unigram": "unigram"}
+    return kinds.get(model.said, "other")
 
 
-def tokenizer_kind(path: Path) -> TokenizerKind:
-    """Return what the file's name says it is; one that says nothing is a WordPiece list."""
-    if path.suffix == ".model":
-        return "albert" if path.name in (ALBERT, GOOGLE_ALBERT) else "sentencepiece"
-    return "byte-level" if path.suffix == ".json" else "wordpiece"
+class _Model(msgspec.Struct, frozen=True):
+    """What is told apart of a tokenizer.json's model; early files do not say their type."""
+
+    type: str | None = None
+    merges: msgspec.Raw = msgspec.Raw()
+    max_input_chars_per_word: int | None = None
+
+    @property
+    def said(self) -> str:
+        guessed = "BPE" if bytes(self.merges) else "WordPiece" if self.max_input_chars_per_word else ""
+        return self.type or guessed
+
+
+class _Library(msgspec.Struct, frozen=True):
+    """What is told apart of a tokenizer.json."""
+
+    model: _Model
 
 
 def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Raise unless the tokenizer is of the network's family, and has as many pieces as it has word embeddings.
+    """Raise unless the tokenizer is of the network's family, and each of its pieces has a row among the embeddings.
+
+    The table may have more rows: many are padded to a size that is fast to multiply.
 
     Raises: FormatError that says what was expected.
     """
-    if tokenizer.kind not in _KINDS[config.model_type]:
+    named = tokenizer.settings is not None and tokenizer.settings.names_bert and tokenizer.kind == "wordpiece"
+    if tokenizer.kind not in _KINDS[config.model_type] and not named:
         raise FormatError(
             f"is {_NAMES[tokenizer.kind]}, the vocabulary of another family; a network of {config.model_type} reads "
             f"{readable_kinds(config)}: put its own there",
             path=tokenizer.path,
         )
-    if tokenizer.kind == "byte-level":
-        special, needed = read_byte_level(tokenizer.path).special, _BYTE_LEVEL_PIECES[config.model_type]
-        if special != needed:
+    if tokenizer.kind in ("byte-level", "other"):
+        special, needed = tokenizer.vocabulary.special, _FRAMES.get(config.model_type, BERT_PIECES)
+        if special.family != needed.family:
             raise FormatError(
                 f"frames inputs by {special.cls}, the vocabulary of another family; a network of {config.model_type} "
                 f"reads one with {needed.cls}: put its own there",
                 path=tokenizer.path,
             )
     size = tokenizer.vocabulary_size()
-    if size != config.vocab_size:
+    if size > config.vocab_size:
         raise FormatError(
-            f"has {size} pieces; expected {config.vocab_size}, the configuration's vocab_size: "
+            f"has {size} pieces; expected at most {config.vocab_size}, the configuration's vocab_size: "
             "put the tokenizer there that the model was trained with",
             path=tokenizer.path,
         )
@@ -177,41 +295,4 @@ def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
 
 def readable_kinds(config: BertConfig) -> str:
     """Return the kinds of vocabularies that a network of this family reads, with their files, for messages."""
-    return " or ".join(_NAMES[kind] for kind in _KINDS[config.model_type])
-
-
-def read_byte_level(path: Path) -> ByteLevelVocabulary:
-    """Return the byte-level BPE in a `tokenizer.json`, or in a `vocab.json` with its `merges.txt` beside it.
-
-    Raises: FormatError when a file is missing or damaged, or they do not fit each other.
-    """
-    try:
-        if path.name != BYTE_LEVEL:
-            return ByteLevelVocabulary.from_json(_text(path))
-        try:
-            pieces = msgspec.json.decode(read_whole(path, what="a vocabulary"), type=dict[str, int])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise FormatError(f"is no vocabulary ({error}); expected pieces and their ids", path=path) from error
-        _require_merges(path.parent)
-        return ByteLevelVocabulary.from_merges(pieces, _merges(path.with_name(MERGES)))
-    except ConfigError as error:
-        raise FormatError(str(error), path=path) from error
-
-
-def _merges(path: Path) -> list[tuple[str, str]]:
-    merges = []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        pair = line.rstrip("\r").split(" ")
-        if pair == [""] or (number == 1 and line.startswith("#version")):
-            continue
-        if len(pair) != 2:  # noqa: PLR2004  # a pair
-            raise FormatError(f"holds {len(pair)} pieces; expected two a line", path=path, line=number)
-        merges.append((pair[0], pair[1]))
-    return merges
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_whole(path, what="a tokenizer").decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise FormatError(f"is not UTF-8 ({error})", path=path) from error
+    return " or ".join(_NAMES[kind] for kind in _KINDS[config.model_type] if kind not in ("unigram", "other"))

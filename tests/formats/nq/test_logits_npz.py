@@ -83,7 +83,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert "no such file; expected logits made by `nqperf predict`" in str(failure(tmp_path / "none.npz"))
+    assert "no such file; expected an .npz of logits made by `nqperf predict`" in str(failure(tmp_path / "none.npz"))
 
 
 LOGITS = some_logits(3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -112,7 +113,11 @@ FAULTY_ROWS = {
     ),
     "empty span": (make_row(long_answer={**NULL, "start_token": 4, "end_token": 4}), "[0].long_answer", "empty span"),
     "backwards": (make_row(long_answer={**NULL, "start_token": 4, "end_token": 3}), "[0].long_answer", "ends before"),
-    "offset too large": (make_row(long_answer={**SPAN, "end_token": 2**31}), "long_answer.end_token", "2147483647"),
+    "offset too large": (
+        make_row(long_answer={**SPAN, "end_token": 2**63}),
+        "long_answer.end_token",
+        "9223372036854775807",
+    ),
     "token is text": (make_row(long_answer={**SPAN, "end_token": "9"}), "long_answer.end_token", "Expected `int`"),
     "score is text": (make_row(long_answer_score="3.5"), "predictions[0].long_answer_score", "Expected `float`"),
     "score is null": (make_row(short_answers_score=None), "predictions[0].short_answers_score", "Expected `float`"),
@@ -123,7 +128,7 @@ FAULTY_ROWS = {
     "id is a fraction": (make_row(example_id=7.5), "predictions[0].example_id", "got `float`"),
     "id is too large": (make_row(example_id=2**63), "predictions[0]", "64-bit"),
     "id text is too large": (make_row(example_id=str(2**63)), "predictions[0]", "64-bit"),
-    "no long answer": (make_row(long_answer=...), "predictions[0]", "missing required field `long_answer`"),
+    "a score of NaN": (make_row(long_answer_score=math.nan), "predictions[0]", "expected numbers"),
     "no score": (make_row(short_answers_score=...), "predictions[0]", "missing required field `short_answers_score`"),
     "no byte": (make_row(long_answer={"start_token": 1, "end_token": 2}), "[0].long_answer", "field `start_byte`"),
 }
@@ -142,11 +147,31 @@ def test_a_faulty_prediction_is_refused_with_its_place(tmp_path, row, field, sai
     assert "\n" not in message
 
 
-def test_an_example_answered_twice_is_refused(tmp_path):
-    with pytest.raises(
-        FormatError, match=r"field predictions\[1\]\.example_id: 7 is also the id of predictions\[0\]; .*drop"
-    ):
-        read_rows(tmp_path, make_row(), make_row(example_id="7"))
+def test_of_an_example_answered_twice_the_last_answer_counts_and_that_is_said(tmp_path, caplog):
+    (found,) = read_rows(tmp_path, make_row(), make_row(example_id="7", long_answer_score=4.5))
+    assert found.long_answer_score == 4.5
+    assert "1 of 2 predictions are for an example that has a later one, as example 7" in caplog.text
+
+
+def test_what_nq_eval_does_without_may_be_missing(tmp_path):
+    (found,) = read_rows(tmp_path, make_row(long_answer=..., short_answers=..., yes_no_answer=...))
+    assert (found.long_answer, found.short_answers, found.yes_no_answer) == (NULL_SPAN, (), "NONE")
+
+
+def test_numbers_of_python_that_json_has_not_are_read(tmp_path):
+    path = tmp_path / "predictions.json"
+    text = json.dumps({"predictions": [make_row(long_answer_score=-math.inf, short_answers_score=0)]})
+    path.write_text(text.replace('"start_token": 1', '"start_token": 1.0').replace('_score": 0', '_score": 1e999'))
+    (found,) = read_predictions(path)
+    assert (found.long_answer_score, found.short_answers_score) == (-math.inf, math.inf)
+    assert found == read_rows(tmp_path, make_row(long_answer_score=-math.inf, short_answers_score=math.inf))[0]
+
+
+def test_a_byte_order_mark_and_half_a_surrogate_pair_are_no_matter(tmp_path):
+    path = tmp_path / "predictions.json"
+    content = json.dumps({"by": "a\ud83d", "predictions": [make_row()]}).encode()
+    path.write_bytes(b"\xef\xbb\xbf" + content)
+    assert read_predictions(path) == read_rows(tmp_path, make_row())
 
 
 FAULTY_FILES = {
@@ -154,12 +179,12 @@ FAULTY_FILES = {
     "truncated": (json.dumps({"predictions": [make_row()]}).encode()[:-3], "truncated"),
     "a list": (b"[]", "Expected `object`"),
     "no predictions": (b"{}", "missing required field `predictions`"),
-    "not UTF-8": (b'{"predictions": [], "by": "\xff"}', "byte 27 is not UTF-8"),
+    "not UTF-8": (b'{"predictions": [], "by": "\xff"}', "is not UTF-8 (byte 27"),
     "a second value": (b'{"predictions": []}{}', "trailing characters"),
     "nested deeply": (b'{"predictions": [], "by": ' + b"[" * 100_000, "nested too deeply"),
-    "a huge score": (b'{"predictions": [{"long_answer_score": 1e999}]}', "out of range"),
     "a huge id": (b'{"predictions": [{"example_id": ' + b"9" * 5000 + b"}]}", "out of range"),
-    "NaN": (b'{"predictions": [{"long_answer_score": NaN}]}', "malformed"),
+    "another constant": (b'{"predictions": [{"long_answer_score": Nan}]}', "malformed"),
+    "UTF-16": ('{"predictions": []}'.encode("utf-16"), "is not UTF-8 but UTF-16"),
 }
 
 
@@ -198,7 +223,8 @@ def test_a_damaged_file_is_refused_or_read_never_anything_else(tmp_path, place, 
         assert len(str(error).splitlines()) == 1  # noqa: PT017
     else:
         assert not cut
-        write_predictions(path, read)
+        if all(math.isfinite(one.long_answer_score + one.short_answers_score) for one in read):
+            write_predictions(path, read)
         assert read_predictions(path) == sorted(read, key=lambda p: p.example_id)
 
 

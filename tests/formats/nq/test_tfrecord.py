@@ -96,10 +96,10 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path):
 
 
 def test_missing_and_empty_files_are_refused(tmp_path):
-    assert "cannot be read (No such file" in str(failure(tmp_path / "none"))
+    assert "no such file; expected features made by `nqperf prepare`" in str(failure(tmp_path / "none"))
     (tmp_path / "empty").touch()
     assert "is empty; expected features made by `nqperf prepare`" in str(failure(tmp_path / "empty"))
-    with pytest.raises(FormatError, match="cannot be read"):
+    with pytest.raises(FormatError, match="no such file"):
         count_records(tmp_path / "none")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from nqperf.errors import FormatError
 from nqperf.formats.results.kept_rows import KeptRows
-from nqperf.gate.records import Controls, Pairs, VariantResult
+from nqperf.records.results import Controls, Pairs, VariantResult
 
 NONE = Controls(same=None, planted=None)
 ROW = VariantResult(name="xla", status="measured", samples=(Pairs(baseline_seconds=(1.0,), variant_seconds=(0.5,)),))
@@ -49,5 +49,5 @@ def test_another_run_another_schema_and_damage_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"schema_version: is 1; expected 2"):
         rows(path).take()
     path.write_bytes(b"{")
-    with pytest.raises(FormatError, match="holds no rows of a benchmark run"):
+    with pytest.raises(FormatError, match="expected the rows of a benchmark run"):
         rows(path).take()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nqperf.errors import FormatError
 from nqperf.formats.results.profiles_toml import read_profiles, write_profile
-from nqperf.gate.profiles import Device, Profile, Provenance
+from nqperf.records.profiles import Device, Profile, Provenance
 from tests.profiles import MINE, written
 
 
@@ -55,9 +55,10 @@ def test_what_is_no_profile_at_all(tmp_path):
         read_profiles(written(tmp_path, "schema_version = 1\nprofile = []\n"))
     with pytest.raises(FormatError, match="names that stand twice: mine"):
         read_profiles(written(tmp_path, MINE + MINE.partition("\n\n")[2]))
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(FormatError, match="is no UTF-8 text"):
-        read_profiles(tmp_path / "binary.toml")
+    for content, message in {b"\xff\xfe": "is not UTF-8 but UTF-16", b"\xff": "is not UTF-8"}.items():
+        (tmp_path / "binary.toml").write_bytes(content)
+        with pytest.raises(FormatError, match=message):
+            read_profiles(tmp_path / "binary.toml")
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text.replace("*", " ").strip())

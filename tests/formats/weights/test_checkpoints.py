@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.checkpoints import convert, find_source
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tensorflow_checkpoint import GOOGLE, THESIS
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import expected_shapes, initial_weights
@@ -25,6 +25,7 @@ CONFIG = BertConfig(
     max_position_embeddings=5,
     hidden_act="gelu_new",
 )
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[Q]", "the", "kea", "##s", "."]
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -95,7 +96,7 @@ def restore(folder, change):
 
 def converted(source, out, **options):
     report = convert(source, out, **options)
-    return report, read_weights(read_model_folder(out))
+    return report, open_model(out).read_weights()
 
 
 # Reference files
@@ -162,7 +163,7 @@ def test_googles_checkpoint_in_its_own_layout(tmp_path, variables):
     assert len(variables) == 396
     source = tmp_path / "bert-joint"
     write_config(source)
-    (source / "vocab-nq.txt").write_text("".join(f"piece{number}\n" for number in range(CONFIG.vocab_size)))
+    (source / "vocab-nq.txt").write_text("\n".join(PIECES))
     training = {
         "bert/pooler/dense/bias/adam_m": np.zeros(6, np.float32),
         "bert/pooler/dense/bias/adam_v": np.zeros(6, np.float32),
@@ -176,7 +177,7 @@ def test_googles_checkpoint_in_its_own_layout(tmp_path, variables):
     assert report.source_kind == GOOGLE.source
     assert (report.tensors, report.new) == (395, ())
     assert report.unused == ("cls/predictions/output_bias", "cls/seq_relationship/output_weights")
-    assert read_model_folder(tmp_path / "out").require_tokenizer().path == tmp_path / "out" / "vocab.txt"
+    assert open_model(tmp_path / "out").require_tokenizer().path == tmp_path / "out" / "vocab.txt"
     for ours, theirs in {
         "bert.embeddings.word_embeddings.weight": variables["bert/embeddings/word_embeddings"],
         "bert.embeddings.LayerNorm.weight": variables["bert/embeddings/LayerNorm/gamma"],
@@ -356,13 +357,13 @@ def test_every_fault_of_a_hugging_face_folder_is_listed(tmp_path, hugging_face):
 
 
 def test_a_model_folder_converts_to_itself_with_its_settings(tmp_path, hugging_face):
-    (hugging_face / "vocab.txt").write_text("piece\n" * CONFIG.vocab_size)
+    (hugging_face / "vocab.txt").write_text("\n".join(PIECES))
     (hugging_face / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     write_config(hugging_face, "config.json", nqperf={"long_threshold": 2.5})
     convert(hugging_face, tmp_path / "first")
     report = convert(tmp_path / "first", tmp_path / "second", dtype="float16")
     assert report.new == ()
-    read = read_model_folder(tmp_path / "second")
+    read = open_model(tmp_path / "second")
     assert read.settings.long_threshold == 2.5
     assert not read.require_tokenizer().lower_case
 
@@ -408,15 +409,15 @@ def test_a_missing_configuration_says_where_it_was_looked_for(tmp_path, hugging_
 def test_a_named_vocabulary_is_taken_and_a_missing_one_is_refused(tmp_path, hugging_face):
     with pytest.raises(FormatError, match=r"words\.txt: no such file; expected a vocab\.txt"):
         convert(hugging_face, tmp_path / "out", tokenizer=tmp_path / "words.txt")
-    (tmp_path / "words.txt").write_text("piece\n" * CONFIG.vocab_size)
+    (tmp_path / "words.txt").write_text("\n".join(PIECES))
     report = convert(hugging_face, tmp_path / "out", tokenizer=tmp_path / "words.txt")
     assert report.tokenizer == tmp_path / "words.txt"
     assert report.notes == ()
 
 
 def test_a_vocabulary_of_another_size_is_refused(tmp_path, hugging_face):
-    (hugging_face / "vocab.txt").write_text("piece\n" * 8)
-    with pytest.raises(FormatError, match=r"vocab\.txt: has 8 pieces; expected 9"):
+    (hugging_face / "vocab.txt").write_text("\n".join([*PIECES, "a"]))
+    with pytest.raises(FormatError, match=r"vocab\.txt: has 10 pieces; expected at most 9"):
         convert(hugging_face, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.checkpoints import convert
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tensorflow_checkpoint import ALBERT
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.model.families import FAMILIES
@@ -34,8 +34,8 @@ def source(tmp_path):
 def test_names_with_and_without_prefix(family, prefix, source, vocabulary_of):
     weights = write_hugging_face(source, family, vocabulary_of(family), prefix=prefix)
     report = convert(source, source.with_name("out"), seed=2)
-    folder = read_model_folder(source.with_name("out"))
-    read = read_weights(folder)
+    folder = open_model(source.with_name("out"))
+    read = folder.read_weights()
     assert report.new == HEADS
     assert folder.settings.heads == "new"
     assert report.untrained
@@ -57,8 +57,8 @@ def test_trained_heads_stay_and_a_model_folder_converts_to_itself(family, source
     report = convert(source, once)
     convert(once, twice)
     assert report.new == ()
-    assert read_model_folder(once).settings.heads is None
-    assert all(np.array_equal(values, weights[name]) for name, values in read_weights(read_model_folder(twice)).items())
+    assert open_model(once).settings.heads is None
+    assert all(np.array_equal(values, weights[name]) for name, values in open_model(twice).read_weights().items())
     assert {path.name: path.read_bytes() for path in once.iterdir()} == {
         path.name: path.read_bytes() for path in twice.iterdir()
     }
@@ -67,7 +67,7 @@ def test_trained_heads_stay_and_a_model_folder_converts_to_itself(family, source
 @each_family
 def test_new_heads_are_still_new_after_a_second_conversion(family, family_folder, tmp_path):
     convert(family_folder(family), tmp_path / "again")
-    assert read_model_folder(tmp_path / "again").settings.heads == "new"
+    assert open_model(tmp_path / "again").settings.heads == "new"
 
 
 @each_family
@@ -79,8 +79,8 @@ def test_the_head_for_question_answering_is_the_span_head(family, source, vocabu
         {**stored, "qa_outputs.weight": head, "qa_outputs.bias": np.ones(2, np.float32)}, source / "model.safetensors"
     )
     report = convert(source, source.with_name("out"))
-    folder = read_model_folder(source.with_name("out"))
-    assert np.array_equal(read_weights(folder)["span.weight"], head)
+    folder = open_model(source.with_name("out"))
+    assert np.array_equal(folder.read_weights()["span.weight"], head)
     assert folder.settings.heads is None
     assert report.new == ("answer_type.weight", "answer_type.bias")
 
@@ -137,7 +137,7 @@ def test_weights_of_another_family_are_refused(weights, configuration, said, sou
     (source / "model.safetensors").write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
     refused(source, said)
     with pytest.raises(FormatError, match=said):
-        read_weights(read_model_folder(source))
+        open_model(source).read_weights()
 
 
 def test_a_causal_network_has_no_use_for_the_pooler_of_a_bidirectional_one(source, vocabulary_of):
@@ -175,7 +175,7 @@ def test_a_plain_vocabulary_of_berts_kind_is_marked_so(source, vocabulary_of):
     assert any("has no [Q]" in note for note in report.notes)
     assert load_tokenizer(source.with_name("out")).encode_question("the river").tolist() == [5, 4]
     convert(source.with_name("out"), source.with_name("again"))
-    assert read_model_folder(source.with_name("again")).settings.plain_vocabulary
+    assert open_model(source.with_name("again")).settings.plain_vocabulary
     with pytest.raises(FormatError, match=r"lacks \[Q\]"):
         load_tokenizer(source / "vocab.txt")
 
@@ -257,14 +257,14 @@ def test_googles_albert_checkpoint_with_new_heads(google_release):
     assert report.untrained
     assert report.unused == ("cls/predictions/output_bias",)
     assert report.config.hidden_act == "gelu_new"
-    folder = read_model_folder(source.with_name("out"))
+    folder = open_model(source.with_name("out"))
     assert folder.settings.heads == "new"
     assert (source.with_name("out") / "spiece.model").is_file()
-    converted = read_weights(folder)
+    converted = folder.read_weights()
     for name, values in weights.items():
         if name.startswith("albert."):
             np.testing.assert_array_equal(converted[name], values)
-    again = read_weights(read_model_folder(convert(source, source.with_name("again"), seed=3).out))
+    again = open_model(convert(source, source.with_name("again"), seed=3).out).read_weights()
     np.testing.assert_array_equal(converted["span.weight"], again["span.weight"])
 
 

@@ -1,0 +1,233 @@
+"""What TensorFlow does on a machine by default, what its rows need of that, and how `doctor` says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from nqperf.engines.probe import Check, Machine, Probe, Rule, Sight, Step, for_cpus, for_gpus
+from nqperf.engines.state import EngineState
+from nqperf.engines.tensorflow import device
+from nqperf.records.results import Fingerprint
+
+_NAME = "tensorflow"
+# oneDNN then says which instruction sets it uses; nothing else tells.
+_VERBOSE = {"ONEDNN_VERBOSE": "1"}
+_ISA = re.compile(r"^onednn_verbose,(?:v\d+,)?info,cpu,isa:(.*)$", re.MULTILINE)
+# Where units compute in a type, large products are 1.5 to 16 times as fast as in float32, without them 0.3 to 0.95. A
+# row is skipped only where the whole interval of what was measured lies below this. Unsure, it is run: that costs
+# seconds and tells its speed, while a row that was promised and is skipped by noise would be missed.
+_FASTER = 1.15
+
+
+def _graph() -> dict[str, Any]:
+    counts = device.layer_counts()
+    return {"onednn": counts.onednn_ops > 0, "grappler": counts.rewritten_nodes > 0}
+
+
+def _xla() -> dict[str, Any]:
+    fault = device.xla_fault()
+    if fault:
+        raise RuntimeError(fault)
+    return {"xla": True}
+
+
+def _float16_fusion() -> dict[str, Any]:
+    return {"float16_fusion_cost": device.float16_fusion_cost()}
+
+
+def _on_x86_linux(machine: Machine) -> bool:
+    """Whether TensorFlow's wheels for this system can turn oneDNN on."""
+    return machine.fingerprint.system == "Linux" and machine.fingerprint.machine.lower() in ("x86_64", "amd64")
+
+
+def _onednn_on(machine: Machine) -> str | None:
+    sight = machine.of(_NAME)
+    if (on_gpu := for_cpus(machine)) or sight.states.get("onednn"):
+        return on_gpu
+    absent = "TensorFlow does not use them here, by default or by TF_ENABLE_ONEDNN_OPTS"
+    return f"needs oneDNN's kernels, and {absent if 'onednn' in sight.states else sight.unseen('oneDNN', 'graph')}"
+
+
+def _onednn_off(machine: Machine) -> str | None:
+    if on_gpu := for_cpus(machine):
+        return on_gpu
+    sight = machine.of(_NAME)
+    if sight.states.get("onednn"):
+        return "oneDNN is on already, by default or by TF_ENABLE_ONEDNN_OPTS"
+    if "onednn" not in sight.states:
+        return sight.unseen("oneDNN", "graph")
+    if not _on_x86_linux(machine):
+        system = f"{machine.fingerprint.system} on {machine.fingerprint.machine}"
+        return f"is for Linux on x86-64, whose oneDNN TensorFlow can turn on; this is {system}"
+    return None
+
+
+def _grappler(machine: Machine) -> str | None:
+    sight = machine.of(_NAME)
+    if "grappler" not in sight.states:
+        return sight.unseen("Grappler", "graph")
+    return None if sight.states["grappler"] else "Grappler changes no graph here, so there is nothing to turn off"
+
+
+def _needs_xla(machine: Machine) -> str | None:
+    sight = machine.of(_NAME)
+    return None if sight.states.get("xla") else sight.unseen("XLA", "xla")
+
+
+def _tf32(machine: Machine) -> str | None:
+    if no_gpu := for_gpus(machine):
+        return no_gpu
+    sight = machine.of(_NAME)
+    if "tf32" not in sight.states:
+        return sight.unseen("TF32", "tf32")
+    name = machine.fingerprint.gpus[0]
+    expected = f"matrix products on {name} do not round to TF32; expected Ampere or later"
+    return None if sight.states["tf32"] else expected
+
+
+def _float16(machine: Machine) -> str | None:
+    sight = machine.of(_NAME)
+    return None if "float16" in sight.states else sight.unseen("float16", "float16")
+
+
+def _needs_float16_fusion(machine: Machine) -> str | None:
+    cost = machine.of(_NAME).states.get("float16_fusion_cost", 1.0)
+    if machine.fingerprint.gpus or cost < device.STALLING:
+        return None
+    return (
+        f"fuses products in float16 with their bias, and one takes {cost:.0f} times as long as the product alone here: "
+        "oneDNN has only a reference kernel for it; mixed_float16 leaves them apart"
+    )
+
+
+def _bfloat16(machine: Machine) -> str | None:
+    sight = machine.of(_NAME)
+    if "bfloat16" not in sight.states:
+        return sight.unseen("bfloat16", "bfloat16")
+    low, high = sight.states["bfloat16"]
+    if high >= _FASTER:
+        return None
+    return (
+        f"bfloat16 products are {low:.2f} to {high:.2f} times as fast as float32 ones here: no kernel that TensorFlow "
+        "has for them uses units of their own"
+    )
+
+
+class TensorFlowProbe(Probe):
+    """Looks at the graph of a small layer, XLA, TF32, and products in 16 bits.
+
+    Its states: `onednn` tells whether its kernels compute, `onednn_isa` which instruction sets it says it uses.
+    `grappler` changes graphs, `xla` compiles functions, `tf32` rounds matrix products where it may. `float16` and
+    `bfloat16` are between what a matrix product in them is how many times as fast as in float32. `bfloat16_softmax`
+    equals the float32 one rounded. `float16_fusion_cost` is how many times as long a product in float16 takes that is
+    fused with its bias as the product alone.
+    """
+
+    environment = _VERBOSE
+    # Last what may end the process: oneDNN aborts it where a type has no kernel.
+    steps: ClassVar[Mapping[str, Step]] = {
+        "graph": _graph,
+        "tf32": lambda: {"tf32": device.tf32_works()},
+        "xla": _xla,
+        "float16": lambda: {"float16": device.product_speedup("float16")},
+        "float16_fusion": _float16_fusion,
+        "bfloat16": lambda: {"bfloat16": device.product_speedup("bfloat16")},
+        "softmax": lambda: {"bfloat16_softmax": device.bfloat16_softmax_widens()},
+    }
+    rules: ClassVar[Mapping[str, Rule]] = {
+        "onednn_on": _onednn_on,
+        "onednn_off": _onednn_off,
+        "grappler": _grappler,
+        "xla": _needs_xla,
+        "tf32": _tf32,
+        "float16": _float16,
+        "float16_fusion": _needs_float16_fusion,
+        "bfloat16": _bfloat16,
+    }
+    gpu_advice = "pip install 'nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
+
+    def described(self, fingerprint: Fingerprint) -> Fingerprint:
+        """Return the fingerprint with the GPUs that TensorFlow sees, its CUDA, TF32 and thread counts."""
+        device.forbid_tf32()  # as the baseline has it
+        return device.with_tensorflow(fingerprint)
+
+    def heard(self, output: str) -> Mapping[str, Any]:
+        """Return the instruction sets that oneDNN says it uses."""
+        isa = _ISA.search(output)
+        return {"onednn_isa": isa[1].strip()} if isa else {}
+
+    def defaults(self, sight: Sight) -> dict[str, str]:
+        """Return whether oneDNN computes, and by which instruction sets."""
+        if "onednn" not in sight.states:
+            return {}
+        if not sight.states["onednn"]:
+            return {"onednn": "off"}
+        isa = sight.states.get("onednn_isa")
+        return {"onednn": "on", **({"onednn_isa": isa} if isa else {})}
+
+    def seen_by(self, baseline: EngineState) -> Mapping[str, Any]:
+        """Return whether oneDNN and Grappler did anything to the baseline's graph."""
+        own = baseline.own
+        told = {"onednn": "onednn_ops", "grappler": "rewritten_nodes"}
+        return {state: own[count] > 0 for state, count in told.items() if count in own}
+
+    def checks(self, machine: Machine) -> Iterator[Check]:
+        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls."""
+        yield _tf32_check(machine)
+        yield _xla_check(machine)
+        yield _sixteen_bits_check(machine)
+        yield from _float16_fusion_check(machine)
+        yield _onednn_check(machine)
+
+
+def _tf32_check(machine: Machine) -> Check:
+    absent = _tf32(machine)
+    if absent:
+        return Check(name="TF32", state="note", finding=absent)
+    return Check(name="TF32", state="ok", finding="available; off for the baseline")
+
+
+def _xla_check(machine: Machine) -> Check:
+    absent = _needs_xla(machine)
+    if absent is None:
+        return Check(name="XLA", state="ok", finding="compiles")
+    advice = "on a GPU, ptxas and libdevice come with pip install 'nqperf[gpu]'"
+    return Check(name="XLA", state="missing", finding=absent, advice=advice)
+
+
+def _sixteen_bits_check(machine: Machine) -> Check:
+    instructions = f"{machine.fingerprint.cpu_model}: {', '.join(machine.fingerprint.isa) or 'no instructions known'}"
+    states = machine.of(_NAME).states
+    speeds = "; ".join(
+        f"{name} products {states[name][0]:.2f} to {states[name][1]:.2f} times as fast as float32"
+        if name in states
+        else f"{name} products do not work"
+        for name in ("bfloat16", "float16")
+    )
+    return Check(name="16 bits", state="note" if _bfloat16(machine) else "ok", finding=f"{instructions}; {speeds}")
+
+
+def _float16_fusion_check(machine: Machine) -> Iterator[Check]:
+    if _needs_float16_fusion(machine):
+        cost = machine.of(_NAME).states["float16_fusion_cost"]
+        yield Check(
+            name="float16",
+            state="note",
+            finding=f"a product that TensorFlow fuses with its bias takes {cost:.0f} times as long as it takes alone: "
+            "oneDNN computes it in its reference kernel on this CPU",
+            advice="nqperf leaves them apart in mixed_float16; in a program of your own, "
+            "tf.config.optimizer.set_experimental_options({'remapping': False}), or TF_ENABLE_ONEDNN_OPTS=0",
+        )
+
+
+def _onednn_check(machine: Machine) -> Check:
+    states = machine.of(_NAME).states
+    if states.get("onednn"):
+        isa = states.get("onednn_isa") or "unknown instructions"
+        return Check(name="oneDNN", state="ok", finding=f"computes, with {isa}")
+    finding = _onednn_on(machine) or "is not used"
+    can = _onednn_off(machine) is None
+    advice = "the variant onednn_on measures what TF_ENABLE_ONEDNN_OPTS=1 gains here" if can else ""
+    return Check(name="oneDNN", state="note", finding=finding, advice=advice)

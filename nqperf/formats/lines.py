@@ -1,0 +1,127 @@
+"""The lines of text files: from a path, a glob pattern, a URL or standard input, packed or not, one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from nqperf.errors import FormatError, NqPerfError
+from nqperf.formats.compression import BufferedReader, Limits, is_damage, unpacked
+from nqperf.formats.decoding import reason, wide_encoding
+from nqperf.formats.reading import exists, opened
+from nqperf.formats.remote import is_url, remote_fault, remote_files, shown_url
+from nqperf.formats.sniffing import ARROW_FILE, ARROW_STREAM, HEAD_BYTES, PARQUET, foreign_kind
+from nqperf.formats.tables import table_rows
+
+STANDARD_INPUT = "-"
+DEFAULT_LIMITS = Limits()
+
+
+class Line(NamedTuple):
+    """One line of a file, as it stands there; a row of a table is the line of JSON that it makes."""
+
+    path: str
+    number: int
+    content: bytes
+
+    def fault(self, message: str, field: str | None = None) -> FormatError:
+        """Return the error that says what is wrong with the line."""
+        return FormatError(message, path=self.path, line=self.number, field=field)
+
+
+class _Input(NamedTuple):
+    name: str
+    open: Callable[[], contextlib.AbstractContextManager[BinaryIO]]
+    is_remote: bool = False
+
+
+def lines_of(source: str, *, what: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Line]:
+    """Yield every line of `source` that is not blank; `what` names its role in messages.
+
+    Raises: FormatError (while iterating) for a source that is missing, empty of files, no text, damaged, or beyond a
+    limit; MissingExtraError where a library is needed to read it.
+    """
+    for one in _inputs(source, what):
+        number, layers = 0, list[str]()
+        try:
+            with one.open() as file, unpacked(file, one.name, limits, layers) as stream:
+                for number, content in enumerate(_contents(stream, one.name, what, limits), start=1):
+                    if not content.isspace():
+                        yield Line(one.name, number, content)
+        except NqPerfError:
+            raise
+        except Exception as error:
+            if one.is_remote and not is_damage(error):
+                raise remote_fault(error, one.name, what=what, line=number) from error
+            raise _local_fault(error, one.name, number, " in ".join(reversed(layers))) from error
+
+
+def _contents(stream: BufferedReader, name: str, what: str, limits: Limits) -> Iterator[bytes]:
+    """Yield the lines of a stream, or the rows of a table as lines."""
+    start = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
+    if start.startswith((PARQUET, ARROW_FILE, ARROW_STREAM)):
+        yield from table_rows(stream, name)
+        return
+    if (kind := foreign_kind(start)) is not None:
+        raise FormatError(f"is {kind}; expected {what}", path=name, line=1, field="$")
+    if encoding := wide_encoding(start):
+        again = f"write it anew with `iconv -f {encoding} -t UTF-8`"
+        raise FormatError(f"is not UTF-8 but {encoding} ({again}); expected {what}", path=name, line=1, field="$")
+    number = 0
+    while content := stream.readline(limits.line_bytes + 1):
+        number += 1
+        if len(content) > limits.line_bytes:
+            raise FormatError(
+                f"is longer than {limits.line_bytes} bytes; expected {what}: if it is right, raise --max-line-bytes",
+                path=name,
+                line=number,
+                field="$",
+            )
+        yield content
+
+
+def _local_fault(error: Exception, name: str, number: int, packing: str) -> FormatError:
+    if is_damage(error):
+        problem = f"broken {packing or 'file'} ({reason(error)}): fetch or pack the file again"
+        return FormatError(problem, path=name, line=number + 1, field="$")
+    if isinstance(error, OSError):
+        return FormatError(f"cannot be read ({error.strerror or error}): check the path", path=name)
+    return FormatError(f"cannot be read ({reason(error)})", path=name, line=number + 1, field="$")
+
+
+def _inputs(source: str, what: str) -> list[_Input]:
+    if source == STANDARD_INPUT:
+        return [_Input(source, _standard_input)]
+    if exists(Path(source)):
+        return [_file(source, what)]
+    if is_url(source):
+        files = remote_files(source, what=what)
+        return [_Input(one.name, one.open, is_remote=True) for one in files]
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    if found:
+        return [_file(path, what) for path in found]
+    if glob.has_magic(source):
+        raise FormatError(f"no file matches this pattern; expected {what}: check the path", path=source)
+    return [_file(source, what)]  # opening it says what is wrong
+
+
+def _file(path: str, what: str) -> _Input:
+    return _Input(path, lambda: opened(Path(path), what=what))
+
+
+@contextlib.contextmanager
+def _standard_input() -> Iterator[BinaryIO]:
+    if sys.stdin is None:
+        raise FormatError("standard input is closed; give a file", path=STANDARD_INPUT)
+    yield cast("BinaryIO", sys.stdin.buffer)  # and it is left open
+
+
+def shown_source(source: str) -> str:
+    """Return a source as it may be printed and stored."""
+    return shown_url(source)

@@ -1,0 +1,37 @@
+"""Rows from Python as JSON has them, whatever library made their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_DEEPEST = 32
+# How arrays and scalars (NumPy, TensorFlow), ragged rows, pandas and Arrow say themselves in Python's own types.
+_CONVERSIONS = ("tolist", "to_list", "to_dict", "as_py", "numpy")
+_EMPTY_CELLS = ("NAType", "NaTType")
+
+
+def plain(value: Any, *, levels: int = _DEEPEST) -> Any:
+    """Return a value of NumPy's, pandas' or TFDS's kinds as Python's own: numbers, text, lists, dictionaries, None.
+
+    Bytes are text in UTF-8, and NaN, NaT and NA are None, which is how pandas marks an empty cell.
+    """
+    if levels and isinstance(value, Mapping):
+        return {str(key): plain(inner, levels=levels - 1) for key, inner in value.items()}
+    if levels and isinstance(value, list | tuple):
+        return [plain(inner, levels=levels - 1) for inner in value]
+    return _scalar(value, levels)
+
+
+def _scalar(value: Any, levels: int) -> Any:
+    if value is None or type(value) in (str, bool, int):
+        return value
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if type(value).__name__ in _EMPTY_CELLS:
+        return None
+    converted = next((found for name in _CONVERSIONS if callable(found := getattr(value, name, None))), None)
+    return str(value) if converted is None or not levels else plain(converted(), levels=levels - 1)

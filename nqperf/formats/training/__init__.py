@@ -1,0 +1,1 @@
+"""The files of training: articles that it reads, and its state."""

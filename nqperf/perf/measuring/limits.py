@@ -1,0 +1,56 @@
+"""How long a process may take before it is ended, by the baseline's own seconds: one ill row then costs little."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nqperf.errors import NqPerfError
+
+# Nobody waits longer for a row than so many times as long as for the baseline.
+TIMES = 20.0
+# A start has more in it that differs from row to row, such as compiling.
+_START_TIMES = 10.0
+# However short the baseline's own seconds: a busy machine holds up any process for a moment.
+_LEAST_START, _LEAST_BATCH = 30.0, 3.0
+
+
+class TooSlowError(NqPerfError):
+    """A process that computed was ended at its limit; `seconds` is what it had, `times` that beside the baseline's."""
+
+    def __init__(self, message: str, *, seconds: float, times: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.times = times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a row's process may take; units: seconds.
+
+    `start` is for each of importing with building, and tracing; `first` for the first batch, in which an engine may
+    compile; `batch` for each later one; `answers` for all features, in `batches` batches.
+    """
+
+    start: float = math.inf
+    first: float = math.inf
+    batch: float = math.inf
+    baseline_batch: float = math.inf
+
+    @classmethod
+    def of(cls, *, start: float, batch: float) -> Limits:
+        """Return the limits that follow from the seconds that the baseline takes to start, and for a batch."""
+        return cls(
+            start=max(_LEAST_START, TIMES * start),
+            first=max(_LEAST_START, _START_TIMES * start) + max(_LEAST_BATCH, TIMES * batch),
+            batch=max(_LEAST_BATCH, TIMES * batch),
+            baseline_batch=batch,
+        )
+
+    def answers(self, batches: int) -> float:
+        """Return how long so many batches may take."""
+        return max(_LEAST_START, TIMES * batches * self.baseline_batch)
+
+    def times_slower(self, seconds: float) -> float:
+        """Return how many times as long as the baseline's a batch surely takes that had so many seconds."""
+        return seconds / self.baseline_batch if self.baseline_batch > 0 else TIMES

@@ -1,0 +1,158 @@
+"""One way to do some work: what is run, what comes before it, and how to know that it is done."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nqperf.errors import ConfigError
+from nqperf.perf.measuring.planting import multiply_matrices, plant
+from nqperf.perf.measuring.untraced import untraced
+
+_JAX = frozenset({"jax", "jaxlib"})
+
+
+def synchronise(output: Any) -> None:
+    """Wait until the devices have computed `output`, whatever library it is from; none is imported for it.
+
+    TensorFlow's tensors are copied to the host, JAX's arrays are blocked on, PyTorch's device is waited for whether or
+    not the output shows that it was used. Dictionaries, lists and tuples are looked into; all else is done.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    _each_value(output, _wait)
+
+
+def to_host(output: Any) -> Any:
+    """Return `output` with every tensor of TensorFlow, JAX or PyTorch in it as a NumPy array, and tuples plain."""
+    if isinstance(output, Mapping):
+        return {key: to_host(value) for key, value in output.items()}
+    if isinstance(output, list | tuple):
+        return type(output)(map(to_host, output)) if type(output) in {list, tuple} else tuple(map(to_host, output))
+    libraries = _libraries(output)
+    if "torch" in libraries and hasattr(output, "detach"):
+        tensor = output.detach().cpu()
+        return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    if "tensorflow" in libraries and hasattr(output, "numpy"):
+        return output.numpy()
+    return np.asarray(output) if libraries & _JAX else output
+
+
+def _each_value(output: Any, act: Callable[[Any], None]) -> None:
+    if isinstance(output, Mapping):
+        output = list(output.values())
+    if isinstance(output, list | tuple):
+        for value in output:
+            _each_value(value, act)
+        return
+    act(output)
+
+
+def _wait(value: Any) -> None:
+    libraries = _libraries(value)
+    if libraries & _JAX and hasattr(value, "block_until_ready"):
+        value.block_until_ready()
+    elif "tensorflow" in libraries and hasattr(value, "numpy"):
+        value.numpy()
+
+
+def _libraries(value: Any) -> set[str]:
+    """Return the packages that the type of `value` and its bases are from."""
+    return {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One way to do the work.
+
+    `run` does it and returns its output. With `set_up`, that is called before each run, untimed, and `run` gets what it
+    returns. `synchronise` gets the output and waits for it, within the time. The first `warm_up` runs are not timed.
+    Raises: ConfigError for something that cannot be called, or a negative number of runs.
+    """
+
+    run: Callable[..., Any]
+    set_up: Callable[[], Any] | None = None
+    synchronise: Callable[[Any], object] = synchronise
+    warm_up: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("run", "set_up", "synchronise"):
+            value = getattr(self, name)
+            if not callable(value) and not (name == "set_up" and value is None):
+                raise ConfigError(f"the work's {name} is {value!r}; expected something to call")
+        if not isinstance(self.warm_up, int) or self.warm_up < 0:
+            raise ConfigError(f"the work's warm_up is {self.warm_up!r}; expected a number of runs, 0 or more")
+
+
+def as_work(value: Any, *, origin: str) -> Work:
+    """Return `value`, which `origin` names, as Work: one itself, or what is called without arguments.
+
+    Raises: ConfigError for anything else.
+    """
+    if isinstance(value, Work):
+        return value
+    if not callable(value):
+        raise ConfigError(f"{origin} is {type(value).__name__} {value!r:.60}; expected a callable or nqperf.gate.Work")
+    return Work(run=value)
+
+
+class TimedRuns:
+    """Work with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number.
+
+    No tracer, profiler or debugger watches a round.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.repeats = 1
+        self._work = work
+        self._products = 0
+
+    def warm_up(self) -> float:
+        """Do the runs that come before any time is taken, then one more; return the seconds of that one."""
+        for _ in range(self._work.warm_up):
+            self.output()
+        return self(0)
+
+    def output(self) -> Any:
+        """Run once; the devices are done with the output when it is returned."""
+        output = self._work.run() if self._work.set_up is None else self._work.run(self._work.set_up())
+        self._work.synchronise(output)
+        return output
+
+    def __call__(self, _number: int) -> float:
+        """Return the seconds of one run, the mean of a round's."""
+        with untraced():
+            seconds = self._seconds()
+            if self._products:
+                start = time.perf_counter()
+                multiply_matrices(self._products)
+                seconds += time.perf_counter() - start
+        return seconds / self.repeats
+
+    def plant(self, fraction: float) -> float:
+        """Plant work that adds `fraction` to a round's time; return what it adds, as measured."""
+        with untraced():
+            self._products, added = plant(fraction, self._seconds, multiply_matrices)
+        return added
+
+    def _seconds(self) -> float:
+        """Return the seconds of a round's runs."""
+        run, set_up, wait = self._work.run, self._work.set_up, self._work.synchronise
+        if set_up is None:
+            start = time.perf_counter()
+            for _ in range(self.repeats):
+                wait(run())
+            return time.perf_counter() - start
+        total = 0.0
+        for _ in range(self.repeats):
+            given = set_up()
+            start = time.perf_counter()
+            wait(run(given))
+            total += time.perf_counter() - start
+        return total

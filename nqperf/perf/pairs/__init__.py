@@ -1,0 +1,1 @@
+"""Any two ways to do the same work, held against each other."""

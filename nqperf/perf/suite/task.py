@@ -1,0 +1,81 @@
+"""From a model folder and a data file to the task that every variant is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from nqperf.errors import ConfigError
+from nqperf.formats.weights.model_folder import OpenedModel
+from nqperf.nq.answers import AnswerConfig
+from nqperf.nq.context import ContextConfig
+from nqperf.nq.evaluation import default_non_null_threshold
+from nqperf.nq.example import Example
+from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, build_features, concatenate
+from nqperf.nq.grouping import AnswerInput
+from nqperf.perf.suite.parity import Task
+from nqperf.perf.variants.floors import SIZES
+from nqperf.plain_text import without_secrets
+from nqperf.records.results import Size, Subject
+
+
+def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
+    """Return the task of the first examples, as many as fill `windows` windows (None: all).
+
+    Raises: FormatError for data that cannot be read, ConfigError for an example without annotations.
+    """
+    folder.config.require_positions(max_seq_length)
+    tokenizer = folder.tokenizer
+    config = FeatureConfig.for_length(max_seq_length)
+    blocks, inputs, rows = [], [], 0
+    asked: dict[int, Example] = {}
+    for example in examples:
+        if not example.annotations:
+            raise ConfigError(
+                f"example {example.example_id} has no annotations, and answers cannot be scored: name annotated data"
+            )
+        block = build_features(example, tokenizer, ContextConfig(), config)
+        if rows and windows is not None and rows + len(block) > windows:
+            break
+        blocks.append(block)
+        rows += len(block)
+        asked[example.example_id] = example
+        inputs.append(AnswerInput.of(example))
+    gold = {number: example.annotations for number, example in asked.items()}
+    return Task(
+        features=concatenate(blocks),
+        starts=np.cumsum([0, *map(len, blocks)], dtype=np.int32),
+        inputs=inputs,
+        examples=asked,
+        gold=gold,
+        answers=AnswerConfig.of(folder.settings),
+        non_null_threshold=default_non_null_threshold(gold.values()),
+    )
+
+
+def model_record(folder: OpenedModel) -> Subject:
+    """Return what a run's record says of a model; the hash is that of its weights file."""
+    return Subject(name=folder.path.resolve().name, sha256=folder.weights_sha256)
+
+
+def data_record(task: Task, source: str) -> Subject:
+    """Return what a run's record says of a task's data; the hash is that of the features."""
+    features = task.features
+    digest = hashlib.sha256()
+    for name in ("unique_id", *MODEL_INPUTS):
+        digest.update(np.ascontiguousarray(getattr(features, name)).tobytes())
+    return Subject(
+        name=Path(without_secrets(source)).name,
+        sha256=digest.hexdigest(),
+        counts={"examples": len(task.inputs), "features": len(features)},
+    )
+
+
+def workload(folder: OpenedModel, task: Task, batch_size: int) -> dict[str, Size]:
+    """Return the SIZES of a model and its task."""
+    network = folder.config
+    sizes = (network.hidden_size, network.num_hidden_layers, batch_size, task.features.input_ids.shape[1])
+    return dict(zip(SIZES, sizes, strict=True))

@@ -1,0 +1,216 @@
+"""What the parent and a worker say to each other: msgpack messages, each behind its length, over two pipes."""
+
+from __future__ import annotations
+
+import queue
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+from nqperf.engines.registry import EngineRow
+from nqperf.engines.state import EngineState
+from nqperf.errors import NqPerfError
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.records.results import Usage
+
+_LENGTH = struct.Struct(">Q")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A message; its type's name travels with it."""
+
+
+class Load(Message, frozen=True):
+    """Load the model of a folder into an engine with these settings.
+
+    `identity` is that of the folder's files when the parent opened it: any other content is refused.
+    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
+    """
+
+    model: str
+    identity: dict[str, str]
+    engine: EngineRow
+    settings: dict[str, Any]
+    inputs: bytes
+    seq_length: int
+    batch_size: int
+
+    def arrays(self) -> IntArray:
+        """Return `inputs` as an array."""
+        return np.frombuffer(self.inputs, dtype=np.int32).reshape(len(MODEL_INPUTS), -1, self.seq_length)
+
+
+class Loaded(Message, frozen=True):
+    """How long it took, and how many batches there are to time."""
+
+    import_seconds: float
+    build_seconds: float
+    batches: int
+
+
+class Trace(Message, frozen=True):
+    """Trace the graph, where the engine has one."""
+
+
+class Traced(Message, frozen=True):
+    """How long it took."""
+
+    seconds: float
+
+
+class FirstBatch(Message, frozen=True):
+    """Run the first batch of all, in which an engine may compile; its states can be seen afterwards."""
+
+
+class Predict(Message, frozen=True):
+    """Run the first `rows` features once, in whole batches."""
+
+    rows: int
+
+
+class Predicted(Message, frozen=True):
+    """The logits of these features, float32, the seconds inside the model, and what a batch took of the system."""
+
+    start_logits: bytes
+    end_logits: bytes
+    answer_type_logits: bytes
+    seconds: float
+    usage: Usage | None = None
+
+    def arrays(self, rows: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the logits as arrays of so many rows."""
+        start, end, answer_type = (
+            np.frombuffer(part, dtype=np.float32).reshape(rows, -1)
+            for part in (self.start_logits, self.end_logits, self.answer_type_logits)
+        )
+        return start, end, answer_type
+
+
+class Observe(Message, frozen=True):
+    """Say which states the switches are in."""
+
+
+class Plant(Message, frozen=True):
+    """Measure how much further work adds `fraction` to the time of a batch; 0 takes it away again."""
+
+    fraction: float
+
+
+class Planted(Message, frozen=True):
+    """The fraction of a batch's time that the planted work takes, as measured."""
+
+    fraction: float
+
+
+class TimeBatch(Message, frozen=True):
+    """Run one batch, with the planted work if there is any."""
+
+    number: int
+
+
+class Timed(Message, frozen=True):
+    """How long it took, with the outputs on the host, and of how many windows; None where the work has none."""
+
+    seconds: float
+    windows: int | None = None
+
+
+class Stop(Message, frozen=True):
+    """End the process."""
+
+
+class Failed(Message, frozen=True):
+    """The request could not be done."""
+
+    reason: str
+
+
+class ObservedStates(Message, frozen=True):
+    """The reply to Observe: the engine's states, and the memory of the process on huge pages and in all.
+
+    Units: bytes; None where the system does not tell.
+    """
+
+    states: EngineState
+    huge_page_bytes: int | None = None
+    resident_bytes: int | None = None
+
+
+Request = Load | Trace | FirstBatch | Predict | Observe | Plant | TimeBatch | Stop
+Reply = Loaded | Traced | Predicted | ObservedStates | Planted | Timed | Failed
+
+
+class ClosedError(NqPerfError):
+    """The other side is gone."""
+
+
+class Channel:
+    """Messages in both directions; a thread of its own reads, so that waiting can end after a while.
+
+    `on_close` is called in that thread when the other side is gone.
+    """
+
+    def __init__(
+        self, incoming: BinaryIO, outgoing: BinaryIO, kind: Any, on_close: Callable[[], None] = lambda: None
+    ) -> None:
+        self._outgoing = outgoing
+        self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._reader = threading.Thread(
+            target=self._read,
+            args=(incoming, msgspec.msgpack.Decoder(kind), on_close),
+            name="nqperf-channel",
+            daemon=True,
+        )
+        self._reader.start()
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send one message.
+
+        Raises: ClosedError when the other side is gone.
+        """
+        content = msgspec.msgpack.encode(message)
+        try:
+            self._outgoing.write(_LENGTH.pack(len(content)) + content)
+            self._outgoing.flush()
+        except (OSError, ValueError) as error:
+            raise ClosedError("the other side closed the channel") from error
+
+    def receive(self, timeout: float | None = None) -> Any:
+        """Return the next message.
+
+        Raises: ClosedError when the other side is gone, TimeoutError after `timeout` seconds without a message.
+        """
+        try:
+            message = self._arrived.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError from None
+        if isinstance(message, Exception):
+            self._arrived.put(message)  # it stays closed
+            raise ClosedError(f"the other side closed the channel: {message}")
+        return message
+
+    def join(self) -> None:
+        """Wait for the reading thread, which ends when the other side is gone."""
+        self._reader.join()
+
+    def _read(self, incoming: BinaryIO, decoder: Any, on_close: Callable[[], None]) -> None:
+        try:
+            while True:
+                (length,) = _LENGTH.unpack(_exactly(incoming, _LENGTH.size))
+                self._arrived.put(decoder.decode(_exactly(incoming, length)))
+        except (EOFError, OSError, ValueError, msgspec.DecodeError) as error:
+            self._arrived.put(error)
+            on_close()
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    """Read `count` bytes, or raise EOFError."""
+    content = file.read(count)
+    if len(content) < count:
+        raise EOFError("end of the pipe")
+    return content

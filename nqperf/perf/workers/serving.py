@@ -1,0 +1,58 @@
+"""What every worker process does: it answers its parent's requests, one at a time, and ends with it.
+
+The parent's end closes the pipe, and Linux is asked to kill the worker when the parent is killed in the middle of a
+long computation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from nqperf.perf.workers import protocol
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -> None:
+    """Answer what the process numbered `parent` asks, messages of the union `requests`, until it stops or ends.
+
+    The garbage collector waits for the first answer: libraries and a model stay as long as the process does, and
+    looking for garbage among them takes as long as importing TensorFlow. It never looks at them again.
+    """
+    gc.disable()
+    _end_with(parent)
+    # Whatever libraries print goes to standard error; only messages use the pipes.
+    outgoing = os.fdopen(os.dup(1), "wb")
+    incoming = os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    channel = protocol.Channel(incoming, outgoing, requests, on_close=lambda: os._exit(0))
+    while not isinstance(request := channel.receive(), protocol.Stop):
+        try:
+            reply = answer(request)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
+            reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+        channel.send(reply)
+    # A library's threads and GPU contexts can take seconds to wind down, with nothing left to save.
+    os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        os._exit(0)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no message")

@@ -1,0 +1,192 @@
+"""The worker: a process that holds one variant and runs batches on request.
+
+Started with the number of its parent's process and with the variant's environment.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from nqperf.engines.engine import Engine
+from nqperf.errors import ConfigError
+from nqperf.model.flops import window_flops
+from nqperf.nq.example import FloatArray, IntArray
+from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.perf.machine import resources
+from nqperf.perf.measuring.planting import plant
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.serving import serve
+
+_GIGA = 1e9
+_FEWEST_PRODUCTS = 3
+_PRODUCT_SECONDS = 0.2
+
+
+def main() -> None:
+    """Serve requests until the parent stops or ends."""
+    worker = _Worker()
+    serve(int(sys.argv[1]), worker.answer, protocol.Request)
+
+
+class _Worker:
+    """One variant: its engine, its batches, and work planted into them."""
+
+    def __init__(self) -> None:
+        self._loaded: Engine[Any] | None = None
+        self._batches: list[Any] = []
+        self._timed: range = range(0)
+        self._windows = 0
+        self._planted = 0
+        self._warm = False
+        self._window_flops = 0
+        self._rates: dict[str, Any] = {}
+
+    def answer(self, request: protocol.Request) -> protocol.Reply:
+        """Do what is asked."""
+        if isinstance(request, protocol.Load):
+            return self._load(request)
+        if self._loaded is None:
+            raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
+        if isinstance(request, protocol.Trace):
+            return self._trace()
+        seconds = self._first_batch()  # where nobody asked for it, it comes before all else
+        if isinstance(request, protocol.FirstBatch):
+            return protocol.Timed(seconds=seconds, windows=self._windows)
+        return self._answer_warm(request)
+
+    def _answer_warm(self, request: protocol.Request) -> protocol.Reply:
+        """Do what only an engine that has run can do."""
+        if isinstance(request, protocol.TimeBatch):
+            seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
+            return protocol.Timed(seconds=seconds, windows=self._windows)
+        if isinstance(request, protocol.Predict):
+            return self._predict(request.rows)
+        if isinstance(request, protocol.Plant):
+            return self._plant(request.fraction)
+        return self._observe()
+
+    def _trace(self) -> protocol.Traced:
+        watch = _Laps()
+        self._engine.trace()
+        return protocol.Traced(seconds=watch.lap())
+
+    def _first_batch(self) -> float:
+        """Run the first batch of all, once; return the seconds that it took, 0 where it was run before."""
+        if self._warm:
+            return 0.0
+        self._warm = True
+        watch = _Laps()
+        self._engine.watch(lambda: self._run(0))
+        return watch.lap()
+
+    def _observe(self) -> protocol.ObservedStates:
+        pages = resources.pages()  # before anything is taken to look at malloc and at products
+        states = msgspec.structs.replace(
+            self._engine.state(), keeps_memory=resources.keeps_memory(), **self._roofline()
+        )
+        return protocol.ObservedStates(states=states, huge_page_bytes=pages.huge, resident_bytes=pages.resident)
+
+    def _roofline(self) -> dict[str, Any]:
+        """Return what a window's products come to, and how fast a large one alone is; measured once."""
+        if not self._rates:
+            product, operations = self._engine.large_product()
+            product()  # compiles, and fills caches
+            seconds: list[float] = []
+            began = time.perf_counter()
+            while len(seconds) < _FEWEST_PRODUCTS or time.perf_counter() - began < _PRODUCT_SECONDS:
+                start = time.perf_counter()
+                product()
+                seconds.append(time.perf_counter() - start)
+            self._rates = {
+                "window_gflops": self._window_flops / _GIGA,
+                "product_type": self._engine.product_type(),
+                "product_gflops": operations / min(seconds) / _GIGA,
+            }
+        return self._rates
+
+    @property
+    def _engine(self) -> Engine[Any]:
+        assert self._loaded is not None  # noqa: S101  # `answer` refuses everything before Load
+        return self._loaded
+
+    def _load(self, request: protocol.Load) -> protocol.Loaded:
+        from nqperf.formats.weights.model_folder import open_model
+
+        # Whether the files are still the same is no part of what is timed.
+        folder = open_model(Path(request.model), identity=request.identity)
+        watch = _Laps()
+        request.engine.engine_type().start()
+        import_seconds = watch.lap()
+        settings = {**request.settings, "batch_size": request.batch_size}
+        engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
+        rows = request.arrays().shape[1]
+        self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
+        # A last batch with empty rows is work of another kind; it is timed only where there is no other.
+        self._timed = range(max(1, rows // request.batch_size))
+        self._windows = min(rows, request.batch_size)
+        self._loaded, self._warm = engine, False
+        self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
+        return protocol.Loaded(import_seconds=import_seconds, build_seconds=watch.lap(), batches=len(self._timed))
+
+    def _run(self, number: int) -> dict[str, FloatArray]:
+        """Run a batch; the outputs are on the host when it returns."""
+        return self._engine.finish(self._engine.run(self._batches[number]))
+
+    def _time(self, number: int, planted: int) -> float:
+        start = time.perf_counter()
+        self._run(number)
+        if planted:
+            self._engine.multiply(planted)
+        return time.perf_counter() - start
+
+    def _predict(self, rows: int) -> protocol.Predicted:
+        batches = range(-(-rows // self._engine.config.batch_size))
+        before, start = resources.usage(), time.perf_counter()
+        outputs = [self._run(number) for number in batches]
+        seconds, after = time.perf_counter() - start, resources.usage()
+        whole = {name: np.concatenate([batch[name] for batch in outputs])[:rows] for name in MODEL_OUTPUTS}
+        return protocol.Predicted(
+            **{name: array.tobytes() for name, array in whole.items()},
+            seconds=seconds,
+            usage=after.since(before).of_each(len(batches)) if before and after else None,
+        )
+
+    def _plant(self, fraction: float) -> protocol.Planted:
+        """Choose the number of products by measuring, then measure what it adds."""
+        self._planted = 0
+        if fraction == 0:
+            return protocol.Planted(fraction=0.0)
+        self._planted, added = plant(fraction, lambda: self._time(self._timed[0], 0), self._engine.multiply)
+        return protocol.Planted(fraction=added)
+
+
+def _batches(inputs: IntArray, batch_size: int) -> list[Mapping[str, IntArray]]:
+    """Cut the inputs into batches, the last one filled up with empty rows."""
+    rows = inputs.shape[1]
+    filled = np.pad(inputs, ((0, 0), (0, -rows % batch_size), (0, 0)))
+    starts = range(0, filled.shape[1], batch_size)
+    return [dict(zip(MODEL_INPUTS, filled[:, start : start + batch_size], strict=True)) for start in starts]
+
+
+class _Laps:
+    """Seconds from one lap to the next."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        return seconds
+
+
+if __name__ == "__main__":
+    main()

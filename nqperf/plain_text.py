@@ -1,0 +1,66 @@
+"""Text of strangers made safe to show: control codes are spelt out, secrets of addresses are cut, and it has an end.
+
+Names of tensors, layers, variants and files come from files that other people wrote. A terminal, a log of CI and a
+record must show them as they are, and obey nothing in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# At the start of a line these are commands to GitHub's runners, wherever the line comes from.
+_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+CUT = "[cut]"
+
+
+def plain(text: str, limit: int | None = None) -> str:
+    """Return `text` in one line with all that is not shown as it is spelt out, cut after `limit` characters.
+
+    Example: plain("a\\x1b[31mb") is "a\\\\x1b[31mb".
+    """
+    shown = _COMMAND.sub(r"\1\\\2", "".join(_spelt(letter) for letter in text))
+    return (
+        shown if limit is None or len(shown) <= limit else f"{shown[:limit]} ... ({len(shown) - limit} more characters)"
+    )
+
+
+def plain_lines(text: str) -> str:
+    """Return `text` as `plain` does, its line ends kept."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` with its addresses cut to what is no secret: no user, password or token, no query, no fragment.
+
+    Example: without_secrets("https://me:pw@host/a?sig=x") is "https://[cut]@host/a?[cut]".
+    """
+    return _URL.sub(lambda found: _address(found[0]), text)
+
+
+def command_line(words: Iterable[str]) -> str:
+    """Return the words of a command as a shell takes them, without the secrets of its addresses, for a record."""
+    import shlex
+
+    return shlex.join(map(without_secrets, words))
+
+
+def _spelt(letter: str) -> str:
+    """Return a letter, or how Python writes it where it is a control or is not shown."""
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+
+
+def _address(url: str) -> str:
+    """Return one address without its secrets; what cannot be taken apart is cut whole."""
+    # Every session of pytest imports this module; most show no address.
+    from urllib.parse import urlsplit, urlunsplit
+
+    try:
+        scheme, place, path, query, fragment = urlsplit(url)
+    except ValueError:
+        return f"{url.partition('://')[0]}://{CUT}"
+    user, at, host = place.rpartition("@")
+    return urlunsplit(
+        (scheme, f"{CUT}@{host}" if user or at else host, path, CUT if query else "", CUT if fragment else "")
+    )

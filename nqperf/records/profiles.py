@@ -1,0 +1,146 @@
+"""Device profiles: which speed-up each variant must reach, on which device, and where that promise comes from."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+
+from nqperf.errors import ConfigError
+from nqperf.records.results import BASELINE, Fingerprint, Size, Workload
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A table of a profile; msgspec turns a ValueError of `__post_init__` into an error located in what it decodes."""
+
+
+class Device(_Table, frozen=True):
+    """Which machines a profile is for: every field that is given must fit; names are patterns in which * is any text.
+
+    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit. `isa` names
+    all instruction sets that the machine has of those that a fingerprint tells: more of them are another speed-up.
+    `states` are those of the fingerprint that must be the same.
+    """
+
+    gpu: str | None = None
+    gpu_count: int = 1
+    cpu: str | None = None
+    cpu_id: str | None = None
+    cores: int | None = None
+    isa: tuple[str, ...] = ()
+    states: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [name.strip("* ") for name in (self.gpu, self.cpu, self.cpu_id) if name is not None]
+        if not (names or self.isa) or not all(names):
+            raise ValueError("it names no device; expected isa, or gpu, cpu or cpu_id with more than * in it")
+        if self.gpu_count < 1 or (self.cores is not None and self.cores < 1):
+            raise ValueError(f"gpu_count is {self.gpu_count}, cores {self.cores}; expected 1 or more")
+
+    def fits(self, fingerprint: Fingerprint) -> bool:
+        """Return whether the machine of `fingerprint` is one of these."""
+        if self.gpu is None:
+            gpus_fit = not fingerprint.gpus
+        else:
+            gpus_fit = len(fingerprint.gpus) == self.gpu_count and all(_like(gpu, self.gpu) for gpu in fingerprint.gpus)
+        return (
+            gpus_fit
+            and _like(fingerprint.cpu_model, self.cpu)
+            and _like(fingerprint.cpu_id, self.cpu_id)
+            and self.cores in {None, fingerprint.cores}
+            and (not self.isa or set(self.isa) == set(fingerprint.isa))
+            and self.states.items() <= fingerprint.states.items()
+        )
+
+
+class Provenance(_Table, frozen=True):
+    """Where the floors come from: the command that measured them, the day, the figures seen."""
+
+    command: str
+    date: str
+    figures: str
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("command", "date", "figures"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name} is empty; expected where the floors come from")
+
+
+class Profile(_Table, frozen=True):
+    """The floors of one device and workload: variant name to the least baseline seconds / variant seconds.
+
+    A speed-up holds for a size of network and of batch, not for all; a size that `workload` does not name may be any.
+    """
+
+    name: str
+    device: Device
+    floors: dict[str, float]
+    provenance: Provenance
+    workload: dict[str, Size] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("the profile's name is empty")
+        if not self.floors:
+            raise ValueError(f"profile {self.name} promises nothing; expected a floor for at least one variant")
+        for variant, floor in self.floors.items():
+            if not 0 < floor < math.inf:
+                raise ValueError(f"profile {self.name}, floor of {variant} is {floor}; expected a speed-up above 0")
+        if BASELINE in self.floors:
+            raise ValueError(f"profile {self.name} has a floor for {BASELINE}, which is what the others are held to")
+
+    def fits(self, fingerprint: Fingerprint, workload: Workload) -> bool:
+        """Return whether the promise is for this machine and this workload."""
+        return self.device.fits(fingerprint) and self.workload.items() <= workload.items()
+
+
+def check_names(profiles: Iterable[Profile], *, variants: Collection[str], sizes: Collection[str], origin: str) -> None:
+    """Raise unless all variants and sizes that the profiles name are known.
+
+    Raises: ConfigError that starts with `origin`, where the profiles come from.
+    """
+    for profile in profiles:
+        where = f"{origin}: profile {profile.name}"
+        _check_known(set(profile.floors) - set(variants), variants, f"{where} has floors for unknown variants")
+        _check_known(set(profile.workload) - set(sizes), sizes, f"{where} is for unknown sizes")
+
+
+def _check_known(unknown: Collection[str], known: Collection[str], fault: str) -> None:
+    if unknown:
+        raise ConfigError(f"{fault} {', '.join(sorted(unknown))}; expected some of {', '.join(sorted(known))}")
+
+
+def profile_for(
+    profiles: Sequence[Profile], fingerprint: Fingerprint, workload: Workload, *, origin: str, required: bool = False
+) -> Profile | None:
+    """Return the profile for this machine and workload, or None where nothing is promised: the run is report-only.
+
+    `origin` says where the profiles come from; `required` ones were asked for, so the run must not quietly become a
+    report.
+    Raises: ConfigError when two profiles fit, or none of required ones.
+    """
+    fitting = [profile for profile in profiles if profile.fits(fingerprint, workload)]
+    if len(fitting) > 1:
+        names = ", ".join(profile.name for profile in fitting)
+        raise ConfigError(
+            f"{origin}: profiles {names} all fit {fingerprint.device_key}; expected one: narrow the others"
+        )
+    if not fitting and required:
+        raise ConfigError(
+            f"{origin}: no profile is for this device and workload ({fingerprint.device_key}; {sizes_text(workload)}); "
+            f"it has {', '.join(profile.name for profile in profiles)}: measure one with `nqperf calibrate`"
+        )
+    return fitting[0] if fitting else None
+
+
+def sizes_text(workload: Workload) -> str:
+    """Return the sizes of `workload` in words."""
+    return ", ".join(f"{name} {size}" for name, size in workload.items())
+
+
+def _like(name: str, pattern: str | None) -> bool:
+    """Return whether `name` fits `pattern`; None fits all."""
+    return pattern is None or fnmatch.fnmatchcase(name, pattern)

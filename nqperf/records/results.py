@@ -1,0 +1,240 @@
+"""What a run of the gate is on record with: the machine, the work, the paired times, the verdicts.
+
+Ratios are speed-ups: baseline seconds / variant seconds. Every time is in seconds. The samples are kept, not only what
+was concluded from them, so that a later run can be compared with this one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+# Raised with every change to these records: one version cannot be read as another.
+SCHEMA_VERSION: Final = 2
+BASELINE = "baseline"
+# What a fingerprint has observed where the driver lists GPUs that the baseline's engine does not see: their names.
+UNUSED_GPUS = "unused_gpus"
+
+Switch = str | int | float | bool | None
+# One size of the work; all of them by name are its workload.
+Size = int | str
+Workload = Mapping[str, Size]
+# REPORTED: measured without a promise, so nothing was judged.
+Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED"]
+RunOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED", "INVALID"]
+# unjudged: nothing was promised of it, and the run's time was up before there were enough pairs.
+Status = Literal["measured", "skipped", "unjudged", "failed"]
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record; msgspec turns a ValueError of `__post_init__` into an error located in what it decodes."""
+
+
+class Fingerprint(_Record, frozen=True):
+    """The machine and the software that times belong to; None where it could not be found out.
+
+    `cpu_id` is vendor-family-model, which tells generations apart where a hypervisor hides the model name; `cores` are
+    those this process may use; `isa` the instruction sets that decide about 16- and 8-bit speed; `gpus` one name per
+    visible GPU. `states` is what the libraries do by default that ratios depend on, `observed` whatever else was read
+    from the running libraries and the environment, as text.
+    """
+
+    system: str
+    machine: str
+    cpu_model: str
+    cpu_id: str
+    cores: int
+    isa: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    driver: str | None = None
+    cuda: str | None = None
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
+    tf32: bool | None = None
+    intra_op_threads: int | None = None
+    inter_op_threads: int | None = None
+    states: dict[str, str] = msgspec.field(default_factory=dict)
+    observed: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def device_key(self) -> str:
+        """The device that computes, in one line that is the same for every run on it.
+
+        Versions, thread counts and switches are left out: they are settings of a run, not the device.
+        """
+        if self.gpus:
+            names = sorted(set(self.gpus))
+            return "gpu: " + ", ".join(f"{self.gpus.count(name)} x {name}" for name in names)
+        isa = " ".join(sorted(self.isa)) or "no vector instructions known"
+        return f"cpu: {self.cpu_model} ({self.cpu_id}), {self.cores} cores, {isa}"
+
+
+class Subject(_Record, frozen=True):
+    """What was run, or what it was run on: its name, the hash of its content, and how many of what it holds."""
+
+    name: str
+    sha256: str | None = None
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Pairs(_Record, frozen=True):
+    """The times of one set of fresh processes: entry i of both lists comes from round i."""
+
+    baseline_seconds: tuple[float, ...]
+    variant_seconds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.baseline_seconds) != len(self.variant_seconds):
+            raise ValueError(
+                f"{len(self.baseline_seconds)} baseline and {len(self.variant_seconds)} variant times; "
+                "expected one of each a round"
+            )
+        if not all(0 < seconds < math.inf for seconds in (*self.baseline_seconds, *self.variant_seconds)):
+            raise ValueError("a time is not a finite number above 0")
+
+
+class Verdict(_Record, frozen=True):
+    """What the pairs said about one variant; ratios are speed-ups, baseline seconds / variant seconds.
+
+    `interval` holds the ratio with at least `confidence` probability; None below the fewest pairs that allow it.
+    `p_fail` and `p_pass` are the one-sided p-values of the last look; None without a floor or where time ran out
+    between looks. `processes` is the number of fresh sets of processes in which this outcome was found.
+    """
+
+    outcome: Outcome
+    pairs: int
+    floor: float | None
+    ratio: float
+    interval: tuple[float, float] | None
+    confidence: float
+    p_fail: float | None = None
+    p_pass: float | None = None
+    processes: int = 1
+
+
+class Difference(_Record, frozen=True):
+    """One result that is not the baseline's, in words: what was asked, and what each of the two made of it."""
+
+    subject: str
+    baseline: str
+    variant: str
+
+
+class Agreement(_Record, frozen=True):
+    """How far a variant's results agree with the baseline's on the same inputs.
+
+    `value` and `baseline_value` are the score named `metric`; of `compared` results `changed` differ; `details` holds
+    what else was measured, by name, and `differences` the first of the changed results.
+    """
+
+    metric: str
+    value: float
+    baseline_value: float
+    compared: int
+    changed: int
+    details: dict[str, float] = msgspec.field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
+
+
+class Usage(_Record, frozen=True):
+    """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
+
+    Minor page faults need no disk, major ones do. Units: seconds of CPU time over all cores, bytes.
+    """
+
+    minor_faults: float
+    major_faults: float
+    user_seconds: float
+    system_seconds: float
+    peak_memory: int | None = None
+
+    @property
+    def system_share(self) -> float:
+        """The system's part of the CPU time, most of which is spent on page faults."""
+        total = self.user_seconds + self.system_seconds
+        return self.system_seconds / total if total else 0.0
+
+
+class VariantResult(_Record, frozen=True):
+    """One row: the switches requested and observed, whether the results are the same, the times, the verdict.
+
+    `reason` says why it was skipped, failed or not judged. `samples` holds one entry for each set of fresh processes,
+    in order; the baseline's own row has none. `predict_seconds` is one pass over the whole data.
+    """
+
+    name: str
+    status: Status
+    reason: str | None = None
+    requested: dict[str, Switch] = msgspec.field(default_factory=dict)
+    observed: dict[str, Switch] = msgspec.field(default_factory=dict)
+    agreement: Agreement | None = None
+    trace_seconds: float | None = None
+    warm_up_seconds: float | None = None
+    predict_seconds: float | None = None
+    usage: Usage | None = None
+    samples: tuple[Pairs, ...] = ()
+    verdict: Verdict | None = None
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.status == "measured") != (self.reason is None):
+            raise ValueError(f"status {self.status} with reason {self.reason!r}; expected a reason unless measured")
+        if self.verdict is not None and (self.status != "measured" or not self.samples):
+            raise ValueError(f"a verdict on a variant that is {self.status}, from {len(self.samples)} samples")
+
+
+class Control(_Record, frozen=True):
+    """A comparison with a known answer: its times and the verdict on them."""
+
+    samples: tuple[Pairs, ...]
+    verdict: Verdict
+
+
+class Controls(_Record, frozen=True):
+    """The baseline against itself, and against itself with a planted slowdown; None where not measured."""
+
+    same: Control | None
+    planted: Control | None
+
+
+class Results(_Record, frozen=True):
+    """A whole run.
+
+    `command` is the command line, `created` the UTC time of writing (ISO 8601, "Z"), `workload` the sizes of the work
+    that speed-ups depend on, `profile` the device profile whose floors were judged against, None on a device that has
+    none, `given_up` what the run's time did not allow.
+    """
+
+    command: str
+    created: str
+    fingerprint: Fingerprint
+    model: Subject
+    data: Subject
+    workload: dict[str, Size]
+    profile: str | None
+    variants: tuple[VariantResult, ...]
+    controls: Controls
+    judged: int
+    expected: int
+    outcome: RunOutcome
+    reasons: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
+    schema_version: Literal[2] = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"variants stand twice: {', '.join(repeated)}")
+
+    def variant(self, name: str) -> VariantResult | None:
+        """Return the row of that name, or None."""
+        return next((variant for variant in self.variants if variant.name == name), None)
+
+
+def utc_now() -> str:
+    """Return the time as `Results.created` holds it."""
+    return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

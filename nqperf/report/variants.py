@@ -1,0 +1,55 @@
+"""The rows of the variants table in plain text: all of them a line each, or some of them whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nqperf.perf.variants.listing import ListedVariant
+from nqperf.plain_text import plain_lines
+from nqperf.report.tables import text_table
+
+ANSWERS = {
+    "exact": "the same answers",
+    "sixteen_bit": "at least 99.9 % of the baseline's micro-F1",
+    "eight_bit": "at least 99 % of the baseline's micro-F1",
+}
+_SHORT = {"exact": "exact", "sixteen_bit": "16 bits", "eight_bit": "8 bits"}
+
+
+def variants_table(rows: Sequence[ListedVariant]) -> str:
+    """Return a line a row, and below them why some do not run here."""
+    looked = any(row.runs is not None for row in rows)
+    headings = ("variant", "engine", "answers", *(("here",) if looked else ()), "what it is")
+    cells = [
+        (row.name, row.engine, _SHORT[row.answers], *((_runs(row),) if looked else ()), row.description) for row in rows
+    ]
+    table = text_table(headings, cells, left=headings[1:])
+    reasons = [f"{row.name}: {row.why_not}" for row in rows if row.why_not]
+    return "\n".join((table, *(["", "what does not run here, and why", *reasons] if reasons else [])))
+
+
+def variants_text(rows: Sequence[ListedVariant]) -> str:
+    """Return each row whole."""
+    return "\n\n".join(plain_lines("\n".join(_lines(row))) for row in rows)
+
+
+def _runs(row: ListedVariant) -> str:
+    return "runs" if row.runs else "no"
+
+
+def _lines(row: ListedVariant) -> Iterator[str]:
+    yield row.name
+    sets = [f"{name}={value}" for name, value in (*row.environment.items(), *row.settings.items())]
+    told = {
+        "is": (row.description,),
+        "engine": (row.engine,),
+        "from": (row.package,) if row.package else (),
+        "sets": sets or ("nothing: the engine as it is by default",),
+        "needs": (", ".join(row.needs),) if row.needs else (),
+        "answers": (ANSWERS[row.answers],),
+        "proves": row.proves or ("nothing: a switch without effect shows as a ratio of 1",),
+        "here": () if row.runs is None else ("runs",) if row.runs else (f"does not run: {row.why_not}",),
+    }
+    for name, values in told.items():
+        for number, value in enumerate(values):
+            yield f"  {name if number == 0 else '':<8} {value}"

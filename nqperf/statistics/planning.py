@@ -1,0 +1,114 @@
+"""How many rounds make a set, how many sets fit a budget, and how many more would decide a row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from nqperf.errors import ConfigError
+from nqperf.statistics.verdicts import JudgeConfig
+
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 30
+# Beyond so many more sets nobody waits: nothing is said then.
+MOST_MORE = 200
+# A verdict that is asked for is to be reached with this probability, in standard deviations: 80 %.
+_POWER = 0.84
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a set takes: seconds to start its processes, and seconds of one round of all of them.
+
+    Raises: ConfigError unless both are above 0.
+    """
+
+    start_seconds: float
+    round_seconds: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.start_seconds < math.inf and 0 < self.round_seconds < math.inf):
+            raise ConfigError(
+                f"a start takes {self.start_seconds} s and a round {self.round_seconds} s; expected numbers above 0"
+            )
+
+    def set_seconds(self, rounds: int) -> float:
+        """Return the seconds that a set of so many rounds takes."""
+        return self.start_seconds + rounds * self.round_seconds
+
+
+def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) -> int:
+    """Return the rounds per set that make a mean over sets as exact as can be in a given time.
+
+    A set's variance is process_variance + pair_variance / rounds, its seconds start + rounds * round; their product is
+    least at the root of (start / round) * (pair variance / process variance).
+
+    >>> rounds_per_set(Cost(start_seconds=44, round_seconds=3), 0.03**2, 0.02**2)
+    6
+    """
+    if not (0 <= pair_variance < math.inf and 0 <= process_variance < math.inf):
+        raise ConfigError(f"variances are {pair_variance} and {process_variance}; expected finite numbers, 0 or more")
+    if process_variance == 0:
+        return MOST_ROUNDS if pair_variance else FEWEST_ROUNDS
+    best = math.sqrt(cost.start_seconds / cost.round_seconds * pair_variance / process_variance)
+    return min(MOST_ROUNDS, max(FEWEST_ROUNDS, round(best)))
+
+
+def sets_that_fit(cost: Cost, rounds: int, seconds: float) -> int:
+    """Return how many whole sets fit into so many seconds."""
+    return max(0, int(seconds // cost.set_seconds(rounds)))
+
+
+def least_seconds(cost: Cost, sets: int) -> float:
+    """Return the least budget that has room for so many sets of the fewest rounds."""
+    return sets * cost.set_seconds(FEWEST_ROUNDS)
+
+
+def more_sets(ways: Sequence[Sequence[tuple[float, float]]], sd: float, sets: int) -> int | None:
+    """Return about how many further sets decide a row in four of five cases, None for more than MOST_MORE.
+
+    Each way to decide is a list of what it needs, all of it: how far the estimate lies from what must be excluded (log
+    ratio), and how many standard errors that has to be. The way that takes fewest sets counts; where the estimate lies
+    on the wrong side, it is no way. `sd` is the SD of one set's log ratio, `sets` how many there are.
+    """
+    totals = [
+        max(((errors + _POWER) * sd / gap) ** 2 for gap, errors in needs)
+        for needs in ways
+        if all(gap > 0 for gap, _ in needs)
+    ]
+    if not totals:
+        return None
+    more = math.ceil(min(totals)) - sets
+    return max(1, more) if more <= MOST_MORE else None
+
+
+def detectable_slowdown(error: float, config: JudgeConfig, *, family: int = 1, power: float = 0.95) -> float:
+    """Return the slowdown that is found with probability `power`, as a share: 0.05 for 5 %.
+
+    `error` is the SD of the log ratio that is judged: the standard error over all sets, and the floor's SD between runs
+    with it. It has to be shown to be there at all, among `family` rows, and to be beyond the fail margin.
+
+    >>> round(detectable_slowdown(0.008, JudgeConfig(), family=14), 3)
+    0.046
+    """
+    sure, lax, reached = (
+        NormalDist().inv_cdf(probability)
+        for probability in (1 - config.red_runs / family, 1 - config.beyond_alpha, power)
+    )
+    needed = max((sure + reached) * error, math.log(config.fail_margin) + (lax + reached) * error)
+    return math.expm1(needed)
+
+
+def least_margin(error: float, *, family: int = 1, power: float = 0.95) -> float:
+    """Return the least margin, as a share, by which two revisions can be told apart with probability `power`.
+
+    What is asked for and lies below is not to be had with so much noise: the margin that is judged by is then this one.
+    `error` is the standard error of the log ratio over all sets that fit.
+    """
+    low, high = 0.0, 1.0
+    while high - low > 1e-6:  # noqa: PLR2004  # far less than any margin worth telling
+        middle = (low + high) / 2
+        enough = detectable_slowdown(error, JudgeConfig.for_margin(middle), family=family, power=power) <= middle
+        low, high = (low, middle) if enough else (middle, high)
+    return high

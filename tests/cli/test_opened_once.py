@@ -1,0 +1,71 @@
+"""What `nqperf bench` opens before its first worker: each file once, and the weights mapped once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nqperf.formats.results.recipe_toml import Recipe, write_recipe
+from nqperf.formats.weights.model_folder import open_model
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.suite.task import model_record
+from nqperf.records.results import Subject
+from tests.documents import river_examples, write_lines
+
+COUNTING = """
+import collections, json, os, sys
+
+opened, mapped = collections.Counter(), []
+
+def count(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, os.PathLike)):
+        opened[os.path.realpath(arguments[0])] += 1
+    elif event == "mmap.__new__":
+        mapped.append(arguments[1] or os.fstat(arguments[0]).st_size)
+    elif event == "subprocess.Popen" and "nqperf.perf.workers.worker" in " ".join(map(str, arguments[1])):
+        print(json.dumps({"opened": opened, "mapped": mapped}), flush=True)
+        os._exit(0)
+
+sys.addaudithook(count)
+from nqperf.cli.main import main
+main(sys.argv[1:])
+"""
+OWN = '[[variant]]\nname = "mine"\nenvironment = { TF_ENABLE_ONEDNN_OPTS = "0" }\n'
+
+
+@pytest.fixture
+def inputs(model_folder, tmp_path):
+    """Write a recipe, variants and data; return their paths and the model's by the options' names."""
+    recipe = Recipe(
+        row="xla",
+        engine="tensorflow",
+        batch_size=2,
+        max_seq_length=48,
+        tolerance="exact",
+        command="nqperf tune",
+        created="2026-01-02T03:04:05Z",
+        model=model_record(open_model(model_folder)),
+        data=Subject(name="rivers"),
+        device=take_fingerprint(),
+        settings={"xla": True},
+    )
+    write_recipe(tmp_path / "recipe.toml", recipe)
+    (tmp_path / "own.toml").write_text(OWN)
+    write_lines(tmp_path / "rivers.jsonl", river_examples(3))
+    return {"recipe": tmp_path / "recipe.toml", "variants-file": tmp_path / "own.toml", "model": model_folder}
+
+
+@pytest.mark.slow
+def test_each_file_is_opened_once_before_the_first_worker(inputs, tmp_path):
+    options = [word for name, path in inputs.items() for word in (f"--{name}", str(path))]
+    command = ["bench", str(tmp_path / "rivers.jsonl"), *options, "--max-seq-length", "48", "--quick", "--quiet"]
+    done = subprocess.run([sys.executable, "-c", COUNTING, *command], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    model = inputs.pop("model")
+    ours = [*inputs.values(), tmp_path / "rivers.jsonl", *(path for path in Path(model).iterdir() if path.is_file())]
+    assert {path.name: found["opened"].get(str(path.resolve()), 0) for path in ours} == {path.name: 1 for path in ours}
+    assert found["mapped"].count((model / "model.safetensors").stat().st_size) == 1
+    packaged = [name for name in found["opened"] if name.endswith("/results/profiles.toml")]
+    assert [found["opened"][name] for name in packaged] == [1]

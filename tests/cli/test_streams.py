@@ -1,0 +1,69 @@
+"""Closed streams, a terminal that has gone, a working directory that was removed: the exit code says what was."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nqperf
+from nqperf.cli import signals
+from nqperf.errors import Interrupted
+
+ROOT = Path(nqperf.__file__).parents[1]
+NQPERF = f"{shlex.quote(sys.executable)} -m nqperf.cli.main"
+
+
+def shell(script, folder):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, text=True, cwd=folder, env=environment, check=False
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_closed_streams_change_no_exit_code(closed, tmp_path):
+    done = shell(f"{NQPERF} evaluate --gold none --predictions none {closed}", tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert shell(f"{NQPERF} --version {closed}", tmp_path).returncode == 0
+
+
+def test_no_output_takes_the_place_of_a_closed_stream(tmp_path):
+    """A file that is opened while standard error is closed would get its number, and the warnings of libraries."""
+    script = (
+        "from nqperf.cli.start_up import open_closed_streams; import os, sys; open_closed_streams();"
+        "file = open('out', 'w'); os.write(2, b'a warning'); file.write('whole'); assert file.fileno() > 2"
+    )
+    done = shell(f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} <&- 2>&-", tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "out").read_text() == "whole"
+
+
+def test_a_removed_working_directory_is_no_traceback(tmp_path):
+    (tmp_path / "gone").mkdir()
+    done = shell(f"rmdir ../gone; {NQPERF} evaluate --gold none --predictions none", tmp_path / "gone")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+def test_the_end_of_a_terminal_ends_the_program_as_sigterm_does():
+    assert set(signals.ENDING) == {signal.SIGTERM, signal.SIGHUP}
+    with pytest.raises(Interrupted) as caught, signals.handling(signals.end_now, *signals.ENDING):
+        signal.raise_signal(signal.SIGHUP)
+    assert caught.value.signum == signal.SIGHUP
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+def test_nohup_is_respected():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.handling(signals.end_now, *signals.ENDING):
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

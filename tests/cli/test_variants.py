@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from nqperf.cli.main import main
+from nqperf.perf.machine import examination
+from nqperf.perf.variants.table import VARIANTS
+from tests.perf.machine.machines import H100, ZEN_3
+
+
+@pytest.fixture
+def listed(monkeypatch, capsys):
+    """Return what the command prints on a machine, which is looked at in place of this one."""
+
+    def run(*arguments, machine=ZEN_3):
+        monkeypatch.setattr(examination, "look_at_machine", lambda: machine)
+        main(["variants", *map(str, arguments)])
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_each_row_has_a_line_and_each_that_does_not_run_its_reason(listed):
+    table, _, reasons = listed().partition("what does not run here, and why\n")
+    lines = {line.split()[0]: line for line in table.splitlines() if line and not line.startswith("-")}
+    assert set(lines) == {"variant", *VARIANTS}
+    assert lines["xla"].split()[1:4] == ["tensorflow", "exact", "runs"]
+    assert lines["tf32"].split()[1:5] == ["tensorflow", "16", "bits", "no"]
+    assert "onednn_off: needs oneDNN's kernels, and TensorFlow does not use them here" in reasons
+    assert not reasons.count("xla:")
+
+
+def test_the_reasons_are_the_machines(listed):
+    found = json.loads(listed("--json", machine=H100))
+    rows = {row["name"]: row for row in found}
+    assert rows["tf32"]["runs"] is True
+    assert (rows["jax"]["runs"], rows["jax"]["why_not"]) == (False, "is for machines that compute on the CPU")
+
+
+def test_what_is_named_is_told_whole(listed):
+    told = listed("mixed_bfloat16_xla_grappler", machine=H100)
+    for words in (
+        "mixed_bfloat16_xla_grappler\n",
+        "is       mixed_bfloat16 with XLA clusters",
+        "sets     TF_XLA_FLAGS=--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
+        "precision=mixed_bfloat16",
+        "grappler.remapping=True",
+        "needs    xla, bfloat16",
+        "answers  at least 99.9 % of the baseline's micro-F1",
+        "proves   a graph is traced, once",
+        "XLA compiles parts of the graph",
+        "here     runs",
+    ):
+        assert words in told
+    assert listed("xla", "eager").startswith("eager\n")
+
+
+def test_nothing_is_looked_at_where_it_is_not_wanted(monkeypatch, capsys):
+    monkeypatch.setattr(examination, "look_at_machine", lambda: pytest.fail("looked"))
+    main(["variants", "--no-look", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == list(VARIANTS)
+    assert {row["runs"] for row in rows} == {None}
+    assert all(row["proves"] for row in rows)
+    assert not any(sentence.startswith("not so") for row in rows for sentence in row["proves"])
+    main(["variants", "--no-look"])
+    assert " here " not in capsys.readouterr().out
+
+
+def test_rows_of_ones_own_stand_beside_them(listed, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[[variant]]\nname = "mine"\nsettings = { xla = true }\n')
+    told = listed("mine", "--variants-file", path)
+    assert "sets     xla=True" in told
+    assert "proves   nothing: a switch without effect shows as a ratio of 1" in told
+
+
+def test_an_unknown_name_is_one_line(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["variants", "--no-look", "xlaa"])
+    assert left.value.code == 2
+    assert "unknown variant 'xlaa'; expected some of baseline" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""Products in float16 that Grappler fuses with their bias: where they stall, mixed_float16 leaves them apart."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nqperf.engines.tensorflow import device
+from nqperf.perf.machine.fingerprint import take_fingerprint
+
+# In a process of its own, for Grappler's options cannot be unset.
+SCRIPT = """
+import json
+import numpy as np
+from nqperf.engines.registry import find_engine
+from nqperf.engines.tensorflow import engine as module
+from nqperf.engines.tensorflow.graphs import graphs_of
+from nqperf.model.config import BertConfig
+from nqperf.model.weights import initial_weights
+from nqperf.nq.features import MODEL_INPUTS
+
+config = BertConfig(vocab_size=20, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+                    max_position_embeddings=16)
+weights = initial_weights(config, seed=1)
+
+def fused(cost, **settings):
+    module.float16_fusion_cost = lambda: cost
+    settings = {"batch_size": 2, "precision": "mixed_float16", **settings}
+    engine = find_engine("tensorflow").load(config, weights, settings, seq_length=16)
+    batch = engine.put(dict.fromkeys(MODEL_INPUTS, np.ones((2, 16), np.int32)))
+    graphs = graphs_of(lambda: engine.finish(engine.run(batch)))
+    nodes = [node for one in graphs.function_graphs for graph in one.partition_graphs for node in graph.node]
+    return [engine.observed()["grappler"].get("remapping"), sum("FusedMatMul" in node.op for node in nodes)]
+
+print(json.dumps([
+    fused(1.0), fused(640.0, precision="float32"), fused(640.0, xla=True)[:1],
+    fused(640.0, grappler={"remapping": True}), fused(640.0),
+]))
+"""
+
+
+@pytest.mark.slow
+def test_what_stalls_is_left_apart_and_nothing_else():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    healthy, float32, compiled, as_set, apart = json.loads(done.stdout.splitlines()[-1])
+    if not healthy[1]:
+        pytest.skip("Grappler fuses nothing in float16 here")
+    assert [healthy[0], float32[0], compiled[0]] == [None, None, None]
+    assert as_set == [True, healthy[1]]
+    assert apart == [False, 0]
+
+
+def test_a_healthy_cpu_does_not_stall():
+    if "avx512_fp16" in take_fingerprint().isa:
+        pytest.skip("a CPU with AVX512-FP16, where it may")
+    device.float16_fusion_cost.cache_clear()
+    assert device.float16_fusion_cost() < device.STALLING

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from nqperf.errors import ConfigError
+from nqperf.perf.measuring.planting import multiply_matrices, plant
+from nqperf.perf.measuring.work import TimedRuns, Work, as_work, synchronise, to_host
+
+
+class Counted:
+    """Work that notes what was called, in order."""
+
+    def __init__(self):
+        self.calls = []
+
+    def work(self, **changes):
+        def run(*given):
+            self.calls.append(("run", *given))
+            return "output"
+
+        return Work(**{"run": run, "synchronise": lambda output: self.calls.append(("wait", output)), **changes})
+
+
+def test_a_run_is_set_up_done_and_waited_for():
+    counted = Counted()
+
+    def set_up():
+        counted.calls.append("set up")
+        return 7
+
+    runs = TimedRuns(counted.work(set_up=set_up))
+    runs.repeats = 2
+    assert runs(0) > 0
+    assert counted.calls == ["set up", ("run", 7), ("wait", "output")] * 2
+
+
+def test_the_set_up_is_outside_of_the_time():
+    # Far more products than a run has: were they timed, no noise could hide them.
+    idle = TimedRuns(Work(run=lambda _given: None, set_up=lambda: multiply_matrices(3000)))
+    busy = TimedRuns(Work(run=lambda: multiply_matrices(3000)))
+    assert min(idle(0) for _ in range(5)) < min(busy(0) for _ in range(5)) / 10
+
+
+def test_warm_up_runs_come_first_and_one_more_is_timed():
+    counted = Counted()
+    assert TimedRuns(counted.work(warm_up=3)).warm_up() > 0
+    assert counted.calls.count(("run",)) == 4
+
+
+def test_a_rounds_seconds_are_those_of_one_run():
+    runs = TimedRuns(Work(run=lambda: multiply_matrices(200)))
+    once = min(runs(0) for _ in range(9))
+    runs.repeats = 10
+    assert min(runs(0) for _ in range(9)) < 5 * once
+
+
+def test_planted_work_is_real_and_as_much_as_asked_for():
+    runs = TimedRuns(Work(run=lambda: multiply_matrices(300)))
+    alone = min(runs(0) for _ in range(15))
+    runs.plant(4.0)  # so much that noise cannot hide it
+    assert min(runs(0) for _ in range(15)) > 2 * alone
+
+
+def test_the_number_of_products_follows_the_time_of_the_run():
+    made = []
+    count, added = plant(0.5, lambda: 1e-3, lambda count: made.append(count) or multiply_matrices(count))
+    assert count >= 1
+    assert added > 0
+    assert made[0] == 1
+    assert made[-1] == count
+
+
+def test_what_cannot_be_called_is_refused():
+    with pytest.raises(ConfigError, match="the candidate is list"):
+        as_work([1], origin="the candidate")
+    work = Work(run=len)
+    assert as_work(work, origin="") is work
+    assert as_work(len, origin="").run is len
+
+
+def test_tensorflow_values_come_to_the_host():
+    import tensorflow as tf
+
+    output = {"a": tf.ones((2, 2)), "b": [tf.constant(3), (np.arange(2), "text", None)]}
+    synchronise(output)
+    found = to_host(output)
+    assert type(found["a"]) is np.ndarray
+    assert found["b"][0] == 3
+    assert found["b"][1][1:] == ("text", None)
+    synchronise(tf.Variable(1.0))
+    assert to_host(tf.Variable(2.0)) == 2.0
+
+
+def test_jax_values_come_to_the_host():
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    output = {"a": jax.numpy.ones((2, 2))}
+    synchronise(output)
+    assert type(to_host(output)["a"]) is np.ndarray
+
+
+def test_pytorch_values_come_to_the_host():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    output = [torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)]
+    synchronise(output)
+    assert [value.tolist() for value in to_host(output)] == [[1, 1], [1, 1]]

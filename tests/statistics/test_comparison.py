@@ -1,0 +1,128 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from nqperf.errors import ConfigError
+from nqperf.statistics.comparison import ComparisonConfig, compare
+from nqperf.statistics.distribution import upper_quantile, upper_tail, welch_satterthwaite
+from nqperf.statistics.sets import Row, Sets
+
+ROWS = (*(Row(name=f"row{number}") for number in range(13)), Row(name="same", role="same"))
+
+
+def sets_of(shifts=None, *, sets=6, sd=0.008, seed=0, rows=ROWS):
+    generator = np.random.default_rng(seed)
+    values = 0.5 + generator.normal(0, sd, (sets, len(rows)))
+    for column, row in enumerate(rows):
+        values[:, column] += (shifts or {}).get(row.name, 0.0) - 0.5 * (row.role == "same")
+    return Sets(rows=rows, location=values, total=values.copy())
+
+
+def outcomes(changes):
+    return {change.name: change.outcome for change in changes}
+
+
+def test_unchanged_code_is_the_same():
+    changes = compare([(sets_of(seed=1), sets_of(seed=2))])
+    assert set(outcomes(changes)) == {row.name for row in ROWS if row.role == "row"}
+    assert set(outcomes(changes).values()) == {"SAME"}
+    assert all(change.interval[0] < change.factor < change.interval[1] for change in changes)
+    assert all((change.old_sets, change.new_sets) == (6, 6) for change in changes)
+
+
+def test_a_run_is_the_same_as_itself_however_noisy():
+    noisy = sets_of(sd=0.3)
+    assert set(outcomes(compare([(noisy, noisy)])).values()) == {"SAME"}
+
+
+def test_slower_and_faster_are_told():
+    changes = {
+        change.name: change for change in compare([(sets_of(seed=1), sets_of({"row3": -0.06, "row5": 0.06}, seed=2))])
+    }
+    assert (changes["row3"].outcome, changes["row5"].outcome) == ("SLOWER", "FASTER")
+    assert changes["row3"].interval[0] < math.exp(-0.06) < changes["row3"].interval[1]
+    assert changes["row3"].p_slower < 0.001
+    assert not changes["row3"].by_total
+    assert sum(change.outcome == "SAME" for change in changes.values()) == 11
+
+
+def test_rare_slow_batches_are_slower_by_total_time():
+    new = sets_of(seed=2)
+    new.total[:, 4] -= 0.1
+    found = compare([(sets_of(seed=1), new)])[4]
+    assert (found.outcome, found.by_total) == ("SLOWER", True)
+
+
+def test_the_baselines_own_seconds_are_judged_too():
+    rows = (Row(name="baseline seconds"),)
+    seconds = [
+        Sets(rows=rows, location=-np.log(times), total=-np.log(times), shared=False)
+        for times in (np.array([[0.30], [0.31], [0.30], [0.305]]), np.array([[0.90], [0.93], [0.90], [0.91]]))
+    ]
+    changes = outcomes(compare([(sets_of(seed=1), sets_of(seed=2)), (seconds[0], seconds[1])]))
+    assert changes["baseline seconds"] == "SLOWER"
+    assert {outcome for name, outcome in changes.items() if name != "baseline seconds"} == {"SAME"}
+
+
+def test_noise_is_inconclusive_and_runs_that_scatter_weigh_less():
+    old, new = sets_of(seed=1), sets_of({"row3": -0.06}, seed=2)
+    assert outcomes(compare([(old, new)], ComparisonConfig(run_sd=0.03)))["row3"] == "INCONCLUSIVE"
+    noisy = sets_of({"row3": -0.06}, sd=0.1, seed=2)
+    assert outcomes(compare([(old, noisy)]))["row3"] == "INCONCLUSIVE"
+
+
+def test_one_set_has_no_interval():
+    changes = compare([(sets_of(sets=1, seed=1), sets_of(sets=1, seed=2))])
+    assert all(change.outcome == "INCONCLUSIVE" and change.interval is None for change in changes)
+
+
+def test_rows_are_matched_by_name_and_the_rest_left_out():
+    new = sets_of({"row1": -0.2}, seed=2)
+    order = [5, 1, 13, 2]
+    part = Sets(rows=tuple(ROWS[one] for one in order), location=new.location[:, order], total=new.total[:, order])
+    found = outcomes(compare([(sets_of(seed=1), part)]))
+    assert set(found) == {"row1", "row2", "row5"}
+    assert found["row1"] == "SLOWER"
+    assert compare([(sets_of(rows=ROWS[:1]), sets_of(rows=ROWS[2:3]))]) == ()
+
+
+def test_comparisons_of_unchanged_code_are_hardly_ever_red():
+    red = sum(
+        "SLOWER"
+        in outcomes(
+            compare([(sets_of(sd=0.02, sets=4, seed=[1, seed]), sets_of(sd=0.02, sets=5, seed=[2, seed]))])
+        ).values()
+        for seed in range(150)
+    )
+    assert red <= 4
+
+
+@given(st.floats(-8, 8), st.floats(0.5, 80))
+def test_the_tail_is_students(t, freedom):
+    assert float(upper_tail(np.array(t), np.array(freedom))) == pytest.approx(stats.t.sf(t, freedom), rel=1e-6)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.5, 80))
+def test_the_quantile_is_the_tails_inverse(tail, freedom):
+    quantile = upper_quantile(np.array(tail), np.array(freedom))
+    assert float(upper_tail(quantile, np.array(freedom))) == pytest.approx(tail, rel=1e-6)
+
+
+def test_welch_and_satterthwaite():
+    one, other = np.array([4.0, 4.0, 1.0]), np.array([9.0, 0.0, 1.0])
+    found = welch_satterthwaite(one, np.array([5.0, 7.0, 0.0]), other, np.array([3.0, np.inf, 3.0]))
+    assert found.tolist() == pytest.approx([13**2 / (16 / 5 + 81 / 3), 7.0, 0.0])
+    assert upper_tail(np.array([np.nan, 1.0]), np.array([3.0, 0.0])).tolist() == [1.0, 1.0]
+    assert np.isnan(upper_quantile(np.array(0.1), np.array(0.0)))
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"changed": 1.1}, {"red_runs": 0.0}, {"beyond_alpha": 0.7}, {"confidence": 1.0}, {"run_sd": -1.0}]
+)
+def test_numbers_out_of_range_are_refused(numbers):
+    with pytest.raises(ConfigError, match="expected"):
+        ComparisonConfig(**numbers)

@@ -65,16 +65,9 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
 
 def _again(model: str, precision: str, options: dict[str, Any]) -> int:
     """Audit the files as they are now, in a process that has not imported them yet; return its exit code."""
-    words = [
-        sys.executable,
-        "-c",
-        "from nqperf.cli.main import main; main()",
-        "casts",
-        "audit",
-        model,
-        "--precision",
-        precision,
-    ]
+    from nqperf.perf.machine.environment import python_command
+
+    words = python_command("nqperf.cli.main", "casts", "audit", model, "--precision", precision)
     for name, key in (("--input", "inputs"), ("--import", "imports")):
         words += [word for value in options[key] for word in (name, value)]
     if options["device"] is not None:

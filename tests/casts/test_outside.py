@@ -49,28 +49,30 @@ def judged(legacy, folder):
 
 def wrong(row, lines):
     """Yield what is wrong with the audit of one case."""
-    refused = row["truth"].startswith("refused")
-    hard = [each for each in row["findings"] if each["rule"] in HARD]
     if row["float32"].startswith("refused"):
         if not row["refused"]:
             yield "does not build in float32 either, and is no bad input"
         return
     if row["refused"] or not row["complete"]:
         yield f"no verdict: {row['refused']}"
-    if refused and not hard:
-        yield f"missed: {row['truth']}"
-    if hard and not refused:
-        yield "invented: TensorFlow refuses nothing"
+    yield from of_findings(row, lines)
+    if row["edited"] not in (None, "ok"):
+        yield f"with its edits the model is {row['edited']}: {[each['edit'] for each in row['findings']]}"
+    if row["name"].startswith("fixed") and row["findings"]:
+        yield "a repaired model is not clean"
+
+
+def of_findings(row, lines):
+    refused = row["truth"].startswith("refused")
+    hard = [each for each in row["findings"] if each["rule"] in HARD]
+    if refused != bool(hard):
+        yield f"missed: {row['truth']}" if refused else "invented: TensorFlow refuses nothing"
     for each in row["findings"]:
         known = lines.get((each["file"], each["line"]), "")
         if each["rule"] not in known and not (refused and each in hard):
             yield f"invented: {each['rule']} at line {each['line']}"
         if not each["fixed"]:
             yield f"no edit works for {each['rule']} at line {each['line']}: {each['edit']}"
-    if row["edited"] not in (None, "ok"):
-        yield f"with its edits the model is {row['edited']}: {[each['edit'] for each in row['findings']]}"
-    if row["name"].startswith("fixed") and row["findings"]:
-        yield "a repaired model is not clean"
 
 
 @pytest.mark.slow

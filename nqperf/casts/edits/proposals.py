@@ -7,7 +7,6 @@ for ops that must not run in a half type. Where a file knows no way to cast, the
 from __future__ import annotations
 
 import ast
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,17 +19,25 @@ _IMPORT = "import tensorflow as tf"
 _OWN = "self.compute_dtype"
 
 
-def for_mismatch(event: Event, origins: Sequence[SourceLocation | None] = ()) -> tuple[Edit, ...]:
-    """Return casts of the operands of `event` that have the wrong type; `origins` are where wide values began."""
+def for_mismatch(
+    event: Event, origins: Sequence[SourceLocation | None] = (), masks: Sequence[Edit] = ()
+) -> tuple[Edit, ...]:
+    """Return casts of the operands of `event` that have the wrong type.
+
+    `origins` are where wide values began, `masks` edits that make a number small enough for the cast.
+    """
     if event.location is None:
         return ()
-    return _first(
-        itertools.chain(
-            _up(event) if event.target in WIDE else _down(event),
-            (edit for origin in origins for edit in at_origin(origin, event.dtype_names)),
-            () if event.target in WIDE else _up(event),
-        )
-    )
+    here = [*(_up(event) if event.target in WIDE else _down(event))]
+    there = [edit for origin in origins for edit in at_origin(origin, event.dtype_names)]
+    back = [] if event.target in WIDE else [*_up(event)]
+    small = [
+        Edit(path=edit.path, changes=(*edit.changes, *mask.changes), imports=edit.imports)
+        for mask in masks
+        for edit in [*there[:2], *here[:4], *there[2:4]]
+        if edit is not None and edit.path == mask.path
+    ]
+    return _first([*small, *here, *there, *back])
 
 
 def for_branch(event: Event) -> tuple[Edit, ...]:
@@ -98,6 +105,11 @@ def in_float32(op: OpRecord, guard: SourceLocation | None = None) -> tuple[Edit,
     if location is None or node is None or isinstance(node, ast.AugAssign):
         return ()
     wholes = [node, *_around(location.path, node, guard)]
+    if guard is not None and guard.span is not None and guard != location:
+        # Brought back before the guard, the number would be lost again.
+        wholes = [each for each in wholes if guard.path == location.path and _covers(source.span(each), guard.span)]
+        if not wholes:
+            return kept_wide(op)
     return _first(
         _wide_inside(location.path, whole, leaves, f"{ast.unparse(leaves[0])}.dtype" if dtype is None else dtype)
         for whole in wholes
@@ -166,6 +178,10 @@ def _retargeted(origin: SourceLocation, dtypes: Sequence[str]) -> Iterator[Edit 
     for dtype in dtypes:
         change = Change(span=source.span(target), before=dtype, drops=True)
         yield Edit(path=origin.path, changes=(change,))
+
+
+def _covers(outer: Span, inner: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
 
 
 def _equals(part: ast.expr, number: float) -> bool:

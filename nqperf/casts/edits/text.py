@@ -55,7 +55,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     lines[-1] = lines[-1][:-1]
     inserted: list[tuple[Position, tuple[int, Position], bytes]] = []
     dropped: list[tuple[Position, Position]] = []
-    changes = sorted({change for edit in edits for change in edit.changes}, key=lambda change: change.span)
+    changes = sorted({change for edit in edits for change in edit.changes}, key=_outer_first)
     _require_nested(changes)
     for change in changes:
         if not 1 <= change.span[0] <= change.span[2] <= len(lines):
@@ -77,6 +77,10 @@ def expression(text: str, span: Span) -> str:
         return lines[first - 1][start:end].decode()
     parts = [lines[first - 1][start:], *lines[first : last - 1], lines[last - 1][:end]]
     return " ".join(part.decode().strip() for part in parts)
+
+
+def _outer_first(change: Change) -> tuple[Position, Position, str]:
+    return change.start, _negative(change.end), change.before
 
 
 def _negative(position: Position) -> Position:

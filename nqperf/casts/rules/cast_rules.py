@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from nqperf.casts.edits import proposals
+from nqperf.casts.edits.text import Edit
 from nqperf.casts.findings import Finding
 from nqperf.casts.rules.islands import by_hand, crosses_layers, island, spares_products
 from nqperf.casts.rules.numeric_rules import RANGES, extreme, large_constant
@@ -39,7 +40,7 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
             message=f"{event.op_type} gets {types}: {why}, TensorFlow refuses to build it{_infinite(event)}",
             edit=_cast_down(event),
             origin=origin.location if origin is not None else None,
-            proposals=proposals.for_mismatch(event, _origins(origin, event)),
+            proposals=proposals.for_mismatch(event, _origins(origin, event), _masks(flow, event)),
             cause=origin.index if origin is not None else -1,
             reached=frozenset(flow.downstream([start])) if start is not None and event.target in WIDE else frozenset(),
         )
@@ -63,7 +64,7 @@ def implicit_promotion(flow: Flow) -> Iterator[Finding]:
             message=f"{event.op_type} of {types} is promoted to {event.target} without a message{_beware(flow, event)}",
             edit=_cast_down(down),
             origin=origin.location if origin is not None else None,
-            proposals=proposals.for_mismatch(down, _origins(origin, event)),
+            proposals=proposals.for_mismatch(down, _origins(origin, event), _masks(flow, event)),
             cause=origin.index if origin is not None else -1,
             reached=frozenset(flow.downstream([start])) if start is not None else frozenset(),
         )
@@ -308,12 +309,23 @@ def _by_design(flow: Flow, start: int | None) -> bool:
 
 def _beware(flow: Flow, event: Event) -> str:
     """Return a warning when the wide operand carries a number that the proposed cast would make infinite."""
+    half, large = _large(flow, event)
+    return f"; beware: it carries {extreme(large):g}, which is infinite in {half}" if large is not None else ""
+
+
+def _large(flow: Flow, event: Event) -> tuple[str, OpRecord | None]:
+    """Return the half type of `event`, and the constant in its wide operand that this type cannot hold."""
     half = next((operand.dtype for operand in event.operands if operand.dtype in HALVES), None)
     wide = next((operand for operand in event.operands if operand.dtype in WIDE), None)
     if half is None or wide is None:
-        return ""
-    large = large_constant(flow, wide.producer, RANGES[half].maximum)
-    return f"; beware: it carries {extreme(large):g}, which is infinite in {half}" if large is not None else ""
+        return half or "", None
+    return half, large_constant(flow, wide.producer, RANGES[half].maximum)
+
+
+def _masks(flow: Flow, event: Event) -> tuple[Edit, ...]:
+    """Return the edits that make a number in the wide operand one that the half type holds."""
+    half, large = _large(flow, event)
+    return proposals.finite_mask(large.location, extreme(large), half) if large is not None else ()
 
 
 def _origin(flow: Flow, event: Event) -> OpRecord | None:

@@ -77,8 +77,8 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
         dtype = op.out_dtype
         yield Finding(
             rule="NUM102",
-            location=op.location,
-            layer=op.layer,
+            location=harm.start.location or op.location,
+            layer=harm.start.layer,
             message=f"the number {number:.12g} becomes {_NAMES[becomes]} in {dtype}, {harm.why}",
             edit='compute it in float32: cast what goes in to "float32", and the result back',
             origin=origin,
@@ -157,7 +157,7 @@ def squared_in_half(flow: Flow) -> Iterator[Finding]:
                 message="a square runs in float16 before it is cast to float32: beyond 255 it is infinite",
                 edit="cast first and square then",
                 origin=square.location,
-                proposals=proposals.cast_inside(op.location),
+                proposals=(*proposals.cast_inside(op.location), *proposals.kept_wide(op)),
             )
 
 

@@ -58,10 +58,10 @@ class Recorder(hooks.Listener):
             dtypes = {dtype for _, value in operands if (dtype := float_of(value))}
             allowed = hooks.allowed_types(op_type).get(attribute)
             where = self.where.here()
-            if allowed is not None and dtypes & set(HALVES) and not allowed & set(HALVES):
+            refused = (dtypes & set(HALVES)) - allowed if allowed is not None else set()
+            if refused:
                 self._event("unsupported", where, op_type, operands, "float32")
-                half = next(iter(dtypes & set(HALVES)))
-                return hooks.Repair(self._repaired(arguments, names, "float32"), half)
+                return hooks.Repair(self._repaired(arguments, names, "float32"), next(iter(refused)))
             # A number in front of the tensors becomes float32 before TensorFlow has seen what it stands beside.
             leading = dtypes | {dtype for _, value in operands if (dtype := number_dtype(value))}
             if not dtypes or (len(dtypes) < 2 and not (dtypes & set(HALVES) and leading & set(WIDE))):  # noqa: PLR2004

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import read_whole, write_whole
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import read_whole
 
 _NEWLINES = ("\r\n", "\r", "\n")
 

@@ -84,16 +84,18 @@ class Hooks:
         """Return hook A for a function that compares the dtypes of its first two arguments itself."""
 
         def hook(genuine: Callable[..., Any]) -> Callable[..., Any]:
-            def compare(x: Any, y: Any, *rest: Any, **options: Any) -> Any:
+            def compare(*values: Any, **options: Any) -> Any:
                 if not self.guarded.here():
-                    return genuine(x, y, *rest, **options)
+                    return genuine(*values, **options)
                 try:
-                    return genuine(x, y, *rest, **options)
+                    return genuine(*values, **options)
                 except (TypeError, ValueError) as error:
-                    repair = self.guarded.tell("mismatch", op_type, dict(zip(names, (x, y), strict=True)), error)
+                    compared = {name: options.get(name) for name in names} | dict(zip(names, values, strict=False))
+                    repair = self.guarded.tell("mismatch", op_type, compared, error)
                     if repair is None:
                         raise
-                return genuine(*(repair.arguments[name] for name in names), *rest, **options)
+                rest = {name: value for name, value in options.items() if name not in names}
+                return genuine(*(repair.arguments[name] for name in names), *values[len(names) :], **rest)
 
             return compare
 

@@ -15,7 +15,7 @@ from nqperf.formats.decoding import decode_json
 from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
 from nqperf.formats.training.state_file import read_arrays, write_arrays
-from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, open_model
+from nqperf.formats.weights.model_folder import FolderSettings, OpenedModel, check_replaceable, open_model
 from nqperf.formats.weights.model_folder import write_model_folder as write_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.formats.weights.tokenizers import read_tokenizer
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     import keras
 
     from nqperf.model.bert import BertJoint
+    from nqperf.training.distiller import Teacher
 
+# A network and its weights.
+_Network = tuple[BertConfig, dict[str, FloatArray]]
 # Windows enough to tell in which directions a teacher's states vary.
 _BATCHES_SEEN = 4
 CHECKPOINT = "checkpoint.safetensors"
@@ -119,7 +122,8 @@ def train(job: TrainingJob, report: Report) -> None:
     a vocabulary that lacks a symbol, or an output that cannot be written; MissingExtraError without MiniLM's package.
     """
     check_replaceable(job.out)
-    file, network, weights = _starting_point(job)
+    teacher = None if job.lesson is None else open_model(job.lesson.teacher)
+    file, network, weights = _starting_point(job, teacher)
     network.require_positions(job.features.max_seq_length)
     tokenizer = read_tokenizer(file)
     check_symbols(tokenizer)
@@ -135,20 +139,26 @@ def train(job: TrainingJob, report: Report) -> None:
         build_corpus(sources, tokenizer, ContextConfig(), job.features), tokenizer, job.features, sampling
     )
     validation = _validation(job, tokenizer)
-    trainer = _trainer(job, network, weights, batches)
+    if job.lesson is None or teacher is None:
+        trainer = Trainer(network, weights, job.features.max_seq_length, job.training)
+    else:
+        taught = read_teacher(teacher, job.training.precision, job.features.max_seq_length)
+        trainer = _taught(job, job.lesson, taught, (network, weights), batches)
     job.work.mkdir(parents=True, exist_ok=True)
     resume(job.work / CHECKPOINT, trainer)
     best = _run(job, trainer, batches, validation, report)
     write_folder(job.out, trainer.network.config, best, file, dtype="float16", settings=FolderSettings())
 
 
-def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArray], batches: Batches) -> Trainer:
-    """Return what is trained: the network, or the student that a lesson makes of it or teaches it."""
-    seq_length = job.features.max_seq_length
-    if job.lesson is None:
-        return Trainer(network, weights, seq_length, job.training)
-    lesson = job.lesson
-    teacher = read_teacher(open_model(lesson.teacher), job.training.precision, seq_length)
+def _taught(
+    job: TrainingJob,
+    lesson: Lesson,
+    teacher: Teacher,
+    start: tuple[BertConfig, dict[str, FloatArray]],
+    batches: Batches,
+) -> Trainer:
+    """Return the training of a student: of `start`, or where the lesson makes one of it, of that."""
+    network, weights = start
     if job.makes_student:
         student = lesson.shape.config(network)
         seen = (batches.batch(step)[0] for step in range(_BATCHES_SEEN))
@@ -160,7 +170,7 @@ def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArra
 
         return Distiller(network, teacher, lesson.config)
 
-    return Trainer(network, weights, seq_length, job.training, taught)
+    return Trainer(network, weights, job.features.max_seq_length, job.training, taught)
 
 
 def _run(
@@ -210,11 +220,12 @@ def _read_log(path: Path, step: int) -> list[Progress | Validated]:
     return [line for line in read if line.step <= step]
 
 
-def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
+def _starting_point(
+    job: TrainingJob, teacher: OpenedModel | None
+) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
     """Return the vocabulary, and the network that is trained, or the teacher that a student is made of."""
-    if job.lesson is None:
+    if job.lesson is None or teacher is None:
         return _own_start(job)
-    teacher = open_model(job.lesson.teacher)
     if job.makes_student:
         job.lesson.shape.config(teacher.config)  # refused before any work
         return teacher.require_tokenizer(), teacher.config, teacher.read_weights()

@@ -13,7 +13,6 @@ import numpy as np
 from nqperf.formats.files import write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.model_folder import CONFIG, open_model
-from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Example, IntArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.sources import Source
@@ -65,7 +64,7 @@ def calibrate(job: CalibrationJob) -> Calibration:
         for source in job.sources
         for example in validation_examples(source, source.examples if source.kind == "world" else job.validation)
     ]
-    validation = prepare_validation(examples, read_tokenizer(folder.require_tokenizer()), job.features)
+    validation = prepare_validation(examples, folder.tokenizer, job.features)
     model = build(BertJoint(folder.config, job.precision), job.features.max_seq_length)
     assign_weights(model, folder.read_weights())
     (long, short), micro_f1 = validation.calibrated(validation.predictions(model))

@@ -155,7 +155,7 @@ def _profile(fingerprint: Fingerprint) -> Check:
         name="profile",
         state="missing",
         finding=f"nothing is promised for this device ({fingerprint.device_key}): runs are report-only",
-        advice="nqperf calibrate measures a profile; name it with --nqperf-profile",
+        advice="`nqperf calibrate --out desk.toml` measures one, and `nqperf bench --profile desk.toml` judges by it",
     )
 
 

@@ -86,7 +86,7 @@ def check_annotations(example: Example) -> None:
     if not example.annotations:
         raise ConfigError(
             f"example {example.example_id} has no annotations; expected at least one: "
-            "training needs annotated data, such as `nqperf world --split train` writes"
+            "training needs annotated data, such as `nqperf world` writes"
         )
     for annotation in example.annotations:
         _check_span(example, annotation.long_answer, 0, len(example.tokens), "long answer", "document")

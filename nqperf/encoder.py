@@ -36,7 +36,11 @@ class EncoderOutput:
 
 
 class Encoder:
-    """A loaded encoder; `config` is its configuration."""
+    """A loaded encoder.
+
+    `config` is its configuration, `network` the Keras network that holds its weights; `pooler` says that the folder
+    has weights for a pooler.
+    """
 
     def __init__(self, config: BertConfig, network: BertJoint, *, pooler: bool) -> None:
         self.config = config

@@ -87,5 +87,5 @@ def change_vocabulary(weights: Mapping[str, FloatArray], old: bytes, new: bytes)
 def _read_minilm(seed: int) -> tuple[dict[str, Any], dict[str, FloatArray]]:
     folder = minilm_folder()
     fields = read_json_object(folder / "config.json", what="a BERT configuration")
-    weights, _, _ = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
-    return dict(fields), weights
+    imported = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
+    return dict(fields), imported.weights

@@ -109,8 +109,13 @@ def levels_at(looks: Sequence[Look], rows: int, alpha: float, *, on_fail: bool =
     return levels
 
 
+def one_look(config: JudgeConfig) -> float:
+    """Return the error at either end of a printed interval."""
+    return _OF_ONE_LOOK * (1 - config.confidence) / 2
+
+
 def half_width(found: Estimates, config: JudgeConfig) -> FloatArray:
     """Return the half widths of the intervals of the log ratios by location; NaN after one set. Shape: [rows]."""
-    tail = np.full(len(found.sets), _OF_ONE_LOOK * (1 - config.confidence) / 2)
+    tail = np.full(len(found.sets), one_look(config))
     half: FloatArray = upper_quantile(tail, np.where(found.sets > 1, found.freedom[0], 0.0)) * found.error[0]
     return half

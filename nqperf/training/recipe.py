@@ -54,6 +54,8 @@ LOG = "log.jsonl"
 class TrainingJob:
     """One run of training: what is read, what it starts from, where it goes.
 
+    `sources` are what is read, `out` the model folder that is written. `features` says how long a window is; a step has
+    `batch_size` windows, drawn as `SamplingConfig` says of `include_unknowns` and `unknown_draws`.
     `start` is a model folder, or None for MiniLM, which needs a `tokenizer`; a start that was trained from MiniLM may
     have one too, and goes on with that vocabulary. With a `lesson` a teacher is learnt from, and without a start its
     student is made out of it. `work` keeps the checkpoint and the log of
@@ -84,7 +86,10 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocabularyJob:
-    """The making of a tokenizer.model from WordPieces (a `vocab.txt`; None: MiniLM's) and the texts of sources."""
+    """The making of a tokenizer.model, the file `out`, from WordPieces and the texts of `sources`.
+
+    `wordpieces` is a `vocab.txt`, None MiniLM's; `config` says how many pieces are made.
+    """
 
     sources: tuple[Source, ...]
     out: Path
@@ -94,7 +99,10 @@ class VocabularyJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """The micro-F1 on the held-out examples after `step` steps, at the thresholds that suit them best."""
+    """The `micro_f1` on the held-out examples after `step` steps, at the thresholds that suit them best.
+
+    Those are `long_threshold` and `short_threshold`, in logits.
+    """
 
     step: int
     micro_f1: float
@@ -106,7 +114,7 @@ Report = Callable[[Progress | Validated], None]
 
 
 def make_vocabulary(job: VocabularyJob) -> int:
-    """Write a vocabulary that carries WordPieces, whole or not at all, and return its size.
+    """Write the vocabulary of `job`, which carries WordPieces, whole or not at all, and return its size.
 
     Raises: MissingExtraError without MiniLM's package where it is needed; FormatError for a `vocab.txt` unread.
     """
@@ -116,7 +124,7 @@ def make_vocabulary(job: VocabularyJob) -> int:
 
 
 def train(job: TrainingJob, report: Report) -> None:
-    """Train and write a model folder; every step and every validation is reported, and logged in the work folder.
+    """Train and write a model folder as `job` says; `report` is told every step and validation, which are logged, too.
 
     Raises: ConfigError or FormatError before any work for data without annotations, answers outside their candidates,
     a vocabulary that lacks a symbol, or an output that cannot be written; MissingExtraError without MiniLM's package.
@@ -255,7 +263,7 @@ def _own_start(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, F
 
 
 def check_symbols(tokenizer: Tokenizer) -> None:
-    """Check that a vocabulary knows the first marker of each kind that a context holds.
+    """Check that the vocabulary of `tokenizer` knows the first marker of each kind that a context holds.
 
     Raises: ConfigError that lists the missing ones.
     """

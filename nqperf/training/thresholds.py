@@ -31,7 +31,10 @@ VALIDATION_EXAMPLES = 54
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationJob:
-    """A model folder, and the sources that its thresholds are chosen on: at most `validation` examples of a file."""
+    """A `model` folder, and the `sources` that its thresholds are chosen on: at most `validation` examples of a file.
+
+    `features` says how long a window is, `precision` what the network computes in.
+    """
 
     model: Path
     sources: tuple[Source, ...]
@@ -42,7 +45,10 @@ class CalibrationJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The thresholds of the best micro-F1 on held-out examples, and that."""
+    """The thresholds of the best micro-F1 on so many held-out `examples`: `micro_f1`.
+
+    `long_threshold` and `short_threshold` are in logits.
+    """
 
     examples: int
     micro_f1: float
@@ -51,7 +57,7 @@ class Calibration:
 
 
 def calibrate(job: CalibrationJob) -> Calibration:
-    """Choose a model's thresholds and store them in its folder.
+    """Choose the thresholds of the model of `job` and store them in its folder.
 
     Raises: ConfigError when no example is held out; FormatError for a model folder that cannot be read.
     """

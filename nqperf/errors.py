@@ -42,8 +42,8 @@ class ConfigError(NqPerfError):
 class FormatError(NqPerfError):
     """A file does not hold what its format promises.
 
-    `path` is the file, `line` its 1-based line (None where the format has no lines), `field` the JSON path, tensor or
-    record field at fault (None where the file as a whole is).
+    `message` says what is wrong and what was expected. `path` is the file, `line` its 1-based line (None where the
+    format has no lines), `field` the JSON path, tensor or record field at fault (None where the file as a whole is).
     """
 
     def __init__(self, message: str, *, path: object, line: int | None = None, field: str | None = None) -> None:
@@ -81,7 +81,10 @@ class OutOfTimeError(NqPerfError):
 
 
 class MissingExtraError(NqPerfError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the message names the extra that brings it.
+
+    `extra` is the extra's name, "" where the whole `package` is what is missing; `purpose` is what cannot be done.
+    """
 
     def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
         what = f"{package}[{extra}]" if extra else package

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
-from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, OpenedModel, open_model
+from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
+from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import MODEL_INPUTS
 

@@ -14,7 +14,8 @@ from nqperf.cli.bench import suite_progress
 from nqperf.formats.files import require_places
 from nqperf.formats.results.revisions_json import write_revisions
 from nqperf.formats.results.step_summary import append_step_summary
-from nqperf.perf.revisions.compare import RevisionsConfig, compare_revisions
+from nqperf.perf.revisions.compare import compare_revisions
+from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.sides import BaseAsked, both_sides, project_of
 from nqperf.plain_text import command_line
 from nqperf.report.revisions import revisions_markdown, revisions_text

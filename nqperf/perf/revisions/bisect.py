@@ -16,9 +16,10 @@ import msgspec
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
 from nqperf.perf.measuring.duets import can_duet, halves, started_pairs
+from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
 from nqperf.perf.revisions.compare import require_target, runs_of_a_round
 from nqperf.perf.revisions.git import Commit, Repository
-from nqperf.perf.revisions.sides import BuilderProcess, Side, Starting, package_alone, side_of_commit
+from nqperf.perf.revisions.sides import Side, side_of_commit
 from nqperf.perf.workers.progress import Doing, Progress, silent
 from nqperf.statistics.search import Finding, Measured, SearchConfig, search
 

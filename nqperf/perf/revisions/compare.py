@@ -8,29 +8,25 @@ import random
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
-
-import numpy as np
+from typing import cast
 
 from nqperf.errors import ConfigError
-from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.duets import How, Pair, PairsAlive, can_duet, halves, started_pairs
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
-from nqperf.perf.revisions.sides import BuilderProcess, RevisionProcess, Side, Starting, package_alone
-from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.perf.revisions.builders import BuilderProcess, RevisionProcess, Starting, package_alone
+from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
+from nqperf.perf.revisions.judging import MeasuresJudge, round_scatter
+from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
-from nqperf.records.revisions import Judged, Measure, MeasuredSet, RevisionOutcome, RevisionResults, Word
-from nqperf.statistics.judge import look
-from nqperf.statistics.location import SetEstimate, set_estimate
-from nqperf.statistics.sets import Floor, Row, Sets
-from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
+from nqperf.records.revisions import MeasuredSet, RevisionOutcome, RevisionResults
+from nqperf.statistics.verdicts import Plan
 
 _CLOSE = Close()
-_MEASURES: tuple[Measure, ...] = ("time", "memory", "start")
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Rounds of a duet whose log ratios scatter by less are a quiet machine's.
 _QUIET = 0.03
@@ -38,54 +34,6 @@ _QUIET = 0.03
 _SHORTEST = 0.05
 _LONGEST = 2.0
 _INSTANT = 1e-8
-_FEWEST_SETS = 3
-# The SD of a normal beside the median distance from its median.
-_MAD = 1.4826
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionsConfig:
-    """How two revisions are measured; units: seconds, margins as shares (0.02: 2 %).
-
-    `margin` is the slowdown of a run that fails, `memory_margin` and `start_margin` those of peak memory and of the
-    seconds to start. `budget` is what measuring may take in all. `how` is "duet", "turns", or "auto": a short trial
-    chooses. `rounds` are taken in a set. A worker may take `build_seconds` to build and warm up, `run_seconds` for a
-    round. `seed` draws the orders.
-    Raises: ConfigError when a value is out of range.
-    """
-
-    margin: float = 0.02
-    memory_margin: float = 0.10
-    start_margin: float = 0.25
-    budget: float = 180.0
-    how: Literal["auto", "duet", "turns"] = "auto"
-    rounds: int = 12
-    pages: Pages = "huge"
-    build_seconds: float = 600.0
-    run_seconds: float = 120.0
-    seed: int = 0
-    command: str = ""
-    progress: Progress = silent
-
-    def __post_init__(self) -> None:
-        for name in ("margin", "memory_margin", "start_margin"):
-            if not 0.001 <= getattr(self, name) <= 10:  # noqa: PLR2004  # below a thousandth, no machine can tell
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; expected a share from 0.001 to 10, as 0.02 for 2 %"
-                )
-        for name in ("budget", "build_seconds", "run_seconds"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")
-        if self.how not in ("auto", "duet", "turns"):
-            raise ConfigError(f"how is {self.how!r}; expected auto, duet or turns")
-        if self.how == "duet" and not can_duet():
-            raise ConfigError("a duet needs two cores, and one is here: take turns")
-        if self.rounds < 1:
-            raise ConfigError(f"rounds is {self.rounds}; expected 1 or more")
-        check_pages(self.pages)
-
-
-DEFAULT = RevisionsConfig()
 # Starts a side's process, which is told its name; NqPerfError when it cannot.
 StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
@@ -138,13 +86,14 @@ class _Session:
     start: StartSide
     sets: list[MeasuredSet] = field(default_factory=list)
     agreement: Agreement | None = None
-    judgements: dict[Measure, Judgement | None] = field(default_factory=lambda: dict.fromkeys(_MEASURES))
+    judge: MeasuresJudge = field(init=False)
     faults: list[str] = field(default_factory=list)
     how: How | None = None
     repeats: int = 1
     drawn: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
+        self.judge = MeasuresJudge(config=self.config)
         self.drawn = random.Random(self.config.seed)  # noqa: S311  # orders, no secret
         if self.config.how != "auto":
             self.how = self.config.how
@@ -160,8 +109,8 @@ class _Session:
             if self.how is None and not self._choose():
                 continue
             last = not self._another_fits()
-            self._judge(time_is_up=last)
-            if last or not any(judged is not None and judged.open_rows for judged in self.judgements.values()):
+            self.judge.look_at(self.sets, self._plan(time_is_up=last))
+            if last or not self.judge.is_open:
                 return
 
     def _next(self) -> How:
@@ -174,12 +123,12 @@ class _Session:
         On a quiet machine a duet is the better way. Where its rounds scatter, turns are tried beside it, and what gives
         the smaller variance times seconds is taken; the other's set is left out, for its ratio is another quantity.
         """
-        scatter = _scatter(self.sets[0])
+        scatter = round_scatter(self.sets[0])
         if len(self.sets) == 1 and scatter <= _QUIET:
             self.how = "duet"
         elif len(self.sets) > 1:
             costs = [
-                _scatter(taken) ** 2 * (statistics.median(taken.base) * rounds)
+                round_scatter(taken) ** 2 * (statistics.median(taken.base) * rounds)
                 for taken, rounds in zip(self.sets, (1, 2), strict=True)
             ]
             self.how = "turns" if costs[1] < costs[0] else "duet"
@@ -250,34 +199,19 @@ class _Session:
         self.faults.append(f"the change fails: {error}")
         return True
 
+    def _plan(self, *, time_is_up: bool) -> Plan:
+        """Return how many sets there will be in all, by what those so far took."""
+        spent = max(time.monotonic() - self.began, 1e-3)
+        return Plan(sets=max(len(self.sets), int(self.config.budget * len(self.sets) / spent)), time_is_up=time_is_up)
+
     def _another_fits(self) -> bool:
         """Return whether another set fits into the budget."""
         spent = time.monotonic() - self.began
         return spent * (1 + 1 / len(self.sets)) <= self.config.budget
 
-    def _judge(self, *, time_is_up: bool) -> None:
-        """Look at all sets so far, measure by measure."""
-        spent = max(time.monotonic() - self.began, 1e-3)
-        planned = max(len(self.sets), int(self.config.budget * len(self.sets) / spent), _FEWEST_SETS)
-        plan = Plan(sets=planned, time_is_up=time_is_up)
-        for measure in _MEASURES:
-            known: list[dict[str, SetEstimate]] = [
-                {measure: estimate} for taken in self.sets if (estimate := _estimate(measure, taken)) is not None
-            ]
-            if len(known) == len(self.sets):
-                sets = Sets.of((Row(name=measure, floor=Floor(ratio=1.0)),), known, shared=False)
-                before = self.judgements[measure]
-                self.judgements[measure] = look(sets, plan, before=before, config=self._judge_config(measure))
-
-    def _judge_config(self, measure: Measure) -> JudgeConfig:
-        margins = {"time": self.config.margin, "memory": self.config.memory_margin, "start": self.config.start_margin}
-        config = JudgeConfig.for_margin(margins[measure])
-        # Three measures are judged, and a comparison of equal code is to be red no more often than one row's would.
-        return dataclasses.replace(config, red_runs=config.red_runs / len(_MEASURES))
-
     def results(self, target: str) -> RevisionResults:
         """Return the record."""
-        judged = tuple(self._judged())
+        judged = self.judge.judged(self.sets)
         slower = [one for one in judged if one.word == "SLOWER"]
         reasons = [*self.faults, *(f"{one.measure}: {100 * (one.ratio - 1):.1f} % more" for one in slower)]
         time_word = next((one.word for one in judged if one.measure == "time"), "INCONCLUSIVE")
@@ -299,65 +233,8 @@ class _Session:
             seconds=time.monotonic() - self.began,
         )
 
-    def _judged(self) -> Iterator[Judged]:
-        for measure in _MEASURES:
-            judgement = self.judgements[measure]
-            if judgement is None:
-                continue
-            verdict = judgement.rows[0]
-            if verdict.ratio is None:
-                continue
-            values = [_values(measure, taken) for taken in self.sets]
-            low_high = verdict.interval
-            yield Judged(
-                measure=measure,
-                word=_word(verdict),
-                ratio=1 / verdict.ratio,
-                interval=None if low_high is None else (1 / low_high[1], 1 / low_high[0]),
-                margin=self._judge_config(measure).pass_margin - 1,
-                base=statistics.median(base for base, _ in values),
-                change=statistics.median(change for _, change in values),
-                sets=verdict.sets,
-                more_sets=verdict.more_sets,
-            )
-
 
 def runs_of_a_round(seconds: float) -> int:
     """Return how many runs make a round long enough for the clock, and no longer than needed."""
     seconds = max(seconds, _INSTANT)
     return max(1, min(math.ceil(_SHORTEST / seconds), math.ceil(_LONGEST / seconds)))
-
-
-def _scatter(taken: MeasuredSet) -> float:
-    """Return the robust SD of the rounds' log ratios in a set."""
-    ratios = np.log(taken.base) - np.log(taken.change)
-    return float(_MAD * np.median(np.abs(ratios - np.median(ratios))))
-
-
-def _values(measure: Measure, taken: MeasuredSet) -> tuple[float, float]:
-    """Return what was measured of base and change in one set."""
-    if measure == "start":
-        return taken.starts
-    if measure == "memory":
-        return taken.peaks[0] or math.nan, taken.peaks[1] or math.nan
-    return statistics.median(taken.base), statistics.median(taken.change)
-
-
-def _estimate(measure: Measure, taken: MeasuredSet) -> SetEstimate | None:
-    """Return a set's log ratio base / change of a measure; None where it was not told."""
-    if measure == "time":
-        return set_estimate(np.array(taken.base), np.array(taken.change))
-    base, change = _values(measure, taken)
-    if not (0 < base < math.inf and 0 < change < math.inf):
-        return None
-    ratio = math.log(base / change)
-    return SetEstimate(location=ratio, total=ratio, error=None, rounds=1)
-
-
-def _word(verdict: RowVerdict) -> Word:
-    """Return the verdict in the words of a comparison."""
-    if verdict.outcome == "FAIL":
-        return "SLOWER"
-    if verdict.outcome != "PASS":
-        return "INCONCLUSIVE"
-    return "FASTER" if verdict.interval is not None and verdict.interval[0] > 1 else "SAME"

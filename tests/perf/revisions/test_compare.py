@@ -10,7 +10,8 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.revisions_json import read_revisions, write_revisions
-from nqperf.perf.revisions.compare import RevisionsConfig, compare_revisions
+from nqperf.perf.revisions.compare import compare_revisions
+from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.sides import Side
 from nqperf.records.revisions import RevisionSide
 from nqperf.report.revisions import headline, revisions_markdown, revisions_text
@@ -141,15 +142,20 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch):
 
 
 def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
-    monkeypatch.setattr("nqperf.perf.revisions.compare._scatter", lambda taken: 0.2 if taken.how == "duet" else 0.01)
+    monkeypatch.setattr(
+        "nqperf.perf.revisions.compare.round_scatter", lambda taken: 0.2 if taken.how == "duet" else 0.01
+    )
     monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: True)
     assert {taken.how for taken in compare().sets} == {"turns"}
-    monkeypatch.setattr("nqperf.perf.revisions.compare._scatter", lambda taken: 0.2 if taken.how == "turns" else 0.1)
+    monkeypatch.setattr(
+        "nqperf.perf.revisions.compare.round_scatter", lambda taken: 0.2 if taken.how == "turns" else 0.1
+    )
     assert {taken.how for taken in compare().sets} == {"duet"}
 
 
 def test_one_core_takes_turns(monkeypatch):
-    monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: False)
+    for module in ("compare", "config"):
+        monkeypatch.setattr(f"nqperf.perf.revisions.{module}.can_duet", lambda: False)
     assert {taken.how for taken in compare().sets} == {"turns"}
     with pytest.raises(ConfigError, match="a duet needs two cores"):
         compare(how="duet")

@@ -85,14 +85,15 @@ class Look:
 class RowVerdict:
     """What is known of the row `name`, of such a `role`; ratios are speed-ups, baseline seconds / row seconds.
 
-    `outcome` is what it comes to if this was the last look; `decided` says that no more sets are needed, though a
-    row that passed may be in doubt again when it is measured further. `interval` holds the ratio with the configured confidence, None after a single set. `total_ratio` is
-    that of total times, `by_total` says that it made the FAIL. `sd` is the moderated SD of one set's log ratio,
-    `scatters` whether the row scatters more than the others and so keeps its own. `p_fail` and `p_pass` are one-sided
-    p-values of "slower than its floor" and "slower by less than the pass margin", before any correction. `suspected_at`
-    is the number of sets at which a FAIL was first seen that has yet to hold in new ones; `surely_slower` says that the
-    row was slower than its floor by Holm's procedure, at this look or an earlier one. `more_sets` is about how many
-    sets more would decide, None where it is decided or no number would.
+    `outcome` is what it comes to if this was the last look; `decided` says that no more sets are needed, though a row
+    that passed may be in doubt again when it is measured further. `interval` holds the ratio with the configured
+    confidence, None after a single set. `total_ratio` is that of total times, `by_total` says that it made the FAIL.
+    `sd` is the moderated SD of one set's log ratio, `scatters` whether the row scatters more than the others and so
+    keeps its own. `p_fail` and `p_pass` are one-sided p-values of "slower than its floor" and "slower by less than the
+    pass margin", before any correction. `suspected_at` is the number of sets at which a FAIL was first seen that has
+    yet to hold in new ones; `surely_slower` says that the row was slower than its floor by Holm's procedure, at this
+    look or an earlier one. `more_sets` is about how many sets more would decide, None where it is decided or no number
+    would.
     """
 
     name: str

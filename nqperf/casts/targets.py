@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
+from nqperf.formats.decoding import decoding
 from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, OpenedModel, open_model
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import MODEL_INPUTS
@@ -161,12 +162,8 @@ def _keras_file(path: Path) -> Callable[..., Any]:
     def build(precision: str | None = None) -> Any:
         import keras
 
-        try:
+        with decoding(path, expected="a Keras model that this Keras can load"):
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, OSError, TypeError, ImportError) as error:
-            raise ConfigError(
-                f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"
-            ) from error
         if precision is None or precision == model.dtype_policy.name:
             return model
         config = _with_policy(keras.saving.serialize_keras_object(model), model.dtype_policy.name, precision)

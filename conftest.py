@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.skips import NoSkips
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Installed, entry points bring the package's own plugins; run from the source, this does.
@@ -20,9 +22,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_configure(config):
-    """Let each of pytest-xdist's workers compute in one thread, for there is one of them for every core."""
+    """Let each of pytest-xdist's workers compute in one thread, for there is one of them for every core.
+
+    In CI, a skipped test that need not be skipped fails the run.
+    """
     if hasattr(config, "workerinput"):
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    elif os.environ.get("CI"):
+        config.pluginmanager.register(NoSkips())
 
 
 @pytest.fixture(scope="session")

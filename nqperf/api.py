@@ -60,8 +60,8 @@ class Answer:
 class Answers:
     """What a model answers to one question.
 
-    `long` and `short` are None where no score is above the model's threshold; `best` are the best spans whatever the
-    thresholds, best first.
+    `long` and `short` are None where no score is above the model's threshold; `yes_no` is "YES", "NO" or "NONE"; `best`
+    are the best spans whatever the thresholds, best first.
     """
 
     question: str
@@ -73,7 +73,10 @@ class Answers:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model folder in one engine; `load_model` makes it."""
+    """A model folder in one engine; `load_model` makes it.
+
+    `pipeline` has the numbers of its route: the length of a window, the model's own thresholds.
+    """
 
     folder: OpenedModel
     engine: Engine[Any]
@@ -88,7 +91,8 @@ class Model:
         """Answer a question from a document, and say where the answers stand.
 
         `document` is a plain text, paragraphs apart by a blank line, or a Natural Questions example: an Example, or a
-        line's JSON in either layout. An example's own question and annotations are not read.
+        line's JSON in either layout. An example's own question and annotations are not read. At most `best` spans are
+        listed in `Answers.best`.
         Raises: ConfigError for a document without words, an empty question, or a document of another kind.
         """
         if not question.strip():
@@ -115,7 +119,7 @@ class Model:
         )
 
     def predict(self, examples: Iterable[Example]) -> Iterator[Prediction]:
-        """Yield one prediction an example, streamed, by the model's own thresholds."""
+        """Yield one prediction for each of `examples`, streamed, by the model's own thresholds."""
         return answer_stream(
             examples,
             prepared=lambda some: prepare(some, self.tokenizer, self.pipeline),
@@ -182,10 +186,10 @@ def evaluate(
     """Return nq_eval's metrics under their official names; `all-answer-f1` is micro-F1.
 
     `gold` is annotated data: a file (or glob), examples, or annotations by example id; None is the generated
-    development set. `predictions` are those of `predict`, or a predictions file. The thresholds are how many annotators
-    must have given an answer for an example to have one: for both kinds, or for long and short answers alone; None
-    takes 2 where all examples have several annotators, else 1. Examples without annotations are left out, with a
-    warning.
+    development set. `predictions` are those of `predict`, or a predictions file. `non_null_threshold` is how many
+    annotators must have given an answer for an example to have one, `long_non_null_threshold` and
+    `short_non_null_threshold` the same for one kind of answer alone; None takes 2 where all examples have several
+    annotators, else 1. Examples without annotations are left out, with a warning.
     Raises: FormatError and ConfigError for input that cannot be used.
     """
     annotations, unannotated = _gold(gold)
@@ -200,8 +204,8 @@ def evaluate(
 def audit(build_or_model: Any, *, precision: str | None = None, inputs: Any = None) -> Audit:
     """Return the float16 cast audit of a Keras model, or of a function that builds one.
 
-    `inputs` are tf.TensorSpecs, for a model that has not been called yet. `precision` is handed to a builder that has
-    such a parameter; without one the global policy is set while it builds.
+    `build_or_model` is that model or function. `inputs` are tf.TensorSpecs, for a model that has not been called yet.
+    `precision` is handed to a builder that has such a parameter; without one the global policy is set while it builds.
     Raises: ConfigError when the target is no such thing.
     """
     from nqperf.casts.audit import audit as audit_casts
@@ -212,6 +216,7 @@ def audit(build_or_model: Any, *, precision: str | None = None, inputs: Any = No
 def bench(model: str | Path | None = None, data: str | Path | None = None, **options: Any) -> Results:
     """Run the suite as `nqperf bench` does and return its record.
 
+    `model` is a model folder, None the packaged one; `data` a Natural Questions file or glob, None generated examples.
     `options` are those of SuiteConfig.from_options: variants, against, limit, batch_size, profile, rounds, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
@@ -231,6 +236,7 @@ def tune(
 ) -> Tuned:
     """Find the fastest way to run a model on this machine as `nqperf tune` does, and prove it; `out` takes the recipe.
 
+    `model` and `data` are as in `bench`; `tolerance` says how much the answers may change: "exact", not at all.
     `options` are those of TuneConfig.from_options: budget (seconds), limit, variants, max_seq_length, ...
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """

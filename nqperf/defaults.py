@@ -21,7 +21,11 @@ DEVELOPMENT_SEED = 2020
 
 @dataclass(slots=True, kw_only=True)
 class DevelopmentSet:
-    """The development set, made anew at each pass: the same examples on every machine, in no file."""
+    """The development set, made anew at each pass: the same examples on every machine, in no file.
+
+    `selection` says which of them are taken, `source` is its name in records. `skipped` stays empty: a reader of files
+    puts broken lines there.
+    """
 
     selection: Selection = Selection()
     source: str = f"generated world, split dev, {DEVELOPMENT_EXAMPLES} examples, seed {DEVELOPMENT_SEED}"

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.hugging_face import read_hugging_face
-from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, read_config
+from nqperf.formats.weights.model_folder import CONFIG, read_config
+from nqperf.formats.weights.tensor_files import WEIGHTS, find_tensors
 from nqperf.model.weights import check_finite
 from nqperf.nq.example import FloatArray, IntArray
 
@@ -35,7 +36,11 @@ class EncoderOutput:
 
 
 class Encoder:
-    """A loaded encoder; `config` is its configuration."""
+    """A loaded encoder.
+
+    `config` is its configuration, `network` the Keras network that holds its weights; `pooler` says that the folder
+    has weights for a pooler.
+    """
 
     def __init__(self, config: BertConfig, network: BertJoint, *, pooler: bool) -> None:
         self.config = config
@@ -85,9 +90,10 @@ class Encoder:
 
 
 def load_encoder(folder: str | Path, precision: str = "float32") -> Encoder:
-    """Return the encoder in `folder`: a Hugging Face folder (config.json, model.safetensors) or a model folder.
+    """Return the encoder in `folder`: a Hugging Face folder (config.json and weights) or a model folder.
 
-    A pooler that the weights lack is no part of it: `pooler_output` is None then.
+    The weights are safetensors or PyTorch's, whole or in shards. A pooler that they lack is no part of the encoder:
+    `pooler_output` is None then.
 
     Raises: FormatError when the folder holds no such encoder, ConfigError for an unknown precision.
     """
@@ -95,15 +101,15 @@ def load_encoder(folder: str | Path, precision: str = "float32") -> Encoder:
     if not folder.is_dir():
         raise FormatError(f"no such folder; expected one with {CONFIG} and {WEIGHTS}", path=folder)
     config = read_config(folder / CONFIG, read_json_object(folder / CONFIG, what="a configuration"))
-    weights, _, new = read_hugging_face(folder / WEIGHTS, config, seed=0)
-    check_finite(weights, path=folder / WEIGHTS)
+    imported = read_hugging_face(find_tensors(folder) or folder / WEIGHTS, config, seed=0)
+    check_finite(imported.weights, path=folder)
 
     from nqperf.model.bert import BertJoint
     from nqperf.model.variables import assign_weights, build
 
     network = build(BertJoint(config, precision), min(config.positions, _BUILT_AT))
-    assign_weights(network, weights)
-    return Encoder(config, network, pooler=config.has_pooler and not any(".pooler." in name for name in new))
+    assign_weights(network, imported.weights)
+    return Encoder(config, network, pooler=config.has_pooler and not any(".pooler." in name for name in imported.new))
 
 
 def _float32(values: Any) -> FloatArray:

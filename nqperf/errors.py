@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import ClassVar
 
 from nqperf.plain_text import plain, without_secrets
 
@@ -21,12 +22,13 @@ class Interrupted(BaseException):  # no Exception: as KeyboardInterrupt, it must
 
 
 class NqPerfError(Exception):
-    """Base of every error that a user can cause; the command line prints it as one line and exits with 2.
+    """Base of every error that a user can cause; the command line prints it as one line and exits with `exit_code`.
 
     `kept` says what a later start goes on from.
     """
 
     kept = ""
+    exit_code: ClassVar[int] = 2
 
     def __str__(self) -> str:
         """Return the message in one line, safe to show whatever a stranger's file put into it."""
@@ -40,8 +42,8 @@ class ConfigError(NqPerfError):
 class FormatError(NqPerfError):
     """A file does not hold what its format promises.
 
-    `path` is the file, `line` its 1-based line (None where the format has no lines), `field` the JSON path, tensor or
-    record field at fault (None where the file as a whole is).
+    `message` says what is wrong and what was expected. `path` is the file, `line` its 1-based line (None where the
+    format has no lines), `field` the JSON path, tensor or record field at fault (None where the file as a whole is).
     """
 
     def __init__(self, message: str, *, path: object, line: int | None = None, field: str | None = None) -> None:
@@ -60,6 +62,12 @@ class FormatError(NqPerfError):
         return again, ()
 
 
+class DeviceError(NqPerfError):
+    """The device that a run was required to compute on is not there; the message says why and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class VariantError(NqPerfError):
     """A variant cannot run here, or its switches had no effect."""
 
@@ -73,7 +81,10 @@ class OutOfTimeError(NqPerfError):
 
 
 class MissingExtraError(NqPerfError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the message names the extra that brings it.
+
+    `extra` is the extra's name, "" where the whole `package` is what is missing; `purpose` is what cannot be done.
+    """
 
     def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
         what = f"{package}[{extra}]" if extra else package

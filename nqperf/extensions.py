@@ -63,7 +63,7 @@ class Table(MutableMapping[str, Row], Generic[Row]):
         return (*self._faults, *(self._refusal(name) for name, packages in self._brought_by.items() if packages[1:]))
 
     def brought_by(self, name: str) -> str | None:
-        """Return the package that brings a row, with its version; None for our own."""
+        """Return the package that brings the row `name`, with its version; None for our own."""
         self._look()
         return next(iter(self._brought_by.get(name, ())), None)
 

@@ -25,7 +25,11 @@ from nqperf.nq.tokenization import Tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """Every number of the route; the defaults are the reference values of BERT Joint and of the thesis."""
+    """Every number of the route; the defaults are the reference values of BERT Joint and of the thesis.
+
+    `context` says which candidates are read, `features` how their text is cut into windows, `answers` how scores
+    become answers.
+    """
 
     context: ContextConfig = ContextConfig()
     features: FeatureConfig = FeatureConfig()
@@ -38,7 +42,7 @@ _Item = TypeVar("_Item")
 
 
 def prepare(examples: Iterable[Example], tokenizer: Tokenizer, config: PipelineConfig) -> Iterator[Features]:
-    """Yield each example's features."""
+    """Yield the features of each of `examples`, cut by `tokenizer` as `config` says."""
     for example in examples:
         yield build_features(example, tokenizer, config.context, config.features)
 
@@ -48,7 +52,8 @@ def answer_all(
 ) -> Iterator[Prediction]:
     """Yield one prediction an example, as soon as the rows of the example are complete.
 
-    `features` and `logits` hold the same rows in the same order, in blocks of any length.
+    `inputs` are what is needed of each example, in order; `features` and `logits` hold the same rows in the same order,
+    in blocks of any length. `config` says how scores become answers.
 
     Raises: ConfigError when the rows are not those of these examples, or differ from each other.
     """
@@ -98,7 +103,7 @@ def _joined(pairs: Sequence[tuple[Features, Logits]]) -> tuple[Features, Logits]
 
 
 def rows_by_example(inputs: Iterable[AnswerInput], features: Iterable[Features]) -> Iterator[Features]:
-    """Yield each example's rows, of features that hold the rows of these examples in order.
+    """Yield the rows of each example in `inputs`, of `features` that hold the rows of these examples in order.
 
     Raises: ConfigError when the rows are those of other examples.
     """
@@ -127,7 +132,11 @@ def answer_stream(
     predict: Callable[[Iterable[Features]], Iterable[Logits]],
     config: AnswerConfig,
 ) -> Iterator[Prediction]:
-    """Yield the prediction of each example as soon as it is there; nothing is held behind it."""
+    """Yield the prediction of each of `examples` as soon as it is there; nothing is held behind it.
+
+    `prepared` makes features of examples and `predict` logits of features, both streamed and in order; `config` says
+    how scores become answers.
+    """
     inputs: deque[AnswerInput] = deque()
     under_way: deque[Features] = deque()
 
@@ -152,7 +161,10 @@ def _drain(queue: deque[_Item]) -> Iterator[_Item]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answered:
-    """Some examples with all that was made of them, in order."""
+    """Some examples with all that was made of them, in order.
+
+    `features` and `logits` have a row a window, `predictions` one entry an example.
+    """
 
     features: Features
     logits: Logits
@@ -166,9 +178,10 @@ def answer_examples(
     predict: Callable[[Iterable[Features]], Iterable[Logits]],
     config: AnswerConfig,
 ) -> Answered:
-    """Take examples through the whole route, and hold all that is made of them.
+    """Take `examples` through the whole route, and hold all that is made of them.
 
-    Features are made while `predict` asks for them, so that an engine's input thread can be ahead of its device.
+    `prepared`, `predict` and `config` are as in `answer_stream`. Features are made while `predict` asks for them, so
+    that an engine's input thread can be ahead of its device.
     """
     inputs: list[AnswerInput] = []
     blocks: list[Features] = []

@@ -76,7 +76,10 @@ def cast_audit(request: pytest.FixtureRequest) -> CastAudit:
 
 
 class CastAudit:
-    """What the fixture returns: audits a model, and compares a model's casts with its ledger."""
+    """What the fixture returns: audits a model, and compares a model's casts with its ledger.
+
+    `config` is pytest's, `allowed` are the rules that the test may report.
+    """
 
     def __init__(self, config: pytest.Config, allowed: Iterable[str]) -> None:
         from nqperf.casts.findings import RULES
@@ -95,7 +98,11 @@ class CastAudit:
         return self._judged(model, inputs, precision)[0]
 
     def holds(self, model: Any, *, precision: str, ledger: str | Path = _LEDGER, name: str | None = None) -> Audit:
-        """Audit `model` and compare its casts with those recorded in `ledger`, a path below the root folder."""
+        """Audit `model` and compare its casts with those recorded in `ledger`, a path below the root folder.
+
+        `precision` is the policy that it is built in, such as "mixed_float16"; `name` is the model's in the ledger, by
+        default its own.
+        """
         from nqperf.casts import ledger as ledgers
         from nqperf.formats.casts.ledger_json import read_ledger, update_ledger
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from nqperf.errors import DeviceError
 from nqperf.formats.results.results_json import read_results
 from nqperf.perf.suite import suite
 from nqperf.perf.variants.table import VARIANTS as TABLE
@@ -387,6 +388,16 @@ def test_options_win_over_the_projects_config_and_the_rest_of_it_stays(project):
     assert [row.name for row in config.rows()] == ["baseline", "xla"]
     assert config.command.startswith("pytest ")
     assert 0 <= config.spent < 60
+
+
+def test_a_device_that_is_required_and_not_there_ends_the_session_with_one(project, monkeypatch):
+    def run_suite(config, _progress):
+        raise DeviceError(f"a {config.require} is required, and tensorflow sees none")
+
+    monkeypatch.setattr(suite, "run_suite", run_suite)
+    result, _ = project("limit=9", *ONLY_XLA, "--nqperf-require", "gpu")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*nqperf: a gpu is required, and tensorflow sees none*"])
 
 
 def test_the_projects_config_alone_is_what_runs(project):

@@ -1,13 +1,18 @@
-"""The workflows run only commands and options that exist."""
+"""The workflows run only commands and options that exist, and give nobody more than he needs."""
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nqperf.cli.main import COMMANDS, cli
 from nqperf.pytest_plugin.options import OPTIONS
+from tests.oldest import oldest
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
@@ -15,11 +20,12 @@ REPOSITORY = Path(__file__).parents[1]
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 
 
+def jobs(path):
+    return yaml.safe_load(path.read_text())["jobs"].values()
+
+
 def steps(path):
-    document = yaml.safe_load(path.read_text())
-    assert set(document) >= {"name", "permissions", "jobs"}
-    for job in document["jobs"].values():
-        assert job["timeout-minutes"] > 0
+    for job in jobs(path):
         yield from job["steps"]
 
 
@@ -64,3 +70,58 @@ def test_what_is_uploaded_is_made(path):
             for name in step["with"]["path"].split():
                 made = name.replace("*", "")
                 assert text.count(made) > 1 or "${{" in name, f"{name} is uploaded and nothing makes it"
+
+
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+# By what is started, as PyYAML reads the key `on`.
+TRIGGERS = True
+
+
+@each_workflow
+def test_a_job_may_read_the_repository_and_ends_in_time(path):
+    assert yaml.safe_load(path.read_text())["permissions"] == {}
+    for job in jobs(path):
+        assert job["permissions"] == {"contents": "read"}
+        assert 0 < job["timeout-minutes"] <= 600
+
+
+@each_workflow
+def test_actions_are_named_by_their_commit_and_a_checkout_leaves_no_credentials(path):
+    for line in re.findall(r"uses: (.*)", path.read_text()):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
+    for step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@each_workflow
+def test_no_pull_request_runs_on_a_machine_of_ours_and_no_run_of_one_is_dropped(path):
+    document = yaml.safe_load(path.read_text())
+    if any("self-hosted" in job["runs-on"] for job in jobs(path)):
+        assert set(document[TRIGGERS]) <= {"push", "schedule", "workflow_dispatch"}
+        assert "concurrency" not in document
+    assert "pull_request_target" not in document[TRIGGERS]
+
+
+def test_the_judge_of_a_pull_request_is_the_bases():
+    path = REPOSITORY / ".github" / "workflows" / "gate-cpu.yml"
+    judge = yaml.safe_load(path.read_text())["jobs"]["compare"]["steps"]
+    refs = [step["with"]["ref"] for step in judge if "checkout" in step.get("uses", "")]
+    assert refs == ["${{ github.event.pull_request.base.sha }}"]
+    assert any("nqperf compare base.json change.json" in step.get("run", "") for step in judge)
+
+
+def test_zizmor_finds_nothing():
+    beside_python = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    zizmor = shutil.which("zizmor", path=beside_python)
+    if zizmor is None:
+        pytest.skip("zizmor is not installed")
+    done = subprocess.run([zizmor, "--offline", WORKFLOWS[0].parent], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_oldest_versions_are_those_of_the_requirements():
+    found = dict(line.split("==") for line in oldest())
+    assert found["msgspec"] == "0.19"
+    assert "nqperf" not in found
+    assert len(found) > 30

@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
+<<<<<<< HEAD
 from nqperf.formats.decoding import decoding
 from nqperf.formats.weights.model_folder import CONFIG, WEIGHTS, OpenedModel, open_model
+=======
+from nqperf.formats.decoding import decoding
+from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
+from nqperf.formats.weights.tensor_files import WEIGHTS
+>>>>>>> main
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import MODEL_INPUTS
 

@@ -41,7 +41,7 @@ variants_option = shared.together(
 )
 _ASKED = {
     *("model", "limit", "batch_size", "max_seq_length", "variants", "variants_file", "against", "recipe", "profile"),
-    *("quick", "rounds", "budget", "resume"),
+    *("quick", "rounds", "budget", "resume", "require"),
 }
 
 
@@ -52,6 +52,7 @@ _ASKED = {
 @shared.option("--against", type=shared.PATH, help="A second model folder: compare the two in speed and micro-F1.")
 @shared.option("--recipe", type=shared.PATH, help="A row more: the recipe of `nqperf tune`, held to its own figures.")
 @shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
+@shared.require_option
 @shared.option("--quick", is_flag=True, help="Look at 10, 20 and 40 pairs: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many pairs a variant.")
 @shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")

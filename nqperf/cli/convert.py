@@ -11,6 +11,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.start_up import quiet_start_up
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
+from nqperf.model.weights import some_of
 
 if TYPE_CHECKING:
     from nqperf.perf.export.int8_search import Int8Search
@@ -27,15 +28,21 @@ _ONNX = ".onnx"
     "--seed", type=int, help="For tensors that SOURCE lacks, as a plain encoder's answer heads.  [default: 0]"
 )
 @shared.option("--dtype", type=click.Choice(["float32", "float16"]), help="How weights are stored.  [default: float32]")
+@shared.option(
+    "--ema/--no-ema",
+    default=None,
+    help="Take the moving averages of the weights, or the weights, where SOURCE holds both.  [default: asks]",
+)
 @shared.option("--int8", is_flag=True, help="Products of an ONNX file in 8 bits, where its answers stay the same.")
 @shared.together(shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
     """Make the model folder OUT of SOURCE, a folder or a checkpoint's prefix; where OUT ends in .onnx, an ONNX file.
 
-    Knows Google's BERT Joint and ALBERT checkpoints (TensorFlow 1), the thesis's (TensorFlow 2 objects) and Hugging
-    Face folders of BERT, TinyBERT, ALBERT, DistilBERT, RoBERTa and GPT-2 with model.safetensors. bert_config.json,
-    albert_config.json or config.json and the vocabulary are looked for beside them. Heads that SOURCE lacks are new,
-    and their answers random.
+    Knows Google's BERT and ALBERT checkpoints (TensorFlow 1: pre-trained, of SQuAD or of BERT Joint), the thesis's
+    (TensorFlow 2 objects) and Hugging Face folders of BERT, TinyBERT, ALBERT, DistilBERT, RoBERTa and GPT-2, with
+    safetensors or PyTorch's weights, whole or in shards. bert_config.json, albert_config.json or config.json and the
+    vocabulary are looked for beside them. Heads that SOURCE lacks are new, and their answers random; heads of other
+    tasks are left out.
 
     An ONNX file is made of a model folder (extra onnxruntime). It reads and gives what nqperf's features and logits
     are named, int32 and float32, at any batch and length; above 2 GB its values stand in OUT.onnx.data.
@@ -59,6 +66,7 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
             tokenizer=options["tokenizer"],  # type: ignore[arg-type]  # click has made it a Path or None
             seed=options["seed"] or 0,  # type: ignore[arg-type]
             dtype=options["dtype"] or "float32",  # type: ignore[arg-type]
+            averages=options["ema"],  # type: ignore[arg-type]
         )
     if report.untrained and not options["quiet"]:
         click.echo("nqperf: warning: THE SPAN HEAD IS NEW: answers are random until the model is trained", err=True)
@@ -75,7 +83,7 @@ def _export(source: Path, out: Path, options: dict[str, object]) -> None:
     """
     from nqperf.perf.export.onnx import export_onnx
 
-    for name in ("tokenizer", "seed", "dtype"):
+    for name in ("tokenizer", "seed", "dtype", "ema"):
         if options[name] is not None:
             raise ConfigError(f"--{name} is for model folders, and {out} is to be an ONNX file: leave it out")
     report = export_onnx(source, out, int8=bool(options["int8"]))
@@ -102,7 +110,9 @@ def _summary(report: ConvertReport) -> str:
     if report.new:
         lines.append(f"new, drawn with seed {report.seed}: {', '.join(report.new)}")
     if report.unused:
-        lines.append(f"not used: {', '.join(report.unused)}")
+        lines.append(f"heads of other tasks, left out: {some_of(report.unused)}")
+    if report.left_out:
+        lines.append(f"left by training, {len(report.left_out)} left out: {some_of(report.left_out)}")
     return "\n".join(lines)
 
 

@@ -39,6 +39,8 @@ COMMANDS = {
     "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
     "average": _Lazy("nqperf.cli.train:average_command", "Make one model of several: the mean of their weights."),
     "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
+    "ab": _Lazy("nqperf.cli.ab:ab_command", "Hold one builder of your project against another revision of it."),
+    "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder slower."),
     "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
     "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),
     "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
@@ -114,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
         with handling(end_now, *ENDING):
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
-        _leave(f"error: {error}{_kept(error)}", EXIT_BAD_INPUT)
+        _leave(f"error: {error}{_kept(error)}", error.exit_code)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:

@@ -110,6 +110,11 @@ threshold_options = together(
     option("--short-non-null-threshold", type=int, help="The same for short answers alone."),
 )
 fresh_option = option("--fresh", is_flag=True, help="Start over instead of going on where an earlier start ended.")
+require_option = option(
+    "--require",
+    type=click.Choice(["gpu", "cpu"]),
+    help="Exit with 1 unless the baseline computes on such a device.  [default: any]",
+)
 quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors only.")
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 

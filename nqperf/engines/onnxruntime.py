@@ -25,6 +25,11 @@ from nqperf.nq.example import FloatArray
 from nqperf.nq.logits import MODEL_OUTPUTS
 
 _PROVIDERS = ["CPUExecutionProvider"]
+_DEVICES = {
+    "CPUExecutionProvider": "cpu",
+    "CUDAExecutionProvider": "gpu",
+    "TensorrtExecutionProvider": "gpu",
+}
 _PRODUCTS = ("MatMul", "Gemm")
 _NARROW = frozenset({"int8", "uint8", "float16", "bfloat16"})
 _QUIET = 3  # errors only
@@ -106,6 +111,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
             engine=self.name,
             compute_dtype=self.config.precision,
             batch_size=self.config.batch_size,
+            device=", ".join(sorted({node.device for node in products})) or None,
             traces=1,
             matmuls=len(products) if products else None,
             low_precision_matmul_share=narrow / len(products) if products else None,
@@ -126,6 +132,7 @@ class _Arguments(msgspec.Struct, frozen=True):
     """What a profile says of a node's run."""
 
     op_name: str = ""
+    provider: str = ""
     input_type_shape: tuple[dict[str, Any], ...] = ()
     # An empty string where there is one thread.
     thread_scheduling_stats: dict[str, dict[str, Any]] | str = ""
@@ -141,6 +148,11 @@ class _Node(msgspec.Struct, frozen=True):
     @property
     def is_product(self) -> bool:
         return any(product in self.args.op_name for product in _PRODUCTS)
+
+    @property
+    def device(self) -> str:
+        """The kind of device that its kernel is for: the provider that really ran it, not the one that was asked."""
+        return _DEVICES.get(self.args.provider, self.args.provider)
 
     @property
     def types(self) -> frozenset[str]:

@@ -41,6 +41,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     sights: dict[str, Sight] = msgspec.field(default_factory=dict)
     faults: dict[str, str] = msgspec.field(default_factory=dict)
 
+    @property
+    def device(self) -> str:
+        """The kind of device that the baseline's engine says it computes on: "gpu" or "cpu"."""
+        return "gpu" if self.fingerprint.gpus else "cpu"
+
     def of(self, engine: str) -> Sight:
         """Return what was seen of an engine; nothing for one that has no probe, or is not installed."""
         return self.sights.get(engine) or Sight()

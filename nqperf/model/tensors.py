@@ -40,7 +40,7 @@ class Layout:
     """A family's names of its modules, in the order of computation.
 
     `prefix` stands before all of them in a model with heads; `block_prefix` has the block's {number} in it, or its
-    {group} and its {inner} number. `unused` is how the names begin that serve the pre-training alone.
+    {group} and its {inner} number.
     """
 
     prefix: str
@@ -49,7 +49,6 @@ class Layout:
     block: Mapping[str, str]
     after: Mapping[str, str]
     transposed: bool = True
-    unused: tuple[str, ...] = ()
 
 
 LAYOUTS = {
@@ -59,7 +58,6 @@ LAYOUTS = {
         block_prefix="encoder.layer.{number}.",
         block=_BERT_BLOCK,
         after={"pooler": "pooler.dense"},
-        unused=("cls.", "fit_dense"),  # TinyBERT learnt by way of fit_dense projections
     ),
     "albert": Layout(
         prefix="albert.",
@@ -76,7 +74,6 @@ LAYOUTS = {
             "output_norm": "full_layer_layer_norm",
         },
         after={"pooler": "pooler"},
-        unused=("predictions.", "sop_classifier."),
     ),
     "distilbert": Layout(
         prefix="distilbert.",
@@ -93,7 +90,6 @@ LAYOUTS = {
             "output_norm": "output_layer_norm",
         },
         after={},
-        unused=("vocab_transform.", "vocab_layer_norm.", "vocab_projector."),
     ),
     "roberta": Layout(
         prefix="roberta.",
@@ -101,7 +97,6 @@ LAYOUTS = {
         block_prefix="encoder.layer.{number}.",
         block=_BERT_BLOCK,
         after={"pooler": "pooler.dense"},
-        unused=("lm_head.",),
     ),
     "gpt2": Layout(
         prefix="transformer.",
@@ -117,7 +112,6 @@ LAYOUTS = {
         },
         after={"final_norm": "ln_f"},
         transposed=False,
-        unused=("lm_head.",),
     ),
 }
 

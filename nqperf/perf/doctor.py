@@ -14,7 +14,7 @@ from nqperf.engines.probe import Check, Machine
 from nqperf.engines.registry import ENGINES, find_engine
 from nqperf.engines.threads import INTRA_OP
 from nqperf.perf.machine.examination import look_at_machine
-from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.fingerprint import listed_gpus
 from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
 from nqperf.perf.variants.floors import read_floors
 from nqperf.perf.variants.table import VARIANTS
@@ -43,7 +43,7 @@ def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
     Raises: NqPerfError where the baseline's engine does not start.
     """
     machine = look_at_machine()
-    listed = take_fingerprint().gpus
+    listed = tuple(gpu.name for gpu in listed_gpus().gpus)
     checks = (
         *machine_checks(machine, listed),
         _noise(noise_seconds),
@@ -155,7 +155,7 @@ def _profile(fingerprint: Fingerprint) -> Check:
         name="profile",
         state="missing",
         finding=f"nothing is promised for this device ({fingerprint.device_key}): runs are report-only",
-        advice="nqperf calibrate measures a profile; name it with --nqperf-profile",
+        advice="`nqperf calibrate --out desk.toml` measures one, and `nqperf bench --profile desk.toml` judges by it",
     )
 
 

@@ -20,7 +20,7 @@ _MARK = "nqperf_"
 
 
 def defer(config: pytest.Config) -> None:
-    """Keep pytest-benchmark from loading the saved run, if the files to collect name a fixture of the gate."""
+    """Keep pytest-benchmark from loading the saved run, if the files that `config` collects name a gate's fixture."""
     paths = [Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args]
     if mention(paths, _MARK, skipped=config.getini("norecursedirs")):
         config.stash[DEFERRED] = config.option.benchmark_compare
@@ -30,7 +30,7 @@ def defer(config: pytest.Config) -> None:
 def requested(config: pytest.Config) -> Any:
     """Return the run to compare with: its name, True for the latest, or what is false for none.
 
-    pytest-benchmark's own settings are as they would be without the gate from here on.
+    pytest-benchmark's own settings in `config` are as they would be without the gate from here on.
     """
     if DEFERRED in config.stash:
         config.option.benchmark_compare = config.stash[DEFERRED]
@@ -40,6 +40,6 @@ def requested(config: pytest.Config) -> Any:
 
 
 def hand_back(config: pytest.Config) -> None:
-    """Let pytest-benchmark load now what was put off, for no test of the gate was selected."""
+    """Let pytest-benchmark load now what was put off in `config`, for no test of the gate was selected."""
     requested(config)
     config._benchmarksession.handle_loading()  # type: ignore[attr-defined]  # noqa: SLF001

@@ -21,5 +21,5 @@ def is_gated(item: pytest.Item) -> bool:
 
 
 def variant_of(item: pytest.Item) -> str:
-    """Return the variant that a test which takes `nqperf_variant` is for."""
+    """Return the variant that `item`, a test which takes `nqperf_variant`, is for."""
     return str(item.callspec.params[GATED])  # type: ignore[attr-defined]  # parametrised by pytest_generate_tests

@@ -21,7 +21,7 @@ DEFERRED = pytest.StashKey[Any]()
 # Not all that start so: the cast audit has options of its own.
 _OF_THE_SUITE = (
     *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
-    *("recipe", "rounds", "budget"),
+    *("recipe", "rounds", "budget", "require"),
 )
 OPTIONS = tuple(
     f"--nqperf-{name}" for name in (*_OF_THE_SUITE, "allow-inconclusive", "save-results", "report", "track")
@@ -36,7 +36,7 @@ ASKED = pytest.StashKey["SuiteOptions"]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare the options."""
+    """Declare the gate's options in pytest's `parser`."""
     group = parser.getgroup("nqperf", "performance regression gate (nqperf)")
     path = {"type": Path, "metavar": "PATH"}
     group.addoption("--nqperf-model", help="Model folder. Default: the packaged model.", **path)
@@ -49,6 +49,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--nqperf-recipe", help="A row more: a recipe of `nqperf tune`, held to its figures.", **path)
     group.addoption("--nqperf-batch-size", type=int, metavar="N", help="Windows run at once.")
     group.addoption("--nqperf-max-seq-length", type=int, metavar="N", help="Positions of one window.")
+    group.addoption(
+        "--nqperf-require", choices=("gpu", "cpu"), help="Fail unless the baseline computes on such a device."
+    )
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
     group.addoption(
         "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
@@ -67,7 +70,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def check_options(config: pytest.Config) -> None:
-    """Raise NqPerfError or UsageError for an option that cannot be met."""
+    """Raise NqPerfError or UsageError for an option in `config` that cannot be met."""
     option = config.option
     if given_option(config) and is_distributed(config):
         raise pytest.UsageError("the gate measures alone on its machine: run its tests without -n")
@@ -88,7 +91,9 @@ def check_options(config: pytest.Config) -> None:
 
 
 def asked_of(config: pytest.Config) -> SuiteOptions:
-    """Return what the options ask of the suite; they are parsed, and the files that they name read, once a session.
+    """Return what the options in `config` ask of the suite.
+
+    They are parsed, and the files that they name are read, once a session.
 
     Raises: NqPerfError for an option that cannot be met.
     """
@@ -105,7 +110,7 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
 def suite_config(config: pytest.Config, own: SuiteConfig, names: Iterable[str]) -> SuiteConfig:
     """Return what the suite runs: the rows of `names`, as the options say, and where they say nothing, as `own`.
 
-    `own` is the project's: what its `nqperf_config` returns.
+    `config` holds the options; `own` is the project's: what its `nqperf_config` returns.
 
     Raises: NqPerfError for options that cannot be met together, and for a field of `own` that has no effect.
     """
@@ -116,23 +121,23 @@ def suite_config(config: pytest.Config, own: SuiteConfig, names: Iterable[str]) 
 
 
 def given_option(config: pytest.Config, among: Collection[str] = OPTIONS) -> str | None:
-    """Return the first of these options on the command line itself; those in a configuration file bind nobody."""
+    """Return the first option of `among` on the command line of `config` itself; those in a file bind nobody."""
     arguments = (str(argument).partition("=")[0] for argument in config.invocation_params.args)
     return next((argument for argument in arguments if argument in among), None)
 
 
 def is_distributed(config: pytest.Config) -> bool:
-    """Return whether pytest-xdist runs the tests in several processes, and this is one of them or directs them."""
+    """Return whether pytest-xdist runs the tests of `config` in several processes, and this is or directs one."""
     return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
 
 
 def has_benchmarks(config: pytest.Config) -> bool:
-    """Return whether pytest-benchmark takes part in the session."""
+    """Return whether pytest-benchmark takes part in the session of `config`."""
     return hasattr(config.option, "benchmark_skip")
 
 
 def switched_off(config: pytest.Config) -> str | None:
-    """Return the option of pytest-benchmark that keeps benchmarks from being timed; None where they are.
+    """Return the option of pytest-benchmark in `config` that keeps benchmarks from being timed; None where they are.
 
     As pytest-benchmark has it, --benchmark-only lifts --benchmark-skip, and --benchmark-enable --benchmark-disable.
     """
@@ -145,7 +150,7 @@ def switched_off(config: pytest.Config) -> str | None:
 
 
 def was_typed(config: pytest.Config, option: str) -> bool:
-    """Return whether `option` stands on the command line itself, and not only in a configuration file."""
+    """Return whether `option` stands on the command line of `config` itself, and not only in a configuration file."""
     return option in map(str, config.invocation_params.args)
 
 

@@ -29,7 +29,7 @@ _SHARE = 0.8 / 7
 class Comparisons:
     """The comparisons of one test: called as `nqperf.gate.paired` is, which here ends the test as the verdict says.
 
-    `benchmark` is pytest-benchmark's fixture, None where it is not used.
+    `request` is that of the test, `benchmark` pytest-benchmark's fixture, None where it is not used.
     """
 
     def __init__(self, request: pytest.FixtureRequest, benchmark: Any) -> None:
@@ -98,7 +98,7 @@ class Comparisons:
 
 
 def timeout_of(item: pytest.Item) -> float | None:
-    """Return the seconds after which pytest-timeout ends a test; None where it does not.
+    """Return the seconds after which pytest-timeout ends `item`; None where it does not.
 
     The test's marker is asked first, then the option, the variable and the setting, as pytest-timeout does.
     """

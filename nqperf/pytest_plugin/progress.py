@@ -13,7 +13,10 @@ from nqperf.report.progress import doing_text, row_lines
 
 @contextmanager
 def progress_of(config: pytest.Config) -> Iterator[Progress]:
-    """Yield what shows the progress: on a terminal what is being done, else a line for each finished row."""
+    """Yield what shows the progress in the session of `config`.
+
+    On a terminal that is what is being done, elsewhere a line for each finished row.
+    """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
     if reporter is None or capture is None or config.get_verbosity() < 0:

@@ -34,7 +34,7 @@ class ReplayClock:
         return self.now
 
     def load(self, seconds: tuple[float, ...]) -> None:
-        """Take the times to show, in order."""
+        """Take the `seconds` to show, in order."""
         self._seconds = itertools.cycle(seconds)
 
     def rewind(self) -> None:
@@ -50,7 +50,7 @@ CLOCK = pytest.StashKey[ReplayClock]()
 
 
 def set_clock(item: pytest.Item) -> None:
-    """Give a test of the gate a clock that shows what was measured; its own marker says the rest, as its group."""
+    """Give `item`, a test of the gate, a clock that shows what was measured; its own marker says the rest."""
     clock = item.stash[CLOCK] = ReplayClock()
     own = item.get_closest_marker("benchmark")
     settings = {
@@ -63,7 +63,7 @@ def set_clock(item: pytest.Item) -> None:
 
 
 def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[float, ...], *, invalid: bool) -> None:
-    """Note what is said of a variant, and give its times to pytest-benchmark.
+    """Note in `item` what is said of a variant, and give its times to pytest-benchmark.
 
     `seconds` are the times of one run each; without any nothing is given. `benchmark` is the fixture, None where
     pytest-benchmark is not used. Times of an `invalid` run or of a row that is too slow are shown, but not saved.
@@ -84,7 +84,10 @@ def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[flo
 
 
 def judge(variant: VariantResult, results: Results, *, allow_inconclusive: bool) -> None:
-    """Fail the test as the verdict says; a variant without one (the baseline, or without a floor) passes."""
+    """Fail the test as the verdict says; a variant without one (the baseline, or without a floor) passes.
+
+    `results` is the record that it stands in. With `allow_inconclusive`, INCONCLUSIVE is an expected failure.
+    """
     if variant.status == "failed":
         pytest.fail(f"{variant.name}: {variant.reason}", pytrace=False)
     if results.outcome == "INVALID":

@@ -22,6 +22,8 @@ SavedRuns = Mapping[str, SavedTests]
 def load_runs(storage: Any, requested: str | None, device: str) -> SavedRuns:
     """Return the saved tests by name of each run that `requested` names, None for the latest; empty where none is.
 
+    `storage` is pytest-benchmark's, `device` the key of this machine.
+
     Raises: UsageError when one cannot be read, or is from another device.
     """
     with warnings.catch_warnings(record=True) as faults:
@@ -36,7 +38,7 @@ def load_runs(storage: Any, requested: str | None, device: str) -> SavedRuns:
 
 
 def ratio_rows(benchmarks: Iterable[Any], saved: SavedTests) -> list[tuple[str, ...]]:
-    """Return the cells under HEADINGS of each of pytest-benchmark's `benchmarks` that has times in both runs."""
+    """Return the cells under HEADINGS of each of pytest-benchmark's `benchmarks` that has times in `saved`, too."""
     from nqperf.report.summary import milliseconds
 
     rows: list[tuple[str, ...]] = []
@@ -59,7 +61,7 @@ def ratio_rows(benchmarks: Iterable[Any], saved: SavedTests) -> list[tuple[str, 
 
 
 def not_compared(tests: Iterable[str], timed: set[str], runs: SavedRuns) -> list[str]:
-    """Return a line for each of the gate's `tests` that has times on one side only."""
+    """Return a line for each of the gate's `tests` that is in `timed` or in a run of `runs`, but not in both."""
     return [
         f"{test} has no times in {f'the saved run {path}' if test in timed else 'this run'}, "
         "so --benchmark-compare-fail did not judge it"

@@ -32,7 +32,7 @@ _NAME = "nqperf-gate"
 
 
 def gate_of(config: pytest.Config) -> GateHooks:
-    """Return the gate's part in the session; it joins when it is first asked for."""
+    """Return the gate's part in the session of `config`; it joins when it is first asked for."""
     hooks: GateHooks | None = config.pluginmanager.get_plugin(_NAME)
     if hooks is None:
         hooks = GateHooks(config)
@@ -41,7 +41,7 @@ def gate_of(config: pytest.Config) -> GateHooks:
 
 
 class GateHooks:
-    """The hooks of a session with tests of the gate, registered when such a test is selected."""
+    """The hooks of a session with tests of the gate, registered with its `config` when such a test is selected."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -49,7 +49,7 @@ class GateHooks:
         self._benchmarks: BenchmarkHooks | None = None
 
     def take(self, session: pytest.Session) -> None:
-        """Note the gate's tests among those selected, and what they are to be compared with.
+        """Note the gate's tests among those selected in `session`, and what they are to be compared with.
 
         Raises: UsageError for options that cannot be met.
         """
@@ -177,7 +177,10 @@ class GateHooks:
 
 
 def keep(state: GateState, predictions: Mapping[str, Any], config: pytest.Config) -> None:
-    """Write and track the session's record as the options say; what fails is a fault, and the rest is done."""
+    """Write and track the record in `state` as the options in `config` say; what fails is a fault of it.
+
+    `predictions` of a variant go with it to the tracking server.
+    """
     option, results = config.option, state.results
     if results is None:
         return

@@ -27,7 +27,7 @@ _OTHER_TESTS = 0.25
 def run(own: SuiteConfig, config: pytest.Config) -> SuiteRun:
     """Run the suite with the variants whose tests were selected; the budget is what the session has left of it.
 
-    `own` is the project's: what its `nqperf_config` returns.
+    `config` holds the options; `own` is the project's: what its `nqperf_config` returns.
 
     Raises: NqPerfError for options that cannot be met together, and what the suite raises.
     """
@@ -43,7 +43,8 @@ def run(own: SuiteConfig, config: pytest.Config) -> SuiteRun:
 def results_of(request: pytest.FixtureRequest, record: Callable[[str, object], None]) -> Results:
     """Return what the suite measured, written and tracked as the options say.
 
-    The test is skipped where pytest-benchmark's options switch benchmarks off.
+    `request` is the fixture's own; `record` notes a property of the whole session for JUnit's file. The test is skipped
+    where pytest-benchmark's options switch benchmarks off.
     """
     config = request.config
     if is_distributed(config):
@@ -54,7 +55,7 @@ def results_of(request: pytest.FixtureRequest, record: Callable[[str, object], N
     try:
         done: SuiteRun = request.getfixturevalue("nqperf_suite")
     except NqPerfError as error:
-        pytest.exit(f"nqperf: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(f"nqperf: {error}", returncode=1 if error.exit_code == 1 else pytest.ExitCode.USAGE_ERROR)
     results = state.results = done.results
     state.seconds = done.seconds
     keep(state, done.predictions, config)
@@ -65,7 +66,10 @@ def results_of(request: pytest.FixtureRequest, record: Callable[[str, object], N
 
 
 def gate(request: pytest.FixtureRequest, benchmark: Any, results: Results, variant: VariantResult) -> None:
-    """Give a variant's times to `benchmark`, None without pytest-benchmark, and end the test as the verdict says."""
+    """Give a variant's times to `benchmark`, None without pytest-benchmark, and end the test as the verdict says.
+
+    `request` is the test's, `results` the record that the variant stands in.
+    """
     seconds = _seconds(results, variant) if variant.status == "measured" else ()
     replay(request.node, benchmark, variant, seconds, invalid=results.outcome == "INVALID")
     if variant.status in {"skipped", "unjudged"}:

@@ -16,6 +16,8 @@ import msgspec
 # Raised with every change to these records: one version cannot be read as another.
 SCHEMA_VERSION: Final = 2
 BASELINE = "baseline"
+# What a fingerprint has observed where the driver lists GPUs that the baseline's engine does not see: their names.
+UNUSED_GPUS = "unused_gpus"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from nqperf.formats.files import write_whole
 from nqperf.records.comparison import Comparison, VariantChange
 from nqperf.records.history import History, Point
@@ -48,13 +50,12 @@ def _under(results: Results) -> str:
     return f"{work_text(results)}; {results.created}"
 
 
-def _comparison(comparison: Comparison, old: Results, new: Results) -> Iterator[str]:
+def _comparison(comparison: Comparison, old: Results, new: Results) -> Iterator[Markup]:
     found = [change.change for change in comparison.changes]
     counts = [f"{found.count(change)} {change}" for change in dict.fromkeys(found)]
     counts += [f"{len(names)} {what}" for what, names in _apart(comparison) if names]
-    yield html.plain_heading(
-        f"Two runs: {', '.join(counts) or 'nothing to compare'}", f"old: {_under(old)}", f"new: {_under(new)}"
-    )
+    yield html.title(1, f"Two runs: {', '.join(counts) or 'nothing to compare'}")
+    yield from map(html.paragraph, (f"old: {_under(old)}", f"new: {_under(new)}"))
     if comparison.changes:
         yield html.title(2, "Change of each speed-up")
         yield html.paragraph(
@@ -78,34 +79,23 @@ def _factor(change: VariantChange) -> Mark:
     return Mark(ratio=change.factor, interval=change.interval, floor=None, title=title)
 
 
-def _said(change: VariantChange) -> str:
-    inside = interval_text(change.interval)
-    return f"{change.factor:.3f} <span class='faint'>{inside}</span> {html.word(change.change)}"
+def _said(change: VariantChange) -> Markup:
+    return html.said(f"{change.factor:.3f}", interval_text(change.interval), change.change)
 
 
-def _history(found: History) -> Iterator[str]:
+def _history(found: History) -> Iterator[Markup]:
     letters = machine_letters(found)
     first, last = found.runs[0], found.runs[-1]
-    yield html.plain_heading(
-        f"{counted(len(found.runs), 'run')}, {counted(len(found.variants), 'variant')}",
-        f"{first.created} to {last.created}; the last is {last.outcome}",
-    )
+    yield html.title(1, f"{counted(len(found.runs), 'run')}, {counted(len(found.variants), 'variant')}")
+    yield html.paragraph(f"{first.created} to {last.created}; the last is {last.outcome}")
     yield html.paragraph(
         "Ratio: speed-up over the run's own baseline, with its interval and floor, in the order of the runs. An "
         "upright broken line: the machine, its software or the work is another one than before, and the two sides do "
         "not compare."
     )
     changed = [number for number, moment in enumerate(found.runs) if moment.changes]
-    yield '<div class="charts">'
-    for name, points in found.variants.items():
-        marks: list[Mark | None] = [None] * len(found.runs)
-        for point in points:
-            marks[point.run] = _point_mark(point, found)
-        if any(marks):
-            drawing = timeline(marks, changed, f"{name}: ratio of {counted(len(points), 'run')}")
-            dates = html.ends(first.created[:10], last.created[:10])
-            yield f"<section>{html.title(2, name)}{drawing}{dates}</section>"
-    yield "</div>"
+    dates = html.ends(first.created[:10], last.created[:10])
+    yield html.charts(2, [(name, drawing + dates) for name, drawing in _timelines(found, changed)])
     yield html.title(2, "Runs")
     rows = [
         (moment.created, letters[number], moment.outcome, moment.source) for number, moment in enumerate(found.runs)
@@ -119,6 +109,15 @@ def _history(found: History) -> Iterator[str]:
     yield html.title(2, "Ratios")
     for name in found.variants:
         yield html.html_table(name, HISTORY_HEADINGS, history_rows(found, name), left=("verdict",))
+
+
+def _timelines(found: History, changed: Sequence[int]) -> Iterator[tuple[str, Markup]]:
+    for name, points in found.variants.items():
+        marks: list[Mark | None] = [None] * len(found.runs)
+        for point in points:
+            marks[point.run] = _point_mark(point, found)
+        if any(marks):
+            yield name, timeline(marks, changed, f"{name}: ratio of {counted(len(points), 'run')}")
 
 
 def _point_mark(point: Point, found: History) -> Mark | None:

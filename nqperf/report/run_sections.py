@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
+
+from markupsafe import Markup
 
 from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
@@ -28,7 +29,7 @@ LEGEND = (
 _CONTROLS = {"same": "control: baseline against itself", "planted": "control: planted slowdown"}
 
 
-def run_sections(results: Results, level: int = 2) -> Iterator[str]:
+def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     """Yield the sections of a run, with headings of `level`."""
     summary, marks = summarise(results), dict(_marks(results))
     yield html.paragraph(summary.floors, kind="")
@@ -48,15 +49,10 @@ def run_sections(results: Results, level: int = 2) -> Iterator[str]:
     yield html.facts(_facts(results))
 
 
-def ratio_rows(rows: Sequence[tuple[str, Mark, str]]) -> str:
-    """Return a plot of ratios under each other on one axis: name, ratio and what is said of it, as HTML."""
+def ratio_rows(rows: Sequence[tuple[str, Mark, Markup]]) -> Markup:
+    """Return a plot of ratios under each other on one axis: name, ratio and what is said of it."""
     scale = Scale.around([1.0, *(end for _, mark, _ in rows for end in mark.ends)])
-    parts = [
-        f'<div class="ratio"><span class="name">{escape(name)}</span>{ratio_line(mark, scale)}'
-        f'<span class="said">{said}</span></div>'
-        for name, mark, said in rows
-    ]
-    return f'<div class="ratios">{"".join(parts)}{ratio_axis(scale)}</div>'
+    return html.ratio_plot([(name, ratio_line(mark, scale), said) for name, mark, said in rows], ratio_axis(scale))
 
 
 def verdict_mark(name: str, verdict: Verdict) -> Mark:
@@ -69,13 +65,12 @@ def verdict_mark(name: str, verdict: Verdict) -> Mark:
     )
 
 
-def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, str]]]:
+def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, Markup]]]:
     named = [(variant.name, variant.verdict) for variant in results.variants]
     named += [(_CONTROLS[name], control.verdict) for name, control in _controls(results)]
     for name, verdict in named:
         if verdict is not None:
-            inside = interval_text(verdict.interval)
-            said = f"{verdict.ratio:.3f} <span class='faint'>{inside}</span> {html.word(verdict.outcome)}"
+            said = html.said(f"{verdict.ratio:.3f}", interval_text(verdict.interval), verdict.outcome)
             yield name, (verdict_mark(name, verdict), said)
 
 
@@ -84,7 +79,7 @@ def _controls(results: Results) -> list[tuple[str, Control]]:
     return [(name, control) for name, control in both.items() if control is not None]
 
 
-def _rounds(results: Results, level: int) -> Iterator[str]:
+def _rounds(results: Results, level: int) -> Iterator[Markup]:
     """Yield each variant's pairs in the order of the rounds, and the controls'."""
     shown = [(one.name, one.samples, one.verdict) for one in results.variants if one.verdict is not None]
     shown += [(_CONTROLS[name], control.samples, control.verdict) for name, control in _controls(results)]
@@ -96,14 +91,11 @@ def _rounds(results: Results, level: int) -> Iterator[str]:
         "interval, of the last set of processes where there are several (an upright broken line stands between them); "
         "thick line: the floor."
     )
-    yield '<div class="charts">'
-    for name, samples, verdict in shown:
-        if verdict is not None:
-            yield f"<section>{html.title(level + 1, name)}{_chart(name, samples, verdict)}</section>"
-    yield "</div>"
+    drawn = [(name, _chart(name, samples, verdict)) for name, samples, verdict in shown if verdict is not None]
+    yield html.charts(level + 1, drawn)
 
 
-def _chart(name: str, samples: Sequence[Pairs], verdict: Verdict) -> str:
+def _chart(name: str, samples: Sequence[Pairs], verdict: Verdict) -> Markup:
     sets = [pair_ratios(pairs) for pairs in samples]
     taken = [counted(len(ratios), "pair") for ratios in sets]
     under = " and ".join(taken) + ("" if len(sets) == 1 else f", in {len(sets)} sets")
@@ -117,7 +109,7 @@ def pair_ratios(pairs: Pairs) -> list[float]:
     return [baseline / variant for baseline, variant in both]
 
 
-def _answers(results: Results, level: int) -> Iterator[str]:
+def _answers(results: Results, level: int) -> Iterator[Markup]:
     """Yield what each variant answered otherwise than the baseline."""
     compared = [variant for variant in results.variants if variant.agreement is not None]
     if not compared:
@@ -141,7 +133,7 @@ def _answers(results: Results, level: int) -> Iterator[str]:
             yield html.paragraph(f"{caption}.", kind="")
 
 
-def _memory(results: Results, level: int) -> Iterator[str]:
+def _memory(results: Results, level: int) -> Iterator[Markup]:
     """Yield what each variant took of the system beside its time."""
     used = [(variant.name, variant.usage) for variant in results.variants if variant.usage is not None]
     if not used:
@@ -167,7 +159,7 @@ def _memory(results: Results, level: int) -> Iterator[str]:
     )
 
 
-def _roofline(results: Results, level: int) -> Iterator[str]:
+def _roofline(results: Results, level: int) -> Iterator[Markup]:
     """Yield how much of the device's matrix-product rate each variant reaches."""
     found = roofline(results)
     if found is None or not found.rows:
@@ -185,7 +177,7 @@ def _roofline(results: Results, level: int) -> Iterator[str]:
     )
 
 
-def _missing(results: Results, level: int) -> Iterator[str]:
+def _missing(results: Results, level: int) -> Iterator[Markup]:
     """Yield what has no times, and why."""
     rows = [(one.name, outcome_of(one), one.reason or "") for one in results.variants if one.status != "measured"]
     if rows or results.given_up:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nqperf.records.results import BASELINE, Control, Results, Usage, VariantResult, Verdict
+from nqperf.records.results import BASELINE, UNUSED_GPUS, Control, Results, Usage, VariantResult, Verdict
 from nqperf.report.roofline import roofline_text
 from nqperf.report.times import baseline_seconds
 from nqperf.statistics import signed_rank
@@ -47,6 +47,7 @@ def summarise(results: Results) -> Summary:
         explanations=explanations,
         notes=(
             f"work: {work_text(results)}",
+            *_unused_gpus(results),
             *_absences(results),
             *_given_up(results),
             floors,
@@ -59,6 +60,12 @@ def summarise(results: Results) -> Summary:
             f"command: {results.command}",
         ),
     )
+
+
+def _unused_gpus(results: Results) -> Iterator[str]:
+    """Yield a line on GPUs that the driver lists and the baseline's engine does not see."""
+    if names := results.fingerprint.observed.get(UNUSED_GPUS):
+        yield f"the driver lists {names}, and the baseline's engine sees none: all of this was computed on the CPU"
 
 
 def milliseconds(seconds: float) -> str:

@@ -33,7 +33,8 @@ class ComparisonConfig:
     SLOWER: surely slower at all (in at most `red_runs` of comparisons of unchanged code any row is), and by more than
     `changed` (at `beyond_alpha` for a row); FASTER likewise. SAME: surely slower by less than `same`. `confidence` is
     that of the interval. `total_share` is the part of the error rates given to the test of total time. `run_sd` is the
-    SD between runs of a row's log ratio.
+    SD of a row's log ratio between runs of unchanged code, beyond what its sets scatter; a profile knows it, and where
+    none does, half a per cent is taken.
     Raises: ConfigError when a value is out of range.
     """
 
@@ -43,7 +44,7 @@ class ComparisonConfig:
     beyond_alpha: float = 0.05
     confidence: float = 0.99
     total_share: float = 0.1
-    run_sd: float = 0.0
+    run_sd: float = 0.005
 
     def __post_init__(self) -> None:
         if not 1 <= self.changed < self.same < math.inf:

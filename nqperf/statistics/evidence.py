@@ -72,36 +72,50 @@ class Crossed:
 def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: JudgeConfig) -> Crossed:
     """Return which tests are significant at the last of these looks; `before` were surely slower at an earlier one."""
     shares = np.array([[1 - config.total_share], [config.total_share]])
-    columns = range(seen.slower.shape[1])
     known = (seen.slower < 1).any(axis=0)
     everyone = np.where(known, (seen.slower / shares).min(axis=0), np.nan)
     in_family = known | before
 
-    def level(count: int) -> FloatArray:
-        alpha = config.red_runs / max(1, count)
-        return np.array([level_at(looks, column, alpha, on_fail=True) for column in columns])
-
     surely = np.zeros(len(in_family), np.bool_)
-    surely[in_family] = holm(everyone[in_family], lambda count: level(count)[in_family], before[in_family])
-    margin = np.array([level_at(looks, column, config.beyond_alpha, on_fail=True) for column in columns])
-    inside = np.array([level_at(looks, column, (1 - config.confidence) / 2) for column in columns])
+    surely[in_family] = holm(
+        everyone[in_family],
+        lambda count: levels_at(looks, seen.within.size, config.red_runs / max(1, count), on_fail=True)[in_family],
+        before[in_family],
+    )
+    margin = levels_at(looks, seen.within.size, config.beyond_alpha, on_fail=True)
+    inside = levels_at(looks, seen.within.size, (1 - config.confidence) / 2)
     total_is_slow = seen.beyond[1] <= _CONTRADICTION
     return Crossed(
         surely_slower=surely, beyond=seen.beyond / shares <= margin, within=(seen.within <= inside) & ~total_is_slow
     )
 
 
-def level_at(looks: Sequence[Look], column: int, alpha: float, *, on_fail: bool = False) -> float:
-    """Return the nominal level of the row in `column` at the last of these looks, 0 where it has no two sets yet."""
-    counted = [look for look in looks if look.sets[column] > 1]
-    if not counted:
-        return 0.0
-    fractions = [look.spent_on_fail if on_fail else look.spent for look in counted]
-    return nominal_level([look.sets[column] for look in counted], fractions, alpha)
+def levels_at(looks: Sequence[Look], rows: int, alpha: float, *, on_fail: bool = False) -> FloatArray:
+    """Return the nominal level of each row at the last of these looks, 0 before its second set. Shape: [rows]."""
+    fractions = [look.spent_on_fail if on_fail else look.spent for look in looks]
+    # Most rows were measured in the same sets.
+    known: dict[tuple[int, ...], float] = {}
+    levels = np.zeros(rows)
+    for column in range(rows):
+        history = tuple(look.sets[column] for look in looks)
+        if history not in known:
+            counted = [place for place, sets in enumerate(history) if sets > 1]
+            known[history] = (
+                nominal_level([history[place] for place in counted], [fractions[place] for place in counted], alpha)
+                if counted
+                else 0.0
+            )
+        levels[column] = known[history]
+    return levels
+
+
+def one_look(config: JudgeConfig) -> float:
+    """Return the error at either end of a printed interval."""
+    return _OF_ONE_LOOK * (1 - config.confidence) / 2
 
 
 def half_width(found: Estimates, config: JudgeConfig) -> FloatArray:
     """Return the half widths of the intervals of the log ratios by location; NaN after one set. Shape: [rows]."""
-    tail = np.full(len(found.sets), _OF_ONE_LOOK * (1 - config.confidence) / 2)
+    tail = np.full(len(found.sets), one_look(config))
     half: FloatArray = upper_quantile(tail, np.where(found.sets > 1, found.freedom[0], 0.0)) * found.error[0]
     return half

@@ -30,11 +30,12 @@ def holm(
     [True, True, False]
     """
     found = np.zeros(len(p_values), np.bool_) if rejected is None else rejected.copy()
-    while True:
+    while not found.all():
         more = ~found & (p_values <= level(len(found) - int(found.sum())))
         if not more.any():
-            return found
+            break
         found |= more
+    return found
 
 
 def adjusted(p_values: FloatArray) -> FloatArray:

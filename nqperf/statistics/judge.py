@@ -35,7 +35,7 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.statistics.estimation import Estimates, estimates
-from nqperf.statistics.evidence import Crossed, Evidence, crossed, evidence, half_width
+from nqperf.statistics.evidence import Crossed, Evidence, crossed, evidence, half_width, one_look
 from nqperf.statistics.planning import more_sets
 from nqperf.statistics.sets import Row, Sets
 from nqperf.statistics.verdicts import REFERENCE, JudgeConfig, Judgement, Look, Outcome, Plan, RowVerdict
@@ -151,8 +151,10 @@ class _Case:
     def holds(self, since: int, config: JudgeConfig) -> bool:
         """Return whether all sets show the slowdown that the first `since` did, and the new ones alone point to it."""
         shares = (1 - config.total_share, config.total_share)
-        if not self.seen.beyond[self.view, self.column] <= config.beyond_alpha * shares[self.view]:
+        if self.seen.beyond[self.view, self.column] > config.beyond_alpha * shares[self.view]:
             return False
+        if self.seen.slower[self.view, self.column] > one_look(config):
+            return False  # the interval of a FAIL lies below the floor
         values = self.found.held[self.view, :, self.column]
         new = values[np.isfinite(values)][since:]
         floor = math.log(self.row.floor.ratio) if self.row.floor else 0.0
@@ -173,7 +175,9 @@ def _judged(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, bool
         if case.holds(suspected, config):
             return "FAIL", True, None
         suspected = None  # what new sets do not show is left to those to come
-    if suspected is None and (bool(case.hits.within[case.column]) or (before is not None and before.outcome == "PASS")):
+    # A row that passed and is measured further needs no more than that its interval still says so.
+    still = before is not None and before.outcome == "PASS" and bool(case.seen.within[case.column] <= one_look(config))
+    if suspected is None and (case.hits.within[case.column] or still):
         return "PASS", True, None
     return "INCONCLUSIVE", plan.time_is_up, suspected
 

@@ -53,7 +53,7 @@ def read_wordpieces(path: Path | None = None) -> list[str]:
 def start_from_minilm(tokenizer: bytes, pieces: int, seed: int) -> tuple[BertConfig, dict[str, FloatArray]]:
     """Return a network of MiniLM's shape for the `pieces` of `tokenizer`, without dropout, and its weights.
 
-    The encoder is MiniLM's, each piece's embedding its WordPiece's, the heads are new.
+    The encoder is MiniLM's, each piece's embedding its WordPiece's, the heads are new, drawn by `seed`.
     """
     fields, weights = _read_minilm(seed)
     config = BertConfig.from_dict(
@@ -87,5 +87,5 @@ def change_vocabulary(weights: Mapping[str, FloatArray], old: bytes, new: bytes)
 def _read_minilm(seed: int) -> tuple[dict[str, Any], dict[str, FloatArray]]:
     folder = minilm_folder()
     fields = read_json_object(folder / "config.json", what="a BERT configuration")
-    weights, _, _ = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
-    return dict(fields), weights
+    imported = read_hugging_face(folder / "model.safetensors", BertConfig.from_dict(fields), seed=seed)
+    return dict(fields), imported.weights

@@ -14,7 +14,7 @@ import msgspec
 from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
+from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, require_device, seen_by
 from nqperf.perf.measuring.budget import Plan
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
 from nqperf.perf.suite.suite import open_session
@@ -117,6 +117,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     session, source = open_session(suite, progress)
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
+        require_device(suite.require, machine)
         machine = seen_by(machine, session.start_baseline())
         racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)
         given_up = session.answer_within(_plan(len(racing)))

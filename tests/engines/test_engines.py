@@ -205,6 +205,7 @@ def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
             worker.ask(request, protocol.Loaded, timeout=TIMEOUT)
             states = worker.ask(protocol.Observe(), protocol.ObservedStates, timeout=TIMEOUT).states
         assert (name, states.intra_op_threads) == (name, 1)
+        assert states.device in ("cpu", "gpu") if name == "jax" else states.device == "cpu"
         assert states.own["requested_threads"] == 1
 
 

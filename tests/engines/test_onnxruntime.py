@@ -109,9 +109,11 @@ def loaded(folder, **settings_):
 def test_threads_are_as_asked_for(folder, monkeypatch, threads, expected):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
     engine = loaded(folder)
+    assert engine.state().device is None  # before the first run nothing has been seen
     computed(engine, batch_of(folder.config, [64, 20], 64))
     state = engine.state()
     assert state.intra_op_threads == state.own["requested_threads"] == expected
+    assert state.device == "cpu"
 
 
 @pytest.mark.parametrize(("row", "other"), [("onnxruntime", "onnxruntime_int8"), ("onnxruntime_int8", "onnxruntime")])

@@ -200,7 +200,10 @@ def read_journal(folder: Path, content: bytes) -> None:
 
 
 JOURNAL = b'{"run":{"a":1},"schema_version":1}' + SPLIT
-SHARD = b'{"number":0,"windows":3,"seconds":{"predict":1.5},"observed":{"xla":true},"input":7,"examples":1,"files":{},"schema_version":1}'
+SHARD = (
+    b'{"number":0,"windows":3,"seconds":{"predict":1.5},"observed":{"xla":true},"input":7,"examples":1,"files":{},'
+    b'"schema_version":1}'
+)
 
 
 def read_kept_rows(path: Path) -> object:

@@ -80,6 +80,7 @@ class JaxEngine(Engine[JaxConfig]):
             for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
         )
         self._traces = 0
+        self._device: str | None = None
         self._compiled: dict[int, Any] = {}
 
     def trace(self) -> None:
@@ -117,6 +118,8 @@ class JaxEngine(Engine[JaxConfig]):
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run one batch; return the output arrays, possibly before the device has finished them."""
         outputs: dict[str, Any] = self._executable(inputs)(*self._variables, dict(inputs))
+        if self._device is None:
+            self._device = ", ".join(sorted({one.platform for one in outputs[MODEL_OUTPUTS[0]].devices()}))
         return outputs
 
     def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
@@ -128,7 +131,7 @@ class JaxEngine(Engine[JaxConfig]):
     def state(self) -> EngineState:
         """Return the states of the compiled module for the whole length; before the first run there is none.
 
-        Its own: `xla_compiled` says that it is there and does the products, `device` on what it runs.
+        Its own: `xla_compiled` says that it is there and does the products, `device_name` on what it runs.
         """
         import jax
         import keras
@@ -139,6 +142,7 @@ class JaxEngine(Engine[JaxConfig]):
             engine=self.name,
             compute_dtype=self.model.compute_dtype,
             batch_size=self.config.batch_size,
+            device=self._device,
             traces=self._traces,
             matmuls=len(products),
             low_precision_matmul_share=sum(products) / len(products) if products else None,
@@ -147,7 +151,7 @@ class JaxEngine(Engine[JaxConfig]):
             own={
                 "requested_threads": requested_threads(),
                 "xla_compiled": bool(products),
-                "device": str(jax.devices()[0].device_kind),
+                "device_name": str(jax.devices()[0].device_kind),
                 "jax": jax.__version__,
                 "keras": keras.__version__,
                 "seq_length": self.seq_length,

@@ -115,6 +115,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
             engine=self.name,
             compute_dtype=self._type,
             batch_size=self.config.batch_size,
+            device=", ".join(sorted({name.lower() for name in compiled.get_property("EXECUTION_DEVICES")})),
             traces=len(self._compiled),
             matmuls=len(types),
             low_precision_matmul_share=narrow / len(types),

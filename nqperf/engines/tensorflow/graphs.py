@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 _MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
+_DEVICE = re.compile(r"device:(\w+):\d+$", re.IGNORECASE)
+_WIDE_DOT = re.compile(r"= f32\[[^=]* dot\(f32\[")
+_HIGHEST = "operand_precision={highest"
 _NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
 
 
@@ -20,11 +23,12 @@ _NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
 class GraphCounts:
     """What is in the graphs of a run.
 
-    `clusters` is how many parts of it XLA compiled; `rewritten_nodes` are those that Grappler took out or put in,
-    `onednn_ops` oneDNN's kernels, `amp_nodes` what auto mixed precision put in. `products` holds for each matrix
-    product whether it is in 16 bits.
+    `devices` are the kinds of device that products were executed on. `clusters` is how many parts of it XLA compiled;
+    `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto
+    mixed precision put in. `products` holds for each matrix product whether it is in 16 bits.
     """
 
+    devices: frozenset[str]
     clusters: int
     rewritten_nodes: int
     onednn_ops: int
@@ -62,7 +66,9 @@ def count_nodes(graphs: Any) -> GraphCounts:
     executed = [node for function in functions for part in function.partition_graphs for node in part.node]
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
     clusters = sum(node.op == "_XlaRun" for node in executed)
+    computing = (node for node in executed if node.op == "_XlaRun" or _MATMUL.fullmatch(node.op))
     return GraphCounts(
+        devices=frozenset(filter(None, (device_kind(node.device) for node in computing))),
         clusters=clusters,
         rewritten_nodes=sum(_rewritten_nodes(function) for function in functions),
         onednn_ops=sum(node.op.startswith("_Mkl") for node in executed),
@@ -70,6 +76,16 @@ def count_nodes(graphs: Any) -> GraphCounts:
         # What went into clusters is no longer seen one by one.
         products=list(_products(traced if clusters else executed)),
     )
+
+
+def device_kind(name: str) -> str | None:
+    """Return "cpu", "gpu" or the like of TensorFlow's name of a device; None for another text.
+
+    >>> device_kind("/job:localhost/replica:0/task:0/device:GPU:0")
+    'gpu'
+    """
+    found = _DEVICE.search(name)
+    return found[1].lower() if found else None
 
 
 def _rewritten_nodes(function: Any) -> int:
@@ -84,6 +100,14 @@ def _rewritten_nodes(function: Any) -> int:
 def compiled_products(hlo: str) -> list[bool]:
     """Return for each matrix product in what XLA was given whether it is in 16 bits."""
     return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if " dot(" in line]
+
+
+def may_round(hlo: str) -> bool:
+    """Return whether XLA was given a float32 product without being told to keep all of its digits.
+
+    On Ampere and later GPUs it rounds the operands of such a product to TF32.
+    """
+    return any(_WIDE_DOT.search(line) and _HIGHEST not in line for line in hlo.splitlines())
 
 
 def _products(nodes: Iterable[Any]) -> Iterator[bool]:

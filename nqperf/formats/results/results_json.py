@@ -14,7 +14,7 @@ from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
 from nqperf.records.results import SCHEMA_VERSION, Results
 
-_NAME_ONE = "name one written by --nqperf-save-results"
+_NAME_ONE = "name one that `nqperf bench --out` or pytest's --nqperf-save-results has written"
 
 
 def write_results(path: Path, results: Results) -> None:
@@ -52,18 +52,28 @@ def read_results_folder(folder: Path) -> dict[str, Results]:
     return {path.name: read_results(path) for path in paths}
 
 
+class _Maker(msgspec.Struct):
+    """Of what made a file, the versions."""
+
+    versions: dict[str, str] = {}
+
+
 class _Head(msgspec.Struct):
-    """The only field that every version has."""
+    """The fields that every version has."""
 
     schema_version: int
+    created: str = "an unknown day"
+    fingerprint: _Maker = msgspec.field(default_factory=_Maker)
 
 
 def _decode(content: bytes, path: Path) -> Results:
     """Return the results in `content`; the version is looked at first, for another one has other fields."""
-    version = decode_json(content, _Head, path, expected=f"a results file of nqperf: {_NAME_ONE}").schema_version
-    if version != SCHEMA_VERSION:
+    head = decode_json(content, _Head, path, expected=f"a results file of nqperf: {_NAME_ONE}")
+    if head.schema_version != SCHEMA_VERSION:
+        maker = head.fingerprint.versions.get("nqperf", "of an unknown version")
         raise FormatError(
-            f"is {version}; expected {SCHEMA_VERSION}: make the results again with this version of nqperf",
+            f"is {head.schema_version}, as nqperf {maker} wrote it on {head.created}; expected {SCHEMA_VERSION}: "
+            "read it with that version, or make the results again with this one",
             path=path,
             field="schema_version",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from nqperf.errors import FormatError
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import read_hugging_face
+from nqperf.formats.weights.imported import ImportedWeights
 from nqperf.formats.weights.model_folder import (
     CONFIG,
-    WEIGHTS,
     FolderSettings,
     StoredType,
     check_replaceable,
@@ -24,6 +23,7 @@ from nqperf.formats.weights.model_folder import (
     read_settings,
     write_model_folder,
 )
+from nqperf.formats.weights.tensor_files import WEIGHTS, find_tensors, is_tensor_file
 from nqperf.formats.weights.tensorflow_checkpoint import INDEX_SUFFIX, read_tensorflow_checkpoint
 from nqperf.formats.weights.tokenizer_file import (
     GOOGLE_ALBERT,
@@ -36,7 +36,6 @@ from nqperf.formats.weights.tokenizer_file import (
 )
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
 from nqperf.model.weights import some_of
-from nqperf.nq.example import FloatArray
 
 # Google's releases do not say in the file which family it is of.
 GOOGLE_CONFIGS = {"bert_config.json": "bert", "albert_config.json": "albert"}
@@ -46,11 +45,18 @@ _TENSORFLOW_FAMILIES = tuple(GOOGLE_CONFIGS.values())
 _VOCABULARIES = (*TOKENIZERS, "vocab-nq.txt", GOOGLE_ALBERT)
 
 _EXPECTED = f"expected PREFIX{INDEX_SUFFIX} (a TensorFlow checkpoint) or {WEIGHTS} (a Hugging Face folder)"
+_OTHER_FRAMEWORKS = {"tf_model.h5": "Keras", "flax_model.msgpack": "Flax", "rust_model.ot": "Rust"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertReport:
-    """What a conversion did: `unused` names the source's pre-training heads, `new` our tensors made from `seed`."""
+    """What a conversion did.
+
+    Fields: `source` was found, of the kind `source_kind`, and written to the folder `out`; `tensors` counts all of the
+    network. `unused` names the heads of other tasks, which were left out; `left_out` what training had left behind, as
+    an optimizer's state; `new` our tensors made from `seed`. `tokenizer` is the vocabulary's file, None without one.
+    `notes` are sentences for people.
+    """
 
     source: Path
     source_kind: str
@@ -62,6 +68,7 @@ class ConvertReport:
     seed: int
     tokenizer: Path | None
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> bool:
@@ -73,12 +80,9 @@ class ConvertReport:
 class _Imported:
     """The network that was found in a source."""
 
-    source_kind: str
     config: BertConfig
     settings: FolderSettings
-    weights: Mapping[str, FloatArray]
-    unused: tuple[str, ...]
-    new: tuple[str, ...]
+    read: ImportedWeights
 
 
 def convert(
@@ -88,34 +92,38 @@ def convert(
     tokenizer: Path | None = None,
     seed: int = 0,
     dtype: StoredType = "float32",
+    averages: bool | None = None,
 ) -> ConvertReport:
     """Write the weights of `source`, a folder or a checkpoint prefix, into the model folder `out`.
 
     The tokenizer is the one named, else the one beside the weights, else none: the folder then predicts from features
-    that are there already. `seed` makes the tensors that the source lacks.
+    that are there already. `seed` makes the tensors that the source lacks, and `dtype` is how all are stored.
+    `averages` says whether the weights' moving averages are meant, where a source holds both.
 
-    Raises: FormatError when the source is none or several, damaged, or has unknown, missing or misshapen tensors (all
-    listed), when the tokenizer does not fit, or when `out` cannot be replaced.
+    Raises: FormatError when the source is none or several, damaged, or has unknown, missing or misshapen tensors, when
+    the tokenizer does not fit, or when `out` cannot be replaced.
     """
     source, out = Path(source), Path(out)
-    if out.resolve() in (source.resolve(), source.parent.resolve()):
+    if out.resolve() == (source if source.is_dir() else source.parent).resolve():
         raise FormatError("is the source's own folder: name another output", path=out)
     check_replaceable(out)
     found = find_source(source)
-    imported = _import(found, seed)
+    imported = _import(found, seed=seed, averages=averages)
+    read = imported.read
     vocabulary = _tokenizer(found.parent, tokenizer, lower_case=imported.settings.lower_case)
     if vocabulary is not None:
         check_vocabulary(vocabulary, imported.config)
         vocabulary = _with_question(vocabulary)
-    write_model_folder(out, imported.config, imported.weights, vocabulary, dtype=dtype, settings=imported.settings)
+    write_model_folder(out, imported.config, read.weights, vocabulary, dtype=dtype, settings=imported.settings)
     return ConvertReport(
         source=found,
-        source_kind=imported.source_kind,
+        source_kind=read.source,
         out=out,
         config=imported.config,
-        tensors=len(imported.weights),
-        unused=imported.unused,
-        new=imported.new,
+        tensors=len(read.weights),
+        unused=read.unused,
+        new=read.new,
+        left_out=read.left_out,
         seed=seed,
         tokenizer=None if vocabulary is None else vocabulary.path,
         notes=_notes(imported, vocabulary, found.parent),
@@ -123,7 +131,7 @@ def convert(
 
 
 def find_source(source: Path) -> Path:
-    """Return the checkpoint prefix or the safetensors file that `source` names or holds.
+    """Return the checkpoint prefix, or the file of tensors, that `source` names or holds.
 
     Raises: FormatError when it holds none or several.
     """
@@ -131,33 +139,38 @@ def find_source(source: Path) -> Path:
         prefix = source.with_name(re.sub(r"(?<=.)\.(index|meta|data-\d+-of-\d+)$", "", source.name))
         if prefix.with_name(prefix.name + INDEX_SUFFIX).is_file():
             return prefix
-        if source.name == WEIGHTS and source.is_file():
+        if is_tensor_file(source.name) and source.is_file():
             return source
         raise FormatError(f"is neither a folder nor a checkpoint; {_EXPECTED}: check the path", path=source)
     prefixes = sorted(source.glob(f"*{INDEX_SUFFIX}"))
     found = [path.with_name(path.name.removesuffix(INDEX_SUFFIX)) for path in prefixes if path.is_file()]
-    if (source / WEIGHTS).is_file():
-        found.append(source / WEIGHTS)
+    if tensors := find_tensors(source):
+        found.append(tensors)
     if len(found) == 1:
         return found[0]
     if found:
         listed = ", ".join(path.name for path in found)
         raise FormatError(f"holds several models ({listed}); expected one: name it, as in {found[0]}", path=source)
-    if pickles := sorted(path.name for path in source.glob("*.bin")):
+    names = sorted(path.name for path in source.iterdir())
+    if others := [name for name in names if name in _OTHER_FRAMEWORKS]:
         raise FormatError(
-            f"holds pickled weights ({', '.join(pickles)}), which can run any code when read; expected {WEIGHTS}: "
-            "load them with Hugging Face transformers and save them by save_pretrained",
+            f"holds the weights for {_OTHER_FRAMEWORKS[others[0]]} alone ({others[0]}); {_EXPECTED}: load them with "
+            "Hugging Face transformers and save them by save_pretrained",
             path=source,
         )
-    listed = ", ".join(sorted(path.name for path in source.iterdir())) or "nothing"
-    raise FormatError(f"holds no model; {_EXPECTED}, got {listed}", path=source)
+    if unnamed := [name for name in names if is_tensor_file(name)]:
+        raise FormatError(
+            f"holds no {WEIGHTS}, and it holds {some_of(unnamed)}: name the file that you mean, as in "
+            f"{source / unnamed[0]}",
+            path=source,
+        )
+    raise FormatError(f"holds no model; {_EXPECTED}, got {some_of(names) or 'nothing'}", path=source)
 
 
-def _import(found: Path, seed: int) -> _Imported:
-    if found.name == WEIGHTS and found.is_file():
+def _import(found: Path, *, seed: int, averages: bool | None) -> _Imported:
+    if is_tensor_file(found.name) and found.is_file():
         config, settings = _config(found.parent, (CONFIG, *GOOGLE_CONFIGS))
-        weights, unused, new = read_hugging_face(found, config, seed=seed)
-        source_kind = "a Hugging Face folder"
+        read = read_hugging_face(found, config, seed=seed, averages=averages)
     else:
         config, settings = _config(found.parent, (*GOOGLE_CONFIGS, CONFIG))
         if config.model_type not in _TENSORFLOW_FAMILIES:
@@ -166,13 +179,12 @@ def _import(found: Path, seed: int) -> _Imported:
                 f"{WEIGHTS} for this family: save the model with Hugging Face transformers",
                 path=found,
             )
-        read = read_tensorflow_checkpoint(found, config, seed=seed)
+        read = read_tensorflow_checkpoint(found, config, seed=seed, averages=averages)
         # "gelu" in these checkpoints' configurations means the tanh approximation.
         config = dataclasses.replace(config, hidden_act=TANH_GELU)
-        source_kind, weights, unused, new = read.source, read.weights, read.unused, read.new
-    if "span.weight" in new:
+    if "span.weight" in read.new:
         settings = msgspec.structs.replace(settings, heads="new")
-    return _Imported(source_kind=source_kind, config=config, settings=settings, weights=weights, unused=unused, new=new)
+    return _Imported(config=config, settings=settings, read=read)
 
 
 def _config(folder: Path, names: tuple[str, ...]) -> tuple[BertConfig, FolderSettings]:
@@ -204,7 +216,7 @@ def _with_question(vocabulary: TokenizerFile) -> TokenizerFile:
 
 
 def _notes(imported: _Imported, vocabulary: TokenizerFile | None, folder: Path) -> tuple[str, ...]:
-    notes = []
+    notes = list(imported.read.notes)
     if vocabulary is not None and vocabulary.plain:
         notes.append("the vocabulary has no [Q] and no context markers: questions begin without, markers are unknown")
     if vocabulary is not None and (size := vocabulary.vocabulary_size()) < (rows := imported.config.vocab_size):

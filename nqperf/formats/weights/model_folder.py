@@ -17,6 +17,7 @@ from nqperf.formats.files import whole_file, whole_folder, write_whole
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import check_family
 from nqperf.formats.weights.safetensors_file import SafetensorsFile, write_safetensors
+from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.formats.weights.tokenizer_file import (
     TOKENIZER_FILES,
     TOKENIZERS,
@@ -34,7 +35,6 @@ from nqperf.nq.example import FloatArray
 from nqperf.nq.tokenization import Tokenizer
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 # Our own part of config.json, which only a model folder of ours has.
 OURS = "nqperf"
 StoredType = Literal["float32", "float16"]

@@ -19,6 +19,7 @@ import numpy as np
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.folder_files import require_stamp, stamp_of
+from nqperf.model.tensors import Shape
 from nqperf.nq.example import FloatArray
 
 _FLOATS = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
@@ -130,21 +131,14 @@ class SafetensorsFile:
 
         Raises: FormatError when a tensor holds anything but floating-point numbers.
         """
-        return {name: self._float32(stored) for name, stored in names.items()}
+        return {
+            ours: as_float32(self._mapped, self.header[name], path=self.path, name=name) for ours, name in names.items()
+        }
 
-    def _float32(self, name: str) -> FloatArray:
-        stored = self.header[name]
-        if stored.dtype not in _FLOATS:
-            raise FormatError(
-                f"has type {stored.dtype}; expected one of {', '.join(_FLOATS)}", path=self.path, field=name
-            )
-        values = np.frombuffer(self._mapped, _FLOATS[stored.dtype], prod(stored.shape), stored.offset)
-        values = values.reshape(stored.shape)
-        if stored.dtype == "BF16":  # the upper half of a float32
-            values = (values.astype(np.uint32) << 16).view(np.float32)
-        values = values.astype(np.float32, copy=False)
-        values.flags.writeable = False
-        return values
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every tensor, by its name."""
+        return {name: stored.shape for name, stored in self.header.items()}
 
     @cached_property
     def sha256(self) -> str:
@@ -166,6 +160,21 @@ class SafetensorsFile:
         Raises: FormatError.
         """
         require_stamp(self.path, self._stamp)
+
+
+def as_float32(content: mmap.mmap, stored: StoredTensor, *, path: Path, name: str) -> FloatArray:
+    """Return one tensor of a mapped file as read-only float32; what is stored so is not copied.
+
+    Raises: FormatError when it holds anything but floating-point numbers.
+    """
+    if stored.dtype not in _FLOATS:
+        raise FormatError(f"has type {stored.dtype}; expected one of {', '.join(_FLOATS)}", path=path, field=name)
+    values = np.frombuffer(content, _FLOATS[stored.dtype], prod(stored.shape), stored.offset).reshape(stored.shape)
+    if stored.dtype == "BF16":  # the upper half of a float32
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    values = values.astype(np.float32, copy=False)
+    values.flags.writeable = False
+    return values
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

@@ -1,12 +1,11 @@
-"""TensorFlow checkpoints: BERT Joint's, of Google and of the thesis, and Google's pre-trained ALBERT.
+"""TensorFlow checkpoints: Google's BERT and ALBERT, pre-trained, of SQuAD or of BERT Joint, and the thesis's.
 
 All compute the tanh approximation of GELU, whatever the configuration beside them calls it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,185 +13,154 @@ from typing import Any
 import numpy as np
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights.checkpoint_names import (
+    ALBERT,
+    ALBERT_GROUPS,
+    GOOGLE,
+    HEADS,
+    OBJECT_GRAPH,
+    THESIS,
+    CheckpointNames,
+    is_kernel,
+)
+from nqperf.formats.weights.imported import ImportedWeights
 from nqperf.model.config import BertConfig
-from nqperf.model.tensors import Shape, Tensor, tensors_of
-from nqperf.model.weights import check_shapes, initial_weights
+from nqperf.model.tensors import Shape, tensors_of
+from nqperf.model.weights import check_shapes, initial_weights, some_of
 from nqperf.nq.example import FloatArray
 
 INDEX_SUFFIX = ".index"
 
-_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_ALBERT_GROUPS = "bert/encoder/transformer/"
+_NETWORK = "bert/"
+_WORDS = "bert/embeddings/word_embeddings"
+# Copies that training in mixed precision and moving averages keep beside a variable, under these names below it.
+_SHADOW, _AVERAGE = "/shadow", "/ExponentialMovingAverage"
+_SQUAD, _JOINT = "cls/squad/", "cls/nq/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointNames:
-    """One way of naming a network's variables.
+class _Sorted:
+    """A checkpoint's variables: `used` gives the one that holds each that the network knows by name."""
 
-    `name_of` gives the checkpoint's name of one of our tensors; `bookkeeping` matches what training leaves behind,
-    `pretraining` the heads of the pre-training, which answer nothing. `headless` checkpoints may lack the joint heads.
-    """
-
-    source: str
-    name_of: Callable[[str], str]
-    bookkeeping: re.Pattern[str]
-    pretraining: re.Pattern[str]
-    headless: bool = False
-
-    def shapes(self, config: BertConfig) -> dict[str, Shape]:
-        """Return the shape of every variable that the network needs, under the checkpoint's name."""
-        return {
-            self.name_of(tensor.name): tensor.shape[::-1] if _is_kernel(tensor) else tensor.shape
-            for tensor in tensors_of(config)
-        }
-
-
-def google_name(tensor: str) -> str:
-    """Return what Google's TF1 code calls our `tensor`."""
-    if tensor in _GOOGLE_HEADS:
-        return _GOOGLE_HEADS[tensor]
-    name = re.sub(r"(_embeddings)\.weight$", r"\1", tensor)
-    name = re.sub(r"(LayerNorm(?:_1)?)\.weight$", r"\1.gamma", name)
-    name = re.sub(r"(LayerNorm(?:_1)?)\.bias$", r"\1.beta", name)
-    name = re.sub(r"\.weight$", ".kernel", name)
-    return re.sub(r"layer\.(\d+)", r"layer_\1", name).replace(".", "/")
-
-
-_GOOGLE_HEADS = {
-    "span.weight": "cls/nq/output_weights",
-    "span.bias": "cls/nq/output_bias",
-    "answer_type.weight": "answer_type_output_weights",
-    "answer_type.bias": "answer_type_output_bias",
-}
-# Our module names in an inner group of Google's ALBERT. TensorFlow numbered the scopes that were opened twice.
-_ALBERT_MODULES = {
-    "attention.query": "attention_1.self.query",
-    "attention.key": "attention_1.self.key",
-    "attention.value": "attention_1.self.value",
-    "attention.dense": "attention_1.output.dense",
-    "attention.LayerNorm": "LayerNorm",
-    "ffn": "ffn_1.intermediate.dense",
-    "ffn_output": "ffn_1.intermediate.output.dense",
-    "full_layer_layer_norm": "LayerNorm_1",
-}
-
-
-def albert_name(tensor: str) -> str:
-    """Return what Google's TF1 code calls our `tensor` of ALBERT."""
-    name = re.sub(r"^albert\.", "bert.", tensor)
-    name = re.sub(r"^bert\.pooler\.", "bert.pooler.dense.", name)
-    inner = re.match(r"bert\.encoder\.albert_layer_groups\.(\d+)\.albert_layers\.(\d+)\.(.+)\.(\w+)$", name)
-    if inner:
-        group, number, module, role = inner.groups()
-        place = f"bert.encoder.transformer.group_{group}.inner_group_{number}"
-        name = f"{place}.{_ALBERT_MODULES[module]}.{role}"
-    return google_name(name)
-
-
-# Our module names in the thesis's model, an early form of TensorFlow's official BERT.
-_THESIS_MODULES = {
-    "bert.embeddings.word_embeddings.weight": "layer_with_weights-0/embedding_lookup/embeddings",
-    "bert.embeddings.position_embeddings.weight": "layer_with_weights-0/embedding_postprocessor/position_embeddings",
-    "bert.embeddings.token_type_embeddings.weight": "layer_with_weights-0/embedding_postprocessor/type_embeddings",
-    "bert.embeddings.LayerNorm": "layer_with_weights-0/embedding_postprocessor/output_layer_norm",
-    "attention.self.query": "attention_layer/query_dense",
-    "attention.self.key": "attention_layer/key_dense",
-    "attention.self.value": "attention_layer/value_dense",
-    "attention.output.dense": "attention_output_dense",
-    "attention.output.LayerNorm": "attention_layer_norm",
-    "intermediate.dense": "intermediate_dense",
-    "output.dense": "output_dense",
-    "output.LayerNorm": "output_layer_norm",
-    "bert.pooler.dense": "layer_with_weights-0/pooler_transform",
-    "span": "layer_with_weights-1",
-    "answer_type": "layer_with_weights-2",
-}
-
-
-def thesis_name(tensor: str) -> str:
-    """Return what the thesis's object checkpoint calls our `tensor`."""
-    if tensor in _THESIS_MODULES:
-        return f"model/{_THESIS_MODULES[tensor]}{_VALUE}"
-    module, _, role = tensor.rpartition(".")
-    layer = re.match(r"bert\.encoder\.layer\.(\d+)\.", module)
-    place = f"layer_with_weights-0/encoder/layers/{layer[1]}/" if layer else ""
-    name = place + _THESIS_MODULES[module[layer.end() :] if layer else module]
-    roles = (
-        {"weight": "gamma", "bias": "beta"} if module.endswith("LayerNorm") else {"weight": "kernel", "bias": "bias"}
-    )
-    return f"model/{name}/{roles[role]}{_VALUE}"
-
-
-GOOGLE = CheckpointNames(
-    source="Google's TF1 checkpoint",
-    name_of=google_name,
-    bookkeeping=re.compile(r"global_step$|beta[12]_power$|.*/adam_[mv]$|.*/Adam(_1)?$"),
-    pretraining=re.compile(r"cls/(predictions|seq_relationship)/"),
-)
-# What was pre-trained has no joint heads; a BERT Joint of ALBERT's would be named as Google's is.
-ALBERT = CheckpointNames(
-    source="Google's ALBERT checkpoint (TF1)",
-    name_of=albert_name,
-    bookkeeping=GOOGLE.bookkeeping,
-    pretraining=GOOGLE.pretraining,
-    headless=True,
-)
-THESIS = CheckpointNames(
-    source="the thesis's TF2 object checkpoint",
-    name_of=thesis_name,
-    bookkeeping=re.compile(
-        rf"{_OBJECT_GRAPH}$|save_counter/|step/|(model/)?(optimizer|keras_api)/|.*/\.OPTIMIZER_SLOT/"
-    ),
-    pretraining=re.compile(r"(?!)"),  # it has none
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TensorFlowCheckpoint:
-    """What a checkpoint holds: tensors under our names, `new` ones among them; `unused` are the pre-training heads."""
-
-    source: str
-    weights: dict[str, FloatArray]
+    used: dict[str, str]
     unused: tuple[str, ...]
-    new: tuple[str, ...]
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-def read_tensorflow_checkpoint(prefix: Path, config: BertConfig, *, seed: int) -> TensorFlowCheckpoint:
-    """Return the network's tensors; heads that a pre-trained network lacks are made from `seed`, each whole.
+def read_tensorflow_checkpoint(
+    prefix: Path, config: BertConfig, *, seed: int, averages: bool | None = None
+) -> ImportedWeights:
+    """Return the network's tensors; heads that a network lacks are made from `seed`, each whole.
+
+    The span head of SQuAD is the span head, and the heads of other tasks are left out. `averages` says whether the
+    variables' moving averages are meant, where a checkpoint holds both.
 
     Raises: FormatError when it is no kind that is known for the family, when files are missing or damaged, and with
-    every unknown, missing or misshapen variable.
+    unknown, missing or misshapen variables.
     """
     reader = _Reader(prefix)
     names = _kind(prefix, reader, config)
-    found = {
-        name: _folded(name, shape, config)
-        for name, shape in sorted(reader.shapes.items())
-        if not names.bookkeeping.match(name)
-    }
-    unused = tuple(name for name in found if names.pretraining.match(name))
-    used = {name: shape for name, shape in found.items() if name not in unused}
-    new = _absent_heads(used, names) if names.headless else ()
+    found = _sorted_by_object(reader, names) if names is THESIS else _sorted_by_name(reader, names, averages=averages)
+    shapes = {name: _folded(name, reader.shapes[held], config) for name, held in found.used.items()}
+    new = _absent_heads(shapes, names) if names.headless else ()
     expected = {name: shape for name, shape in names.shapes(config).items() if name not in map(names.name_of, new)}
-    check_shapes(used, expected, path=prefix)
+    check_shapes(shapes, expected, path=prefix, next_step=_next_step(shapes, expected))
     weights = initial_weights(config, seed=seed, names=new)
     for tensor in tensors_of(config):
         if tensor.name not in new:
             name = names.name_of(tensor.name)
-            values = reader.read(name).reshape(found[name])
-            weights[tensor.name] = values.T if _is_kernel(tensor) else values
-    return TensorFlowCheckpoint(source=names.source, weights=weights, unused=unused, new=new)
+            values = reader.read(found.used[name]).reshape(shapes[name])
+            weights[tensor.name] = values.T if is_kernel(tensor) else values
+    return ImportedWeights(
+        source=names.source,
+        weights=weights,
+        new=new,
+        unused=found.unused,
+        left_out=found.left_out,
+        notes=found.notes,
+    )
 
 
-def _is_kernel(tensor: Tensor) -> bool:
-    """Tell whether TensorFlow keeps `tensor` as [in, out]; the two heads are [out, in] there too."""
-    return tensor.transposed and tensor.name not in _GOOGLE_HEADS
+def _sorted_by_object(reader: _Reader, names: CheckpointNames) -> _Sorted:
+    left_out = tuple(name for name in sorted(reader.shapes) if names.bookkeeping.match(name))
+    used = {name: name for name in sorted(reader.shapes) if name not in set(left_out)}
+    return _Sorted(used=used, unused=(), left_out=left_out)
+
+
+def _sorted_by_name(reader: _Reader, names: CheckpointNames, *, averages: bool | None) -> _Sorted:
+    """Tell variables of the network from copies of them, from heads of other tasks, and from what training left."""
+    wrapper = _wrapper(reader)
+    ours = {name.removeprefix(wrapper): name for name in sorted(reader.shapes)}
+    # What stands below a variable is a copy of it, or an optimizer's state.
+    below = {name for name in ours if name.rpartition("/")[0] in ours}
+    copies, means = (
+        {name.removesuffix(end): name for name in below if name.endswith(end)} for end in (_SHADOW, _AVERAGE)
+    )
+    if means and averages is None:
+        raise FormatError(
+            f"holds the weights and their moving averages ({some_of(means.values(), shown=1)}): say which by --ema or "
+            "--no-ema",
+            path=reader.prefix,
+        )
+    held = {**copies, **(means if averages else {})}
+    beside = {*copies.values(), *means.values()}
+    left = {name for name in ours if name not in beside and _is_left(name, names, reader.shapes[ours[name]], below)}
+    squad = f"{_JOINT}output_weights" not in ours
+    used, unused = {}, []
+    for name, variable in ours.items():
+        if name in left or name in beside:
+            continue
+        known = name.replace(_SQUAD, _JOINT) if squad and name.startswith(_SQUAD) else name
+        if known.startswith(_NETWORK) or known in map(names.name_of, HEADS):
+            used[known] = ours[held.get(name, name)]
+        else:
+            unused.append(variable)
+    notes = [f"the prefix {wrapper!r} of its names is left out"] if wrapper else []
+    if copies:
+        notes.append(f"{len(copies)} variables have float32 copies ({_SHADOW}): those are the weights")
+    if means:
+        notes.append(f"the weights are {'their moving averages' if averages else 'not their moving averages'}")
+    if squad and any(name.startswith(_SQUAD) for name in ours):
+        notes.append("the span head is that of SQuAD (cls/squad)")
+    return _Sorted(
+        used=used, unused=tuple(unused), left_out=tuple(ours[name] for name in sorted(left)), notes=tuple(notes)
+    )
+
+
+def _is_left(name: str, names: CheckpointNames, shape: Shape, below: Collection[str]) -> bool:
+    """Tell whether training left a variable: a state below another one, a counter, a scale."""
+    number = not shape and not name.startswith(_NETWORK)
+    return name in below or number or names.bookkeeping.match(name) is not None
+
+
+def _wrapper(reader: _Reader) -> str:
+    """Return what stands before the network's own names.
+
+    Raises: FormatError when the checkpoint holds several networks.
+    """
+    wrappers = [name.removesuffix(_WORDS) for name in reader.shapes if f"/{name}".endswith(f"/{_WORDS}")]
+    if len(wrappers) > 1:
+        raise FormatError(
+            f"holds {len(wrappers)} networks, under {some_of([repr(one) for one in wrappers])}; expected one: save the "
+            "one you mean",
+            path=reader.prefix,
+        )
+    return wrappers[0] if wrappers else ""
+
+
+def _next_step(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> str:
+    """Return what to do where variables do not fit: by what is wrong with them."""
+    if any(name in expected and expected[name] != shape for name, shape in found.items()):
+        return "put the configuration there that these weights were made with"
+    if any(name not in expected for name in found):
+        return "if the network has more layers, put the configuration there that says so"
+    return "the checkpoint is not whole: copy or save it again"
 
 
 def _absent_heads(used: Collection[str], names: CheckpointNames) -> tuple[str, ...]:
     """Return the tensors of the heads of which nothing is there."""
-    heads = {head: [name for name in _GOOGLE_HEADS if name.startswith(f"{head}.")] for head in ("span", "answer_type")}
+    heads = {head: [name for name in HEADS if name.startswith(f"{head}.")] for head in ("span", "answer_type")}
     return tuple(
         name for tensors in heads.values() if not any(names.name_of(one) in used for one in tensors) for name in tensors
     )
@@ -209,23 +177,22 @@ def _folded(name: str, shape: Shape, config: BertConfig) -> Shape:
 
 
 def _kind(prefix: Path, reader: _Reader, config: BertConfig) -> CheckpointNames:
-    shared = any(name.startswith(_ALBERT_GROUPS) for name in reader.shapes)
+    shared = any(f"/{ALBERT_GROUPS}" in f"/{name}" for name in reader.shapes)
     if (shared and config.model_type == "bert") or (not shared and config.model_type == "albert"):
         raise FormatError(
-            f"is {'' if shared else 'not '}ALBERT's (variables under {_ALBERT_GROUPS}), and the configuration beside "
+            f"is {'' if shared else 'not '}ALBERT's (variables under {ALBERT_GROUPS}), and the configuration beside "
             f"it is of {config.model_type}: put the configuration and the weights of one model there",
             path=prefix,
         )
     if shared:
         return ALBERT
-    if _OBJECT_GRAPH in reader.shapes:
+    if OBJECT_GRAPH in reader.shapes:
         return THESIS
-    if any(name.startswith("bert/") for name in reader.shapes):
+    if any(f"/{_NETWORK}" in f"/{name}" for name in reader.shapes):
         return GOOGLE
-    first = ", ".join(sorted(reader.shapes)[:5])
     raise FormatError(
-        f"is no BERT checkpoint; expected variables under bert/ ({GOOGLE.source}) or {_OBJECT_GRAPH} "
-        f"({THESIS.source}), got {first or 'none'}",
+        f"is no BERT checkpoint; expected variables under {_NETWORK} ({GOOGLE.source}) or {OBJECT_GRAPH} "
+        f"({THESIS.source}), got {some_of(sorted(reader.shapes)) or 'none'}",
         path=prefix,
     )
 
@@ -238,7 +205,7 @@ class _Reader:
 
         # Beside its own errors the reader raises those that pybind makes of a status, IndexError for a short file.
         self._failures = (tf.errors.OpError, IndexError, RuntimeError, ValueError)
-        self._prefix = prefix
+        self.prefix = prefix
         try:
             self._reader: Any = tf.train.load_checkpoint(str(prefix))
             self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
@@ -251,16 +218,14 @@ class _Reader:
             values = np.asarray(self._reader.get_tensor(name))
         except self._failures as error:
             raise self._damaged(error, name) from error
-        if values.dtype.kind != "f":
-            raise FormatError(
-                f"has type {values.dtype}; expected floating-point numbers", path=self._prefix, field=name
-            )
+        if values.dtype.kind != "f" and values.dtype.name != "bfloat16":
+            raise FormatError(f"has type {values.dtype}; expected floating-point numbers", path=self.prefix, field=name)
         return values.astype(np.float32, copy=False)
 
     def _damaged(self, error: Exception, name: str | None = None) -> FormatError:
         reason = " ".join(str(error).split())
         return FormatError(
             f"cannot be read as a TensorFlow checkpoint ({reason}): copy its .index and .data files again",
-            path=self._prefix,
+            path=self.prefix,
             field=name,
         )

@@ -82,12 +82,14 @@ _RUN = (
 )
 
 
-def python_command(module: str, *arguments: str) -> list[str]:
+def python_command(module: str, *arguments: str, python: str | None = None) -> list[str]:
     """Return the command that runs `module` in a new Python, with `arguments`, and without the working directory.
+
+    `python` is the interpreter, this process's where None.
 
     Example: python_command("nqperf.perf.workers.worker", "4711").
     """
-    return [sys.executable, "-c", _RUN, module, *arguments]
+    return [python or sys.executable, "-c", _RUN, module, *arguments]
 
 
 def common_environment(wanted: Mapping[str, str]) -> dict[str, str]:

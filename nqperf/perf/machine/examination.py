@@ -7,6 +7,7 @@ of each engine with the environment that its workers have. What rows require, an
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ import msgspec
 from nqperf.engines.probe import Machine, Sight
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, EngineRow, find_engine
 from nqperf.engines.state import EngineState
-from nqperf.errors import NqPerfError
+from nqperf.errors import DeviceError, NqPerfError
 from nqperf.perf.machine.environment import python_command, worker_environment
+from nqperf.perf.machine.fingerprint import listed_gpus, take_fingerprint
 from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
 
@@ -32,11 +34,53 @@ def look_at_machine(baseline: str = DEFAULT_ENGINE, *, timeout: float = PROBE_SE
     `baseline` is the engine that says on which device it computes.
     Raises: NqPerfError when that engine cannot even say so.
     """
-    return _look(tuple(_looks(find_engine(baseline))), timeout)
+    return _look(tuple(_looks(find_engine(baseline), timeout)))
+
+
+def device_fingerprint() -> Fingerprint:
+    """Return the fingerprint of the device that the baseline's engine computes on.
+
+    No process is started for it where the driver lists no GPU, for then there is none to ask about.
+    Raises: NqPerfError as `look_at_machine`.
+    """
+    listed = take_fingerprint()
+    return look_at_machine().fingerprint if listed.gpus else listed
+
+
+def require_device(wanted: str | None, machine: Machine) -> None:
+    """Raise unless the baseline's engine computes on the device that is wanted; None wants none.
+
+    Raises: DeviceError with what the driver and the engine say.
+    """
+    if wanted is None or machine.device == wanted:
+        return
+    if wanted == "cpu":
+        names = ", ".join(machine.fingerprint.gpus)
+        raise DeviceError(
+            f"a CPU is required, and {machine.engine} computes on {names}: hide it (CUDA_VISIBLE_DEVICES=)"
+        )
+    driver, advice = listed_gpus(), find_engine(machine.engine).probe_of().gpu_advice
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    said = f"the driver lists {', '.join(gpu.name for gpu in driver.gpus)}" if driver.gpus else driver.fault
+    if driver.gpus and hidden is not None:
+        said = f"{said}, and CUDA_VISIBLE_DEVICES is {hidden!r}"
+    raise DeviceError(
+        f"a GPU is required, and {machine.engine} sees none: {said}: "
+        f"{advice if driver.gpus and advice else 'install its driver, or run where there is one'}"
+    )
 
 
 def seen_by(machine: Machine, baseline: EngineState) -> Machine:
-    """Return the machine with what the baseline itself was seen to do, which holds where a small layer misleads."""
+    """Return the machine with what the baseline itself was seen to do, which holds where a small layer misleads.
+
+    Raises: DeviceError when the baseline was not executed on the device that its engine says it computes on.
+    """
+    if baseline.device not in (None, machine.device):
+        on = ", ".join(machine.fingerprint.gpus) or "the CPU"
+        raise DeviceError(
+            f"the baseline's products are computed on the {baseline.device}, and {baseline.engine} says that it "
+            f"computes on {on}: times of the one say nothing of the other; look at `nqperf doctor`"
+        )
     sight = machine.of(baseline.engine)
     told = find_engine(baseline.engine).probe_of().seen_by(baseline)
     seen = msgspec.structs.replace(sight, states={**sight.states, **told})
@@ -54,6 +98,7 @@ class _Look:
     engine: str
     steps: tuple[str, ...]
     variables: frozenset[tuple[str, str]]
+    timeout: float = field(compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,24 +109,25 @@ class _Seen:
     faults: dict[str, str] = field(default_factory=dict)
 
 
-def _looks(baseline: EngineRow) -> Iterator[_Look]:
+def _looks(baseline: EngineRow, timeout: float) -> Iterator[_Look]:
     """Yield what is looked at: the machine with the baseline's engine, then each other engine that is installed."""
-    yield _look_of(baseline, (MEMORY, FINGERPRINT))
+    yield _look_of(baseline, (MEMORY, FINGERPRINT), timeout)
     for row in ENGINES.values():
         if row.name != baseline.name and row.missing() is None and row.probe_of().steps:
-            yield _look_of(row, ())
+            yield _look_of(row, (), timeout)
 
 
-def _look_of(row: EngineRow, before: tuple[str, ...]) -> _Look:
+def _look_of(row: EngineRow, before: tuple[str, ...], timeout: float) -> _Look:
     probe = row.probe_of()
     environment = {**worker_environment(row, {}), **probe.environment}
-    return _Look(engine=row.name, steps=(*before, *probe.steps), variables=frozenset(environment.items()))
+    steps, variables = (*before, *probe.steps), frozenset(environment.items())
+    return _Look(engine=row.name, steps=steps, variables=variables, timeout=timeout)
 
 
 @functools.cache
-def _look(looks: tuple[_Look, ...], timeout: float) -> Machine:
+def _look(looks: tuple[_Look, ...]) -> Machine:
     """Return what is seen; within one process a machine stays what it is."""
-    seen = {look.engine: _seen(look, timeout) for look in looks}
+    seen = {look.engine: _seen(look) for look in looks}
     engine = looks[0].engine
     first = seen[engine]
     if FINGERPRINT not in first.states:
@@ -107,12 +153,12 @@ def _look(looks: tuple[_Look, ...], timeout: float) -> Machine:
     )
 
 
-def _seen(look: _Look, timeout: float) -> _Seen:
+def _seen(look: _Look) -> _Seen:
     """Return what the steps of one engine saw; those behind one that ended its process are done in another."""
     seen = _Seen()
     left = list(look.steps)
     while left:
-        found, ended, heard = _run(look, left, timeout)
+        found, ended, heard = _run(look, left)
         if len(found) < len(left):
             found.append(Finding(step=left[len(found)], fault=ended))
         seen.states = {**heard, **seen.states}
@@ -124,11 +170,11 @@ def _seen(look: _Look, timeout: float) -> _Seen:
     return seen
 
 
-def _run(look: _Look, steps: list[str], timeout: float) -> tuple[list[Finding], str, dict[str, Any]]:
+def _run(look: _Look, steps: list[str]) -> tuple[list[Finding], str, dict[str, Any]]:
     """Return the findings of a process that does `steps`, how it ended, and what its libraries said of themselves."""
     command = python_command("nqperf.perf.machine.probe", look.engine, *steps)
     try:
-        done = subprocess.run(command, env=dict(look.variables), capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(command, env=dict(look.variables), capture_output=True, timeout=look.timeout, check=False)
         status, output, errors = done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired as late:
         status, output, errors = None, late.stdout or b"", late.stderr or b""
@@ -138,7 +184,7 @@ def _run(look: _Look, steps: list[str], timeout: float) -> tuple[list[Finding], 
         for line in text.splitlines()
         if line.startswith(MARK)
     ]
-    return found, _ending(status, words, timeout), dict(find_engine(look.engine).probe_of().heard(text))
+    return found, _ending(status, words, look.timeout), dict(find_engine(look.engine).probe_of().heard(text))
 
 
 def _ending(status: int | None, words: list[str], timeout: float) -> str:

@@ -26,6 +26,7 @@ _DISTRIBUTIONS = ("torch", "numpy", "scipy", "nqperf")
 _ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 UNKNOWN = "unknown"
 _CPUINFO = Path("/proc/cpuinfo")
+_COMMAND_SECONDS = 20
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,driver_version,name", "--format=csv,noheader")
 
 
@@ -53,7 +54,7 @@ def take_fingerprint() -> Fingerprint:
     judge by is what the engine of the baseline makes of it in its probe: the GPUs that it really uses.
     """
     cpu = _cpu()
-    gpus = visible_gpus(_nvidia_smi(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    gpus = visible_gpus(listed_gpus().gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     return Fingerprint(
         system=platform.system() or UNKNOWN,
         machine=platform.machine() or UNKNOWN,
@@ -129,18 +130,36 @@ def _cpu() -> Cpu:
     try:
         return parse_cpuinfo(_CPUINFO.read_text(encoding="utf-8", errors="replace"))
     except OSError:  # no Linux
-        name = _output("sysctl", "-n", "machdep.cpu.brand_string").strip() or platform.processor() or UNKNOWN
+        name = _output("sysctl", "-n", "machdep.cpu.brand_string")[0].strip() or platform.processor() or UNKNOWN
         return Cpu(model=name, id=platform.machine() or UNKNOWN, isa=())
 
 
-def _nvidia_smi() -> tuple[Gpu, ...]:
-    """Return the GPUs that NVIDIA's driver lists; none without the driver."""
-    return parse_gpus(_output(*_QUERY))
+class Listed(NamedTuple):
+    """The GPUs that NVIDIA's driver lists, and where it lists none, why."""
+
+    gpus: tuple[Gpu, ...]
+    fault: str | None
 
 
-def _output(*command: str) -> str:
-    """Return what `command` prints, or nothing when it is not there, fails or hangs."""
+def listed_gpus() -> Listed:
+    """Return the GPUs that NVIDIA's driver lists, whether or not they are hidden from this process."""
+    said, fault = _output(*_QUERY)
+    gpus = parse_gpus(said)
+    return Listed(gpus=gpus, fault=None if gpus else fault or f"nvidia-smi lists none: {_last_line(said)}")
+
+
+def _output(*command: str) -> tuple[str, str | None]:
+    """Return what `command` prints, and what kept it from that: it is not there, fails or hangs."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_COMMAND_SECONDS)
+    except OSError:
+        return "", f"{command[0]} is not there"
+    except subprocess.TimeoutExpired:
+        return "", f"{command[0]} gives no answer within {_COMMAND_SECONDS} s"
+    if done.returncode:
+        return "", f"{command[0]} fails: {_last_line(done.stdout + done.stderr)}"
+    return done.stdout, None
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it says nothing")

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from nqperf.engines.probe import Step
+from nqperf.engines.probe import Probe, Step
 from nqperf.engines.registry import EngineRow, find_engine
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.machine.resources import keeps_memory, malloc_library
+from nqperf.records.results import UNUSED_GPUS, Fingerprint
 
 # Before the findings of a step; whatever else is printed is the libraries'.
 MARK = "nqperf probe: "
@@ -39,9 +40,18 @@ def steps_of(engine: EngineRow) -> Mapping[str, Step]:
     probe = engine.probe_of()
     return {
         MEMORY: lambda: {"malloc": malloc_library(), "keeps_memory": keeps_memory()},
-        FINGERPRINT: lambda: {FINGERPRINT: probe.described(take_fingerprint())},
+        FINGERPRINT: lambda: {FINGERPRINT: _described(probe)},
         **probe.steps,
     }
+
+
+def _described(probe: Probe) -> Fingerprint:
+    """Return the fingerprint with the device that an engine computes on, and the GPUs that it leaves unused."""
+    listed = take_fingerprint()
+    found = probe.described(listed)
+    if not listed.gpus or found.gpus:
+        return found
+    return msgspec.structs.replace(found, observed={**found.observed, UNUSED_GPUS: ", ".join(listed.gpus)})
 
 
 def main(steps: Mapping[str, Step], names: list[str]) -> None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from nqperf.errors import ConfigError
 from nqperf.perf.measuring.budget import Budget
@@ -48,6 +48,7 @@ class SuiteConfig:
             taken where they must be, and rows that are not reached are not judged.
         spent: Seconds of the budget that were gone before the start.
         timeouts: Seconds that a worker may take for each step.
+        require: The kind of device that the baseline must compute on, "gpu" or "cpu"; None is any.
         command: What the record says the run was started by.
         kept: The file in which rows that are done are kept, until all are; None keeps none.
         resume: Whether rows that an earlier start has kept are not measured again.
@@ -70,6 +71,7 @@ class SuiteConfig:
     budget: float = 600.0
     spent: float = 0.0
     timeouts: Timeouts = DEFAULT_TIMEOUTS
+    require: Literal["gpu", "cpu"] | None = None
     command: str = ""
     kept: Path | None = None
     resume: bool = False
@@ -79,6 +81,8 @@ class SuiteConfig:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1")
+        if self.require not in (None, "gpu", "cpu"):
+            raise ConfigError(f"require is {self.require!r}; expected gpu or cpu")
         if any(not isinstance(row, Variant) for row in (*(self.variants or ()), *self.own)):
             raise ConfigError("variants are Variant objects here; SuiteConfig.from_options(variants=...) takes names")
         if self.resume and self.kept is None:

@@ -14,7 +14,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.results.recipe_toml import Recipe, read_recipe
 from nqperf.formats.weights.model_folder import OpenedModel
-from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.examination import device_fingerprint
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.profiles import Device, Profile, Provenance
@@ -54,7 +54,7 @@ class RecipeRow:
 
     def other_device(self) -> str | None:
         """Return why this machine is not the recipe's, or None when it is."""
-        here, there = take_fingerprint().device_key, self.recipe.device.device_key
+        here, there = device_fingerprint().device_key, self.recipe.device.device_key
         return None if here == there else f"it was found on {there}; this is {here}"
 
     def engine_and_settings(self) -> tuple[str, dict[str, Any]]:

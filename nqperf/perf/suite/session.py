@@ -217,6 +217,8 @@ class Session:
         with worker:
             run.observed = self._observe(worker)
             _require_effects(run.variant, run.observed)
+            if elsewhere := run.variant.elsewhere(run.observed, self._started_baseline().observed or run.observed):
+                raise VariantError(f"{run.variant.name}: {elsewhere}")
             yield worker
             self._check_retraced(worker, run.variant.name)
 

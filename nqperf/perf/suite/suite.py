@@ -16,8 +16,13 @@ from nqperf.errors import NqPerfError, OutOfTimeError
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, seen_by
-from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.examination import (
+    PROBE_SECONDS,
+    device_fingerprint,
+    look_at_machine,
+    require_device,
+    seen_by,
+)
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.planting import PLANTED
 from nqperf.perf.suite.challenger import read_challenger, weighed
@@ -60,6 +65,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     told = Rows(progress, len(variants) + 1)  # the controls are a row too
     with session:
         machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
+        require_device(config.require, machine)
         fingerprint = machine.fingerprint
         machine = seen_by(machine, session.start_baseline())
         absent = {variant.name: reason for variant in variants[1:] if (reason := variant.missing(machine))}
@@ -130,7 +136,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
-    batch_size = config.batch_size or (GPU_BATCH if take_fingerprint().gpus else CPU_BATCH)
+    batch_size = config.batch_size or (GPU_BATCH if device_fingerprint().gpus else CPU_BATCH)
     session = Session(
         folder=folder,
         challenger=challenger,

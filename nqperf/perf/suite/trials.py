@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nqperf.engines.probe import Machine
 from nqperf.errors import ConfigError, NqPerfError
-from nqperf.perf.machine.examination import look_at_machine, seen_by
+from nqperf.perf.machine.examination import look_at_machine, require_device, seen_by
 from nqperf.perf.measuring.rounds import Measured, settle
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.session import Session
@@ -85,6 +85,7 @@ def measure_calibration(
     times: dict[str, list[Pairs]] = {}
     with session:
         machine = look_at_machine()
+        require_device(config.require, machine)
         machine = seen_by(machine, session.start_baseline())
         sizes = workload(session.folder, session.task, session.batch_size)
         told = Rows(progress, sets * (1 + len(variants)))

@@ -72,6 +72,15 @@ class Variant:
         rules = (rule_of(requirement, row) for requirement in self.requires)
         return row.missing() or next((why for rule in rules if (why := rule(machine))), None)
 
+    def elsewhere(self, observed: EngineState, baseline: EngineState) -> str | None:
+        """Return on which other device than the baseline's products were executed, or None when on the same.
+
+        Where an engine does not tell, nothing is known against it.
+        """
+        if None in (observed.device, baseline.device) or observed.device == baseline.device:
+            return None
+        return f"its products are computed on the {observed.device}, the baseline's on the {baseline.device}"
+
     def without_effect(self, observed: EngineState) -> str | None:
         """Return what was not seen of this variant's switches, or None when all had their effect.
 

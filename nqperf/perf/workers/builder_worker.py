@@ -12,22 +12,29 @@ import sys
 import msgspec
 
 from nqperf.errors import ConfigError
+from nqperf.perf.machine.resources import peak_memory
 from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
 
 
 class Build(protocol.Message, frozen=True):
-    """Call the builder `target`, found along the parent's module search `path`, and run what it returns."""
+    """Call the builder `target`, found along the module search `path`, and run what it returns.
+
+    With `own`, what stands in `path` comes before this process's own search path, else in its place.
+    """
 
     target: str
     path: tuple[str, ...]
+    own: bool = False
 
 
 class Built(protocol.Message, frozen=True):
-    """The seconds of a run after the warm-up."""
+    """The seconds of a run after the warm-up, the file that the builder is in, and the peak memory in bytes."""
 
     seconds: float
+    origin: str = ""
+    peak_bytes: int | None = None
 
 
 class Repeat(protocol.Message, frozen=True):
@@ -73,17 +80,18 @@ class _Worker:
             return protocol.Planted(fraction=self._runs.plant(request.fraction))
         if isinstance(request, Repeat):
             self._runs.repeats = request.count
-            return Built(seconds=self._runs(0))
+            return Built(seconds=self._runs(0), peak_bytes=peak_memory())
         return Output(content=pickle.dumps(to_host(self._runs.output())))
 
     def _build(self, request: Build) -> Built:
-        sys.path[:] = request.path
-        module, _, name = request.target.partition(":")
-        builder = getattr(importlib.import_module(module), name)
+        sys.path[:] = [*request.path, *(sys.path if request.own else ())]
+        name, _, attribute = request.target.partition(":")
+        module = importlib.import_module(name)
+        builder = getattr(module, attribute)
         runs = TimedRuns(as_work(builder(), origin=f"what {request.target} returns"))
         seconds = runs.warm_up()
         self._runs = runs
-        return Built(seconds=seconds)
+        return Built(seconds=seconds, origin=str(getattr(module, "__file__", "") or ""), peak_bytes=peak_memory())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, TypeVar, cast
 
 import msgspec
@@ -35,7 +35,8 @@ class WorkerError(NqPerfError):
 class WorkerProcess:
     """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
 
-    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with.
+    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with,
+    `python` its interpreter (None: this process's), `cores` those that it starts on (None: all that are usable here).
     """
 
     def __init__(
@@ -45,16 +46,19 @@ class WorkerProcess:
         *,
         module: str | None = None,
         replies: Any = protocol.Reply,
+        python: str | None = None,
+        cores: frozenset[int] | None = None,
     ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
-        self._process = subprocess.Popen(
-            python_command(module or WORKER, str(os.getpid())),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=environment,
-        )
+        with _held_to(cores):
+            self._process = subprocess.Popen(
+                python_command(module or WORKER, str(os.getpid()), python=python),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=environment,
+            )
         # Both are pipes, as asked for above; typeshed cannot tell.
         self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))
         self._channel = protocol.Channel(self._pipes[1], self._pipes[0], replies)
@@ -126,6 +130,20 @@ class WorkerProcess:
         lines = self._stderr.read().decode(errors="replace").splitlines()
         said = " | ".join(line.strip() for line in lines[-_STDERR_LINES:] if line.strip())
         return f"{_ending(status)}; {said or 'it said nothing'}"
+
+
+@contextlib.contextmanager
+def _held_to(cores: frozenset[int] | None) -> Iterator[None]:
+    """Hold this thread to some cores in the block: a process that is started in it finds no others."""
+    if cores is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _computed(before: Activity | None, after: Activity | None, seconds: float) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nqperf.errors import FormatError
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.records.results import (
+    SCHEMA_VERSION,
     Agreement,
     Control,
     Controls,
@@ -118,14 +119,18 @@ def test_every_truncation_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"schema_version": 3, "rows": []}', "field schema_version: is 3; expected 2"),
         (
-            '{"schema_version": 1, "data": {"examples": 3}}',
-            "is 1; expected 2: make the results again",
+            f'{{"schema_version": {SCHEMA_VERSION + 1}, "rows": []}}',
+            rf"field schema_version: is {SCHEMA_VERSION + 1}, .* expected {SCHEMA_VERSION}: read it with that version",
+        ),
+        ('{"schema_version": 1, "data": {"examples": 3}}', "is 1, as nqperf of an unknown version wrote it"),
+        (
+            '{"schema_version": 1, "created": "2026-10-01", "fingerprint": {"versions": {"nqperf": "0.0.9"}}}',
+            "is 1, as nqperf 0.0.9 wrote it on 2026-10-01; .*or make the results again with this one",
         ),
         ('{"machine_info": {}, "benchmarks": []}', "expected a results file of nqperf"),
         ("[]", "expected a results file of nqperf"),
-        ('{"schema_version": 2}', "missing required field `command`"),
+        (f'{{"schema_version": {SCHEMA_VERSION}}}', "missing required field `command`"),
         ("", "expected a results file of nqperf"),
         ("\x00\xff", "expected a results file of nqperf"),
     ],

@@ -131,6 +131,7 @@ def observed():
 def test_every_switch_is_seen_to_work(name, observed):
     states = observed(name)
     assert VARIANTS[name].without_effect(states) is None
+    assert states.device in ("cpu", "gpu")
     assert (
         states.own["eager"] or states.matmuls == 11
     )  # 4 of attention's layers, 2 products in it, 2 feed-forward, 3 heads
@@ -156,3 +157,5 @@ def test_further_runs_trace_nothing(tiny_config, tiny_weights):
     states = engine.state()
     assert states.traces == 1
     assert VARIANTS["baseline"].without_effect(states) is None
+    assert states.device == engine.observed()["device"]
+    assert states.device in ("cpu", "gpu")

@@ -1,17 +1,12 @@
-"""Simulate runs of the suite under models of noise, and print how often the judge's verdicts are right.
-
-    python benchmarks/operating_characteristics.py --runs 2000
+"""Runs of the whole table: thirteen rows and two controls, of which none or one is slower.
 
 Every run is made of batches with known slowdowns and known noise. They go through the functions that judge real runs:
 `nqperf.statistics.location` makes a set's estimates, `nqperf.statistics.judge` looks after every set, until all rows
-are decided or the sets are used up. docs/trust.md holds what this prints.
+are decided or the sets are used up.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,10 +122,12 @@ def _count(tally: Tally, sets: Sets, slowdown: float, config: JudgeConfig) -> No
     tally.slow_covered += slow.interval[0] <= 1 / (1 + slowdown) <= slow.interval[1]
 
 
-def line(name: str, noise: Noise, budget: Budget, seed: int) -> str:
+def line(name: str, budget: Budget, seed: int) -> list[str]:
+    """Return the cells of one model of noise."""
+    noise = MODELS[name]
     generator = np.random.default_rng([seed, *name.encode()])
     same, two, five, ten = (simulate(noise, slowdown, budget, generator) for slowdown in (0.0, 0.02, 0.05, 0.10))
-    cells = [
+    return [
         name,
         str(rounds_per_set(COST, noise.pair_variance, noise.process_variance)),
         f"{same.red / same.runs:.2%}",
@@ -145,10 +142,9 @@ def line(name: str, noise: Noise, budget: Budget, seed: int) -> str:
         f"{same.sets / same.runs:.1f}, {five.sets / five.runs:.1f}",
         f"{same.planted_found / same.runs:.1%}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
-HEADER = [
+HEADINGS = [
     "noise",
     "rounds a set",
     "runs of unchanged code that are red",
@@ -160,21 +156,3 @@ HEADER = [
     "sets (no change, 5 %)",
     "planted work found",
 ]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=2000, help="simulated runs for each figure")
-    parser.add_argument("--sets", type=int, default=8, help="sets of processes that the budget has room for")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
-    chosen = parser.parse_args()
-    print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}")
-    for name in chosen.models:
-        start = time.perf_counter()
-        print(line(name, MODELS[name], Budget(runs=chosen.runs, sets=chosen.sets), chosen.seed), flush=True)
-        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

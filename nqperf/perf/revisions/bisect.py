@@ -1,0 +1,203 @@
+"""The commit that made a builder slower: each step measures one commit beside the good one, in fresh processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import random
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from nqperf.errors import ConfigError, NqPerfError
+from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
+from nqperf.perf.measuring.duets import can_duet, halves, started_pairs
+from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
+from nqperf.perf.revisions.compare import require_target, runs_of_a_round
+from nqperf.perf.revisions.git import Commit, Repository
+from nqperf.perf.revisions.sides import Side, side_of_commit
+from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.statistics.search import Finding, Measured, SearchConfig, search
+
+_ROUNDS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BisectConfig:
+    """How a search measures and when it is sure.
+
+    `factor` is the least slowdown that is searched for (1.05: 5 %), `confidence` how sure the answer must be, `most`
+    the sets that may be measured in all. A worker may take `build_seconds` to build, `run_seconds` for a round. With
+    `fresh`, what an earlier start of the same search has measured is left aside.
+    Raises: ConfigError when a value is out of range.
+    """
+
+    factor: float = 1.05
+    confidence: float = 0.99
+    most: int = 100
+    build_seconds: float = 600.0
+    run_seconds: float = 120.0
+    seed: int = 0
+    fresh: bool = False
+    progress: Progress = silent
+
+    def search(self) -> SearchConfig:
+        """Return the same as the search takes it."""
+        return SearchConfig(confidence=self.confidence, most=self.most, factor=self.factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bisected:
+    """What a search found.
+
+    `commits` are those that cannot be told apart: one, or several where those between do not build; none where the bad
+    revision is not slower. `steps` are commits at which a part of the slowdown came. `factor` is the slowdown with its
+    interval. `unusable` says of commits that do not build why. `reason` says how the search ended.
+    """
+
+    good: Commit
+    bad: Commit
+    commits: tuple[Commit, ...]
+    steps: tuple[Commit, ...]
+    factor: float | None
+    interval: tuple[float, float] | None
+    sets: int
+    unusable: Mapping[str, str]
+    reason: str
+
+
+class GoodFailedError(NqPerfError):
+    """The good revision does not build or run: no fault of the commit that was measured beside it."""
+
+
+DEFAULT = BisectConfig()
+# Measures one set: the log slowdown of a commit beside the good one; NqPerfError when the commit does not build.
+MeasureSet = Callable[[Commit], float]
+
+
+def bisect(target: str, good: str, bad: str, folder: Path, config: BisectConfig = DEFAULT) -> Bisected:
+    """Find the commit after `good`, up to `bad`, that made `target` slower, in the repository around `folder`.
+
+    What is measured is kept in the repository's own folder of git, so that the same call goes on after a kill.
+    Raises: ConfigError for bad input; GoodFailedError when the good revision does not build or run.
+    """
+    require_target(target)
+    repository = Repository.around(folder)
+    first, commits = repository.commit(good), repository.between(good, bad)
+    state = BisectState(target=target, good=first.sha, bad=commits[-1].sha)
+    path = repository.own_folder() / "nqperf" / f"bisect-{_key(state)}.json"
+    kept = None if config.fresh else read_state(path)
+    with ExitStack() as stack:
+        measuring = _Measuring(repository=repository, good=first, target=target, config=config, stack=stack)
+        found, state = find(commits, kept or state, measuring, config, lambda state: write_state(path, state))
+    path.unlink(missing_ok=True)
+    by_number = dict(enumerate(commits, start=1))
+    return Bisected(
+        good=first,
+        bad=commits[-1],
+        commits=tuple(by_number[number] for number in found.commits),
+        steps=tuple(by_number[number] for number in found.steps),
+        factor=found.factor,
+        interval=found.interval,
+        sets=len(state.measured),
+        unusable=state.unusable,
+        reason=found.reason,
+    )
+
+
+def find(
+    commits: tuple[Commit, ...],
+    state: BisectState,
+    measure: MeasureSet,
+    config: BisectConfig,
+    keep: Callable[[BisectState], None],
+) -> tuple[Finding, BisectState]:
+    """Measure what the search asks for until it ends; return what it found, and all that was measured.
+
+    `keep` is given the state after each step.
+    Raises: ConfigError when the bad commit does not build, GoodFailedError when the good one does not.
+    """
+    numbers = {commit.sha: number for number, commit in enumerate(commits, start=1)}
+    while True:
+        measured = [Measured(commit=numbers[sha], slowdown=slowdown) for sha, slowdown in state.measured]
+        unusable = {numbers[sha] for sha in state.unusable}
+        if len(commits) in unusable:
+            last = commits[-1]
+            raise ConfigError(f"the bad revision {last.short} cannot be measured: {state.unusable[last.sha]}")
+        found = search(len(commits), measured, unusable=unusable, config=config.search())
+        if found.next_commit is None:
+            return found, state
+        commit = commits[found.next_commit - 1]
+        config.progress(Doing(stage="bisect", name=f"{commit.short} {commit.subject}", pairs=len(measured)))
+        try:
+            slowdown = measure(commit)
+        except GoodFailedError:
+            raise
+        except NqPerfError as error:
+            state = msgspec.structs.replace(state, unusable={**state.unusable, commit.sha: str(error)})
+        else:
+            state = msgspec.structs.replace(state, measured=(*state.measured, (commit.sha, slowdown)))
+        keep(state)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Measuring:
+    """Measures sets of commits beside the good one, whose files stay checked out as long as the stack is open."""
+
+    repository: Repository
+    good: Commit
+    target: str
+    config: BisectConfig
+    stack: ExitStack
+    _good_side: Side | None = None
+    _alone: Path | None = None
+    _runs: int | None = None
+    _sets: int = 0
+
+    def __call__(self, commit: Commit) -> float:
+        """Return the log slowdown of one set. Raises: NqPerfError when the commit does not build or run."""
+        if self._good_side is None or self._alone is None:
+            place = self.stack.enter_context(self.repository.checked_out(self.good))
+            self._good_side = side_of_commit(self.good, place, self.repository.root)
+            self._alone = self.stack.enter_context(package_alone())
+        drawn = random.Random(f"{self.config.seed} {self._sets} {commit.sha}")  # noqa: S311  # an order, no secret
+        self._sets += 1
+        with self.repository.checked_out(commit) as place:
+            side = side_of_commit(commit, place, self.repository.root)
+            return self._set(side, self._good_side, self._alone, drawn.randrange(1 << 32))
+
+    def _set(self, side: Side, good: Side, alone: Path, seed: int) -> float:
+        starting = Starting(
+            target=self.target,
+            project=self.repository.root,
+            alone=alone,
+            build_seconds=self.config.build_seconds,
+            run_seconds=self.config.run_seconds,
+        )
+        duet = can_duet()
+        both = halves() if duet else (None, None)
+        first, second = (dataclasses.replace(starting, cores=cores) for cores in both)
+        pair = (lambda: BuilderProcess("good", good, first), lambda: BuilderProcess("commit", side, second))
+        with started_pairs({self.target: pair}, seed=seed) as alive:
+            row = alive.rows[self.target]
+            if row.lost is None:
+                processes = [process for process in row.sides.values() if isinstance(process, BuilderProcess)]
+                self._runs = self._runs or runs_of_a_round(max(one.warm_up_seconds for one in processes))
+                for process in processes:
+                    process.repeat(self._runs)
+            taken = alive.take("duet" if duet else "turns", _ROUNDS).rows[self.target]
+        if taken.lost is not None:
+            role, error = taken.lost
+            raise GoodFailedError(f"the good revision fails: {error}") if role == "base" else error
+        estimate = taken.estimate()
+        if estimate is None or not math.isfinite(estimate.location):
+            raise NqPerfError("no round was taken")
+        return -estimate.location
+
+
+def _key(state: BisectState) -> str:
+    return hashlib.sha256(f"{state.target} {state.good} {state.bad}".encode()).hexdigest()[:16]

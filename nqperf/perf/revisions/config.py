@@ -1,0 +1,56 @@
+"""How two revisions are measured, and what counts as slower."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nqperf.errors import ConfigError
+from nqperf.perf.machine.environment import Pages, check_pages
+from nqperf.perf.measuring.duets import can_duet
+from nqperf.perf.workers.progress import Progress, silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionsConfig:
+    """How two revisions are measured; units: seconds, margins as shares (0.02: 2 %).
+
+    `margin` is the slowdown of a run that fails, `memory_margin` and `start_margin` those of peak memory and of the
+    seconds to start. `budget` is what measuring may take in all. `how` is "duet", "turns", or "auto": a short trial
+    chooses. `rounds` are taken in a set. A worker may take `build_seconds` to build and warm up, `run_seconds` for a
+    round. `seed` draws the orders.
+    Raises: ConfigError when a value is out of range.
+    """
+
+    margin: float = 0.02
+    memory_margin: float = 0.10
+    start_margin: float = 0.25
+    budget: float = 180.0
+    how: Literal["auto", "duet", "turns"] = "auto"
+    rounds: int = 12
+    pages: Pages = "huge"
+    build_seconds: float = 600.0
+    run_seconds: float = 120.0
+    seed: int = 0
+    command: str = ""
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        for name in ("margin", "memory_margin", "start_margin"):
+            if not 0.001 <= getattr(self, name) <= 10:  # noqa: PLR2004  # below a thousandth, no machine can tell
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; expected a share from 0.001 to 10, as 0.02 for 2 %"
+                )
+        for name in ("budget", "build_seconds", "run_seconds"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")
+        if self.how not in ("auto", "duet", "turns"):
+            raise ConfigError(f"how is {self.how!r}; expected auto, duet or turns")
+        if self.how == "duet" and not can_duet():
+            raise ConfigError("a duet needs two cores, and one is here: take turns")
+        if self.rounds < 1:
+            raise ConfigError(f"rounds is {self.rounds}; expected 1 or more")
+        check_pages(self.pages)
+
+
+DEFAULT = RevisionsConfig()

@@ -1,0 +1,158 @@
+"""The two sides of a comparison of revisions: whose files, whose Python, and the process that runs a builder of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nqperf.errors import ConfigError
+from nqperf.formats.project_files import dependency_digest
+from nqperf.perf.revisions.environments import environment_for
+from nqperf.perf.revisions.git import Commit, Repository
+from nqperf.records.revisions import RevisionSide
+
+_SOURCE_FOLDERS = ("src",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side: `record` is what is said of it, `root` the folder with its files, `python` its interpreter.
+
+    `own` says that the interpreter's own libraries are its, else they are this process's.
+    """
+
+    record: RevisionSide
+    root: Path
+    python: str = sys.executable
+    own: bool = False
+
+    def search_path(self, project: Path) -> tuple[str, ...]:
+        """Return where its process looks for modules: its own files first, and nothing of the other side's.
+
+        `project` is the folder of the change's files: what stands in it on this process's path is looked for in `root`.
+        """
+        first = [str(self.root), *(str(self.root / name) for name in _SOURCE_FOLDERS if (self.root / name).is_dir())]
+        if self.own:
+            return tuple(first)
+        rest = [str(_moved(Path(entry), project, self.root)) for entry in sys.path if entry]
+        return tuple(dict.fromkeys([*first, *rest]))
+
+
+def _moved(entry: Path, project: Path, root: Path) -> Path:
+    """Return a folder of the project as it is at `root`; an environment that lies in the project stays where it is."""
+    if not entry.is_relative_to(project) or "site-packages" in entry.parts:
+        return entry
+    return root / entry.relative_to(project)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseAsked:
+    """Which base is asked for: one of a revision, a folder, and another Python; units: none.
+
+    Raises: ConfigError unless at least one is named, or when a revision and a folder are.
+    """
+
+    revision: str | None = None
+    path: Path | None = None
+    python: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.revision is None and self.path is None and self.python is None:
+            raise ConfigError("no base is named; expected --base REVISION, --base-path FOLDER or --base-python PYTHON")
+        if self.revision is not None and self.path is not None:
+            raise ConfigError("--base and --base-path are both given; name one: a revision, or a folder with its files")
+
+
+def project_of(folder: Path) -> tuple[Path, Repository | None]:
+    """Return the folder of the project that `folder` lies in, and its repository where it has one."""
+    try:
+        repository = Repository.around(folder)
+    except ConfigError:
+        return folder, None
+    return repository.root, repository
+
+
+@contextmanager
+def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
+    """Yield base and change for the project that `folder` lies in; what was made for the base goes with the block.
+
+    Raises: ConfigError for a revision without a repository, or as `Repository`, `environment_for` and `python_of`.
+    """
+    project, repository = project_of(folder)
+    change = Side(record=_change_record(repository), root=project)
+    if asked.revision is not None:
+        repository = Repository.around(folder)
+        commit = repository.commit(asked.revision)
+        with repository.checked_out(commit) as place:
+            yield side_of_commit(commit, place, project, label=asked.revision, named=asked.python), change
+        return
+    named = asked.python is not None
+    root = project if asked.path is None else _folder(asked.path)
+    label = str(asked.path if asked.path is not None else asked.python)
+    record = RevisionSide(label=label, environment="named" if named else "shared")
+    yield Side(record=record, root=root, python=python_of(asked.python), own=named), change
+
+
+def side_of_commit(
+    commit: Commit, place: Path, project: Path, *, label: str | None = None, named: str | None = None
+) -> Side:
+    """Return the side of a commit whose files stand at `place`, with the libraries that it says it needs.
+
+    `project` is the folder of the change's files, whose libraries are shared where both say the same of them. `label`
+    is what people call the commit, `named` another Python that is to run it.
+    Raises: ConfigError as `environment_for` and `python_of`.
+    """
+    environment: Literal["shared", "its own", "named"] = "shared"
+    python = sys.executable
+    if named is not None:
+        environment, python = "named", python_of(named)
+    elif dependency_digest(place) != dependency_digest(project):
+        environment, python = "its own", environment_for(place)
+    record = RevisionSide(
+        label=label or commit.short, commit=commit.sha, subject=commit.subject, environment=environment
+    )
+    return Side(record=record, root=place, python=python, own=environment != "shared")
+
+
+def _change_record(repository: Repository | None) -> RevisionSide:
+    if repository is None:
+        return RevisionSide(label="the working tree")
+    head = repository.commit("HEAD")
+    return RevisionSide(
+        label="the working tree",
+        commit=head.sha,
+        subject=head.subject,
+        branch=repository.branch(),
+        dirty=repository.dirty(),
+    )
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ConfigError(f"--base-path {path} is no folder; expected one with the base's files")
+    return path.resolve()
+
+
+def python_of(named: str | None) -> str:
+    """Return the interpreter of that name, or of the environment in that folder; this process's where None.
+
+    Raises: ConfigError when it does not run, or cannot import what a worker needs.
+    """
+    if named is None:
+        return sys.executable
+    path = Path(named)
+    python = str(path / "bin" / "python") if path.is_dir() else named
+    script = "import sys, numpy, msgspec; sys.exit(sys.version_info < (3, 10))"
+    try:
+        done = subprocess.run([python, "-c", script], capture_output=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"--base-python {named} does not run ({error}); expected a Python of 3.10 or later") from None
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it is older than 3.10"]
+        raise ConfigError(f"--base-python {named}: {words[0]}; it needs 3.10 or later, with: pip install numpy msgspec")
+    return python

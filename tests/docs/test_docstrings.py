@@ -1,0 +1,58 @@
+"""Every public field and parameter is named in its docstring, but for a list of modules that may only shrink."""
+
+import textwrap
+
+import pytest
+
+from tests.docstrings import counts, listed, missing
+
+
+def test_nothing_is_left_out_that_is_not_on_the_list():
+    found, allowed = counts(), listed()
+    more = {
+        name: f"{count}, listed are {allowed.get(name, 0)}"
+        for name, count in found.items()
+        if count > allowed.get(name, 0)
+    }
+    assert not more, f"`python -m tests.docstrings` names what no docstring does: {more}"
+
+
+def test_the_list_shrinks():
+    found = counts()
+    less = {
+        name: f"listed {count}, now {found.get(name, 0)}"
+        for name, count in listed().items()
+        if found.get(name, 0) < count
+    }
+    assert not less, f"well done; `python -m tests.docstrings --list` writes the list anew: {less}"
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('def run(here, there):\n    """Go from `here` to there."""', []),
+        ('def run(here, *rest, fast=False):\n    """Go."""', ["run(here)", "run(fast)", "run(rest)"]),
+        ("def run(here): pass", ["run(here)"]),
+        ("def _run(here): pass", []),
+        ('def run(here):\n    """There, nowhere."""', ["run(here)"]),
+        (
+            '@dataclass\nclass Place:\n    """A place with `name`."""\n    name: str\n    size: int\n    _own: int',
+            ["Place.size"],
+        ),
+        ('class Place(NamedTuple):\n    """A place."""\n    name: str', ["Place.name"]),
+        (
+            'class Place:\n    """A place."""\n    kinds: ClassVar[int]\n    def __init__(self, name): pass',
+            ["Place(name)"],
+        ),
+        (
+            'class Place:\n    """A place."""\n    def near(self, other): """Return whether it is near."""',
+            ["Place.near(other)"],
+        ),
+        ('@click.command("run")\ndef run(here): """Run."""', []),
+        ('@pytest.fixture\ndef run(request): """Run."""', []),
+    ],
+)
+def test_it_sees_what_is_left_out(tmp_path, source, names):
+    path = tmp_path / "module.py"
+    path.write_text(textwrap.dedent(source))
+    assert [name for _, name in missing(path)] == names

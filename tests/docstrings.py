@@ -1,0 +1,114 @@
+"""What the package's docstrings leave out: public fields and parameters that their class or function does not name.
+
+`python -m tests.docstrings` prints them; `python -m tests.docstrings --list` writes tests/docs/undocumented.txt.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.floors import PACKAGE, sources
+
+LIST = Path(__file__).parent / "docs" / "undocumented.txt"
+# Methods that Keras calls: its own documentation says what it hands over.
+_FRAMEWORK_METHODS = {"call", "build", "compute_output_shape", "compute_loss", "get_config", "train_step", "test_step"}
+_STRUCTS = {"Struct", "_Record", "Record"}
+_WORD = r"(?<![\w.]){}(?!\w)"
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def missing(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and name of each public field and parameter in `path` that no docstring names."""
+    yield from _of_body(ast.parse(path.read_text()).body, "")
+
+
+def _of_body(body: list[ast.stmt], owner: str) -> Iterator[tuple[int, str]]:
+    for node in body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield from _of_function(node, owner)
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _of_class(node)
+            yield from _of_body(node.body, f"{node.name}.")
+
+
+def _of_class(node: ast.ClassDef) -> Iterator[tuple[int, str]]:
+    """Yield what a class's docstring leaves out: the fields of a record, the parameters of a constructor."""
+    text = ast.get_docstring(node) or ""
+    if _is_record(node):
+        for field in node.body:
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and "ClassVar" not in ast.unparse(field.annotation)
+            ):
+                name = field.target.id
+                if not name.startswith("_") and not _names(text, name):
+                    yield field.lineno, f"{node.name}.{name}"
+    for method in node.body:
+        if isinstance(method, Definition) and method.name == "__init__":
+            both = f"{text}\n{ast.get_docstring(method) or ''}"
+            yield from (
+                (method.lineno, f"{node.name}({name})") for name in _parameters(method) if not _names(both, name)
+            )
+
+
+def _of_function(node: Definition, owner: str) -> Iterator[tuple[int, str]]:
+    if (owner and node.name in _FRAMEWORK_METHODS) or node.name.startswith("pytest_") or _is_known_otherwise(node):
+        return
+    text = ast.get_docstring(node) or ""
+    yield from ((node.lineno, f"{owner}{node.name}({name})") for name in _parameters(node) if not _names(text, name))
+
+
+def _parameters(node: Definition) -> list[str]:
+    arguments = node.args
+    named = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        *filter(None, (arguments.vararg, arguments.kwarg)),
+    ]
+    return [each.arg for each in named if each.arg not in {"self", "cls"} and not each.arg.startswith("_")]
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(_WORD.format(re.escape(name)), text) is not None
+
+
+def _is_record(node: ast.ClassDef) -> bool:
+    decorated = any("dataclass" in ast.unparse(each) for each in node.decorator_list)
+    return decorated or any(
+        ast.unparse(base).rpartition(".")[2] in _STRUCTS or ast.unparse(base) == "NamedTuple" for base in node.bases
+    )
+
+
+def _is_known_otherwise(node: Definition) -> bool:
+    """Return whether another says what the parameters are: click's help texts, pytest's fixtures, overloads."""
+    decorators = " ".join(map(ast.unparse, node.decorator_list))
+    return re.search(r"\b(command|group|option|argument|fixture|overload|setter)\b", decorators) is not None
+
+
+def counts() -> dict[str, int]:
+    """Return how many are missing, by module; modules that lack nothing are left out."""
+    found = {str(path.relative_to(PACKAGE)): len(list(missing(path))) for path in sources()}
+    return {name: count for name, count in sorted(found.items()) if count}
+
+
+def listed() -> dict[str, int]:
+    """Return what the list allows, by module."""
+    lines = (line.split() for line in LIST.read_text().splitlines() if line and not line.startswith("#"))
+    return {name: int(count) for count, name in lines}
+
+
+if __name__ == "__main__":
+    if "--list" in sys.argv:
+        head = "# Public fields and parameters that no docstring names yet, by module. The numbers may only fall.\n"
+        LIST.write_text(head + "".join(f"{count} {name}\n" for name, count in counts().items()))
+    else:
+        for path in sources():
+            for line, name in missing(path):
+                sys.stdout.write(f"{path.relative_to(PACKAGE.parent)}:{line}: {name}\n")

@@ -1,0 +1,102 @@
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from nqperf.errors import FormatError
+from nqperf.formats.weights.pytorch_file import PyTorchFile
+from tests.pytorch_files import save_archive, save_stream
+
+GENERATOR = np.random.default_rng(4)
+TENSORS = {
+    "plain": GENERATOR.standard_normal((3, 4), np.float32),
+    "turned": GENERATOR.standard_normal((5, 2), np.float32).T,
+    "half": GENERATOR.standard_normal(6).astype(np.float16),
+    "double": GENERATOR.standard_normal((1, 2, 3)),
+    "counts": np.arange(7),
+}
+
+
+@pytest.mark.parametrize("save", [save_archive, save_stream])
+def test_tensors_are_read_back(tmp_path, save):
+    save(tmp_path / "x.bin", TENSORS)
+    file = PyTorchFile(tmp_path / "x.bin")
+    assert file.shapes == {name: values.shape for name, values in TENSORS.items()}
+    names = [name for name in TENSORS if name != "counts"]
+    for name, values in file.float32({name: name for name in names}).items():
+        np.testing.assert_array_equal(values, TENSORS[name].astype(np.float32), strict=True)
+        assert not values.flags.writeable
+    with pytest.raises(FormatError, match="field counts: has type I64"):
+        file.float32({"counts": "counts"})
+
+
+class Runs:
+    """A pickle that would make a folder when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_what_asks_for_more_than_tensors_is_refused_and_nothing_of_it_runs(tmp_path):
+    save_archive(tmp_path / "x.bin", TENSORS, more={"evil": Runs(tmp_path / "made")})
+    with pytest.raises(
+        FormatError, match=r"x\.bin: holds more than weights \((posix|nt)\.mkdir\).*expected a state dict"
+    ):
+        PyTorchFile(tmp_path / "x.bin")
+    (tmp_path / "y.bin").write_bytes(pickle.dumps(Runs(tmp_path / "made")))
+    with pytest.raises(FormatError, match=r"y\.bin: holds more than weights \((posix|nt)\.mkdir\)"):
+        PyTorchFile(tmp_path / "y.bin")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_training_checkpoint_is_named_by_what_it_holds_more(tmp_path):
+    save_archive(tmp_path / "x.pt", TENSORS, more={"epoch": 3, "optimizer": {"state": {}}})
+    with pytest.raises(FormatError, match=r"holds more than weights \(epoch, optimizer\)"):
+        PyTorchFile(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.7, 0.99])
+@pytest.mark.parametrize("save", [save_archive, save_stream])
+def test_a_file_that_is_cut_off_is_refused(tmp_path, save, part):
+    path = tmp_path / "x.bin"
+    save(path, TENSORS)
+    os.truncate(path, int(path.stat().st_size * part))
+    with pytest.raises(FormatError, match=r"x\.bin.*(cannot be read|cut off)") as caught:
+        PyTorchFile(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_are_not_there_are_missed(tmp_path):
+    save_archive(tmp_path / "whole.bin", TENSORS)
+    with zipfile.ZipFile(tmp_path / "whole.bin") as whole, zipfile.ZipFile(tmp_path / "x.bin", "w") as cut:
+        for entry in whole.infolist():
+            content = whole.read(entry)
+            cut.writestr(entry.filename, content[:-4] if entry.filename.endswith("data/0") else content)
+    with pytest.raises(FormatError, match="field plain: is cut off"):
+        PyTorchFile(tmp_path / "x.bin")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x80\x02.",
+        b"no pickle at all",
+        pickle.dumps(7),
+        pickle.dumps([1, 2]),
+        pickle.dumps({"a": 1}, protocol=0),
+        b"(" * 100_000 + b".",
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f",
+    ],
+)
+def test_what_is_no_file_of_weights_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "x.bin").write_bytes(content)
+    with pytest.raises(FormatError, match=r"x\.bin: ") as caught:
+        PyTorchFile(tmp_path / "x.bin")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500

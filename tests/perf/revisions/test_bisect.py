@@ -1,0 +1,99 @@
+"""The search for a commit: scripted measurements, commits that do not build, a kill on the way."""
+
+import math
+import random
+
+import pytest
+
+from nqperf.errors import ConfigError, NqPerfError
+from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
+from nqperf.perf.revisions.bisect import BisectConfig, GoodFailedError, find
+from nqperf.perf.revisions.git import Commit
+
+COMMITS = tuple(Commit(sha=f"{number:040x}", subject=f"change {number}", date="2026-01-01") for number in range(1, 11))
+START = BisectState(target="work:build", good="0" * 40, bad=COMMITS[-1].sha)
+
+
+def measuring(slowdowns, *, seed=1, sd=0.005, broken=(), asked=None):
+    drawn = random.Random(seed)
+
+    def measure(commit):
+        number = COMMITS.index(commit) + 1
+        if asked is not None:
+            asked.append(number)
+        if number in broken:
+            raise NqPerfError("does not build")
+        return math.log(math.prod(factor for at, factor in slowdowns.items() if number >= at)) + drawn.gauss(0, sd)
+
+    return measure
+
+
+def search(slowdowns, config=None, state=START, keep=lambda _: None, **noise):
+    return find(COMMITS, state, measuring(slowdowns, **noise), config or BisectConfig(), keep)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_seventh_of_ten_is_found_with_few_sets(seed):
+    asked = []
+    found, state = search({7: 1.08}, seed=seed, asked=asked)
+    assert found.commits == (7,)
+    assert found.interval[0] < 1.08 < found.interval[1]
+    assert len(asked) == len(state.measured) < 30
+
+
+def test_commits_that_do_not_build_are_passed_over():
+    found, state = search({7: 1.08}, broken={5, 6})
+    assert found.commits == (5, 6, 7)
+    assert set(state.unusable) <= {COMMITS[4].sha, COMMITS[5].sha}
+    found, _ = search({8: 1.08}, broken={5, 6})
+    assert found.commits == (8,)
+
+
+def test_a_bad_revision_that_does_not_build_or_is_not_slower_is_said():
+    with pytest.raises(ConfigError, match="cannot be measured: does not build"):
+        search({7: 1.08}, broken={10})
+    found, _ = search({})
+    assert found.commits == ()
+    assert "is not 5% slower" in found.reason
+
+
+def test_a_good_revision_that_fails_ends_the_search():
+    def measure(_):
+        raise GoodFailedError("the good revision fails")
+
+    with pytest.raises(GoodFailedError):
+        find(COMMITS, START, measure, BisectConfig(), lambda _: None)
+
+
+def test_two_steps_are_told():
+    found, _ = search({3: 1.15, 8: 1.2}, config=BisectConfig(most=200))
+    assert found.commits == () or found.steps
+    assert found.steps
+
+
+def test_after_a_kill_it_goes_on_with_what_was_measured(tmp_path):
+    path = tmp_path / "nqperf" / "state.json"
+    asked = []
+
+    class KilledError(Exception):
+        pass
+
+    def keep(state):
+        write_state(path, state)
+        if len(state.measured) == 4:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        search({7: 1.08}, keep=keep, asked=asked)
+    kept = read_state(path)
+    assert [COMMITS.index(next(one for one in COMMITS if one.sha == sha)) + 1 for sha, _ in kept.measured] == asked
+    found, state = search({7: 1.08}, state=kept)
+    assert found.commits == (7,)
+    assert state.measured[:4] == kept.measured
+
+
+def test_no_state_is_none_and_another_file_is_refused(tmp_path):
+    assert read_state(tmp_path / "none.json") is None
+    (tmp_path / "odd.json").write_text("[]")
+    with pytest.raises(NqPerfError, match="--fresh starts over"):
+        read_state(tmp_path / "odd.json")

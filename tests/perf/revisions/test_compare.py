@@ -1,0 +1,185 @@
+"""Two revisions before the judge, with scripted processes: what is said of a change, and what ends a comparison."""
+
+import math
+import random
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from nqperf.errors import ConfigError, NqPerfError
+from nqperf.formats.results.revisions_json import read_revisions, write_revisions
+from nqperf.perf.revisions.compare import compare_revisions
+from nqperf.perf.revisions.config import RevisionsConfig
+from nqperf.perf.revisions.sides import Side
+from nqperf.records.revisions import RevisionSide
+from nqperf.report.revisions import headline, revisions_markdown, revisions_text
+
+MIB = 1 << 20
+
+
+class Scripted:
+    """A side that takes the seconds of its script, with noise of its own in every process and round."""
+
+    def __init__(self, script, drawn):
+        if "start_fault" in script:
+            raise NqPerfError(script["start_fault"])
+        self.script, self.drawn, self.pid = script, drawn, 0
+        self.level = script.get("seconds", 0.1) * math.exp(drawn.gauss(0, 0.004))
+        self.warm_up_seconds = self.level
+        self.start_seconds = script.get("start", 2.0) * math.exp(drawn.gauss(0, 0.01))
+        self.peak_bytes = script.get("peak", 100 * MIB)
+        self.runs = 0
+
+    def batch(self, number):
+        self.runs += 1
+        if number >= self.script.get("fails_at", math.inf):
+            raise NqPerfError("gave no reply")
+        return self.level * math.exp(self.drawn.gauss(0, 0.01))
+
+    def repeat(self, count):
+        pass
+
+    def output(self):
+        return self.script.get("later", self.script.get("output", 1.0)) if self.runs else self.script.get("output", 1.0)
+
+    def end(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def no_cores(monkeypatch):
+    """Hold no process to cores: the scripted ones have none."""
+    monkeypatch.setattr("nqperf.perf.measuring.duets.hold_to", lambda *_: None)
+
+
+def compare(base=None, change=None, seed=1, **settings):
+    drawn = random.Random(seed)
+    scripts = {"base": base or {}, "change": change or {}}
+    sides = tuple(
+        Side(record=RevisionSide(label=label, commit="c0ffee" * 6), root=Path("/there") / label)
+        for label in ("main", "the working tree")
+    )
+    config = RevisionsConfig(budget=3600, seed=seed, **settings)
+    return compare_revisions(
+        "work:build", sides, Path("/there"), config=config, start=lambda name, *_: Scripted(scripts[name], drawn)
+    )
+
+
+def words(results):
+    return {one.measure: one.word for one in results.judged}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_code_is_the_same(seed):
+    results = compare(seed=seed)
+    assert results.outcome == "PASS"
+    assert words(results) == {"time": "SAME", "memory": "SAME", "start": "SAME"}
+    assert results.reasons == ()
+    assert "no slower" in headline(results)
+    assert headline(results).endswith("answers the same")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_slowdown_fails_with_its_size(seed):
+    results = compare(change={"seconds": 0.105}, seed=seed)
+    assert results.outcome == "FAIL"
+    time = results.measure("time")
+    assert time.word == "SLOWER"
+    assert time.interval[0] < 1.05 < time.interval[1]
+    assert words(results)["memory"] == "SAME"
+    assert f"{100 * (time.ratio - 1):.1f} % slower (+" in headline(results)
+    assert "than main" in headline(results)
+
+
+def test_a_speed_up_is_faster():
+    results = compare(change={"seconds": 0.08})
+    assert (results.outcome, words(results)["time"]) == ("PASS", "FASTER")
+    assert "faster" in headline(results)
+
+
+def test_more_memory_and_a_longer_start_fail_by_themselves():
+    results = compare(change={"peak": 130 * MIB})
+    assert results.outcome == "FAIL"
+    assert words(results) == {"time": "SAME", "memory": "SLOWER", "start": "SAME"}
+    assert results.reasons == ("memory: 30.0 % more",)
+    results = compare(change={"start": 4.0})
+    assert words(results)["start"] == "SLOWER"
+    assert results.outcome == "FAIL"
+
+
+def test_other_answers_fail_before_anything_is_timed():
+    results = compare(change={"output": 1.5, "seconds": 0.2})
+    assert results.outcome == "FAIL"
+    assert results.sets == ()
+    assert results.judged == ()
+    assert results.reasons[0].startswith("the answers differ: 1 of 1 values")
+    assert "answers differ" in headline(results)
+
+
+def test_answers_that_change_after_the_first_run_fail():
+    results = compare(change={"later": 0.0, "seconds": 0.01})
+    assert results.outcome == "FAIL"
+    assert "after the timed rounds" in results.reasons[0]
+
+
+def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():
+    assert compare(change={"start_fault": "does not build"}).reasons == ("the change fails: does not build",)
+    results = compare(change={"fails_at": 3})
+    assert (results.outcome, results.reasons) == ("FAIL", ("the change fails: gave no reply",))
+    with pytest.raises(NqPerfError, match="does not build"):
+        compare(base={"start_fault": "does not build"})
+
+
+def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch):
+    ticks = iter(np.arange(0, 1e6, 900.0))
+    monkeypatch.setattr("nqperf.perf.revisions.compare.time.monotonic", lambda: next(ticks))
+    results = compare(change={"seconds": 0.102}, seed=3)
+    assert results.outcome == "INCONCLUSIVE"
+    assert words(results)["time"] == "INCONCLUSIVE"
+    assert "more minutes would decide: --budget" in revisions_text(results)
+
+
+def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
+    monkeypatch.setattr(
+        "nqperf.perf.revisions.compare.round_scatter", lambda taken: 0.2 if taken.how == "duet" else 0.01
+    )
+    monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: True)
+    assert {taken.how for taken in compare().sets} == {"turns"}
+    monkeypatch.setattr(
+        "nqperf.perf.revisions.compare.round_scatter", lambda taken: 0.2 if taken.how == "turns" else 0.1
+    )
+    assert {taken.how for taken in compare().sets} == {"duet"}
+
+
+def test_one_core_takes_turns(monkeypatch):
+    for module in ("compare", "config"):
+        monkeypatch.setattr(f"nqperf.perf.revisions.{module}.can_duet", lambda: False)
+    assert {taken.how for taken in compare().sets} == {"turns"}
+    with pytest.raises(ConfigError, match="a duet needs two cores"):
+        compare(how="duet")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"margin": 0}, {"margin": -1}, {"memory_margin": math.nan}, {"rounds": 0}, {"how": "both"}, {"pages": "x"}],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError):
+        compare(**settings)
+
+
+def test_the_record_is_written_and_read_whole(tmp_path):
+    results = compare(change={"seconds": 0.12})
+    write_revisions(tmp_path / "ab.json", results)
+    assert read_revisions(tmp_path / "ab.json") == results
+
+
+def test_the_report_escapes_what_strangers_wrote():
+    results = compare()
+    evil = RevisionSide(label="\x1b[31m::error::|x", subject="<b>")
+    results = msgspec.structs.replace(results, base=evil)
+    assert "\x1b" not in revisions_text(results)
+    assert "\x1b" not in revisions_markdown(results)
+    assert "<b>" not in revisions_markdown(results)

@@ -175,10 +175,6 @@ def _keras_file(path: Path) -> Callable[..., Any]:
 
         with decoding(path, expected="a Keras model that this Keras can load"):
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, OSError, TypeError, ImportError) as error:
-            raise ConfigError(
-                f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"
-            ) from error
         config = keras.saving.serialize_keras_object(model)
         # A mixed model's float32 layers are so on purpose; one that is float32 throughout becomes what is asked for.
         held = {name for name in _policies(config) if "16" in name} or {model.dtype_policy.name}

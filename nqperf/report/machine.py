@@ -11,19 +11,26 @@ from nqperf.report.tables import text_table
 def calibration_text(run: CalibrationRun) -> str:
     """Return what a device's noise allows."""
     found = run.calibration
-    rows = [
-        (name, f"{ratio:.3f}", f"{found.sds[name]:.2%}", f"{found.finds[name]:.1%}")
-        for name, ratio in found.ratios.items()
-    ]
-    noise = f"noise of a round {found.noise:.2%}, of a set of processes {found.offset:.2%}, in {found.sets} sets"
-    lines = (
-        text_table(("variant", "ratio, the floor", "its standard error", "finds a slowdown of"), rows),
-        "",
-        f"{noise}; the baseline against itself {found.same:.3f}",
-        *(f"warning: {warning}" for warning in found.warnings),
-        *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
+    rows = [(name, f"{ratio:.3f}", f"{found.floors[name]:.2f}") for name, ratio in found.ratios.items()]
+    return plain_lines(
+        "\n".join(
+            (
+                text_table(("variant", "ratio", "floor"), rows),
+                "",
+                (
+                    f"noise from pair to pair {found.noise:.2%} (without outliers {found.core_noise:.2%}, neighbours "
+                    f"correlate by {found.autocorrelation:.2f}); "
+                    f"between {found.sets} sets of processes {found.offset:.2%}"
+                ),
+                (
+                    f"a slowdown of 5 % is found with {found.rounds} pairs; with what processes differ by, "
+                    f"{found.power:.1%} of such slowdowns are found and {found.false_fail:.2%} of unchanged runs fail"
+                ),
+                *(f"warning: {warning}" for warning in found.warnings),
+                *(f"left out: {name} ({reason})" for name, reason in run.left_out.items()),
+            )
+        )
     )
-    return plain_lines("\n".join(lines))
 
 
 def proof_text(proof: Proof) -> str:

@@ -86,7 +86,7 @@ class TextDocument:
         )
 
     def example(self, question: str, *, example_id: int = 0) -> Example:
-        """Return a question to this document, with every paragraph as a top-level candidate."""
+        """Return `question` to this document as the example `example_id`; every paragraph is a top-level candidate."""
         start_token, end_token = self.paragraph_token.T
         return Example(
             example_id=example_id,

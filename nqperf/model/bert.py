@@ -31,13 +31,20 @@ class BertJoint(keras.Model):
 
     Shapes: input_ids, input_mask, segment_ids int[n, s] -> start_logits, end_logits float32[n, s],
     answer_type_logits float32[n, 5]. Logits are float32 under every precision. `softmax_dtype` is the type at the doors
-    of the attention softmax; see `attention_probabilities`.
+    of the attention softmax; see `attention_probabilities`. With `narrow_weights` the kernels of what computes in 16
+    bits are kept so; embeddings, norms and heads stay in float32.
     """
 
     def __init__(
-        self, config: BertConfig, precision: str = "float32", *, softmax_dtype: str = "float32", name: str | None = None
+        self,
+        config: BertConfig,
+        precision: str = "float32",
+        *,
+        softmax_dtype: str = "float32",
+        narrow_weights: bool = False,
+        name: str | None = None,
     ) -> None:
-        dtype = dtype_policy(precision)
+        dtype = dtype_policy(precision, narrow_weights=narrow_weights)
         super().__init__(dtype=dtype, name=name or f"{config.model_type}_joint")
         self.config = config
         parts = PARTS[config.model_type]

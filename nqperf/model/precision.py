@@ -1,8 +1,8 @@
 """Every handwritten cast and numeric constant of the network, and the dtype policy each layer is given.
 
-A 16-bit policy keeps the variables in float32 and computes in 16 bits. Three places must not follow it, and each has
-its function here: the masked softmax over attention scores, the residual stream, and its normalisation. The policy of
-the embeddings and the heads is float32.
+A 16-bit policy keeps the variables in float32 and computes in 16 bits, unless they are to rest in 16 bits too. Three
+places must not follow it, and each has its function here: the masked softmax over attention scores, the residual
+stream, and its normalisation. The policy of the embeddings and the heads is float32.
 """
 
 from __future__ import annotations
@@ -21,14 +21,19 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 MASKED_SCORE = -10_000.0
 
 
-def dtype_policy(precision: str) -> keras.DTypePolicy:
+def dtype_policy(precision: str, *, narrow_weights: bool = False) -> keras.DTypePolicy:
     """Return the policy that every layer is given by name, so that the global policy never matters.
 
-    Raises: ConfigError for a name that is not in PRECISIONS.
+    With `narrow_weights` the variables of a 16-bit policy are kept in 16 bits: rounded once, not for each batch. The
+    products are of the same numbers.
+
+    Raises: ConfigError for a name that is not in PRECISIONS, or narrow weights of a policy that is not of 16 bits.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
-    return keras.DTypePolicy(precision)
+    if narrow_weights and not precision.startswith("mixed_"):
+        raise ConfigError(f"narrow_weights is for a precision of 16 bits, not for {precision}: leave it out")
+    return keras.DTypePolicy(precision.removeprefix("mixed_") if narrow_weights else precision)
 
 
 # The policy of what must not be rounded, under every precision.

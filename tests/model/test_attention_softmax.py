@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nqperf.engines.tensorflow.device import bfloat16_softmax_widens
+from nqperf.engines.tensorflow.device import softmax_widens
 from nqperf.model.precision import attention_probabilities
 
 WIDE = "float32"
@@ -33,7 +33,7 @@ def test_padding_gets_exactly_nothing_and_the_rest_sums_to_one(dtype):
 def test_a_bfloat16_softmax_that_was_seen_to_widen_is_the_float32_one_rounded():
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU") or not bfloat16_softmax_widens():
+    if tf.config.list_physical_devices("GPU") or not softmax_widens("bfloat16"):
         pytest.skip("this machine's bfloat16 softmax does not widen by itself: the engine keeps the float32 one")
     narrow, _ = probabilities("bfloat16", "bfloat16")
     wide, _ = probabilities("bfloat16", WIDE)
@@ -45,8 +45,7 @@ def test_the_engine_trusts_a_bfloat16_softmax_only_where_it_was_seen_to_widen(ti
     from nqperf.engines.tensorflow import TensorFlowConfig, TensorFlowEngine, engine
 
     for widens, dtype in ((True, "bfloat16"), (False, WIDE)):
-        monkeypatch.setattr(engine, "bfloat16_softmax_widens", lambda widens=widens: widens)
+        monkeypatch.setattr(engine, "softmax_widens", lambda _dtype, widens=widens: widens)
         config = TensorFlowConfig(precision="mixed_bfloat16", batch_size=2)
         loaded = TensorFlowEngine(tiny_config, tiny_weights, config, seq_length=16)
-        gpus = loaded.observed()["gpus"]
-        assert loaded.observed()["softmax_dtype"] == (WIDE if gpus else dtype)
+        assert loaded.observed()["softmax_dtype"] == dtype

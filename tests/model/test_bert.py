@@ -155,3 +155,26 @@ def test_dropout_works_in_training_alone():
     calm = outputs(network)["start_logits"]
     assert np.array_equal(calm, outputs(network)["start_logits"])
     assert not np.allclose(calm, ops.convert_to_numpy(network(some_inputs(), training=True)["start_logits"]))
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_kernels_that_rest_in_16_bits_give_the_same_bits(precision):
+    inputs = some_inputs()
+    mixed, narrow = (
+        build(BertJoint(CONFIG, precision, narrow_weights=narrow_weights), LENGTH) for narrow_weights in (False, True)
+    )
+    for model in (mixed, narrow):
+        assign_weights(model, WEIGHTS)
+    kernel = narrow.blocks[0].attention.query.kernel
+    assert str(kernel.dtype) == precision.removeprefix("mixed_")
+    assert str(mixed.blocks[0].attention.query.kernel.dtype) == "float32"
+    for one in (narrow.embeddings, narrow.span, narrow.blocks[0].attention_norm):
+        assert {str(variable.dtype) for variable in one.trainable_variables} == {"float32"}
+    expected, found = mixed(inputs, training=False), narrow(inputs, training=False)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(ops.convert_to_numpy(found[name]), ops.convert_to_numpy(values))
+
+
+def test_narrow_weights_are_for_16_bits():
+    with pytest.raises(ConfigError, match="narrow_weights is for a precision of 16 bits, not for float32"):
+        BertJoint(CONFIG, "float32", narrow_weights=True)

@@ -157,11 +157,11 @@ def _quickest(work: Callable[[], object]) -> float:
 
 
 @functools.cache
-def bfloat16_softmax_widens() -> bool:
-    """Return whether the bfloat16 softmax of a graph equals the float32 one rounded, as it was seen in this process."""
+def softmax_widens(dtype: str) -> bool:
+    """Return whether a graph's softmax in 16 bits equals the float32 one rounded, as it was seen in this process."""
     import tensorflow as tf
 
-    scores = tf.cast(4 * tf.random.stateless_normal(_SOFTMAX_SHAPE, seed=(3, 4)), tf.bfloat16)
+    scores = tf.cast(4 * tf.random.stateless_normal(_SOFTMAX_SHAPE, seed=(3, 4)), dtype)
     narrow = tf.function(tf.nn.softmax, jit_compile=False)(scores)
-    wide = tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), tf.bfloat16)
+    wide = tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), dtype)
     return bool(np.array_equal(*(tf.cast(found, tf.float32).numpy() for found in (narrow, wide))))

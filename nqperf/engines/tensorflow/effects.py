@@ -45,12 +45,22 @@ EFFECTS: Mapping[str, Effect] = {
     "no_tf32": Effect(
         shows="matrix products are not rounded to TF32",
         failure="TF32 is on",
-        holds=lambda seen: not seen.own["tf32"] and not seen.own["tf32_rounds"],
+        holds=lambda seen: not (seen.own["tf32"] or seen.own["tf32_rounds"] or seen.own["xla_tf32"]),
     ),
     "tf32": Effect(
         shows="matrix products are rounded to TF32",
         failure="matrix products are not rounded to TF32",
         holds=lambda seen: seen.own["tf32"] and seen.own["tf32_rounds"] is True,
+    ),
+    "xla_tf32": Effect(
+        shows="XLA may round matrix products to TF32, and the device does",
+        failure="XLA's matrix products are not rounded to TF32",
+        holds=lambda seen: seen.own["xla_tf32"] is True and seen.own["tf32_rounds"] is True,
+    ),
+    "narrow_weights": Effect(
+        shows="kernels are kept in 16 bits",
+        failure="kernels are kept in float32",
+        holds=lambda seen: seen.own["kernel_dtype"] in ("float16", "bfloat16"),
     ),
     "onednn": Effect(
         shows="oneDNN's kernels compute",

@@ -15,8 +15,8 @@ from nqperf.engines.tensorflow.config import (
     WORKER_ENVIRONMENT,
     TensorFlowConfig,
 )
-from nqperf.engines.tensorflow.device import STALLING, bfloat16_softmax_widens, float16_fusion_cost, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of
+from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, softmax_widens, tf32_rounds
+from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of, may_round
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
@@ -64,7 +64,12 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         _set_process_switches(self.config)
         self._graphs: Any = None
         self._output_device: str | None = None
-        model = BertJoint(model_config, self.config.precision, softmax_dtype=_softmax_dtype(self.config))
+        model = BertJoint(
+            model_config,
+            self.config.precision,
+            softmax_dtype=_softmax_dtype(self.config),
+            narrow_weights=self.config.narrow_weights,
+        )
         self.model = build(model, self.seq_length)
         assign_weights(self.model, weights)
         self.steps = {length: self._step(length) for length in self.lengths}
@@ -127,6 +132,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             "keras": keras.__version__,
             "compute_dtype": self.model.compute_dtype,
             "softmax_dtype": self.model.blocks[0].attention.softmax_dtype,
+            "kernel_dtype": self.model.blocks[0].attention.output_dense.variable_dtype,
             "xla": bool(self.steps[self.seq_length]._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
             "autoclustering": tf.config.optimizer.get_jit(),
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
@@ -147,16 +153,17 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it.
         `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what
         auto mixed precision put in. `tf32_rounds` tells whether a matrix product on the GPU rounds to TF32; None
-        without a GPU.
+        without a GPU. `xla_tf32` tells whether XLA was allowed to round so; None where it did not compile the function.
         """
         found = self.observed()
         counts = count_nodes(self._graphs)
         products = counts.products
         # XLA takes a whole function before a graph of it is made; what is seen then is the feeding's.
-        xla_compiled = bool(found["xla"]) and not products
+        xla_compiled, xla_tf32 = bool(found["xla"]) and not products, None
         if xla_compiled:
             intermediate = self.steps[self.seq_length].experimental_get_compiler_ir(self.put(self.empty_batch()))
-            products = compiled_products(intermediate(stage="hlo"))
+            module = intermediate(stage="hlo")
+            products, xla_tf32 = compiled_products(module), may_round(module)
         return EngineState(
             engine=self.name,
             compute_dtype=str(found["compute_dtype"]),
@@ -177,8 +184,10 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
                 "onednn_ops": counts.onednn_ops,
                 "amp_nodes": counts.amp_nodes,
                 "softmax_dtype": str(found["softmax_dtype"]),
+                "kernel_dtype": str(found["kernel_dtype"]),
                 "tf32": bool(found["tf32"]),
                 "tf32_rounds": tf32_rounds() if found["gpus"] else None,
+                "xla_tf32": xla_tf32,
                 "grappler": dict(found["grappler"]),
                 "inter_op_threads": int(found["inter_op_threads"]),
             },
@@ -235,14 +244,15 @@ def _fusing_stalls(config: TensorFlowConfig) -> bool:
 
 
 def _softmax_dtype(config: TensorFlowConfig) -> str:
-    """Return bfloat16 where its softmax was seen to equal the float32 one rounded, bit for bit, else float32.
+    """Return the type of 16 bits where its softmax was seen to equal the rounded float32 one bit for bit, else float32.
 
     It spares two casts of the largest arrays there are. oneDNN's kernel widens by itself; Eigen's and XLA's round the
-    exponents, so where XLA may take the softmax, what another kernel did is no evidence.
+    exponents, so where XLA may take the softmax, what another kernel did is no evidence. In float16 no CPU's is tried.
     """
     import tensorflow as tf
 
     compiled = config.xla or config.eager or tf.config.optimizer.get_jit()
-    if config.precision != "mixed_bfloat16" or compiled or tf.config.list_physical_devices("GPU"):
+    narrow = config.precision.removeprefix("mixed_")
+    if narrow == "float32" or compiled or (narrow == "float16" and not tf.config.list_physical_devices("GPU")):
         return "float32"
-    return "bfloat16" if bfloat16_softmax_widens() else "float32"
+    return narrow if softmax_widens(narrow) else "float32"

@@ -14,6 +14,8 @@ from typing import Any
 
 _MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
 _DEVICE = re.compile(r"device:(\w+):\d+$", re.IGNORECASE)
+_WIDE_DOT = re.compile(r"= f32\[[^=]* dot\(f32\[")
+_HIGHEST = "operand_precision={highest"
 _NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
 
 
@@ -98,6 +100,14 @@ def _rewritten_nodes(function: Any) -> int:
 def compiled_products(hlo: str) -> list[bool]:
     """Return for each matrix product in what XLA was given whether it is in 16 bits."""
     return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if " dot(" in line]
+
+
+def may_round(hlo: str) -> bool:
+    """Return whether XLA was given a float32 product without being told to keep all of its digits.
+
+    On Ampere and later GPUs it rounds the operands of such a product to TF32.
+    """
+    return any(_WIDE_DOT.search(line) and _HIGHEST not in line for line in hlo.splitlines())
 
 
 def _products(nodes: Iterable[Any]) -> Iterator[bool]:

@@ -134,7 +134,7 @@ class TensorFlowProbe(Probe):
         "float16": lambda: {"float16": device.product_speedup("float16")},
         "float16_fusion": _float16_fusion,
         "bfloat16": lambda: {"bfloat16": device.product_speedup("bfloat16")},
-        "softmax": lambda: {"bfloat16_softmax": device.bfloat16_softmax_widens()},
+        "softmax": lambda: {"bfloat16_softmax": device.softmax_widens("bfloat16")},
     }
     rules: ClassVar[Mapping[str, Rule]] = {
         "onednn_on": _onednn_on,

@@ -179,5 +179,6 @@ V100 = gpu("Tesla V100-SXM2-16GB", "7.0", tf32=False, bfloat16=near(0.3))
 A100 = gpu("NVIDIA A100-SXM4-40GB", "8.0", tf32=True, bfloat16=near(12.0))
 GPU_NO_FLOAT16 = gpu("Tesla M60", "5.2", tf32=False, bfloat16=near(0.4), float16=None, faults={"float16": "no kernel"})
 H100 = gpu("NVIDIA H100 80GB HBM3", "9.0", tf32=True, bfloat16=near(12.0))
+GPU_NO_XLA = like(H100, xla=None, faults={"xla": "libdevice is not found"})
 
 MACHINES = {name.lower(): value for name, value in list(globals().items()) if isinstance(value, Machine)}

@@ -23,12 +23,19 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import BASELINE
 from tests.perf.machine.machines import MACHINES, ZEN_3, ZEN_5, like
 
-GPU_ROWS = {"amp_float16", "tf32"}
-FLOAT16 = {"mixed_float16", "amp_float16", "mixed_float16_xla_grappler"}
-BFLOAT16 = {"mixed_bfloat16", "amp_bfloat16", "mixed_bfloat16_xla_grappler"}
+TF32 = {"tf32", "xla_tf32"}
+GPU_ROWS = {"amp_float16", "mixed_float16_xla", "mixed_bfloat16_xla", "mixed_float16_weights", *TF32}
+FLOAT16 = {"mixed_float16", "amp_float16", "mixed_float16_xla_grappler", "mixed_float16_xla", "mixed_float16_weights"}
+BFLOAT16 = {
+    *("mixed_bfloat16", "amp_bfloat16", "mixed_bfloat16_xla_grappler"),
+    *("mixed_bfloat16_xla", "mixed_bfloat16_weights"),
+}
 ONEDNN_ON = {"onednn_on", "onednn_on_allocator"}
 ALLOCATOR = {"allocator", "onednn_on_allocator", "xla_allocator"}
-XLA = {"xla", "xla_grappler", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "xla_allocator"}
+XLA = {
+    *("xla", "xla_grappler", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "xla_allocator"),
+    *("mixed_float16_xla", "mixed_bfloat16_xla", "xla_tf32"),
+}
 NARROW_OPENVINO = {"openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"}
 ENGINES_OF_THE_CPU = {
     *("jax", "onnxruntime", "onnxruntime_int8", "openvino"),
@@ -62,10 +69,11 @@ SKIPPED = {
     "no_xla": {*ON_BY_DEFAULT, *XLA},
     "no_grappler": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, "grappler_off"},
     "no_float16": {*ON_BY_DEFAULT, *FLOAT16},
-    "gpu_no_float16": {*CPU_ONLY, *BFLOAT16, *FLOAT16, "tf32"},
-    "t4": {*CPU_ONLY, *BFLOAT16, "tf32"},
-    "v100": {*CPU_ONLY, *BFLOAT16, "tf32"},
+    "gpu_no_float16": {*CPU_ONLY, *BFLOAT16, *FLOAT16, *TF32},
+    "t4": {*CPU_ONLY, *BFLOAT16, *TF32},
+    "v100": {*CPU_ONLY, *BFLOAT16, *TF32},
     "a100": CPU_ONLY,
+    "gpu_no_xla": {*CPU_ONLY, *XLA},
     "h100": CPU_ONLY,
 }
 # In which words.
@@ -248,7 +256,7 @@ def test_what_was_not_seen_is_not_run_and_the_fault_is_told(state, row):
 )
 def test_a_type_is_left_out_only_where_it_is_sure_to_be_no_faster(low, high, runs):
     seen = like(ZEN_5, bfloat16=(low, high))
-    assert all((VARIANTS[row].missing(seen) is None) == runs for row in BFLOAT16)
+    assert all((VARIANTS[row].missing(seen) is None) == runs for row in BFLOAT16 - GPU_ROWS)
 
 
 def rates(monkeypatch, slow, fast, outliers=0.0):

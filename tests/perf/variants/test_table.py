@@ -31,8 +31,10 @@ BASELINE_STATES = EngineState(
         "onednn_ops": 81,
         "amp_nodes": 0,
         "softmax_dtype": "float32",
+        "kernel_dtype": "float32",
         "tf32": False,
         "tf32_rounds": None,
+        "xla_tf32": None,
         "grappler": {},
         "inter_op_threads": 0,
     },
@@ -69,6 +71,10 @@ def test_the_baselines_states_are_the_baselines_whatever_a_machine_does_by_defau
         ("onednn_on_allocator", {"keeps_memory": True, "onednn_ops": 81}),
         ("xla_allocator", {"keeps_memory": True, "xla_compiled": True}),
         ("amp_bfloat16", {"amp_nodes": 4, "low_precision_matmul_share": 0.9}),
+        ("mixed_float16_xla", {"xla_compiled": True, "low_precision_matmul_share": 0.9}),
+        ("mixed_bfloat16_weights", {"kernel_dtype": "bfloat16", "low_precision_matmul_share": 0.9}),
+        ("mixed_float16_weights", {"kernel_dtype": "float16", "low_precision_matmul_share": 0.9}),
+        ("xla_tf32", {"xla_compiled": True, "xla_tf32": True, "tf32_rounds": True}),
     ],
 )
 def test_an_effect_is_seen_when_all_of_it_is_there(name, states):
@@ -84,6 +90,7 @@ def test_an_effect_is_seen_when_all_of_it_is_there(name, states):
     ("change", "said"),
     [
         ({"tf32": True}, "TF32"),
+        ({"xla_tf32": True}, "TF32"),
         ({"low_precision_matmul_share": 0.5}, "16 bits"),
         ({"low_precision_matmul_share": None}, "16 bits"),
         ({"clusters": 2}, "XLA"),

@@ -36,7 +36,7 @@ class KeptFile:
     run: dict[str, Any]
 
     def write(self, rows: tuple[VariantResult, ...], controls: Controls, sets: tuple[ProcessSet, ...]) -> None:
-        """Keep what was measured so far, in place of what was kept before.
+        """Keep the `rows`, `controls` and `sets` measured so far, in place of what was kept before.
 
         Raises: FormatError when the file cannot be written.
         """

@@ -16,7 +16,7 @@ _CONTROL = {"FAIL": "PASS", "PASS": "FAIL"}
 
 
 def upgraded(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a file of version 2 as those of version 3.
+    """Return the fields `found` in a file of version 2 as those of version 3.
 
     A part of another shape than that version had is left as it is: who decodes the result says what is wrong with it.
     """

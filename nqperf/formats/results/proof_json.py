@@ -23,7 +23,7 @@ def read_proof(path: Path) -> Proof:
 
 
 def write_proof(path: Path, proof: Proof) -> None:
-    """Write trials to `path`, whole or not at all.
+    """Write the trials of `proof` to `path`, whole or not at all.
 
     Raises: FormatError when it cannot be written.
     """

@@ -12,11 +12,14 @@ TIMES = 20.0
 # A start has more in it that differs from row to row, such as compiling.
 _START_TIMES = 10.0
 # However short the baseline's own seconds: a busy machine holds up any process for a moment.
-_LEAST_START, _LEAST_BATCH = 30.0, 3.0
+LEAST_START, LEAST_BATCH = 30.0, 3.0
 
 
 class TooSlowError(NqPerfError):
-    """A process that computed was ended at its limit; `seconds` is what it had, `times` that beside the baseline's."""
+    """A process that computed was ended at its limit, as `message` says.
+
+    `seconds` is what it had, `times` that beside the baseline's.
+    """
 
     def __init__(self, message: str, *, seconds: float, times: float | None = None) -> None:
         super().__init__(message)
@@ -29,7 +32,8 @@ class Limits:
     """How long a row's process may take; units: seconds.
 
     `start` is for each of importing with building, and tracing; `first` for the first batch, in which an engine may
-    compile; `batch` for each later one; `answers` for all features, in `batches` batches.
+    compile; `batch` for each later one; `answers` for all features, in `batches` batches. `baseline_batch` is what a
+    batch takes the baseline.
     """
 
     start: float = math.inf
@@ -41,15 +45,15 @@ class Limits:
     def of(cls, *, start: float, batch: float) -> Limits:
         """Return the limits that follow from the seconds that the baseline takes to start, and for a batch."""
         return cls(
-            start=max(_LEAST_START, TIMES * start),
-            first=max(_LEAST_START, _START_TIMES * start) + max(_LEAST_BATCH, TIMES * batch),
-            batch=max(_LEAST_BATCH, TIMES * batch),
+            start=max(LEAST_START, TIMES * start),
+            first=max(LEAST_START, _START_TIMES * start) + max(LEAST_BATCH, TIMES * batch),
+            batch=max(LEAST_BATCH, TIMES * batch),
             baseline_batch=batch,
         )
 
     def answers(self, batches: int) -> float:
         """Return how long so many batches may take."""
-        return max(_LEAST_START, TIMES * batches * self.baseline_batch)
+        return max(LEAST_START, TIMES * batches * self.baseline_batch)
 
     def times_slower(self, seconds: float) -> float:
         """Return how many times as long as the baseline's a batch surely takes that had so many seconds."""

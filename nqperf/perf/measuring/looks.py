@@ -52,6 +52,14 @@ class Measurement:
         to_the_end: Whether rows stay in every set though they are decided.
         seed: The seed of the sets' own seeds.
         told: Called after each look.
+        taken: The sets, in order.
+        estimates: What each set that counts says of its rows.
+        lost: The rows that were lost for good, and why.
+        broken: The failures of the baseline's own process.
+        judgement: What the last look found; None before the first.
+        interrupted: The signal that ended the measuring; None where none did.
+        rounds: The rounds of each set.
+        passes: How often all open rows were measured: a pass is one set, or several where memory is short.
     """
 
     baseline: Start
@@ -105,7 +113,7 @@ class Measurement:
         return (*names, SAME)  # it halves what the baseline's own process adds to every row
 
     def set_seconds(self, names: tuple[str, ...] | None = None) -> float:
-        """Return about how long one more set takes, of the rows that are open where none are named."""
+        """Return about how long one more set takes, of the rows `names`, by default those that are open."""
         cost = self._costs.cost(self.open_rows() if names is None else names)
         return _SLACK * cost.set_seconds(self.rounds or FEWEST_ROUNDS)
 
@@ -123,7 +131,7 @@ class Measurement:
         return max(0, min(within, sets_that_fit(cost, self.rounds, left / _SLACK)))
 
     def samples(self, name: str) -> tuple[Pairs, ...]:
-        """Return a row's times for the record."""
+        """Return the times of the row `name` for the record."""
         found = []
         for number, one in enumerate(self.taken):
             seconds = one.seconds.get(name, ())
@@ -271,7 +279,7 @@ class _Costs:
 
 
 def row_verdicts(measured: Measurement) -> dict[str, Verdict]:
-    """Return the record of what the judge says of each row that was in a set."""
+    """Return the record of what the judge says of each row that was in a set of `measured`."""
     if measured.judgement is None:
         return {}
     rows = {row.name: row for row in measured.rows()}
@@ -291,7 +299,10 @@ def row_verdicts(measured: Measurement) -> dict[str, Verdict]:
 
 
 def controls_of(measured: Measurement, verdicts: Mapping[str, Verdict], planted: Sequence[float]) -> Controls:
-    """Return the record of the controls; `planted` are the shares of work that were planted, as measured."""
+    """Return the record of the controls, by the `verdicts` on them.
+
+    `planted` are the shares of work that were planted, as measured.
+    """
 
     def control(name: str, share: float = 0.0) -> Control | None:
         verdict = verdicts.get(name)

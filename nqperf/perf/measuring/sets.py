@@ -45,34 +45,47 @@ class Conduct:
         """Be told that a set begins."""
 
     def refuses(self, name: str) -> str | None:  # noqa: ARG002
-        """Return why a row's process is not to be started in this set, None where it is."""
+        """Return why the process of the row `name` is not to be started in this set, None where it is."""
         return None
 
     def started(self, name: str, process: Process) -> None:
-        """Do what is to be done with a process before the first round; NqPerfError takes it out of the set."""
+        """Do what is to be done with the process of the row `name` before the first round.
+
+        Raises: NqPerfError, which takes it out of the set.
+        """
 
     def goes_on(self, rounds: int) -> bool:  # noqa: ARG002
-        """Return whether a further round is to be taken after so many."""
+        """Return whether a further round is to be taken after `rounds` of them."""
         return True
 
     def before_round(self, number: int) -> None:
-        """Be told that a round begins."""
+        """Be told that the round `number`, from 0, begins."""
 
     def after_round(self, baseline: tuple[float, float], seconds: Mapping[str, float]) -> None:
-        """Be told the times of a whole round: the baseline's two, and each row's."""
+        """Be told the times of a whole round: the baseline's two, and the `seconds` of each row."""
 
     def over(self, name: str, process: Process) -> None:
-        """Do what is to be done with a process after the last round; NqPerfError is kept as its loss."""
+        """Do what is to be done with the process of the row `name` after the last round.
+
+        Raises: NqPerfError, which is kept as its loss.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenSet:
     """The times of one set; units: seconds.
 
-    `order` is that in which the processes were started, `rounds` the rows in the order of each round, `baseline` the
-    baseline's two batches of each round, `seconds` each row's batch of each round, fewer for a row that was lost on
-    the way. `lost` says what was lost and why, `refused` what was not started. `broken` is the baseline's own failure,
-    which ended the set, `interrupted` the signal that did. `starts` are the seconds that each process took to start.
+    Fields:
+        seed: What the orders were drawn by.
+        order: The order in which the processes were started.
+        rounds: The rows in the order of each round.
+        baseline: The baseline's two batches of each round.
+        seconds: Each row's batch of each round, fewer for a row that was lost on the way.
+        lost: What was lost, and why.
+        refused: What was not started, and why.
+        starts: The seconds that each process took to start.
+        broken: The baseline's own failure, which ended the set.
+        interrupted: The signal that ended the set.
     """
 
     seed: int
@@ -193,6 +206,8 @@ def take_set(
     clock: Callable[[], float] = time.monotonic,
 ) -> TakenSet:
     """Start the baseline and the rows anew, take so many rounds, end them all, and return the times.
+
+    `seed` draws the orders; `conduct` does what is to be done beside the rounds; starts are timed by `clock`.
 
     What breaks a set off (the baseline's failure, a signal) is told in it, beside the rounds that were whole by then.
     """

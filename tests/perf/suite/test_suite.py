@@ -238,8 +238,8 @@ def test_a_worker_that_is_stopped_is_named_and_the_others_are_measured(sleeping,
 @pytest.mark.slow
 def test_rows_that_never_answer_cost_the_others_their_limit_and_are_told_by_what_they_did(sleeping, monkeypatch):
     monkeypatch.setenv("SLEEPY_ILL", "eager=busy,grappler=idle")
-    monkeypatch.setattr("nqperf.perf.measuring.limits._LEAST_START", 2.0)
-    monkeypatch.setattr("nqperf.perf.measuring.limits._LEAST_BATCH", 2.0)
+    monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_START", 2.0)
+    monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_BATCH", 2.0)
     results = sleeping("eager,grappler,xla").results
     eager, grappler, xla = (results.variant(name) for name in ("eager", "grappler", "xla"))
     assert (eager.status, eager.verdict.at_most, eager.verdict.outcome) == ("measured", True, "REPORTED")

@@ -22,7 +22,7 @@ ROW = ENGINES["torch"]
 
 @pytest.fixture(scope="module", autouse=True)
 def torch():
-    return pytest.importorskip("torch", reason="the extra torch is not installed")
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
 
 
 def loaded(config, weights, **settings):
@@ -139,7 +139,7 @@ def test_a_setting_that_it_does_not_have_is_refused(settings, said):
 
 
 def test_what_a_machine_lacks_is_told():
-    bare = like(ZEN_5)
+    bare = like(ZEN_5, torch_bfloat16=None, torch_compiler=None)
     assert "bfloat16 cannot be used here: it was not seen to work" in VARIANTS["torch_bfloat16"].missing(bare)
     assert "PyTorch's compiler cannot be used here" in VARIANTS["torch_compile"].missing(bare)
     assert VARIANTS["torch"].missing(bare) is None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nqperf.errors import NqPerfError
+
 if TYPE_CHECKING:
     from nqperf.casts.findings import Audit
 
@@ -112,7 +114,11 @@ class CastAudit:
         if self._update:
             update_ledger(path, {precision: held}, model=audit.model, versions=audit.versions)
             return audit
-        changes = ledgers.difference(read_ledger(path, model=audit.model).get(precision, ()), held)
+        try:
+            recorded = read_ledger(path, model=audit.model)
+        except NqPerfError as error:
+            pytest.fail(str(error), pytrace=False)
+        changes = ledgers.difference(recorded.get(precision, ()), held)
         if changes:
             self._say(
                 f"the casts of {audit.model} in {precision} are not those of {path.name}:\n  "

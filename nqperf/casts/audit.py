@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nqperf.casts.findings import Audit, Finding
+from nqperf.casts import building
+from nqperf.casts.edits.runs import TOLERANCE, error_in_half
+from nqperf.casts.edits.verified import verified
+from nqperf.casts.findings import Audit, Finding, unnumbered
+from nqperf.casts.folding import folded
 from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
 from nqperf.casts.rules.islands import islands
 from nqperf.casts.targets import Target
@@ -31,15 +33,20 @@ def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name
     return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
 
 
-def audit_target(target: Target, precision: str | None = None) -> tuple[Audit, Trace]:
-    """Audit what was named on a command line; a SavedModel is judged as it is sealed."""
+def audit_target(target: Target, precision: str | None = None, *, device: str | None = None) -> tuple[Audit, Trace]:
+    """Audit what was named on a command line, for a device (cpu or gpu); a SavedModel is judged as it is sealed."""
     if target.sealed is not None:
         from nqperf.casts.trace.sealed import sealed_trace
 
         trace = sealed_trace(target.sealed)
         return _report(trace, judge(trace), target.name, trace.model_dtype), trace
     return audited_trace(
-        target.build, inputs=target.inputs, precision=precision, name=target.name, weights=target.weights
+        target.build,
+        inputs=target.inputs,
+        precision=precision,
+        name=target.name,
+        weights=target.weights,
+        device=device,
     )
 
 
@@ -50,19 +57,35 @@ def audited_trace(
     precision: str | None = None,
     name: str | None = None,
     weights: Callable[[Any], Mapping[str, Any]] | None = None,
+    device: str | None = None,
 ) -> tuple[Audit, Trace]:
-    """Return the audit of `target` with the trace that it judges; `weights` are values by variable path."""
+    """Return the audit of `target` with the trace that it judges.
+
+    `weights` are values by variable path, `device` is where the model is to run (cpu or gpu; what is here without it).
+    """
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
     self_test()
-    built, model = _built(target, inputs, precision)
-    trace, _ = tracing.trace(built)
-    findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
+    with building.policies_restored():
+        built, model = building.built(target, inputs, precision)
+        trace, _ = tracing.trace(built, device=device)
+        findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
+
+        def again() -> tuple[Finding, ...] | None:
+            rebuilt, _ = building.built(target, inputs, precision)
+            tried, _ = tracing.trace(rebuilt, device=device)
+            return judge(tried) if tried.stopped is None else None
+
+        def sound() -> bool:
+            error = error_in_half(target, inputs, precision)
+            return error is None or error <= TOLERANCE.get(built.model_dtype, 0.0)
+
+        findings = verified(findings, again, sound)
     return _report(trace, findings, name or _name(target, model), precision or _policy(model, built)), trace
 
 
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
-    """Return what every rule finds in `trace`, by file and line; the weights are judged when the model has them."""
+    """Return what every rule finds in `trace`, folded; the weights are judged when the model has them."""
     flow = Flow.of(trace)
     found = [
         finding
@@ -71,105 +94,7 @@ def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = N
     ]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
-    unique: dict[tuple[object, ...], Finding] = {}
-    for finding in found:
-        unique.setdefault((finding.rule, finding.location, finding.layer, finding.message), finding)
-    return tuple(sorted(unique.values(), key=_order))
-
-
-def _order(finding: Finding) -> tuple[str, int, int, str, str]:
-    column = finding.location.column if finding.location is not None and finding.location.column is not None else 0
-    return (finding.path or "", finding.line or 0, column, finding.rule, finding.layer)
-
-
-def _built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
-    """Return what to trace, and the Keras model behind it (None for a function over tensors)."""
-    if _is_model(target):
-        return _of_model(target, inputs, None, precision), target
-    if not callable(target):
-        raise ConfigError(f"{target!r} is neither a Keras model nor a function")
-    if inputs is not None and not _is_builder(target):
-        built = tracing.Built(target, (inputs if isinstance(inputs, tuple) else (inputs,), {}))
-        floats = [dtype for spec in _flat(built.arguments) if (dtype := spec.dtype.name) in FLOATS]
-        built.model_dtype = _compute(precision) or next((each for each in floats if each in HALVES), "float32")
-        return built, None
-    model, recorder = tracing.run_builder(
-        _with_precision(target, precision), default_dtype=_compute(precision) or "float32"
-    )
-    if isinstance(model, tuple) and len(model) == 2:  # noqa: PLR2004  # (model, inputs)
-        model, inputs = model[0], inputs if inputs is not None else model[1]
-    if not _is_model(model):
-        raise ConfigError(f"the builder returned {type(model).__name__}, expected a Keras model or (model, inputs)")
-    return _of_model(model, inputs, recorder, precision), model
-
-
-def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> tracing.Built:
-    specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
-    built = tracing.Built(model, specs or tracing.specs_of(model, recorder))
-    if recorder is not None:
-        built.births, built.alive = recorder.where.births, recorder
-    held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk
-    own = str(model.compute_dtype)
-    built.model_dtype = _compute(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
-    return built
-
-
-def _with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
-    """Return the builder as a function of nothing; one without a precision parameter gets the global policy."""
-    import inspect
-
-    try:
-        accepts = "precision" in inspect.signature(builder).parameters
-    except (TypeError, ValueError):
-        accepts = False
-
-    def audited() -> Any:
-        if accepts and precision is not None:
-            return builder(precision=precision)
-        known = _kerases()
-        built = _under_policy(builder, precision, known)
-        if precision is not None and len(_kerases()) > len(known):  # the builder has just brought the Keras of old
-            built = _under_policy(builder, precision, _kerases())
-        return built
-
-    return audited
-
-
-def _under_policy(builder: Callable[..., Any], precision: str | None, kerases: list[Any]) -> Any:
-    with contextlib.ExitStack() as stack:
-        for keras in kerases:
-            policies = keras.mixed_precision
-            stack.callback(policies.set_global_policy, policies.global_policy())
-            if precision is not None:
-                policies.set_global_policy(precision)
-        return builder()
-
-
-def _is_builder(function: Callable[..., Any]) -> bool:
-    """Whether `function` can be called with nothing, or with a precision alone."""
-    import inspect
-
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
-    return (all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters))) or not needed
-
-
-def _is_model(value: Any) -> bool:
-    return any(isinstance(value, keras.layers.Layer) for keras in _kerases())
-
-
-def _kerases() -> list[Any]:
-    """Return Keras, and the Keras of old where the user's model has brought it."""
-    import keras
-
-    return [keras, *([sys.modules["tf_keras"]] if "tf_keras" in sys.modules else [])]
-
-
-def _compute(precision: str | None) -> str | None:
-    return precision.removeprefix("mixed_") if precision is not None else None
+    return folded(found)
 
 
 def _policy(model: Any, built: tracing.Built) -> str:
@@ -177,13 +102,11 @@ def _policy(model: Any, built: tracing.Built) -> str:
 
 
 def _name(target: Any, model: Any) -> str:
-    return str(getattr(model, "name", None) or getattr(target, "__qualname__", None) or type(target).__name__)
-
-
-def _flat(structure: Any) -> list[Any]:
-    import tensorflow as tf
-
-    return list(tf.nest.flatten(structure))
+    """Return what a ledger calls the model: as the command line names a function, a model by its name."""
+    qualified = str(getattr(target, "__qualname__", ""))
+    if qualified and "<" not in qualified and not building.is_model(target):
+        return f"{target.__module__}:{qualified}"
+    return unnumbered(str(getattr(model, "name", None) or qualified or type(target).__name__))
 
 
 def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: str) -> Audit:
@@ -199,8 +122,8 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
     return Audit(
         model=name,
         precision=precision,
-        complete=trace.stopped is None,
-        stopped=trace.stopped,
+        complete=trace.stopped is None and not trace.failures,
+        stopped=trace.stopped or (f"the audit itself failed: {trace.failures[0]}" if trace.failures else None),
         findings=findings,
         wide_by_design=islands(Flow.of(trace)),
         ops_by_dtype={op: dict(sorted(each.items())) for op, each in sorted(counts.items())},

@@ -155,24 +155,12 @@ def _run_twin(
     return outputs_of(output)
 
 
-class _Nonfinite:
+class _Nonfinite(hooks.Listener):
     """Hears the twin's eager ops and notes those whose results are infinite or no number."""
 
     def __init__(self) -> None:
         self._pending: list[tuple[SourceLocation | None, Any, str, bool]] = []
         self._found: dict[tuple[Any, ...], Finding] = {}
-
-    def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> None:
-        """Repair nothing: what runs here has been audited."""
-
-    def refused(self, value: Any, dtype: Any) -> None:
-        """Repair nothing: what runs here has been audited."""
-
-    def converted(self, value: Any, tensor: Any) -> None:
-        """Pass over conversions: the op that takes the value in shows what became of it."""
-
-    def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
-        """Pass over promotions: they are the audit's."""
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
         """Note an eager op of finite inputs, or none, whose result is not finite."""

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from nqperf.casts.edits.text import Edit, edited
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import SourceLocation
 
@@ -25,7 +26,7 @@ RULES: Mapping[str, str] = {
     "CAST008": "a value of another float type is written back to a variable",
     "CAST009": "a sealed subgraph: the policy does not reach inside and the audit cannot see its lines",
     "NUM101": "a constant overflows to infinity in the half type",
-    "NUM102": "a constant underflows to zero in the half type",
+    "NUM102": "a constant underflows to zero in the half type, or a bound that guards something rounds away",
     "NUM103": "infinity can meet zero: 0 * inf is NaN",
     "NUM104": "two mask minima are summed: the sum overflows to -inf",
     "NUM105": "an op on Grappler's deny list, or a deep reduction, runs in a half type",
@@ -36,7 +37,12 @@ RULES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to repair: the rule, where, in which layer, why, the proposed edit and where its leak starts."""
+    """One thing to repair: the rule, where, in which layer, why, what to do and where its leak starts.
+
+    `layers` are all layers that share the line, `layer` the first. `edit` says in words what to do; `fix` is an edit
+    that has been tried. `consequences` are findings that go when this one goes. `proposals` are edits that may work,
+    `cause` the op in which the wide float began and `reached` the ops that it turned wide: both of one trace.
+    """
 
     rule: str
     location: SourceLocation | None
@@ -44,6 +50,12 @@ class Finding:
     message: str
     edit: str | None = None
     origin: SourceLocation | None = None
+    layers: tuple[str, ...] = ()
+    fix: Edit | None = None
+    consequences: tuple[Finding, ...] = ()
+    proposals: tuple[Edit, ...] = field(default=(), repr=False, compare=False)
+    cause: int = field(default=-1, repr=False, compare=False)
+    reached: frozenset[int] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def path(self) -> str | None:
@@ -72,13 +84,27 @@ class Finding:
             "rule": self.rule,
             "path": self.path,
             "line": self.line,
-            "column": None if self.location is None or self.location.column is None else self.location.column + 1,
+            "column": _one_based(self.location.column) if self.location is not None else None,
+            "end_line": self.location.end_line if self.location is not None else None,
+            "end_column": _one_based(self.location.end_column) if self.location is not None else None,
             "layer": self.layer,
+            "layers": list(self.layers or (self.layer,)),
             "message": self.message,
-            "edit": self.edit,
+            "edit": self.edit_text,
+            "verified": self.fix is not None,
             "origin": origin,
+            "consequences": [finding.to_dict() for finding in self.consequences],
             "fingerprint": self.fingerprint,
         }
+
+    @property
+    def edit_text(self) -> str | None:
+        """The edited lines where an edit was tried and works, else what to do in words."""
+        if self.fix is None:
+            return self.edit
+        first, _, last, _ = self.fix.span
+        lines = edited(source.text_at(self.fix.path), [self.fix]).split("\n")[first - 1 : last]
+        return " ".join(line.strip() for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +166,28 @@ class Audit:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
+def flattened(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings and, after each, its consequences."""
+    for finding in findings:
+        yield finding
+        yield from flattened(finding.consequences)
+
+
+def _one_based(column: int | None) -> int | None:
+    return None if column is None else column + 1
+
+
 def layer_template(layer: str) -> str:
     """Return the layer's path with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
     return "/".join(re.sub(r"(?<=_)\d+$|^\d+$", "{n}", part) for part in layer.split("/"))
+
+
+def unnumbered(layer: str) -> str:
+    """Return the layer's path without the numbers that Keras or a loop has given: `dense_7/block_3` -> `dense/block`.
+
+    Keras numbers names a process, so that what was built before changes them.
+    """
+    return "/".join(re.sub(r"_(\d+|\{n\})$", "", part) for part in layer.split("/"))
 
 
 def relative(path: str) -> str:

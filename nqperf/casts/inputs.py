@@ -12,7 +12,6 @@ from nqperf.casts.task_drift import TaskDrift, task_drift
 from nqperf.casts.twins import Twins, call, outputs_of, random_batch
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, Features, build_features, concatenate
@@ -62,7 +61,7 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
     if limit < 1 or batch_size < 1:
         raise ConfigError(f"--limit {limit}, --batch-size {batch_size}; expected both to be at least 1")
     target.folder.config.require_positions(max_seq_length)
-    tokenizer = read_tokenizer(target.folder.require_tokenizer())
+    tokenizer = target.folder.tokenizer
     config = FeatureConfig.for_length(max_seq_length)
     parts, examples = [], []
     for example in NqReader(source=data, selection=Selection(limit=limit)).examples():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from nqperf.casts.findings import layer_template
+from nqperf.casts.findings import unnumbered
 from nqperf.casts.trace import source
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.records import FLOATS, OpRecord, Trace
@@ -30,7 +30,7 @@ def records(trace: Trace) -> tuple[CastRecord, ...]:
         if op.in_dtypes[0] not in FLOATS and op.out_dtype not in FLOATS:
             continue
         key = (
-            layer_template(op.layer),
+            unnumbered(op.layer),
             _function(op),
             _before(flow, op),
             op.in_dtypes[0],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
+from nqperf.formats.decoding import decoding
 from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.model.config import BertConfig
@@ -38,12 +39,22 @@ class Target:
     folder: OpenedModel | None = None
     sealed: Path | None = None
 
+    @property
+    def builds(self) -> bool:
+        """Whether `build` makes a model, rather than being a function over tensors."""
+        from nqperf.casts.building import is_builder, is_model
 
-def resolve(target: str | None, inputs: tuple[str, ...] = ()) -> Target:
+        return self.build is not None and (is_model(self.build) or is_builder(self.build))
+
+
+def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[str, ...] = ()) -> Target:
     """Return what `target` names: nothing (the packaged model), a folder, a .keras file, or `module:function`.
 
+    `inputs` are `--input` values, `imports` modules to import first, such as those that register own layers.
     Raises: ConfigError when it names nothing that can be audited.
     """
+    for module in imports:
+        _module(module)
     specs = parse_inputs(inputs) if inputs else None
     if target is None or target == PACKAGED:
         return packaged()
@@ -162,24 +173,22 @@ def _keras_file(path: Path) -> Callable[..., Any]:
     def build(precision: str | None = None) -> Any:
         import keras
 
-        try:
+        with decoding(path, expected="a Keras model that this Keras can load"):
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, OSError, TypeError, ImportError) as error:
-            raise ConfigError(
-                f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"
-            ) from error
-        if precision is None or precision == model.dtype_policy.name:
+        config = keras.saving.serialize_keras_object(model)
+        # A mixed model's float32 layers are so on purpose; one that is float32 throughout becomes what is asked for.
+        held = {name for name in _policies(config) if "16" in name} or {model.dtype_policy.name}
+        if precision is None or held == {precision}:
             return model
-        config = _with_policy(keras.saving.serialize_keras_object(model), model.dtype_policy.name, precision)
-        return keras.saving.deserialize_keras_object(config)
+        return keras.saving.deserialize_keras_object(_with_policy(config, held, precision))
 
     return build
 
 
-def _with_policy(config: Any, old: str, new: str) -> Any:
-    """Return a serialised model in which the policy `old` is `new`."""
+def _with_policy(config: Any, old: set[str], new: str) -> Any:
+    """Return a serialised model in which each policy of `old` is `new`."""
     if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy" and config.get("config", {}).get("name") == old:
+        if config.get("class_name") == "DTypePolicy" and config.get("config", {}).get("name") in old:
             return {**config, "config": {**config["config"], "name": new}}
         return {key: _with_policy(value, old, new) for key, value in config.items()}
     if isinstance(config, list):
@@ -187,17 +196,24 @@ def _with_policy(config: Any, old: str, new: str) -> Any:
     return config
 
 
+def _policies(config: Any) -> Iterator[str]:
+    """Yield the names of the policies in a serialised model."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            yield str(config.get("config", {}).get("name"))
+        for value in config.values():
+            yield from _policies(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _policies(value)
+
+
 def _imported(module: str, function: str) -> Any:
     """Return `module`'s `function`; modules in the working directory can be named.
 
     Raises: ConfigError when there is no such module or function, or the module cannot be imported.
     """
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        held = importlib.import_module(module)
-    except Exception as error:
-        raise ConfigError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+    held = _module(module)
     found = held
     for part in function.split("."):
         if not hasattr(found, part):
@@ -207,3 +223,13 @@ def _imported(module: str, function: str) -> Any:
     if not callable(found):
         raise ConfigError(f"{module}:{function} is a {type(found).__name__}; expected a function or a Keras model")
     return found
+
+
+def _module(name: str) -> Any:
+    """Return a module; those in the working directory can be named."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise ConfigError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error

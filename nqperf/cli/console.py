@@ -65,13 +65,3 @@ def report_notes(notes: Sequence[str]) -> None:
     """Say on stderr what a reader must know of a score."""
     for note in notes:
         click.echo(f"nqperf: {note}", err=True)
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows under headings, the first column to the left and the others to the right."""
-    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
-    lines = [
-        "  ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(cells))
-        for cells in (list(zip(row, widths, strict=True)) for row in [headings, *rows])
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

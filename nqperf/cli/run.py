@@ -11,7 +11,7 @@ import msgspec
 
 from nqperf import plain_text
 from nqperf.cli import options as shared
-from nqperf.cli.console import progress, report_notes, report_skipped, start_engine, table, warn_of_new_heads
+from nqperf.cli.console import progress, report_notes, report_skipped, start_engine, warn_of_new_heads
 from nqperf.cli.recipe import engine_and_settings, recipe_option
 from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
@@ -22,6 +22,7 @@ from nqperf.formats.nq.chunks import ChunkSource, LinesSource
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.pipeline import PipelineConfig
+from nqperf.report.tables import text_table
 from nqperf.run import RunConfig, RunResult, run
 from nqperf.shards.cluster import LOCAL, ClusterConfig
 
@@ -141,7 +142,7 @@ def _summary(result: RunResult, out: Path) -> str:
     return "\n\n".join(
         (
             scores,
-            table(("stage", "seconds"), seconds)
+            text_table(("stage", "seconds"), seconds)
             + f"\nprepare runs beside predict, so the stages may add up to more than the total; warm up is "
             f"the first batch ({result.warm_up_windows} windows) and no part of predict",
             f"{result.examples} examples, {result.windows} windows{rate}; files in {out}" + resumed,

@@ -34,8 +34,9 @@ class Thresholds(Protocol):
 class AnswerConfig:
     """An answer is given when its score is above the threshold; the defaults are the thesis's.
 
-    With `yes_no` a short answer becomes YES or NO where the window of the best span says so by its answer type; the
-    reference never does.
+    `long_threshold` is the score above which there is a long answer, `short_threshold` a short one, both in logits;
+    `ranking` says how spans are scored. With `yes_no` a short answer becomes YES or NO where the window of the best
+    span says so by its answer type; the reference never does.
     """
 
     long_threshold: float = 3.0
@@ -57,7 +58,7 @@ class AnswerConfig:
         return (asked or cls()).with_thresholds(settings.long_threshold, settings.short_threshold)
 
     def with_thresholds(self, long_threshold: float | None, short_threshold: float | None) -> AnswerConfig:
-        """Return the same with these thresholds; None keeps the one that is there."""
+        """Return the same with `long_threshold` and `short_threshold`; None keeps the one that is there."""
         return dataclasses.replace(
             self,
             long_threshold=self.long_threshold if long_threshold is None else long_threshold,
@@ -68,7 +69,8 @@ class AnswerConfig:
 def answer(inputs: list[AnswerInput], features: Features, logits: Logits, config: AnswerConfig) -> list[Prediction]:
     """Return one prediction an input: the best span, and the first top-level candidate around the best such span.
 
-    `features` and `logits` hold the rows of exactly these examples, in order.
+    `inputs` are what is needed of the examples, `config` says which scores are answers. `features` and `logits` hold
+    the rows of exactly these examples, in order.
 
     Raises: ConfigError when the rows are those of other examples.
     """
@@ -83,7 +85,8 @@ def answer_pending(
 ) -> list[Prediction]:
     """Return a prediction for each waiting example that these whole runs of rows belong to.
 
-    `following` is the unique_id of the row behind them, None at the end.
+    `pending` are the examples that wait; `features` and `logits` hold the same rows. `config` says which scores are
+    answers. `following` is the unique_id of the row behind them, None at the end.
 
     Raises: ConfigError when the rows are those of other examples.
     """

@@ -13,6 +13,8 @@ _ELEMENTS = frozenset({"P", "Table", "Tr", "Ul", "Ol", "Dl", "Li", "Dd", "Dt"})
 def candidates_of(tokens: list[str], is_html: BoolArray) -> Candidates:
     """Return the elements of a document that can be a long answer, in order of their first token.
 
+    `tokens` are the document's words and tags, `is_html` says which of them are tags: bool[n].
+
     Google's own candidates leave out some of these (lists of links, for one) by rules that are not known: the two agree
     on paragraphs, and scores on derived candidates do not compare with published ones.
     """

@@ -18,7 +18,10 @@ PSEUDO_CANDIDATE = ("[ContextId=-1]", "[NoLongAnswer]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextConfig:
-    """How many candidates are read, the pseudo-candidate counted, and where their numbering saturates.
+    """How many candidates are read, and where their numbering saturates.
+
+    `max_contexts` is the largest number of candidates, the pseudo-candidate counted; `max_position` the largest number
+    in a marker of position, which all later candidates of a kind share. Both are at least 1.
 
     Source: the reference values of BERT Joint.
     """
@@ -45,6 +48,8 @@ class Context:
 
 def build_context(example: Example, config: ContextConfig) -> Context:
     """Return the pseudo-candidate and then every kept candidate: its two markers and its words without HTML tags.
+
+    The candidates are those of `example`, as many as `config` says.
 
     Source: PIPELINE of BERT Joint; nested candidates and those without text are left out.
     """
@@ -79,7 +84,7 @@ def html_tokens(tokens: list[str]) -> BoolArray:
 
 
 def marker_words(config: ContextConfig, *, max_context_id: int) -> list[str]:
-    """List every marker that a context can hold, for a vocabulary that is to know them.
+    """List every marker that a context of `config` can hold, for a vocabulary that is to know them.
 
     `max_context_id` is the largest candidate index that gets a marker of its own.
     """

@@ -34,7 +34,7 @@ class NonNullThresholds:
 
     @classmethod
     def of(cls, given: int | NonNullThresholds) -> NonNullThresholds:
-        """Return the two; one number stands for both."""
+        """Return the two of `given`; one number stands for both."""
         return cls(long=given, short=given) if isinstance(given, int) else given
 
 
@@ -75,7 +75,8 @@ def answer_counts(
 ) -> npt.NDArray[np.int64]:
     """Return what micro-F1 counts of each example, in the order of `gold`: answers that are right, given, and gold.
 
-    Long and short answers are pooled, so each is 0, 1 or 2.
+    `predictions` and `non_null_threshold` are as in `evaluate`. Long and short answers are pooled, so each is 0, 1 or
+    2.
 
     Shapes: -> int64[n, 3]. Raises: ConfigError as `evaluate` does.
     """
@@ -90,7 +91,7 @@ def answer_counts(
 
 
 def default_non_null_threshold(gold: Iterable[Sequence[Annotation]]) -> int:
-    """Return 2 where every example has several annotators, as in the five-way set, and 1 where some have one."""
+    """Return 2 where every example of `gold` has several annotators, as in the five-way set, else 1."""
     counts = [len(annotations) for annotations in gold]
     return 2 if counts and min(counts) > 1 else 1
 

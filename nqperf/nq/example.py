@@ -18,7 +18,9 @@ YesNo = Literal["YES", "NO", "NONE"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A stretch [start_token, end_token) of the document, with byte offsets where they are known; -1 is "none".
+    """A stretch [start_token, end_token) of the document; -1 is "none".
+
+    `start_byte` and `end_byte` are the same stretch in the document's bytes, where it is known.
 
     Raises: ValueError when it is half null, or ends before it starts.
     """
@@ -51,7 +53,9 @@ NULL_SPAN = Span(start_token=-1, end_token=-1)
 class Annotation:
     """One annotator's answer: a long answer, short answers, or yes/no.
 
-    `short_answers` holds no null span. Both of them together are an answer that either agrees with, as for nq_eval.
+    `long_answer` is a null span where none was given, and `candidate_index` the candidate that it is, -1 for none.
+    `short_answers` holds no null span. Short answers and a `yes_no_answer` other than "NONE" together are an answer
+    that either agrees with, as for nq_eval.
     """
 
     long_answer: Span
@@ -90,7 +94,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Example:
-    """One question with its document, candidates and annotations.
+    """One question with its document, candidates and annotations; `example_id` is its name in the data.
 
     Shapes: tokens list[str] of length n (words and HTML tags), is_html bool[n].
     """
@@ -105,7 +109,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What the pipeline answers to one example; a null answer is NULL_SPAN or no short answers."""
+    """What the pipeline answers to one example, the one of `example_id`.
+
+    `long_answer` is NULL_SPAN where there is none, `short_answers` are then empty; `yes_no_answer` takes their place.
+    `long_answer_score` and `short_answers_score` are in logits, the higher the surer.
+    """
 
     example_id: int
     long_answer: Span
@@ -115,7 +123,7 @@ class Prediction:
     yes_no_answer: YesNo = "NONE"
 
     def agrees(self, other: Prediction) -> bool:
-        """Return whether both answer the same, whatever the scores."""
+        """Return whether `other` answers the same, whatever the scores."""
         return (self.long_answer, self.short_answers, self.yes_no_answer) == (
             other.long_answer,
             other.short_answers,

@@ -20,7 +20,10 @@ _PARTS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureConfig:
-    """Lengths in pieces: of an input, of a question within it, and between the starts of two windows.
+    """Lengths in pieces, each at least 1.
+
+    `max_seq_length` is that of an input, `max_query_length` the longest of a question within it, `doc_stride` the
+    distance between the starts of two windows.
 
     Source: the reference values of BERT Joint.
     """
@@ -97,7 +100,8 @@ def build_features(
 ) -> Features:
     """Return an example's features: `[CLS] question [SEP] window [SEP]`, padded on the right, one row a window.
 
-    The special pieces are the tokenizer's own.
+    `context_config` says which candidates are read, `config` how long a row is. The special pieces are the tokenizer's
+    own.
     """
     context = build_context(example, context_config)
     pieces = tokenizer.encode(context.words)
@@ -129,7 +133,7 @@ def build_features(
 
 
 def question_ids(question: str, tokenizer: Tokenizer, config: FeatureConfig) -> IntArray:
-    """Return `[Q]` and the question's pieces, or the last max_query_length of them."""
+    """Return `[Q]` and the question's pieces as `tokenizer` cuts it, or the last `config.max_query_length` of them."""
     return tokenizer.encode_question(question)[-config.max_query_length :]
 
 

@@ -14,7 +14,7 @@ from nqperf.nq.features import Features
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerInput:
-    """What one example brings to answering beside its logits."""
+    """What one example brings to answering beside its logits: its `example_id` and top-level `candidates`."""
 
     example_id: int
     candidates: Candidates
@@ -26,7 +26,7 @@ class AnswerInput:
 
 
 def run_starts(features: Features) -> IntArray:
-    """Return the rows that begin an example for certain, and the number of rows at the end: int32[m + 1].
+    """Return the rows of `features` that begin an example for certain, and the number of rows: int32[m + 1].
 
     Only an example's last window has padding, so one begins behind padding, and one begins where the ids do not follow
     each other. In the run of rows between, the ids of the examples alone can tell them apart: `PendingExamples` does.
@@ -48,7 +48,7 @@ def _opening(features: Features, row: int) -> tuple[IntArray, IntArray]:
 
 
 class PendingExamples:
-    """Examples that wait for their rows, which come in the same order."""
+    """Examples that wait for their rows, which come in the same order; `inputs` are what is needed of them."""
 
     def __init__(self, inputs: Iterable[AnswerInput]) -> None:
         self._rest = iter(inputs)
@@ -56,7 +56,7 @@ class PendingExamples:
         self._taken = 0
 
     def take(self, features: Features, *, following: int | None) -> tuple[list[AnswerInput], IntArray]:
-        """Return the examples of these whole runs of rows, and the first row of each: int32[m + 1].
+        """Return the examples of these whole runs of rows of `features`, and the first row of each: int32[m + 1].
 
         `following` is the unique_id of the row behind them, None at the end.
 

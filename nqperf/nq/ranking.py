@@ -62,6 +62,8 @@ def rank_spans(features: Features, logits: Logits, example_starts: IntArray, con
     first: the later window, then the later start, then the later end position; among equal logits the later position
     is the better one. Where candidates overlap, a pair can run backwards through the document; it is no span.
 
+    `config` says how many positions are paired, and how far apart they may be.
+
     Shapes: features and logits of the same n rows; example_starts int32[m + 1], rows of each example.
     Raises: ConfigError when rows do not match or logits are NaN.
     """

@@ -12,14 +12,17 @@ from nqperf.nq.example import Annotation, Prediction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """The thresholds that were asked for; None leaves one to `both`, and `both` to the annotations."""
+    """How many annotators must have given an answer, as far as it was asked for.
+
+    `long` and `short` are for one kind of answer; None leaves one to `both`, and `both` to the annotations.
+    """
 
     both: int | None = None
     long: int | None = None
     short: int | None = None
 
     def of(self, gold: Iterable[Sequence[Annotation]]) -> NonNullThresholds:
-        """Return the thresholds for these annotations."""
+        """Return the thresholds for the annotations of `gold`, one entry an example."""
         both = default_non_null_threshold(gold) if self.both is None else self.both
         return NonNullThresholds(
             long=both if self.long is None else self.long, short=both if self.short is None else self.short
@@ -30,8 +33,8 @@ class Thresholds:
 class Score:
     """nq_eval's metrics of the annotated examples, with what they were counted by.
 
-    `examples` is the number of all, `annotated` of those that have annotations; `annotators` says how many examples
-    have so many annotators, by that number.
+    `thresholds` are how many annotators must have given an answer. `examples` is the number of all, `annotated` of
+    those that have annotations; `annotators` says how many examples have so many annotators, by that number.
     """
 
     metrics: dict[str, float | int]
@@ -73,7 +76,10 @@ def score(
     thresholds: Thresholds,
     unannotated: Collection[int] = (),
 ) -> Score:
-    """Return the score of predictions; those of examples that are known to have no annotations are left out.
+    """Return the score of `predictions` against the annotations of `gold`, by example id.
+
+    Predictions of the examples in `unannotated`, which are known to have no annotations, are left out; `thresholds` are
+    those that were asked for.
 
     Raises: ConfigError as `evaluate` does.
     """

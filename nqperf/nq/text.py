@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +15,29 @@ from nqperf.nq.example import Candidates, Example, IntArray
 # A blank line ends a paragraph.
 _PARAGRAPH = re.compile(r"(?:[^\n]|\n(?![^\S\n]*\n))+")
 # A word with what is written into it (3,470, it's, U-boat), else one character: Natural Questions' tokens stand so.
-_TOKEN = re.compile(r"\w+(?:[.,'\u2019\-]\w+)*|[^\w\s]")
+_ASCII_TOKEN = re.compile(r"\w+(?:[.,'\-]\w+)*|[^\w\s]")
+# The same over the kinds of characters, one letter a character: w of a word, h of a script without spaces, j what joins
+# words, z what joins signs, m what belongs to the character before it, x another sign, and a space.
+_TOKEN = re.compile(r"(?:w[mz]*)+(?:j(?:w[mz]*)+)*|h[mz]*|[xj]m*(?:z+xm*)*z*|[mz]+")
+_JOINING = frozenset(".,'\u2019-")
+_JOINER, _NON_JOINER = "\u200d", "\u200c"
+# Half-width sound marks and skin tones are letters and signs by their categories; they belong to what stands before.
+_OTHER_MARKS = frozenset("\uff9e\uff9f" + "".join(map(chr, range(0x1F3FB, 0x1F400))))
+# Chinese and Japanese, where words are not apart: ideographs, radicals, kana, bopomofo, each [first, last].
+_WITHOUT_SPACES = (
+    (0x2E80, 0x2FDF),
+    (0x3005, 0x3007),
+    (0x3021, 0x3029),
+    (0x3031, 0x312F),
+    (0x31A0, 0x31BF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9D),
+    (0x1AFF0, 0x1B16F),
+    (0x20000, 0x3FFFD),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,18 +58,21 @@ class TextDocument:
     def of(cls, text: str) -> TextDocument:
         """Cut a text into paragraphs, at blank lines, and into tokens.
 
+        A letter and its marks are in one token; of Chinese and Japanese each character is one.
+
         Raises: ConfigError when it holds no word.
         """
         tokens: list[str] = []
         chars: list[tuple[int, int]] = []
         paragraphs: list[tuple[int, int]] = []
+        token, kinds = (_ASCII_TOKEN, text) if text.isascii() else (_TOKEN, "".join(map(_kind, text)))
         for paragraph in _PARAGRAPH.finditer(text):
-            words = list(_TOKEN.finditer(text, *paragraph.span()))
+            words = [word.span() for word in token.finditer(kinds, *paragraph.span())]
             if not words:
                 continue
             start_token = len(tokens)
-            tokens += ["<P>", *(word.group() for word in words), "</P>"]
-            chars += [(words[0].start(),) * 2, *(word.span() for word in words), (words[-1].end(),) * 2]
+            tokens += ["<P>", *(text[start:end] for start, end in words), "</P>"]
+            chars += [(words[0][0],) * 2, *words, (words[-1][1],) * 2]
             paragraphs.append((start_token, len(tokens)))
         if not paragraphs:
             raise ConfigError("the document holds no word; expected text, paragraphs apart by a blank line")
@@ -59,7 +86,7 @@ class TextDocument:
         )
 
     def example(self, question: str, *, example_id: int = 0) -> Example:
-        """Return a question to this document, with every paragraph as a top-level candidate."""
+        """Return `question` to this document as the example `example_id`; every paragraph is a top-level candidate."""
         start_token, end_token = self.paragraph_token.T
         return Example(
             example_id=example_id,
@@ -74,3 +101,19 @@ class TextDocument:
     def chars(self, start_token: int, end_token: int) -> tuple[int, int]:
         """Return the stretch [start, end) of the text that the tokens [start_token, end_token) cover."""
         return int(self.start_char[start_token]), int(self.end_char[end_token - 1])
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind(character: str) -> str:
+    """Return the kind of a character, as `_TOKEN` reads it."""
+    if character.isspace():
+        return " "
+    if character == _JOINER:
+        return "z"
+    if character == _NON_JOINER or character in _OTHER_MARKS or unicodedata.category(character)[0] == "M":
+        return "m"
+    if character in _JOINING:
+        return "j"
+    if not (character.isalnum() or character == "_"):
+        return "x"
+    return "h" if any(first <= ord(character) <= last for first, last in _WITHOUT_SPACES) else "w"

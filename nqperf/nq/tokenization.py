@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -15,6 +16,7 @@ from nqperf.nq.example import IntArray, LongArray
 # Natural Questions repeats its words: this many keep the hit rate above 95 % and the memory below 100 MB.
 MAX_CACHED_WORDS = 1 << 18
 UNKNOWN = "[UNK]"
+_HALF_PAIRS = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +98,8 @@ class Tokenizer:
         """Return [Q], where the vocabulary has it, and the pieces of the question's words."""
         marker = [] if self.question_id is None else [self.question_id]
         first, *others = question.split(" ")
-        opening = [self._marker_id(first)] if is_marker(first) else self.vocabulary.encode([first], opening=True)[0]
+        cut = [[self._marker_id(first)]] if is_marker(first) else self.vocabulary.encode([whole(first)], opening=True)
+        opening = cut[0]
         return np.concatenate([np.array([*marker, *opening], dtype=np.int32), self.encode(others).ids])
 
     def encode(self, words: Sequence[str]) -> Pieces:
@@ -140,7 +143,7 @@ class Tokenizer:
 
     def _learn(self, words: list[str]) -> None:
         encoded = [[self._marker_id(word)] if is_marker(word) else None for word in words]
-        plain = self.vocabulary.encode([word for word, ids in zip(words, encoded, strict=True) if ids is None])
+        plain = self.vocabulary.encode([whole(word) for word, ids in zip(words, encoded, strict=True) if ids is None])
         rest = iter(plain)
         rows = [next(rest) if ids is None else ids for ids in encoded]
         sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
@@ -153,6 +156,11 @@ class Tokenizer:
     def _marker_id(self, word: str) -> int:
         found = self.vocabulary.find(word)
         return self.vocabulary.unknown_id if found is None else found
+
+
+def whole(word: str) -> str:
+    """Return a word with U+FFFD for each half of a surrogate pair, which is no character and which nobody can cut."""
+    return word if word.isascii() else _HALF_PAIRS.sub("\ufffd", word)
 
 
 def is_marker(word: str) -> bool:

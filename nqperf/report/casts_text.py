@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nqperf.casts.findings import RULES, Audit, Finding, Island, layer_template, relative
@@ -23,14 +23,13 @@ _MOST_OPS = 12
 def github_annotations(audit: Audit) -> str:
     """Return one GitHub workflow command a finding and line, and one for a trace that stopped."""
     lines = []
-    for finding, layers in grouped(audit.findings):
+    for finding in audit.findings:
         where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
         if finding.location is not None and finding.location.column is not None:
             where += f"col={finding.location.column + 1},"
-        text = finding.message + (f" | proposed: {finding.edit}" if finding.edit else "")
-        lines.append(
-            f"::{level(finding.rule)} {where}title={_escaped(finding.rule + _in_layers(layers))}::{_plain(text)}"
-        )
+        text = finding.message + (f" | {_edit(finding)}" if finding.edit_text else "")
+        title = _escaped(finding.rule + _in_layers(finding.layers or (finding.layer,)))
+        lines.append(f"::{level(finding.rule)} {where}title={title}::{_plain(text)}")
     if audit.stopped is not None:
         lines.append(f"::error title=cast audit incomplete::{_plain(audit.stopped)}")
     return "\n".join(lines) + ("\n" if lines else "")
@@ -115,9 +114,9 @@ def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> Non
     if most:
         console.print(f"{escape(audit.model)}, {audit.precision}: the most frequent ops by dtype")
         console.print(table)
-    for finding, layers in grouped(audit.findings):
+    for finding in audit.findings:
         console.print()
-        _print_finding(finding, layers, console)
+        _print_finding(finding, console)
     if verbose and audit.wide_by_design:
         console.print("\nwide by design (float32 inside one layer, which brings it back itself):", soft_wrap=True)
         for line in by_design(audit):
@@ -126,15 +125,6 @@ def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> Non
         console.print(f"\n[bold red]trace incomplete[/]: {escape(audit.stopped)}")
     console.print()
     console.print(f"[bold]{escape(verdict(audit))}[/]", soft_wrap=True)
-
-
-def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
-    """Return the findings of one rule, line and message once, with the layers that share the line."""
-    groups: dict[tuple[object, ...], tuple[Finding, list[str]]] = {}
-    for finding in findings:
-        key = (finding.rule, finding.path, finding.line, finding.message)
-        groups.setdefault(key, (finding, []))[1].append(finding.layer)
-    return list(groups.values())
 
 
 def by_design(audit: Audit) -> list[str]:
@@ -150,7 +140,7 @@ def by_design(audit: Audit) -> list[str]:
     ]
 
 
-def _in_layers(layers: list[str]) -> str:
+def _in_layers(layers: Sequence[str]) -> str:
     named = [layer for layer in layers if layer]
     if not named:
         return ""
@@ -159,12 +149,20 @@ def _in_layers(layers: list[str]) -> str:
     return f" in {named[0]}" if len(named) == 1 else f" in {', '.join(templates)}{count}"
 
 
-def _print_finding(finding: Finding, layers: list[str], console: Console) -> None:
+def _edit(finding: Finding) -> str:
+    """Return the edit, and whether it has been tried."""
+    return f"edit: {finding.edit_text}" if finding.fix is not None else f"edit (not tried): {finding.edit_text}"
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
     from rich.markup import escape
 
     colour = "red" if level(finding.rule) == "error" else "yellow"
     where = f"{finding.path}:{finding.line}" if finding.path else "(no source line)"
-    console.print(f"[bold {colour}]{finding.rule}[/] {escape(where + _in_layers(layers))}", soft_wrap=True)
+    console.print(
+        f"[bold {colour}]{finding.rule}[/] {escape(where + _in_layers(finding.layers or (finding.layer,)))}",
+        soft_wrap=True,
+    )
     if finding.location is not None:
         width = len(str(finding.location.line + 1))
         for number, text in source.context(finding.location):
@@ -178,8 +176,11 @@ def _print_finding(finding: Finding, layers: list[str], console: Console) -> Non
         text = source.text_of(finding.origin).strip()
         origin = f"{relative(finding.origin.path)}:{finding.origin.line}"
         console.print(f"  starts at {escape(origin)}: {escape(text)}", soft_wrap=True, highlight=False)
-    if finding.edit:
-        console.print(f"  edit: [green]{escape(finding.edit)}[/]", soft_wrap=True, highlight=False)
+    if finding.edit_text:
+        console.print(f"  [green]{escape(_edit(finding))}[/]", soft_wrap=True, highlight=False)
+    for other in finding.consequences:
+        place = f"{other.path}:{other.line}" if other.path else "(no source line)"
+        console.print(f"  and {escape(f'{other.rule} {place}: {other.message}')}", soft_wrap=True, highlight=False)
     console.print(f"  rule: {escape(RULES[finding.rule])}", style="dim", soft_wrap=True, highlight=False)
 
 

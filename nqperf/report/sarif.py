@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from nqperf import __version__
+from nqperf.casts.edits.text import Change, Edit
 from nqperf.casts.findings import RULES, Audit, Finding, relative
+from nqperf.casts.trace import source
+from nqperf.casts.trace.records import SourceLocation, Span
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -61,7 +64,7 @@ def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),
         "level": level(finding.rule),
-        "message": {"text": finding.message + (f"\nProposed: {finding.edit}" if finding.edit else "")},
+        "message": {"text": finding.message + (f"\nProposed: {finding.edit_text}" if finding.edit_text else "")},
         "partialFingerprints": {"castFinding/v1": finding.fingerprint},
     }
     if finding.location is not None:
@@ -89,7 +92,36 @@ def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
                 },
             }
         ]
+    if finding.fix is not None:
+        result["fixes"] = [_fix(finding.fix)]
     return result
+
+
+def _fix(edit: Edit) -> dict[str, Any]:
+    """Return an edit as SARIF's replacements: what is put in deletes a region without width."""
+    replacements = []
+    for change in edit.changes:
+        pieces = [(change.span, change.before)] if change.drops else _ends(change)
+        for (first, start, last, end), text in pieces:
+            region = {
+                "startLine": first,
+                "startColumn": _column(edit.path, first, start),
+                "endLine": last,
+                "endColumn": _column(edit.path, last, end),
+            }
+            replacements.append({"deletedRegion": region, "insertedContent": {"text": text}})
+    changed = {"artifactLocation": {"uri": _uri(edit.path)}, "replacements": replacements}
+    return {"description": {"text": "applied in memory, traced again and run"}, "artifactChanges": [changed]}
+
+
+def _ends(change: Change) -> list[tuple[Span, str]]:
+    return [((*change.start, *change.start), change.before), ((*change.end, *change.end), change.after)]
+
+
+def _column(path: str, line: int, column: int) -> int:
+    """Return the 1-based column in UTF-16 code units of a column in bytes."""
+    text = source.text_of(SourceLocation(path=path, line=line)).encode()[:column].decode(errors="ignore")
+    return len(text.encode("utf-16-le")) // 2 + 1
 
 
 def _uri(path: str) -> str:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
+from typing import Literal
 
 from nqperf.plain_text import plain
+
+# rich's eight rows of a box, each with left edge, line, divider, right edge: a line under the headings, spaces between.
+_RULED = "    \n    \n -- \n    \n    \n    \n    \n    \n"
+# No table is cut or folded, wherever it is shown.
+_WIDEST = 100_000
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> str:
     """Return rows under headings, the first column and those named in `left` to the left, the others to the right."""
-    headings, rows = [plain(cell) for cell in headings], [[plain(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
-    to_left = {0, *(headings.index(name) for name in left)}
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in to_left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in [headings, *rows]
-    ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    from rich.box import Box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=Box(_RULED, ascii=True), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
+    for number, name in enumerate(headings):
+        justify: Literal["left", "right"] = "left" if not number or name in left else "right"
+        table.add_column(Text(plain(name)), justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    console = Console(file=StringIO(), width=_WIDEST, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(table, crop=False)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> str:

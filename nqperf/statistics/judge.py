@@ -13,13 +13,13 @@ the fail margin:
 Both are asked of the location and of the total time. Then it must hold in new sets: `confirming` sets that the first
 suspicion did not see, in which the row is slower on average too. A PASS is a one-sided test too, of being slower
 by less than the pass margin, at half of what `confidence` leaves for all looks together; and total time does not say
-otherwise. All else is INCONCLUSIVE once the time is up. A PASS that further sets contradict becomes a FAIL; a FAIL
-stays.
+otherwise. All else is INCONCLUSIVE once the time is up. A FAIL stays. A row that passed and is measured further goes on
+to pass while its interval says so; it may be in doubt again, and FAIL.
 
 The tests are t tests on the sets' estimates with moderated variance, and the interval is the same estimator's: that of
-a PASS lies above floor / pass margin (with the floor's SD counted), that of a FAIL below the floor. It holds the ratio
-with `confidence` after the judge's own rule of when to stop, which simulation shows; a little is added for that. Who
-stops by hand just when a number pleases takes away more.
+a PASS lies above floor / pass margin, that of a FAIL below the floor at the look that found it (with the floor's SD
+counted). It holds the ratio with `confidence` after the judge's own rule of when to stop, which simulation shows; a
+little is added for that. Who stops by hand just when a number pleases takes away more.
 
 Rows that share a baseline are held to the mean of its two processes, where the control "same" is one of the rows: the
 baseline's own scatter is then half as large in each of them.
@@ -35,7 +35,7 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.statistics.estimation import Estimates, estimates
-from nqperf.statistics.evidence import Crossed, Evidence, crossed, evidence, half_width
+from nqperf.statistics.evidence import Crossed, Evidence, crossed, evidence, half_width, one_look
 from nqperf.statistics.planning import more_sets
 from nqperf.statistics.sets import Row, Sets
 from nqperf.statistics.verdicts import REFERENCE, JudgeConfig, Judgement, Look, Outcome, Plan, RowVerdict
@@ -50,7 +50,7 @@ def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE)
     """Return the judgement after all of the sets, with a look after each of them and the time up after the last.
 
     `plan` is the one that the looks were made by, by default as many sets as there are. This is how saved sets are
-    judged: the same looks at the same sets give the verdicts of the run.
+    judged: the same looks at the same sets give the verdicts of the run. `config` says what counts and how sure it is.
     Raises: ConfigError without a set.
     """
     count = len(sets.location)
@@ -67,6 +67,7 @@ def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE)
 def look(sets: Sets, plan: Plan, *, before: Judgement | None = None, config: JudgeConfig = REFERENCE) -> Judgement:
     """Return the judgement of the sets so far; `before` is that of the look before this one, None at the first.
 
+    `plan` says how many sets there will be, `config` what counts and how sure it is.
     Raises: ConfigError when there is no set, or `before` is of other rows.
     """
     if not len(sets.location):
@@ -151,8 +152,10 @@ class _Case:
     def holds(self, since: int, config: JudgeConfig) -> bool:
         """Return whether all sets show the slowdown that the first `since` did, and the new ones alone point to it."""
         shares = (1 - config.total_share, config.total_share)
-        if not self.seen.beyond[self.view, self.column] <= config.beyond_alpha * shares[self.view]:
+        if self.seen.beyond[self.view, self.column] > config.beyond_alpha * shares[self.view]:
             return False
+        if self.seen.slower[self.view, self.column] > one_look(config):
+            return False  # the interval of a FAIL lies below the floor
         values = self.found.held[self.view, :, self.column]
         new = values[np.isfinite(values)][since:]
         floor = math.log(self.row.floor.ratio) if self.row.floor else 0.0
@@ -173,7 +176,9 @@ def _judged(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, bool
         if case.holds(suspected, config):
             return "FAIL", True, None
         suspected = None  # what new sets do not show is left to those to come
-    if suspected is None and (bool(case.hits.within[case.column]) or (before is not None and before.outcome == "PASS")):
+    # A row that passed and is measured further needs no more than that its interval still says so.
+    still = before is not None and before.outcome == "PASS" and bool(case.seen.within[case.column] <= one_look(config))
+    if suspected is None and (case.hits.within[case.column] or still):
         return "PASS", True, None
     return "INCONCLUSIVE", plan.time_is_up, suspected
 

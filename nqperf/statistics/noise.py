@@ -71,7 +71,7 @@ def measure(
 ) -> Seconds:
     """Return the seconds of `sizes` runs, sets and rounds of rows that are slower by `slowdowns` (0.05: 5 %).
 
-    The baseline takes 1 second.
+    The baseline takes 1 second. `noise` disturbs the batches, drawn by `generator`.
     """
     runs, sets, rounds = sizes
     rows = len(slowdowns)
@@ -84,9 +84,10 @@ def measure(
     logs = np.take_along_axis(processes[:, :, None, :], order, axis=-1)
     logs += np.take_along_axis(own, np.where(np.arange(rows + 2) > rows, rows + 1, order), axis=-1)
     logs += np.take_along_axis(np.log1p(np.array([0.0, *slowdowns]))[None, None, None, :], order, axis=-1)
-    flat = logs.reshape(runs, -1)
-    flat += np.linspace(0, np.log1p(noise.drift), flat.shape[1])
-    flat += np.log(_BURST_FACTOR) * _bursts(noise, flat.shape, generator)
+    in_time = (runs, sets * rounds * (rows + 2))
+    of_machine = np.log1p(noise.drift) * np.linspace(0, 1, in_time[1]) * np.ones((runs, 1))
+    of_machine += np.log(_BURST_FACTOR) * _bursts(noise, in_time, generator)
+    logs += of_machine.reshape(logs.shape)
     seconds = _clocked(np.exp(logs), noise.tick, generator)
     back = np.argsort(drawn, axis=-1, kind="stable")
     by_row = np.take_along_axis(seconds[..., 1:-1], back, axis=-1)

@@ -34,7 +34,8 @@ def search_question(question: str) -> str:
 def squad_examples(articles: list[SquadArticle], seed: int) -> Iterator[Example]:
     """Yield every question of SQuAD with its article as one document, long articles cut into several.
 
-    A third of the questions name their article's title at the end, as search questions name what they ask about.
+    A third of the questions, drawn by `seed`, name their article's title at the end, as search questions name what they
+    ask about.
     """
     rng = np.random.default_rng([seed, 0])
     number = 0
@@ -58,9 +59,9 @@ def squad_examples(articles: list[SquadArticle], seed: int) -> Iterator[Example]
 
 
 def qed_examples(questions: list[QedQuestion], seed: int) -> Iterator[Example]:
-    """Yield every question of QED with its paragraph among others that share words with the question.
+    """Yield each of the `questions` of QED with its paragraph among others that share words with it.
 
-    The answering paragraph stands first about as often as in real articles.
+    `seed` draws their order. The answering paragraph stands first about as often as in real articles.
     """
     rng = np.random.default_rng([seed, 1])
     paragraphs = list(dict.fromkeys(question.paragraph for question in questions))

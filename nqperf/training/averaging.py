@@ -25,8 +25,9 @@ from nqperf.nq.example import FloatArray
 
 
 def average(models: Sequence[Path], out: Path) -> None:
-    """Write the model folder whose every tensor is the mean of the models', with float16 weights and no thresholds.
+    """Write the model folder `out`, each of whose tensors is the mean of the models', with float16 weights.
 
+    It has no thresholds.
     A model named twice weighs twice.
 
     Raises: ConfigError for fewer than two models, or for one that has another network or tokenizer than the first;

@@ -46,7 +46,7 @@ class SamplingConfig:
     `weights` is each source's share of the rows; `include_unknowns` the probability that an answerable question gives
     a window without its answer, of `unknown_draws` such windows the one that says the most of the question: most of an
     article's windows share nothing with the question, are told from its answer at once, and teach nothing. An epoch has
-    `epoch_batches` batches.
+    `epoch_batches` batches of `batch_size` windows; `seed` draws them.
     """
 
     weights: tuple[float, ...]
@@ -73,7 +73,9 @@ def build_corpus(
     context_config: ContextConfig,
     config: FeatureConfig,
 ) -> Corpus:
-    """Encode every source's examples; neighbouring examples that share their tokens share one document.
+    """Encode the examples of each of `sources` by `tokenizer`; neighbours that share their tokens share one document.
+
+    `context_config` says which candidates are read, `config` how their text is cut into windows.
 
     Raises: ConfigError when no source has an example.
     """
@@ -124,7 +126,10 @@ def _starts(parts: list[IntArray]) -> IntArray:
 
 
 class Batches:
-    """The batches of a corpus: the one at a step is a function of the configuration and the step alone."""
+    """The batches of a corpus: the one at a step is a function of `config` and the step alone.
+
+    `tokenizer` is the corpus's, `features` says how long a window is.
+    """
 
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer, features: FeatureConfig, config: SamplingConfig) -> None:
         sources = len(corpus.source_starts) - 1

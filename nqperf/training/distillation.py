@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What a student is to learn: the teacher's model folder, the shape of a student made from it, and the losses.
+    """What a student is to learn: the `teacher`'s model folder, the `shape` of a student made from it, its losses.
+
+    `config` says which losses count, and how much.
 
     A training that starts from a model of its own, which then is the student, has no use for the shape.
     """
@@ -37,6 +39,8 @@ class Lesson:
 
 def require_same_input(teacher: OpenedModel, file: TokenizerFile, student: BertConfig) -> None:
     """Raise unless a student reads what its teacher reads, for they are given the same windows.
+
+    `file` is the student's tokenizer.
 
     Raises: ConfigError for another vocabulary, or another number of positions.
     """
@@ -54,7 +58,9 @@ def require_same_input(teacher: OpenedModel, file: TokenizerFile, student: BertC
 
 
 def read_teacher(folder: OpenedModel, precision: str, seq_length: int) -> Teacher:
-    """Return a teacher that runs in the training's precision.
+    """Return the teacher in the model folder `folder`, which runs in the training's `precision`.
+
+    It is given windows of `seq_length` positions.
 
     Raises: FormatError for weights that cannot be read.
     """
@@ -71,7 +77,7 @@ def read_teacher(folder: OpenedModel, precision: str, seq_length: int) -> Teache
 def make_student(
     teacher: Teacher, weights: Mapping[str, FloatArray], config: BertConfig, batches: Iterable[Mapping[str, IntArray]]
 ) -> tuple[dict[str, FloatArray], Teacher]:
-    """Return a student's first weights, and its teacher with what the student has of it.
+    """Return the first weights of a student of configuration `config`, and its teacher with what the student has of it.
 
     The `batches` are those whose states a narrower student is to hold the most of, and on which fewer heads and units
     are to give what the teacher's do.

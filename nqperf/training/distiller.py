@@ -38,6 +38,8 @@ class Teacher:
 class Distiller(keras.Model):
     """A student with what it is taught by: learnt projections of its states and its heads to the teacher's.
 
+    `config` says which losses count, and how much.
+
     The projections are no part of the student: they end with the training. Where both are as wide, or have as many
     heads, there is nothing to project. The teacher is held as a function, so that Keras sees none of its variables.
     """
@@ -78,7 +80,11 @@ class Distiller(keras.Model):
         return sum(self.loss_weights[name] * value for name, value in parts.items())
 
     def losses_of(self, ours: dict[str, Any], theirs: dict[str, Any], targets: Any, mask: Any) -> dict[str, Any]:
-        """Return each loss that has a weight, before it is weighted."""
+        """Return each loss that has a weight, before it is weighted.
+
+        `ours` and `theirs` are what student and teacher gave, by output, `targets` the right answers; `mask` is 1 at
+        real positions: int32[n, s].
+        """
         real = ops.cast(ops.reshape(mask, (-1,)), "float32")
         keys = causal_mask(mask) if self.student.config.causal else mask[:, None, :]
         seen = ops.cast(keys * mask[:, :, None], "float32")  # by query

@@ -52,7 +52,7 @@ def mean_shifts(shifts: FloatArray, old: bytes, new: bytes) -> FloatArray:
 
 
 def wordpiece_ids(piece: str, index: dict[str, int]) -> list[int]:
-    """Return the ids of the WordPieces that spell a piece; [UNK]'s where nothing does."""
+    """Return the ids of the WordPieces that spell `piece`, by their `index`; [UNK]'s where nothing does."""
     if piece in _WORDPIECE_OF:
         return [index[_WORDPIECE_OF[piece]]]
     if piece.strip("[]") and is_marker(piece):

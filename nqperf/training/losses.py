@@ -26,7 +26,7 @@ def soft_targets(student: Any, teacher: Any, temperature: float) -> Any:
 
 
 def cosine_distance(student: Any, teacher: Any, real: Any) -> Any:
-    """Return 1 less the mean cosine of the angle between the states of each real position.
+    """Return 1 less the mean cosine of the angle between the states of `student` and `teacher` at real positions.
 
     Shapes: states [n * s, h], real [n * s] of 0 and 1 -> [].
     Source: Sanh et al. 2019.
@@ -37,7 +37,7 @@ def cosine_distance(student: Any, teacher: Any, real: Any) -> Any:
 
 
 def hidden_error(student: Any, teacher: Any, real: Any) -> Any:
-    """Return the mean squared difference of the states of real positions.
+    """Return the mean squared difference of the states of `student` and `teacher` at real positions.
 
     Shapes: states [n * s, h], real [n * s] of 0 and 1 -> [].
     Source: Jiao et al. 2020.
@@ -47,6 +47,8 @@ def hidden_error(student: Any, teacher: Any, real: Any) -> Any:
 
 def attention_error(student: Any, teacher: Any, seen: Any) -> Any:
     """Return the mean squared difference of the attention scores, before the softmax, where a query sees a key.
+
+    `student` and `teacher` are the two networks' scores.
 
     Shapes: scores [n, a, s, s] (query, key), seen [n, s, s] of 0 and 1 -> [].
     Source: Jiao et al. 2020. There what is not seen counts as equal; here it does not count.

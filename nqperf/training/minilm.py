@@ -53,7 +53,7 @@ def read_wordpieces(path: Path | None = None) -> list[str]:
 def start_from_minilm(tokenizer: bytes, pieces: int, seed: int) -> tuple[BertConfig, dict[str, FloatArray]]:
     """Return a network of MiniLM's shape for the `pieces` of `tokenizer`, without dropout, and its weights.
 
-    The encoder is MiniLM's, each piece's embedding its WordPiece's, the heads are new.
+    The encoder is MiniLM's, each piece's embedding its WordPiece's, the heads are new, drawn by `seed`.
     """
     fields, weights = _read_minilm(seed)
     config = BertConfig.from_dict(

@@ -35,10 +35,10 @@ _OF_HEADS, _OF_UNITS = "attention.output_dense", "output_dense"
 def inner_moments(
     network: BertJoint, batches: Iterable[Mapping[str, IntArray]], blocks: Collection[int]
 ) -> dict[str, Moments]:
-    """Return for the two output kernels of some blocks the mean products of what they read at real positions.
+    """Return for the two output kernels of some blocks of `network` the mean products of what they read.
 
-    A 1 stands behind what is read, for the bias. Shapes: -> [heads' width + 1, same] and [units + 1, same], by the
-    kernel's module.
+    That is what they read at the real positions of `batches`. A 1 stands behind what is read, for the bias. Shapes: ->
+    [heads' width + 1, same] and [units + 1, same], by the kernel's module.
     """
     from nqperf.model.precision import causal_mask
 
@@ -66,7 +66,8 @@ def pruned(
 ) -> tuple[BertConfig, dict[str, FloatArray], dict[int, Places]]:
     """Return a network with so many heads and units in the blocks of `moments` that computes nearly the same.
 
-    The last are the heads that it has, by block.
+    `config` and `weights` are those of the network that it is made of, by tensor name. The last are the heads that it
+    has, by block.
     """
     tensors = {tensor.variable: tensor for tensor in tensors_of(config)}
     made, kept_heads = dict(weights), {}

@@ -15,7 +15,7 @@ from nqperf.formats.decoding import decode_json
 from nqperf.formats.files import write_whole
 from nqperf.formats.reading import read_whole
 from nqperf.formats.training.state_file import read_arrays, write_arrays
-from nqperf.formats.weights.model_folder import FolderSettings, check_replaceable, open_model
+from nqperf.formats.weights.model_folder import FolderSettings, OpenedModel, check_replaceable, open_model
 from nqperf.formats.weights.model_folder import write_model_folder as write_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.formats.weights.tokenizers import read_tokenizer
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     import keras
 
     from nqperf.model.bert import BertJoint
+    from nqperf.training.distiller import Teacher
 
+# A network and its weights.
+_Network = tuple[BertConfig, dict[str, FloatArray]]
 # Windows enough to tell in which directions a teacher's states vary.
 _BATCHES_SEEN = 4
 CHECKPOINT = "checkpoint.safetensors"
@@ -51,6 +54,8 @@ LOG = "log.jsonl"
 class TrainingJob:
     """One run of training: what is read, what it starts from, where it goes.
 
+    `sources` are what is read, `out` the model folder that is written. `features` says how long a window is; a step has
+    `batch_size` windows, drawn as `SamplingConfig` says of `include_unknowns` and `unknown_draws`.
     `start` is a model folder, or None for MiniLM, which needs a `tokenizer`; a start that was trained from MiniLM may
     have one too, and goes on with that vocabulary. With a `lesson` a teacher is learnt from, and without a start its
     student is made out of it. `work` keeps the checkpoint and the log of
@@ -81,7 +86,10 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocabularyJob:
-    """The making of a tokenizer.model from WordPieces (a `vocab.txt`; None: MiniLM's) and the texts of sources."""
+    """The making of a tokenizer.model, the file `out`, from WordPieces and the texts of `sources`.
+
+    `wordpieces` is a `vocab.txt`, None MiniLM's; `config` says how many pieces are made.
+    """
 
     sources: tuple[Source, ...]
     out: Path
@@ -91,7 +99,10 @@ class VocabularyJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """The micro-F1 on the held-out examples after `step` steps, at the thresholds that suit them best."""
+    """The `micro_f1` on the held-out examples after `step` steps, at the thresholds that suit them best.
+
+    Those are `long_threshold` and `short_threshold`, in logits.
+    """
 
     step: int
     micro_f1: float
@@ -103,7 +114,7 @@ Report = Callable[[Progress | Validated], None]
 
 
 def make_vocabulary(job: VocabularyJob) -> int:
-    """Write a vocabulary that carries WordPieces, whole or not at all, and return its size.
+    """Write the vocabulary of `job`, which carries WordPieces, whole or not at all, and return its size.
 
     Raises: MissingExtraError without MiniLM's package where it is needed; FormatError for a `vocab.txt` unread.
     """
@@ -113,13 +124,14 @@ def make_vocabulary(job: VocabularyJob) -> int:
 
 
 def train(job: TrainingJob, report: Report) -> None:
-    """Train and write a model folder; every step and every validation is reported, and logged in the work folder.
+    """Train and write a model folder as `job` says; `report` is told every step and validation, which are logged, too.
 
     Raises: ConfigError or FormatError before any work for data without annotations, answers outside their candidates,
     a vocabulary that lacks a symbol, or an output that cannot be written; MissingExtraError without MiniLM's package.
     """
     check_replaceable(job.out)
-    file, network, weights = _starting_point(job)
+    teacher = None if job.lesson is None else open_model(job.lesson.teacher)
+    file, network, weights = _starting_point(job, teacher)
     network.require_positions(job.features.max_seq_length)
     tokenizer = read_tokenizer(file)
     check_symbols(tokenizer)
@@ -135,20 +147,20 @@ def train(job: TrainingJob, report: Report) -> None:
         build_corpus(sources, tokenizer, ContextConfig(), job.features), tokenizer, job.features, sampling
     )
     validation = _validation(job, tokenizer)
-    trainer = _trainer(job, network, weights, batches)
+    if job.lesson is None or teacher is None:
+        trainer = Trainer(network, weights, job.features.max_seq_length, job.training)
+    else:
+        taught = read_teacher(teacher, job.training.precision, job.features.max_seq_length)
+        trainer = _taught(job, job.lesson, taught, (network, weights), batches)
     job.work.mkdir(parents=True, exist_ok=True)
     resume(job.work / CHECKPOINT, trainer)
     best = _run(job, trainer, batches, validation, report)
     write_folder(job.out, trainer.network.config, best, file, dtype="float16", settings=FolderSettings())
 
 
-def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArray], batches: Batches) -> Trainer:
-    """Return what is trained: the network, or the student that a lesson makes of it or teaches it."""
-    seq_length = job.features.max_seq_length
-    if job.lesson is None:
-        return Trainer(network, weights, seq_length, job.training)
-    lesson = job.lesson
-    teacher = read_teacher(open_model(lesson.teacher), job.training.precision, seq_length)
+def _taught(job: TrainingJob, lesson: Lesson, teacher: Teacher, start: _Network, batches: Batches) -> Trainer:
+    """Return the training of a student: of `start`, or where the lesson makes one of it, of that."""
+    network, weights = start
     if job.makes_student:
         student = lesson.shape.config(network)
         seen = (batches.batch(step)[0] for step in range(_BATCHES_SEEN))
@@ -160,7 +172,7 @@ def _trainer(job: TrainingJob, network: BertConfig, weights: dict[str, FloatArra
 
         return Distiller(network, teacher, lesson.config)
 
-    return Trainer(network, weights, seq_length, job.training, taught)
+    return Trainer(network, weights, job.features.max_seq_length, job.training, taught)
 
 
 def _run(
@@ -210,11 +222,12 @@ def _read_log(path: Path, step: int) -> list[Progress | Validated]:
     return [line for line in read if line.step <= step]
 
 
-def _starting_point(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
+def _starting_point(
+    job: TrainingJob, teacher: OpenedModel | None
+) -> tuple[TokenizerFile, BertConfig, dict[str, FloatArray]]:
     """Return the vocabulary, and the network that is trained, or the teacher that a student is made of."""
-    if job.lesson is None:
+    if job.lesson is None or teacher is None:
         return _own_start(job)
-    teacher = open_model(job.lesson.teacher)
     if job.makes_student:
         job.lesson.shape.config(teacher.config)  # refused before any work
         return teacher.require_tokenizer(), teacher.config, teacher.read_weights()
@@ -244,7 +257,7 @@ def _own_start(job: TrainingJob) -> tuple[TokenizerFile, BertConfig, dict[str, F
 
 
 def check_symbols(tokenizer: Tokenizer) -> None:
-    """Check that a vocabulary knows the first marker of each kind that a context holds.
+    """Check that the vocabulary of `tokenizer` knows the first marker of each kind that a context holds.
 
     Raises: ConfigError that lists the missing ones.
     """

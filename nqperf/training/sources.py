@@ -27,7 +27,7 @@ HELD_OUT_PART = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One source of examples: a file of kind nq, squad or qed, or so many generated examples of the world.
+    """One source of examples: the file `path` of kind nq, squad or qed, or so many generated `examples` of the world.
 
     `share` is its part of the rows, in proportion to the other sources' shares.
     """
@@ -49,7 +49,7 @@ class Source:
             )
 
     def training_examples(self, seed: int) -> Iterator[Example]:
-        """Yield the examples to train on, those of one document next to each other."""
+        """Yield the examples to train on, those of one document next to each other; `seed` draws what may vary."""
         if self.kind == "world":
             return (one.example for one in generate(examples=self.examples, seed=seed, split="train"))
         return self._of_file(seed, held_out=False)

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentShape:
-    """How many layers a student has, and how wide they are; None is as the teacher.
+    """How many `layers` a student has, and how wide they are: `hidden` units; None is as the teacher.
 
-    Heads are as wide as the teacher's. In a narrower student there are fewer of them, and of the feed-forward units, in
-    proportion, where nothing is said of them.
+    `heads` is the number of a layer's heads, `intermediate` that of its feed-forward units. Heads are as wide as the
+    teacher's. In a narrower student there are fewer of them, and of the feed-forward units, in proportion, where
+    nothing is said of them.
     """
 
     layers: int | None = None
@@ -79,7 +80,7 @@ def layer_mapping(student: int, teacher: int) -> tuple[int, ...]:
 
 
 def states_basis(network: BertJoint, batches: Iterable[Mapping[str, IntArray]], width: int) -> FloatArray:
-    """Return `width` orthonormal directions that hold the most of the network's states at real positions.
+    """Return `width` orthonormal directions that hold the most of the network's states at real positions of `batches`.
 
     A layer norm takes the mean over the units away: that direction is the mean of the narrow states, too, and the
     others are turned at random, so that no unit of the narrow states is larger than the rest.
@@ -120,7 +121,11 @@ class Kept:
 
 
 def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], width: int, basis: FloatArray) -> Kept:
-    """Return what a student of another width keeps: of the pooled units those with the largest weights."""
+    """Return what a student of another width keeps: of the pooled units those with the largest weights.
+
+    `teacher` and `weights` are the teacher's configuration and tensors; `basis` are the directions of its states that
+    are kept: [hidden size, width].
+    """
     answers = next(tensor for tensor in tensors_of(teacher) if tensor.variable == "answer_type.kernel")
     sizes = np.square(outputs_first(answers, weights[answers.name])).sum(axis=0)
     return Kept(basis=basis, pooled=np.sort(np.argsort(-sizes, kind="stable")[:width]))

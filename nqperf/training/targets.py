@@ -23,8 +23,9 @@ LONG_EVIDENCE_PIECES = 128
 class PieceTarget:
     """The target of one question within its document's pieces; first_piece -1 where there is no answer.
 
-    A window has the answer when it holds the pieces from `first_piece` to `evidence_piece`, both included. Of the end's
-    probability `null_end` belongs on [CLS].
+    The answer is from `first_piece` to `last_piece`, both included, and of the type `answer_type`, an index of
+    ANSWER_TYPES. A window has the answer when it holds the pieces from `first_piece` to `evidence_piece`, both
+    included. Of the end's probability `null_end` belongs on [CLS].
     """
 
     first_piece: int

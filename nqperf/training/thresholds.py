@@ -13,7 +13,6 @@ import numpy as np
 from nqperf.formats.files import write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.model_folder import CONFIG, open_model
-from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Example, IntArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.sources import Source
@@ -32,7 +31,10 @@ VALIDATION_EXAMPLES = 54
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationJob:
-    """A model folder, and the sources that its thresholds are chosen on: at most `validation` examples of a file."""
+    """A `model` folder, and the `sources` that its thresholds are chosen on: at most `validation` examples of a file.
+
+    `features` says how long a window is, `precision` what the network computes in.
+    """
 
     model: Path
     sources: tuple[Source, ...]
@@ -43,7 +45,10 @@ class CalibrationJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The thresholds of the best micro-F1 on held-out examples, and that."""
+    """The thresholds of the best micro-F1 on so many held-out `examples`: `micro_f1`.
+
+    `long_threshold` and `short_threshold` are in logits.
+    """
 
     examples: int
     micro_f1: float
@@ -52,7 +57,7 @@ class Calibration:
 
 
 def calibrate(job: CalibrationJob) -> Calibration:
-    """Choose a model's thresholds and store them in its folder.
+    """Choose the thresholds of the model of `job` and store them in its folder.
 
     Raises: ConfigError when no example is held out; FormatError for a model folder that cannot be read.
     """
@@ -65,7 +70,7 @@ def calibrate(job: CalibrationJob) -> Calibration:
         for source in job.sources
         for example in validation_examples(source, source.examples if source.kind == "world" else job.validation)
     ]
-    validation = prepare_validation(examples, read_tokenizer(folder.require_tokenizer()), job.features)
+    validation = prepare_validation(examples, folder.tokenizer, job.features)
     model = build(BertJoint(folder.config, job.precision), job.features.max_seq_length)
     assign_weights(model, folder.read_weights())
     (long, short), micro_f1 = validation.calibrated(validation.predictions(model))

@@ -30,9 +30,12 @@ HEAD_WEIGHTS = {"start_logits": 1.0, "end_logits": 1.0, "answer_type_logits": 0.
 class TrainingConfig:
     """How the weights move: AdamW with a linear warm-up and a cosine decay, gradients clipped by their norm.
 
-    The learning rate reaches 0 after `decay_steps` (None: `steps`), so that a run may end before its decay does.
-    With `ema_momentum` the model is the exponential moving average of the weights, each step's average that part of the
-    one before (Polyak and Juditsky 1992): about the last 1 / (1 - momentum) steps count, whatever the learning rate is.
+    The learning rate rises to `learning_rate` in `warmup_steps` steps and reaches 0 after `decay_steps` (None:
+    `steps`), so that a run may end before its decay does. With `ema_momentum` the model is the exponential moving
+    average of the weights, each step's average that part of the one before (Polyak and Juditsky 1992): about the last 1
+    / (1 - momentum) steps count, whatever the learning rate is. `weight_decay` is AdamW's, `clip_norm` the largest norm
+    of all gradients together. `precision` is what the network computes in. `seed` draws dropout and new weights; a
+    checkpoint is written every `checkpoint_every` steps.
     """
 
     steps: int
@@ -70,7 +73,10 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What one step gave: the loss over its batch, its parts before they are weighted, and the windows a second."""
+    """What one `step` gave: the `loss` over its batch, and its parts before they are weighted, `losses` by name.
+
+    `windows_per_second` is how fast it went.
+    """
 
     step: int
     loss: float
@@ -81,7 +87,8 @@ class Progress:
 class Trainer:
     """A network with its optimizer: the state that a checkpoint holds, and the step that moves it.
 
-    What is trained is the network itself, or, by `taught`, what it makes of it: see `Distiller`.
+    `weights` are the network's first ones, by tensor name; a window has `seq_length` positions, and `config` says how
+    the weights move. What is trained is the network itself, or, by `taught`, what it makes of it: see `Distiller`.
     """
 
     def __init__(
@@ -182,6 +189,8 @@ def run_steps(
     at_checkpoint: Callable[[Trainer], None],
 ) -> None:
     """Train from the trainer's step to the last; `at_checkpoint` comes every `checkpoint_every` steps and at the end.
+
+    `batch_at` gives the batch of a step; `progress` is told of each step.
 
     Raises: ConfigError when the loss is no finite number.
     """

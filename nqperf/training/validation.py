@@ -33,7 +33,7 @@ class Validation:
     features: Features
 
     def predictions(self, model: Any, batch_size: int = 16) -> list[Prediction]:
-        """Return the answers of a built network, none refused."""
+        """Return the answers of `model`, a built network, none refused; it is given `batch_size` windows at once."""
         parts = list(_logits(model, self.features, batch_size))
         logits = Logits(unique_id=self.features.unique_id, **_joined(parts))
         inputs = [AnswerInput(example_id=one.example_id, candidates=one.candidates) for one in self.examples]
@@ -46,7 +46,7 @@ class Validation:
         return float(evaluate(gold, kept, non_null_threshold=1)["all-answer-f1"])
 
     def calibrated(self, predictions: Sequence[Prediction]) -> tuple[tuple[float, float], float]:
-        """Return the thresholds (long, short) of the best micro-F1, and that; of equals the highest."""
+        """Return the thresholds (long, short) of the best micro-F1 of `predictions`, and it; of equals the highest."""
         best = max(
             (self.micro_f1(predictions, (float(long), float(short))), float(long), float(short))
             for long in _THRESHOLDS
@@ -56,7 +56,7 @@ class Validation:
 
 
 def prepare_validation(examples: Iterable[Example], tokenizer: Tokenizer, config: FeatureConfig) -> Validation:
-    """Return held-out examples ready for a network.
+    """Return held-out `examples` ready for a network: cut by `tokenizer` into windows as `config` says.
 
     Raises: ConfigError when there are none.
     """
@@ -68,7 +68,7 @@ def prepare_validation(examples: Iterable[Example], tokenizer: Tokenizer, config
 
 
 def above_thresholds(prediction: Prediction, long_threshold: float, short_threshold: float) -> Prediction:
-    """Return a prediction without the answers that do not score above their thresholds."""
+    """Return `prediction` without the answers that do not score above `long_threshold` or `short_threshold`."""
     if prediction.long_answer_score <= long_threshold:
         prediction = replace(prediction, long_answer=NULL_SPAN, long_answer_score=NULL_SCORE)
     if prediction.short_answers_score <= short_threshold:

@@ -37,7 +37,9 @@ _GAIN_PER_LOG_WORD = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocabularyConfig:
-    """The size of a vocabulary, markers included, and the largest candidate index with a marker of its own.
+    """The size of a vocabulary, in `pieces`, markers included.
+
+    `max_context_id` is the largest candidate index with a marker of its own.
 
     Raises: ConfigError when the size leaves no room for pieces beside the symbols.
     """
@@ -58,8 +60,9 @@ class VocabularyConfig:
 
 
 def carry_vocabulary(wordpieces: Sequence[str], texts: Iterable[str], config: VocabularyConfig) -> bytes:
-    """Return a `tokenizer.model` that cuts words as the WordPieces do, of the pieces that `texts` use most.
+    """Return a `tokenizer.model` that cuts words as `wordpieces` do, of the pieces that `texts` use most.
 
+    `config` says how many they are.
     A WordPiece that opens a word gets the word-start sign, one that continues it (`##`) none. Normalising lower-cases,
     drops accents and parts punctuation off, as BERT does. Where the texts use fewer pieces, the vocabulary is smaller.
     """
@@ -81,7 +84,7 @@ def carry_vocabulary(wordpieces: Sequence[str], texts: Iterable[str], config: Vo
 
 
 def most_used(wordpieces: Sequence[str], texts: Iterable[str], limit: int) -> dict[str, int]:
-    """Return the WordPieces that the texts use most, at most `limit`, and how many different words each is in.
+    """Return those of `wordpieces` that `texts` use most, at most `limit`, and how many different words each is in.
 
     They stand in their own order; numbers longer than two digits are left out.
     """

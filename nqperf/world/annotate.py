@@ -18,7 +18,10 @@ _DISSENTERS_WITHOUT_ANSWER = ((0, 74), (1, 24), (2, 2))
 
 
 def right_annotation(document: Document, wish: Wish) -> Annotation:
-    """Return the answer that the page was written for; a fact told twice is answered from the paragraph."""
+    """Return the answer that `document` was written for, as its `wish` says.
+
+    A fact that is told twice is answered from the paragraph.
+    """
     if wish.kind == "null":
         return NULL
     places = _places(document, wish)
@@ -29,7 +32,10 @@ def right_annotation(document: Document, wish: Wish) -> Annotation:
 
 
 def five_annotations(document: Document, wish: Wish, stream: Stream) -> tuple[Annotation, ...]:
-    """Return what five annotators say, in a random order."""
+    """Return what five annotators say of `document`, in an order that `stream` draws.
+
+    `wish` is what was asked of the page; not all five see it alike.
+    """
     right = right_annotation(document, wish)
     numbers = _DISSENTERS_WITHOUT_ANSWER if right == NULL else _DISSENTERS_WITH_ANSWER
     errors = _errors_without_answer(document, wish) if right == NULL else _errors_with_answer(document, wish, right)

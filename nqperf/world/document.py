@@ -11,7 +11,7 @@ from nqperf.world.telling import Stretch
 
 @dataclass(slots=True)
 class Heading:
-    """A heading of level 1 to 3."""
+    """A heading: its `text`, and its `level`, 1 to 3."""
 
     text: str
     level: int = 2
@@ -19,14 +19,17 @@ class Heading:
 
 @dataclass(slots=True)
 class Paragraph:
-    """A paragraph."""
+    """A paragraph of the words of `text`."""
 
     text: Stretch
 
 
 @dataclass(slots=True)
 class Table:
-    """A table; the first `heads` cells of a row are header cells, and so is the whole first row if it has a header."""
+    """A table of `rows`, each a list of cells.
+
+    The first `heads` cells of a row are header cells, and so is the whole first row with `has_header`.
+    """
 
     rows: list[list[Stretch]]
     has_header: bool = True
@@ -34,7 +37,7 @@ class Table:
 
 @dataclass(slots=True)
 class Listing:
-    """A list; a definition list's items are pairs, the others' hold one stretch each."""
+    """A list, of the HTML element `tag`; `items` of a definition list are pairs, others hold one stretch each."""
 
     tag: Literal["Ul", "Ol", "Dl"]
     items: list[list[Stretch]]
@@ -45,7 +48,11 @@ Block = Heading | Paragraph | Table | Listing
 
 @dataclass(slots=True)
 class Statement:
-    """Where the document states something: the candidate, the row or item in it (-1 if none), the values' tokens."""
+    """Where the document states a fact: the one that `entity` has under the name `topic`.
+
+    `candidate` is the long-answer candidate, `nested` that of the row or item in it (-1 if none). `spans` are the
+    tokens of the fact's values, as [start, end).
+    """
 
     entity: Entity
     topic: str
@@ -56,7 +63,11 @@ class Statement:
 
 @dataclass(slots=True)
 class Document:
-    """A page as NQ sees it."""
+    """A page as Natural Questions sees it.
+
+    `tokens` are words and tags, `candidates` the (start token, end token, top level) of each long-answer candidate,
+    `statements` say where which fact stands.
+    """
 
     tokens: list[str] = field(default_factory=list)
     candidates: list[tuple[int, int, bool]] = field(default_factory=list)
@@ -141,7 +152,7 @@ _NEW_LINE_BEFORE = (
 
 
 def write_html(title: str, tokens: list[str]) -> tuple[str, list[int], list[int]]:
-    """Return the HTML of a page, and the first and the end byte of every token in its UTF-8 encoding."""
+    """Return the HTML of the page `title` with these `tokens`, and each token's first and end byte in it (UTF-8)."""
     pieces = [f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="UTF-8">\n<title>{title}</title>\n</head>\n<body>']
     at = len(pieces[0].encode())
     starts, ends = [], []

@@ -15,8 +15,10 @@ MONTHS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entity:
-    """One thing of the world: `name` without article, the `year` it began, the person who made it, and its facts.
+    """One thing of the world: `name` without article, the `year` it began, the `maker` of it, and its `facts`.
 
+    `kind` is the sheet that it is told by, `noun` what it is called, `sort` which sort of it it is, as told by {sort}.
+    `article` says that its name takes "the", `female` that it is called "she".
     Every page takes its facts from here, so that pages agree with each other. A fact has one value, or several.
     """
 
@@ -38,7 +40,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Region:
-    """A district of the world: its name, its entities by kind, and a source of further names."""
+    """A district of the world: its name `land`, its `entities` by kind, and `namer`, a source of further names."""
 
     land: str
     entities: dict[str, list[Entity]]
@@ -50,10 +52,10 @@ class Region:
 
 
 def date(stream: Stream, year: int) -> str:
-    """Return a day of `year`, as in "4 March 1873"."""
+    """Return a day of `year` that `stream` draws, as in "4 March 1873"."""
     return f"{stream.between(1, 28)} {stream.pick(MONTHS)} {year}"
 
 
 def amount(stream: Stream, low: int, high: int, unit: str) -> str:
-    """Return a number with its unit, as in "4,210 metres"."""
+    """Return a number from `low` to `high` that `stream` draws, with its `unit`, as in "4,210 metres"."""
     return f"{stream.between(low, high):,} {unit}"

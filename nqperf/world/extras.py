@@ -11,7 +11,7 @@ from nqperf.world.telling import Mark, Stretch, put_values
 
 
 def box(entity: Entity, topics: list[Topic], stream: Stream) -> Block:
-    """Return the facts of `entity` at a glance: a table, a list or a definition list."""
+    """Return the facts of `entity` on `topics` at a glance: a table, a list or a definition list, as `stream` draws."""
     pairs = [[Stretch(topic.title.split()), _value(entity, topic)] for topic in topics]
     form = stream.weighted((("Table", 6), ("Dl", 2), ("Ul", 2)))
     if form == "Table":
@@ -27,7 +27,7 @@ def box(entity: Entity, topics: list[Topic], stream: Stream) -> Block:
 
 
 def grid(entities: list[Entity], topics: list[Topic]) -> Block:
-    """Return a table that compares `entities`: one row each, one column per topic."""
+    """Return a table that compares `entities`: one row each, one column for each of `topics`."""
     header = [Stretch(["Name"]), *(Stretch(topic.title.split()) for topic in topics)]
     rows = [[Stretch(entity.name.split()), *(_value(entity, topic) for topic in topics)] for entity in entities]
     return Table([header, *rows])
@@ -40,7 +40,7 @@ def _value(entity: Entity, topic: Topic) -> Stretch:
 
 
 def roster(entity: Entity, topic: Topic, region: Region) -> list[Block]:
-    """Return the section with the roster of `entity`: the same rows on every page."""
+    """Return the section with the roster of `entity` on `topic`: the same rows on every page of the `region`."""
     stream = Stream(region.namer.seed, region.namer.split, region.namer.region, entity.name, topic.name)
     names = stream.shuffled(words.TITLES)
     year = max(entity.year + (20 if entity.kind == "person" else 1), 1780)
@@ -82,7 +82,7 @@ def see_also(entities: list[Entity]) -> list[Block]:
 
 
 def references(region: Region, stream: Stream) -> list[Block]:
-    """Return the section with sources that look like sources."""
+    """Return the section with sources that look like sources, by people of the `region`, as `stream` draws."""
     items = []
     for _ in range(stream.between(2, 6)):
         title = (

@@ -12,7 +12,10 @@ Facts = dict[str, tuple[str, ...]]
 
 
 def facts_of(entity: Entity, region: Region, stream: Stream) -> Facts:
-    """Return the facts of `entity`, by the names that its kind's sheet uses."""
+    """Return the facts of `entity`, by the names that its kind's sheet uses.
+
+    They are drawn by `stream`, and speak of other entities of the `region`.
+    """
     return _FACTS[entity.kind](entity, region, stream)
 
 

@@ -19,6 +19,9 @@ def write_world(
 ) -> None:
     """Write `folder` with train, train-original, dev and dev-original.jsonl.gz, whole or not at all.
 
+    `examples` are for training, `dev_examples` for development, both at least 1; the same `seed` writes the same bytes.
+    Half of the pages are longer than `median_tokens`.
+
     Raises: ConfigError when a number is out of range; FormatError when the folder is in use or cannot be written.
     """
     splits: tuple[tuple[Split, int], ...] = (("train", examples), ("dev", dev_examples))

@@ -32,9 +32,10 @@ _PAGES_PER_REGION = {"train": 56, "dev": 14}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WorldExample:
-    """An example of the world with what the original layout adds: the page's HTML and every token's bytes in it.
+    """An example of the world with what the original layout adds.
 
-    `answer` is the kind of answer that the page was written for, whatever its annotators say.
+    That is the page's `title`, `url` and `html`, and each token's place in its UTF-8 bytes, from `start_bytes` to
+    `end_bytes` (exclusive). `answer` is the kind of answer that the page was written for, whatever its annotators say.
     """
 
     example: Example
@@ -47,10 +48,11 @@ class WorldExample:
 
 
 def generate(*, examples: int, seed: int, split: Split, median_tokens: int = MEDIAN_TOKENS) -> Iterator[WorldExample]:
-    """Yield examples: one-way annotated for training, five-way and with other names and more phrasings for development.
+    """Yield so many `examples` of a `split`.
 
-    The first examples of a longer run are those of a shorter one. `median_tokens` moves the whole distribution of page
-    lengths, within 300 to 6,000 tokens.
+    Those of "train" are one-way annotated, those of "dev" five-way, with other names and more phrasings. The same
+    `seed` makes the same. The first examples of a longer run are those of a shorter one. `median_tokens` moves the
+    whole distribution of page lengths, within 300 to 6,000 tokens.
 
     Raises: ConfigError when a number is out of range.
     """

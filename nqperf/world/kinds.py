@@ -32,7 +32,7 @@ KINDS: dict[str, Sheet] = {
 
 
 def build_region(*, seed: int, split: Split, index: int) -> Region:
-    """Return the region with this number: the same for the same seed, split and number."""
+    """Return the region with the number `index`: the same for the same `seed`, `split` and number."""
     stream = Stream(seed, split, "region", index)
     namer = Namer(seed=seed, split=split, region=index)
     region = Region(land=namer.root(), entities={}, namer=namer)

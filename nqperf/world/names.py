@@ -38,7 +38,10 @@ _TWO_WORDS = "Port *|Upper *|Lower *|Great *|Old *|Saint *"
 
 @dataclass(slots=True)
 class Namer:
-    """Hands out the names of one region; no two regions of a seed share a root, and neither do the two splits."""
+    """Hands out the names of one region; no two regions of a seed share a root, and neither do the two splits.
+
+    `region` is its number in the `split` of the world that `seed` makes; `used` counts the roots handed out.
+    """
 
     seed: int
     split: Split
@@ -54,29 +57,32 @@ class Namer:
         return root_name(index, seed=self.seed, split=self.split)
 
     def person(self, stream: Stream, *, female: bool | None = None) -> str:
-        """Return a given name and a new surname."""
+        """Return a given name that `stream` draws and a new surname; `female` None draws that, too."""
         if female is None:
             female = stream.chance(50)
         return f"{stream.pick(_WOMEN if female else _MEN)} {self.root()}"
 
     def somebody(self, stream: Stream) -> str:
-        """Return the name of a person of the region who plays no part in it; two of them may share a surname."""
+        """Return the name of a person of the region who plays no part in it, as `stream` draws.
+
+        Two of them may share a surname.
+        """
         root = self.region * ROOTS_PER_REGION + stream.below(ROOTS_PER_REGION)
         given = stream.pick(_WOMEN if stream.chance(50) else _MEN)
         return f"{given} {root_name(root, seed=self.seed, split=self.split)}"
 
     def town(self, stream: Stream) -> str:
-        """Return a new town's name, of one word or two."""
+        """Return a new town's name, of one word or two, as `stream` draws."""
         endings = "|".join("*" + ending for ending in _PLACE_ENDINGS)
         return self.place(stream, stream.weighted(((endings, 4), ("*", 2), (_TWO_WORDS, 4))))
 
     def place(self, stream: Stream, forms: str) -> str:
-        """Return a new name in one of the `forms`, split at "|", with * for the root."""
+        """Return a new name in one of the `forms`, split at "|", with * for the root; `stream` draws which."""
         return stream.pick(forms.split("|")).replace("*", self.root())
 
 
 def root_name(index: int, *, seed: int, split: Split) -> str:
-    """Return the root with this number: even ones belong to the training split, odd ones to the development split.
+    """Return the root with the number `index` of a `split` of the world that `seed` makes; none is in both splits.
 
     Consonants and vowels alternate, so that different numbers never spell the same root; beyond the two-syllable roots
     come longer ones.

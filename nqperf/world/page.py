@@ -21,7 +21,10 @@ LURE = "~"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wish:
-    """What is asked of a page: the topic of the subject, and where the answer stands ("" on a page without it)."""
+    """What is asked of a page: the `topic` of the `subject`.
+
+    `kind` is the kind of answer that it has, `place` where that stands ("" on a page without it).
+    """
 
     subject: Entity
     topic: Topic
@@ -31,7 +34,11 @@ class Wish:
 
 @dataclass(slots=True, kw_only=True)
 class Pen:
-    """Writes parts of one page about `entity`: `roomy` ones are long, `held_out` adds the kept-back sentences."""
+    """Writes parts of one page about `entity`: `roomy` ones are long, `held_out` adds the kept-back sentences.
+
+    `wish` is what the page is to answer, `region` where its other entities are from. `stream` draws what may vary;
+    `told` are the sentences that the page has.
+    """
 
     entity: Entity
     region: Region
@@ -42,7 +49,10 @@ class Pen:
     told: set[Template] = field(default_factory=set)
 
     def tells(self, entity: Entity, topic: Topic) -> bool:
-        """Return whether the page may state this in passing: not what is asked, nor a fact that gives it away."""
+        """Return whether the page may state the `topic` of `entity` in passing.
+
+        It may not where that is what is asked, or a fact that gives it away.
+        """
         if entity is self.wish.subject:
             return topic is not self.wish.topic
         return self.wish.subject.name not in entity.facts.get(topic.name, ())
@@ -52,7 +62,10 @@ class Pen:
         return [topic for topic in KINDS[entity.kind].facts if self.tells(entity, topic)]
 
     def paragraph(self, entity: Entity, lines: list[Line], *, intro: bool = False) -> Paragraph:
-        """Return a paragraph about `entity`: a topic is told as a fact, a template as it is."""
+        """Return a paragraph about `entity` with these `lines`: a topic is told as a fact, a template as it is.
+
+        `intro` says that it is the page's first, which names the entity.
+        """
         teller = Teller(entity, self.region.land, self.stream)
         text = Stretch()
         if intro:
@@ -106,7 +119,7 @@ class Pen:
         return self.paragraph(entity, self.stream.shuffled(lines), intro=self.stream.chance(50))
 
     def others(self, heading: str, entities: list[Entity], more: list[Line]) -> list[Block]:
-        """Return a section on other entities; `more` sentences belong to the one that is asked about."""
+        """Return a section under `heading` on other `entities`; `more` lines belong to the one that is asked about."""
         blocks: list[Block] = [Heading(heading)]
         for entity in entities:
             if self.roomy and len(entities) > 1:
@@ -115,7 +128,7 @@ class Pen:
         return blocks
 
     def essay(self, topic: Topic) -> list[Block]:
-        """Return the section that holds an essay about the page's entity: one paragraph, marked as a whole."""
+        """Return the section with an essay on `topic` about the page's entity: one paragraph, marked as a whole."""
         lines: list[Line] = [*topic.sentences]
         if not self.roomy and self.stream.chance(60):
             del lines[self.stream.between(1, len(lines) - 1)]

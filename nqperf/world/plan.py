@@ -26,7 +26,10 @@ _ENDING = 35
 
 @dataclass(slots=True)
 class Plan:
-    """The sections of a page so far, their size in tokens, and the headings that are taken."""
+    """The `sections` of a page so far below its `top`, their size in `tokens`, the `headings` that are taken.
+
+    `told` are the entities that were told of.
+    """
 
     top: list[Block] = field(default_factory=list)
     sections: list[list[Block]] = field(default_factory=list)
@@ -41,7 +44,7 @@ class Plan:
 
 
 def write_page(pen: Pen, length: int) -> Document:
-    """Return a page of about `length` tokens that answers the wish, or does not where the wish says so."""
+    """Return a page of about `length` tokens, by `pen`, that answers its wish, or does not where the wish says so."""
     plan = Plan()
     _open(pen, plan)
     _put_asked(pen, plan)

@@ -22,7 +22,12 @@ Template = tuple[tuple[tuple[str, ...], ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Topic:
-    """Something that a page can say and a question can ask for; `title` is its label or heading."""
+    """Something that a page can say and a question can ask for.
+
+    `name` is the fact's, `title` its label, `heading` that of its section. A fact with `several` has more than one
+    value. `columns` are those of a roster: a heading, and what makes its cells. `sentences` state the fact, `questions`
+    ask for it, `polar` ask whether it is so, and `lures` are sentences that sound like it and state something else.
+    """
 
     name: str
     title: str
@@ -70,7 +75,7 @@ class Sheet:
 
 @cache
 def template(text: str) -> Template:
-    """Return the parsed template."""
+    """Return the template that `text` is written as."""
     return tuple(
         tuple(tuple(option.split()) for option in piece[1:-1].split("|"))
         if piece.startswith("[")

@@ -47,7 +47,7 @@ class Stream:
         return items[self.below(len(items))]
 
     def weighted(self, items: Sequence[tuple[T, int]]) -> T:
-        """Return one item of (item, weight) pairs."""
+        """Return one item of `items`, which are (item, weight) pairs."""
         at = self.below(sum(weight for _, weight in items))
         for item, weight in items:
             if at < weight:

@@ -23,7 +23,10 @@ _SOURCES = (
 
 @dataclass(slots=True)
 class Mark:
-    """What a stretch of words states: the entity, the topic's name, and the places of the values within the words."""
+    """What a stretch of words states: a fact of `entity`, by the name of its `topic`.
+
+    `spans` are the places of the fact's values within the words, as [start, end).
+    """
 
     entity: Entity
     topic: str
@@ -36,20 +39,23 @@ class Mark:
 
 @dataclass(slots=True)
 class Stretch:
-    """Words, and the marks on them."""
+    """`words`, and the `marks` on them."""
 
     words: list[str] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
 
     def add(self, other: Stretch) -> None:
-        """Append another stretch."""
+        """Append the stretch `other`."""
         self.marks += [mark.moved(len(self.words)) for mark in other.marks]
         self.words += other.words
 
 
 @dataclass(slots=True)
 class Teller:
-    """Tells sentences of one paragraph about one entity: its name first, then by name or by pronoun."""
+    """Tells sentences of one paragraph about `entity`: its name first, then by name or by pronoun.
+
+    `land` is the region's name; `stream` draws among phrasings. `named` says that the name was given already.
+    """
 
     entity: Entity
     land: str
@@ -64,7 +70,10 @@ class Teller:
     def sentence(
         self, template: Template, *, values: tuple[str, ...] = (), topic: str = "", source: bool = False
     ) -> Stretch:
-        """Return the told sentence, marked with `topic` where one is given; `source` may put a lead-in before it."""
+        """Return the sentence that `template` makes of `values`.
+
+        It is marked with `topic` where one is given; `source` may put a lead-in before it.
+        """
         words: list[str] = []
         spans: list[tuple[int, int]] = []
         if source and self.stream.chance(12):
@@ -112,7 +121,7 @@ class Teller:
 
 
 def put_values(words: list[str], values: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Append "A", "A and B" or "A , B and C" to `words` and return where each value stands."""
+    """Append "A", "A and B" or "A , B and C" of `values` to `words` and return where each value stands."""
     spans = []
     for number, value in enumerate(values):
         if number:
@@ -141,7 +150,10 @@ def typed(text: str, *, plain: bool) -> str:
 
 
 def ask(template: Template, entity: Entity, stream: Stream, *, value: str = "") -> str:
-    """Return the question that `template` puts about `entity`, as typed."""
+    """Return the question that `template` puts about `entity`, as typed; `stream` draws among phrasings.
+
+    `value` is what a question of yes or no asks about.
+    """
     article = "the " if entity.article and stream.chance(60) else ""
     slots = {"{n}": article + entity.name, "{N}": entity.name, "{sort}": entity.sort, "{v}": value}
     words = [slots.get(item, item) for choice in template for item in stream.pick(choice)]

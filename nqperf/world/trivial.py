@@ -6,7 +6,7 @@ from nqperf.nq.example import NULL_SPAN, Example, Prediction, Span
 
 
 def first_paragraph(example: Example) -> Prediction:
-    """Return the page's first paragraph as the long answer to whatever is asked."""
+    """Return the first paragraph of the page of `example` as the long answer to whatever is asked."""
     for candidate in _top_level(example):
         if example.tokens[candidate.start_token] == "<P>":
             return _prediction(example, candidate)
@@ -14,7 +14,7 @@ def first_paragraph(example: Example) -> Prediction:
 
 
 def most_overlap(example: Example) -> Prediction:
-    """Return the top-level candidate with most of the question's words as the long answer, the first one of equals."""
+    """Return the top-level candidate of `example` with most of the question's words; of equals, the first one."""
     asked = set(example.question.replace("?", "").split())
 
     def shared(candidate: Span) -> int:

@@ -31,7 +31,10 @@ _UNANSWERED: dict[bool, tuple[tuple[AnswerKind, int], ...]] = {
 
 
 def choose(region: Region, page_of: Entity, stream: Stream) -> tuple[Entity, Wish, str]:
-    """Return the page's entity (`page_of` unless it cannot serve), the wish, and the question as typed."""
+    """Return the page's entity (`page_of` unless it cannot serve), the wish, and the question as typed.
+
+    The page is one of the `region`; `stream` draws what is asked.
+    """
     kind = stream.weighted(ANSWER_KINDS)
     if kind == "several":
         page_of = stream.pick([entity for entity in region.everything() if _topics(entity, "several")])

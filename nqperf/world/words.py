@@ -6,7 +6,7 @@ from nqperf.world.stream import Stream
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Return the items of a list that is written with "|" or, if it has none, with spaces between them."""
+    """Return the items of `text`, a list that is written with "|" or, if it has none, with spaces between them."""
     return tuple(text.split("|") if "|" in text else text.split())
 
 
@@ -41,17 +41,17 @@ TITLES = listed(
 
 
 def nickname(stream: Stream) -> str:
-    """Return a town's nickname, as in "City of Lanterns"."""
+    """Return a town's nickname that `stream` draws, as in "City of Lanterns"."""
     return f"{stream.pick(('City', 'Town', 'Garden', 'Cradle', 'Home', 'Place'))} of {stream.pick(EMBLEMS)}"
 
 
 def motto(stream: Stream) -> str:
-    """Return a school's motto, as in "Light before Gold"."""
+    """Return a school's motto that `stream` draws, as in "Light before Gold"."""
     first, second = stream.sample(VIRTUES, 2)
     return f"{first} {stream.pick(('before', 'and', 'through', 'without', 'above'))} {second}"
 
 
 def colours(stream: Stream) -> str:
-    """Return two colours."""
+    """Return two colours that `stream` draws."""
     first, second = stream.sample(COLOURS, 2)
     return f"{first} and {second}"

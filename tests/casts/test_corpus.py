@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nqperf.casts.audit import audit
-from nqperf.casts.findings import RULES
+from nqperf.casts.findings import RULES, flattened
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(path.stem for path in CORPUS.glob("*.py"))
@@ -36,10 +36,10 @@ def audited(name):
     found = set()
     for case in load(name).CASES:
         outcome = audit(case[0], inputs=case[1]) if isinstance(case, tuple) else audit(case)
-        for finding in outcome.findings:
+        for finding in flattened(outcome.findings):
             assert finding.path is not None, finding
             assert finding.path.endswith(f"tests/casts/corpus/{name}.py"), finding
-            found.add((finding.rule, finding.line, finding.layer))
+            found |= {(finding.rule, finding.line, layer) for layer in finding.layers}
     return found
 
 

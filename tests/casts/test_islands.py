@@ -7,6 +7,7 @@ from keras import ops
 
 from nqperf.casts.audit import audit
 from nqperf.casts.trace import tracing
+from nqperf.casts.trace.recorder import Recorder
 
 HALF = tf.TensorSpec((2, 4, 8), tf.float16)
 
@@ -89,9 +90,9 @@ def test_an_island_is_no_finding_and_is_counted(made, islands):
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
-        (Dragging, {("CAST002", "made"), ("CAST003", "made")}),
-        (WrongHalf, {("CAST002", "made"), ("CAST003", "made")}),
-        (Two, {("CAST002", "made/inner"), ("CAST003", "made/inner")}),
+        (Dragging, {("CAST002", "made")}),
+        (WrongHalf, {("CAST002", "made")}),
+        (Two, {("CAST002", "made/inner")}),
     ],
 )
 def test_what_escapes_or_drags_products_along_is_found_in_its_layer(made, expected):
@@ -123,7 +124,8 @@ def test_a_keras_variable_takes_the_operator_that_a_tensor_refuses():
             built.model_dtype = "float16"
             concrete = tracing.trace(built)[1]
         else:
-            concrete = tf.function(tracing._audited_call(norm), autograph=False).get_concrete_function(HALF)
+            plain = tf.function(tracing._audited_call(norm, Recorder(default_dtype="float16")), autograph=False)
+            concrete = plain.get_concrete_function(HALF)
         graphs.append(concrete.graph.as_graph_def())
     assert graphs[0].SerializeToString(deterministic=True) == graphs[1].SerializeToString(deterministic=True)
 

@@ -24,6 +24,48 @@ REGION = {
         name: {"type": "integer", "minimum": 1} for name in ("startLine", "startColumn", "endLine", "endColumn")
     },
 }
+REGION = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["startLine"],
+    "properties": {
+        name: {"type": "integer", "minimum": 1} for name in ("startLine", "startColumn", "endLine", "endColumn")
+    },
+}
+FIX = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["artifactChanges"],
+    "properties": {
+        "description": {"type": "object", "required": ["text"]},
+        "artifactChanges": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["artifactLocation", "replacements"],
+                "properties": {
+                    "artifactLocation": {"type": "object", "required": ["uri"]},
+                    "replacements": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["deletedRegion"],
+                            "properties": {
+                                "deletedRegion": REGION,
+                                "insertedContent": {"type": "object", "required": ["text"]},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
 LOCATION = {
     "type": "object",
     "additionalProperties": False,
@@ -140,6 +182,7 @@ SCHEMA = {
                                 },
                                 "locations": {"type": "array", "items": LOCATION},
                                 "relatedLocations": {"type": "array", "uniqueItems": True, "items": LOCATION},
+                                "fixes": {"type": "array", "uniqueItems": True, "items": FIX},
                             },
                         },
                     },
@@ -206,7 +249,7 @@ def test_fingerprints_have_no_line_numbers(tmp_path):
 def test_github_annotations_name_file_line_and_edit(found):
     (line,) = github_annotations(found).splitlines()
     assert line.startswith("::error file=planted_module.py,line=5,")
-    assert "proposed: x + tf.cast(y, x.dtype)" in line
+    assert "edit: return tf.nn.relu(x + tf.cast(y, x.dtype))" in line
 
 
 def test_json_holds_what_scripts_need(found):

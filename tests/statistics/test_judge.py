@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError
 from nqperf.statistics.judge import judge, look
@@ -152,3 +154,103 @@ def test_margins_of_two_revisions():
 def test_what_makes_no_sense_is_refused(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def drawn_sets(seed, sets=5, rows=ROWS, sd=0.01):
+    generator = np.random.default_rng(seed)
+    location = generator.normal(-0.02, sd, (sets, len(rows)))
+    return Sets(rows=rows, location=location, total=location + generator.normal(0, sd / 4, location.shape))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.permutations(range(len(ROWS))))
+def test_the_order_of_rows_does_not_matter(seed, order):
+    sets = drawn_sets(seed)
+    other = Sets(rows=tuple(ROWS[one] for one in order), location=sets.location[:, order], total=sets.total[:, order])
+    found, turned = judge(sets), judge(other)
+    assert outcomes(found) == outcomes(turned)
+    for row in found.rows:
+        assert turned.row(row.name).interval == pytest.approx(row.interval)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.permutations(range(5)))
+def test_the_order_of_sets_does_not_change_the_estimate(seed, order):
+    sets = drawn_sets(seed)
+    other = Sets(rows=ROWS, location=sets.location[order], total=sets.total[order])
+    for one, turned in zip(judge(sets).rows, judge(other).rows, strict=True):
+        assert turned.ratio == pytest.approx(one.ratio)
+        assert turned.interval == pytest.approx(one.interval)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.2))
+def test_a_slower_row_is_never_judged_better(seed, extra):
+    """One row is made slower in every set: its scatter, and all else, stays."""
+    rank = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
+    sets = drawn_sets(seed)
+    slower = Sets(rows=ROWS, location=sets.location.copy(), total=sets.total.copy())
+    slower.location[:, 0] -= extra
+    slower.total[:, 0] -= extra
+    before, after = judge(sets).row("row0"), judge(slower).row("row0")
+    assert rank[after.outcome] <= rank[before.outcome]
+    assert after.ratio == pytest.approx(before.ratio * math.exp(-extra))
+    assert after.p_fail <= before.p_fail + 1e-12
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.2, 5))
+def test_a_floor_and_its_row_may_be_on_any_scale(seed, ratio):
+    sets = drawn_sets(seed)
+    rows = tuple(
+        Row(name=row.name, floor=Floor(ratio=ratio), role=row.role, planted=row.planted) if row.floor else row
+        for row in ROWS
+    )
+    shift = np.array([math.log(ratio) if row.floor else 0.0 for row in ROWS])
+    moved = Sets(rows=rows, location=sets.location + shift, total=sets.total + shift)
+    assert outcomes(judge(moved)) == outcomes(judge(sets))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_looks_one_by_one_and_saved_sets_give_the_same(seed):
+    sets = drawn_sets(seed, sets=6)
+    judgement = None
+    for number in range(1, 7):
+        judgement = look(sets.first(number), Plan(sets=6, time_is_up=number == 6), before=judgement)
+    assert judge(sets) == judgement
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_verdict_reads_like_its_interval(seed):
+    for row in judge(drawn_sets(seed, sets=6)).rows:
+        if row.role == "row" and row.outcome == "FAIL" and not row.by_total:
+            assert row.interval[1] < 1
+        if row.role == "row" and row.outcome == "PASS":
+            assert row.interval[0] > 1 / 1.05
+
+
+def test_rows_without_controls_and_of_two_revisions_are_judged_too():
+    rows = tuple(Row(name=f"stage{number}", floor=Floor(ratio=1.0)) for number in range(4))
+    values = np.random.default_rng(1).normal(0, 0.002, (6, 4))
+    values[:, 2] -= 0.05
+    found = judge(Sets(rows=rows, location=values, total=values.copy(), shared=False))
+    assert [row.outcome for row in found.rows] == ["PASS", "PASS", "FAIL", "PASS"]
+
+
+def test_one_row_alone_is_judged_by_its_own_sets():
+    values = np.array([[0.0], [0.002], [-0.001], [0.001], [0.0]])
+    row = Row(name="only", floor=Floor(ratio=1.0))
+    found = judge(Sets(rows=(row,), location=values, total=values.copy(), shared=False)).rows[0]
+    assert found.outcome == "PASS"
+    assert found.sd == pytest.approx(float(np.std(values, ddof=1)))
+
+
+def test_a_control_that_scatters_says_so():
+    sets = sets_of(sd=0.002)
+    sets.location[:, 3] += np.array([0.1, -0.1] * 4)
+    found = judge(sets)
+    assert [row.name for row in found.rows if row.scatters] == ["row3"]
+    assert found.row("row3").outcome == "INCONCLUSIVE"
+    assert found.row("row0").outcome == "PASS"

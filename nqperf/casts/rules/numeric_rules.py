@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from nqperf.casts.edits import proposals
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules import edits
+from nqperf.casts.rules import guards
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import DENY, MOVES
-from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord
+from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, SourceLocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ RANGES = {
     "float64": Range(maximum=1.7976931348623157e308, smallest=5e-324, counts_to=2**53),
 }
 
+_NAMES = {"zero": "zero", "one": "one", "infinity": "infinity"}
+
 # Reductions over at least this many terms stop adding up: beyond counts_to equal terms a sum no longer grows.
 _DEEP = ("Softmax", "LogSoftmax", "Cumsum", "CumulativeLogsumexp", "Prod", "EuclideanNorm")
 
@@ -37,12 +41,13 @@ _FEW_TERMS = 8
 
 # Ops through which a constant's magnitude comes out no smaller; a product with an unknown tensor of 0 and 1 too.
 _CARRIES = MOVES | {"Mul", "Neg", "Pack", "ConcatV2", "Select", "SelectV2", "Fill", "Maximum", "Minimum"}
+_LOSSES = ("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits")
 _ADDS = frozenset({"AddV2", "Add", "AddN", "Sub", "BiasAdd"})
 
 
 def overflow(flow: Flow) -> Iterator[Finding]:
     """NUM101: a finite number becomes infinite in a half type."""
-    yield from _lost_scalars(flow, "overflow", "NUM101", "overflows to infinity")
+    yield from _overflowed_scalars(flow)
     for op in flow.trace.ops:
         # The audit's own repairs count: the edit that it proposes for a mismatch would overflow just so.
         if op.op_type != "Cast" or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
@@ -57,26 +62,28 @@ def overflow(flow: Flow) -> Iterator[Finding]:
                 message=f"what carries the constant {value:g} is cast to {op.out_dtype} and becomes infinite",
                 edit=f"use a constant that {op.out_dtype} holds, such as -10000.0 for a mask",
                 origin=large.location,
+                proposals=proposals.finite_mask(large.location, value, op.out_dtype),
             )
 
 
-def underflow(flow: Flow) -> Iterator[Finding]:
-    """NUM102: a number above zero becomes zero in a half type."""
-    yield from _lost_scalars(flow, "underflow", "NUM102", "becomes zero")
+def rounded_guard(flow: Flow) -> Iterator[Finding]:
+    """NUM102: a number above zero that becomes zero, or a bound that becomes 0, 1 or infinity, where it guards."""
     for op in flow.trace.ops:
-        source = flow.moved_from(op) if op.op_type == "Cast" else None
-        if source is None or source.constant is None or op.out_dtype not in HALVES or op.in_dtypes[0] not in WIDE:
+        lost = _rounded(flow, op)
+        harm = guards.harm(flow, op, lost[1]) if lost is not None else None
+        if lost is None or harm is None:
             continue
-        extreme = max(abs(source.constant.low), abs(source.constant.high))
-        if 0 < extreme <= RANGES[op.out_dtype].smallest / 2:
-            yield Finding(
-                rule="NUM102",
-                location=op.location,
-                layer=op.layer,
-                message=f"the constant {extreme:g} becomes zero in {op.out_dtype}",
-                edit='add it in float32: cast the operand to "float32" first and the result back to its dtype',
-                origin=source.location,
-            )
+        number, becomes, origin = lost
+        dtype = op.out_dtype
+        yield Finding(
+            rule="NUM102",
+            location=harm.start.location or op.location,
+            layer=harm.start.layer,
+            message=f"the number {number:.12g} becomes {_NAMES[becomes]} in {dtype}, {harm.why}",
+            edit='compute it in float32: cast what goes in to "float32", and the result back',
+            origin=origin,
+            proposals=proposals.in_float32(harm.start, harm.end.location),
+        )
 
 
 def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
@@ -125,39 +132,105 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
         deep = op.op_type in _DEEP and depth is not None and depth > RANGES[op.in_dtypes[0]].counts_to
         if deep or (op.op_type in DENY and not _harmless(flow, op)):
             why = f"a reduction of {depth} terms" if deep else "on Grappler's deny list"
+            # What squares sum up to, no cast may bring back: it would overflow there.
+            squares = op.in_dtypes[0] == "float16" and _square_before(flow, op) is not None
             yield Finding(
                 rule="NUM105",
                 location=op.location,
                 layer=op.layer,
                 message=f"{op.op_type} ({why}) runs in {op.in_dtypes[0]}",
-                edit=edits.in_float32(op.location, op.op_type),
+                edit='compute it in float32: cast what goes in to "float32", and the result back',
+                proposals=proposals.kept_wide(op) if squares else proposals.in_float32(op),
+            )
+
+
+def squared_in_half(flow: Flow) -> Iterator[Finding]:
+    """NUM105: a square that is computed in float16 and then cast to float32 to be summed: it has overflowed before."""
+    for op in flow.trace.ops:
+        widened = op.op_type == "Cast" and op.in_dtypes[0] == "float16" and op.out_dtype in WIDE
+        square = _square_before(flow, op) if widened else None
+        if square is not None and any(reader.op_type in ("Sum", "Mean") for reader in flow.readers(op)):
+            yield Finding(
+                rule="NUM105",
+                location=op.location,
+                layer=op.layer,
+                message="a square runs in float16 before it is cast to float32: beyond 255 it is infinite",
+                edit="cast first and square then",
+                origin=square.location,
+                proposals=(*proposals.cast_inside(op.location), *proposals.kept_wide(op)),
+            )
+
+
+def rounded_loss(flow: Flow) -> Iterator[Finding]:
+    """NUM105: a cross entropy of half logits, which TensorFlow computes in float32 and then rounds."""
+    for op in flow.trace.ops:
+        if op.op_type not in _LOSSES or op.out_dtype not in WIDE or not op.producers:
+            continue
+        inside = [flow.trace.ops[index] for index in flow.upstream([op.index], functools.partial(_of_loss, loss=op))]
+        halves = {each.in_dtypes[0] for each in inside if each.op_type == "Cast" and each.in_dtypes[0] in HALVES}
+        ends = flow.downstream([op.index])
+        narrowed = [r for index in ends for r in flow.readers(flow.trace.ops[index]) if r.out_dtype in halves]
+        if any(each.op_type == "Cast" and each.location == op.location for each in narrowed):
+            half = next(iter(halves))
+            yield Finding(
+                rule="NUM105",
+                location=op.location,
+                layer=op.layer,
+                message=f"{op.op_type} (on Grappler's deny list) gets {half} logits, and its loss is rounded to {half}",
+                edit='cast the logits to "float32"',
+                proposals=proposals.kept_wide(op),
             )
 
 
 RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
     overflow,
-    underflow,
+    rounded_guard,
     zero_times_infinity,
     summed_minima,
     dangerous_in_half,
+    squared_in_half,
+    rounded_loss,
 )
 
 
-def _lost_scalars(flow: Flow, kind: str, rule: str, what: str) -> Iterator[Finding]:
+def _overflowed_scalars(flow: Flow) -> Iterator[Finding]:
     for event in flow.trace.events:
-        if event.kind == kind and event.value is not None and not _only_clips(flow, event):
-            remedy = (
-                f"a number that {event.target} holds: -10000.0 for a mask, or half the minimum of x.dtype"
-                if kind == "overflow"
-                else 'add it in float32: cast the operand to "float32" first and the result back to its dtype'
-            )
+        if event.kind == "overflow" and event.value is not None and not _only_clips(flow, event):
             yield Finding(
-                rule=rule,
+                rule="NUM101",
                 location=event.location,
                 layer=event.layer,
-                message=f"the number {event.value:g} {what} in {event.target}",
-                edit=remedy,
+                message=f"the number {event.value:g} overflows to infinity in {event.target}",
+                edit=f"a number that {event.target} holds: -10000.0 for a mask, or half the minimum of x.dtype",
+                proposals=proposals.finite_mask(event.location, event.value, event.target),
             )
+
+
+def _rounded(flow: Flow, op: OpRecord) -> tuple[float, str, SourceLocation | None] | None:
+    """Return the number that `op` holds or is cast from, what it becomes in its half type, and where it is from."""
+    if op.out_dtype not in HALVES:
+        return None
+    source = flow.moved_from(op) if op.op_type == "Cast" and op.in_dtypes[0] in WIDE else op
+    if source is None or source.constant is None:
+        return None
+    for number in {extreme(source), source.constant.low, source.constant.high}:
+        becomes = guards.rounded(number, op.out_dtype, RANGES[op.out_dtype])
+        if becomes is not None:
+            return number, becomes, source.location if source is not op else None
+    return None
+
+
+def _of_loss(each: OpRecord, loss: OpRecord) -> bool:
+    return each.location == loss.location and each.layer == loss.layer
+
+
+def _square_before(flow: Flow, op: OpRecord) -> OpRecord | None:
+    """Return the square that `op` reads, through ops that only move it."""
+    source = flow.moved_from(op)
+    if source is None:
+        return None
+    twice = source.op_type == "Mul" and len(set(source.producers)) == 1
+    return source if twice or source.op_type in ("Square", "SquaredDifference") else None
 
 
 def extreme(op: OpRecord) -> float:
@@ -236,7 +309,9 @@ def _only_clips(flow: Flow, event: Event) -> bool:
 def _harmless(flow: Flow, op: OpRecord) -> bool:
     """Whether this is a short sum, a square that cannot overflow, or the cube in the tanh of a GELU."""
     if op.op_type in ("Sum", "Mean"):
-        return 0 < _terms(flow, op) < _FEW_TERMS
+        # bfloat16 sums do not overflow, and adding goes wrong only where there are more terms than it counts.
+        few = RANGES["bfloat16"].counts_to if op.in_dtypes[0] == "bfloat16" else _FEW_TERMS
+        return 0 < _terms(flow, op) < few
     if op.op_type != "Pow":
         return False
     exponent = flow.inputs(op)[-1].constant

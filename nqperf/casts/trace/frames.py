@@ -15,7 +15,7 @@ from typing import Any
 
 from nqperf.casts.trace.records import SourceLocation
 
-_HERE = f"{Path(__file__).parent}{os.sep}"
+_HERE = tuple(f"{Path(__file__).parents[2] / part}" for part in (f"casts{os.sep}", f"cli{os.sep}", "pytest_casts.py"))
 _AUTOGRAPH = "__autograph_generated_file"
 
 # Functions of Keras and TensorFlow that make casts, by (end of file name, function) -> kind. The first one met on the
@@ -36,7 +36,7 @@ _CAST_MAKERS = {
 
 _KERAS = ("keras", "tf_keras")
 _LAYERS = ("layer.py", "base_layer.py", "training.py")  # where a layer's __call__ is defined
-_OPERATOR_DEPTH = 16  # frames between TensorFlow's refusal of an op and the operator that was written
+_OPERATOR_DEPTH = 18  # frames between TensorFlow's refusal of an op and the operator that was written
 
 
 @dataclass(slots=True)
@@ -97,7 +97,8 @@ def call_site(frame: FrameType | None) -> CallSite:
 
 def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bool:
     """Whether TensorFlow will hand an operator that it refuses to its right operand, as Keras's variables take it."""
-    foreign = [each for each in values if hasattr(each, "dtype") and not hasattr(each, "op")]
+    # An eager tensor has no op, but it is TensorFlow's own: it refuses just so when it stands on the left.
+    foreign = [each for each in values if hasattr(each, "dtype") and not _is_tensorflows(each)]
     for _ in range(_OPERATOR_DEPTH if foreign else 0):
         if frame is None:
             return False
@@ -106,6 +107,10 @@ def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bo
             return any(right is each for each in foreign) and hasattr(type(right), f"__r{name}__")
         frame = frame.f_back
     return False
+
+
+def _is_tensorflows(value: Any) -> bool:
+    return type(value).__module__.startswith("tensorflow.") or hasattr(value, "op")
 
 
 def location_of(frame: FrameType) -> SourceLocation:

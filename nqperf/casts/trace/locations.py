@@ -67,8 +67,9 @@ class Locations:
         return max(known, key=len, default="")
 
     def compute_dtype(self, where: CallSite) -> str:
-        """Return what the innermost layer's policy computes in."""
-        return str(where.layer.compute_dtype) if where.layer is not None else self.default_dtype
+        """Return what the innermost layer's policy computes in; a graph of layers has no work of its own."""
+        graph = hasattr(where.layer, "_nodes_by_depth")  # a functional model of either Keras
+        return self.default_dtype if where.layer is None or graph else str(where.layer.compute_dtype)
 
     def remember_model(self, where: CallSite) -> None:
         """Keep what the outermost layer is called with."""

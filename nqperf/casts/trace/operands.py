@@ -26,10 +26,27 @@ def dtype_name(dtype: Any) -> str:
 def float_of(value: Any) -> str | None:
     """Return the float dtype of a tensor or variable, None of everything else (Python and NumPy numbers too)."""
     dtype = getattr(value, "dtype", None)
-    if dtype is None or isinstance(value, np.ndarray | np.generic):
+    if dtype is None or isinstance(value, np.ndarray | np.generic | type):
         return None
     name = str(getattr(getattr(dtype, "base_dtype", dtype), "name", dtype))
     return name if name in FLOATS else None
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a Python or NumPy number, or a nested list of such; no tensor and no variable is in it."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(is_number(each) for each in value)
+    return isinstance(value, int | float | np.ndarray | np.generic) and not isinstance(value, bool)
+
+
+def number_dtype(value: Any) -> str | None:
+    """Return float32 or float64 where TensorFlow would make such a tensor of a number, None of anything else."""
+    if not is_number(value):
+        return None
+    kind = np.asarray(value).dtype
+    if isinstance(value, np.ndarray | np.generic):
+        return kind.name if kind.name in FLOATS else None
+    return "float32" if kind.kind == "f" else None
 
 
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
@@ -52,7 +69,7 @@ def operands_of(frame: Any) -> list[tuple[str, Any]]:
 def is_assignment() -> bool:
     """Whether the conversion under way is a value's way into a variable."""
     frame: Any = frames.caller(1)
-    for _ in range(8):
+    for _ in range(10):
         if frame is None:
             return False
         if frame.f_code.co_name in ("assign", "assign_add", "assign_sub") and "self" in frame.f_locals:
@@ -64,7 +81,7 @@ def is_assignment() -> bool:
 def wanted_constant() -> Any | None:
     """Return what the caller of tf.constant asked for, before it was rounded."""
     frame: Any = frames.caller(1)
-    for _ in range(12):
+    for _ in range(14):
         if frame is None:
             return None
         code = frame.f_code
@@ -74,8 +91,8 @@ def wanted_constant() -> Any | None:
     return None
 
 
-def constant_of(tensor: Any, original: float | None) -> Constant | None:
-    """Return the extremes of a constant tensor; `original` is the number asked for where its dtype lost it."""
+def constant_of(tensor: Any) -> Constant | None:
+    """Return the extremes of a constant tensor, None where it is large or no number."""
     import tensorflow as tf
 
     if not (tensor.dtype.is_floating or tensor.dtype.is_integer):
@@ -89,7 +106,6 @@ def constant_of(tensor: Any, original: float | None) -> Constant | None:
         high=float(np.max(wide)),
         size=int(wide.size),
         infinite=bool(np.isinf(wide).any()),
-        original=original,
     )
 
 

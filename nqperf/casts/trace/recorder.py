@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,23 @@ from nqperf.casts.trace import frames, hooks
 from nqperf.casts.trace.frames import CallSite
 from nqperf.casts.trace.lists import DENY
 from nqperf.casts.trace.locations import Locations
+from nqperf.casts.trace.op_log import OpLog
 from nqperf.casts.trace.operands import (
-    constant_of,
     dtype_name,
     flat,
     float_of,
     is_assignment,
+    is_number,
     lost_numbers,
+    number_dtype,
     operands_of,
-    shape_of,
     wanted_constant,
 )
-from nqperf.casts.trace.records import FLOATS, HALVES, WIDE, WIDTHS, Constant, Event, Operand, OpRecord, SourceLocation
+from nqperf.casts.trace.records import FLOATS, HALVES, WIDE, WIDTHS, Event, Operand, SourceLocation, Span
+from nqperf.casts.trace.written import as_written, dtype_sources
 
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
-
-class Recorder:
+class Recorder(hooks.Listener):
     """Writes down what the hooks report; `default_dtype` is the compute dtype where no layer says one.
 
     While a model is only being built (`building`), conflicts are repaired and nothing is written but which line wired
@@ -41,33 +40,35 @@ class Recorder:
     ) -> None:
         self.where = Locations(default_dtype, births)
         self.building = building
-        self.ops: list[OpRecord] = []
+        self.log = OpLog(self.where)
         self.events: list[Event] = []
-        self.graphs: dict[str, Any] = {}
-        self._index: dict[tuple[int, str], int] = {}
-        self._originals: dict[tuple[int, str], float] = {}
+        self.failures: list[Exception] = []
         self._repairing = 0
+        self._turned: set[SourceLocation | None] = set()  # loops whose variables a repair has narrowed
 
     # What the hooks call.
 
-    def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> dict[str, Any] | None:
+    def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> hooks.Repair | None:
         """Record mixed floats among the arguments that must share a type, and cast them to one."""
         del error
         if frames.has_reflected_operator(frames.caller(1), arguments.values()):
             return None
-        for names in hooks.same_type_arguments(op_type).values():
+        for attribute, names in hooks.same_type_arguments(op_type).items():
             operands = [(name, value) for name in names for value in flat(arguments.get(name))]
             dtypes = {dtype for _, value in operands if (dtype := float_of(value))}
-            if len(dtypes) == 1 or not dtypes:
-                continue
+            allowed = hooks.allowed_types(op_type).get(attribute)
             where = self.where.here()
-            target = self._target(where, op_type, dtypes)
+            refused = (dtypes & set(HALVES)) - allowed if allowed is not None else set()
+            if refused:
+                self._event("unsupported", where, op_type, operands, "float32")
+                return hooks.Repair(self._repaired(arguments, names, "float32"), next(iter(refused)))
+            # A number in front of the tensors becomes float32 before TensorFlow has seen what it stands beside.
+            leading = dtypes | {dtype for _, value in operands if (dtype := number_dtype(value))}
+            if not dtypes or (len(dtypes) < 2 and not (dtypes & set(HALVES) and leading & set(WIDE))):  # noqa: PLR2004
+                continue
+            target = self._target(where, op_type, leading if op_type in DENY else dtypes)
             self._event("mismatch", where, op_type, operands, target)
-            repaired = dict(arguments)
-            for name in names:
-                if name in repaired:
-                    repaired[name] = self._cast_all(repaired[name], target)
-            return repaired
+            return hooks.Repair(self._repaired(arguments, names, target))
         return None
 
     def refused(self, value: Any, dtype: Any) -> Any | None:
@@ -77,20 +78,16 @@ class Recorder:
         if held is None or asked not in FLOATS:
             return None
         where = self.where.here()
+        if self.where.location(where) in self._turned:  # the repair of a loop's operand has narrowed what it collects
+            return self._cast_all(value, asked)
         kind = "write" if is_assignment() else "mismatch"
         self._event(kind, where, "Assign" if kind == "write" else "Convert", [("value", value)], asked)
         return self._cast_all(value, asked)
 
     def converted(self, value: Any, tensor: Any) -> None:
         """Record a number that a narrow type cannot hold: finite becoming infinite, or non-zero becoming zero."""
-        dtype = float_of(tensor)
-        if (
-            self.building
-            or dtype not in HALVES
-            or not isinstance(value, int | float | np.ndarray | np.generic | list | tuple)
-        ):
-            return
-        self._lost(value, dtype, tensor)
+        if not self.building and float_of(tensor) in HALVES and is_number(value):
+            self._lost(value, tensor)
 
     def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
         """Record that keras.ops brings tensors of a half type and a wider one together."""
@@ -100,12 +97,12 @@ class Recorder:
         if result not in WIDE or sum(getattr(dtype, "name", dtype) in FLOATS for dtype in dtypes) == 1:
             return
         # dtypes may hold a "float32" that Keras wrote itself; only operands of the calling operation are a conflict.
-        operands = operands_of(frames.caller(2))
+        frame = frames.caller(3)
+        operands = operands_of(frame)
         found = {float_of(value) for _, value in operands}
         if not (found & set(HALVES) and len(found - {None}) > 1):
             return
-        where = self.where.here()
-        self._event("promotion", where, frames.caller(2).f_code.co_name, operands, result)
+        self._event("promotion", self.where.here(), frame.f_code.co_name, operands, result)
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
         """Record an op of a graph."""
@@ -115,60 +112,76 @@ class Recorder:
         if graph is None or self.where.is_scratch(graph):
             return
         where = self.where.here()
-        op = outputs[0].op if outputs else None
-        name = op.name if op is not None else ""
-        key = (id(graph), name)
-        if key not in self._index:
-            producers = tuple(self.producer(tensor) for tensor in inputs)
-            if op is not None:
-                self._index[key] = len(self.ops)
-            self.graphs.setdefault(f"{id(graph)}", graph)
-            self.ops.append(self._record(op_type, name, inputs, outputs, (where, producers, graph)))
+        kind = "" if op_type != "Cast" else "repair" if self._repairing else where.kind
+        if op_type == "Const" and float_of(outputs[0]) in HALVES and (wanted := wanted_constant()) is not None:
+            self._lost(wanted, outputs[0])
+        self.log.add(op_type, inputs, outputs, graph, (where, kind))
 
-    # How records are made.
+    def diverged(
+        self, op_type: str, results: Sequence[Sequence[Any]], mark: tuple[int, int]
+    ) -> list[str | None] | None:
+        """Record branches or rounds whose float types differ; a loop that a repair in it has turned is no new fault."""
+        if not all(len(each) == len(results[0]) for each in results) or not results[0]:
+            return None
+        where = self.where.here()
+        wanted: list[str | None] = []
+        for held in zip(*results, strict=True):
+            dtypes = {dtype for each in held if (dtype := float_of(each) or (number_dtype(each) and "float32"))}
+            mixed = len(dtypes) > 1 and bool(dtypes & set(HALVES))
+            wanted.append(self._target(where, op_type, dtypes & set(FLOATS)) if mixed else None)
+        if not any(wanted):
+            return None
+        differing = [held for held, dtype in zip(zip(*results, strict=True), wanted, strict=True) if dtype is not None]
+        if op_type == "While" and any(self._turns(event) for event in self.events[mark[1] :]):
+            self._turn(mark[1], self.where.location(where), [held[0] for held in differing])
+        else:
+            operands = [(f"result {number + 1}", each) for number, each in enumerate(differing[0])]
+            self._event("branch", where, op_type, operands, next(dtype for dtype in wanted if dtype))
+        return wanted
 
-    def _record(
-        self, op_type: str, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], context: tuple[Any, ...]
-    ) -> OpRecord:
-        where, producers, graph = context
-        kind = ""
-        if op_type == "Cast":
-            kind = "repair" if self._repairing else where.kind
-        constant = None
-        if op_type == "Const":
-            constant = self._constant(outputs[0], graph)
-        function = ""
-        if op_type in _CALLS and outputs:
-            function = outputs[0].op.get_attr("f").name
-        return OpRecord(
-            index=len(self.ops),
-            name=name,
-            op_type=op_type,
-            graph=f"{id(graph)}",
-            layer=self.where.layer(where),
-            compute_dtype=self.where.compute_dtype(where),
-            location=self.where.location(where),
-            in_dtypes=tuple(dtype_name(tensor.dtype) for tensor in inputs),
-            out_dtypes=tuple(dtype_name(tensor.dtype) for tensor in outputs),
-            producers=producers,
-            kind=kind,
-            shape=shape_of(outputs[0]) if outputs else None,
-            in_shape=shape_of(inputs[0]) if inputs else None,
-            constant=constant,
-            function=function,
+    def fitted(self, value: Any, dtype: str) -> Any:
+        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+        return self._cast_all(value, dtype)
+
+    def mark(self) -> tuple[int, int]:
+        """Return how many ops and events there are."""
+        return len(self.log.ops), len(self.events)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Forget the ops since `mark`; events stay, for the same conflicts are not met again once they are repaired."""
+        length, first = mark
+        self.log.forget(length)
+        for number in range(first, len(self.events)):
+            self.events[number] = self.events[number].before(length)
+
+    def restart(self) -> None:
+        """Forget everything: TensorFlow traces a function again that has made variables."""
+        self.log.forget(0)
+        self.events.clear()
+
+    # How conflicts are written down and repaired.
+
+    def _turns(self, event: Event) -> bool:
+        """Whether the repair of a mismatch changed the type of a loop's variable: the loop is no fault of its own."""
+        wide = [operand.producer for operand in event.operands if operand.dtype in WIDE and operand.producer >= 0]
+        return event.kind == "mismatch" and any(
+            self.log.ops[index].op_type == "Placeholder" for start in wide for index in self.log.upstream(start)
         )
 
-    def _constant(self, tensor: Any, graph: Any) -> Constant | None:
-        dtype = dtype_name(tensor.dtype)
-        if dtype in HALVES and (wanted := wanted_constant()) is not None:
-            self._lost(wanted, dtype, tensor)
-        return constant_of(tensor, self._originals.get((id(graph), tensor.op.name)))
+    def _turn(self, first: int, loop: SourceLocation | None, starts: Sequence[Any]) -> None:
+        """Lay what was met in a loop at the door of what the loop starts with."""
+        self._turned.add(loop)
+        made = [self.log.ops[index].location for each in starts if (index := self.log.producer(each)) >= 0]
+        met = [event for event in self.events[first:] if event.op_type != "Convert" or event.location != loop]
+        self.events[first:] = [
+            event.made_at(made[0]) if made and made[0] is not None and self._turns(event) else event for event in met
+        ]
 
-    def _lost(self, value: Any, dtype: str, tensor: Any) -> None:
-        for kind, extreme in lost_numbers(value, dtype):
-            self._event(kind, self.where.here(), "Const", [("value", tensor)], dtype, value=extreme)
+    def _lost(self, value: Any, tensor: Any) -> None:
+        for kind, extreme in lost_numbers(value, dtype_name(tensor.dtype)):
+            self._event(kind, self.where.here(), "Const", [("value", tensor)], dtype_name(tensor.dtype), value=extreme)
             if hasattr(tensor, "op"):
-                self._originals[id(tensor.graph), tensor.op.name] = extreme
+                self.log.originals[id(tensor.graph), tensor.op.name] = extreme
 
     def _event(
         self,
@@ -180,69 +193,67 @@ class Recorder:
         *,
         value: float | None = None,
     ) -> None:
-        if self.building or self.where.is_scratch(hooks.current_graph()):
+        graph = hooks.current_graph()
+        if self.building or self.where.is_scratch(graph):
             return
+        location = self.where.location(where)
+        kept = [(name, each) for name, each in operands if float_of(each) or number_dtype(each)]
+        spans = as_written(location, op_type, where.frame, [each for _, each in kept], self.log)
         event = Event(
             kind=kind,
-            at=len(self.ops),
+            at=len(self.log.ops),
             op_type=op_type,
+            graph=str(getattr(graph, "name", "")),
             layer=self.where.layer(where),
             compute_dtype=self.where.compute_dtype(where),
-            location=self.where.location(where),
-            operands=tuple(
-                Operand(name=name, dtype=dtype, producer=self.producer(held))
-                for name, held in operands
-                if (dtype := float_of(held))
-            ),
+            location=location,
+            operands=tuple(self._operand(*named, span) for named, span in zip(kept, spans, strict=True)),
             target=target,
-            value=value,
-            in_layer=where.frame is not None and hasattr(where.frame.f_locals.get("self"), "compute_dtype"),
+            value=self._overflowing(kept, target) if value is None else value,
+            dtype_names=dtype_sources(where.frame, self._narrow(kept, target)),
         )
         if not self.events or self.events[-1] != event:
             self.events.append(event)
 
-    def producer(self, value: Any) -> int:
-        """Return the op of the trace that made a tensor, -1 when there is none."""
-        op = getattr(value, "op", None)
-        graph = getattr(value, "graph", None)
-        if op is None or graph is None or not hasattr(op, "inputs"):
-            return -1
-        key = (id(graph), op.name)
-        if key not in self._index:  # made where no callback is called: placeholders and captured tensors
-            producers = tuple(self.producer(tensor) for tensor in op.inputs)
-            self._index[key] = len(self.ops)
-            self.graphs.setdefault(f"{id(graph)}", graph)
-            context = (CallSite(None, None, [], ""), producers, graph)
-            record = self._record(op.type, op.name, tuple(op.inputs), tuple(op.outputs), context)
-            if op.type != "Placeholder":
-                record = dataclasses.replace(
-                    record, location=frames.location_of_op(op), layer=self.where.layer_of_scope(op.name)
-                )
-            self.ops.append(record)
-        return self._index[key]
+    def _operand(self, name: str, value: Any, span: Span | None) -> Operand:
+        producer = self.log.producer(value)
+        return Operand(
+            name=name,
+            dtype=float_of(value) or number_dtype(value) or "",
+            producer=producer,
+            span=span,
+            number=is_number(value),
+            made_at=self.log.ops[producer].location if producer >= 0 else None,
+        )
 
-    def captures(self) -> dict[int, int]:
-        """Return placeholder -> outer op for what inner function graphs capture."""
-        links = {}
-        for name, graph in self.graphs.items():
-            for outer, inner in getattr(graph, "captures", ()):
-                inside = self._index.get((int(name), inner.op.name))
-                outside = self.producer(outer)
-                if inside is not None and outside >= 0:
-                    links[inside] = outside
-        return links
+    @staticmethod
+    def _narrow(operands: list[tuple[str, Any]], target: str) -> str:
+        """Return the half type among the operands, where a cast can go to."""
+        return next((dtype for _, each in operands if (dtype := float_of(each)) in HALVES), None) or target
 
-    # How a conflict is repaired.
+    @staticmethod
+    def _overflowing(operands: list[tuple[str, Any]], target: str) -> float | None:
+        """Return the number among the operands that `target` cannot hold."""
+        numbers = [each for _, each in operands if is_number(each)] if target in HALVES else []
+        return next((extreme for each in numbers for _, extreme in lost_numbers(each, target)), None)
 
     def _target(self, where: CallSite, op_type: str, dtypes: set[str]) -> str:
-        if op_type in DENY:
+        if op_type in DENY and len(dtypes) > 1:
             return max(dtypes, key=lambda dtype: WIDTHS[dtype])
         compute = self.where.compute_dtype(where)
         return compute if compute in dtypes else min(dtypes, key=lambda dtype: WIDTHS[dtype])
 
+    def _repaired(self, arguments: dict[str, Any], names: Sequence[str], target: str) -> dict[str, Any]:
+        return {name: self._cast_all(value, target) if name in names else value for name, value in arguments.items()}
+
     def _cast_all(self, value: Any, target: str) -> Any:
         import tensorflow as tf
 
+        if is_number(value):
+            if number_dtype(value) is None:
+                return value
+            with np.errstate(all="ignore"), self._repair():
+                return tf.constant(np.asarray(value).astype(tf.as_dtype(target).as_numpy_dtype), target)
         if isinstance(value, list | tuple):
             return [self._cast_all(each, target) for each in value]
         if float_of(value) in (None, target):

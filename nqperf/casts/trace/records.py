@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 HALVES = ("float16", "bfloat16")
 FLOATS = (*HALVES, "float32", "float64")
@@ -10,6 +10,10 @@ WIDE = ("float32", "float64")
 
 # The widths at which float types are ranked; the two halves are promoted to float32 where they meet.
 WIDTHS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+
+
+# A piece of source: first line and column, last line and column (exclusive), columns in bytes as `ast` counts them.
+Span = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,13 @@ class SourceLocation:
     column: int | None = None
     end_line: int | None = None
     end_column: int | None = None
+
+    @property
+    def span(self) -> Span | None:
+        """The lines and columns as one value, None where the columns are not known."""
+        if self.column is None or self.end_line is None or self.end_column is None:
+            return None
+        return (self.line, self.column, self.end_line, self.end_column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +77,27 @@ class OpRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """One operand of a conflict: its dtype and the op that made it (-1 when it is no op of the trace)."""
+    """One operand of a conflict: its dtype, the op that made it, and where it is written (None where not known).
+
+    `producer` is -1 when no op of the trace made it, `made_at` the line of the op that did. `number` is true of a
+    Python or NumPy number, whose dtype is the one that TensorFlow would give it.
+    """
 
     name: str
     dtype: str
     producer: int
+    span: Span | None = None
+    number: bool = False
+    made_at: SourceLocation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A conflict met while tracing: mismatch, promotion, write (to a variable), overflow, underflow or branch.
+    """A conflict met while tracing: mismatch, unsupported, promotion, write, overflow, underflow or branch.
 
-    `at` is the number of ops recorded before it; `target` the dtype the trace went on with; `value` the scalar that
-    was lost (overflow, underflow).
+    `unsupported` is an op that takes no half type, `write` a write to a variable. `at` is the number of ops recorded
+    before it; `target` the dtype the trace went on with; `value` the scalar that was lost (overflow, underflow);
+    `graph` the function graph that was being built; `dtype_names` expressions for `target` at the line.
     """
 
     kind: str
@@ -90,8 +109,23 @@ class Event:
     operands: tuple[Operand, ...] = ()
     target: str = ""
     value: float | None = None
-    message: str = ""
-    in_layer: bool = False
+    graph: str = ""
+    dtype_names: tuple[str, ...] = ()
+
+    def made_at(self, location: SourceLocation) -> Event:
+        """Return the event with its wide operands made at `location`."""
+        made = tuple(
+            replace(operand, made_at=location) if operand.dtype in WIDE else operand for operand in self.operands
+        )
+        return replace(self, operands=made)
+
+    def before(self, length: int) -> Event:
+        """Return the event as it is known when the ops from `length` on are forgotten."""
+        kept = tuple(
+            replace(operand, producer=operand.producer if operand.producer < length else -1)
+            for operand in self.operands
+        )
+        return replace(self, at=min(self.at, length), operands=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,4 +141,6 @@ class Trace:
     layers: tuple[str, ...] = ()
     stopped: str | None = None
     unused: frozenset[int] = frozenset()
+    device: str = "CPU"  # where the model is to run: CPU or GPU
+    failures: tuple[str, ...] = ()  # what went wrong in the audit itself
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)  # sealed functions: their ops as "type dtype"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
-from nqperf.casts.trace.hooks import UnsupportedError, listening, unsupported
+from nqperf.casts.trace.hooks import Listener, UnsupportedError, listening, unsupported
 
 
+@functools.lru_cache(maxsize=1)
 def self_test() -> None:
     """Plant one tiny conflict for every hook and hear each of them.
 
@@ -37,7 +39,7 @@ def self_test() -> None:
         raise UnsupportedError(unsupported(f"these hooks heard nothing of a planted conflict: {', '.join(silent)}"))
 
 
-class _Hearing:
+class _Hearing(Listener):
     """A listener that repairs nothing and remembers which hooks spoke."""
 
     HOOKS = (

@@ -7,7 +7,7 @@ import functools
 import linecache
 from pathlib import Path
 
-from nqperf.casts.trace.records import SourceLocation
+from nqperf.casts.trace.records import SourceLocation, Span
 
 _SYMBOLS = {
     "AddV2": (ast.Add,),
@@ -61,17 +61,27 @@ def module_of(path: str) -> str:
     return ".".join(reversed(parts))
 
 
+def text_at(path: str) -> str:
+    """Return the whole source of a file, "" when it cannot be read."""
+    return "".join(linecache.getlines(path))
+
+
+def tree_of(path: str) -> ast.Module | None:
+    """Return the parsed source of a file, None when it is no Python."""
+    return _parsed(text_at(path))
+
+
 @functools.lru_cache(maxsize=256)
-def _tree(path: str) -> ast.Module | None:
+def _parsed(text: str) -> ast.Module | None:
     try:
-        return ast.parse("".join(linecache.getlines(path)))
+        return ast.parse(text)
     except (SyntaxError, ValueError):
         return None
 
 
 def function_at(location: SourceLocation) -> str:
     """Return the qualified name of the function around `location` (without `<locals>`), "" at module level."""
-    tree = _tree(location.path)
+    tree = tree_of(location.path)
     names: list[str] = []
     node: ast.AST | None = tree
     while node is not None:
@@ -90,7 +100,7 @@ def function_at(location: SourceLocation) -> str:
 
 def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssign | None:
     """Return the expression being executed at `location`; by the op's symbol where the columns are not known."""
-    tree = _tree(location.path)
+    tree = tree_of(location.path)
     if tree is None:
         return None
     best: ast.expr | ast.AugAssign | None = None
@@ -109,6 +119,11 @@ def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssi
     return best
 
 
+def span(node: ast.expr | ast.AugAssign) -> Span:
+    """Return the lines and columns of a node."""
+    return (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+
+
 def operands(node: ast.AST | None) -> list[ast.expr]:
     """Return the operands of an expression in order, lists in calls spread out."""
     if isinstance(node, ast.BinOp):
@@ -125,33 +140,70 @@ def operands(node: ast.AST | None) -> list[ast.expr]:
     return []
 
 
-def replaced(whole: ast.AST, part: ast.expr, new: str) -> str:
-    """Return the source of `whole` with `part` written as `new`, on one line."""
-    outer = ast.unparse(whole)
-    clone = ast.parse(outer, mode="exec").body[0]
-    inner = clone.value if isinstance(clone, ast.Expr) else clone
-    index = next(i for i, operand in enumerate(operands(whole)) if operand is part)
-    old = operands(inner)[index]
-    start, end = old.col_offset, old.end_col_offset or old.col_offset
-    encoded = outer.encode()
-    return (encoded[:start] + new.encode() + encoded[end:]).decode()
+def parts_of(node: ast.AST) -> list[ast.expr]:
+    """Return the operands of an expression that may be tensors: no functions, strings, integers or lists of these."""
+    return [part for part in operands(node) if not isinstance(part, ast.Lambda | ast.Starred) and not _is_setting(part)]
+
+
+def _is_setting(part: ast.expr) -> bool:
+    try:
+        value = ast.literal_eval(part)
+    except (ValueError, TypeError, SyntaxError):
+        return False
+    flat = value if isinstance(value, list | tuple) else [value]
+    return not any(isinstance(each, float | list | tuple) for each in flat)
+
+
+def statement(path: str, line: int) -> ast.stmt | None:
+    """Return the innermost statement that holds a line."""
+    tree = tree_of(path)
+    found = None
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            found = node  # ast.walk goes breadth first: the innermost comes last
+    return found
+
+
+def node_at(path: str, wanted: Span) -> ast.expr | None:
+    """Return the widest expression that stands exactly at a span."""
+    tree = tree_of(path)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.expr) and span(node) == wanted:
+            return node
+    return None
+
+
+def cast_names(path: str) -> list[str]:
+    """Return the calls by which the file at `path` can cast, by the names that it has imported; the best first."""
+    return list(_cast_names(text_at(path)))
 
 
 @functools.lru_cache(maxsize=256)
-def cast_function(path: str) -> str:
-    """Return how the file at `path` would write a cast: by the names that it has imported."""
-    tree = _tree(path)
-    names = set()
+def _cast_names(text: str) -> tuple[str, ...]:
+    names: dict[str, str] = {}
+    tree = _parsed(text)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Import):
-            names |= {(alias.name, alias.asname or alias.name) for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {(f"{node.module}.{alias.name}", alias.asname or alias.name) for alias in node.names}
-    known = dict(names)
-    if "keras.ops" in known:
-        return f"{known['keras.ops']}.cast"
-    if "keras" in known:
-        return f"{known['keras']}.ops.cast"
-    if "tensorflow" in known:
-        return f"{known['tensorflow']}.cast"
-    return "keras.ops.cast"
+            for alias in node.names:
+                # "import a.b" binds a alone, and a.b is what it is called by
+                names.setdefault(alias.name, alias.asname or alias.name)
+                if alias.asname is None:
+                    names.setdefault(alias.name.split(".")[0], alias.name.split(".")[0])
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                names.setdefault(f"{node.module}.{alias.name}", alias.asname or alias.name)
+    return tuple(f"{names[module]}.{call}" for module, call in _CASTS if module in names)
+
+
+_CASTS = (
+    ("keras.ops", "cast"),
+    ("keras", "ops.cast"),
+    ("tensorflow", "cast"),
+    ("tensorflow.compat.v1", "cast"),
+    ("tensorflow.compat.v2", "cast"),
+    ("tensorflow.keras.backend", "cast"),
+    ("keras.backend", "cast"),
+    ("tf_keras.backend", "cast"),
+    ("tensorflow.keras", "backend.cast"),
+    ("tf_keras", "backend.cast"),
+)

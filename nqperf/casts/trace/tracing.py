@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from nqperf.casts.trace import hooks
 from nqperf.casts.trace.frames import audited
 from nqperf.casts.trace.recorder import Recorder
 from nqperf.casts.trace.records import OpRecord, SourceLocation, Trace
-from nqperf.casts.trace.stops import note_branch, said
+from nqperf.casts.trace.stops import said
 from nqperf.errors import ConfigError, NqPerfError
 
 _OPEN = 8  # the size that a dimension without one gets where a model cannot be traced without
@@ -33,55 +34,59 @@ class Built:
 def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -> tuple[Any, Recorder]:
     """Run the function that builds a model, with variables that have no values wherever that works.
 
-    Raises: ConfigError when the builder raises.
+    A builder may need values (it runs the model eagerly, or adapts a layer to data), and one that runs into a mismatch
+    eagerly needs a graph, in which mismatches are repaired.
+    Raises: ConfigError when the builder raises in every way.
     """
+    failed: Exception | None = None
+    for abstract, context in ((True, contextlib.nullcontext), (False, contextlib.nullcontext), (True, _graph)):
+        recorder = Recorder(default_dtype=default_dtype, building=True)
+        try:
+            with hooks.listening(recorder, abstract_variables=abstract) as failures, context():
+                built = audited(builder)
+        except NqPerfError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever the user's code raises
+            if failed is None or not abstract:
+                failed = error  # with values it is the user's own; without, it may be for the want of them
+            continue
+        recorder.failures += failures
+        return built, recorder
+    assert failed is not None  # noqa: S101  # the loop has returned otherwise; this tells the type checker
+    raise ConfigError(f"the builder raised {said(failed)}: it must return a Keras model") from failed
+
+
+def _graph() -> contextlib.AbstractContextManager[Any]:
     import tensorflow as tf
 
-    recorder = Recorder(default_dtype=default_dtype, building=True)
-    try:
-        with hooks.listening(recorder, abstract_variables=True):
-            return audited(builder), recorder
-    except NqPerfError:
-        raise
-    except tf.errors.OpError:
-        pass  # the builder ran the model eagerly, on variables without values or into a mismatch
-    except Exception as error:
-        raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
-    with contextlib.suppress(Exception):  # in a graph mismatches are repaired; what cannot live there comes next
-        recorder = Recorder(default_dtype=default_dtype, building=True)
-        with hooks.listening(recorder, abstract_variables=True), tf.Graph().as_default():
-            return audited(builder), recorder
-    recorder = Recorder(default_dtype=default_dtype, building=True)
-    try:
-        with hooks.listening(recorder):
-            return audited(builder), recorder
-    except NqPerfError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"the builder raised {said(error)}: it must return a Keras model") from error
+    context: contextlib.AbstractContextManager[Any] = tf.Graph().as_default()
+    return context
 
 
-def trace(built: Built) -> tuple[Trace, Any]:
+def trace(built: Built, *, device: str | None = None) -> tuple[Trace, Any]:
     """Trace `built` once and return the trace with its concrete function (None when the trace stopped early)."""
     import tensorflow as tf
+
+    here = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
 
     if hasattr(built.call, "_flatten_layers"):
         hooks.skip_shape_inference(built.call)
     for call, arguments, keywords in _ways_to_call(built):
         recorder = Recorder(default_dtype=built.model_dtype, births=dict(built.births))
         concrete, stopped = None, None
-        function = tf.function(_audited_call(call), autograph=False)
-        with hooks.listening(recorder, abstract_variables=True), np.errstate(all="ignore"):
+        function = tf.function(_audited_call(call, recorder), autograph=False)
+        with hooks.listening(recorder, abstract_variables=True) as failures, np.errstate(all="ignore"):
             try:
                 concrete = function.get_concrete_function(*arguments, **keywords)
-                break
             except NqPerfError:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
                 stopped = said(error)
-                if note_branch(recorder, error):
-                    break
-    return _finished(recorder, concrete, stopped, built), concrete
+        recorder.failures += failures
+        if concrete is not None:
+            break
+    finished = _finished(recorder, concrete, stopped, built)
+    return dataclasses.replace(finished, device=(device or here).upper()), concrete
 
 
 def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -127,11 +132,22 @@ def _ways_to_call(built: Built) -> Iterator[tuple[Callable[..., Any], tuple[Any,
     import tensorflow as tf
 
     yield built.call, built.arguments, built.keywords
-    if not hasattr(built.call, "compute_dtype"):
-        yield hooks.autographed(built.call), built.arguments, built.keywords
+    yield _autographed(built.call), built.arguments, built.keywords
     sized = tf.nest.map_structure(_sized, (built.arguments, built.keywords))
     if sized != (built.arguments, built.keywords):
         yield built.call, *sized
+
+
+def _autographed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `call` as autograph rewrites it: a function itself; of a model its layers, as tf_keras's predict does."""
+    if not hasattr(call, "compute_dtype"):
+        return hooks.autographed(call)
+
+    def autographing(*args: Any, **kwargs: Any) -> Any:
+        with hooks.autographing():
+            return call(*args, **kwargs)
+
+    return autographing
 
 
 def _sized(spec: Any) -> Any:
@@ -144,30 +160,25 @@ def _sized(spec: Any) -> Any:
     return tf.TensorSpec(sizes, spec.dtype, spec.name)
 
 
-def _audited_call(call: Callable[..., Any]) -> Callable[..., Any]:
+def _audited_call(call: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
     def audited_call(*args: Any, **kwargs: Any) -> Any:
+        recorder.restart()  # TensorFlow traces again what has made variables
         return audited(call, *args, **kwargs)
 
     return audited_call
 
 
 def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Built) -> Trace:
-    ops = list(recorder.ops)
-    for inner, outer in recorder.captures().items():
-        if inner < len(ops):
-            record = ops[inner]
-            ops[inner] = type(record)(
-                **{name: getattr(record, name) for name in record.__slots__ if name != "producers"}, producers=(outer,)
-            )
-    ops += recorder.ops[len(ops) :]
+    ops = recorder.log.finished()
     return Trace(
         ops=tuple(ops),
-        events=tuple(recorder.events),
+        events=tuple(dict.fromkeys(recorder.events)),
         model_dtype=built.model_dtype,
         layers=tuple(recorder.where.layers),
         stopped=stopped,
         unused=_unused(ops, recorder, concrete),
         functions=_sealed(recorder, concrete),
+        failures=tuple(f"{type(error).__name__}: {error}" for error in recorder.failures),
     )
 
 
@@ -176,18 +187,18 @@ def _unused(ops: list[OpRecord], recorder: Recorder, concrete: Any) -> frozenset
     if concrete is None:
         return frozenset()
     read = {index for op in ops for index in op.producers}
-    results = {recorder.producer(tensor) for tensor in concrete.graph.outputs}
+    results = {recorder.log.producer(tensor) for tensor in concrete.graph.outputs}
     graph = f"{id(concrete.graph)}"
     return frozenset(op.index for op in ops if op.graph == graph and op.index not in read | results)
 
 
 def _sealed(recorder: Recorder, concrete: Any) -> dict[str, tuple[str, ...]]:
     """Return the functions that are called in the trace and were not traced in it."""
-    called = {op.function for op in recorder.ops if op.op_type in _CALLS}
+    called = {op.function for op in recorder.log.ops if op.op_type in _CALLS}
     if not called or concrete is None:
         return {}
     names: dict[str, set[str]] = {}
-    for op in recorder.ops:
+    for op in recorder.log.ops:
         names.setdefault(op.graph, set()).add(op.name)
     sealed = {}
     for function in concrete.graph.as_graph_def().library.function:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nqperf.errors import ConfigError, FormatError
@@ -67,8 +67,12 @@ def ledger_text(model: str, ledger: Ledger, versions: Mapping[str, str]) -> str:
 def read_ledger(path: Path, *, model: str) -> Ledger:
     """Return the ledger in `path`, which must be that of the model named `model`.
 
-    Raises: FormatError when it is missing or no ledger of this schema, ConfigError when it is another model's.
+    Raises: FormatError when it is no ledger of this schema, ConfigError when it is missing or another model's.
     """
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: there is no such ledger yet; write it with --update, or in pytest with --nqperf-ledger-update"
+        )
     held = read_json_object(path, what="a cast ledger")
     version = held.get("schema_version")
     if version != SCHEMA_VERSION:
@@ -81,7 +85,7 @@ def read_ledger(path: Path, *, model: str) -> Ledger:
         )
     try:
         return {
-            precision: tuple(sorted(CastRecord(**record) for record in entries))
+            precision: _merged([CastRecord(**record) for record in entries])
             for precision, entries in held["precisions"].items()
         }
     except (KeyError, TypeError, AttributeError) as error:
@@ -95,3 +99,17 @@ def update_ledger(path: Path, held: Ledger, *, model: str, versions: Mapping[str
     """
     known = read_ledger(path, model=model) if path.exists() else {}
     write_whole(path, ledger_text(model, {**known, **held}, versions).encode())
+
+
+def _merged(records: list[CastRecord]) -> tuple[CastRecord, ...]:
+    """Return the records as they are written today: earlier ones told numbered layers (`block_{n}`) apart."""
+    kinds: dict[CastRecord, list[CastRecord]] = {}
+    for record in records:
+        layer = "/".join(part.removesuffix("_{n}") for part in record.layer.split("/"))
+        kinds.setdefault(replace(record, layer=layer, times=0, layers=0), []).append(record)
+    merged = []
+    for kind, held in kinds.items():
+        layers = sum(record.layers for record in held)
+        casts = sum(record.layers * record.times for record in held)
+        merged.append(replace(kind, times=casts // layers if layers else 0, layers=layers))
+    return tuple(sorted(merged))

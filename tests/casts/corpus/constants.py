@@ -67,7 +67,7 @@ class TinyMaximum(keras.layers.Layer):
 class TinyConstant(keras.layers.Layer):
     def call(self, x):
         epsilon = tf.constant(1e-9, tf.float32)
-        return x + tf.cast(epsilon, x.dtype)  # expect: NUM102 layer=tiny_constant
+        return x / (tf.abs(x) + tf.cast(epsilon, x.dtype))  # expect: NUM102 layer=tiny_constant
 
 
 class SummedMasks(keras.layers.Layer):

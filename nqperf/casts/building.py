@@ -1,0 +1,138 @@
+"""From what a user names to a model under a policy: builders, models that are there, functions over tensors."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nqperf.casts.trace import tracing
+from nqperf.casts.trace.records import FLOATS, HALVES
+from nqperf.errors import ConfigError
+
+
+def compute_dtype(precision: str | None) -> str | None:
+    """Return the dtype that a policy computes in: float16 of mixed_float16."""
+    return precision.removeprefix("mixed_") if precision is not None else None
+
+
+def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
+    """Return what to trace, and the Keras model behind it (None for a function over tensors).
+
+    Raises: ConfigError when `target` is neither a model nor a function that builds one, or it cannot be built.
+    """
+    if is_model(target):
+        return _of_model(target, inputs, None, precision), target
+    if not callable(target):
+        raise ConfigError(f"{target!r} is neither a Keras model nor a function")
+    if inputs is not None and not is_builder(target):
+        return _of_function(target, inputs, precision), None
+    model, recorder = tracing.run_builder(
+        with_precision(target, precision), default_dtype=compute_dtype(precision) or "float32"
+    )
+    model, inputs = model_of(model, inputs)
+    return _of_model(model, inputs, recorder, precision), model
+
+
+def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
+    """Return the model and its input specs from what a builder has returned.
+
+    Raises: ConfigError when that is no model.
+    """
+    if isinstance(value, tuple) and len(value) == 2:  # noqa: PLR2004  # (model, inputs)
+        value, inputs = value[0], inputs if inputs is not None else value[1]
+    if not is_model(value):
+        raise ConfigError(f"the builder returned {type(value).__name__}, expected a Keras model or (model, inputs)")
+    return value, inputs
+
+
+def with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
+    """Return the builder as a function of nothing; one without a precision parameter gets the global policy.
+
+    The policy stays in force after the builder has returned: layers may be made when the model is first called.
+    """
+    try:
+        accepts = "precision" in inspect.signature(builder).parameters
+    except (TypeError, ValueError):
+        accepts = False
+
+    def audited() -> Any:
+        if precision is None:
+            return builder()
+        if accepts:
+            return builder(precision=precision)
+        known = _kerases()
+        _set_policy(known, precision)
+        model = builder()
+        if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
+            _set_policy(_kerases(), precision)
+            model = builder()
+        return model
+
+    return audited
+
+
+@contextlib.contextmanager
+def policies_restored() -> Iterator[None]:
+    """Put the global policies back that were in force before the block."""
+    before = [(keras, keras.mixed_precision.global_policy()) for keras in _kerases()]
+    try:
+        yield
+    finally:
+        for keras in _kerases():
+            policy = next((held for known, held in before if known is keras), "float32")
+            keras.mixed_precision.set_global_policy(policy)
+
+
+def is_builder(function: Callable[..., Any]) -> bool:
+    """Whether `function` can be called with nothing, or with a precision alone."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    needed = [each for each in parameters if each.default is each.empty and each.kind in (0, 1, 3)]
+    return (all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters))) or not needed
+
+
+def is_model(value: Any) -> bool:
+    """Whether `value` is a layer or model of Keras, or of the Keras of old."""
+    return any(isinstance(value, keras.layers.Layer) for keras in _kerases())
+
+
+def flat(structure: Any) -> list[Any]:
+    """Return the leaves of nested specs or tensors."""
+    import tensorflow as tf
+
+    return list(tf.nest.flatten(structure))
+
+
+def _of_function(target: Any, inputs: Any, precision: str | None) -> tracing.Built:
+    found = tracing.Built(target, (inputs if isinstance(inputs, tuple) else (inputs,), {}))
+    floats = [dtype for spec in flat(found.arguments) if (dtype := spec.dtype.name) in FLOATS]
+    found.model_dtype = compute_dtype(precision) or next((each for each in floats if each in HALVES), "float32")
+    return found
+
+
+def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> tracing.Built:
+    specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
+    found = tracing.Built(model, specs or tracing.specs_of(model, recorder))
+    if recorder is not None:
+        found.births, found.alive = recorder.where.births, recorder
+    held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk
+    own = str(model.compute_dtype)
+    found.model_dtype = compute_dtype(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
+    return found
+
+
+def _set_policy(kerases: list[Any], precision: str) -> None:
+    for keras in kerases:
+        keras.mixed_precision.set_global_policy(precision)
+
+
+def _kerases() -> list[Any]:
+    """Return Keras, and the Keras of old where the user's model has brought it."""
+    import keras
+
+    return [keras, *([sys.modules["tf_keras"]] if "tf_keras" in sys.modules else [])]

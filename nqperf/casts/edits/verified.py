@@ -1,0 +1,174 @@
+"""Trying edits before they are printed: applied in memory, traced again, and kept when the finding goes and none comes.
+
+All first choices are tried together; where that does not hold, one finding after the other, each on top of those that
+are kept, so that what is kept at the end holds together. Then the model is run for real.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from nqperf.casts.edits.in_memory import Live, in_force
+from nqperf.casts.edits.text import Edit, edited
+from nqperf.casts.findings import Finding, flattened
+from nqperf.casts.trace import source
+from nqperf.errors import ConfigError
+
+# What a trial finds, None when the model can no longer be traced to its end.
+Retrace = Callable[[], Sequence[Finding] | None]
+
+# Trials end after this many seconds; what has not been tried by then is not promised.
+_SECONDS = 90.0
+
+_CONFLICTS = ("CAST001", "CAST002")
+_REFUSED = ("CAST001", "CAST007", "CAST008")
+_LINKS = 4  # conflicts that one edit may bring after another
+
+_Key = tuple[str, str | None, int | None]
+
+
+def verified(
+    findings: Sequence[Finding], retrace: Retrace, sound: Callable[[], bool], *, seconds: float = _SECONDS
+) -> tuple[Finding, ...]:
+    """Return `findings` with the edit of each that has one which works.
+
+    `retrace` audits under the edits in force; `sound` says whether the model then runs and comes to what it should. It
+    is asked once all conflicts have an edit: before that the model does not run.
+    """
+    hopeful = [finding for finding in findings if finding.proposals]
+    if not hopeful:
+        return tuple(findings)
+    trials = _Trials(findings, retrace, sound, time.monotonic() + seconds)
+    fixes = _merged(trials.kept(hopeful))
+    return tuple(
+        dataclasses.replace(finding, fix=fixes[id(finding)]) if id(finding) in fixes else finding
+        for finding in findings
+    )
+
+
+class _Trials:
+    """One model's edits, tried on top of each other; `standing` counts what is found under those that are kept."""
+
+    def __init__(self, findings: Sequence[Finding], retrace: Retrace, sound: Callable[[], bool], end: float) -> None:
+        self.findings = findings
+        self.retrace, self.sound, self.end = retrace, sound, end
+        self.standing = _counted(findings)
+        self.live = Live()
+
+    def kept(self, hopeful: Sequence[Finding]) -> dict[int, Edit]:
+        """Return the edits that work, by the id of their finding."""
+        kept = self._together(hopeful) or self._in_turn(hopeful)
+        if not kept or self._refused_still(kept) or self._sound(kept):
+            return kept
+        # One of them makes the model compute something else: those without which it does not run, then one by one.
+        chosen = {id(each): kept[id(each)] for each in hopeful if id(each) in kept and each.rule in _REFUSED}
+        if not chosen or not self._sound(chosen):
+            return {}
+        for number, edit in kept.items():
+            if number not in chosen and time.monotonic() < self.end and self._sound({**chosen, number: edit}):
+                chosen[number] = edit
+        return chosen
+
+    def _under(self, edits: Iterable[Edit], act: Callable[[], Sequence[Finding] | None]) -> Sequence[Finding] | None:
+        """Return what `act` finds with `edits` in force, None when they do not work."""
+        by_path: dict[str, list[Edit]] = {}
+        for edit in edits:
+            by_path.setdefault(edit.path, []).append(edit)
+        try:
+            sources = {
+                path: (edited(source.text_at(path), held), tuple(line for edit in held for line in edit.imports))
+                for path, held in by_path.items()
+            }
+            with in_force(sources, self.live):
+                return act()
+        except ConfigError:
+            return None
+
+    def _together(self, hopeful: Sequence[Finding]) -> dict[int, Edit]:
+        chosen = {id(finding): finding.proposals[0] for finding in hopeful}
+        after = self._under(chosen.values(), self.retrace)
+        counted = _counted(after or ())
+        if after is None or any(counted[_key(finding)] for finding in hopeful) or counted - self.standing:
+            return {}
+        self.standing = counted
+        return chosen
+
+    def _in_turn(self, hopeful: Sequence[Finding]) -> dict[int, Edit]:
+        kept: dict[int, Edit] = {}
+        for number, finding in enumerate(hopeful):
+            # Several findings of one rule may stand on one line: how many of those that come now are left to mend?
+            left = sum(_key(other) == _key(finding) for other in hopeful[number:])
+            if self.standing[_key(finding)] < left:
+                kept[id(finding)] = list(kept.values())[-1]  # an edit that is kept has mended this one too
+                continue
+            for edit in finding.proposals:
+                if time.monotonic() > self.end:
+                    return kept
+                joined = self._mends(finding, [edit], list(kept.values()))
+                if joined is not None:
+                    kept[id(finding)] = joined
+                    break
+        return kept
+
+    def _mends(self, finding: Finding, edits: list[Edit], kept: list[Edit]) -> Edit | None:
+        """Return the edit that mends `finding`, None when it does not.
+
+        Where it brings conflicts further on in the same file, what mends these becomes part of it.
+        """
+        for _ in range(_LINKS):
+            after = self._under([*kept, *edits], self.retrace)
+            if after is None or _counted(after)[_key(finding)] >= self.standing[_key(finding)]:
+                return None
+            new = _counted(after) - self.standing
+            if not new:
+                self.standing = _counted(after)
+                return _joined(edits)
+            coming = [each for each in after if new[_key(each)]]
+            follow = [each.proposals[0] for each in coming if each.rule in _CONFLICTS and each.proposals]
+            if len(follow) < len(coming) or any(edit.path != edits[0].path for edit in follow):
+                return None
+            edits = [*edits, *follow]
+        return None
+
+    def _refused_still(self, kept: dict[int, Edit]) -> bool:
+        """Whether a conflict is left that TensorFlow refuses: then the model cannot be run."""
+        left = [each for each in self.findings if each.rule in _REFUSED and id(each) not in kept]
+        return any(self.standing[_key(each)] for each in left)
+
+    def _sound(self, kept: dict[int, Edit]) -> bool:
+        outcome: list[bool] = []
+
+        def ask() -> None:
+            outcome.append(self.sound())
+
+        self._under(kept.values(), ask)
+        return outcome == [True]
+
+
+def _merged(kept: dict[int, Edit]) -> dict[int, Edit]:
+    """Return the edits with those of one statement made one."""
+    groups: dict[tuple[str, object], list[int]] = {}
+    for number, edit in kept.items():
+        statement = source.statement(edit.path, edit.span[0])
+        groups.setdefault((edit.path, statement if statement is not None else number), []).append(number)
+    merged: dict[int, Edit] = {}
+    for members in groups.values():
+        merged |= dict.fromkeys(members, _joined([kept[number] for number in members]))
+    return merged
+
+
+def _joined(edits: Sequence[Edit]) -> Edit:
+    changes = dict.fromkeys(change for edit in edits for change in edit.changes)
+    imports = dict.fromkeys(line for edit in edits for line in edit.imports)
+    return Edit(path=edits[0].path, changes=tuple(changes), imports=tuple(imports))
+
+
+def _counted(findings: Iterable[Finding]) -> Counter[_Key]:
+    return Counter(_key(finding) for finding in flattened(findings))
+
+
+def _key(finding: Finding) -> _Key:
+    return (finding.rule, finding.path, finding.line)

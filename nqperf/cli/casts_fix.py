@@ -1,0 +1,91 @@
+"""`nqperf casts fix`: all edits that work, as one patch; `nqperf casts rule`: what a rule means."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, EXIT_UNSURE, PRECISIONS, outcomes_of
+from nqperf.errors import ConfigError
+
+
+@click.command(epilog=CODES)
+@click.argument("model")
+@click.option("--precision", type=click.Choice(PRECISIONS[:2]), default=PRECISIONS[0], show_default=True)
+@click.option("--input", "inputs", multiple=True, metavar="SPEC", help="An input: float16[2,8] or ids=int32[2,8].")
+@click.option("--import", "imports", multiple=True, metavar="MODULE", help="Import this first.")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), help="Where it is to run; without it, what is here.")
+@click.option("--write", is_flag=True, help="Write the edits to the files.")
+@click.option("--patch", type=click.Path(path_type=Path), help="Write the edits to this file, as a patch.")
+@click.option("--anywhere", is_flag=True, help="Edit files outside of the project too, and installed ones.")
+def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path | None, **options: Any) -> None:
+    """Mend what the audit finds in MODEL: every edit has been applied in memory, traced and run before.
+
+    Without --write or --patch the patch is printed. Files are edited all together or not at all, and keep their
+    formatting, comments and newlines. With --write the audit is run again and says what is left.
+
+    \b
+    nqperf casts fix mypackage.models:build
+    nqperf casts fix mypackage.models:build --patch casts.patch
+    nqperf casts fix mypackage.models:build --write
+    """
+    from nqperf.casts.edits.patch import patch_of
+    from nqperf.casts.targets import resolve
+    from nqperf.formats.casts.source_files import write_sources
+    from nqperf.formats.files import write_whole
+
+    if write and patch is not None:
+        raise ConfigError("--write and --patch are two ways to keep the edits: choose one")
+    target = resolve(model, options["inputs"], imports=options["imports"])
+    ((audit, _),) = outcomes_of(target, (precision,), options["device"])
+    made = patch_of(audit.findings, anywhere=anywhere)
+    left = len(audit.findings) - made.mended
+    if write:
+        write_sources(made.after)
+    elif patch is not None:
+        write_whole(patch, made.diff.encode())
+    else:
+        click.echo(made.diff, nl=False)
+    names = ", ".join(file.path.name for file in made.before) or "no file"
+    click.echo(f"{made.mended} findings mended in {names}; {left} without an edit that works", err=True)
+    for finding in audit.findings:
+        if finding.fix is None:
+            click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} (not tried)", err=True)
+    if not audit.complete:
+        sys.exit(EXIT_UNSURE)
+    if write and made.after:
+        sys.exit(_again(model, precision, options))
+    if left:
+        sys.exit(EXIT_FINDINGS)
+
+
+def _again(model: str, precision: str, options: dict[str, Any]) -> int:
+    """Audit the files as they are now, in a process that has not imported them yet; return its exit code."""
+    from nqperf.perf.machine.environment import python_command
+
+    words = python_command("nqperf.cli.main", "casts", "audit", model, "--precision", precision)
+    for name, key in (("--input", "inputs"), ("--import", "imports")):
+        words += [word for value in options[key] for word in (name, value)]
+    if options["device"] is not None:
+        words += ["--device", options["device"]]
+    return subprocess.run(words, check=False).returncode
+
+
+@click.command()
+@click.argument("name", required=False)
+def rule(name: str | None) -> None:
+    """Explain the rule NAME with an example and its edit; without NAME list all rules.
+
+    \b
+    nqperf casts rule CAST001
+    """
+    from nqperf.formats.casts.rule_pages import rule_page, rule_titles
+
+    if name is None:
+        click.echo("\n".join(f"{each}  {title}" for each, title in rule_titles().items()))
+    else:
+        click.echo(rule_page(name), nl=False)

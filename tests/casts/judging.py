@@ -1,0 +1,145 @@
+"""Judge the audit by real runs: python -m tests.casts.judging FOLDER... prints one JSON object a case and policy.
+
+A case is a function build... or fixed... of a file. Under each policy its model is built and run as it is, without the
+audit; it is audited; and it is built and run again with the audit's own edits in force. TF_USE_LEGACY_KERAS decides
+which Keras tf.keras is.
+"""
+
+import importlib
+import json
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np
+import tensorflow as tf
+
+from nqperf.casts.audit import audit
+from nqperf.casts.edits.in_memory import in_force
+from nqperf.casts.edits.text import edited
+from nqperf.casts.trace import source
+from nqperf.errors import NqPerfError
+
+POLICIES = ("mixed_float16", "mixed_bfloat16")
+TOLERANCE = {"mixed_float16": 0.05, "mixed_bfloat16": 0.25}
+LEGACY = os.environ["TF_USE_LEGACY_KERAS"] == "1"
+KERAS_3 = re.compile(r"^(import keras|from keras)|import branches", re.MULTILINE)
+KERAS_2 = re.compile(r'environ\["TF_USE_LEGACY_KERAS"\] = "1"')
+
+
+def cases(folder):
+    """Yield (file, name, function) of what this Keras can build."""
+    sys.path.insert(0, str(folder))
+    for path in sorted(folder.glob("*.py")):
+        text = path.read_text()
+        if (KERAS_3 if LEGACY else KERAS_2).search(text):
+            continue
+        module = importlib.import_module(path.stem)
+        for name, function in list(vars(module).items()):
+            if name.startswith(("build", "fixed")) and callable(function):
+                yield path.stem, name, function
+
+
+def drawn(spec, generator):
+    shape = [size or 2 for size in spec.shape]
+    if tf.as_dtype(spec.dtype).is_integer:
+        return tf.constant(generator.integers(0, 2, shape), spec.dtype)
+    return tf.cast(generator.standard_normal(shape), spec.dtype)
+
+
+def run(function, policy):
+    """Return the flat outputs of a real build and run under `policy`, with weights of one seed."""
+    keras = tf.keras
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        built = function()
+        model, specs = built if isinstance(built, tuple) else (built, None)
+        if specs is None:
+            specs = [tf.TensorSpec(each.shape, getattr(each.dtype, "name", each.dtype)) for each in model.inputs]
+        generator = np.random.default_rng(0)
+        inputs = tf.nest.map_structure(lambda spec: drawn(spec, generator), specs)
+        inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+        outputs = model.predict_on_batch(inputs)
+        return [np.asarray(tf.cast(each, tf.float64)) for each in tf.nest.flatten(outputs)]
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def distance(value, reference):
+    """Return the relative L2 distance, the numbers of masks left out: these are large in both."""
+    kept = ~((np.abs(reference) > 9900) & (np.sign(value) == np.sign(reference)) & (np.abs(value) > 9900))
+    return np.linalg.norm((value - reference)[kept]) / (np.linalg.norm(reference[kept]) or 1.0)
+
+
+def outcome(function, policy, reference=None):
+    """Return what a real run comes to: ok, not finite, off (beyond tolerance of `reference`), or refused with why."""
+    try:
+        values = run(function, policy)
+    except Exception as error:  # noqa: BLE001  # whatever the model raises
+        return f"refused: {type(error).__name__}: {' '.join(str(error).split())[:2000]}"
+    if not all(np.isfinite(each).all() for each in values):
+        return "not finite"
+    if reference is not None and policy in TOLERANCE:
+        worst = max(distance(*each) for each in zip(values, reference, strict=True))
+        if worst > TOLERANCE[policy]:
+            return f"off by {worst:.3g}"
+    return "ok"
+
+
+def under_edits(findings, act):
+    """Return what `act` returns with every edit of `findings` in force; None where there is none."""
+    fixes = [finding.fix for finding in findings if finding.fix is not None]
+    if not fixes:
+        return None
+    texts = {
+        path: (
+            edited(source.text_at(path), [fix for fix in fixes if fix.path == path]),
+            [line for fix in fixes if fix.path == path for line in fix.imports],
+        )
+        for path in {fix.path for fix in fixes}
+    }
+    with in_force(texts):
+        return act()
+
+
+def judged(file, name, function, policy):
+    wide = outcome(function, "float32")
+    reference = run(function, "float32") if wide == "ok" and "random" not in name else None
+    row = {"file": file, "name": name, "policy": policy, "float32": wide, "truth": outcome(function, policy, reference)}
+    try:
+        found = audit(function, precision=policy)
+    except NqPerfError as error:
+        return {**row, "refused": str(error), "findings": [], "complete": False, "edited": None}
+    rows = [
+        {
+            "rule": each.rule,
+            "file": Path(each.path or "").stem,
+            "line": each.line,
+            "edit": each.edit_text,
+            "fixed": each.fix is not None,
+            "under": [f"{other.rule}:{other.line}" for other in each.consequences],
+        }
+        for each in found.findings
+    ]
+    after = under_edits(found.findings, lambda: outcome(function, policy, reference)) if wide == "ok" else None
+    return {**row, "refused": None, "findings": rows, "complete": found.complete, "edited": after}
+
+
+def main(folders):
+    warnings.simplefilter("ignore")
+    for folder in folders:
+        for file, name, function in cases(Path(folder)):
+            for policy in POLICIES:
+                print(json.dumps(judged(file, name, function, policy)), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

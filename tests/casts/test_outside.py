@@ -1,0 +1,107 @@
+"""Small models after public code, judged by real runs: nothing missed, nothing invented, every edit works.
+
+Each case is built and run without the audit under both 16-bit policies, in Keras 3 and in tf_keras; what the audit says
+of it has to agree, and the model has to run with the audit's own edits in force.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+FOLDERS = [HERE / "outside", HERE / "outside_too"]
+EXPECTATION = re.compile(r"# EXPECT: (.*)")
+HARD = {"CAST001", "CAST007", "CAST008"}  # what TensorFlow refuses
+JUDGED = {}
+
+
+def expected():
+    """Return what stands behind # EXPECT: by (file, line)."""
+    return {
+        (path.stem, number): found[1]
+        for folder in FOLDERS
+        for path in folder.glob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if (found := EXPECTATION.search(line))
+    }
+
+
+def judged(legacy, folder):
+    """Return the rows of all cases of a folder under one Keras, judged once in a process of its own."""
+    if (legacy, folder) not in JUDGED:
+        run = subprocess.run(
+            [sys.executable, "-m", "tests.casts.judging", str(folder)],
+            env={**os.environ, "TF_USE_LEGACY_KERAS": str(int(legacy))},
+            cwd=HERE.parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr[-2000:]
+        JUDGED[legacy, folder] = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    return JUDGED[legacy, folder]
+
+
+def wrong(row, lines):
+    """Yield what is wrong with the audit of one case."""
+    if row["float32"].startswith("refused"):
+        if not row["refused"]:
+            yield "does not build in float32 either, and is no bad input"
+        return
+    if row["refused"] or not row["complete"]:
+        yield f"no verdict: {row['refused']}"
+    yield from of_findings(row, lines)
+    if row["edited"] not in (None, "ok"):
+        yield f"with its edits the model is {row['edited']}: {[each['edit'] for each in row['findings']]}"
+    if row["name"].startswith("fixed") and row["findings"]:
+        yield "a repaired model is not clean"
+
+
+def of_findings(row, lines):
+    refused = row["truth"].startswith("refused")
+    hard = [each for each in row["findings"] if each["rule"] in HARD]
+    if refused != bool(hard):
+        yield f"missed: {row['truth']}" if refused else "invented: TensorFlow refuses nothing"
+    for each in row["findings"]:
+        known = lines.get((each["file"], each["line"]), "")
+        if each["rule"] not in known and not (refused and each in hard):
+            yield f"invented: {each['rule']} at line {each['line']}"
+        if not each["fixed"]:
+            yield f"no edit works for {each['rule']} at line {each['line']}: {each['edit']}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("legacy", [False, True], ids=["keras", "tf_keras"])
+def test_the_audit_agrees_with_real_runs_and_every_edit_works(legacy, folder):
+    rows, lines = judged(legacy, folder), expected()
+    assert rows
+    faults = {
+        f"{row['file']}.{row['name']} {row['policy']}": found for row in rows if (found := list(wrong(row, lines)))
+    }
+    assert faults == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_expected_line_is_found(folder):
+    found = {
+        (each["file"], each["line"], each["rule"])
+        for legacy in (False, True)
+        for row in judged(legacy, folder)
+        for each in row["findings"]
+    }
+    stems = {path.stem for path in folder.glob("*.py")} - {"losses_and_metrics"}  # functions over tensors: test_losses
+    missed = [
+        (file, line, rules)
+        for (file, line), rules in expected().items()
+        if file in stems
+        and re.match(r"(CAST|NUM)\d", rules)
+        and not any((file, line, rule) in found for rule in re.findall(r"(?:CAST|NUM)\d{3}", rules))
+    ]
+    assert missed == []

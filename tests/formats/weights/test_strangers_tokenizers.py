@@ -216,6 +216,29 @@ def test_a_vocabulary_beside_a_tokenizer_json_must_hold_its_pieces(stranger):
         load_tokenizer(folder)
 
 
+def test_merges_beside_a_tokenizer_json_must_be_its_own(shared, tmp_path):
+    source = shared / "reference" / "encoders" / "roberta-tokenizer"
+    if not source.is_dir():
+        pytest.skip("../shared/reference/encoders is not here")
+    for name in ("tokenizer.json", "vocab.json", "merges.txt"):
+        shutil.copyfile(source / name, tmp_path / name)
+    file = find_tokenizer(FolderFiles(tmp_path), TOKENIZERS)
+    assert file.names() == ("tokenizer.json", "vocab.json", "merges.txt")
+    assert file.vocabulary.size == 420
+    lines = (tmp_path / "merges.txt").read_text(encoding="utf-8").split("\n")
+    lines[1:3] = lines[2:0:-1]
+    (tmp_path / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(FormatError, match=r"merges\.txt: has other merges than tokenizer\.json beside it"):
+        load_tokenizer_of(tmp_path)
+
+
+def test_a_sentencepiece_model_beside_a_tokenizer_json_must_hold_its_pieces(tmp_path):
+    unigram(tmp_path, list(random_texts(200, seed=3)))
+    (tmp_path / "spiece.model").write_bytes(sentencepiece_model(list(random_texts(300, seed=3))))
+    with pytest.raises(FormatError, match=r"spiece\.model: has '.*' as its piece \d+, and tokenizer\.json beside it"):
+        load_tokenizer_of(tmp_path)
+
+
 def test_added_pieces_of_two_files_must_agree(stranger):
     folder = stranger("added_tokens")
     write(folder, added_tokens={"[Q]": 27, "[ContextId=-1]": 26})
@@ -451,7 +474,7 @@ def test_random_texts_are_cut_as_alberts_authors_cut_them(tmp_path, count):
     whole, ties = AlbertVocabulary(model), 0
     for text in random_texts(count, seed=1):
         words = [word for word in text.split(" ") if not any(map(str.isdigit, word))]
-        ids, expected = cut(tokenizer, words)[0], library.encode(whole._prepared(" ".join(words)))
+        ids, expected = cut(tokenizer, words)[0], library.encode(whole.prepared(" ".join(words)))
         ties += ids != expected and sorted(ids) == sorted(expected)
         assert ids == expected or sorted(ids) == sorted(expected), text
     assert ties <= MOST_TIES

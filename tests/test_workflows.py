@@ -125,3 +125,20 @@ def test_the_oldest_versions_are_those_of_the_requirements():
     assert found["msgspec"] == "0.19"
     assert "nqperf" not in found
     assert len(found) > 30
+
+
+ACTION = REPOSITORY / ".github" / "actions" / "ab" / "action.yml"
+
+
+def test_the_action_calls_what_exists_and_runs_no_text_of_its_inputs():
+    action = yaml.safe_load(ACTION.read_text())
+    scripts = [step["run"] for step in action["runs"]["steps"]]
+    assert all("${{" not in script for script in scripts)
+    name, *arguments = shlex.split(scripts[-1])[1:]
+    command = cli.get_command(None, name)
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
+    variables = {f"${name}" for name in action["runs"]["steps"][-1]["env"]}
+    assert {argument for argument in arguments if argument.startswith("$")} == variables
+    defaults = {name: item.get("default") for name, item in action["inputs"].items()}
+    assert 0 < float(defaults["margin"]) < 1 < float(defaults["budget"])

@@ -32,9 +32,10 @@ _LOOKING = 1.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerLimits:
-    """How far answers may be from the baseline's: the largest share that changed, the least share of its micro-F1.
+    """How far answers may be from the baseline's.
 
-    `changed` 0 says that no answer may change.
+    `changed` is the largest share of them that may be other ones, 0 for none at all; `micro_f1` is the least share of
+    the baseline's micro-F1 that must be left.
     Raises: ConfigError when one is not a share.
     """
 
@@ -90,11 +91,12 @@ class Answered:
 class AnswersVerdict:
     """What is known of a row's answers.
 
-    `wins` are the examples that the row has more of right than the baseline, `losses` those with fewer, `p_even` the
-    two-sided p-value of "as many wins as losses". `changed_interval` is that of the true share of changed answers,
-    `difference` that of micro-F1, the row's less the baseline's. `broken` names the limits that are surely broken,
-    `open` those that are neither surely kept nor surely broken. `more_examples` is about how many more would decide,
-    None where it is decided or no number would.
+    `outcome`: HOLDS when every limit is surely kept, FAILS when one is surely broken, else UNDECIDED. `compared` is the
+    number of examples, `micro_f1` and `baseline_micro_f1` the two scores on them. `wins` are the examples that the row
+    has more of right than the baseline, `losses` those with fewer, `p_even` the two-sided p-value of "as many wins as
+    losses". `changed_interval` is that of the true share of changed answers, `difference` that of micro-F1, the row's
+    less the baseline's. `broken` names the limits that are surely broken, `open` those that are neither surely kept nor
+    surely broken. `more_examples` is about how many more would decide, None where it is decided or no number would.
     """
 
     outcome: AnswersOutcome
@@ -128,7 +130,7 @@ def judge_answers(
     most: int | None = None,
     config: AnswersConfig = REFERENCE,
 ) -> AnswersVerdict:
-    """Return the verdict on the answers so far.
+    """Return the verdict on the answers so far, `answered`, held to `limits`, as sure as `config` says.
 
     `looks` are the numbers of examples at the looks before this one, `most` how many there can be in all (by default
     the ones there are: this is the last look).
@@ -169,7 +171,7 @@ def judge_answers(
 
 
 def share_interval(count: int, of: int, confidence: float) -> tuple[float, float]:
-    """Return the exact interval of a share of which `count` of `of` were seen.
+    """Return the exact interval of a share of which `count` of `of` were seen, at `confidence`.
 
     >>> low, high = share_interval(0, 79, 0.95)
     >>> low, round(high, 3)

@@ -71,7 +71,10 @@ class ChangePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Division:
-    """A history divided into levels; `run_sd` is how far runs of one level scatter beyond their errors (log ratio)."""
+    """A history divided into levels; `run_sd` is how far runs of one level scatter beyond their errors (log ratio).
+
+    `freedom` are the degrees of freedom of that, `confidence` is that of the changes' intervals.
+    """
 
     levels: tuple[Level, ...]
     run_sd: float
@@ -90,7 +93,7 @@ class Division:
         return None if best == len(self.levels) - 1 else self.change(best, len(self.levels) - 1)
 
     def change(self, one: int, other: int) -> ChangePoint:
-        """Return the change from one level to another, placed where the first of them ends."""
+        """Return the change from level `one` to level `other`, placed where the first of them ends."""
         before, after = self.levels[one], self.levels[other]
         value = after.value - before.value
         error = math.hypot(before.error, after.error)
@@ -104,9 +107,9 @@ REFERENCE = ChangePointConfig()
 
 
 def divide(values: FloatArray, errors: FloatArray, config: ChangePointConfig = REFERENCE) -> Division:
-    """Return the best division of a row's log ratios into levels.
+    """Return the best division of a row's log ratios into levels, changes being as sure as `config` says.
 
-    Shapes: values and their standard errors [runs], in the order of the runs.
+    Shapes: `values` and their standard errors [runs], in the order of the runs.
     Raises: ConfigError when the shapes differ, there is no run, or a number is not finite or an error negative.
     """
     if values.shape != errors.shape or values.ndim != 1 or not len(values):
@@ -131,8 +134,8 @@ def divide(values: FloatArray, errors: FloatArray, config: ChangePointConfig = R
 def best_division(values: FloatArray, weights: FloatArray, penalty: float) -> tuple[int, ...]:
     """Return the edges, 0 and n included, of the division with the least cost.
 
-    A stretch costs the weighted squares around its weighted mean, a change `penalty`. The best division up to a run
-    ends with some stretch, and what comes before that is itself the best division.
+    A stretch costs the squares of its `values` around their mean, both by `weights`, a change costs `penalty`. The best
+    division up to a run ends with some stretch, and what comes before that is itself the best division.
     """
     count = len(values)
     mass, first, second = (

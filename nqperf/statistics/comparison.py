@@ -61,11 +61,12 @@ class ComparisonConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """How one row's speed-up changed.
+    """How the speed-up of the row `name` changed, and the `outcome` of that.
 
-    `factor` is the new speed-up / the old one, below 1 when slower; `interval` holds it with the configured confidence,
-    None where one of the runs has a single set. `by_total` says that total time alone shows it slower. `p_slower` is
-    the one-sided p-value of "slower at all" before correction.
+    `old_ratio` and `new_ratio` are the speed-ups, of `old_sets` and `new_sets` sets. `factor` is the new speed-up / the
+    old one, below 1 when slower; `interval` holds it with the configured confidence, None where one of the runs has a
+    single set. `by_total` says that total time alone shows it slower. `p_slower` is the one-sided p-value of "slower at
+    all" before correction.
     """
 
     name: str
@@ -86,9 +87,9 @@ REFERENCE = ComparisonConfig()
 def compare(pairs: Sequence[tuple[Sets, Sets]], config: ComparisonConfig = REFERENCE) -> tuple[Change, ...]:
     """Return what changed from old to new of every row that both have, the controls left out.
 
-    Each pair is (old, new) of rows whose sets scatter alike: the rows of the table are one; seconds of the baseline
-    itself, as logs of 1 / seconds, are another. Holm's procedure goes over all of them. Estimates that are the same
-    numbers in both runs are one run's, and SAME.
+    Each of `pairs` is (old, new) of rows whose sets scatter alike: the rows of the table are one; seconds of the
+    baseline itself, as logs of 1 / seconds, are another. `config` says what counts as a change. Holm's procedure goes
+    over all of them. Estimates that are the same numbers in both runs are one run's, and SAME.
     """
     found = [_Pair.of(old, new, config) for old, new in pairs]
     if not any(len(pair.names) for pair in found):

@@ -26,8 +26,9 @@ def upper_quantile(tail: FloatArray, freedom: FloatArray) -> FloatArray:
 
 
 def welch_satterthwaite(one: FloatArray, ours: FloatArray, other: FloatArray, theirs: FloatArray) -> FloatArray:
-    """Return the degrees of freedom of the sum of two variances that have their own; 0 where one is not known.
+    """Return the degrees of freedom of the sum of two variances, `one` with `ours` and `other` with `theirs`.
 
+    0 where one of them is not known.
     A variance of 0 with any degrees of freedom is a known number. Source: Welch, "The generalization of 'Student's'
     problem when several different population variances are involved", Biometrika 34 (1947).
     """

@@ -37,7 +37,7 @@ class Evidence:
 
 
 def evidence(rows: Sequence[Row], found: Estimates, config: JudgeConfig) -> Evidence:
-    """Return the p-values of t tests on the sets' estimates."""
+    """Return the p-values of t tests on what was `found` of each of `rows`, by the margins of `config`."""
     floors = [row.floor.ratio if row.floor else 1.0 if row.role == "same" else math.nan for row in rows]
     sds = np.array([row.floor.sd if row.floor else 0.0 for row in rows])
     freedoms = np.array([row.floor.freedom if row.floor else math.inf for row in rows])
@@ -70,7 +70,10 @@ class Crossed:
 
 
 def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: JudgeConfig) -> Crossed:
-    """Return which tests are significant at the last of these looks; `before` were surely slower at an earlier one."""
+    """Return which of the tests `seen` are significant at the last of these looks, by the error rates of `config`.
+
+    `before` are the rows that were surely slower at an earlier look.
+    """
     shares = np.array([[1 - config.total_share], [config.total_share]])
     known = (seen.slower < 1).any(axis=0)
     everyone = np.where(known, (seen.slower / shares).min(axis=0), np.nan)
@@ -91,7 +94,10 @@ def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: Ju
 
 
 def levels_at(looks: Sequence[Look], rows: int, alpha: float, *, on_fail: bool = False) -> FloatArray:
-    """Return the nominal level of each row at the last of these looks, 0 before its second set. Shape: [rows]."""
+    """Return the nominal level of each row at the last of these looks, 0 before its second set. Shape: [rows].
+
+    `alpha` is spent by the shares that are spent on FAIL (`on_fail`), or by those of all else.
+    """
     fractions = [look.spent_on_fail if on_fail else look.spent for look in looks]
     # Most rows were measured in the same sets.
     known: dict[tuple[int, ...], float] = {}
@@ -110,12 +116,15 @@ def levels_at(looks: Sequence[Look], rows: int, alpha: float, *, on_fail: bool =
 
 
 def one_look(config: JudgeConfig) -> float:
-    """Return the error at either end of a printed interval."""
+    """Return the error at either end of an interval that is printed with the confidence of `config`."""
     return _OF_ONE_LOOK * (1 - config.confidence) / 2
 
 
 def half_width(found: Estimates, config: JudgeConfig) -> FloatArray:
-    """Return the half widths of the intervals of the log ratios by location; NaN after one set. Shape: [rows]."""
+    """Return the half widths of the intervals of the log ratios that were `found`, by location; NaN after one set.
+
+    `config` says how sure they are. Shape: [rows].
+    """
     tail = np.full(len(found.sets), one_look(config))
     half: FloatArray = upper_quantile(tail, np.where(found.sets > 1, found.freedom[0], 0.0)) * found.error[0]
     return half

@@ -19,7 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 def holm(
     p_values: FloatArray, level: Callable[[int], float | FloatArray], rejected: BoolArray | None = None
 ) -> BoolArray:
-    """Return which of the hypotheses are rejected.
+    """Return which of the hypotheses with these `p_values` are rejected.
 
     `level` returns how small a p-value must be when so many hypotheses are still in the running: for one look
     `alpha / count`; with looks, each hypothesis's nominal level at this one for that share of alpha. `rejected` are
@@ -39,7 +39,7 @@ def holm(
 
 
 def adjusted(p_values: FloatArray) -> FloatArray:
-    """Return Holm's adjusted p-values: the alpha of the whole at which each hypothesis is just rejected.
+    """Return Holm's adjusted `p_values`: the alpha of the whole at which each hypothesis is just rejected.
 
     >>> adjusted(np.array([0.01, 0.04, 0.03])).tolist()
     [0.03, 0.06, 0.06]

@@ -13,13 +13,13 @@ the fail margin:
 Both are asked of the location and of the total time. Then it must hold in new sets: `confirming` sets that the first
 suspicion did not see, in which the row is slower on average too. A PASS is a one-sided test too, of being slower
 by less than the pass margin, at half of what `confidence` leaves for all looks together; and total time does not say
-otherwise. All else is INCONCLUSIVE once the time is up. A PASS that further sets contradict becomes a FAIL; a FAIL
-stays.
+otherwise. All else is INCONCLUSIVE once the time is up. A FAIL stays. A row that passed and is measured further goes on
+to pass while its interval says so; it may be in doubt again, and FAIL.
 
 The tests are t tests on the sets' estimates with moderated variance, and the interval is the same estimator's: that of
-a PASS lies above floor / pass margin (with the floor's SD counted), that of a FAIL below the floor. It holds the ratio
-with `confidence` after the judge's own rule of when to stop, which simulation shows; a little is added for that. Who
-stops by hand just when a number pleases takes away more.
+a PASS lies above floor / pass margin, that of a FAIL below the floor at the look that found it (with the floor's SD
+counted). It holds the ratio with `confidence` after the judge's own rule of when to stop, which simulation shows; a
+little is added for that. Who stops by hand just when a number pleases takes away more.
 
 Rows that share a baseline are held to the mean of its two processes, where the control "same" is one of the rows: the
 baseline's own scatter is then half as large in each of them.
@@ -50,7 +50,7 @@ def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE)
     """Return the judgement after all of the sets, with a look after each of them and the time up after the last.
 
     `plan` is the one that the looks were made by, by default as many sets as there are. This is how saved sets are
-    judged: the same looks at the same sets give the verdicts of the run.
+    judged: the same looks at the same sets give the verdicts of the run. `config` says what counts and how sure it is.
     Raises: ConfigError without a set.
     """
     count = len(sets.location)
@@ -67,6 +67,7 @@ def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE)
 def look(sets: Sets, plan: Plan, *, before: Judgement | None = None, config: JudgeConfig = REFERENCE) -> Judgement:
     """Return the judgement of the sets so far; `before` is that of the look before this one, None at the first.
 
+    `plan` says how many sets there will be, `config` what counts and how sure it is.
     Raises: ConfigError when there is no set, or `before` is of other rows.
     """
     if not len(sets.location):

@@ -42,7 +42,7 @@ class SetEstimate:
 
 
 def hodges_lehmann(values: FloatArray) -> FloatArray:
-    """Return the median of all pairwise means (each value with itself too) along the last axis.
+    """Return the median of all pairwise means of `values` (each with itself too) along the last axis.
 
     Shapes: [..., n] -> [...]. Raises: ConfigError when n is 0.
 
@@ -71,7 +71,7 @@ def set_estimate(baseline_seconds: FloatArray, row_seconds: FloatArray) -> SetEs
     """Return a row's estimate from the rounds of one set.
 
     A round's baseline is the geometric mean of its batches: one at each end of the round.
-    Shapes: baseline seconds [rounds] or [rounds, batches], row seconds [rounds]. Units: seconds.
+    Shapes: `baseline_seconds` [rounds] or [rounds, batches], `row_seconds` [rounds]. Units: seconds.
     Raises: ConfigError when the lengths differ, there is no round, or a time is no finite number above 0.
 
     >>> set_estimate(np.array([2.0, 2.0, 2.0]), np.array([1.0, 1.0, 1.0])).location == math.log(2)
@@ -101,7 +101,7 @@ def set_estimate(baseline_seconds: FloatArray, row_seconds: FloatArray) -> SetEs
 def set_estimates(baseline_seconds: FloatArray, row_seconds: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return `set_estimate`'s location, total and error of many rows or sets at once, unchecked.
 
-    Shapes: baseline seconds [..., rounds, batches], row seconds [..., rounds] -> three of [...].
+    Shapes: `baseline_seconds` [..., rounds, batches], `row_seconds` [..., rounds] -> three of [...].
     """
     ratios = np.log(baseline_seconds).mean(axis=-1) - np.log(row_seconds)
     total = np.log(baseline_seconds.mean(axis=-1).sum(axis=-1)) - np.log(row_seconds.sum(axis=-1))

@@ -29,7 +29,7 @@ _IMAGINED = 2  # examples that are added
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreDifference:
-    """How much higher the second micro-F1 is, and the interval that holds that with `confidence`.
+    """How much higher the second micro-F1 is (`value`), and the interval that holds that with `confidence`.
 
     `error` is the standard error that the interval is made with, `freedom` its degrees of freedom.
     """
@@ -44,7 +44,7 @@ class ScoreDifference:
 def micro_f1(totals: npt.ArrayLike) -> FloatArray:
     """Return the micro-F1 of answers that are right, given and gold; 0 where nothing is given or gold.
 
-    Shapes: [..., 3] -> [...].
+    Shapes: `totals` [..., 3] -> [...].
 
     >>> float(micro_f1([1, 2, 2]))
     0.5

@@ -71,7 +71,7 @@ def measure(
 ) -> Seconds:
     """Return the seconds of `sizes` runs, sets and rounds of rows that are slower by `slowdowns` (0.05: 5 %).
 
-    The baseline takes 1 second.
+    The baseline takes 1 second. `noise` disturbs the batches, drawn by `generator`.
     """
     runs, sets, rounds = sizes
     rows = len(slowdowns)

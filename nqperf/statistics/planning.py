@@ -19,7 +19,7 @@ _POWER = 0.84
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a set takes: seconds to start its processes, and seconds of one round of all of them.
+    """What a set takes: `start_seconds` to start its processes, `round_seconds` for one round of all of them.
 
     Raises: ConfigError unless both are above 0.
     """
@@ -39,7 +39,7 @@ class Cost:
 
 
 def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) -> int:
-    """Return the rounds per set that make a mean over sets as exact as can be in a given time.
+    """Return the rounds per set that make a mean over sets as exact as can be in a given time, at such a `cost`.
 
     A set's variance is process_variance + pair_variance / rounds, its seconds start + rounds * round; their product is
     least at the root of (start / round) * (pair variance / process variance).
@@ -56,21 +56,21 @@ def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) ->
 
 
 def sets_that_fit(cost: Cost, rounds: int, seconds: float) -> int:
-    """Return how many whole sets fit into so many seconds."""
+    """Return how many whole sets of so many `rounds` fit into so many seconds, at such a `cost`."""
     return max(0, int(seconds // cost.set_seconds(rounds)))
 
 
 def least_seconds(cost: Cost, sets: int) -> float:
-    """Return the least budget that has room for so many sets of the fewest rounds."""
+    """Return the least budget that has room for so many sets of the fewest rounds, at such a `cost`."""
     return sets * cost.set_seconds(FEWEST_ROUNDS)
 
 
 def more_sets(ways: Sequence[Sequence[tuple[float, float]]], sd: float, sets: int) -> int | None:
     """Return about how many further sets decide a row in four of five cases, None for more than MOST_MORE.
 
-    Each way to decide is a list of what it needs, all of it: how far the estimate lies from what must be excluded (log
-    ratio), and how many standard errors that has to be. The way that takes fewest sets counts; where the estimate lies
-    on the wrong side, it is no way. `sd` is the SD of one set's log ratio, `sets` how many there are.
+    Each of the `ways` to decide is a list of what it needs, all of it: how far the estimate lies from what must be
+    excluded (log ratio), and how many standard errors that has to be. The way that takes fewest sets counts; where the
+    estimate lies on the wrong side, it is no way. `sd` is the SD of one set's log ratio, `sets` how many there are.
     """
     totals = [
         max(((errors + _POWER) * sd / gap) ** 2 for gap, errors in needs)
@@ -87,7 +87,7 @@ def detectable_slowdown(error: float, config: JudgeConfig, *, family: int = 1, p
     """Return the slowdown that is found with probability `power`, as a share: 0.05 for 5 %.
 
     `error` is the SD of the log ratio that is judged: the standard error over all sets, and the floor's SD between runs
-    with it. It has to be shown to be there at all, among `family` rows, and to be beyond the fail margin.
+    with it. It has to be shown to be there at all, among `family` rows, and to be beyond the fail margin of `config`.
 
     >>> round(detectable_slowdown(0.008, JudgeConfig(), family=14), 3)
     0.046
@@ -104,7 +104,7 @@ def least_margin(error: float, *, family: int = 1, power: float = 0.95) -> float
     """Return the least margin, as a share, by which two revisions can be told apart with probability `power`.
 
     What is asked for and lies below is not to be had with so much noise: the margin that is judged by is then this one.
-    `error` is the standard error of the log ratio over all sets that fit.
+    `error` is the standard error of the log ratio over all sets that fit, `family` the number of rows.
     """
     low, high = 0.0, 1.0
     while high - low > 1e-6:  # noqa: PLR2004  # far less than any margin worth telling

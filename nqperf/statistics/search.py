@@ -67,7 +67,8 @@ class Finding:
     `next_commit` is what to measure next, None at the end. `probabilities` says how likely each commit 1 .. n is the
     one. At the end `commits` are those that cannot be told apart: one, or a run of them where those between cannot be
     measured; empty where the bad commit is not slower, or too many sets were used. `factor` is the slowdown with its
-    interval. `steps` are commits that are surely neither fast nor slow: the slowdown came in several steps.
+    interval, by `sets` measurements; `reason` says in words where the search stands. `steps` are commits that are
+    surely neither fast nor slow: the slowdown came in several steps.
     """
 
     next_commit: int | None
@@ -90,7 +91,7 @@ _DOUBTFUL = 0.1
 def search(
     commits: int, measured: Sequence[Measured], *, unusable: Collection[int] = (), config: SearchConfig = REFERENCE
 ) -> Finding:
-    """Return what the measurements so far say, and what to measure next.
+    """Return what the measurements so far, `measured`, say, and what to measure next, as sure as `config` says.
 
     `unusable` are commits that do not build. All that is known stands in the arguments, so a search goes on from its
     measurements after a kill.

@@ -37,7 +37,7 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the table, which is judged against its floor; without one its ratio is reported.
+    """The row `name` of the table, which is judged against its floor; without one its ratio is reported.
 
     `role` "same" is the control that is the baseline once more: it must be neither slower nor faster. "planted" is the
     baseline with work added, of which `planted` says how much: 0.1 for a tenth of the baseline's time, as measured.
@@ -86,7 +86,10 @@ class Sets:
 
     @classmethod
     def of(cls, rows: Sequence[Row], measured: Sequence[Mapping[str, SetEstimate]], *, shared: bool = True) -> Sets:
-        """Return the sets of `measured`: for each set of processes, the estimates of its rows by name."""
+        """Return the sets of `measured`: for each set of processes, the estimates of its rows by name.
+
+        `shared` as in Sets.
+        """
         location = np.full((len(measured), len(rows)), np.nan)
         total = location.copy()
         for number, estimates in enumerate(measured):

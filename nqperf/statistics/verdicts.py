@@ -16,11 +16,11 @@ Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "REPORTED"]
 class JudgeConfig:
     """What counts as a slowdown, how sure a verdict is, and how many sets it takes at least.
 
-    Margins are factors of time above the promised one. `red_runs` is the share of runs of unchanged code that may be
-    red, `beyond_alpha` the share of rows that are exactly the fail margin slower and FAIL, `confidence` that of the
-    printed interval; a row that is exactly the pass margin slower passes in half of the rest. `first_look` is the
-    fewest sets that a verdict is reached on before the time is up, `confirming` the new sets that a FAIL must hold in.
-    `total_share` is the part of the error rates that is given to the test of total time.
+    `fail_margin` and `pass_margin` are factors of time above the promised one. `red_runs` is the share of runs of
+    unchanged code that may be red, `beyond_alpha` the share of rows that are exactly the fail margin slower and FAIL,
+    `confidence` that of the printed interval; a row that is exactly the pass margin slower passes in half of the rest.
+    `first_look` is the fewest sets that a verdict is reached on before the time is up, `confirming` the new sets that a
+    FAIL must hold in. `total_share` is the part of the error rates that is given to the test of total time.
     Raises: ConfigError when a value is out of range.
     """
 
@@ -60,7 +60,7 @@ class JudgeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How many sets there will be in all, as far as is known now, and whether the time is up.
+    """How many sets there will be in all, as far as is known now, and whether the time is up (`time_is_up`).
 
     It may change from look to look, by what sets turn out to take; only how alpha is shared over the looks hangs on it.
     """
@@ -71,7 +71,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look: the sets there were of each row, and the shares of alpha spent by then on FAIL and on all else."""
+    """One look: the sets there were of each row, and the shares of alpha spent by then.
+
+    `spent_on_fail` is that of the tests for FAIL, `spent` that of all others.
+    """
 
     sets: tuple[int, ...]
     spent_on_fail: float
@@ -80,15 +83,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowVerdict:
-    """What is known of one row; ratios are speed-ups, baseline seconds / row seconds.
+    """What is known of the row `name`, of such a `role`; ratios are speed-ups, baseline seconds / row seconds.
 
-    `outcome` is what it comes to if this was the last look; `decided` says that more sets will not change it, but from
-    PASS to FAIL. `interval` holds the ratio with the configured confidence, None after a single set. `total_ratio` is
-    that of total times, `by_total` says that it made the FAIL. `sd` is the moderated SD of one set's log ratio,
-    `scatters` whether the row scatters more than the others and so keeps its own. `p_fail` and `p_pass` are one-sided
-    p-values of "slower than its floor" and "slower by less than the pass margin", before any correction. `suspected_at`
-    is the number of sets at which a FAIL was first seen that has yet to hold in new ones. `more_sets` is about how many
-    sets more would decide, None where it is decided or no number would.
+    `outcome` is what it comes to if this was the last look; `decided` says that no more sets are needed, though a row
+    that passed may be in doubt again when it is measured further. `interval` holds the ratio with the configured
+    confidence, None after a single set. `total_ratio` is that of total times, `by_total` says that it made the FAIL.
+    `sd` is the moderated SD of one set's log ratio, `scatters` whether the row scatters more than the others and so
+    keeps its own. `p_fail` and `p_pass` are one-sided p-values of "slower than its floor" and "slower by less than the
+    pass margin", before any correction. `suspected_at` is the number of sets at which a FAIL was first seen that has
+    yet to hold in new ones; `surely_slower` says that the row was slower than its floor by Holm's procedure, at this
+    look or an earlier one. `more_sets` is about how many sets more would decide, None where it is decided or no number
+    would.
     """
 
     name: str
@@ -111,7 +116,7 @@ class RowVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdicts after a look, and the looks that led to them."""
+    """The verdicts on all `rows` after a look, and the looks that led to them."""
 
     rows: tuple[RowVerdict, ...]
     looks: tuple[Look, ...]

@@ -158,13 +158,7 @@ def train(job: TrainingJob, report: Report) -> None:
     write_folder(job.out, trainer.network.config, best, file, dtype="float16", settings=FolderSettings())
 
 
-def _taught(
-    job: TrainingJob,
-    lesson: Lesson,
-    teacher: Teacher,
-    start: tuple[BertConfig, dict[str, FloatArray]],
-    batches: Batches,
-) -> Trainer:
+def _taught(job: TrainingJob, lesson: Lesson, teacher: Teacher, start: _Network, batches: Batches) -> Trainer:
     """Return the training of a student: of `start`, or where the lesson makes one of it, of that."""
     network, weights = start
     if job.makes_student:

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nqperf.formats.results.recipe_toml import Recipe, write_recipe
-from nqperf.formats.weights.model_folder import open_model
-from nqperf.perf.machine.fingerprint import take_fingerprint
-from nqperf.perf.suite.task import model_record
-from nqperf.records.results import Subject
+from nqperf.formats.results.recipe_toml import write_recipe
 from tests.documents import river_examples, write_lines
+from tests.recipes import recipe_for
 
 COUNTING = """
 import collections, json, os, sys
@@ -38,20 +35,7 @@ OWN = '[[variant]]\nname = "mine"\nenvironment = { TF_ENABLE_ONEDNN_OPTS = "0" }
 @pytest.fixture
 def inputs(model_folder, tmp_path):
     """Write a recipe, variants and data; return their paths and the model's by the options' names."""
-    recipe = Recipe(
-        row="xla",
-        engine="tensorflow",
-        batch_size=2,
-        max_seq_length=48,
-        tolerance="exact",
-        command="nqperf tune",
-        created="2026-01-02T03:04:05Z",
-        model=model_record(open_model(model_folder)),
-        data=Subject(name="rivers"),
-        device=take_fingerprint(),
-        settings={"xla": True},
-    )
-    write_recipe(tmp_path / "recipe.toml", recipe)
+    write_recipe(tmp_path / "recipe.toml", recipe_for(model_folder))
     (tmp_path / "own.toml").write_text(OWN)
     write_lines(tmp_path / "rivers.jsonl", river_examples(3))
     return {"recipe": tmp_path / "recipe.toml", "variants-file": tmp_path / "own.toml", "model": model_folder}

@@ -10,14 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, write_recipe
-from nqperf.formats.weights.model_folder import open_model
+from nqperf.formats.results.recipe_toml import Figures, read_recipe, write_recipe
 from nqperf.perf.machine.environment import python_command
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.suite.recipes import RECIPE, read_recipe_row
-from nqperf.perf.suite.task import model_record
 from nqperf.records.results import Subject
 from tests.documents import river_examples, write_lines
+from tests.recipes import recipe_for
 
 SHORT = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--quiet")
 
@@ -29,18 +28,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def recipe(model_folder):
-    return Recipe(
-        row="allocator",
-        engine="tensorflow",
-        batch_size=3,
-        max_seq_length=48,
-        tolerance="exact",
-        command="nqperf tune",
-        created="2026-01-02T03:04:05Z",
-        model=model_record(open_model(model_folder)),
-        data=Subject(name="rivers"),
-        device=take_fingerprint(),
-        settings={"xla": True},
+    return recipe_for(
+        model_folder,
         environment={"MALLOC_TOP_PAD_": "65536", "TF_ENABLE_ONEDNN_OPTS": "0"},
         figures=Figures(
             ratio=1.5,

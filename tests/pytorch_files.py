@@ -43,10 +43,17 @@ class _Tensor:
         self.key, self.values, self.utils = key, values, utils
 
     def __reduce__(self):
-        base = self.values if self.values.flags.c_contiguous else self.values.T
+        base = _base(self.values)
         steps = tuple(step // self.values.itemsize for step in self.values.strides)
         storage = _Storage(self.key, base)
         return self.utils._rebuild_tensor_v2, (storage, 0, self.values.shape, steps, False, OrderedDict())
+
+
+def _base(values):
+    """Return the values that an array is a view of: one value where it repeats it, else all in the order of memory."""
+    if 0 in values.strides:
+        return values[:1]
+    return values if values.flags.c_contiguous else values.T
 
 
 class _Storage:
@@ -76,7 +83,7 @@ def save_archive(path, tensors, *, more=None, root="archive"):
         archive.writestr(f"{root}/data.pkl", content.getvalue())
         archive.writestr(f"{root}/byteorder", "little")
         for number, values in enumerate(tensors.values()):
-            base = values if values.flags.c_contiguous else values.T
+            base = _base(values)
             archive.writestr(f"{root}/data/{number}", np.ascontiguousarray(base).tobytes())
         archive.writestr(f"{root}/version", "3\n")
 
@@ -90,5 +97,5 @@ def save_stream(path, tensors):
         _Pickler(file, torch, stream=True).dump(state)
         pickle.dump([str(number) for number in range(len(tensors))], file, protocol=2)
         for values in tensors.values():
-            base = values if values.flags.c_contiguous else values.T
+            base = _base(values)
             file.write(base.size.to_bytes(8, "little") + np.ascontiguousarray(base).tobytes())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.errors import ConfigError
+from nqperf.formats.decoding import decoding
 from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.model.config import BertConfig
@@ -172,12 +173,8 @@ def _keras_file(path: Path) -> Callable[..., Any]:
     def build(precision: str | None = None) -> Any:
         import keras
 
-        try:
+        with decoding(path, expected="a Keras model that this Keras can load"):
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, OSError, TypeError, ImportError) as error:
-            raise ConfigError(
-                f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:300]}"
-            ) from error
         config = keras.saving.serialize_keras_object(model)
         # A mixed model's float32 layers are so on purpose; one that is float32 throughout becomes what is asked for.
         held = {name for name in _policies(config) if "16" in name} or {model.dtype_policy.name}

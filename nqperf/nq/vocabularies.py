@@ -34,10 +34,11 @@ class AlbertVocabulary(SentencePieceVocabulary):
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of each word's pieces."""
-        cut: list[list[str]] = self._within([self._prepared(word) for word in words], str, opening=opening)
+        cut: list[list[str]] = self._within([self.prepared(word) for word in words], str, opening=opening)
         return [[self._processor.piece_to_id(each) for piece in own for each in self._apart(piece)] for own in cut]
 
-    def _prepared(self, word: str) -> str:
+    def prepared(self, word: str) -> str:
+        """Return `word` as it is cut: spaces, quotes, accents and case as the settings of its model say."""
         spaced = " ".join(word.split()) if self._remove_space else word
         quoted = spaced.replace("``", '"').replace("''", '"')
         if not (quoted.isascii() or self._keep_accents):

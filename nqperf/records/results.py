@@ -114,6 +114,11 @@ class Verdict(_Record, frozen=True):
     p_pass: float | None = None
     processes: int = 1
 
+    def __post_init__(self) -> None:
+        ratios = (self.ratio, *(self.interval or ()), *(() if self.floor is None else (self.floor,)))
+        if not all(0 < ratio < math.inf for ratio in ratios):
+            raise ValueError(f"a speed-up of {', '.join(map(str, ratios))} is not a finite number above 0")
+
 
 class Difference(_Record, frozen=True):
     """One result that is not the baseline's, in words: what was asked, and what each of the two made of it."""

@@ -141,8 +141,8 @@ def spelt(vocabulary, word):
 def test_albert_prepares_words_by_its_authors_rules(albert_model):
     vocabulary = AlbertVocabulary(albert_model)
     assert spelt(vocabulary, "RIVER") == spelt(vocabulary, "r\u00edver") == spelt(vocabulary, "river")
-    assert vocabulary._prepared("``a''") == '"a"'
-    assert AlbertVocabulary(albert_model, lower_case=False)._prepared("R\u00edo") == "Rio"
+    assert vocabulary.prepared("``a''") == '"a"'
+    assert AlbertVocabulary(albert_model, lower_case=False).prepared("R\u00edo") == "Rio"
 
 
 @pytest.mark.parametrize("word", ["1850,", "12,13,", "7,", ",", "river,"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from nqperf.casts.trace.records import FLOATS, HALVES, Constant, OpRecord, Trace
 from nqperf.errors import ConfigError
+from nqperf.formats.decoding import decoding
 
 _ENTRY = "serving_default"
 
@@ -16,14 +17,12 @@ _ENTRY = "serving_default"
 def sealed_trace(path: Path) -> Trace:
     """Return every op of the SavedModel's functions as a trace, one call op standing for the whole.
 
-    Raises: ConfigError when TensorFlow cannot load it or it has no signature.
+    Raises: FormatError when TensorFlow cannot load it, ConfigError when it has no signature.
     """
     import tensorflow as tf
 
-    try:
+    with decoding(path, expected="a SavedModel that this TensorFlow can load"):
         loaded = tf.saved_model.load(str(path))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise ConfigError(f"{path} cannot be loaded as a SavedModel: {' '.join(str(error).split())[:300]}") from error
     signatures = dict(getattr(loaded, "signatures", {}))
     if not signatures:
         raise ConfigError(f"{path} has no signatures: export it with one")

@@ -43,7 +43,7 @@ def require_stamp(path: Path, stamp: Stamp) -> None:
 class FolderFiles:
     """The files of `folder` by their names, read when they are first asked for and kept.
 
-    What is hashed is what was read: `sha256` opens nothing.
+    What is hashed is what was read: `sha256` opens nothing again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -84,8 +84,11 @@ class FolderFiles:
         return decode_json(content, dict[str, Any], self.folder / name, expected=f"{what}, a JSON object")
 
     def sha256(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the SHA-256 of files that were read, in hexadecimal digits, by their names."""
-        return {name: hashlib.sha256(self._contents[name]).hexdigest() for name in names}
+        """Return the SHA-256 of files, in hexadecimal digits, by their names; what was read is not read again.
+
+        Raises: FormatError when one cannot be read.
+        """
+        return {name: hashlib.sha256(self.read(name, what="a model's file")).hexdigest() for name in names}
 
     def require_unchanged(self) -> None:
         """Raise unless every file that was read is still as it was.

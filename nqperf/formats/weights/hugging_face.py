@@ -68,16 +68,20 @@ def check_family(names: Collection[str], config: BertConfig, *, path: object) ->
 
     Raises: FormatError with both families.
     """
-    for name in names:
-        if foreign := next((_FOREIGN[part] for part in name.split(".")[:3] if part in _FOREIGN), None):
-            raise FormatError(
-                f"holds the weights of {foreign}, which is not built here, and the configuration says "
-                f"{config.model_type}: use a model of {', '.join(LAYOUTS)}",
-                path=path,
-                field=name,
-            )
+    if foreign := foreign_family(names):
+        raise FormatError(
+            f"holds the weights of {foreign}, which is not built here, and the configuration says "
+            f"{config.model_type}: use a model of {', '.join(LAYOUTS)}",
+            path=path,
+        )
     alike = [family for family, layout in LAYOUTS.items() if _has_attention(names, layout)]
     prefixed = [family for family in alike if any(f".{LAYOUTS[family].prefix}" in f".{name}" for name in names)]
+    if names and not alike:
+        raise FormatError(
+            f"holds no network of {', '.join(LAYOUTS)}; its tensors are named {some_of(names)}: name the weights of "
+            "such a network",
+            path=path,
+        )
     found = prefixed or alike
     if found and config.model_type not in found:
         direction = ", a causal network" if config.causal else ""
@@ -86,6 +90,12 @@ def check_family(names: Collection[str], config: BertConfig, *, path: object) ->
             "put the configuration and the weights of one model there",
             path=path,
         )
+
+
+def foreign_family(names: Iterable[str]) -> str | None:
+    """Return the family that is not built here whose tensors or variables have such names, None where none is known."""
+    parts = (part for name in names for part in re.split(r"[./]", name)[:3])
+    return next((_FOREIGN[part] for part in parts if part in _FOREIGN), None)
 
 
 def _has_attention(names: Iterable[str], layout: Layout) -> bool:

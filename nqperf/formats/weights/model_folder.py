@@ -22,11 +22,10 @@ from nqperf.formats.weights.tokenizer_file import (
     TOKENIZER_FILES,
     TOKENIZERS,
     TokenizerFile,
-    check_vocabulary,
     find_tokenizer,
     read_tokenizer,
-    readable_kinds,
 )
+from nqperf.formats.weights.vocabulary_checks import check_vocabulary, readable_kinds
 from nqperf.model.config import BertConfig
 from nqperf.model.families import network_config
 from nqperf.model.tensors import Shape

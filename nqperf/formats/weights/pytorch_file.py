@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import mmap
 import pickle
+import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
@@ -50,6 +51,28 @@ _STORAGES = {
 }
 
 
+# What a pickle of tensors is written with. A memo's number is held against the pickle's own length: Python makes room
+# up to the largest before it reads on.
+_OPERATIONS = frozenset(
+    (
+        *("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "NONE", "NEWTRUE", "NEWFALSE"),
+        *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "GLOBAL", "STACK_GLOBAL"),
+        *(
+            "BINUNICODE",
+            "SHORT_BINUNICODE",
+            "BINUNICODE8",
+            "SHORT_BINSTRING",
+            "BINSTRING",
+            "SHORT_BINBYTES",
+            "BINBYTES",
+        ),
+        *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS"),
+        *("EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "MEMOIZE"),
+        *("REDUCE", "BUILD", "BINPERSID"),
+    )
+)
+
+
 class _MoreThanWeightsError(Exception):
     """A pickle names what is no tensor."""
 
@@ -79,8 +102,8 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _View
     numbers = (offset, *shape, *strides)
     if not isinstance(storage, _Storage) or not all(isinstance(one, int) and one >= 0 for one in numbers):
         raise ValueError("a tensor is not described by its storage and counts")
-    if len(shape) != len(strides):
-        raise ValueError("a tensor has another number of steps than of dimensions")
+    if len(shape) != len(strides) or prod(shape) > storage.count:
+        raise ValueError("a tensor has another number of values than its storage")
     last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
     if prod(shape) and last >= storage.count:
         raise ValueError("a tensor does not lie in its storage")
@@ -121,6 +144,21 @@ class _Unpickler(pickle.Unpickler):  # its find_class lets nothing through but w
         return _Storage(*_STORAGES[name], str(key), count)
 
 
+def _load(file: Any) -> Any:
+    """Return what the next pickle of a file holds, once it is known to be written with what tensors need.
+
+    Raises: _MoreThanWeightsError for another operation, and whatever a damaged pickle raises.
+    """
+    start = file.tell()
+    for operation, argument, place in pickletools.genops(file):
+        if operation.name not in _OPERATIONS:
+            raise _MoreThanWeightsError(f"the pickle operation {operation.name}")
+        if operation.name in ("BINPUT", "LONG_BINPUT") and argument > (place or 0) - start + 1:
+            raise ValueError("a memo's number is larger than the pickle")
+    file.seek(start)
+    return _Unpickler(file).load()
+
+
 class PyTorchFile:
     """The weights in a `.bin`, `.pt` or `.pth` file, opened once and mapped.
 
@@ -135,8 +173,7 @@ class PyTorchFile:
             with opened(self.path, what=_EXPECTED) as file, decoding(self.path, expected=_EXPECTED):
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 zipped = zipfile.is_zipfile(file)
-                file.seek(0)
-                content, self._places = self._archive(file) if zipped else self._stream(file)
+                content, self._places = self._archive(file) if zipped else self._stream()
         except FormatError as error:
             if isinstance(error.__cause__, _MoreThanWeightsError):
                 raise self._more(str(error.__cause__)) from None
@@ -174,7 +211,7 @@ class PyTorchFile:
             order = archive.read(f"{root}byteorder") if f"{root}byteorder" in entries else b"little"
             if order != b"little":
                 raise ValueError(f"its byte order is {order[:20]!r}")
-            content = _Unpickler(io.BytesIO(archive.read(main))).load()
+            content = _load(io.BytesIO(archive.read(main)))
         places = {}
         for name, entry in entries.items():
             if name.startswith(f"{root}data/") and entry.compress_type == zipfile.ZIP_STORED:
@@ -185,14 +222,14 @@ class PyTorchFile:
                 places[name.removeprefix(f"{root}data/")] = (start, size)
         return content, places
 
-    def _stream(self, file: BinaryIO) -> tuple[Any, dict[str, tuple[int, int]]]:
+    def _stream(self) -> tuple[Any, dict[str, tuple[int, int]]]:
         """Return the same of a stream of pickles."""
-        if _Unpickler(file).load() != _STREAM_MAGIC or _Unpickler(file).load() != _STREAM_VERSION:
+        file = self._mapped
+        if _load(file) != _STREAM_MAGIC or _load(file) != _STREAM_VERSION:
             raise ValueError("it begins as no file of PyTorch's")
-        if not _Unpickler(file).load().get("little_endian", True):
+        if not _load(file).get("little_endian", True):
             raise ValueError("its byte order is big")
-        content = _Unpickler(file).load()
-        keys = _Unpickler(file).load()
+        content, keys = _load(file), _load(file)
         sizes = {
             view.storage.key: view.storage.itemsize
             for view in (content.values() if isinstance(content, dict) else ())

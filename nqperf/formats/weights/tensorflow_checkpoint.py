@@ -23,6 +23,7 @@ from nqperf.formats.weights.checkpoint_names import (
     CheckpointNames,
     is_kernel,
 )
+from nqperf.formats.weights.hugging_face import foreign_family
 from nqperf.formats.weights.imported import ImportedWeights
 from nqperf.model.config import BertConfig
 from nqperf.model.tensors import Shape, tensors_of
@@ -190,6 +191,8 @@ def _kind(prefix: Path, reader: _Reader, config: BertConfig) -> CheckpointNames:
         return THESIS
     if any(f"/{_NETWORK}" in f"/{name}" for name in reader.shapes):
         return GOOGLE
+    if foreign := foreign_family(reader.shapes):
+        raise FormatError(f"is {foreign}'s, which is not built here; expected BERT's or ALBERT's", path=prefix)
     raise FormatError(
         f"is no BERT checkpoint; expected variables under {_NETWORK} ({GOOGLE.source}) or {OBJECT_GRAPH} "
         f"({THESIS.source}), got {some_of(sorted(reader.shapes)) or 'none'}",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
@@ -146,6 +148,19 @@ class VocabularyFiles:
                 "that the model was not trained with",
                 path=self.files.folder / self.twin,
             )
+        if self.twin == BYTE_LEVEL and self._merges() != self._library_merges():
+            raise FormatError(
+                f"has other merges than {LIBRARY} beside it; expected the same: remove what the model was not trained "
+                "with",
+                path=self.files.folder / MERGES,
+            )
+
+    def _library_merges(self) -> list[tuple[str, str]]:
+        """Return the merges in tokenizer.json, which has each as two pieces or, before 2024, as one text."""
+        content, expected = self.files.read(self.name, what="a tokenizer"), "merges of two pieces"
+        found = decode_json(content, _Merging, self.path, expected=expected).model.merges
+        pairs = [tuple(one.split(" ") if isinstance(one, str) else one) for one in found]
+        return [(pair[0], pair[-1]) for pair in pairs]
 
     def _pieces_of(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield the ids and pieces in a file beside tokenizer.json, each piece under its last id."""
@@ -247,6 +262,16 @@ class VocabularyFiles:
                 )
             merges.append((pair[0], pair[1]))
         return merges
+
+
+class _Merges(msgspec.Struct, frozen=True):
+    merges: list[str | list[str]] = []
+
+
+class _Merging(msgspec.Struct, frozen=True):
+    """The part of a tokenizer.json that a merges.txt repeats."""
+
+    model: _Merges
 
 
 def word_list(files: FolderFiles, name: str) -> list[str]:

@@ -100,3 +100,17 @@ def test_what_is_no_file_of_weights_is_refused_in_one_line(tmp_path, content):
         PyTorchFile(tmp_path / "x.bin")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("number", [1 << 20, 1 << 31])
+def test_a_memo_that_would_take_all_memory_is_refused(tmp_path, number):
+    content = b"\x80\x02}r" + number.to_bytes(4, "little") + b"."
+    (tmp_path / "x.bin").write_bytes(content)
+    with pytest.raises(FormatError, match="a memo's number is larger than the pickle"):
+        PyTorchFile(tmp_path / "x.bin")
+
+
+def test_a_tensor_of_more_values_than_its_storage_is_refused(tmp_path):
+    save_archive(tmp_path / "x.bin", {"wide": np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (9,), (0,))})
+    with pytest.raises(FormatError, match="another number of values than its storage"):
+        PyTorchFile(tmp_path / "x.bin")

@@ -210,6 +210,19 @@ def test_weights_of_a_family_that_is_not_built_are_named(stranger):
     refused(folder, "holds the weights of DeBERTa")
 
 
+def test_a_network_of_another_kind_is_said_to_be_none_of_ours(stranger):
+    folder = stranger("models/classifier_head")
+    names = ["shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight", "decoder.final_layer_norm.weight"]
+    rewrite(folder, lambda _: {name: np.zeros((2, 2), np.float32) for name in names})
+    refused(folder, r"holds no network of bert, albert, .*; its tensors are named .*SelfAttention\.q\.weight")
+
+
+def test_a_checkpoint_of_a_family_that_is_not_built_is_named(stranger):
+    folder = stranger("tf1/pretrained_bert")
+    resave(folder, lambda found: {name.replace("bert/", "electra/"): values for name, values in found.items()})
+    refused(folder, "is ELECTRA's, which is not built here; expected BERT's or ALBERT's")
+
+
 def test_more_layers_than_the_configurations_are_the_cause(stranger):
     folder = stranger("models/prefix_module-")
     config = json.loads((folder / "config.json").read_text())

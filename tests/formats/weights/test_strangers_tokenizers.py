@@ -11,6 +11,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
+from nqperf.cli.main import main
 from nqperf.errors import FormatError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.folder_files import FolderFiles
@@ -18,6 +19,7 @@ from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizer_file import TOKENIZERS, find_tokenizer, read_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.vocabularies import AlbertVocabulary
+from tests.documents import river_examples, write_lines
 from tests.texts import random_texts
 
 STRANGERS = Path(__file__).with_name("strangers") / "models"
@@ -134,6 +136,28 @@ def test_a_piece_twice_is_told(tmp_path):
     assert any("pieces twice, and the last line of each counts: kea" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("fields", [None, {"tokenizer_class": "BertTokenizer"}])
+def test_a_list_with_capital_letters_that_nothing_calls_cased_is_told_of(tmp_path, stranger, fields):
+    folder = stranger("vocab_padded")
+    if fields is not None:
+        write(folder, tokenizer_config=fields)
+    (note,) = [note for note in convert(folder, tmp_path / "out").notes if "lower-cased" in note]
+    assert "3 pieces with capital letters are never found (Kea, New, Zealand)" in note
+    write(folder, tokenizer_config={"do_lower_case": True})
+    assert not [note for note in convert(folder, tmp_path / "out").notes if "lower-cased" in note]
+
+
+def test_prepare_tells_of_a_named_list_with_capital_letters(tmp_path, capsys):
+    pieces = [*FRAMING, "[Q]", "the", "Kea", "kea"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces))
+    data = write_lines(tmp_path / "data.jsonl", river_examples(1))
+    options = ("--tokenizer", str(tmp_path / "vocab.txt"), "--out", str(tmp_path / "x.tfrecord"))
+    main(["prepare", str(data), *options])
+    assert "nqperf: note: words are lower-cased, for nothing says otherwise, and 1 piece" in capsys.readouterr().err
+    main(["prepare", str(data), *options, "--quiet"])
+    assert capsys.readouterr().err == ""
+
+
 # Settings
 
 
@@ -214,6 +238,29 @@ def test_a_vocabulary_beside_a_tokenizer_json_must_hold_its_pieces(stranger):
     (folder / "vocab.txt").write_text("\n".join(lines[:-1]))
     with pytest.raises(FormatError, match=r"vocab\.txt: has 25 pieces, and tokenizer\.json beside it 26"):
         load_tokenizer(folder)
+
+
+def test_merges_beside_a_tokenizer_json_must_be_its_own(shared, tmp_path):
+    source = shared / "reference" / "encoders" / "roberta-tokenizer"
+    if not source.is_dir():
+        pytest.skip("../shared/reference/encoders is not here")
+    for name in ("tokenizer.json", "vocab.json", "merges.txt"):
+        shutil.copyfile(source / name, tmp_path / name)
+    file = find_tokenizer(FolderFiles(tmp_path), TOKENIZERS)
+    assert file.names() == ("tokenizer.json", "vocab.json", "merges.txt")
+    assert file.vocabulary.size == 420
+    lines = (tmp_path / "merges.txt").read_text(encoding="utf-8").split("\n")
+    lines[1:3] = lines[2:0:-1]
+    (tmp_path / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(FormatError, match=r"merges\.txt: has other merges than tokenizer\.json beside it"):
+        load_tokenizer_of(tmp_path)
+
+
+def test_a_sentencepiece_model_beside_a_tokenizer_json_must_hold_its_pieces(tmp_path):
+    unigram(tmp_path, list(random_texts(200, seed=3)))
+    (tmp_path / "spiece.model").write_bytes(sentencepiece_model(list(random_texts(300, seed=3))))
+    with pytest.raises(FormatError, match=r"spiece\.model: has '.*' as its piece \d+, and tokenizer\.json beside it"):
+        load_tokenizer_of(tmp_path)
 
 
 def test_added_pieces_of_two_files_must_agree(stranger):
@@ -451,7 +498,7 @@ def test_random_texts_are_cut_as_alberts_authors_cut_them(tmp_path, count):
     whole, ties = AlbertVocabulary(model), 0
     for text in random_texts(count, seed=1):
         words = [word for word in text.split(" ") if not any(map(str.isdigit, word))]
-        ids, expected = cut(tokenizer, words)[0], library.encode(whole._prepared(" ".join(words)))
+        ids, expected = cut(tokenizer, words)[0], library.encode(whole.prepared(" ".join(words)))
         ties += ids != expected and sorted(ids) == sorted(expected)
         assert ids == expected or sorted(ids) == sorted(expected), text
     assert ties <= MOST_TIES

@@ -21,7 +21,9 @@ from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
 from nqperf.formats.weights.model_folder import NO_SETTINGS, open_model
-from nqperf.formats.weights.tokenizers import load_tokenizer
+from nqperf.formats.weights.tokenizer_file import read_tokenizer
+from nqperf.formats.weights.tokenizers import find_tokenizer_file
+from nqperf.formats.weights.vocabulary_checks import vocabulary_notes
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.scoring import score
@@ -52,7 +54,10 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
         opened.config.require_positions(features.max_seq_length)
         pieces = opened.tokenizer
     else:
-        pieces = load_tokenizer(tokenizer)
+        file = find_tokenizer_file(tokenizer)
+        pieces = read_tokenizer(file)
+        for note in () if options["quiet"] else vocabulary_notes(file):
+            click.echo(f"nqperf: note: {note}", err=True)
     shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         examples = _Counted(reader.examples(), "examples", advance)

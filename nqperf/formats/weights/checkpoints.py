@@ -51,10 +51,10 @@ _OTHER_FRAMEWORKS = {"tf_model.h5": "Keras", "flax_model.msgpack": "Flax", "rust
 class ConvertReport:
     """What a conversion did.
 
-    Fields: `source` was found, of the kind `source_kind`, and written to the folder `out`; `tensors` counts all of the
-    network. `unused` names the heads of other tasks, which were left out; `left_out` what training had left behind, as
-    an optimizer's state; `new` our tensors made from `seed`. `tokenizer` is the vocabulary's file, None without one.
-    `notes` are sentences for people.
+    Fields: `source` was found, of the kind `source_kind`, and written to the folder `out`; `config` is the network, and
+    `tensors` counts all of its. `unused` names the heads of other tasks, which were left out; `left_out` what training
+    had left behind, as an optimizer's state; `new` our tensors made from `seed`. `tokenizer` is the vocabulary's file,
+    None without one. `notes` are sentences for people.
     """
 
     source: Path

@@ -100,7 +100,7 @@ class TokenizerFile:
         return (*(name for name in pair if name is not None), *merges, *beside)
 
     def content(self, name: str | None = None) -> bytes:
-        """Return the bytes of one of `names`, its own file's when None.
+        """Return the bytes of the file `name`, which is one of `names`; its own file's when None.
 
         Raises: FormatError when it cannot be read.
         """
@@ -127,7 +127,7 @@ class TokenizerFile:
 
 
 def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
-    """Return whether two tokenizers cut every text into the same pieces: their files are the same, and how they read.
+    """Return whether `one` tokenizer cuts every text as the `other`: their files are the same, and how they are read.
 
     Raises: FormatError for a file that cannot be read.
     """
@@ -205,7 +205,7 @@ def _is_hugging_face(files: FolderFiles) -> bool:
 
 
 def tokenizer_kind(files: FolderFiles, name: str) -> TokenizerKind:
-    """Return what a tokenizer.json holds, or what another file's name says; one that says nothing is a WordPiece list.
+    """Return what a tokenizer.json of `files` holds, or what another file's `name` says; else it is a WordPiece list.
 
     Raises: FormatError when it cannot be read.
     """

@@ -33,7 +33,7 @@ _FRAMES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIE
 
 
 def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Raise unless the tokenizer is of the network's family, and each of its pieces has a row among the embeddings.
+    """Raise unless the tokenizer fits the network of `config`: its family, and a row of embeddings for each piece.
 
     The table may have more rows: many are padded to a size that is fast to multiply.
 
@@ -64,12 +64,12 @@ def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
 
 
 def readable_kinds(config: BertConfig) -> str:
-    """Return the kinds of vocabularies that a network of this family reads, with their files, for messages."""
+    """Return the kinds of vocabularies that a network of `config`'s family reads, with their files, for messages."""
     return " or ".join(_NAMES[kind] for kind in _KINDS[config.model_type] if kind not in ("unigram", "other"))
 
 
 def vocabulary_notes(file: TokenizerFile) -> list[str]:
-    """Return what people should know of a list of WordPieces: pieces that stand twice, or that are never found.
+    """Return what people should know of the vocabulary `file`: WordPieces that stand twice, or are never found.
 
     Raises: FormatError when it cannot be read.
     """

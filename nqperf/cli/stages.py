@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import Advance, progress, report_notes, report_skipped, start_engine
@@ -17,6 +16,7 @@ from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.engines.registry import find_engine
 from nqperf.formats.files import write_whole
+from nqperf.formats.json_object import encode_json
 from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
@@ -186,6 +186,6 @@ class _Counted(Iterable[_Item]):
 def _finish(result: dict[str, Any], text: str, options: dict[str, Any]) -> None:
     """Print the result as the options wish it."""
     if options["as_json"]:
-        click.echo(msgspec.json.encode(result, enc_hook=str).decode())
+        click.echo(encode_json(result).decode())
     elif not options["quiet"]:
         click.echo(text)

@@ -113,8 +113,10 @@ def test_a_model_against_itself_is_neither_better_nor_worse(call, inputs, monkey
     assert [row["name"] for row in rows] == ["baseline", "xla", "tiny:baseline", "tiny:xla"]
     for row in rows[2:]:
         assert row["agreement"]["changed"] == 0
-        assert row["agreement"]["details"]["micro_f1_difference_low"] == 0
-        assert row["agreement"]["details"]["micro_f1_difference_high"] == 0
+        details = row["agreement"]["details"]
+        assert details["micro_f1_difference"] == 0
+        # Equal answers on these examples are not known to be equal everywhere.
+        assert details["micro_f1_difference_low"] < 0 < details["micro_f1_difference_high"]
 
 
 def check_tracked(results, folder):

@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
 from nqperf.engines.registry import ENGINES, find_engine
+from nqperf.engines.state import EngineState
 from nqperf.engines.torch.products import Products
 from nqperf.errors import ConfigError
 from nqperf.model.weights import initial_weights
@@ -81,6 +83,7 @@ def test_products_are_counted_one_by_one(torch):
     assert state.matmuls == 8 * config.num_hidden_layers + 3
     assert state.device == ("gpu" if torch.cuda.is_available() else "cpu")
     assert state.intra_op_threads == state.own["requested_threads"]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EngineState) == state  # as a worker sends it
 
 
 def test_a_row_of_padding_alone_is_finite_and_changes_no_other():

@@ -135,7 +135,7 @@ class TorchEngine(Engine[TorchConfig]):
                 "compiled": 0 < products.graphs == len(self._lengths_run),
                 "tf32": bool(torch.backends.cuda.matmul.allow_tf32),
                 "device_name": torch.cuda.get_device_name() if self.on_gpu() else "cpu",
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),  # a class of its own, which no message takes
                 "seq_length": self.seq_length,
             },
         )

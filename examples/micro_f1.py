@@ -15,9 +15,9 @@ from examples.repaired_bert import build_patched, build_repaired
 from nqperf.engines.batches import batched
 from nqperf.errors import ConfigError
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.weights.model_folder import read_model_folder, read_weights
-from nqperf.formats.weights.tokenizers import read_tokenizer
+from nqperf.formats.weights.model_folder import open_model
 from nqperf.model.variables import assign_weights
+from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.evaluation import default_non_null_threshold, evaluate
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import Logits
@@ -32,7 +32,7 @@ def predictor(builder, precision, folder):
     length = REFERENCE.features.max_seq_length
     signature = {name: tf.TensorSpec((BATCH, length), tf.int32) for name in MODEL_INPUTS}
     step = tf.function(model, autograph=False, input_signature=[signature]).get_concrete_function()
-    assign_weights(model, read_weights(folder))
+    assign_weights(model, folder.read_weights())
 
     def predict(blocks):
         for batch in batched(blocks, BATCH):
@@ -50,9 +50,8 @@ def score(builder, precision, folder, reader):
     except TypeError as error:
         said = next((line for line in str(error).splitlines() if "float16" in line), str(error))
         return f"does not run: {re.sub(chr(27) + r'.*?m', '', said)}"
-    settings = folder.settings
-    config = REFERENCE.answers.with_thresholds(settings.long_threshold, settings.short_threshold)
-    tokenizer = read_tokenizer(folder.require_tokenizer())
+    config = AnswerConfig.of(folder.settings, REFERENCE.answers)
+    tokenizer = folder.tokenizer
     gold = {}
 
     def examples():
@@ -74,7 +73,7 @@ def score(builder, precision, folder, reader):
 def main(model, data, limit=10):
     """Print one line a network."""
     warnings.simplefilter("ignore")  # Keras warns of the model that cannot be built, NumPy of -1e9: both are the point
-    folder = read_model_folder(Path(model))
+    folder = open_model(Path(model))
     rows = (
         ("broken, float32", build, "float32"),
         ("broken, mixed_float16", build, "mixed_float16"),

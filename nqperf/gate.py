@@ -5,8 +5,9 @@ The names below are for users. They are loaded when they are first used, so that
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nqperf import lazy_names
 
 if TYPE_CHECKING:
     from nqperf.perf.measuring.work import Work
@@ -35,14 +36,4 @@ _HOMES = {
     "nqperf.perf.measuring.work": ("Work",),
     "nqperf.perf.pairs.paired": ("PairedConfig", "paired"),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -5,7 +5,6 @@ Registered by its entry point; importing it loads neither TensorFlow nor the aud
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,13 +47,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "casts(allow=()): rules, such as 'CAST005', that the cast audit of this test may report"
     )
-    if config.getoption("--nqperf-ledger-update") and os.environ.get("CI"):
-        raise pytest.UsageError(
-            "--nqperf-ledger-update is refused when CI is set: accept changed casts where a person sees them"
-        )
-    sarif = config.getoption("--nqperf-sarif")
-    if sarif is not None and not Path(sarif).resolve().parent.is_dir():
-        raise pytest.UsageError(f"--nqperf-sarif {sarif}: no such folder; name one that exists")
+    update, sarif = config.getoption("--nqperf-ledger-update"), config.getoption("--nqperf-sarif")
+    if update or sarif is not None:
+        from nqperf.formats.casts.ledger_json import require_reviewer
+        from nqperf.formats.files import require_places
+
+        try:
+            require_places(nqperf_sarif=None if sarif is None else Path(sarif))
+            if update:
+                require_reviewer("--nqperf-ledger-update")
+        except NqPerfError as error:
+            raise pytest.UsageError(f"nqperf: {error}") from error
     config.stash[_AUDITS] = []
 
 
@@ -106,19 +109,18 @@ class CastAudit:
         default its own.
         """
         from nqperf.casts import ledger as ledgers
-        from nqperf.formats.casts.ledger_json import read_ledger, update_ledger
+        from nqperf.formats.casts.ledger_json import update_ledger
 
         audit, trace = self._judged(model, None, precision, name=name)
         path = self._root / ledger
-        held = ledgers.records(trace)
-        if self._update:
-            update_ledger(path, {precision: held}, model=audit.model, versions=audit.versions)
-            return audit
+        held = {precision: ledgers.records(trace)}
         try:
-            recorded = read_ledger(path, model=audit.model)
+            if self._update:
+                update_ledger(path, held, model=audit.model, versions=audit.versions)
+                return audit
+            changes = ledgers.changes(path, held, model=audit.model)[precision]
         except NqPerfError as error:
             pytest.fail(str(error), pytrace=False)
-        changes = ledgers.difference(recorded.get(precision, ()), held)
         if changes:
             self._say(
                 f"the casts of {audit.model} in {precision} are not those of {path.name}:\n  "

@@ -20,6 +20,7 @@ from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import sha256_of, write_whole
 from nqperf.formats.journal import Identity, Journal, opened_journal
+from nqperf.formats.json_object import encode_json
 from nqperf.formats.nq.chunks import ChunkSource
 from nqperf.formats.nq.predictions_json import write_predictions
 from nqperf.formats.nq.tfrecord import read_features
@@ -146,7 +147,7 @@ def run(
 
 def to_json(value: object) -> bytes:
     """Return `value` as indented JSON that ends with a newline."""
-    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2) + b"\n"
+    return msgspec.json.format(encode_json(value), indent=2) + b"\n"
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

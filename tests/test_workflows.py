@@ -58,7 +58,7 @@ def test_every_option_of_the_gate_exists(path):
 def test_the_gate_and_its_proof_are_run():
     assert {"gate-cpu", "gate-gpu", "nightly"} <= {path.stem for path in WORKFLOWS}
     (proof,) = commands(REPOSITORY / ".github" / "workflows" / "nightly.yml", "nqperf")
-    assert proof == ["prove", "--same", "299", "--planted", "59"]
+    assert proof == ["prove", "--trials", "59", "--out", "proof.json"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -53,7 +53,9 @@ def line(name: str, runs: int, sets: int, seed: int, *, quick: bool) -> list[str
     """Return the cells of one model of noise; `quick` looks first at two sets and confirms in one."""
     generator = np.random.default_rng([seed, *name.encode()])
     noise = MODELS[name]
-    error = math.sqrt((noise.process_variance + noise.pair_variance / ROUNDS) / max(1, sets - 1))
+    pilot = measure(noise, [0.0], (400, 1, ROUNDS), generator)
+    spread = float(np.std(set_estimates(pilot.baseline[:, :, None], pilot.rows)[0]))
+    error = spread / math.sqrt(max(1, sets - 1))
     margin = max(ASKED, math.ceil(1000 * least_margin(error, family=ROWS)) / 1000)
     config = JudgeConfig.for_margin(margin)
     if quick:

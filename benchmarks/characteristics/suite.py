@@ -129,6 +129,7 @@ def line(name: str, budget: Budget, seed: int) -> list[str]:
     same, two, five, ten = (simulate(noise, slowdown, budget, generator) for slowdown in (0.0, 0.02, 0.05, 0.10))
     return [
         name,
+        f"{budget.runs:,}",
         str(rounds_per_set(COST, noise.pair_variance, noise.process_variance)),
         f"{same.red / same.runs:.2%}",
         f"{same.rows_passed / same.rows:.1%}",
@@ -146,6 +147,7 @@ def line(name: str, budget: Budget, seed: int) -> list[str]:
 
 HEADINGS = [
     "noise",
+    "runs",
     "rounds a set",
     "runs of unchanged code that are red",
     "rows without change: PASS",

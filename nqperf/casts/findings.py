@@ -102,9 +102,9 @@ class Finding:
         """The edited lines where an edit was tried and works, else what to do in words."""
         if self.fix is None:
             return self.edit
-        first, _, last, _ = self.fix.span
-        lines = edited(source.text_at(self.fix.path), [self.fix]).split("\n")[first - 1 : last]
-        return " ".join(line.strip() for line in lines)
+        before = source.text_at(self.fix.path)
+        pairs = zip(before.split("\n"), edited(before, [self.fix]).split("\n"), strict=True)
+        return "\n".join(new.strip() for old, new in pairs if new != old)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,34 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from nqperf.casts.findings import unnumbered
 from nqperf.casts.trace import source
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.records import FLOATS, OpRecord, Trace
-from nqperf.formats.casts.ledger_json import CastRecord
+from nqperf.errors import ConfigError
+from nqperf.formats.casts.ledger_json import CastRecord, Ledger, read_ledger
 
 # Ops without which a cast's neighbourhood reads the same; they come and go with shapes and Keras versions.
 _TRANSPARENT = ("Identity", "Reshape", "Transpose", "ExpandDims", "Squeeze", "StridedSlice")
+
+
+def changes(path: Path, held: Ledger, *, model: str) -> dict[str, list[str]]:
+    """Return what changed from the ledger in `path` to the casts in `held`, by precision; each change is a line.
+
+    `model` is the name of the model that both are of.
+
+    Raises: FormatError or ConfigError as `read_ledger`; ConfigError for a precision that the ledger does not have.
+    """
+    recorded = read_ledger(path, model=model)
+    for precision in held:
+        if precision not in recorded:
+            raise ConfigError(
+                f"{path} has no {precision}; it has {', '.join(recorded)}: write it anew with --update, or in pytest "
+                "with --nqperf-ledger-update"
+            )
+    return {precision: difference(recorded[precision], now) for precision, now in held.items()}
 
 
 def records(trace: Trace) -> tuple[CastRecord, ...]:

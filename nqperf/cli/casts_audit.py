@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,7 +141,7 @@ def _together(audits: list[Audit]) -> dict[str, object]:
 def _ledger(path: Path | None, target: Target, outcomes: list[tuple[Audit, Trace]], *, update: bool) -> bool:
     """Write or compare the ledger; return whether it does not hold."""
     from nqperf.casts import ledger
-    from nqperf.formats.casts.ledger_json import read_ledger, update_ledger
+    from nqperf.formats.casts.ledger_json import require_reviewer, update_ledger
 
     if path is None:
         if update:
@@ -150,17 +149,12 @@ def _ledger(path: Path | None, target: Target, outcomes: list[tuple[Audit, Trace
         return False
     held = {audit.precision: ledger.records(trace) for audit, trace in outcomes}
     if update:
-        if os.environ.get("CI"):
-            raise ConfigError("--update is refused when CI is set: accept changed casts where a person sees them")
+        require_reviewer("--update")
         update_ledger(path, held, model=target.name, versions=outcomes[0][0].versions)
         click.echo(f"wrote {path}", err=True)
         return False
-    recorded = read_ledger(path, model=target.name)
-    broken = False
-    for precision, records in held.items():
-        if precision not in recorded:
-            raise ConfigError(f"{path} has no {precision}; it has {', '.join(recorded)}: write it anew with --update")
-        for change in ledger.difference(recorded[precision], records):
-            click.echo(f"ledger {precision}: {change}", err=True)
-            broken = True
-    return broken
+    changed = ledger.changes(path, held, model=target.name)
+    for precision, lines in changed.items():
+        for line in lines:
+            click.echo(f"ledger {precision}: {line}", err=True)
+    return any(changed.values())

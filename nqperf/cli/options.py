@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,12 +25,21 @@ ENGINE_PRECISIONS = (*PRECISION_NAMES, "int8")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+_NAME_BYTES = 255  # what file systems take for one name
+
+
 class _LocalPath(click.Path):
     """A path on this machine; pathlib would quietly make a folder `s3:` of a URL."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and "://" in value:
             self.fail(f"{value} is a URL; expected a path on this machine: only DATA may be a URL", param, ctx)
+        try:
+            os.path.lexists(value)
+        except ValueError as error:  # a NUL
+            self.fail(f"{value!r} is no path ({error})", param, ctx)
+        if any(len(os.fsencode(part)) > _NAME_BYTES for part in Path(value).parts):
+            self.fail(f"{value} is no path: a name in it has more than {_NAME_BYTES} bytes", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import Advance, progress, report_notes, report_skipped, start_engine
@@ -17,11 +16,14 @@ from nqperf.cli.scores import scores_table
 from nqperf.cli.signals import ending_between_shards
 from nqperf.engines.registry import find_engine
 from nqperf.formats.files import write_whole
+from nqperf.formats.json_object import encode_json
 from nqperf.formats.nq.logits_npz import read_logits
 from nqperf.formats.nq.predictions_json import read_predictions, write_predictions
 from nqperf.formats.nq.tfrecord import count_records, read_features, write_features
 from nqperf.formats.weights.model_folder import NO_SETTINGS, open_model
-from nqperf.formats.weights.tokenizers import load_tokenizer
+from nqperf.formats.weights.tokenizer_file import read_tokenizer
+from nqperf.formats.weights.tokenizers import find_tokenizer_file
+from nqperf.formats.weights.vocabulary_checks import vocabulary_notes
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.scoring import score
@@ -52,7 +54,10 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
         opened.config.require_positions(features.max_seq_length)
         pieces = opened.tokenizer
     else:
-        pieces = load_tokenizer(tokenizer)
+        file = find_tokenizer_file(tokenizer)
+        pieces = read_tokenizer(file)
+        for note in () if options["quiet"] else vocabulary_notes(file):
+            click.echo(f"nqperf: note: {note}", err=True)
     shared.refuse_same_file(out, data=data, tokenizer=tokenizer)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         examples = _Counted(reader.examples(), "examples", advance)
@@ -181,6 +186,6 @@ class _Counted(Iterable[_Item]):
 def _finish(result: dict[str, Any], text: str, options: dict[str, Any]) -> None:
     """Print the result as the options wish it."""
     if options["as_json"]:
-        click.echo(msgspec.json.encode(result, enc_hook=str).decode())
+        click.echo(encode_json(result).decode())
     elif not options["quiet"]:
         click.echo(text)

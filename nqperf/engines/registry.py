@@ -206,6 +206,15 @@ _ROWS = (
         probe="nqperf.engines.openvino.probe:OpenVinoProbe",
         effects="nqperf.engines.openvino.effects:EFFECTS",
     ),
+    EngineRow(
+        name="torch",
+        target="nqperf.engines.torch.engine:TorchEngine",
+        needs=("torch",),
+        extra="torch",
+        libraries={"torch": ("torch",)},
+        probe="nqperf.engines.torch.probe:TorchProbe",
+        effects="nqperf.engines.torch.effects:EFFECTS",
+    ),
 )
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from nqperf.formats.decoding import JSON_BYTES, decode_json
 from nqperf.formats.reading import read_whole
+
+
+def encode_json(value: object) -> bytes:
+    """Return `value` as JSON; a path's bytes that are no UTF-8 are escaped, as Python's own writer does."""
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value, enc_hook=str)).encode()
 
 
 def read_json_object(path: Path, *, what: str, limit: int = JSON_BYTES) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from nqperf.nq.answers import ANSWER_TYPES
 
 
 class BertJoint(keras.Model):
-    """The whole network: features in, start, end and answer-type logits out.
+    """The whole network of `config`: features in, start, end and answer-type logits out; `name` is Keras's for it.
 
     Position 0 holds the null answer's span logits in every family. The answer type is read from the pooled output; from
     the first position where the family has no pooler (DistilBERT), and from the last real one where it is causal
@@ -65,8 +65,9 @@ class BertJoint(keras.Model):
     ) -> tuple[Any, Any]:
         """Return the sequence output float32[n, s, h], and the pooled output [n, h] in the compute dtype.
 
-        The pooled output is None where the family has no pooler. To `states` the residual stream is added as it is
-        behind the embeddings and behind each block, float32[n * s, h].
+        `inputs` are the features by name; with `training`, dropout is on. The pooled output is None where the family
+        has no pooler. To `states` the residual stream is added as it is behind the embeddings and behind each block,
+        float32[n * s, h].
         """
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
         seq_length, size = hidden.shape[1:]

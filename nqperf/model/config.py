@@ -48,6 +48,12 @@ _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 class BertConfig:
     """The sizes and constants of one network; `hidden_act` is "gelu" (exact, erf) or "gelu_new" (tanh).
 
+    `vocab_size` is the number of pieces, `hidden_size` the width of the stream, `num_hidden_layers` the number of
+    blocks, `num_attention_heads` that of each one's heads, `intermediate_size` the width of its feed-forward units, and
+    `max_position_embeddings` the longest input. `layer_norm_eps` is added to each variance; new weights are drawn with
+    the standard deviation `initializer_range`. `hidden_dropout_prob` and `attention_probs_dropout_prob` are the shares
+    that training drops, 0 to below 1. The fields have the names of Hugging Face's `config.json`.
+
     This is BERT's, TinyBERT's too; the other families' say how they differ. Without token types `type_vocab_size` is
     what the weights hold, and the features' segments are not read. Heads are `head_dim` wide; None: all of them
     together are as wide as the stream.

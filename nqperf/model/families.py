@@ -14,7 +14,9 @@ from nqperf.model.config import TANH_GELU, BertConfig
 class AlbertConfig(BertConfig):
     """ALBERT: narrow embeddings, and layers that share their parameters.
 
-    Layer i runs the `inner_group_num` blocks of group i * num_hidden_groups // num_hidden_layers, one after the other.
+    Pieces have embeddings of `embedding_size`, which a product widens. `hidden_act`, `hidden_dropout_prob` and
+    `attention_probs_dropout_prob` are BERT's fields with ALBERT's own defaults. Layer i runs the `inner_group_num`
+    blocks of group i * num_hidden_groups // num_hidden_layers, one after the other.
     Source: Lan et al. 2019.
     """
 
@@ -48,7 +50,7 @@ class AlbertConfig(BertConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistilBertConfig(BertConfig):
-    """DistilBERT: half of BERT's layers, no token types, no pooler. Source: Sanh et al. 2019."""
+    """DistilBERT: half of BERT's layers, no token types (`type_vocab_size` 0), no pooler. Source: Sanh et al. 2019."""
 
     model_type: ClassVar[str] = "distilbert"
     stored_names: ClassVar[Mapping[str, str]] = {
@@ -68,7 +70,10 @@ class DistilBertConfig(BertConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RobertaConfig(BertConfig):
-    """RoBERTa: positions count from the padding's id on, and every piece has token type 0. Source: Liu et al. 2019."""
+    """RoBERTa: positions count from the padding's id on, and every piece has token type 0. Source: Liu et al. 2019.
+
+    `pad_token_id` is that id; `type_vocab_size` is what the weights hold of token types.
+    """
 
     model_type: ClassVar[str] = "roberta"
     has_token_types: ClassVar[bool] = False
@@ -93,7 +98,8 @@ class RobertaConfig(BertConfig):
 class Gpt2Config(BertConfig):
     """GPT-2: every position sees those before it, and norms stand before what they feed. Source: Radford et al. 2019.
 
-    Its three dropout rates are two here: what `resid_pdrop` says goes for the embeddings, too.
+    `type_vocab_size` is 0: there are no token types. `hidden_act` and `layer_norm_eps` are BERT's fields with GPT-2's
+    own defaults. Its three dropout rates are two here: what `resid_pdrop` says goes for the embeddings, too.
     """
 
     model_type: ClassVar[str] = "gpt2"

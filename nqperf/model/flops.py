@@ -13,7 +13,8 @@ _SPAN = 2
 def window_flops(config: BertConfig, seq_length: int) -> int:
     """Return the operations of all matrix products for one window of `seq_length` positions, padding counted.
 
-    What is not a product (softmax, normalisation, activations, look-ups) is left out, as a roofline has it.
+    `config` is the network's. What is not a product (softmax, normalisation, activations, look-ups) is left out, as a
+    roofline has it.
     """
     hidden, inner, width = config.hidden_size, config.intermediate_size, config.embedding_width
     heads = config.attention_size

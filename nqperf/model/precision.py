@@ -24,8 +24,8 @@ MASKED_SCORE = -10_000.0
 def dtype_policy(precision: str, *, narrow_weights: bool = False) -> keras.DTypePolicy:
     """Return the policy that every layer is given by name, so that the global policy never matters.
 
-    With `narrow_weights` the variables of a 16-bit policy are kept in 16 bits: rounded once, not for each batch. The
-    products are of the same numbers.
+    `precision` is one of PRECISIONS. With `narrow_weights` the variables of a 16-bit policy are kept in 16 bits:
+    rounded once, not for each batch. The products are of the same numbers.
 
     Raises: ConfigError for a name that is not in PRECISIONS, or narrow weights of a policy that is not of 16 bits.
     """
@@ -43,7 +43,8 @@ WIDE = dtype_policy("float32")
 def causal_mask(input_mask: Any) -> Any:
     """Return which keys each query sees where no position sees those after it: int[n, s] -> int[n, s, s].
 
-    One mask of both kinds: a key that is padding and comes later, too, would else get MASKED_SCORE twice.
+    `input_mask` is 1 at real positions. One mask of both kinds: a key that is padding and comes later, too, would else
+    get MASKED_SCORE twice.
     """
     position = keras.ops.arange(input_mask.shape[1])
     return keras.ops.where(position[None, :] <= position[:, None], input_mask[:, None, :], 0)
@@ -71,7 +72,7 @@ def residual(stream: Any, branch: Any) -> Any:
 
 
 def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
-    """Normalise the last axis. All of it must come in float32.
+    """Normalise the last axis of `hidden`, and scale it by `gamma` and shift it by `beta`. All must come in float32.
 
     In 16 bits the variance loses its digits and epsilon 1e-12 is 0.
     """

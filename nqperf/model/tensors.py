@@ -39,8 +39,9 @@ _BERT_BLOCK = {
 class Layout:
     """A family's names of its modules, in the order of computation.
 
+    `before`, `block` and `after` are the names of what comes before the blocks, in one, and after them, by ours.
     `prefix` stands before all of them in a model with heads; `block_prefix` has the block's {number} in it, or its
-    {group} and its {inner} number.
+    {group} and its {inner} number. Kernels are `transposed` where they are stored with their outputs first.
     """
 
     prefix: str
@@ -118,9 +119,10 @@ LAYOUTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """One tensor; `variable` is the path of attributes from the network to its Keras variable.
+    """One tensor: its `name` in the weights' file, and its `shape` there.
 
-    `initial` says how it begins: drawn from the truncated normal, or with zeros, or with ones.
+    `variable` is the path of attributes from the network to its Keras variable; a `transposed` one is stored with its
+    outputs first. `initial` says how it begins: drawn from the truncated normal, or with zeros, or with ones.
     """
 
     name: str
@@ -131,7 +133,7 @@ class Tensor:
 
 
 def tensors_of(config: BertConfig) -> Iterator[Tensor]:
-    """Yield every tensor of the network, in the order of computation."""
+    """Yield every tensor of the network of `config`, in the order of computation."""
     layout = LAYOUTS[config.model_type]
     for part, module, name in _modules(config, layout):
         shape = _shape(part, config)
@@ -198,5 +200,5 @@ def _shape(part: str, config: BertConfig) -> Shape:
 
 
 def outputs_first(tensor: Tensor, values: FloatArray) -> FloatArray:
-    """Return a kernel that is stored with its inputs first the other way round, and all else as it is."""
+    """Return the `values` of `tensor`: a kernel that is stored with its inputs first the other way round."""
     return values if tensor.transposed or values.ndim == 1 or tensor.variable.endswith(".embeddings") else values.T

@@ -17,12 +17,12 @@ _CUT = 2.0
 
 
 def expected_shapes(config: BertConfig) -> dict[str, Shape]:
-    """Return the shape of every tensor of the network, in the order of computation."""
+    """Return the shape of every tensor of the network of `config`, in the order of computation."""
     return {tensor.name: tensor.shape for tensor in tensors_of(config)}
 
 
 def some_of(names: Iterable[str], *, shown: int = 5) -> str:
-    """Return the first names, for a message, and how many there are beside them."""
+    """Return the first `shown` of `names`, for a message, and how many there are beside them."""
     listed = list(names)
     more = len(listed) - shown
     return ", ".join(listed[:shown]) + (f" and {more} more" if more > 0 else "")
@@ -31,7 +31,7 @@ def some_of(names: Iterable[str], *, shown: int = 5) -> str:
 def check_shapes(
     found: Mapping[str, Shape], expected: Mapping[str, Shape], *, path: object, next_step: str = ""
 ) -> None:
-    """Raise unless the tensors `found` at `path` are exactly the `expected` ones.
+    """Raise unless the tensors `found` at `path` are exactly the `expected` ones; `next_step` ends the message.
 
     Raises: FormatError that counts unknown, missing and misshapen tensors, and lists the first of each.
     """
@@ -53,7 +53,7 @@ def check_shapes(
 
 
 def check_finite(weights: Mapping[str, FloatArray], *, path: object) -> None:
-    """Raise unless every value is a finite number.
+    """Raise unless every value of the `weights`, which were read from `path`, is a finite number.
 
     Raises: FormatError that lists the tensors with NaN or infinity in them.
     """
@@ -65,8 +65,9 @@ def check_finite(weights: Mapping[str, FloatArray], *, path: object) -> None:
 
 
 def initial_weights(config: BertConfig, *, seed: int, names: Iterable[str] | None = None) -> dict[str, FloatArray]:
-    """Return new values for `names` (all tensors when None): weights from a truncated normal, biases 0, LayerNorms 1.
+    """Return new values for `names` (all tensors when None) of the network of `config`.
 
+    Weights are drawn from a truncated normal, biases are 0, LayerNorms 1.
     Each tensor has its own stream from `seed` and its name, so its values do not depend on which others are made.
     """
     table = {tensor.name: tensor for tensor in tensors_of(config)}

@@ -32,7 +32,7 @@ STYLES = (BERT_PIECES, ROBERTA_PIECES, GPT2_PIECES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedPiece:
-    """A piece that was added to a vocabulary: it is never cut, and `special` ones are never normalised either.
+    """A piece that was added to a vocabulary: `content` is never cut, and `special` ones are never normalised either.
 
     `number` is the id that the files give it; None leaves it to the order.
     """
@@ -46,7 +46,8 @@ class AddedPiece:
 class BertRules:
     """How Hugging Face's BERT cuts text, as its `tokenizer_config.json` says it; the defaults are the library's.
 
-    Without `basic`, words are cut at white space alone and stay as they are. `strip_accents` None is as `lower_case`.
+    Without `basic`, words are cut at white space alone and stay as they are. `strip_accents` None is as `lower_case`;
+    `split_ideographs` makes a word of each; words of more than `max_characters` are unknown.
     """
 
     lower_case: bool = True
@@ -57,7 +58,9 @@ class BertRules:
 
 
 class LibraryVocabulary:
-    """What the library reads, word by word; words that were said to be left alone are looked up whole.
+    """What the library's `tokenizer` reads, word by word; words of `never_split` are looked up whole.
+
+    `special` are the pieces that frame an input; None: those of the first family whose are there.
 
     Words cut one by one must give the pieces of their text. Whether that takes a space before a word is seen in trials.
 
@@ -101,7 +104,7 @@ class LibraryVocabulary:
         return self.pieces.get(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces; an `opening` word has no other before it."""
+        """Return the ids of the pieces of each of `words`; an `opening` one has no other before it."""
         before = Opening() if opening else self._opening
         return [self._word(word, before) for word in words]
 
@@ -154,7 +157,7 @@ class _AsciiWords:
 
 
 def library_tokenizer(content: str) -> LibraryTokenizer:
-    """Return what the library reads in the text of a `tokenizer.json`.
+    """Return what the library reads in `content`, the text of a `tokenizer.json`.
 
     Raises: ConfigError when it cannot.
     """
@@ -175,6 +178,8 @@ def _built(build: Callable[[], LibraryTokenizer], said: str) -> LibraryTokenizer
 
 def bert_tokenizer(pieces: Mapping[str, int], rules: BertRules, special: SpecialPieces) -> LibraryTokenizer:
     """Return the library's tokenizer of a BERT vocabulary without a `tokenizer.json`.
+
+    `pieces` have their ids, `rules` say how text is cut, and `special` are the pieces that frame an input.
 
     Raises: ConfigError when the vocabulary lacks its unknown piece.
     """
@@ -207,6 +212,8 @@ def byte_level_tokenizer(
 ) -> LibraryTokenizer:
     """Return the library's tokenizer of a `vocab.json` and the lines of its `merges.txt`, the first merge first.
 
+    `pieces` have their ids; with `prefix_space` a space stands before the first word of a text, too.
+
     Raises: ConfigError when a merge makes a piece that the vocabulary lacks.
     """
     from tokenizers import AddedToken
@@ -227,7 +234,7 @@ def byte_level_tokenizer(
 
 
 def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None:
-    """Add pieces to a tokenizer, those with the lowest ids first, each under the id that it is to have.
+    """Add the pieces `added` to a tokenizer, those with the lowest ids first, each under the id that it is to have.
 
     Raises: ConfigError when the library gives one another id.
     """

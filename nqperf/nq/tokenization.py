@@ -39,7 +39,8 @@ class Pieces:
 class SpecialPieces:
     """The pieces that frame an input, `cls question sep window sep`; BERT's by default.
 
-    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is. `family`
+    `separators` stand between question and window. `pad` fills an input up; None is piece 0, whatever it is.
+    `unknown` is for what is not in the vocabulary. `family`
     is whose way of framing it is, and `opens_question` whether its vocabularies have [Q] where they were made for BERT
     Joint.
     """
@@ -69,7 +70,7 @@ class Vocabulary(Protocol):
         """Return the id of a whole piece, None when the vocabulary lacks it."""
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces; only byte-level vocabularies ask whether it is `opening` a text."""
+        """Return the ids of the pieces of each of `words`; some vocabularies ask whether it is `opening` a text."""
 
 
 class Tokenizer:
@@ -188,7 +189,8 @@ class Opening:
 def opening_of_words(encode: Callable[[str], list[int]], unknown: int) -> Opening:
     """Return what has to stand before a word, so that words cut one by one give their text's own pieces.
 
-    Words with the piece `unknown` are no trial: SentencePiece makes one of several that follow each other.
+    `encode` gives the ids of the pieces of a text. Words with the piece `unknown` are no trial: SentencePiece makes one
+    of several that follow each other.
 
     Raises: ConfigError when nothing does.
     """
@@ -211,7 +213,7 @@ def opening_of_words(encode: Callable[[str], list[int]], unknown: int) -> Openin
 
 
 class SentencePieceVocabulary:
-    """A SentencePiece model, given as the bytes of its `tokenizer.model`.
+    """A SentencePiece `model`, given as the bytes of its file; `special` are the pieces that frame an input.
 
     Raises: ConfigError when the bytes are no SentencePiece model, or one whose words depend on each other.
     """
@@ -243,7 +245,7 @@ class SentencePieceVocabulary:
         return None if found == self.unknown_id and self._processor.id_to_piece(found) != piece else found
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces; an `opening` word has no other before it."""
+        """Return the ids of the pieces of each of `words`; an `opening` one has no other before it."""
         encoded: list[list[int]] = self._within(words, int, opening=opening)
         return encoded
 

@@ -13,6 +13,9 @@ from nqperf.nq.tokenization import BERT_PIECES, SPACE, SentencePieceVocabulary, 
 class AlbertVocabulary(SentencePieceVocabulary):
     """ALBERT's SentencePiece model, whose words are prepared by its authors' rules before they are cut.
 
+    `special` are the pieces that frame an input; `lower_case`, `keep_accents` and `remove_space` are as in
+    `tokenizer_config.json`.
+
     Source: google-research/albert, tokenization.py: quotes of two characters become one, accents go unless they are
     kept, white space of any kind is one space unless it is not to be removed, and a comma behind a digit is a piece of
     its own.
@@ -33,7 +36,7 @@ class AlbertVocabulary(SentencePieceVocabulary):
         self._keep_accents = keep_accents
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
+        """Return the ids of the pieces of each of `words`; an `opening` one has no other before it."""
         cut: list[list[str]] = self._within([self.prepared(word) for word in words], str, opening=opening)
         return [[self._processor.piece_to_id(each) for piece in own for each in self._apart(piece)] for own in cut]
 
@@ -82,7 +85,7 @@ class ExtendedVocabulary:
         return self._added[piece] if piece in self._added else self._vocabulary.find(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
+        """Return the ids of the pieces of each of `words`; an `opening` one has no other before it."""
         parts = [self._places.split(word) for word in words]
         first = self._vocabulary.encode([own[0] for own in parts], opening=opening)
         # What stands behind an added piece begins a text of its own.

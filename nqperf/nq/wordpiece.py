@@ -21,7 +21,8 @@ class WordPieceVocabulary:
     Basic tokenisation follows Google's rules to the character class (the `tokenizers` normaliser differs on
     private-use characters and on a final capital sigma); the longest match itself is the library's.
 
-    A piece that stands twice has the id of its last line, as Google's own loader reads it.
+    With `lower_case` words are lower-cased and lose their accents first. A piece that stands twice has the id of its
+    last line, as Google's own loader reads it.
 
     Raises: ConfigError when [UNK] is missing.
     Source: google-research/bert, tokenization.py.
@@ -45,7 +46,7 @@ class WordPieceVocabulary:
         return self._id_of.get(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
-        """Return the ids of each word's pieces."""
+        """Return the ids of the pieces of each of `words`; `opening` a text changes nothing."""
         del opening  # spaces are no part of pieces
         return [self._encode_word(word) for word in words]
 
@@ -62,7 +63,9 @@ class WordPieceVocabulary:
 
 
 def basic_tokens(text: str, *, lower_case: bool) -> list[str]:
-    """Split text at white space, punctuation and CJK ideographs; drop control characters; lower-case without accents.
+    """Split text at white space, punctuation and CJK ideographs; drop control characters.
+
+    With `lower_case` words become lower-case and lose their accents.
 
     Source: google-research/bert, BasicTokenizer.
     """
@@ -76,7 +79,7 @@ def basic_tokens(text: str, *, lower_case: bool) -> list[str]:
 
 
 def ascii_tokens(text: str) -> list[str]:
-    """Return what `basic_tokens` comes to for printable ASCII whose case is settled."""
+    """Return what `basic_tokens` comes to for a `text` of printable ASCII whose case is settled."""
     return _ASCII_TOKENS.findall(text)
 
 

@@ -24,7 +24,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class RevisionSide(_Record, frozen=True):
-    """One side: what people call it, and what stood there.
+    """One side: its `label` is what people call it; the rest says what stood there.
 
     `commit` is the commit's whole name and `subject` its first line, None outside of a repository; `branch` the branch
     that was checked out, `dirty` whether tracked files differed from the commit. `python` is the interpreter's version,
@@ -40,7 +40,7 @@ class RevisionSide(_Record, frozen=True):
 
 
 class MeasuredSet(_Record, frozen=True):
-    """One set of fresh processes: how it was timed, the order of starts, and what was measured.
+    """One set of fresh processes: `seed` drew its orders, `how` it was timed, the `order` of starts, what was measured.
 
     Units: `base` and `change` are seconds of a run in each round, `starts` the seconds that both sides took to start
     (import, build, first runs), `peaks` the most bytes of memory that both ever held, None where it was not told.
@@ -56,7 +56,7 @@ class MeasuredSet(_Record, frozen=True):
 
 
 class Judged(_Record, frozen=True):
-    """The verdict on one measure: time of a run, peak memory, or seconds to start.
+    """The verdict on one `measure` (time of a run, peak memory, or seconds to start), and the `word` for it.
 
     `ratio` is the change's over the base's, `interval` holds it with the judge's confidence (None after one set),
     `margin` is the least slowdown that fails (0.02: 2 %). `base` and `change` are the medians of the sets, in seconds
@@ -79,7 +79,10 @@ class Judged(_Record, frozen=True):
 
 
 class RevisionResults(_Record, frozen=True):
-    """The whole comparison of `target` in two revisions.
+    """The whole comparison of `target` in two revisions, `base` and `change`.
+
+    `command` made it, `created` is when (UTC), `fingerprint` where. `agreement` says how far the outputs agree,
+    `judged` holds the verdicts and `sets` what they rest on. `schema_version` is that of this layout.
 
     `outcome` is FAIL where the answers differ, a side failed, or a measure is surely slower by more than its margin.
     `reasons` say why, a line each. `pages` are the memory pages that the processes asked for, `seconds` the wall time.
@@ -101,5 +104,5 @@ class RevisionResults(_Record, frozen=True):
     schema_version: int = REVISIONS_SCHEMA
 
     def measure(self, name: Measure) -> Judged | None:
-        """Return the verdict on a measure, None where it was not reached."""
+        """Return the verdict on the measure `name`, None where it was not reached."""
         return next((one for one in self.judged if one.measure == name), None)

@@ -151,7 +151,8 @@ def _in_layers(layers: Sequence[str]) -> str:
 
 def _edit(finding: Finding) -> str:
     """Return the edit, and whether it has been tried."""
-    return f"edit: {finding.edit_text}" if finding.fix is not None else f"edit (not tried): {finding.edit_text}"
+    text = str(finding.edit_text).replace("\n", "\n        ")
+    return f"edit: {text}" if finding.fix is not None else f"edit (not tried): {text}"
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

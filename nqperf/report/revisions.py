@@ -23,7 +23,10 @@ _WORDS: dict[Word, str] = {
 
 
 def headline(results: RevisionResults) -> str:
-    """Return the outcome as a sentence, such as "4.9 % slower than main (4.1 .. 5.6), answers the same"."""
+    """Return the outcome of `results` as a sentence, such as "4.9 % slower than main (4.1 .. 5.6), answers the same".
+
+    Eturn the outcome of `results` as a sentence, such as "4.9 % slower than main (4.1 .. 5.6), answers the same".
+    """
     answers = _answers(results)
     if not results.judged:
         return plain(f"{results.target}: {answers}; nothing was timed")
@@ -76,7 +79,7 @@ def side_text(side: RevisionSide) -> str:
 
 
 def rows(results: RevisionResults) -> list[tuple[str, ...]]:
-    """Return the cells under HEADINGS, one row a measure."""
+    """Return the cells of `results` under HEADINGS, one row a measure."""
     return [
         (
             _NAMES[one.measure],
@@ -97,7 +100,7 @@ def _value(measure: Measure, value: float) -> str:
 
 
 def notes(results: RevisionResults) -> tuple[str, ...]:
-    """Return what else is to be said, a line each."""
+    """Return what else is to be said of `results`, a line each."""
     hows = sorted({taken.how for taken in results.sets})
     ways = {"duet": "both at once, each on half of the cores", "turns": "in turns, each with all cores"}
     said = [f"base: {side_text(results.base)}", f"change: {side_text(results.change)}"]
@@ -116,7 +119,7 @@ def notes(results: RevisionResults) -> tuple[str, ...]:
 
 
 def revisions_text(results: RevisionResults) -> str:
-    """Return the report in plain text."""
+    """Return the report of `results` in plain text."""
     table = [text_table(HEADINGS, rows(results), left=("verdict",)), ""] if results.judged else []
     reasons = [f"  {reason}" for reason in results.reasons]
     parts = [*table, *notes(results), "", f"{results.outcome}: {headline(results)}", *reasons]
@@ -124,7 +127,7 @@ def revisions_text(results: RevisionResults) -> str:
 
 
 def revisions_markdown(results: RevisionResults) -> str:
-    """Return the report in GitHub's Markdown, for job summaries and comments."""
+    """Return the report of `results` in GitHub's Markdown, for job summaries and comments."""
     table = [markdown_table(HEADINGS, rows(results), left=("verdict",)), ""] if results.judged else []
     return "\n".join(
         (

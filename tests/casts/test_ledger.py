@@ -10,7 +10,7 @@ from nqperf.casts import ledger
 from nqperf.casts.audit import audit_target, audited_trace
 from nqperf.casts.targets import packaged
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.casts.ledger_json import CastRecord, ledger_text, read_ledger
+from nqperf.formats.casts.ledger_json import CastRecord, ledger_text, read_ledger, update_ledger
 
 LOCK = Path(__file__).parents[2] / "casts.lock.json"
 SOFTMAX = CastRecord(
@@ -116,9 +116,9 @@ def test_every_change_has_its_word(old, new, said):
 @pytest.mark.parametrize(
     ("content", "error", "message"),
     [
-        ("{", FormatError, "is no JSON object"),
+        ("{", FormatError, "expected a cast ledger, a JSON object"),
         ('{"schema_version": 99, "model": "small"}', FormatError, "schema_version is 99, expected 1"),
-        ("[]", FormatError, "is no JSON object"),
+        ("[]", FormatError, "expected a cast ledger, a JSON object"),
         ("{}", FormatError, "schema_version is None"),
         ('{"schema_version": 1, "model": "large", "precisions": {}}', ConfigError, "is the ledger of 'large'"),
         ('{"schema_version": 1, "model": "small", "precisions": {"a": [{}]}}', FormatError, "broken record"),
@@ -131,3 +131,11 @@ def test_a_ledger_of_another_kind_is_one_clear_error(tmp_path, content, error, m
         path.write_text(content)
     with pytest.raises(error, match=message):
         read_ledger(path, model="small")
+
+
+def test_a_precision_that_the_ledger_does_not_have_is_no_change_but_an_error(tmp_path):
+    path = tmp_path / "casts.lock.json"
+    update_ledger(path, {"mixed_float16": ()}, model="small", versions={})
+    assert ledger.changes(path, {"mixed_float16": ()}, model="small") == {"mixed_float16": []}
+    with pytest.raises(ConfigError, match=r"has no mixed_bfloat16; it has mixed_float16: .*--nqperf-ledger-update"):
+        ledger.changes(path, {"mixed_bfloat16": ()}, model="small")

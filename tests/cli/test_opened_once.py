@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -22,12 +21,16 @@ def count(event, arguments):
     elif event == "mmap.__new__":
         mapped.append(arguments[1] or os.fstat(arguments[0]).st_size)
     elif event == "subprocess.Popen" and "nqperf.perf.workers.worker" in " ".join(map(str, arguments[1])):
-        print(json.dumps({"opened": opened, "mapped": mapped}), flush=True)
+        tell()
         os._exit(0)
+
+def tell():
+    print(json.dumps({"opened": opened, "mapped": mapped}), flush=True)
 
 sys.addaudithook(count)
 from nqperf.cli.main import main
 main(sys.argv[1:])
+tell()
 """
 OWN = '[[variant]]\nname = "mine"\nenvironment = { TF_ENABLE_ONEDNN_OPTS = "0" }\n'
 
@@ -41,15 +44,33 @@ def inputs(model_folder, tmp_path):
     return {"recipe": tmp_path / "recipe.toml", "variants-file": tmp_path / "own.toml", "model": model_folder}
 
 
+def counted(*command):
+    """Run a command; return how often each file was opened until it ended or started a worker, and what was mapped."""
+    words = [sys.executable, "-c", COUNTING, *map(str, command)]
+    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def times(found, paths):
+    return {path.name: found["opened"].get(str(path.resolve()), 0) for path in paths}
+
+
 @pytest.mark.slow
 def test_each_file_is_opened_once_before_the_first_worker(inputs, tmp_path):
     options = [word for name, path in inputs.items() for word in (f"--{name}", str(path))]
-    command = ["bench", str(tmp_path / "rivers.jsonl"), *options, "--max-seq-length", "48", "--quick", "--quiet"]
-    done = subprocess.run([sys.executable, "-c", COUNTING, *command], capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    found = counted("bench", tmp_path / "rivers.jsonl", *options, "--max-seq-length", 48, "--quick", "--quiet")
     model = inputs.pop("model")
-    ours = [*inputs.values(), tmp_path / "rivers.jsonl", *(path for path in Path(model).iterdir() if path.is_file())]
-    assert {path.name: found["opened"].get(str(path.resolve()), 0) for path in ours} == {path.name: 1 for path in ours}
+    ours = [*inputs.values(), tmp_path / "rivers.jsonl", *(path for path in model.iterdir() if path.is_file())]
+    assert times(found, ours) == {path.name: 1 for path in ours}
     assert found["mapped"].count((model / "model.safetensors").stat().st_size) == 1
     packaged = [name for name in found["opened"] if name.endswith("/results/profiles.toml")]
     assert [found["opened"][name] for name in packaged] == [1]
+
+
+@pytest.mark.slow
+def test_a_run_in_this_process_opens_each_file_once_till_its_end(model_folder, tmp_path):
+    data, out = write_lines(tmp_path / "rivers.jsonl", river_examples(3)), tmp_path / "out"
+    short = ("--max-seq-length", 48, "--doc-stride", 12, "--max-query-length", 12, "--quiet")
+    found = counted("run", data, "--model", model_folder, "--out", out, *short)
+    ours = [data, *(path for path in model_folder.iterdir() if path.is_file())]
+    assert times(found, ours) == {path.name: 1 for path in ours}
+    assert (out / "metrics.json").exists()

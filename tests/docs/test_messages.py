@@ -16,6 +16,8 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 OTHERS = {"--benchmark-compare", "--benchmark-compare-fail", "--benchmark-json", "--benchmark-storage"}
 OTHERS |= {"--benchmark-disable", "--benchmark-enable", "--benchmark-group-by", "--benchmark-histogram"}
 OTHERS |= {"--benchmark-autosave", "--benchmark-timer", "--query-gpu"}
+# Those of git, which a message about a repository names.
+OTHERS |= {"--all", "--stat", "--unshallow"}
 SOURCES = [path for path in sources() if path.parent.name != "world"]
 each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 

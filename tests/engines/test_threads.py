@@ -7,16 +7,7 @@ import sys
 import pytest
 
 from nqperf.engines import threads
-
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at Linux's files")
-
-
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    return root
+from tests.system_files import LINUX, write
 
 
 @pytest.mark.parametrize(

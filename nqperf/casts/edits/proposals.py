@@ -88,7 +88,7 @@ def for_leak(origin: SourceLocation | None) -> tuple[Edit, ...]:
 def without_cast(location: SourceLocation | None) -> tuple[Edit, ...]:
     """Return the edit that takes a written cast out and leaves what it casts."""
     node = source.expression(location, "Cast") if location is not None else None
-    if location is None or not isinstance(node, ast.Call) or not node.args:
+    if location is None or not isinstance(node, ast.Call) or not node.args or not _is_cast(node):
         return ()
     text = source.text_at(location.path)
     inner = expression(text, source.span(node.args[0]))
@@ -107,7 +107,13 @@ def in_float32(op: OpRecord, guard: SourceLocation | None = None) -> tuple[Edit,
     wholes = [node, *_around(location.path, node, guard)]
     if guard is not None and guard.span is not None and guard != location:
         # Brought back before the guard, the number would be lost again.
-        wholes = [each for each in wholes if guard.path == location.path and _covers(source.span(each), guard.span)]
+        # A root of it is large enough to be brought back.
+        wholes = [
+            each
+            for each in wholes
+            if guard.path == location.path and (_covers(source.span(each), guard.span) or _is_root(each))
+        ]
+        wholes.sort(key=lambda each: not _is_root(each))
         if not wholes:
             return kept_wide(op)
     return _first(
@@ -133,7 +139,7 @@ def kept_wide(op: OpRecord) -> tuple[Edit, ...]:
 def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
     """Return edits of a written cast that put it on what is computed, not on the result."""
     node = source.expression(location, "Cast") if location is not None else None
-    if location is None or not isinstance(node, ast.Call) or not node.args:
+    if location is None or not isinstance(node, ast.Call) or not node.args or not _is_cast(node):
         return ()
     call, dtype = ast.unparse(node.func), ", ".join(ast.unparse(each) for each in node.args[1:])
     keyword = next((ast.unparse(each.value) for each in node.keywords if each.arg == "dtype"), dtype)
@@ -172,12 +178,20 @@ def _retargeted(origin: SourceLocation, dtypes: Sequence[str]) -> Iterator[Edit 
     node = source.expression(origin, "Cast")
     if not isinstance(node, ast.Call) or len(node.args) + len(node.keywords) != 2:  # noqa: PLR2004  # value, dtype
         return
-    if ast.unparse(node.func).split(".")[-1] != "cast":
+    if not _is_cast(node):
         return
     target = node.args[1] if len(node.args) > 1 else node.keywords[0].value
     for dtype in dtypes:
         change = Change(span=source.span(target), before=dtype, drops=True)
         yield Edit(path=origin.path, changes=(change,))
+
+
+def _is_root(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "sqrt"
+
+
+def _is_cast(node: ast.Call) -> bool:
+    return ast.unparse(node.func).split(".")[-1] == "cast"
 
 
 def _covers(outer: Span, inner: Span) -> bool:

@@ -20,11 +20,12 @@ from nqperf.errors import ConfigError
 # What a trial finds, None when the model can no longer be traced to its end.
 Retrace = Callable[[], Sequence[Finding] | None]
 
-# Trials end after this many seconds; what has not been tried by then is not promised.
+# Trials end after this many seconds of computing; what has not been tried by then is not promised.
 _SECONDS = 90.0
 
 _CONFLICTS = ("CAST001", "CAST002")
 _REFUSED = ("CAST001", "CAST007", "CAST008")
+_ROUNDS = 12  # of all edits at once
 _LINKS = 4  # conflicts that one edit may bring after another
 
 _Key = tuple[str, str | None, int | None]
@@ -41,7 +42,7 @@ def verified(
     hopeful = [finding for finding in findings if finding.proposals]
     if not hopeful:
         return tuple(findings)
-    trials = _Trials(findings, retrace, sound, time.monotonic() + seconds)
+    trials = _Trials(findings, retrace, sound, time.process_time() + seconds)
     fixes = _merged(trials.kept(hopeful))
     return tuple(
         dataclasses.replace(finding, fix=fixes[id(finding)]) if id(finding) in fixes else finding
@@ -60,15 +61,15 @@ class _Trials:
 
     def kept(self, hopeful: Sequence[Finding]) -> dict[int, Edit]:
         """Return the edits that work, by the id of their finding."""
-        kept = self._together(hopeful) or self._in_turn(hopeful)
+        kept = self._in_turn(hopeful, self._together(hopeful))
         if not kept or self._refused_still(kept) or self._sound(kept):
             return kept
         # One of them makes the model compute something else: those without which it does not run, then one by one.
         chosen = {id(each): kept[id(each)] for each in hopeful if id(each) in kept and each.rule in _REFUSED}
-        if not chosen or not self._sound(chosen):
+        if chosen and not self._sound(chosen):
             return {}
         for number, edit in kept.items():
-            if number not in chosen and time.monotonic() < self.end and self._sound({**chosen, number: edit}):
+            if number not in chosen and time.process_time() < self.end and self._sound({**chosen, number: edit}):
                 chosen[number] = edit
         return chosen
 
@@ -88,24 +89,38 @@ class _Trials:
             return None
 
     def _together(self, hopeful: Sequence[Finding]) -> dict[int, Edit]:
-        chosen = {id(finding): finding.proposals[0] for finding in hopeful}
-        after = self._under(chosen.values(), self.retrace)
-        counted = _counted(after or ())
-        if after is None or any(counted[_key(finding)] for finding in hopeful) or counted - self.standing:
-            return {}
-        self.standing = counted
-        return chosen
+        """Return one edit a finding, all tried at once; those that do not work give way to their next choice."""
+        choice = {id(finding): 0 for finding in hopeful}
+        for _ in range(_ROUNDS):
+            chosen = {
+                id(finding): finding.proposals[choice[id(finding)]]
+                for finding in hopeful
+                if choice[id(finding)] < len(finding.proposals)
+            }
+            after = self._under(chosen.values(), self.retrace)
+            counted = _counted(after or ())
+            failed = [each for each in hopeful if id(each) in chosen and counted[_key(each)]]
+            if after is None or (not failed and counted - self.standing):
+                return {}
+            if not failed:
+                self.standing = counted
+                return chosen
+            for finding in failed:
+                choice[id(finding)] += 1
+        return {}
 
-    def _in_turn(self, hopeful: Sequence[Finding]) -> dict[int, Edit]:
-        kept: dict[int, Edit] = {}
-        for number, finding in enumerate(hopeful):
+    def _in_turn(self, hopeful: Sequence[Finding], kept: dict[int, Edit]) -> dict[int, Edit]:
+        """Return the edits that are `kept` already, and one for each other finding that has one which works."""
+        kept = dict(kept)
+        missing = [finding for finding in hopeful if id(finding) not in kept]
+        for number, finding in enumerate(missing):
             # Several findings of one rule may stand on one line: how many of those that come now are left to mend?
-            left = sum(_key(other) == _key(finding) for other in hopeful[number:])
+            left = sum(_key(other) == _key(finding) for other in missing[number:])
             if self.standing[_key(finding)] < left:
                 kept[id(finding)] = list(kept.values())[-1]  # an edit that is kept has mended this one too
                 continue
             for edit in finding.proposals:
-                if time.monotonic() > self.end:
+                if time.process_time() > self.end:
                     return kept
                 joined = self._mends(finding, [edit], list(kept.values()))
                 if joined is not None:

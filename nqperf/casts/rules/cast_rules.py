@@ -76,6 +76,9 @@ def no_kernel(flow: Flow) -> Iterator[Finding]:
         half = next((dtype for dtype in op.in_dtypes if dtype in HALVES), None)
         if half is None or op.op_type in _SILENT or has_kernel(op.op_type, op.in_dtypes, flow.trace.device):
             continue
+        wide = tuple("float32" if dtype in HALVES else dtype for dtype in op.in_dtypes)
+        if not has_kernel(op.op_type, wide, flow.trace.device):
+            continue  # it is another device's, and stands beside what runs here
         yield Finding(
             rule="CAST001",
             location=op.location,

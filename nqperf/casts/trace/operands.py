@@ -110,7 +110,7 @@ def constant_of(tensor: Any) -> Constant | None:
 
 
 def lost_numbers(value: Any, dtype: str) -> Iterator[tuple[str, float]]:
-    """Yield (overflow or underflow, the number of largest magnitude) of what `dtype` makes infinite or zero."""
+    """Yield (overflow, underflow or rounding, the largest number) of what `dtype` makes infinite, zero or one."""
     import tensorflow as tf
 
     try:
@@ -123,6 +123,7 @@ def lost_numbers(value: Any, dtype: str) -> Iterator[tuple[str, float]]:
         kept = wanted.astype(tf.as_dtype(dtype).as_numpy_dtype).astype(np.float64)
     over = np.isfinite(wanted) & ~np.isfinite(kept)
     under = (wanted != 0) & (kept == 0)
-    for kind, lost in (("overflow", over), ("underflow", under)):
+    one = (wanted != 1.0) & (kept == 1.0)
+    for kind, lost in (("overflow", over), ("underflow", under), ("rounding", one)):
         if lost.any():
             yield kind, float(wanted[lost].flat[np.argmax(np.abs(wanted[lost]))])

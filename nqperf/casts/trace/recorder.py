@@ -235,7 +235,9 @@ class Recorder(hooks.Listener):
     def _overflowing(operands: list[tuple[str, Any]], target: str) -> float | None:
         """Return the number among the operands that `target` cannot hold."""
         numbers = [each for _, each in operands if is_number(each)] if target in HALVES else []
-        return next((extreme for each in numbers for _, extreme in lost_numbers(each, target)), None)
+        return next(
+            (extreme for each in numbers for kind, extreme in lost_numbers(each, target) if kind != "rounding"), None
+        )
 
     def _target(self, where: CallSite, op_type: str, dtypes: set[str]) -> str:
         if op_type in DENY and len(dtypes) > 1:

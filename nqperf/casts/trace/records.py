@@ -93,7 +93,7 @@ class Operand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A conflict met while tracing: mismatch, unsupported, promotion, write, overflow, underflow or branch.
+    """A conflict met while tracing: mismatch, unsupported, promotion, write, overflow, underflow, rounding or branch.
 
     `unsupported` is an op that takes no half type, `write` a write to a variable. `at` is the number of ops recorded
     before it; `target` the dtype the trace went on with; `value` the scalar that was lost (overflow, underflow);

@@ -10,13 +10,10 @@ import msgspec
 import numpy as np
 
 from nqperf.engines.tensorflow.graphs import GraphCounts, count_nodes, graphs_of
+from nqperf.engines.turns import speedup_in_turns
 from nqperf.records.results import Fingerprint
 
 _UNKNOWN = "unknown"
-# The quartiles of 21 rounds hold the median of all with 97 percent; fewer rounds are for slow products.
-_PRODUCTS = 21
-_FEWEST = 11
-_PRODUCT_SECONDS = 3.0
 # A small layer: the reference kernel takes a third of a second for it.
 _DENSE = (128, 384, 384)
 _FUSED_RUNS = 3
@@ -109,23 +106,6 @@ def product_speedup(dtype: str) -> tuple[float, float]:
     wide = tf.random.stateless_normal((size, size), seed=(1, 2))
     narrow = tf.cast(wide, dtype)
     return speedup_in_turns(lambda: product(wide).numpy(), lambda: product(narrow).numpy())
-
-
-def speedup_in_turns(slow: Callable[[], object], fast: Callable[[], object]) -> tuple[float, float]:
-    """Return between what `fast` is how many times as fast as `slow`: the quartiles of rounds of both, each in turn.
-
-    What slows this machine for a while slows both of a round, and what hits one alone leaves the middle half alone.
-    """
-    sides, began = (slow, fast), time.perf_counter()
-    times: tuple[list[float], list[float]] = ([], [])
-    # The first of each traces, and is slower.
-    while len(times[0]) <= _FEWEST or (len(times[0]) <= _PRODUCTS and time.perf_counter() - began < _PRODUCT_SECONDS):
-        for side in (0, 1) if len(times[0]) % 2 else (1, 0):
-            start = time.perf_counter()
-            sides[side]()
-            times[side].append(time.perf_counter() - start)
-    low, high = np.quantile(np.asarray(times[0][1:]) / np.asarray(times[1][1:]), (0.25, 0.75))
-    return float(low), float(high)
 
 
 @functools.cache

@@ -9,16 +9,13 @@ from typing import Any, ClassVar
 from nqperf.engines.probe import Check, Machine, Probe, Rule, Sight, Step, for_cpus, for_gpus
 from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow import device
+from nqperf.engines.turns import FASTER
 from nqperf.records.results import Fingerprint
 
 _NAME = "tensorflow"
 # oneDNN then says which instruction sets it uses; nothing else tells.
 _VERBOSE = {"ONEDNN_VERBOSE": "1"}
 _ISA = re.compile(r"^onednn_verbose,(?:v\d+,)?info,cpu,isa:(.*)$", re.MULTILINE)
-# Where units compute in a type, large products are 1.5 to 16 times as fast as in float32, without them 0.3 to 0.95. A
-# row is skipped only where the whole interval of what was measured lies below this. Unsure, it is run: that costs
-# seconds and tells its speed, while a row that was promised and is skipped by noise would be missed.
-_FASTER = 1.15
 
 
 def _graph() -> dict[str, Any]:
@@ -107,7 +104,7 @@ def _bfloat16(machine: Machine) -> str | None:
     if "bfloat16" not in sight.states:
         return sight.unseen("bfloat16", "bfloat16")
     low, high = sight.states["bfloat16"]
-    if high >= _FASTER:
+    if high >= FASTER:
         return None
     return (
         f"bfloat16 products are {low:.2f} to {high:.2f} times as fast as float32 ones here: no kernel that TensorFlow "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -90,6 +91,15 @@ def read_ledger(path: Path, *, model: str) -> Ledger:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"holds a broken record ({error}): write the ledger anew with --update", path=path) from error
+
+
+def require_reviewer(option: str) -> None:
+    """Raise where nobody looks at what `option` accepts: when CI is set.
+
+    Raises: ConfigError naming the option.
+    """
+    if os.environ.get("CI"):
+        raise ConfigError(f"{option} is refused when CI is set: accept changed casts where a person sees them")
 
 
 def update_ledger(path: Path, held: Ledger, *, model: str, versions: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ _NO_ANSWER = (-1, -1)
 
 
 class SquadParagraph(msgspec.Struct, frozen=True):
-    """A paragraph and its questions: (question, first character, character after the last)."""
+    """A paragraph, its `text`, and its `questions`: (question, first character, character after the last)."""
 
     text: str
     questions: list[tuple[str, int, int]]
@@ -23,14 +23,17 @@ class SquadParagraph(msgspec.Struct, frozen=True):
 
 
 class SquadArticle(msgspec.Struct, frozen=True):
-    """One line of a SQuAD file."""
+    """One line of a SQuAD file: an article's `title` and its `paragraphs`."""
 
     title: str
     paragraphs: list[SquadParagraph]
 
 
 class QedQuestion(msgspec.Struct, frozen=True):
-    """One line of a QED file: a question, the paragraph that answers it, the answers' characters; (-1, -1) is none."""
+    """One line of a QED file: a `question`, and the `paragraph` of the article `title` that answers it.
+
+    `answers` are the answers' characters, as [start, end); (-1, -1) is none.
+    """
 
     title: str
     question: str
@@ -47,14 +50,14 @@ class QedQuestion(msgspec.Struct, frozen=True):
 
 
 class TitledExample(msgspec.Struct, frozen=True):
-    """What tells of a Natural Questions line which article it asks."""
+    """What tells of a Natural Questions line, the one of `example_id`, which article it asks: `document_title`."""
 
     example_id: int
     document_title: str
 
 
 def read_squad(path: str) -> Iterator[SquadArticle]:
-    """Yield the articles of a SQuAD file.
+    """Yield the articles of the SQuAD file `path`.
 
     Raises (while iterating): FormatError naming file, line and field, for a label outside its paragraph too.
     """
@@ -62,7 +65,7 @@ def read_squad(path: str) -> Iterator[SquadArticle]:
 
 
 def read_qed(path: str) -> Iterator[QedQuestion]:
-    """Yield the questions of a QED file.
+    """Yield the questions of the QED file `path`.
 
     Raises (while iterating): FormatError naming file, line and field, for a label outside its paragraph too.
     """
@@ -70,7 +73,7 @@ def read_qed(path: str) -> Iterator[QedQuestion]:
 
 
 def read_titles(path: str) -> Iterator[TitledExample]:
-    """Yield the id and the title of each line of a Natural Questions file.
+    """Yield the id and the title of each line of the Natural Questions file `path`.
 
     Raises (while iterating): FormatError naming file, line and field.
     """

@@ -23,7 +23,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]
 
 
 def read_arrays(path: Path, *, what: str) -> Arrays:
-    """Return the arrays that `write_arrays` wrote; `what` names the file's role in the message.
+    """Return the arrays that `write_arrays` wrote to `path`; `what` names the file's role in the message.
 
     Raises: FormatError when the file is missing or damaged.
     """

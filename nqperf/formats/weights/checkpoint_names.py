@@ -28,7 +28,7 @@ class CheckpointNames:
     headless: bool = False
 
     def shapes(self, config: BertConfig) -> dict[str, Shape]:
-        """Return the shape of every variable that the network needs, under the checkpoint's name."""
+        """Return the shape of every variable that the network `config` needs, under the checkpoint's name."""
         return {
             self.name_of(tensor.name): tensor.shape[::-1] if is_kernel(tensor) else tensor.shape
             for tensor in tensors_of(config)

@@ -29,11 +29,10 @@ from nqperf.formats.weights.tokenizer_file import (
     GOOGLE_ALBERT,
     TOKENIZERS,
     TokenizerFile,
-    check_vocabulary,
     find_tokenizer,
     read_tokenizer,
-    repeated_pieces,
 )
+from nqperf.formats.weights.vocabulary_checks import check_vocabulary, vocabulary_notes
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
 from nqperf.model.weights import some_of
 
@@ -52,10 +51,10 @@ _OTHER_FRAMEWORKS = {"tf_model.h5": "Keras", "flax_model.msgpack": "Flax", "rust
 class ConvertReport:
     """What a conversion did.
 
-    Fields: `source` was found, of the kind `source_kind`, and written to the folder `out`; `tensors` counts all of the
-    network. `unused` names the heads of other tasks, which were left out; `left_out` what training had left behind, as
-    an optimizer's state; `new` our tensors made from `seed`. `tokenizer` is the vocabulary's file, None without one.
-    `notes` are sentences for people.
+    Fields: `source` was found, of the kind `source_kind`, and written to the folder `out`; `config` is the network, and
+    `tensors` counts all of its. `unused` names the heads of other tasks, which were left out; `left_out` what training
+    had left behind, as an optimizer's state; `new` our tensors made from `seed`. `tokenizer` is the vocabulary's file,
+    None without one. `notes` are sentences for people.
     """
 
     source: Path
@@ -221,8 +220,8 @@ def _notes(imported: _Imported, vocabulary: TokenizerFile | None, folder: Path) 
         notes.append("the vocabulary has no [Q] and no context markers: questions begin without, markers are unknown")
     if vocabulary is not None and (size := vocabulary.vocabulary_size()) < (rows := imported.config.vocab_size):
         notes.append(f"the vocabulary has {size} pieces, the table of embeddings {rows} rows: the others are padding")
-    if vocabulary is not None and (twice := repeated_pieces(vocabulary)):
-        notes.append(f"the vocabulary has pieces twice, and the last line of each counts: {some_of(twice)}")
+    if vocabulary is not None:
+        notes += vocabulary_notes(vocabulary)
     if imported.config.hidden_act != EXACT_GELU:
         notes.append(f"hidden_act is {imported.config.hidden_act}: the tanh approximation of GELU")
     if vocabulary is None:

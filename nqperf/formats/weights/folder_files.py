@@ -56,7 +56,7 @@ class FolderFiles:
         return name in self._contents or (self.folder / name).is_file()
 
     def read(self, name: str, *, what: str) -> bytes:
-        """Return the bytes of a file; `what` names its role in messages.
+        """Return the bytes of the file `name`; `what` says its role in messages.
 
         Raises: FormatError when it is missing or cannot be read.
         """
@@ -69,14 +69,14 @@ class FolderFiles:
         return self._contents[name]
 
     def text(self, name: str, *, what: str) -> str:
-        """Return the text of a file, without the byte order mark that some editors put before it.
+        """Return the text of the file `name`, without a byte order mark; `what` says its role in messages.
 
         Raises: FormatError when it is missing or is not UTF-8.
         """
         return utf8(self.read(name, what=what), self.folder / name, expected=what).decode()
 
     def json_object(self, name: str, *, what: str) -> dict[str, Any]:
-        """Return the JSON object in a file.
+        """Return the JSON object in the file `name`; `what` says its role in messages.
 
         Raises: FormatError when the file is missing or holds anything else.
         """

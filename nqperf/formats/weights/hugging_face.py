@@ -43,7 +43,7 @@ _FOREIGN = {
 
 
 def canonical_name(name: str, layout: Layout) -> str:
-    """Return our name of Hugging Face's tensor `name`."""
+    """Return our name of the tensor `name` of Hugging Face's, in the `layout` of its family."""
     name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
     # The head of every family's question answering is the span head: start and end logits, in this order.
     name = re.sub(r"^qa_outputs\.", "span.", name)
@@ -64,7 +64,7 @@ _ENCODERS = {name for layout in LAYOUTS.values() for name in (*_modules(layout),
 
 
 def check_family(names: Collection[str], config: BertConfig, *, path: object) -> None:
-    """Raise when the tensors `names` at `path` are of another family than the configuration's.
+    """Raise when the tensors `names` at `path` are of another family than `config` is.
 
     Raises: FormatError with both families.
     """
@@ -104,11 +104,11 @@ def _has_attention(names: Iterable[str], layout: Layout) -> bool:
 
 
 def read_hugging_face(path: Path, config: BertConfig, *, seed: int, averages: bool | None = None) -> ImportedWeights:
-    """Return the network's tensors in a file of weights, or in the shards that its index lists.
+    """Return the tensors of the network `config` in the file of weights at `path`, or in an index's shards.
 
-    What a network that was trained for something else lacks is made anew: the pooler, the span head and the answer-type
-    head, each whole or not at all. The heads of other tasks are left out. `averages` says whether the weights' moving
-    averages are meant, where a file holds both.
+    What a network that was trained for something else lacks is made anew from `seed`: the pooler, the span head and the
+    answer-type head, each whole or not at all. The heads of other tasks are left out. `averages` says whether the
+    weights' moving averages are meant, where a file holds both.
 
     Raises: FormatError when the file is damaged or of another family, holds several networks, and with unknown, missing
     or misshapen tensors.

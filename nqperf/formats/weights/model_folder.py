@@ -22,11 +22,10 @@ from nqperf.formats.weights.tokenizer_file import (
     TOKENIZER_FILES,
     TOKENIZERS,
     TokenizerFile,
-    check_vocabulary,
     find_tokenizer,
     read_tokenizer,
-    readable_kinds,
 )
+from nqperf.formats.weights.vocabulary_checks import check_vocabulary, readable_kinds
 from nqperf.model.config import BertConfig
 from nqperf.model.families import network_config
 from nqperf.model.tensors import Shape
@@ -45,7 +44,8 @@ _SHOWN_DIGITS = 12
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Our own part of `config.json`, under the key "nqperf"; None leaves the choice to the reader.
 
-    The thresholds are the scores above which this model's answers are given. `heads` is "new" where no training has
+    Fields: `long_threshold` and `short_threshold` are the scores above which this model's answers are given;
+    `lower_case` is whether its vocabulary is one of lower-cased words. `heads` is "new" where no training has
     touched the span head, and `plain_vocabulary` true where the vocabulary is one of BERT's kind without [Q].
     """
 
@@ -141,7 +141,7 @@ class OpenedModel:
 
 
 def open_model(path: Path, *, identity: Mapping[str, str] | None = None) -> OpenedModel:
-    """Open a model folder: its configuration and its tokenizer are read, its weights when they are asked for.
+    """Open the model folder at `path`: configuration and tokenizer are read, the weights when they are asked for.
 
     `identity` is that of the folder when another process opened it: any other content is refused.
 
@@ -218,7 +218,8 @@ def write_model_folder(
 ) -> None:
     """Write a model folder to `out`, whole or not at all; an older model folder there is replaced.
 
-    The tokenizer's `lower_case` takes the place of that in `settings`.
+    `config` is the network, `weights` has each of its tensors by name, and they are stored as `dtype`. The tokenizer's
+    `lower_case` takes the place of that in `settings`.
 
     Raises: FormatError when the parts do not fit each other, when float16 cannot hold a value, or when `out` is
     something else than a model folder.

@@ -160,7 +160,7 @@ def _load(file: Any) -> Any:
 
 
 class PyTorchFile:
-    """The weights in a `.bin`, `.pt` or `.pth` file, opened once and mapped.
+    """The weights in the `.bin`, `.pt` or `.pth` file at `path`, opened once and mapped.
 
     `shapes` holds every tensor's shape by its name.
 

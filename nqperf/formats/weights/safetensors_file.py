@@ -57,7 +57,7 @@ _CHUNK_BYTES = 1 << 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTensor:
-    """One tensor as the file has it; `offset` counts from the file's start. Units: bytes."""
+    """One tensor as the file has it: `dtype` in the format's words, `shape`, and `offset` from the start in bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -71,7 +71,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class SafetensorsFile:
-    """A file of tensors, opened once and mapped: what `header`, `float32` and `sha256` tell is of the same bytes.
+    """The file of tensors at `path`, opened once and mapped: what its methods tell is of the same bytes.
 
     `header` holds every tensor's type, shape and place by its name.
 
@@ -163,7 +163,9 @@ class SafetensorsFile:
 
 
 def as_float32(content: mmap.mmap, stored: StoredTensor, *, path: Path, name: str) -> FloatArray:
-    """Return one tensor of a mapped file as read-only float32; what is stored so is not copied.
+    """Return one tensor of the mapped `content` as read-only float32; what is stored so is not copied.
+
+    `path` and `name` are the file's and the tensor's, for messages.
 
     Raises: FormatError when it holds anything but floating-point numbers.
     """

@@ -46,7 +46,7 @@ class _Index(msgspec.Struct, frozen=True):
 
 
 class ShardedFile:
-    """Tensors in several files, by the index that says which is where; what it does not list is passed over.
+    """Tensors in several files, by the index at `path` that says which is where; what it does not list is passed over.
 
     Raises: FormatError when the index is none, when a file is missing or damaged, or lacks what the index says.
     """
@@ -98,7 +98,7 @@ def is_index(name: str) -> bool:
 
 
 def open_tensors(path: Path) -> TensorFile:
-    """Open a file of tensors, or the files that an index lists.
+    """Open the file of tensors at `path`, or the files that an index there lists.
 
     Raises: FormatError when it is missing, damaged, or holds more than tensors.
     """

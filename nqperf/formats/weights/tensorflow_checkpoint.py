@@ -52,7 +52,7 @@ class _Sorted:
 def read_tensorflow_checkpoint(
     prefix: Path, config: BertConfig, *, seed: int, averages: bool | None = None
 ) -> ImportedWeights:
-    """Return the network's tensors; heads that a network lacks are made from `seed`, each whole.
+    """Return the tensors of the network `config` in the checkpoint `prefix`; heads that it lacks are made from `seed`.
 
     The span head of SQuAD is the span head, and the heads of other tasks are left out. `averages` says whether the
     variables' moving averages are meant, where a checkpoint holds both.

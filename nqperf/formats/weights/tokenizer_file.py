@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +28,7 @@ from nqperf.formats.weights.vocabularies import (
     is_library,
     word_list,
 )
-from nqperf.model.config import BertConfig
-from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
-from nqperf.nq.tokenization import BERT_PIECES, SpecialPieces, Tokenizer, Vocabulary
+from nqperf.nq.tokenization import Tokenizer, Vocabulary
 
 SENTENCEPIECE = "tokenizer.model"
 ALBERT = "spiece.model"
@@ -41,23 +38,6 @@ TOKENIZERS = (SENTENCEPIECE, ALBERT, WORDPIECE, BYTE_LEVEL, LIBRARY)
 # Every file that a tokenizer in a model folder may consist of.
 TOKENIZER_FILES = (*TOKENIZERS, MERGES, *SETTINGS_FILES)
 
-_NAMES: dict[TokenizerKind, str] = {
-    "sentencepiece": f"SentencePiece ({SENTENCEPIECE})",
-    "albert": f"ALBERT's SentencePiece ({ALBERT})",
-    "wordpiece": f"WordPiece ({WORDPIECE}, or {LIBRARY})",
-    "byte-level": f"byte-level BPE ({BYTE_LEVEL} and {MERGES}, or {LIBRARY})",
-    "unigram": f"SentencePiece's unigram model ({LIBRARY})",
-    "other": f"a tokenizer of the library's ({LIBRARY})",
-}
-# A family's own kinds first; messages name those.
-_KINDS: dict[str, tuple[TokenizerKind, ...]] = {
-    "bert": ("wordpiece", "sentencepiece", "unigram", "other"),
-    "albert": ("albert", "sentencepiece", "wordpiece", "unigram", "other"),
-    "distilbert": ("wordpiece", "sentencepiece", "unigram", "other"),
-    "roberta": ("byte-level", "other"),
-    "gpt2": ("byte-level",),
-}
-_FRAMES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIECES}
 # What a tokenizer.json may hold beside a vocabulary of another form.
 _TWINS: dict[TokenizerKind, tuple[TokenizerKind, ...]] = {
     "wordpiece": ("wordpiece", "other"),
@@ -75,7 +55,8 @@ class TokenizerFile:
 
     Fields: `path` is the file that is read; `kind` what it holds; `twin` a file beside it with the same pieces.
     `lower_case` is for WordPiece and ALBERT without Hugging Face's `settings`; the others know by themselves. A `plain`
-    vocabulary has no [Q]. `files` are those of its folder, each read once; left out, they are read for this one alone.
+    vocabulary has no [Q]. `case_is_assumed` where nothing says that words are to be lower-cased. `files` are those of
+    its folder, each read once; left out, they are read for this one alone.
     """
 
     path: Path
@@ -84,6 +65,7 @@ class TokenizerFile:
     plain: bool = False
     twin: str | None = None
     settings: TokenizerSettings | None = None
+    case_is_assumed: bool = field(default=False, compare=False)
     files: FolderFiles | None = field(default=None, compare=False, repr=False)
 
     @cached_property
@@ -118,7 +100,7 @@ class TokenizerFile:
         return (*(name for name in pair if name is not None), *merges, *beside)
 
     def content(self, name: str | None = None) -> bytes:
-        """Return the bytes of one of `names`, its own file's when None.
+        """Return the bytes of the file `name`, which is one of `names`; its own file's when None.
 
         Raises: FormatError when it cannot be read.
         """
@@ -127,7 +109,9 @@ class TokenizerFile:
     def contents(self) -> dict[str, bytes]:
         """Return the bytes of every file that the tokenizer consists of in a model folder, by its name there."""
         found = {self._stored_name(name): self.content(name) for name in self.names()}
-        if self.kind == "wordpiece" and self.settings is not None and not {SETTINGS, LIBRARY} & set(found):
+        # What config.json says of the class goes with it.
+        berts = self.settings is not None and (self.settings.names_bert or LIBRARY not in found)
+        if self.kind == "wordpiece" and berts and SETTINGS not in found:
             found[SETTINGS] = _BERT_CLASS
         return found
 
@@ -145,7 +129,7 @@ class TokenizerFile:
 
 
 def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
-    """Return whether two tokenizers cut every text into the same pieces: their files are the same, and how they read.
+    """Return whether `one` tokenizer cuts every text as the `other`: their files are the same, and how they are read.
 
     Raises: FormatError for a file that cannot be read.
     """
@@ -163,16 +147,6 @@ def read_tokenizer(file: TokenizerFile) -> Tokenizer:
         return Tokenizer(file.vocabulary, plain=file.plain)
     except ConfigError as error:
         raise FormatError(str(error), path=file.path) from error
-
-
-def repeated_pieces(file: TokenizerFile) -> list[str]:
-    """Return the pieces that stand twice in a list of WordPieces; the last line of each counts.
-
-    Raises: FormatError when it cannot be read.
-    """
-    lists = [name for name in file.names() if file.kind == "wordpiece" and not name.endswith(".json")]
-    counts = Counter(piece for name in lists for piece in word_list(file.folder, name))
-    return [piece for piece, count in counts.items() if count > 1]
 
 
 def find_tokenizer(
@@ -198,6 +172,7 @@ def find_tokenizer(
         return None
     twin = next(iter(others), None) if library else None
     path = files.folder / (library or others[0])
+    given = lower_case is not None
     settings = read_tokenizer_settings(files) if _is_hugging_face(files) else None
     if settings is not None and lower_case is not None:
         if settings.said.get("do_lower_case", lower_case) != lower_case:
@@ -209,7 +184,16 @@ def find_tokenizer(
         settings = dataclasses.replace(settings, said={**settings.said, "do_lower_case": lower_case})
     if lower_case is None:
         lower_case = True if settings is None else settings.said.get("do_lower_case", True)
-    return TokenizerFile(path=path, kind=kind, lower_case=lower_case, twin=twin, settings=settings, files=files)
+    said = given or library is not None or (settings is not None and "do_lower_case" in settings.said)
+    return TokenizerFile(
+        path=path,
+        kind=kind,
+        lower_case=lower_case,
+        twin=twin,
+        settings=settings,
+        case_is_assumed=not said,
+        files=files,
+    )
 
 
 def _is_hugging_face(files: FolderFiles) -> bool:
@@ -223,7 +207,7 @@ def _is_hugging_face(files: FolderFiles) -> bool:
 
 
 def tokenizer_kind(files: FolderFiles, name: str) -> TokenizerKind:
-    """Return what a tokenizer.json holds, or what another file's name says; one that says nothing is a WordPiece list.
+    """Return what a tokenizer.json of `files` holds, or what another file's `name` says; else it is a WordPiece list.
 
     Raises: FormatError when it cannot be read.
     """
@@ -260,39 +244,3 @@ class _Library(msgspec.Struct, frozen=True):
     """What is told apart of a tokenizer.json."""
 
     model: _Model
-
-
-def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Raise unless the tokenizer is of the network's family, and each of its pieces has a row among the embeddings.
-
-    The table may have more rows: many are padded to a size that is fast to multiply.
-
-    Raises: FormatError that says what was expected.
-    """
-    named = tokenizer.settings is not None and tokenizer.settings.names_bert and tokenizer.kind == "wordpiece"
-    if tokenizer.kind not in _KINDS[config.model_type] and not named:
-        raise FormatError(
-            f"is {_NAMES[tokenizer.kind]}, the vocabulary of another family; a network of {config.model_type} reads "
-            f"{readable_kinds(config)}: put its own there",
-            path=tokenizer.path,
-        )
-    if tokenizer.kind in ("byte-level", "other"):
-        special, needed = tokenizer.vocabulary.special, _FRAMES.get(config.model_type, BERT_PIECES)
-        if special.family != needed.family:
-            raise FormatError(
-                f"frames inputs by {special.cls}, the vocabulary of another family; a network of {config.model_type} "
-                f"reads one with {needed.cls}: put its own there",
-                path=tokenizer.path,
-            )
-    size = tokenizer.vocabulary_size()
-    if size > config.vocab_size:
-        raise FormatError(
-            f"has {size} pieces; expected at most {config.vocab_size}, the configuration's vocab_size: "
-            "put the tokenizer there that the model was trained with",
-            path=tokenizer.path,
-        )
-
-
-def readable_kinds(config: BertConfig) -> str:
-    """Return the kinds of vocabularies that a network of this family reads, with their files, for messages."""
-    return " or ".join(_NAMES[kind] for kind in _KINDS[config.model_type] if kind not in ("unigram", "other"))

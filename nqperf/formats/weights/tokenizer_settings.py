@@ -61,8 +61,10 @@ _ROLES = {"cls": "cls_token", "sep": "sep_token", "pad": "pad_token", "unknown":
 class TokenizerSettings:
     """What the files beside a vocabulary say; None where they say nothing.
 
-    `said` are the flags of tokenizer_config.json under its own names, to be held against what a tokenizer is seen to
-    do. `special` are the names of the pieces that frame an input. `tokenizer_class` is without "Tokenizer" and "Fast".
+    Fields: `said` are the flags of tokenizer_config.json under its own names, to be held against what a tokenizer is
+    seen to do. `special` are the names of the pieces that frame an input, `added` those that are never cut,
+    `never_split` words that are looked up whole. Longer words than `max_characters` are unknown. `tokenizer_class` is
+    without "Tokenizer" and "Fast".
     """
 
     said: Mapping[str, bool]
@@ -93,7 +95,7 @@ class TokenizerSettings:
         return replace(style, **self.special)  # type: ignore[arg-type]  # names of its text fields only
 
     def contradictions(self, observed: Mapping[str, bool]) -> Iterator[str]:
-        """Yield the settings that a tokenizer is seen not to follow."""
+        """Yield the settings that a tokenizer does not follow, by what it was `observed` to do under their names."""
         said = dict(self.said)
         if "keep_accents" in said:
             said.setdefault("strip_accents", not said["keep_accents"])
@@ -103,7 +105,7 @@ class TokenizerSettings:
 
 
 def read_tokenizer_settings(files: FolderFiles) -> TokenizerSettings:
-    """Return what a folder says of its tokenizer beside the vocabulary.
+    """Return what the `files` of a folder say of its tokenizer beside the vocabulary.
 
     Raises: FormatError for a setting of another type, or one that asks for what is not built.
     """
@@ -137,7 +139,7 @@ def read_tokenizer_settings(files: FolderFiles) -> TokenizerSettings:
 
 
 def require_class(settings: TokenizerSettings, kind: str, *, library: bool, path: Path) -> None:
-    """Raise unless the class that a folder names reads its vocabulary as it is read here.
+    """Raise unless the class that `settings` name, in the file `path`, reads a vocabulary of this `kind` as it is here.
 
     With a tokenizer.json (`library`) that is any whose whole work stands in it.
 

@@ -54,7 +54,8 @@ _FLAGS: Mapping[TokenizerKind, frozenset[str]] = {
 class VocabularyFiles:
     """The files of one vocabulary: `name` is the one that is read, and `twin` one that says the same pieces again.
 
-    `settings` are Hugging Face's; without them a WordPiece list is read by Google's own rules, with `lower_case`.
+    `kind` is what it holds. `settings` are Hugging Face's; without them a WordPiece list is read by Google's own rules,
+    with `lower_case`.
     """
 
     files: FolderFiles
@@ -275,7 +276,7 @@ class _Merging(msgspec.Struct, frozen=True):
 
 
 def word_list(files: FolderFiles, name: str) -> list[str]:
-    """Return the pieces of a WordPiece list, one a line; white space at a line's end is none of it.
+    """Return the pieces in the list `name` of `files`, one a line; white space at a line's end is none of it.
 
     Raises: FormatError when the file cannot be read or is not UTF-8.
     """

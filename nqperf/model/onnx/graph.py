@@ -44,7 +44,10 @@ class Int8:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OnnxGraph:
-    """A model without its values, and those by their names; `int8` names the modules whose products are in 8 bits."""
+    """A model without its values, `proto`, and these by their names.
+
+    `int8` names the modules whose products are in 8 bits.
+    """
 
     proto: Any
     values: Mapping[str, np.ndarray]
@@ -54,7 +57,8 @@ class OnnxGraph:
 class GraphBuilder:
     """Adds nodes in order; every method returns the name of what it computes.
 
-    With `fused`, nodes may be operators of ONNX Runtime's own, which other runtimes need not know.
+    `int8` says which products are in 8 bits, None: none. With `fused`, nodes may be operators of ONNX Runtime's own,
+    which other runtimes need not know.
     """
 
     def __init__(self, int8: Int8 | None = None, *, fused: bool = False) -> None:
@@ -68,13 +72,16 @@ class GraphBuilder:
         self._rounded: dict[str, tuple[str, str, str]] = {}
 
     def node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """Add a node with one output."""
+        """Add a node of the operator `op` with one output; `inputs` are names, `attributes` the operator's.
+
+        Without a `name`, the node is named by its operator.
+        """
         return self.nodes(op, inputs, ("",), name=name, **attributes)[0]
 
     def nodes(
         self, op: str, inputs: Sequence[str], outputs: Sequence[str], *, name: str | None = None, **attributes: Any
     ) -> tuple[str, ...]:
-        """Add a node whose outputs end in `outputs`."""
+        """Add a node whose outputs end in `outputs`; `op`, `inputs`, `name` and `attributes` are as in `node`."""
         from onnx import helper
 
         name = name or op
@@ -86,16 +93,16 @@ class GraphBuilder:
         return found
 
     def fused_node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """Add a node of ONNX Runtime's own with one output."""
+        """Add a node of ONNX Runtime's own; `op`, `inputs`, `name` and `attributes` are as in `node`."""
         return self.node(op, *inputs, name=name, domain=_FUSED_DOMAIN, **attributes)
 
     def value(self, name: str, values: np.ndarray) -> str:
-        """Add a tensor of the weights."""
+        """Add a tensor of the weights, the `values` of `name`."""
         self._values[name] = values
         return name
 
     def constant(self, values: Any, dtype: str = "int64") -> str:
-        """Add a small constant, which stands in the graph itself; equal ones are kept once."""
+        """Add small `values` of type `dtype`, which stand in the graph itself; equal ones are kept once."""
         from onnx import numpy_helper
 
         array = np.asarray(values, dtype)
@@ -104,7 +111,7 @@ class GraphBuilder:
         return name
 
     def product(self, module: str, inputs: str, kernel: FloatArray, *, lowest: float | None = None) -> str:
-        """Multiply by a kernel, [..., in] -> [..., out], in 8 bits where `Int8` says so.
+        """Multiply `inputs` by the kernel of `module`, [..., in] -> [..., out], in 8 bits where `Int8` says so.
 
         No input is less than `lowest`, where that is known: 8 bits then tell more values apart.
         """
@@ -142,11 +149,14 @@ class GraphBuilder:
         return narrow, steps, zero_point
 
     def cast(self, inputs: str, dtype: str) -> str:
-        """Return the values in another type."""
+        """Return the values of `inputs` in the type `dtype`."""
         return self.node("Cast", inputs, to=_type(dtype))
 
     def finished(self, shapes: Mapping[str, Sequence[str | int]], *, about: Mapping[str, str]) -> OnnxGraph:
-        """Return the graph with MODEL_INPUTS and MODEL_OUTPUTS of these shapes, once `onnx.checker` has seen it."""
+        """Return the graph with MODEL_INPUTS and MODEL_OUTPUTS of these shapes, once `onnx.checker` has seen it.
+
+        `about` stands in the file's metadata.
+        """
         from onnx import checker, helper
 
         graph = helper.make_graph(
@@ -174,7 +184,10 @@ class GraphBuilder:
 
 
 def rounded_kernel(kernel: FloatArray, *, reduced_range: bool) -> tuple[npt.NDArray[np.int8], FloatArray]:
-    """Return a kernel in 8 bits and what each output is scaled by: int8[in, out], float32[out]."""
+    """Return a kernel in 8 bits and what each output is scaled by: int8[in, out], float32[out].
+
+    With a `reduced_range` values are in 7 bits, so that sums of two products fit into 16.
+    """
     largest = np.float32(_REDUCED_RANGE if reduced_range else _FULL_RANGE)
     scales = np.maximum(np.abs(kernel).max(axis=0) / largest, np.finfo(np.float32).tiny)
     return np.rint(kernel / scales).astype(np.int8), scales

@@ -34,7 +34,7 @@ _SHAPES: Mapping[str, tuple[str | int, ...]] = {
 def onnx_graph(
     config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None = None, *, fused: bool = False
 ) -> OnnxGraph:
-    """Return the network with these weights, float32 or with products in 8 bits, checked by `onnx.checker`.
+    """Return the network of `config` with these weights, float32 or with products in 8 bits, seen by `onnx.checker`.
 
     Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
     MODEL_OUTPUTS. A `fused` graph has operators of ONNX Runtime's own for attention and for products in 8 bits, which
@@ -55,7 +55,7 @@ def onnx_graph(
 
 
 def kernel_modules(config: BertConfig) -> tuple[str, ...]:
-    """Return the modules with a kernel, whose products can be in 8 bits, in the order of computation."""
+    """Return the modules of `config` with a kernel, whose products can be in 8 bits, in the order of computation."""
     variables = [tensor.variable for tensor in tensors_of(config)]
     return tuple(name.removesuffix(_KERNEL) for name in variables if name.endswith(_KERNEL))
 
@@ -63,7 +63,8 @@ def kernel_modules(config: BertConfig) -> tuple[str, ...]:
 def default_wide(config: BertConfig) -> tuple[str, ...]:
     """Return what is left in float32 where nothing else is said: all outside of blocks, and two feed-forward outputs.
 
-    Those of the first two blocks lose most by 8 bits, and what they lose goes through all the others.
+    `config` is the network's. Those of the first two blocks lose most by 8 bits, and what they lose goes through all
+    the others.
     """
     rough = {"blocks.0.output_dense", "blocks.1.output_dense"}
     return tuple(module for module in kernel_modules(config) if not module.startswith("blocks.") or module in rough)

@@ -20,8 +20,8 @@ INSTRUCTION_SETS = (
     *("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_fp16", "amx_int8"),
     *("asimdhp", "asimddp", "bf16", "i8mm", "sve"),
 )
-# Recorded beside what the engines compute with: PyTorch computes in work of a user's own, the others measure.
-_DISTRIBUTIONS = ("torch", "numpy", "scipy", "nqperf")
+# Recorded beside what the engines compute with.
+_DISTRIBUTIONS = ("numpy", "scipy", "nqperf")
 # Settings from outside that change times whatever the engine; recorded as they stand, beside the engines' own.
 _ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 UNKNOWN = "unknown"

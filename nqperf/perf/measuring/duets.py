@@ -71,7 +71,10 @@ class PairTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSet:
-    """One set: how it was timed, the order in which the processes were started, and the times by row."""
+    """One set.
+
+    `seed` drew its orders, `how` it was timed, `order` names the processes as they started, `rows` the times.
+    """
 
     seed: int
     how: How
@@ -115,7 +118,7 @@ class _Alive:
 def started_pairs(
     pairs: Mapping[str, Pair], *, seed: int, ready: Callable[[str, str, Process], None] | None = None
 ) -> Iterator[PairsAlive]:
-    """Yield the processes of all pairs, started in a drawn order, and end them behind the block.
+    """Yield the processes of all `pairs`, started in an order that `seed` draws, and end them behind the block.
 
     `ready` is given each row, side and process once it is started; NqPerfError takes the row out.
     """
@@ -151,7 +154,10 @@ def halves() -> tuple[frozenset[int], frozenset[int]]:
 
 @dataclass(slots=True, kw_only=True)
 class PairsAlive:
-    """The processes of one set; each round times every row once."""
+    """The processes of one set; each round times every row once.
+
+    `seed` drew the `order` of the starts, and `drawn` draws what follows. `rows` are the pairs, `cores` the two halves.
+    """
 
     seed: int
     order: tuple[str, ...]
@@ -161,7 +167,7 @@ class PairsAlive:
     _rounds: int = 0
 
     def take(self, how: How, rounds: int, goes_on: Callable[[], bool] = lambda: True) -> PairSet:
-        """Take so many rounds, fewer where `goes_on` says so or no row is left, and return what was taken in them."""
+        """Take so many rounds the way `how`, fewer where `goes_on` says so or no row is left; return what was taken."""
         before = {name: len(row.seconds["base"]) for name, row in self.rows.items()}
         for _ in range(rounds):
             names = [name for name, row in self.rows.items() if row.lost is None]
@@ -234,7 +240,7 @@ def can_duet() -> bool:
 
 
 def hold_to(pid: int, cores: frozenset[int]) -> None:
-    """Hold all threads of a process to these cores; a thread that ends meanwhile needs none."""
+    """Hold all threads of the process numbered `pid` to these cores; a thread that ends meanwhile needs none."""
     if not hasattr(os, "sched_setaffinity"):
         return
     with contextlib.suppress(OSError):

@@ -31,8 +31,9 @@ class BisectConfig:
     """How a search measures and when it is sure.
 
     `factor` is the least slowdown that is searched for (1.05: 5 %), `confidence` how sure the answer must be, `most`
-    the sets that may be measured in all. A worker may take `build_seconds` to build, `run_seconds` for a round. With
-    `fresh`, what an earlier start of the same search has measured is left aside.
+    the sets that may be measured in all. `seed` draws the orders, `progress` is told each step. A worker may take
+    `build_seconds` to build, `run_seconds` for a round. With `fresh`, what an earlier start of the same search has
+    measured is left aside.
     Raises: ConfigError when a value is out of range.
     """
 
@@ -54,9 +55,10 @@ class BisectConfig:
 class Bisected:
     """What a search found.
 
-    `commits` are those that cannot be told apart: one, or several where those between do not build; none where the bad
-    revision is not slower. `steps` are commits at which a part of the slowdown came. `factor` is the slowdown with its
-    interval. `unusable` says of commits that do not build why. `reason` says how the search ended.
+    The search was for what made `bad` slower than `good`. `commits` are those that cannot be told apart: one, or
+    several where those between do not build; none where the bad revision is not slower. `steps` are commits at which a
+    part of the slowdown came. `factor` is the slowdown with its interval. `sets` were measured. `unusable` says of
+    commits that do not build why. `reason` says how the search ended.
     """
 
     good: Commit
@@ -82,7 +84,8 @@ MeasureSet = Callable[[Commit], float]
 def bisect(target: str, good: str, bad: str, folder: Path, config: BisectConfig = DEFAULT) -> Bisected:
     """Find the commit after `good`, up to `bad`, that made `target` slower, in the repository around `folder`.
 
-    What is measured is kept in the repository's own folder of git, so that the same call goes on after a kill.
+    `config` says how. What is measured is kept in the repository's own folder of git, so that the same call goes on
+    after a kill.
     Raises: ConfigError for bad input; GoodFailedError when the good revision does not build or run.
     """
     require_target(target)
@@ -118,6 +121,7 @@ def find(
 ) -> tuple[Finding, BisectState]:
     """Measure what the search asks for until it ends; return what it found, and all that was measured.
 
+    `commits` are in order, the bad one last; `measure` takes one set of one of them, `config` says when it is sure, and
     `keep` is given the state after each step.
     Raises: ConfigError when the bad commit does not build, GoodFailedError when the good one does not.
     """

@@ -38,8 +38,10 @@ def package_alone() -> Iterator[Path]:
 class Starting:
     """How a side's process is started; units: seconds.
 
-    `alone` is a folder of `package_alone`, `project` that of the change's files. `cores` are those that the process
-    starts on, and as many threads are asked of libraries; None: all.
+    `target` is the builder, "module:function", `pages` the memory pages that are asked for. A process may take
+    `build_seconds` to build and warm up, `run_seconds` for a round. `alone` is a folder of `package_alone`, `project`
+    that of the change's files. `cores` are those that the process starts on, and as many threads are asked of
+    libraries; None: all.
     """
 
     target: str
@@ -71,10 +73,10 @@ class RevisionProcess(Protocol):
         """The process's number."""
 
     def batch(self, number: int) -> float:
-        """Run a round and return the seconds of one run in it."""
+        """Run the round of that `number` and return the seconds of one run in it."""
 
     def repeat(self, count: int) -> None:
-        """Let a round be so many runs from now on."""
+        """Let a round be `count` runs from now on."""
 
     def output(self) -> Any:
         """Run once and return the output."""
@@ -85,6 +87,8 @@ class RevisionProcess(Protocol):
 
 class BuilderProcess:
     """A builder of one side in a process of its own, built and warm: a RevisionProcess.
+
+    `name` is what messages call it, `side` whose files it runs, `starting` how it is started.
 
     Raises: WorkerError when it does not build; ConfigError when its module is not one of the side's own files.
     """
@@ -124,12 +128,12 @@ class BuilderProcess:
         return self._worker.pid
 
     def batch(self, number: int) -> float:
-        """Run a round and return the seconds of one run in it."""
+        """Run the round of that `number` and return the seconds of one run in it."""
         request = protocol.TimeBatch(number=number)
         return self._worker.ask(request, protocol.Timed, timeout=self._starting.run_seconds).seconds
 
     def repeat(self, count: int) -> None:
-        """Let a round be so many runs from now on."""
+        """Let a round be `count` runs from now on."""
         built = self._worker.ask(
             builder_worker.Repeat(count=count), builder_worker.Built, timeout=self._starting.run_seconds
         )

@@ -48,8 +48,8 @@ def compare_revisions(
 ) -> RevisionResults:
     """Hold `target`, a builder "module:function", of the second side against that of the first.
 
-    `project` is the folder of the change's files. Outputs are compared by `same` before anything is timed. `start`
-    starts a side's process.
+    `sides` are base and change, `config` says how they are measured. `project` is the folder of the change's files.
+    Outputs are compared by `same` before anything is timed. `start` starts a side's process.
     Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
     """
     require_target(target)
@@ -235,6 +235,6 @@ class _Session:
 
 
 def runs_of_a_round(seconds: float) -> int:
-    """Return how many runs make a round long enough for the clock, and no longer than needed."""
+    """Return how many runs of so many `seconds` make a round long enough for the clock, and no longer than needed."""
     seconds = max(seconds, _INSTANT)
     return max(1, min(math.ceil(_SHORTEST / seconds), math.ceil(_LONGEST / seconds)))

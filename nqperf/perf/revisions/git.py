@@ -100,7 +100,7 @@ class Repository:
         return (self.root / _git(self.root, "rev-parse", "--git-common-dir").strip()).resolve()
 
     def stat(self, sha: str) -> str:
-        """Return what a commit changed, as `git show --stat` says it."""
+        """Return what the commit `sha` changed, as `git show --stat` says it."""
         return _git(self.root, "show", "--stat", "--no-color", sha)
 
     @contextmanager

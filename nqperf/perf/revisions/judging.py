@@ -24,7 +24,10 @@ _MAD = 1.4826
 
 @dataclass(slots=True, kw_only=True)
 class MeasuresJudge:
-    """The judgements so far, by measure; a measure that was not told in every set has none."""
+    """The judgements so far, by measure.
+
+    A measure that was not told in every set has none. `config` has the margins.
+    """
 
     config: RevisionsConfig
     judgements: dict[Measure, Judgement | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
@@ -35,7 +38,7 @@ class MeasuresJudge:
         return any(judged is not None and judged.open_rows for judged in self.judgements.values())
 
     def look_at(self, sets: Sequence[MeasuredSet], plan: Plan) -> None:
-        """Look at all sets so far, measure by measure; once after each set."""
+        """Look at all `sets` so far, measure by measure, once after each; `plan` says how many there will be."""
         for measure in MEASURES:
             known: list[dict[str, SetEstimate]] = [
                 {measure: estimate} for taken in sets if (estimate := _estimate(measure, taken)) is not None
@@ -46,7 +49,7 @@ class MeasuresJudge:
                 self.judgements[measure] = look(rows, plan, before=before, config=self._judge_config(measure))
 
     def judged(self, sets: Sequence[MeasuredSet]) -> tuple[Judged, ...]:
-        """Return the verdicts for the record."""
+        """Return the verdicts on these `sets`, for the record."""
         found = []
         for measure in MEASURES:
             judgement = self.judgements[measure]
@@ -78,7 +81,7 @@ class MeasuresJudge:
 
 
 def round_scatter(taken: MeasuredSet) -> float:
-    """Return the robust SD of the rounds' log ratios in a set."""
+    """Return the robust SD of the rounds' log ratios in the set `taken`."""
     ratios = np.log(taken.base) - np.log(taken.change)
     return float(_MAD * np.median(np.abs(ratios - np.median(ratios))))
 

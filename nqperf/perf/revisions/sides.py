@@ -52,7 +52,7 @@ def _moved(entry: Path, project: Path, root: Path) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseAsked:
-    """Which base is asked for: one of a revision, a folder, and another Python; units: none.
+    """Which base is asked for: a `revision`, a folder at `path`, and another `python`; None for what is not named.
 
     Raises: ConfigError unless at least one is named, or when a revision and a folder are.
     """
@@ -79,7 +79,9 @@ def project_of(folder: Path) -> tuple[Path, Repository | None]:
 
 @contextmanager
 def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
-    """Yield base and change for the project that `folder` lies in; what was made for the base goes with the block.
+    """Yield base, as `asked`, and change for the project that `folder` lies in.
+
+    What was made for the base goes with the block.
 
     Raises: ConfigError for a revision without a repository, or as `Repository`, `environment_for` and `python_of`.
     """
@@ -139,7 +141,7 @@ def _folder(path: Path) -> Path:
 
 
 def python_of(named: str | None) -> str:
-    """Return the interpreter of that name, or of the environment in that folder; this process's where None.
+    """Return the interpreter `named`, or of the environment in that folder; this process's where None.
 
     Raises: ConfigError when it does not run, or cannot import what a worker needs.
     """

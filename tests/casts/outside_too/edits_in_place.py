@@ -11,8 +11,8 @@ class Layered(keras.layers.Layer):
             return scaled(x)
         if self.how == "lines":
             return (
-                x
-                + tf.ones(  # EXPECT: CAST001
+                x  # EXPECT: CAST001
+                + tf.ones(
                     (8,),
                 )
             )
@@ -26,6 +26,7 @@ class Layered(keras.layers.Layer):
 def _m(how):
     i = keras.Input((8,), batch_size=2); return keras.Model(i, Layered(how)(keras.layers.Dense(8)(i)))
 def build_helper(): return _m("helper")
+def build_lines(): return _m("lines")
 def build_keyword(): return _m("keyword")
 def build_three(): return _m("three")
 def build_augmented(): return _m("augmented")

@@ -11,6 +11,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
+from nqperf.cli.main import main
 from nqperf.errors import FormatError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.folder_files import FolderFiles
@@ -18,6 +19,7 @@ from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizer_file import TOKENIZERS, find_tokenizer, read_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.vocabularies import AlbertVocabulary
+from tests.documents import river_examples, write_lines
 from tests.texts import random_texts
 
 STRANGERS = Path(__file__).with_name("strangers") / "models"
@@ -132,6 +134,28 @@ def test_a_padded_table_is_told_and_a_table_too_small_is_refused(tmp_path, stran
 def test_a_piece_twice_is_told(tmp_path):
     report = convert(STRANGERS / "vocab_duplicate", tmp_path / "out")
     assert any("pieces twice, and the last line of each counts: kea" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("fields", [None, {"tokenizer_class": "BertTokenizer"}])
+def test_a_list_with_capital_letters_that_nothing_calls_cased_is_told_of(tmp_path, stranger, fields):
+    folder = stranger("vocab_padded")
+    if fields is not None:
+        write(folder, tokenizer_config=fields)
+    (note,) = [note for note in convert(folder, tmp_path / "out").notes if "lower-cased" in note]
+    assert "3 pieces with capital letters are never found (Kea, New, Zealand)" in note
+    write(folder, tokenizer_config={"do_lower_case": True})
+    assert not [note for note in convert(folder, tmp_path / "out").notes if "lower-cased" in note]
+
+
+def test_prepare_tells_of_a_named_list_with_capital_letters(tmp_path, capsys):
+    pieces = [*FRAMING, "[Q]", "the", "Kea", "kea"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces))
+    data = write_lines(tmp_path / "data.jsonl", river_examples(1))
+    options = ("--tokenizer", str(tmp_path / "vocab.txt"), "--out", str(tmp_path / "x.tfrecord"))
+    main(["prepare", str(data), *options])
+    assert "nqperf: note: words are lower-cased, for nothing says otherwise, and 1 piece" in capsys.readouterr().err
+    main(["prepare", str(data), *options, "--quiet"])
+    assert capsys.readouterr().err == ""
 
 
 # Settings
@@ -280,6 +304,11 @@ def test_bert_with_robertas_network_is_read_where_the_folder_says_so(stranger):
     folder = stranger("cased_config_absent_field")
     edit(folder, "config.json", lambda fields: fields.update(model_type="roberta", pad_token_id=0))
     assert asked(load_tokenizer(folder), "Kea") == [13]
+    (folder / "tokenizer_config.json").unlink()
+    edit(folder, "config.json", lambda fields: fields.update(tokenizer_class="BertTokenizer"))
+    assert asked(load_tokenizer(folder), "Kea") == [13]
+    assert b"BertTokenizer" in open_model(folder).require_tokenizer().contents()["tokenizer_config.json"]
+    edit(folder, "config.json", lambda fields: fields.pop("tokenizer_class"))
     write(folder, tokenizer_config={})
     with pytest.raises(FormatError, match=r"is WordPiece .* the vocabulary of another family"):
         load_tokenizer(folder)

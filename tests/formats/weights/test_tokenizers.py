@@ -4,8 +4,9 @@ import pytest
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.folder_files import FolderFiles
-from nqperf.formats.weights.tokenizer_file import TOKENIZERS, check_vocabulary, find_tokenizer
+from nqperf.formats.weights.tokenizer_file import TOKENIZERS, find_tokenizer
 from nqperf.formats.weights.tokenizers import load_tokenizer, read_tokenizer
+from nqperf.formats.weights.vocabulary_checks import check_vocabulary
 from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
 from nqperf.nq.tokenization import SentencePieceVocabulary
 from nqperf.nq.wordpiece import WordPieceVocabulary

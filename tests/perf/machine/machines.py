@@ -51,6 +51,7 @@ ZEN_5 = Machine(
             }
         ),
         "openvino": Sight(states=dict.fromkeys(("openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"), True)),
+        "torch": Sight(states={"torch_compiler": True, "torch_bfloat16": near(1.8), "torch_float16": near(0.9)}),
     },
 )
 
@@ -60,17 +61,18 @@ def like(machine, fingerprint=None, faults=None, **states):
     own = {name: states.pop(name) for name in ("malloc", "keeps_memory") if name in states}
     faults = dict(faults or {})
     machine_faults = {name: faults.pop(name) for name in ("memory",) if name in faults}
+
+    def engine_of(name):
+        return next((engine for engine in ("openvino", "torch") if name.startswith(engine)), "tensorflow")
+
+    def of(engine, found):
+        return {name: value for name, value in found.items() if engine_of(name) == engine}
+
     sights = {}
-    for engine in machine.sights:
-        changes = {
-            name: value for name, value in states.items() if name.startswith("openvino") == (engine == "openvino")
-        }
-        seen = {**machine.sights[engine].states, **changes}
+    for engine, sight in machine.sights.items():
+        seen = {**sight.states, **of(engine, states)}
         sights[engine] = Sight(
-            states={name: value for name, value in seen.items() if value is not None},
-            faults={
-                name: said for name, said in faults.items() if name.startswith("openvino") == (engine == "openvino")
-            },
+            states={name: value for name, value in seen.items() if value is not None}, faults=of(engine, faults)
         )
     return msgspec.structs.replace(
         machine, fingerprint=fingerprint or machine.fingerprint, sights=sights, faults=machine_faults, **own
@@ -87,8 +89,10 @@ ZEN_5_AVX2 = like(
     openvino_int8=None,
     openvino_bfloat16=None,
     openvino_int8_bfloat16=None,
+    torch_bfloat16=None,
     faults={
         "bfloat16": ABORTED,
+        "torch_bfloat16": "no kernel",
         "softmax": "Graph execution error:",
         **dict.fromkeys(
             ("openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"), "could not create a primitive"
@@ -113,6 +117,7 @@ ZEN_3 = like(
     openvino_int8=False,
     openvino_bfloat16=False,
     openvino_int8_bfloat16=False,
+    torch_bfloat16=near(0.7),
 )
 HASWELL = like(ZEN_3, cpu("Intel(R) Xeon(R) CPU E5-2680 v3 @ 2.50GHz", "GenuineIntel-6-63", ("avx2",)))
 SKYLAKE_X = like(
@@ -130,6 +135,8 @@ SAPPHIRE_RAPIDS = like(
     onednn_isa="Intel AVX-512 with float16, Intel DL Boost and bfloat16 support and Intel AMX with bfloat16 support",
     float16=near(1.6),
     bfloat16=near(8.0),
+    torch_float16=near(1.6),
+    torch_bfloat16=near(8.0),
 )
 # As SAPPHIRE_RAPIDS, with the kernels of the oneDNN in TensorFlow 2.21: measured on two cores of a virtual machine.
 SLOW_FLOAT16 = like(SAPPHIRE_RAPIDS, float16_fusion_cost=640.0, openvino_int8_bfloat16=False)
@@ -170,15 +177,25 @@ def gpu(name, capability, **changes):
     fingerprint = msgspec.structs.replace(
         SAPPHIRE_RAPIDS.fingerprint, gpus=(name,), driver="550.54", cuda="12.5", observed=known
     )
-    states = {"onednn": False, "float16": near(3.0), "bfloat16_softmax": False}
+    states = {"onednn": False, "float16": near(3.0), "torch_float16": near(3.0), "bfloat16_softmax": False}
+    states["torch_bfloat16"] = changes.get("bfloat16")
     return like(SAPPHIRE_RAPIDS, fingerprint, **{**states, **changes})
 
 
 T4 = gpu("Tesla T4", "7.5", tf32=False, bfloat16=near(0.4))
 V100 = gpu("Tesla V100-SXM2-16GB", "7.0", tf32=False, bfloat16=near(0.3))
 A100 = gpu("NVIDIA A100-SXM4-40GB", "8.0", tf32=True, bfloat16=near(12.0))
-GPU_NO_FLOAT16 = gpu("Tesla M60", "5.2", tf32=False, bfloat16=near(0.4), float16=None, faults={"float16": "no kernel"})
+GPU_NO_FLOAT16 = gpu(
+    "Tesla M60",
+    "5.2",
+    tf32=False,
+    bfloat16=near(0.4),
+    float16=None,
+    torch_float16=None,
+    faults={"float16": "no kernel"},
+)
 H100 = gpu("NVIDIA H100 80GB HBM3", "9.0", tf32=True, bfloat16=near(12.0))
+NO_COMPILER = like(SAPPHIRE_RAPIDS, torch_compiler=None, faults={"torch_compiler": "Failed to find C++ compiler"})
 GPU_NO_XLA = like(H100, xla=None, faults={"xla": "libdevice is not found"})
 
 MACHINES = {name.lower(): value for name, value in list(globals().items()) if isinstance(value, Machine)}

@@ -8,11 +8,12 @@ import sys
 import msgspec
 import pytest
 
+from nqperf.engines import turns
 from nqperf.engines.openvino.probe import OpenVinoProbe
 from nqperf.engines.probe import Machine
 from nqperf.engines.registry import ENGINES, EngineRow
-from nqperf.engines.tensorflow import device
 from nqperf.engines.tensorflow.probe import TensorFlowProbe
+from nqperf.engines.torch.probe import TorchProbe
 from nqperf.errors import NqPerfError
 from nqperf.perf.doctor import machine_checks, suite_checks
 from nqperf.perf.machine import examination as machine_module
@@ -36,14 +37,19 @@ XLA = {
     *("xla", "xla_grappler", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "xla_allocator"),
     *("mixed_float16_xla", "mixed_bfloat16_xla", "xla_tf32"),
 }
-NARROW_OPENVINO = {"openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"}
+TORCH_FLOAT16 = {"torch_float16", "torch_float16_compile"}
+TORCH_BFLOAT16 = {"torch_bfloat16", "torch_bfloat16_compile"}
+TORCH_COMPILE = {"torch_compile", "torch_bfloat16_compile", "torch_float16_compile"}
+OPENVINO = {"openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"}
+# What other engines than TensorFlow skip where the CPU has no units for it.
+NARROW_OPENVINO = {*OPENVINO, *TORCH_BFLOAT16}
 ENGINES_OF_THE_CPU = {
     *("jax", "onnxruntime", "onnxruntime_int8", "openvino"),
-    *NARROW_OPENVINO,
+    *OPENVINO,
 }
 CPU_ONLY = {"onednn_off", *ONEDNN_ON, *ALLOCATOR, "amp_bfloat16", *ENGINES_OF_THE_CPU}
-OFF_BY_DEFAULT = {*GPU_ROWS, *BFLOAT16, "onednn_off"}
-ON_BY_DEFAULT = {*GPU_ROWS, *ONEDNN_ON}
+OFF_BY_DEFAULT = {*GPU_ROWS, *TORCH_FLOAT16, *BFLOAT16, "onednn_off"}
+ON_BY_DEFAULT = {*GPU_ROWS, *TORCH_FLOAT16, *ONEDNN_ON}
 
 # The rows that each machine skips; all others run.
 SKIPPED = {
@@ -54,8 +60,9 @@ SKIPPED = {
     "zen_3": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
     "haswell": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
     "skylake_x": {*OFF_BY_DEFAULT, *NARROW_OPENVINO},
-    "sapphire_rapids": ON_BY_DEFAULT,
-    "slow_float16": {*ON_BY_DEFAULT, "mixed_float16_xla_grappler", "openvino_int8_bfloat16"},
+    "sapphire_rapids": ON_BY_DEFAULT - TORCH_FLOAT16,
+    "no_compiler": (ON_BY_DEFAULT - TORCH_FLOAT16) | TORCH_COMPILE,
+    "slow_float16": (ON_BY_DEFAULT - TORCH_FLOAT16) | {"mixed_float16_xla_grappler", "openvino_int8_bfloat16"},
     "graviton_2": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON},
     "graviton_3": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, *ONEDNN_ON},
     "one_core": ON_BY_DEFAULT,
@@ -69,9 +76,9 @@ SKIPPED = {
     "no_xla": {*ON_BY_DEFAULT, *XLA},
     "no_grappler": {*OFF_BY_DEFAULT, *NARROW_OPENVINO, "grappler_off"},
     "no_float16": {*ON_BY_DEFAULT, *FLOAT16},
-    "gpu_no_float16": {*CPU_ONLY, *BFLOAT16, *FLOAT16, *TF32},
-    "t4": {*CPU_ONLY, *BFLOAT16, *TF32},
-    "v100": {*CPU_ONLY, *BFLOAT16, *TF32},
+    "gpu_no_float16": {*CPU_ONLY, *BFLOAT16, *FLOAT16, *TF32, *TORCH_BFLOAT16, *TORCH_FLOAT16},
+    "t4": {*CPU_ONLY, *BFLOAT16, *TF32, *TORCH_BFLOAT16},
+    "v100": {*CPU_ONLY, *BFLOAT16, *TF32, *TORCH_BFLOAT16},
     "a100": CPU_ONLY,
     "gpu_no_xla": {*CPU_ONLY, *XLA},
     "h100": CPU_ONLY,
@@ -192,7 +199,7 @@ def test_turning_onednn_on_is_advised_only_where_it_can_be():
 
 RULES = {
     name: rules
-    for rules in (requirements.RULES, dict(TensorFlowProbe.rules), dict(OpenVinoProbe.rules))
+    for rules in (requirements.RULES, TensorFlowProbe.rules, OpenVinoProbe.rules, TorchProbe.rules)
     for name in rules
 }
 
@@ -204,7 +211,12 @@ def turned_round(rule):
 @pytest.mark.parametrize("requirement", RULES)
 def test_each_rule_turned_round_makes_the_table_red(requirement, monkeypatch):
     """Plant the opposite of a rule: what it allowed is refused and what it refused is allowed."""
-    for owner, name in ((TensorFlowProbe, "rules"), (OpenVinoProbe, "rules"), (requirements, "RULES")):
+    for owner, name in (
+        (TensorFlowProbe, "rules"),
+        (OpenVinoProbe, "rules"),
+        (TorchProbe, "rules"),
+        (requirements, "RULES"),
+    ):
         rules = dict(getattr(owner, name))
         if requirement in rules:
             rules[requirement] = turned_round(rules[requirement])
@@ -267,8 +279,8 @@ def rates(monkeypatch, slow, fast, outliers=0.0):
         longer = 3 if noise.random() < outliers else 1
         clock[0] += longer * seconds * noise.gauss(1, 0.05)
 
-    monkeypatch.setattr(device.time, "perf_counter", lambda: clock[0])
-    return [device.speedup_in_turns(lambda: work(slow), lambda: work(fast)) for _ in range(50)]
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: clock[0])
+    return [turns.speedup_in_turns(lambda: work(slow), lambda: work(fast)) for _ in range(50)]
 
 
 @pytest.mark.parametrize("outliers", [0.0, 0.05])
@@ -280,8 +292,8 @@ def test_noise_flips_no_rate_that_machines_have(monkeypatch, rate, runs, outlier
 
 def test_slow_products_are_measured_as_often_as_the_quartiles_need(monkeypatch):
     counts = []
-    monkeypatch.setattr(device.time, "perf_counter", lambda: 100.0 * len(counts) + 1e-3 * len(counts) ** 2)
-    device.speedup_in_turns(lambda: counts.append("slow"), lambda: counts.append("fast"))
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: 100.0 * len(counts) + 1e-3 * len(counts) ** 2)
+    turns.speedup_in_turns(lambda: counts.append("slow"), lambda: counts.append("fast"))
     assert counts.count("slow") == counts.count("fast") == 12  # the first traces
     assert counts[:4] == ["fast", "slow", "slow", "fast"]
 

@@ -8,17 +8,9 @@ import pytest
 
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import page_environment
+from tests.system_files import LINUX, write
 
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at Linux's files")
 MIB = 1 << 20
-
-
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    return root
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_rows_of_ones_own_stand_after_those_of_the_table(write):
     [
         ("[[variant]]\nname = 'xla'\nsettings = { xla = true }", VariantError, "xla is a variant of the table already"),
         ("[[variant]]\nname = 'a'\nsettings = { xxla = true }", VariantError, "variant a: .*no setting xxla"),
-        ("[[variant]]\nname = 'a'\nengine = 'torch'", VariantError, "variant a: unknown engine 'torch'"),
+        ("[[variant]]\nname = 'a'\nengine = 'caffe'", VariantError, "variant a: unknown engine 'caffe'"),
         ("[[variant]]\nname = 'a'\nsettings = { batch_size = 8 }", VariantError, "batch_size, which is one for all"),
         ("[[variant]]\nname = 'a'", FormatError, "switches nothing"),
         ("[[variant]]\nname = 'a,b'\nengine = 'tensorflow'", FormatError, "without a comma"),

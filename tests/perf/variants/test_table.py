@@ -8,7 +8,8 @@ from nqperf.engines.registry import ENGINES, EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow.config import GRAPPLER_OPTIONS
 from nqperf.errors import ConfigError, VariantError
-from nqperf.perf.variants.table import THESIS_GRAPPLER, VARIANTS, select_variants
+from nqperf.perf.variants.table import VARIANTS, select_variants
+from nqperf.perf.variants.tensorflow_rows import THESIS_GRAPPLER
 from nqperf.perf.variants.variant import Effect, Variant
 from nqperf.records.results import BASELINE
 from tests.perf.machine.machines import ZEN_5

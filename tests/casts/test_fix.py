@@ -1,0 +1,89 @@
+"""`nqperf casts fix` from end to end: twelve conflicts in one pass, a BERT of 2019, and what cannot be edited."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODELS = Path(__file__).parent / "fixed_models"
+PROGRAM = "from nqperf.cli.main import main; main()"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+    for path in MODELS.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def nqperf(folder, *words, legacy="0"):
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": legacy, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, "casts", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run_for_real(folder, name, legacy):
+    """Return the truth of a model in mixed_float16, as tests.casts.judging judges it, in a process of its own."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); from tests.casts import judging; import {name}; "
+        f"reference = judging.run({name}.build, 'float32'); "
+        f"print(judging.outcome({name}.build, 'mixed_float16', reference))"
+    )
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": legacy}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "legacy"), [("twelve", "0"), ("bert_2019", "0"), ("bert_2019", "1")])
+def test_one_pass_mends_all_conflicts_and_the_model_runs(project, name, legacy):
+    assert run_for_real(project, name, legacy) != "ok"
+    before = (project / f"{name}.py").read_text()
+    fixed = nqperf(project, "fix", f"{name}:build", "--write", legacy=legacy)
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
+    assert "0 without an edit that works" in fixed.stderr
+    assert "clean" in fixed.stdout  # the audit that is run again
+    after = (project / f"{name}.py").read_text()
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert "float16" not in after.replace("bfloat16", "")
+    assert run_for_real(project, name, legacy) == "ok"
+
+
+@pytest.mark.slow
+def test_a_patch_leaves_the_files_alone_and_git_applies_it(project):
+    before = (project / "twelve.py").read_text()
+    made = nqperf(project, "fix", "twelve:build", "--patch", "casts.patch")
+    assert made.returncode == 0, made.stderr
+    assert (project / "twelve.py").read_text() == before
+    subprocess.run(["git", "apply", "casts.patch"], cwd=project, check=True)  # noqa: S607  # git is on the path
+    again = nqperf(project, "audit", "twelve:build", "--precision", "mixed_float16", "--json")
+    assert json.loads(again.stdout)["findings"] == []
+
+
+@pytest.mark.slow
+def test_a_read_only_file_is_refused_and_nothing_is_written(project):
+    path = project / "twelve.py"
+    before = path.read_text()
+    path.chmod(0o444)
+    refused = nqperf(project, "fix", "twelve:build", "--write")
+    assert refused.returncode == 2
+    assert "is read-only" in refused.stderr
+    assert path.read_text() == before

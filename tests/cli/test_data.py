@@ -1,0 +1,30 @@
+"""Any path that is given on the command line is taken, or refused in one line."""
+
+import json
+import os
+
+import pytest
+
+from tests.documents import river_examples, write_lines
+
+
+def test_paths_that_are_no_utf_8_are_taken_and_escaped_in_records(call, tmp_path, wordpiece_file):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    data = write_lines(folder / "data.jsonl", river_examples(1))
+    code, out, err = call("prepare", data, "--tokenizer", wordpiece_file, "--out", folder / "f.tfrecord", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["out"] == str(folder / "f.tfrecord")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "folder/" + "\u00e9" * 200])
+def test_names_that_no_file_system_takes_are_refused(call, tmp_path, wordpiece_file, name):
+    data = write_lines(tmp_path / "data.jsonl", river_examples(1))
+    for arguments in (
+        ("prepare", data, "--tokenizer", name, "--out", tmp_path / "f"),
+        ("prepare", data, "--tokenizer", wordpiece_file, "--out", name),
+        ("prepare", name, "--tokenizer", wordpiece_file, "--out", tmp_path / "f"),
+        ("evaluate", "--gold", data, "--predictions", name),
+    ):
+        code, _, err = call(*arguments)
+        assert (code, len(err.splitlines())) == (2, 1)

@@ -1,0 +1,35 @@
+"""The tables of docs/trust.md are those that the script prints, and show what the page says of them."""
+
+import re
+from pathlib import Path
+
+from benchmarks.characteristics import answers, revisions, search, suite
+
+PAGE = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
+
+
+def table(headings):
+    """Return the lines of the table with these headings, cell by cell."""
+    head = f"| {' | '.join(headings)} |"
+    assert head in PAGE, f"docs/trust.md has no table with {head}"
+    lines = PAGE[PAGE.index(head) :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def shares(cell):
+    return [float(number) for number in re.findall(r"([\d.]+)\s*%", cell)]
+
+
+def test_every_model_of_noise_has_its_line_and_hardly_any_run_is_red():
+    lines = {line[0]: dict(zip(suite.HEADINGS, line, strict=True)) for line in table(suite.HEADINGS)}
+    assert set(lines) == set(suite.MODELS)
+    for line in lines.values():
+        assert shares(line["runs of unchanged code that are red"])[0] <= 1.0
+        assert shares(line["2 % slower: FAIL"])[0] <= 5.0
+        assert int(line["runs"].replace(",", "")) >= 300
+
+
+def test_the_other_tables_are_the_scripts_too():
+    assert [line[0] for line in table(revisions.HEADINGS)] == list(revisions.MODELS)
+    assert {line[0] for line in table(answers.HEADINGS)} == {f"{share:.2%}" for share in answers.SHARES}
+    assert {line[0] for line in table(search.HEADINGS)} == set(search.CASES)

@@ -28,7 +28,7 @@ from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.logits_npz import encode_logits, read_logits
 from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.formats.nq.tfrecord import count_records, encode_records, read_features
-from nqperf.formats.results.kept_rows import KeptRows
+from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.results.profiles_toml import PACKAGED as PROFILES
 from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, render_recipe
@@ -40,7 +40,7 @@ from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.features import FEATURE_FIELDS, Features
 from nqperf.nq.logits import Logits
-from nqperf.records.results import Controls, Fingerprint, Subject
+from nqperf.records.results import Fingerprint, Subject
 from nqperf.report.html import run_page
 from nqperf.training.articles import qed_examples, squad_examples
 from tests.documents import original, river_examples, simplified
@@ -207,7 +207,7 @@ SHARD = (
 
 
 def read_kept_rows(path: Path) -> object:
-    return KeptRows(path=path, run={}, controls=Controls(same=None, planted=None)).take()
+    return KeptFile(path=path, run={}).read()
 
 
 def report(path: Path) -> object:

@@ -124,6 +124,39 @@ def test_a_model_against_itself_is_neither_better_nor_worse(call, inputs, monkey
         assert details["micro_f1_difference_low"] < 0 < details["micro_f1_difference_high"]
 
 
+def test_an_output_that_fails_costs_neither_the_table_nor_the_other_outputs(call, inputs, monkeypatch, tmp_path):
+    fall_asleep(monkeypatch, 0.2)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/nonexistent/x")
+
+    def dead(*_):
+        raise ConfigError("MLflow cannot keep the runs (no route to host)")
+
+    monkeypatch.setattr("nqperf.cli.bench.track", dead)
+    monkeypatch.setattr("nqperf.cli.bench.require_mlflow", lambda: None)
+    model, data = inputs
+    out = tmp_path / "run.json"
+    options = ("--variants", "xla", "--rounds", 5, "--track", "--out", out, "--report", tmp_path / "run.html")
+    code, said, err = call("bench", data, *sizes(model), *options)
+    results = read_results(out)
+    assert re.search(r"^xla +\d", said, re.MULTILINE)
+    assert code == (EXIT[results.outcome] or 5)
+    assert (tmp_path / "run.html").exists()
+    assert "/nonexistent/x: cannot be written" in err
+    assert "MLflow cannot keep the runs (no route to host)" in err
+    # It was tried before the measuring, too.
+    assert err.index("the run goes on without it") < err.index("set 1 of processes")
+
+
+@pytest.mark.parametrize("place", ["absent/run.json", "/proc/run.json"])
+def test_a_results_file_that_cannot_be_written_is_refused_before_the_measuring(
+    call, inputs, tmp_path, monkeypatch, place
+):
+    monkeypatch.chdir(tmp_path)
+    code, said, err = call("bench", inputs[1], *sizes(inputs[0]), "--out", place)
+    assert (code, said) == (2, "")
+    assert "--out" in err
+
+
 def check_tracked(results, folder):
     """Find each variant that was measured, and the predictions, in MLflow's store."""
     from mlflow.tracking import MlflowClient

@@ -10,7 +10,7 @@ import numpy as np
 
 from nqperf.errors import ParityError
 from nqperf.nq.answers import AnswerConfig, answer
-from nqperf.nq.evaluation import evaluate
+from nqperf.nq.evaluation import answer_counts, evaluate
 from nqperf.nq.example import Annotation, Example, IntArray, Prediction
 from nqperf.nq.features import Features
 from nqperf.nq.grouping import AnswerInput
@@ -19,6 +19,7 @@ from nqperf.nq.ranking import rank_spans
 from nqperf.perf.suite.differences import difference
 from nqperf.perf.variants.variant import Tolerance
 from nqperf.records.results import Agreement
+from nqperf.statistics.answers import Answered, AnswerLimits, judge_answers
 
 MICRO_F1 = "all-answer-f1"
 # So many changed answers a record keeps in words: enough to see what went wrong, and no second predictions file.
@@ -87,6 +88,48 @@ LIMITS: Mapping[Tolerance, Limits] = {
     "sixteen_bit": Limits(micro_f1=0.999, spans=0.995),
     "eight_bit": Limits(micro_f1=0.99, spans=0.95),
 }
+
+
+# What may change of the answers of narrower types: a share of them, and a share of the baseline's micro-F1 that must
+# stay. Few examples cannot tell: then nothing is decided.
+ANSWER_LIMITS: Mapping[Tolerance, AnswerLimits] = {
+    "sixteen_bit": AnswerLimits(changed=0.005, micro_f1=0.999),
+    "eight_bit": AnswerLimits(changed=0.05, micro_f1=0.99),
+}
+
+
+def check_answers(
+    task: Task, baseline: Answers, variant: Answers, agreed: Agreement, tolerance: Tolerance
+) -> str | None:
+    """Raise where a variant's answers surely differ by more than its `tolerance`; return what cannot be told yet.
+
+    Exact rows have to be exact. The answers of others are judged by the share that changed and by micro-F1, paired by
+    example, with error rates: one or two flips among few examples prove nothing, either way.
+    Raises: ParityError with what is surely broken.
+    """
+    limits = ANSWER_LIMITS.get(tolerance)
+    if limits is None:
+        check_parity(agreed, tolerance)
+        return None
+    pairs = zip(baseline.predictions, variant.predictions, strict=True)
+    counts = [
+        answer_counts(task.gold, answers.predictions, non_null_threshold=task.non_null_threshold)
+        for answers in (baseline, variant)
+    ]
+    changed = np.array([not one.agrees(other) for one, other in pairs])
+    found = judge_answers(Answered(baseline=counts[0], row=counts[1], changed=changed), limits)
+    low, high = found.changed_interval
+    said = (
+        f"{found.changed} of {found.compared} answers changed ({found.wins} better, {found.losses} worse; "
+        f"{low:.2%} to {high:.2%} of all), micro-F1 {found.micro_f1:.4f} against {found.baseline_micro_f1:.4f}; "
+        f"at most {limits.changed:.1%} may change, and {limits.micro_f1:.1%} of micro-F1 must stay"
+    )
+    if found.outcome == "FAILS":
+        raise ParityError(f"parity: {said}")
+    if found.outcome == "HOLDS":
+        return None
+    more = "" if found.more_examples is None else f"; about {found.more_examples} more examples would tell"
+    return f"answers undecided: {said}{more}"
 
 
 def score_predictions(task: Task, logits: Logits) -> Answers:

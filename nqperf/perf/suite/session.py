@@ -21,7 +21,7 @@ from nqperf.perf.measuring.limits import Limits
 from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Start
 from nqperf.perf.suite.challenger import Challenger, score_change
-from nqperf.perf.suite.parity import Answers, Task, agreement, check_parity, score_predictions
+from nqperf.perf.suite.parity import Answers, Task, agreement, check_answers, score_predictions
 from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts, VariantProcess, Workshop
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.table import VARIANTS
@@ -242,7 +242,9 @@ class Session:
         if challenger := self._challenger_of(name):
             run.agreement = self._with_change(run.agreement, challenger, name)
         else:
-            check_parity(run.agreement, run.variant.tolerance)
+            run.note = check_answers(
+                self.task, self.baseline_answers(), run.answers, run.agreement, run.variant.tolerance
+            )
 
     def answers(self, run: VariantRun, process: VariantProcess, task: Task | None = None) -> Answers:
         """Return what a process answers to the session's task or its first examples; note in the run what it took.

@@ -46,6 +46,7 @@ class VariantRun:
         usage: What that took of the system.
         answers: What it answered.
         agreement: How far that agrees with the baseline.
+        note: What else is to be said of it, such as answers that too few examples can tell of.
         failure: Why the row failed: wrong answers, a switch without effect, a worker that died or hung.
         kept: The row as an earlier start of the same run recorded it.
     """
@@ -58,6 +59,7 @@ class VariantRun:
     usage: Usage | None = None
     answers: Answers | None = None
     agreement: Agreement | None = None
+    note: str | None = None
     failure: NqPerfError | None = None
     kept: VariantResult | None = None
 
@@ -73,7 +75,7 @@ class VariantRun:
             "reason": str(self.failure) if self.failure else None,
             "samples": samples,
             "verdict": None if status == "unjudged" else verdict,
-            "note": note,
+            "note": note or self.note,
         }
         if self.kept is not None and self.warmed is None:
             return msgspec.structs.replace(self.kept, **said)

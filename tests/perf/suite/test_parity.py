@@ -1,13 +1,15 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nqperf.errors import ParityError
 from nqperf.nq.logits import Logits
-from nqperf.perf.suite.parity import LIMITS, agreement, check_parity, score_predictions
+from nqperf.perf.suite.parity import LIMITS, agreement, check_answers, check_parity, score_predictions
 from nqperf.perf.suite.task import make_task
 from nqperf.records.results import Agreement
+from tests import runs
 
 SAME = {"value": 0.5, "changed": 0, "span_agreement": 1.0, "max_abs_logit_difference": 0.0}
 
@@ -119,3 +121,58 @@ def test_logits_that_are_no_numbers_are_no_answers(task, value):
     broken[0, 0] = value
     with pytest.raises(ParityError, match="parity: 1 of the end_logits"):
         score_predictions(task, dataclasses.replace(one, end_logits=broken))
+
+
+class Asked:
+    """So many examples with one gold answer each, all right by the baseline but for the first `missed`."""
+
+    def __init__(self, examples, missed=0):
+        self.gold = dict.fromkeys(range(examples), (runs.ANNOTATION,))
+        self.non_null_threshold = 1
+        self.missed = missed
+
+    def answers(self, wrong=0, better=0):
+        """Return answers of which so many are wrong that the baseline has right, and so many right that it missed."""
+        found = []
+        for number in self.gold:
+            lost = number < self.missed - better or number >= len(self.gold) - wrong
+            found.append(dataclasses.replace(runs.WRONG if lost else runs.PREDICTION, example_id=number))
+        return SimpleNamespace(predictions=found)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "examples", "wrong", "better", "outcome"),
+    [
+        # One or two flips of 79, and none, tell nothing of half a per cent.
+        ("sixteen_bit", 79, 0, 0, "undecided"),
+        ("sixteen_bit", 79, 1, 0, "undecided"),
+        ("sixteen_bit", 79, 0, 2, "undecided"),
+        ("sixteen_bit", 79, 8, 0, "fails"),
+        ("sixteen_bit", 1500, 45, 0, "fails"),
+        ("sixteen_bit", 4000, 0, 4, "holds"),
+        ("eight_bit", 79, 0, 0, "undecided"),
+        ("eight_bit", 1500, 2, 16, "holds"),
+        ("eight_bit", 300, 60, 0, "fails"),
+    ],
+)
+def test_narrow_answers_are_judged_by_what_their_number_can_tell(tolerance, examples, wrong, better, outcome):
+    asked = Asked(examples, missed=20)
+    baseline, variant = asked.answers(), asked.answers(wrong, better)
+    if outcome == "fails":
+        with pytest.raises(
+            ParityError, match=rf"^parity: {wrong + better} of {examples} answers changed \({better} better"
+        ):
+            check_answers(asked, baseline, variant, agreed(), tolerance)
+        return
+    said = check_answers(asked, baseline, variant, agreed(), tolerance)
+    assert (said is None) == (outcome == "holds")
+    if said is not None:
+        assert said.startswith(f"answers undecided: {wrong + better} of {examples} answers changed")
+        assert "more examples would tell" in said
+
+
+def test_exact_answers_stay_exact():
+    asked = Asked(79)
+    assert check_answers(asked, asked.answers(), asked.answers(), agreed(), "exact") is None
+    with pytest.raises(ParityError, match="1 of 1000 predictions changed, expected at most 0"):
+        check_answers(asked, asked.answers(), asked.answers(1), agreed(changed=1), "exact")

@@ -109,7 +109,9 @@ class TokenizerFile:
     def contents(self) -> dict[str, bytes]:
         """Return the bytes of every file that the tokenizer consists of in a model folder, by its name there."""
         found = {self._stored_name(name): self.content(name) for name in self.names()}
-        if self.kind == "wordpiece" and self.settings is not None and not {SETTINGS, LIBRARY} & set(found):
+        # What config.json says of the class goes with it.
+        berts = self.settings is not None and (self.settings.names_bert or LIBRARY not in found)
+        if self.kind == "wordpiece" and berts and SETTINGS not in found:
             found[SETTINGS] = _BERT_CLASS
         return found
 

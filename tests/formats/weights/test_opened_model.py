@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,17 @@ def test_the_identity_is_of_every_file_that_decides(family_folder):
     assert model.identity == expected
     assert model.weights_sha256 == expected["model.safetensors"]
     assert open_model(folder, identity=model.identity).identity == expected
+
+
+def test_settings_and_added_pieces_decide_too(tmp_path):
+    source = Path(__file__).with_name("strangers") / "models" / "added_tokens"
+    folder = convert(source, tmp_path / "model").out
+    tokenizer = {"tokenizer.json", "vocab.txt", "tokenizer_config.json", "added_tokens.json"}
+    model = open_model(folder)
+    assert set(model.identity) == {"config.json", "model.safetensors", *tokenizer}
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": true, "model_max_length": 512}')
+    with pytest.raises(FormatError, match=r"tokenizer_config\.json: is not the file that the run began with"):
+        open_model(folder, identity=model.identity)
 
 
 @pytest.fixture

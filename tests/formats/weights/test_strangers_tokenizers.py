@@ -304,6 +304,11 @@ def test_bert_with_robertas_network_is_read_where_the_folder_says_so(stranger):
     folder = stranger("cased_config_absent_field")
     edit(folder, "config.json", lambda fields: fields.update(model_type="roberta", pad_token_id=0))
     assert asked(load_tokenizer(folder), "Kea") == [13]
+    (folder / "tokenizer_config.json").unlink()
+    edit(folder, "config.json", lambda fields: fields.update(tokenizer_class="BertTokenizer"))
+    assert asked(load_tokenizer(folder), "Kea") == [13]
+    assert b"BertTokenizer" in open_model(folder).require_tokenizer().contents()["tokenizer_config.json"]
+    edit(folder, "config.json", lambda fields: fields.pop("tokenizer_class"))
     write(folder, tokenizer_config={})
     with pytest.raises(FormatError, match=r"is WordPiece .* the vocabulary of another family"):
         load_tokenizer(folder)

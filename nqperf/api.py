@@ -1,5 +1,6 @@
 """nqperf from Python: load a model and ask it, predict and score files, audit a network, bench the variants."""
 
+# Long: it is the list of what users call, each with its docstring.
 from __future__ import annotations
 
 import logging

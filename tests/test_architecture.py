@@ -197,3 +197,36 @@ def test_prepare_and_evaluate_load_no_framework(tmp_path, wordpiece_file):
 @pytest.mark.slow
 def test_the_check_sees_a_framework_that_is_loaded():
     assert {"keras", "tensorflow"} <= set(loaded_by("import keras"))
+
+
+# The most lines of a module, a class and a function; what has more says why beside it: "# Long: REASON".
+LINES = {ast.Module: 300, ast.ClassDef: 200, ast.FunctionDef: 45, ast.AsyncFunctionDef: 45}
+REASON = re.compile(r"^\s*# Long: \w.{9,}$", re.MULTILINE)
+
+
+def long_without_reason(text):
+    """Yield the name of each module, class and function that is long and does not say why."""
+    lines = text.splitlines()
+    for node in ast.walk(tree := ast.parse(text)):
+        limit = LINES.get(type(node))
+        if limit is None:
+            continue
+        first = 1 if node is tree else node.lineno
+        last = len(lines) if node is tree else node.end_lineno
+        above = first if node is tree else min([first, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        beside = lines[:30] if node is tree else lines[max(0, above - 4) : above]
+        if last - first + 1 > limit and not REASON.search("\n".join(beside)):
+            yield f"{getattr(node, 'name', 'the module')} has {last - first + 1} lines"
+
+
+@each_module
+def test_what_is_long_says_why(path):
+    assert list(long_without_reason(path.read_text())) == []
+
+
+def test_what_is_long_is_seen():
+    body = "    x = 1\n" * 45
+    assert list(long_without_reason(f"def f():\n{body}")) == ["f has 46 lines"]
+    assert list(long_without_reason(f"# Long: one table that is read whole\ndef f():\n{body}")) == []
+    assert list(long_without_reason(f"# Long: x\ndef f():\n{body}")) == ["f has 46 lines"]
+    assert list(long_without_reason("x = 1\n" * 301)) == ["the module has 301 lines"]

@@ -27,6 +27,7 @@ from nqperf.run import RunConfig, RunResult, run
 from nqperf.shards.cluster import LOCAL, ClusterConfig
 
 
+# Long: the docstring is the command's help.
 @click.command("run")
 @click.argument("data", required=False)
 @shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")

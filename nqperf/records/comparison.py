@@ -6,6 +6,7 @@ other does not either: two runs are minutes or months apart, on a machine that m
 one session, in the same rounds, tell smaller differences apart.
 """
 
+# Long: one comparison of two records, with all that can differ between them.
 from __future__ import annotations
 
 import math

@@ -122,6 +122,7 @@ class AnswersVerdict:
 REFERENCE = AnswersConfig()
 
 
+# Long: its docstring has the rule with its source.
 def judge_answers(
     answered: Answered,
     limits: AnswerLimits,

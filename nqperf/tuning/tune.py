@@ -105,6 +105,7 @@ class Tuned(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+# Long: the whole search is read in one piece.
 def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     """Search for the fastest way to run the model whose answers hold, and prove it; Ctrl-C keeps the best so far.
 

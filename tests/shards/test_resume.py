@@ -25,6 +25,7 @@ from nqperf.pipeline import PipelineConfig
 from nqperf.run import RunConfig, run
 from nqperf.shards.predicting import PredictConfig, predict_features
 from nqperf.shards.versions import versions
+from nqperf.shards.worker import Worker, WorkerConfig
 from tests.documents import break_line, river_examples, write_lines
 from tests.shards.kills import FILES, SHORT_WINDOWS, contents
 
@@ -322,3 +323,12 @@ def test_the_second_signal_ends_at_once(model_folder, tmp_path):
         process.send_signal(signal.SIGINT)
         assert f"interrupted; {shards} shards are kept in {out / 'work'}" in process.stderr.readline()
         assert process.wait() == 130
+
+
+def test_a_worker_elsewhere_refuses_a_model_that_is_not_the_run_s(model_folder):
+    identity = {**open_model(model_folder).identity, "config.json": "0" * 64}
+    elsewhere = WorkerConfig(
+        model=model_folder, identity=identity, engine="tensorflow", settings={}, pipeline=LENGTHS, seq_length=48
+    )
+    with pytest.raises(FormatError, match=r"config\.json: is not the file that the run began with"):
+        Worker(elsewhere)

@@ -4,6 +4,7 @@ A cast goes toward the layer's compute dtype or the other operand's, never to a 
 for ops that must not run in a half type. Where a file knows no way to cast, the edit brings an import.
 """
 
+# Long: one proposal a rule, which are read beside each other.
 from __future__ import annotations
 
 import ast

@@ -1,5 +1,6 @@
 """The rules about dtypes, CAST001 to CAST009: each a function from the recorded flow to findings."""
 
+# Long: one function a rule, which are read beside each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,5 +1,6 @@
 """The rules about numbers, NUM101 to NUM105: each a function from the recorded flow to findings."""
 
+# Long: one function a rule, which are read beside each other.
 from __future__ import annotations
 
 import functools

@@ -28,6 +28,7 @@ from nqperf.casts.trace.records import FLOATS, HALVES, WIDE, WIDTHS, Event, Oper
 from nqperf.casts.trace.written import as_written, dtype_sources
 
 
+# Long: one object takes part in every op of a trace, and its parts share its state.
 class Recorder(hooks.Listener):
     """Writes down what the hooks report; `default_dtype` is the compute dtype where no layer says one.
 

@@ -4,6 +4,7 @@ The layouts are told apart by `document_text` (simplified), `document_tokens` (o
 datasets and TFDS, which keep lists of records as records of lists).
 """
 
+# Long: one record a layout of Natural Questions, with what converts it.
 from __future__ import annotations
 
 from collections.abc import Sequence

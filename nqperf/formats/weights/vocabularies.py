@@ -149,19 +149,12 @@ class VocabularyFiles:
                 "that the model was not trained with",
                 path=self.files.folder / self.twin,
             )
-        if self.twin == BYTE_LEVEL and self._merges() != self._library_merges():
+        if self.twin == BYTE_LEVEL and _merges(self.files) != _library_merges(self.files, self.name):
             raise FormatError(
                 f"has other merges than {LIBRARY} beside it; expected the same: remove what the model was not trained "
                 "with",
                 path=self.files.folder / MERGES,
             )
-
-    def _library_merges(self) -> list[tuple[str, str]]:
-        """Return the merges in tokenizer.json, which has each as two pieces or, before 2024, as one text."""
-        content, expected = self.files.read(self.name, what="a tokenizer"), "merges of two pieces"
-        found = decode_json(content, _Merging, self.path, expected=expected).model.merges
-        pairs = [tuple(one.split(" ") if isinstance(one, str) else one) for one in found]
-        return [(pair[0], pair[-1]) for pair in pairs]
 
     def _pieces_of(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield the ids and pieces in a file beside tokenizer.json, each piece under its last id."""
@@ -186,7 +179,7 @@ class VocabularyFiles:
 
     def _byte_level(self) -> Vocabulary:
         if self.settings is None:
-            return LibraryVocabulary(byte_level_tokenizer(self._numbered(self.name), self._merges()))
+            return LibraryVocabulary(byte_level_tokenizer(self._numbered(self.name), _merges(self.files)))
         if self.settings.said.get("do_lower_case"):
             raise FormatError(
                 "is true; expected false: a byte-level BPE keeps its letters as they are",
@@ -194,7 +187,7 @@ class VocabularyFiles:
                 field="do_lower_case",
             )
         prefix_space = self.settings.said.get("add_prefix_space", False)
-        tokenizer = byte_level_tokenizer(self._numbered(self.name), self._merges(), prefix_space=prefix_space)
+        tokenizer = byte_level_tokenizer(self._numbered(self.name), _merges(self.files), prefix_space=prefix_space)
         add_pieces(tokenizer, self.settings.added)
         style = self._style(tokenizer.get_vocab(with_added_tokens=True))
         return LibraryVocabulary(tokenizer, style, never_split=self.settings.never_split)
@@ -251,29 +244,6 @@ class VocabularyFiles:
         content = self.files.read(name, what="a vocabulary")
         return decode_json(content, dict[str, int], self.files.folder / name, expected="pieces and their ids")
 
-    def _merges(self) -> list[tuple[str, str]]:
-        merges = []
-        for number, line in enumerate(self.files.text(MERGES, what="merges").split("\n"), start=1):
-            pair = line.rstrip("\r").split(" ")
-            if pair == [""] or (number == 1 and line.startswith("#version")):
-                continue
-            if len(pair) != 2:  # noqa: PLR2004  # a pair
-                raise FormatError(
-                    f"holds {len(pair)} pieces; expected two a line", path=self.files.folder / MERGES, line=number
-                )
-            merges.append((pair[0], pair[1]))
-        return merges
-
-
-class _Merges(msgspec.Struct, frozen=True):
-    merges: list[str | list[str]] = []
-
-
-class _Merging(msgspec.Struct, frozen=True):
-    """The part of a tokenizer.json that a merges.txt repeats."""
-
-    model: _Merges
-
 
 def word_list(files: FolderFiles, name: str) -> list[str]:
     """Return the pieces in the list `name` of `files`, one a line; white space at a line's end is none of it.
@@ -292,3 +262,38 @@ def _numbered_pieces(vocabulary: SentencePieceVocabulary, settings: TokenizerSet
         number = piece.number if piece.number is not None else following if known is None else known
         following = max(following, number + 1)
         yield piece.content, number
+
+
+def _merges(files: FolderFiles) -> list[tuple[str, str]]:
+    """Return the merges of a merges.txt, the first one first.
+
+    Raises: FormatError with the line that is none.
+    """
+    merges = []
+    for number, line in enumerate(files.text(MERGES, what="merges").split("\n"), start=1):
+        pair = line.rstrip("\r").split(" ")
+        if pair == [""] or (number == 1 and line.startswith("#version")):
+            continue
+        if len(pair) != 2:  # noqa: PLR2004  # a pair
+            message = f"holds {len(pair)} pieces; expected two a line"
+            raise FormatError(message, path=files.folder / MERGES, line=number)
+        merges.append((pair[0], pair[1]))
+    return merges
+
+
+class _Merges(msgspec.Struct, frozen=True):
+    merges: list[str | tuple[str, str]] = []
+
+
+class _Merging(msgspec.Struct, frozen=True):
+    """The part of a tokenizer.json that a merges.txt repeats."""
+
+    model: _Merges
+
+
+def _library_merges(files: FolderFiles, name: str) -> list[tuple[str, str]]:
+    """Return the merges in a tokenizer.json, which has each as two pieces or, before 2024, as one text."""
+    content, expected = files.read(name, what="a tokenizer"), "merges of two pieces"
+    found = decode_json(content, _Merging, files.folder / name, expected=expected).model.merges
+    parted = (one.partition(" ")[::2] if isinstance(one, str) else one for one in found)
+    return [(first, second) for first, second in parted]

@@ -4,6 +4,7 @@ After the first set every row has a ratio, and each further set sharpens all of 
 leaves its time to the others. Whatever ends the measuring, each row shows what there is.
 """
 
+# Long: the looks at a measurement share its state, and stand in their order.
 from __future__ import annotations
 
 import dataclasses
@@ -36,6 +37,7 @@ _SLACK = 1.1
 _MOST_BROKEN = 2
 
 
+# Long: the looks share its state, and stand in their order.
 @dataclass(slots=True, kw_only=True)
 class Measurement:
     """One run's sets, looks and losses.

@@ -196,6 +196,7 @@ class _Taking:
             self.lost[name] = error
 
 
+# Long: the whole life of a set is read in one piece.
 def take_set(
     baseline: Start,
     rows: Mapping[str, Start],

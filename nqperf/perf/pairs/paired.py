@@ -4,6 +4,7 @@ The steps are those of the suite; what is compared are two callables, or two bui
 own, new ones in each set.
 """
 
+# Long: one comparison from its call to its record, in order.
 from __future__ import annotations
 
 import dataclasses

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,8 @@ class SuiteConfig:
                 raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1")
         if self.require not in (None, "gpu", "cpu"):
             raise ConfigError(f"require is {self.require!r}; expected gpu or cpu")
+        if not isinstance(self.budget, int | float):
+            raise ConfigError(f"the budget is {self.budget!r}; expected seconds")
         if any(not isinstance(row, Variant) for row in (*(self.variants or ()), *self.own)):
             raise ConfigError("variants are Variant objects here; SuiteConfig.from_options(variants=...) takes names")
         if self.resume and self.kept is None:
@@ -171,18 +174,21 @@ class SuiteOptions:
         asked = {name: value for name, value in asked.items() if value is not None}
         _require_known(asked)
         fields = {name: value for name, value in asked.items() if name not in _READ}
-        fields |= {name: Path(fields[name]) for name in _PATHS if name in fields}
+        fields |= {name: _path(name, fields[name]) for name in _PATHS if name in fields}
         if "data" in fields:
             fields["data"] = str(fields["data"])
         if "profile" in asked:
-            fields["profiles"] = read_floors(Path(asked["profile"]))
-        file = asked.get("variants_file")
-        own = [*fields.get("own", ()), *read_own_variants(None if file is None else Path(file))]
+            fields["profiles"] = read_floors(_path("profile", asked["profile"]))
+        file = _path("variants_file", asked["variants_file"]) if "variants_file" in asked else None
+        own = [*fields.get("own", ()), *read_own_variants(file)]
         if "recipe" in fields:
-            fields["recipe"] = read_recipe_row(fields["recipe"])
+            fields["recipe"] = read_recipe_row(_path("recipe", fields["recipe"]))
             own.append(fields["recipe"].variant)
         fields |= _rows(fields.get("variants"), own, fields.get("recipe"))
-        return cls(fields=fields, quick=asked.get("quick", False), rounds=asked.get("rounds"))
+        rounds = asked.get("rounds")
+        if not isinstance(rounds, int | None):
+            raise ConfigError(f"rounds is {rounds!r}; expected a whole number")
+        return cls(fields=fields, quick=asked.get("quick", False), rounds=rounds)
 
     def over(self, base: SuiteConfig) -> SuiteConfig:
         """Return `base`, in which what is asked has taken the place of what was there.
@@ -228,6 +234,16 @@ def _require_known(asked: Iterable[str]) -> None:
             raise ConfigError(f"unknown option {name}; expected some of {', '.join(known)}{hint}")
 
 
+def _path(name: str, value: object) -> Path:
+    """Return the path that an option names.
+
+    Raises: ConfigError when it is something else.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"{name} is {value!r:.80}; expected a path")
+    return Path(value)
+
+
 def _rows(
     asked: str | Iterable[str | Variant] | None, own: list[Variant], recipe: RecipeRow | None
 ) -> dict[str, tuple[Variant, ...]]:
@@ -238,7 +254,9 @@ def _rows(
     if asked is None:
         select_variants(None, own)
         return {"own": tuple(own)} if own else {}
-    rows = asked.split(",") if isinstance(asked, str) else list(asked)
+    rows = asked.split(",") if isinstance(asked, str) else list(asked) if isinstance(asked, Iterable) else [asked]
+    if any(not isinstance(row, str | Variant) for row in rows):
+        raise ConfigError(f"variants is {asked!r:.80}; expected names with commas between, or names and Variants")
     own = [*own, *(row for row in rows if isinstance(row, Variant) and row not in VARIANTS.values())]
     selected = select_variants([row.name if isinstance(row, Variant) else row for row in rows], own)
     if recipe is not None and recipe.variant not in selected:

@@ -1,5 +1,6 @@
 """The session: one model and task, the baseline's speed and answers, and what the variants' processes show of them."""
 
+# Long: one session from its start to its record, in order.
 from __future__ import annotations
 
 import time
@@ -39,6 +40,7 @@ CONTROLS = (SAME, PLANTED)
 _AGAIN = {"exact": 1e-3, "sixteen_bit": 0.1, "eight_bit": 0.1}
 
 
+# Long: the steps of a session share its state, and stand in their order.
 @dataclass(slots=True, kw_only=True)
 class Session:
     """One model and task, in which processes of variants are started, seen to do what they must, and answer.

@@ -4,6 +4,7 @@ The baseline is looked at first: it says how fast the machine is, and answers. I
 before it is timed; then sets follow until each row is decided or the time is up.
 """
 
+# Long: one run from its configuration to its record, in order.
 from __future__ import annotations
 
 import random
@@ -58,6 +59,7 @@ class SuiteRun:
     interrupted: BaseException | None = None
 
 
+# Long: the whole run is read in one piece.
 def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     """Run the suite; `progress` is told what is done, each set and each row that is finished, never while one is timed.
 

@@ -125,7 +125,7 @@ def test_float32_is_tensorflows_for_every_family(engine, network, logits_of, net
     expected, _ = logits_of(DEFAULT_ENGINE, folder, inputs, batch_size)
     assert_near(found, expected, 1e-4)
     assert np.ptp(found[0]) > 0.1
-    assert states.traces == 1
+    assert states.traces == (0 if engine == "torch" else 1)  # PyTorch runs operations as they are called
     assert (states.compute_dtype, states.low_precision_matmul_share) == ("float32", 0)
 
 

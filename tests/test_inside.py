@@ -27,7 +27,6 @@ _EITHER = [{"FAIL", "INVALID"}, {"PASS", "FAIL"}, {"PASS", "INVALID"}]
 LAX = {
     "perf/pairs/test_paired.py": 1,
     "perf/suite/test_suite.py": 1,
-    "test_pytest_paired.py": 1,
 }
 
 

@@ -22,8 +22,8 @@ from nqperf.pytest_plugin.session import gate_of
 from nqperf.pytest_plugin.state import Compared
 from nqperf.records.results import Results
 
-# A comparison takes its seconds up to seven times: for the candidate, the controls with twice as many, and again.
-_SHARE = 0.8 / 7
+# What of a test's time goes to its rounds; the rest is for what comes before them, and for the last one begun.
+_SHARE = 0.6
 
 
 class Comparisons:

@@ -34,10 +34,6 @@ class _LocalPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and "://" in value:
             self.fail(f"{value} is a URL; expected a path on this machine: only DATA may be a URL", param, ctx)
-        try:
-            os.path.lexists(value)
-        except ValueError as error:  # a NUL
-            self.fail(f"{value!r} is no path ({error})", param, ctx)
         if any(len(os.fsencode(part)) > _NAME_BYTES for part in Path(value).parts):
             self.fail(f"{value} is no path: a name in it has more than {_NAME_BYTES} bytes", param, ctx)
         return super().convert(value, param, ctx)

@@ -1,4 +1,4 @@
-"""Fuzz the readers: `python -m tests.fuzzing.fuzz --runs 10000`, or with `--atheris READER` guided by coverage.
+"""Fuzz the readers: `python -m tests.fuzzing.fuzz --runs 10000`; tests.fuzzing.guided does it by what is reached.
 
 Each input must be read, or refused in one line, in less than 10 seconds and 1 GB. What is not is written to --faults
 with its traceback. A process that dies names its last input.
@@ -10,7 +10,6 @@ import argparse
 import random
 import re
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -89,29 +88,6 @@ def fuzz(reader: Reader, runs: int, seed: int, faults: Path, last: Path | None =
     return read, len(found)
 
 
-def guided(reader: Reader, arguments: list[str]) -> None:
-    """Let atheris choose the inputs, by what they reach in the package."""
-    import atheris
-
-    folder = Path(tempfile.mkdtemp())
-    corpus = folder / "corpus"
-    corpus.mkdir()
-    for number, content in enumerate(reader.seeds()):
-        (corpus / str(number)).write_bytes(content)
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], str(corpus), *arguments], lambda content: check(reader, folder, content))
-    atheris.Fuzz()
-
-
-def _limit_time() -> None:
-    """Let a reader that hangs end in a traceback."""
-
-    def ring(_signal: int, _frame: object) -> None:
-        raise TimeoutError(f"more than {SECONDS} seconds")
-
-    signal.signal(signal.SIGALRM, ring)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reader", action="append", choices=sorted(READERS), help="[default: all]")
@@ -119,11 +95,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", type=Path, default=Path("faults"))
     parser.add_argument("--inside", action="store_true", help="in this process, which dies when a reader dies")
-    parser.add_argument("--atheris", choices=sorted(READERS), help="guided by coverage; what follows is libFuzzer's")
-    options, rest = parser.parse_known_args()
-    if options.atheris:
-        guided(READERS[options.atheris], rest)
-        return
+    options = parser.parse_args()
     options.faults.mkdir(parents=True, exist_ok=True)
     total = 0
     for name in options.reader or READERS:

@@ -213,7 +213,7 @@ class ExampleRecord(_Identified):
 
     def _document(self) -> tuple[list[str], BoolArray]:
         if self.document_text is not msgspec.UNSET:
-            if self.document_text.count(" ") >= _MOST_TOKENS:
+            if len(self.document_text) >= _MOST_TOKENS <= self.document_text.count(" "):
                 raise RecordError(f"has more than {_MOST_TOKENS} tokens", field="document_text")
             tokens = self.document_text.split(" ")
             return tokens, html_tokens(tokens)

@@ -47,3 +47,4 @@ def test_each_hypothesis_may_have_a_level_of_its_own():
 def test_nobody_is_tested():
     assert holm(np.array([]), lambda count: 0.1 / count).tolist() == []
     assert adjusted(np.array([0.02])) == pytest.approx([0.02])
+    assert adjusted(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]

@@ -66,6 +66,7 @@ def test_the_error_is_that_of_repeated_sets():
     spread = np.std([one.location for one in found])
     assert np.median([one.error for one in found]) == pytest.approx(spread, rel=0.12)
     assert set_estimate(np.ones(2), np.ones(2)).error is None
+    assert set_estimate(np.array([1.0, 1.1, 1.3]), np.ones(3)).error > 0
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,9 @@ class Measurement:
             if one.interrupted is not None or one.broken is not None:
                 break
             late = tuple(name for name in one.refused if name not in self.lost)
-            if set(late) | {SAME} >= set(waiting):
-                self.lost |= {name: OutOfTimeError(one.refused[name]) for name in late}
+            if set(late) | {SAME} >= set(waiting) or (late and self.budget.left() < self.set_seconds(late)):
+                never = [name for name in late if not any(name in found for found in self.estimates)]
+                self.lost |= {name: OutOfTimeError(one.refused[name]) for name in never}
                 break
             waiting = (*late, *([SAME] if SAME in waiting and SAME not in late else [])) if late else ()
         self.passes += 1

@@ -10,7 +10,7 @@ from nqperf.perf.machine.gpu_memory import free_gpu_memory
 from nqperf.perf.machine.resources import available_memory
 from nqperf.perf.measuring.sets import Conduct, Process
 from nqperf.perf.suite.processes import VariantProcess
-from nqperf.perf.suite.session import CONTROLS, Session
+from nqperf.perf.suite.session import Session
 from nqperf.perf.variants.variant import Variant
 
 # A further process must leave so much of the memory that there is to everybody else.
@@ -44,7 +44,8 @@ class SuiteConduct(Conduct):
 
     def refuses(self, name: str) -> str | None:
         """Return why a row is not to be started now: too little time to time it, or too little memory beside others."""
-        if name not in CONTROLS and self.session.budget.left() < self._reserve():
+        first = name in self.variants and not self.session.was_started(self.variants[name])
+        if first and self.session.budget.left() < self._reserve():
             return f"out of time: {max(self.session.budget.left(), 0.0):.0f} s were left"
         return self._memory.refuses(name, self._inside)
 
@@ -58,7 +59,7 @@ class SuiteConduct(Conduct):
         if not isinstance(process, VariantProcess) or name not in self.variants:
             return
         run = self.session.run_of(self.variants[name])
-        if run.warmed is not None or run.kept is not None:
+        if self.session.was_started(self.variants[name]):
             return
         run.warmed = process.warmed
         self.session.observe(run, process)

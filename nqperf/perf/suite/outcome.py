@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nqperf.errors import NqPerfError
+from nqperf.errors import NqPerfError, OutOfTimeError
 from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.suite.parity import MICRO_F1
@@ -102,7 +102,8 @@ def _row(
     if isinstance(lost, TooSlowError) and verdict is None and lost.times is not None:
         ratio = None if floor is None else floor.ratio
         return run.record(verdict=too_slow(ratio, lost.times, measured.gate.judge), note=str(lost))
-    run.failure = run.failure or lost
+    if verdict is None or not isinstance(lost, OutOfTimeError):  # what the end of the time cut off has its sets still
+        run.failure = run.failure or lost
     if run.failure is None and verdict is None:
         return VariantResult(
             name=run.variant.name, status="unjudged", reason=_NOT_REACHED, requested=run.variant.requested()

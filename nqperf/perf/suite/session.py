@@ -175,6 +175,11 @@ class Session:
         model = challenger.identity() if challenger else {}
         return self.runs.setdefault(variant.name, VariantRun(variant=variant, model=model))
 
+    def was_started(self, variant: Variant) -> bool:
+        """Return whether the variant's states and answers are known, from this session or an earlier start of it."""
+        run = self.run_of(variant)
+        return run.warmed is not None or run.kept is not None
+
     def starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> Start:
         """Return what starts a process of a variant, with so much work planted, for sets."""
 

@@ -257,3 +257,22 @@ def test_a_measurement_goes_on_from_sets_that_were_kept():
     assert machine.started.count("a") == 3
     assert row_verdicts(later)["a"].sets == 5
     assert [one.number for one in later.samples("a")] == [0, 1, 2, 3, 4]
+
+
+def test_rows_that_are_refused_late_keep_the_sets_that_they_have():
+    class Later(Conduct):
+        sets = 0
+
+        def begins(self):
+            self.sets += 1
+
+        def refuses(self, name):
+            return "no memory" if name == "a" and self.sets > 2 else None
+
+    measured = measurement(
+        Machine(), {"a": 0.5, "b": 0.6}, conduct=Later(), gate=GateConfig(sets=4, rounds=3), to_the_end=True
+    )
+    measured.run()
+    assert measured.lost == {}
+    verdicts = row_verdicts(measured)
+    assert (verdicts["a"].sets, verdicts["b"].sets) == (2, 4)

@@ -28,7 +28,7 @@ from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.logits_npz import encode_logits, read_logits
 from nqperf.formats.nq.predictions_json import read_predictions
 from nqperf.formats.nq.tfrecord import count_records, encode_records, read_features
-from nqperf.formats.results.kept_rows import KeptFile
+from nqperf.formats.results.kept_rows import Kept, KeptFile
 from nqperf.formats.results.profiles_toml import PACKAGED as PROFILES
 from nqperf.formats.results.profiles_toml import read_profiles
 from nqperf.formats.results.recipe_toml import Figures, Recipe, read_recipe, render_recipe
@@ -297,7 +297,7 @@ PLAIN = (
     Reader(
         "kept rows",
         of_file(read_kept_rows),
-        seeds("kept_rows", b'{"run": {}, "controls": {"same": null, "planted": null}, "rows": []}'),
+        seeds("kept_rows", msgspec.json.encode(Kept(run={}))),
     ),
     Reader("results", of_file(report), results_seeds),
     Reader("recipe", of_file(read_recipe), lambda: [recipe(), *crashes("recipe")]),

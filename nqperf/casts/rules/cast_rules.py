@@ -32,6 +32,7 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
         if event.kind not in ("mismatch", "unsupported"):
             continue
         types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
+        types += f" where {event.target} is needed" if event.op_type == "Convert" else ""
         why = "float types do not match" if event.kind == "mismatch" else "it takes no half type"
         origin, start = _origin(flow, event), _next_wide(flow, event)
         yield Finding(

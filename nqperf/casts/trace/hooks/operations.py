@@ -20,7 +20,7 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
     """Install the hooks on ops, conversions, promotions and op callbacks until `stack` closes."""
     from keras.src.backend.common import dtypes as keras_dtypes
     from tensorflow.python.framework import op_callbacks, op_def_library, tensor_conversion_registry
-    from tensorflow.python.ops import math_ops, nn_ops, tensor_array_ops
+    from tensorflow.python.ops import array_ops, math_ops, nn_ops, tensor_array_ops
     from tensorflow.python.util import tf_decorator
 
     hooks = Hooks(guarded)
@@ -30,8 +30,12 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
     replace(stack, nn_ops, "_dropout", hooks.comparing("Dropout", ("x", "rate")))
     array = tensor_array_ops._GraphTensorArrayV2
     replace(stack, array, "write", hooks.write)
-    no_nan = tf_decorator.unwrap(math_ops.div_no_nan)[1]
-    replace_code(stack, no_nan, hooks.comparing("DivNoNan", ("x", "y")))
+    for function, op_type, names in (
+        (math_ops.div_no_nan, "DivNoNan", ("x", "y")),
+        (math_ops.multiply_no_nan, "MulNoNan", ("x", "y")),
+        (array_ops.one_hot, "OneHot", ("indices", "depth", "on_value", "off_value")),
+    ):
+        replace_code(stack, tf_decorator.unwrap(function)[1], hooks.comparing(op_type, names))
     genuine = keras_dtypes.result_type
     for module in [module for name, module in sys.modules.items() if name.split(".")[0] == "keras"]:
         if vars(module).get("result_type") is genuine:
@@ -80,8 +84,8 @@ class Hooks:
         ]
         return kind, attributes, op, fitted
 
-    def comparing(self, op_type: str, names: tuple[str, str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Return hook A for a function that compares the dtypes of its first two arguments itself."""
+    def comparing(self, op_type: str, names: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Return hook A for a function that compares the dtypes of its arguments itself; `names` are its first ones."""
 
         def hook(genuine: Callable[..., Any]) -> Callable[..., Any]:
             def compare(*values: Any, **options: Any) -> Any:

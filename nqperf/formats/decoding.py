@@ -7,6 +7,7 @@ large (MemoryError, OverflowError), no text (UnicodeDecodeError) or meets a faul
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 import sys
@@ -159,6 +160,9 @@ def _decoded(content: bytes, record: type[_Record], path: object, expected: str)
         raise FormatError(f"is no whole JSON ({reason(error)}); expected {expected}", path=path) from None
 
 
+_CONTAINERS = (dict, list, tuple, msgspec.Struct)
+
+
 def _shallow(value: _Record, path: object, expected: str) -> _Record:
     """Return `value`, whose dictionaries and lists are no deeper than whoever walks through them can go.
 
@@ -176,11 +180,15 @@ def _inside(value: Any) -> list[Any]:
     """Return the containers right within a container."""
     if isinstance(value, msgspec.Struct):
         inner = [getattr(value, name) for name in value.__struct_fields__]
+    elif dataclasses.is_dataclass(value):
+        inner = [getattr(value, field.name) for field in dataclasses.fields(value)]
     elif isinstance(value, dict):
         inner = list(value.values())
     else:
         inner = value
-    return [one for one in inner if isinstance(one, dict | list | tuple | msgspec.Struct)]
+    return [
+        one for one in inner if isinstance(one, dict | list | tuple | msgspec.Struct) or dataclasses.is_dataclass(one)
+    ]
 
 
 def misfit(error: msgspec.ValidationError, path: object, *, expected: str) -> FormatError:

@@ -264,7 +264,7 @@ def test_sets_that_were_taken_before_a_kill_count_again(sleeping, tmp_path):
     with pytest.raises(RuntimeError, match="killed"):
         sleeping("eager", stop, kept=kept)
     again = sleeping("eager", seen.append, kept=kept, resume=True).results
-    assert len(again.sets) == 5
+    assert 3 <= len(again.sets) <= 5  # what is surely decided leaves: how soon, hangs on the times
     assert [sample.number for sample in again.variant("eager").samples][:3] == [0, 1, 2]
     assert again.variant("eager").agreement is not None
     assert next(event.number for event in seen if isinstance(event, SetFinished)) == 3
@@ -294,5 +294,6 @@ def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(slee
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_orders(sleeping):
     first, again, other = (sleeping("eager", seed=seed).results for seed in (9, 9, 10))
-    assert [one.order for one in first.sets] == [one.order for one in again.sets]
+    # Before the first look, at three sets, no row has left.
+    assert [one.order for one in first.sets[:3]] == [one.order for one in again.sets[:3]]
     assert [one.seed for one in first.sets] != [one.seed for one in other.sets]

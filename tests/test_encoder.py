@@ -7,6 +7,7 @@ import pytest
 import nqperf
 from nqperf.errors import ConfigError, FormatError
 from nqperf.model.families import FAMILIES
+from tests.arrays import arrays_of
 
 LIMITS = {"float32": 2e-5, "mixed_float16": 0.05, "mixed_bfloat16": 0.2}
 
@@ -17,7 +18,7 @@ def test_a_hugging_face_folder_gives_its_outputs(family, precision, shared):
     folder = shared / "reference" / "encoders" / family
     if not folder.is_dir():
         pytest.skip("../shared/reference/encoders is not here")
-    golden = np.load(folder / "golden.npz")
+    golden = arrays_of(folder / "golden.npz")
     arguments = {name: golden[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in golden}
     found = nqperf.load_encoder(folder, precision=precision)(**arguments)
     real = golden["attention_mask"] == 1

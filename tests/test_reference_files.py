@@ -20,6 +20,7 @@ from nqperf.nq.features import FEATURE_FIELDS, Features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import LOGITS_FIELDS, Logits
 from nqperf.pipeline import REFERENCE, answer_all, prepare
+from tests.arrays import arrays_of
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def features(reader, reference):
 
 
 def test_features_are_the_thesis_ones_bit_for_bit(features, reference, tmp_path):
-    expected = np.load(reference / "thesis-features.npz")
+    expected = arrays_of(reference / "thesis-features.npz")
     for name in FEATURE_FIELDS:
         np.testing.assert_array_equal(getattr(features, name), expected[name], strict=name == "unique_id")
     write_features(tmp_path / "features.tfrecord", [features])
@@ -49,7 +50,7 @@ def test_features_are_the_thesis_ones_bit_for_bit(features, reference, tmp_path)
 
 
 def test_predictions_are_the_thesis_ones_bit_for_bit(features, reader, reference, tmp_path):
-    arrays = np.load(reference / "thesis-logits.npz")
+    arrays = arrays_of(reference / "thesis-logits.npz")
     logits = Logits(**{name: arrays[name] for name in LOGITS_FIELDS})
     inputs = [AnswerInput(example_id=one, candidates=candidates) for one, candidates in reader.candidates()]
     found = list(answer_all(inputs, [features], [logits], REFERENCE.answers))
@@ -67,7 +68,7 @@ def by_id(prediction):
 def test_the_encoder_is_hugging_faces(reference, tmp_path):
     report = convert(reference / "bert-tiny", tmp_path / "model")
     folder = open_model(tmp_path / "model")
-    expected = np.load(reference / "bert-tiny" / "outputs.npz")
+    expected = arrays_of(reference / "bert-tiny" / "outputs.npz")
     inputs = {name: expected[name] for name in ("input_ids", "input_mask", "segment_ids")}
     network = build(BertJoint(folder.config), inputs["input_ids"].shape[1])
     assign_weights(network, folder.read_weights())
@@ -81,7 +82,7 @@ def test_the_encoder_is_hugging_faces(reference, tmp_path):
 def test_logits_of_converted_checkpoints(reference, tmp_path, checkpoint):
     convert(reference / "checkpoints" / checkpoint, tmp_path / "model")
     folder = open_model(tmp_path / "model")
-    expected = np.load(reference / "checkpoints" / "outputs.npz")
+    expected = arrays_of(reference / "checkpoints" / "outputs.npz")
     fields = {name: expected[name] for name in ("input_ids", "input_mask", "segment_ids")}
     ids = fields["input_ids"]
     rows = Features(unique_id=np.arange(len(ids)), token_map=np.zeros_like(ids), **fields)

@@ -19,6 +19,7 @@ from nqperf.perf.machine.environment import worker_environment
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.process import WorkerProcess
+from tests.arrays import arrays_of
 from tests.families import CONFIGS
 
 TIMEOUT = 300
@@ -137,7 +138,7 @@ def test_float32_is_tensorflows_for_other_peoples_weights(engine, name, logits_o
     folder = tmp_path_factory.getbasetemp() / f"{name}-model"
     if not folder.exists():
         convert(shared / "reference" / source, folder, seed=4)
-    arrays = np.load(shared / "reference" / name / "outputs.npz")
+    arrays = arrays_of(shared / "reference" / name / "outputs.npz")
     inputs = np.stack([arrays[field].astype(np.int32) for field in MODEL_INPUTS])
     found, _ = logits_of(engine, folder, inputs, batch_size or inputs.shape[1])
     expected, _ = logits_of(DEFAULT_ENGINE, folder, inputs, batch_size or inputs.shape[1])

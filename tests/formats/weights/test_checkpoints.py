@@ -12,6 +12,7 @@ from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tensorflow_checkpoint import GOOGLE, THESIS
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import expected_shapes, initial_weights
+from tests.arrays import arrays_of
 from tests.checkpoints import save_checkpoint
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import bert
@@ -129,7 +130,7 @@ def test_both_reference_checkpoints_give_one_model_and_its_logits(tmp_path):
     assert any("no tokenizer" in note and "vocab.txt" in note for note in google.notes)
     for name, values in weights.items():
         np.testing.assert_array_equal(values, same[name])
-    expected = np.load(folder / "outputs.npz")
+    expected = arrays_of(folder / "outputs.npz")
     inputs = [expected[name] for name in ("input_ids", "input_mask", "segment_ids")]
     names = ("start_logits", "end_logits", "answer_type_logits")
     for name, values in zip(names, bert.logits(weights, google.config, *inputs), strict=True):
@@ -143,7 +144,7 @@ def test_a_hugging_face_encoder_gives_its_outputs(tmp_path):
     report, weights = converted(folder, tmp_path / "out", seed=4)
     assert report.new == ("span.weight", "span.bias", "answer_type.weight", "answer_type.bias")
     assert report.config.hidden_act == "gelu"
-    expected = np.load(folder / "outputs.npz")
+    expected = arrays_of(folder / "outputs.npz")
     inputs = [expected[name] for name in ("input_ids", "input_mask", "segment_ids")]
     sequence, pooled = bert.encode(weights, report.config, *inputs)
     np.testing.assert_allclose(sequence, expected["sequence_output"], rtol=0, atol=2e-5)

@@ -15,6 +15,7 @@ from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.model.families import FAMILIES
 from nqperf.model.tensors import LAYOUTS
+from tests.arrays import arrays_of
 from tests.checkpoints import save_checkpoint
 from tests.pytorch_files import save_archive, save_stream
 
@@ -380,7 +381,7 @@ def test_an_encoder_in_any_form_gives_its_golden_outputs(family, form, shared, t
     else:
         save_file(stored, folder / "model.safetensors")
     convert(folder, out)
-    golden = np.load(source / "golden.npz")
+    golden = arrays_of(source / "golden.npz")
     arguments = {name: golden[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in golden}
     real = golden["attention_mask"] == 1
     for place in (folder, out):

@@ -302,15 +302,15 @@ def test_runs_that_are_killed_end_in_the_same_bytes(data, model_folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 def test_the_second_signal_ends_at_once(model_folder, tmp_path):
     out = tmp_path / "out"
-    os.mkfifo(source := tmp_path / "data.jsonl")
-    command = ["run", source, "--model", model_folder, "--out", out, "--shard-examples", 2, *SHORT_WINDOWS]
+    command = ["run", "-", "--model", model_folder, "--out", out, "--shard-examples", 2, *SHORT_WINDOWS]
     starting = subprocess.Popen(
         [sys.executable, "-m", "nqperf.cli.main", *map(str, command)],
+        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         cwd=Path(nqperf.__file__).parent.parent,
     )
-    with starting as process, source.open("wb") as pipe:  # the reader waits for more, which never comes
+    with starting as process:  # it waits for more on its standard input, which never comes
+        pipe = process.stdin
         pipe.write(write_lines(tmp_path / "lines.jsonl", river_examples(40)).read_bytes())
         pipe.flush()
         shards = -1
@@ -319,9 +319,9 @@ def test_the_second_signal_ends_at_once(model_folder, tmp_path):
             shards = done
             time.sleep(1)
         process.send_signal(signal.SIGINT)
-        assert "once more to end at once" in process.stderr.readline()
+        assert b"once more to end at once" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert f"interrupted; {shards} shards are kept in {out / 'work'}" in process.stderr.readline()
+        assert f"interrupted; {shards} shards are kept in {out / 'work'}" in process.stderr.readline().decode()
         assert process.wait() == 130
 
 

@@ -74,19 +74,4 @@ def _replace_number(random_source: random.Random, content: bytearray, at: int) -
     end = begin
     while end < len(content) and 48 <= content[end] < 58:
         end += 1
-    numbers = (
-        b"0",
-        b"1",
-        b"-1",
-        b"3",
-        b"17",
-        b"255",
-        b"65536",
-        b"2147483648",
-        b"9" * 18,
-        b"9" * 30,
-        b"1.0",
-        b"1e30",
-        b'"7"',
-    )
-    content[begin:end] = random_source.choice(numbers)
+    content[begin:end] = random_source.choice(NUMBERS)

@@ -13,7 +13,6 @@ import contextlib
 import math
 import os
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -55,13 +54,12 @@ Pair = tuple[Start, Start]
 class PairTimes:
     """The times of one row's pair in one set; units: seconds.
 
-    `base` and `change` are the batches of each round, `starts` the seconds that both took to start. Where they fail,
+    `base` and `change` are the batches of each round. Where they fail,
     `lost` says which side and why.
     """
 
     base: tuple[float, ...] = ()
     change: tuple[float, ...] = ()
-    starts: tuple[float, float] = (math.nan, math.nan)
     lost: tuple[str, NqPerfError] | None = None
 
     def estimate(self) -> SetEstimate | None:
@@ -92,7 +90,6 @@ class _Alive:
     """A row's two processes while a set is taken."""
 
     sides: dict[str, Process] = field(default_factory=dict)
-    starts: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
     lost: tuple[str, NqPerfError] | None = None
 
@@ -109,7 +106,6 @@ class _Alive:
         return PairTimes(
             base=tuple(self.seconds["base"][:rounds]),
             change=tuple(self.seconds["change"][:rounds]),
-            starts=(self.starts.get("base", math.nan), self.starts.get("change", math.nan)),
             lost=self.lost,
         )
 
@@ -130,12 +126,10 @@ def started_pairs(
         for name, side in order:
             if rows[name].lost:
                 continue
-            began = time.perf_counter()
             try:
                 process = pairs[name][SIDES.index(side)]()
                 stack.callback(process.end)
                 rows[name].sides[side] = process
-                rows[name].starts[side] = time.perf_counter() - began
                 if ready is not None:
                     ready(name, side, process)
             except NqPerfError as error:
@@ -183,9 +177,7 @@ class PairsAlive:
         rows = {}
         for name, row in self.rows.items():
             times, since = row.times(), before[name]
-            rows[name] = PairTimes(
-                base=times.base[since:], change=times.change[since:], starts=times.starts, lost=times.lost
-            )
+            rows[name] = PairTimes(base=times.base[since:], change=times.change[since:], lost=times.lost)
         return PairSet(seed=self.seed, how=how, order=self.order, rows=rows)
 
     def _time(self, row: _Alive, how: How) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +16,6 @@ from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
 from nqperf.perf.measuring.work import TimedRuns, Work, as_work, to_host
 from nqperf.perf.workers import builder_worker, protocol
 from nqperf.perf.workers.process import Reply, WorkerProcess
-
-_BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 class Side(Protocol):
@@ -196,7 +193,7 @@ def way_of(value: Any, *, origin: str, patience: Patience) -> Way:
     if not isinstance(value, str):
         work = as_work(value, origin=origin)
         return Way(label=_label(work.run), start=lambda _name: _Here(work), fresh=False)
-    if not _BUILDER.fullmatch(value):
+    if not builder_worker.BUILDER.fullmatch(value):
         raise ConfigError(f'{origin} is {value!r}; expected a builder "module:function", or a callable')
     return Way(label=value, start=lambda name: _Elsewhere(value, name, patience), fresh=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-import re
 import statistics
 import time
 from collections.abc import Callable
@@ -21,13 +20,13 @@ from nqperf.perf.revisions.builders import BuilderProcess, RevisionProcess, Star
 from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
 from nqperf.perf.revisions.judging import MeasuresJudge, round_scatter
 from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
 from nqperf.records.revisions import MeasuredSet, RevisionOutcome, RevisionResults
 from nqperf.statistics.verdicts import Plan
 
 _CLOSE = Close()
-_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Rounds of a duet whose log ratios scatter by less are a quiet machine's.
 _QUIET = 0.03
 # A clock's grain and a call's own time are small beside a round of this many seconds.
@@ -70,7 +69,7 @@ def compare_revisions(
 
 def require_target(target: str) -> None:
     """Raise ConfigError unless `target` has the form of a builder's name."""
-    if not _TARGET.fullmatch(target):
+    if not BUILDER.fullmatch(target):
         raise ConfigError(f"{target!r} is no builder; expected MODULE:BUILD, as in mymodel:build")
 
 

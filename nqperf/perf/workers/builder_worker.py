@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import re
 import sys
 from typing import Any
 
@@ -17,6 +18,9 @@ from nqperf.perf.machine import resources
 from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
+
+# The form of a builder's name, "module:function".
+BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 class Build(protocol.Message, frozen=True):

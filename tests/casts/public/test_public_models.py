@@ -42,10 +42,6 @@ def test_a_backbone_of_keras_hub_has_only_findings_that_are_right(name):
 
 @with_keras_hub
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="3 of 48 are missed since the rules changed, 2 are allowed: means in bfloat16 twice, a leak in DeBERTa",
-    strict=False,
-)
 def test_planted_conflicts_are_found_with_their_layers():
     cases = planting.cases(48)
     missed = [case for case in cases if not planting.outcome(case)[1]]

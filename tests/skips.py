@@ -13,6 +13,7 @@ ALLOWED = (
     (r"cannot be used here|multiplies wider|needs oneDNN's kernels|oneDNN cannot be turned on and off", "another CPU"),
     (r"8-bit weights overflow on this CPU|bfloat16 softmax does not widen", "another CPU"),
     (r"Grappler fuses nothing in float16|a CPU with AVX512-FP16", "another CPU"),
+    (r"^another machine: |^one core here$|cannot be held to cores", "what a row of the table needs of a machine"),
     (r"this machine is too noisy for the controls", "a quiet machine"),
     (r"gives no huge pages|malloc is|malloc does not serve|sets glibc's malloc", "another kernel or C library"),
     (r"Linux|POSIX signals|no SIGHUP|no locks are known there|/dev/full|/proc", "another system"),

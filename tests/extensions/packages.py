@@ -36,8 +36,8 @@ def fresh_environment(folder, *, renamed=None):
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     inside = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)}))
-    library = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-    found = [path for path in sys.path if Path(path).is_dir() and not {path, str(Path(path).parent)} & library]
+    library = Path(sysconfig.get_path("stdlib"))
+    found = [path for path in sys.path if Path(path).is_dir() and Path(path) not in {library, library / "lib-dynload"}]
     if renamed is not None:
         found = [str(_mirrored(Path(path), folder / f"mirror{number}", *renamed)) for number, path in enumerate(found)]
     (inside / "outside.pth").write_text("".join(f"{path}\n" for path in found))

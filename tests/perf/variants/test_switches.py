@@ -142,7 +142,7 @@ def test_every_switch_is_seen_to_work(name, observed):
 def test_every_type_is_seen_to_be_computed_in(name, observed):
     reason = VARIANTS[name].missing(look_at_machine())
     if reason:
-        pytest.skip(reason)
+        pytest.skip(f"another machine: {reason}")
     # One layer has few products beside the two heads, which stay in float32: 9 of 11.
     assert VARIANTS[name].without_effect(observed(name)) is None
 

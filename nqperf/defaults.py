@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 from nqperf.errors import FormatError
 from nqperf.formats.nq.chunks import MadeChunk, chunks_of_examples
 from nqperf.formats.nq.jsonl import Selection
+from nqperf.formats.weights.packaged import PACKAGED_MODEL
 from nqperf.nq.example import Example
 
-PACKAGED_MODEL = Path(__file__).parent / "models" / "nq-mini"
+__all__ = ["PACKAGED_MODEL", "DevelopmentSet"]
 # Sized so that one float32 pass of the packaged model takes about 30 seconds on two cores.
 DEVELOPMENT_EXAMPLES = 200
 DEVELOPMENT_MEDIAN_TOKENS = 450

@@ -26,6 +26,14 @@ def plain(text: str, limit: int | None = None) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which stands in the plural unless there is one.
+
+    Example: counted(1, "example") is "1 example", counted(2, "example") is "2 examples".
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def plain_lines(text: str) -> str:
     """Return `text` as `plain` does, its line ends kept."""
     return "\n".join(map(plain, text.split("\n")))

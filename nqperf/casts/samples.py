@@ -12,16 +12,19 @@ _BATCH = 2
 _OPEN = 8  # the size of a dimension that has none
 
 
-def sample(specs: Any, model: Any = None, rows: int = _BATCH) -> Any:
+def sample(
+    specs: Any, model: Any = None, rows: int = _BATCH, *, size: int = _OPEN, vocabulary: int | None = None
+) -> Any:
     """Return one batch of `specs` (tf.TensorSpec, nested): normal floats, masks, segments and ids of the vocabulary.
 
     Which integers an input takes is told by its name: a mask is 1 with some padding at the end, segments are 0 and
-    then 1. What is left are ids, from 0 to below the rows of the model's largest embedding, or to 1 where it has none.
+    then 1. What is left are ids, from 0 to below `vocabulary`, by default the rows of the model's largest embedding, or
+    to 1 where it has none. An open dimension has the `size`.
     """
     import tensorflow as tf
 
     generator = np.random.default_rng(_SEED)
-    top = _vocabulary(model)
+    top = vocabulary or _vocabulary(model)
 
     def fill(spec: Any, path: str) -> Any:
         if isinstance(spec, Mapping):
@@ -30,7 +33,7 @@ def sample(specs: Any, model: Any = None, rows: int = _BATCH) -> Any:
             return type(spec)(fill(each, path) for each in spec)
         if not isinstance(spec, tf.TensorSpec):
             return spec
-        shape = [(rows if axis == 0 else _OPEN) if size is None else size for axis, size in enumerate(spec.shape)]
+        shape = [(rows if axis == 0 else size) if known is None else known for axis, known in enumerate(spec.shape)]
         if not (spec.dtype.is_integer or spec.dtype.is_bool):
             return tf.cast(generator.standard_normal(shape), spec.dtype)
         return tf.cast(_integers(f"{path}/{spec.name or ''}".lower(), shape, top, generator), spec.dtype)

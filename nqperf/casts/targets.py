@@ -13,11 +13,11 @@ from typing import Any
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decoding
 from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
+from nqperf.formats.weights.packaged import PACKAGED, PACKAGED_MODEL
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import MODEL_INPUTS
 
-PACKAGED = "nq-mini"
 SAVED_MODEL = "saved_model.pb"
 
 # Static shapes: with an unknown dimension Keras infers every layer's shapes twice.
@@ -56,7 +56,7 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     for module in imports:
         _module(module)
     specs = parse_inputs(inputs) if inputs else None
-    if target is None or target == PACKAGED:
+    if target is None or (target == PACKAGED and not Path(target).exists()):
         return packaged()
     path = Path(target)
     if path.is_dir():
@@ -94,8 +94,7 @@ PACKAGED_SHAPE = BertConfig(
 
 def packaged_folder() -> Path | None:
     """Return the packaged model's folder, None where the package is installed without it."""
-    folder = Path(__file__).parent.parent / "models" / PACKAGED
-    return folder if (folder / CONFIG).is_file() else None
+    return PACKAGED_MODEL if (PACKAGED_MODEL / CONFIG).is_file() else None
 
 
 def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -> Target:

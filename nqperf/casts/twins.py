@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nqperf.casts.building import is_builder, is_model, policies_restored, with_precision
 from nqperf.casts.targets import Target
 from nqperf.errors import ConfigError
 
@@ -30,9 +31,11 @@ def build_twins(target: Target, precision: str, batch: Mapping[str, Any] | tuple
     """
     if target.sealed is not None:
         raise ConfigError("a SavedModel is sealed: drift and bisect need a model that can be built in two precisions")
-    reference, twin = _build(target, "float32"), _build(target, precision)
-    call(reference, batch)
-    call(twin, batch)
+    with policies_restored():  # layers may be made as late as in the first call
+        reference = _build(target, "float32")
+        call(reference, batch)
+        twin = _build(target, precision)
+        call(twin, batch)
     if target.weights is not None:
         values = target.weights(reference)
         for variable in reference.variables:
@@ -88,16 +91,18 @@ def random_batch(target: Target, model_arguments: Any, rows: int = 2) -> Mapping
 
 
 def _build(target: Target, precision: str) -> Any:
-    import inspect
+    """Return the model under a policy: by the builder's parameter precision, or by the global policy while it builds.
 
+    Raises: ConfigError when the target is a model already, needs arguments, or builds no model of Keras 3.
+    """
     import keras
 
-    if isinstance(target.build, keras.layers.Layer) or "precision" not in inspect.signature(target.build).parameters:
+    if is_model(target.build) or not is_builder(target.build):
         raise ConfigError(
-            f"{target.name} is built in one precision only: drift and bisect need a builder with a parameter named "
-            "precision"
+            f"{target.name} is built in one precision only: drift and bisect need a builder, a function without "
+            "arguments or with one named precision"
         )
-    built = target.build(precision=precision)
+    built = with_precision(target.build, precision)()
     model = built[0] if isinstance(built, tuple) else built
     if not isinstance(model, keras.layers.Layer):
         raise ConfigError(f"the builder of {target.name} returned {type(model).__name__}, expected a Keras model")

@@ -18,6 +18,8 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary, step_summary_fault
+from nqperf.perf.keras_models.bench import bench_keras_model
+from nqperf.perf.keras_models.config import KerasBenchConfig, names_keras_model
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.suite import SuiteRun, run_suite
 from nqperf.perf.workers.progress import Doing, Event, Progress, SetFinished, silent
@@ -31,7 +33,7 @@ from nqperf.report.tracking import require_mlflow, track
 
 # What is run; `calibrate` and `prove` run the same.
 suite_options = shared.together(
-    shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]"),
+    shared.option("--model", type=shared.MODEL, help="The model folder.  [default: the packaged nq-mini]"),
     shared.option("--limit", type=int, help="Use only so many examples.  [default: all]"),
     shared.option("--batch-size", type=int, help="Windows run at once.  [default: the suite's]"),
     shared.option("--max-seq-length", type=int, help="Positions of one input.  [default: the suite's]"),
@@ -42,7 +44,13 @@ suite_options = shared.together(
     ),
 )
 variants_option = shared.together(
-    shared.option("--variants", help="Names with commas between.  [default: all that run here]"),
+    shared.option(
+        "--variants",
+        metavar="NAMES",
+        cls=shared.Listed,
+        listed=shared.variant_names,
+        help="Rows to run, with commas between; `nqperf variants` explains them.  [default: all that run here]",
+    ),
     shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's."),
 )
 _ASKED = {
@@ -51,6 +59,7 @@ _ASKED = {
 }
 
 
+_KERAS = ("inputs", "vocabulary", "specs", "imports")
 # All is well but for an output; 2 to 4 are taken.
 _NOT_DELIVERED = 5
 # As shells say what ended a program.
@@ -58,12 +67,26 @@ _SIGNALLED = 128
 
 
 @click.command("bench")
-@click.argument("data", required=False)
+@click.argument("data", metavar="[DATA | MODULE:BUILD | MODEL.keras]", required=False)
 @suite_options
 @variants_option
-@shared.option("--against", type=shared.PATH, help="A second model folder: compare the two in speed and micro-F1.")
+@shared.option("--inputs", type=shared.PATH, help="Real inputs of a Keras model (.npz), a row each.  [default: drawn]")
+@shared.option("--vocabulary", type=int, help="Ids that are drawn are below this.  [default: the largest embedding's]")
+@shared.option(
+    "--input", "specs", multiple=True, metavar="SPEC", help="An input where nothing tells: ids=int32[?,128]."
+)
+@shared.option(
+    "--import", "imports", multiple=True, metavar="MODULE", help="Import this first: a .keras file's layers."
+)
+@shared.option("--against", type=shared.MODEL, help="A second model folder: compare the two in speed and micro-F1.")
 @shared.option("--recipe", type=shared.PATH, help="A row more: the recipe of `nqperf tune`, held to its own figures.")
-@shared.option("--profile", type=shared.PATH, help="Device profiles (TOML).  [default: the packaged ones]")
+@shared.option(
+    "--profile",
+    type=shared.PATH,
+    cls=shared.Listed,
+    listed=shared.profile_names,
+    help="What is promised: a file of `nqperf calibrate`, or a packaged profile.  [default: the one that fits]",
+)
 @shared.require_option
 @shared.option("--quick", is_flag=True, help="Few sets and examples: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many rounds, over all sets of processes.")
@@ -81,6 +104,9 @@ def bench_command(data: str | None, **options: Any) -> None:
     profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Sets of
     processes that are taken stand in OUT.rows until the run is whole; Ctrl-C shows what is known by then.
 
+    A Keras model of your own (a function that builds it, or a .keras file) runs in all rows of TensorFlow, on --inputs
+    or on inputs that are drawn from its specs; of each row it is said how far the outputs are from float32's.
+
     With --against, a second model that reads the same features runs in the same variants (the baseline alone, unless
     --variants says more), and the report says of each whether it is faster, whether its micro-F1 is higher, and
     what lies on the frontier of the two.
@@ -88,6 +114,8 @@ def bench_command(data: str | None, **options: Any) -> None:
     \b
     nqperf bench
     nqperf bench --quick --variants xla,mixed_bfloat16
+    nqperf bench mymodel:build --inputs batch.npz
+    nqperf bench model.keras --variants mixed_bfloat16,xla --report run.html
     nqperf bench --out run.json --resume
     nqperf bench --model nq-mini --against student --variants mixed_bfloat16
     nqperf bench --recipe recipe.toml --variants recipe
@@ -103,11 +131,11 @@ def bench_command(data: str | None, **options: Any) -> None:
         require_mlflow()
     if why := step_summary_fault():
         warn(f"{why}; the run goes on without it")
-    config = _config(data, options)
-    if config.recipe is not None and (why := config.recipe.other_device()):
+    config = _keras_config(data, options) if data and names_keras_model(data) else _config(data, options)
+    if isinstance(config, SuiteConfig) and config.recipe is not None and (why := config.recipe.other_device()):
         warn(f"{config.recipe.path} is not for this machine: {why}; its row is measured and nothing is promised of it")
     with suite_progress(quiet=options["quiet"]) as progress:
-        run = run_suite(config, progress)
+        run = run_suite(config, progress) if isinstance(config, SuiteConfig) else bench_keras_model(config, progress)
     if options["as_json"]:
         click.echo(msgspec.json.encode(run.results).decode())
     elif not options["quiet"]:
@@ -159,10 +187,25 @@ def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 
     Raises: NqPerfError for options that cannot be met, such as --resume with --track: no kept rows hold predictions.
     """
+    for name in _KERAS:
+        if options[name] not in (None, ()):
+            given = {"specs": "input", "imports": "import"}.get(name, name)
+            raise ConfigError(f"--{given} is for a Keras model of yours: name it as module:function or MODEL.keras")
     if options["resume"] and options["tracked"]:
         raise ConfigError("--track logs the predictions of every variant, which no rows hold: leave --resume out")
     kept = options["out"] and _rows_file(options["out"])
     return SuiteConfig.from_options(kept=kept, **suite_asked(data, options))
+
+
+def _keras_config(target: str, options: dict[str, Any]) -> KerasBenchConfig:
+    """Return how a user's own Keras model is to be run.
+
+    Raises: NqPerfError for options that cannot be met.
+    """
+    if options["tracked"]:
+        raise ConfigError("--track logs predictions, which a Keras model of yours has none of: leave it out")
+    own = {name: options[name] for name in _KERAS}
+    return KerasBenchConfig.from_options(target, **own, **suite_asked(None, options))
 
 
 def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:

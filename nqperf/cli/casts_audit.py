@@ -52,7 +52,7 @@ def outcomes_of(target: Target, precision: tuple[str, ...], device: str | None) 
     sys.exit(EXIT_UNSURE)
 
 
-@click.command(epilog=CODES)
+@click.command(epilog=CODES, short_help="Find conflicts, promotions, demotions and constants in one trace.")
 @click.argument("model", required=False)
 @click.option(
     "--precision",

@@ -26,7 +26,7 @@ def _with_data(command: Any) -> Any:
     return command
 
 
-@click.command(epilog=CODES)
+@click.command(epilog=CODES, short_help="Measure how far 16 bits are from float32, layer by layer.")
 @click.argument("model", required=False)
 @_with_data
 def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -> None:
@@ -61,7 +61,7 @@ def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -
         sys.exit(EXIT_FINDINGS)
 
 
-@click.command()
+@click.command(short_help="Find the fewest layers to keep in float32.")
 @click.argument("model", required=False)
 @click.option(
     "--tolerance", type=float, default=0.01, show_default=True, help="Largest relative L2 error of an output."

@@ -11,9 +11,10 @@ import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, EXIT_UNSURE, PRECISIONS, outcomes_of
 from nqperf.errors import ConfigError
+from nqperf.plain_text import counted
 
 
-@click.command(epilog=CODES)
+@click.command(epilog=CODES, short_help="Mend what the audit finds, by edits that were tried.")
 @click.argument("model")
 @click.option("--precision", type=click.Choice(PRECISIONS[:2]), default=PRECISIONS[0], show_default=True)
 @click.option("--input", "inputs", multiple=True, metavar="SPEC", help="An input: float16[2,8] or ids=int32[2,8].")
@@ -51,7 +52,7 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
     else:
         click.echo(made.diff, nl=False)
     names = ", ".join(file.path.name for file in made.before) or "no file"
-    click.echo(f"{made.mended} findings mended in {names}; {left} without an edit that works", err=True)
+    click.echo(f"{counted(made.mended, 'finding')} mended in {names}; {left} without an edit that works", err=True)
     for finding in audit.findings:
         if finding.fix is None:
             click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} (not tried)", err=True)
@@ -75,7 +76,7 @@ def _again(model: str, precision: str, options: dict[str, Any]) -> int:
     return subprocess.run(words, check=False).returncode
 
 
-@click.command()
+@click.command(short_help="Explain a rule, or list all of them.")
 @click.argument("name", required=False)
 def rule(name: str | None) -> None:
     """Explain the rule NAME with an example and its edit; without NAME list all rules.

@@ -21,7 +21,7 @@ _ONNX = ".onnx"
 
 
 @click.command("convert")
-@click.argument("source", type=shared.PATH)
+@click.argument("source", type=shared.MODEL)
 @click.argument("out", type=shared.PATH)
 @shared.option("--tokenizer", type=shared.PATH, help="The vocabulary, where it does not stand beside SOURCE.")
 @shared.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ _MARKS = ("[[", "]]")
 @click.command("demo")
 @click.argument("questions", nargs=-1)
 @shared.option("--text", type=shared.PATH, help="A text file to ask instead, paragraphs apart by a blank line.")
-@shared.option("--model", type=shared.PATH, help="A model folder.  [default: the packaged nq-mini]")
+@shared.option("--model", type=shared.MODEL, help="A model folder.  [default: the packaged nq-mini]")
 @shared.json_option
 def demo_command(questions: tuple[str, ...], text: Path | None, model: Path | None, *, as_json: bool) -> None:
     """Answer QUESTIONS (three of our own where none is given) on a page, and show each answer in its paragraph.
@@ -61,7 +62,8 @@ def _read_text(path: Path) -> str:
 
 def _shown(answers: Answers, page: str) -> Iterator[str]:
     """Yield the question, its answer, and the paragraph with the answer marked."""
-    yield click.style(f"{answers.question}?", bold=True)
+    question = f"{answers.question}?"
+    yield click.style(question, bold=True) if _has_colours() else question
     given = answers.short or answers.long
     if given is None or given.start_char is None or given.end_char is None:
         yield "  no answer on this page"
@@ -94,4 +96,4 @@ def _coloured(lines: list[str]) -> Iterator[str]:
 
 
 def _has_colours() -> bool:
-    return sys.stdout.isatty()
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -28,31 +28,43 @@ class _Lazy(NamedTuple):
     help: str
 
 
-COMMANDS = {
-    "demo": _Lazy("nqperf.cli.demo:demo_command", "Answer three questions on a packaged page."),
-    "run": _Lazy("nqperf.cli.run:run_command", "Answer a Natural Questions file and score the answers."),
-    "prepare": _Lazy("nqperf.cli.stages:prepare_command", "Make features (TFRecord) from a Natural Questions file."),
-    "predict": _Lazy("nqperf.cli.stages:predict_command", "Run a model over features; leave logits (npz)."),
-    "answer": _Lazy("nqperf.cli.stages:answer_command", "Turn features and logits into predictions (JSON)."),
-    "evaluate": _Lazy("nqperf.cli.stages:evaluate_command", "Score predictions as nq_eval does, with micro-F1."),
-    "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
-    "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
-    "average": _Lazy("nqperf.cli.train:average_command", "Make one model of several: the mean of their weights."),
-    "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
-    "ab": _Lazy("nqperf.cli.ab:ab_command", "Hold one builder of your project against another revision of it."),
-    "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder slower."),
-    "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
-    "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),
-    "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
-    "history": _Lazy("nqperf.cli.history:history_command", "Show the speed-ups of saved runs over time."),
-    "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise and propose its profile."),
-    "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
-    "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
-    "variants": _Lazy("nqperf.cli.variants:variants_command", "List the variants, and why each runs here or not."),
-    "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
-    "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
-    "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a checkpoint."),
+# By what people want to do; the help shows them so.
+GROUPS = {
+    "Answer questions": {
+        "demo": _Lazy("nqperf.cli.demo:demo_command", "Answer three questions on a packaged page."),
+        "run": _Lazy("nqperf.cli.run:run_command", "Answer a Natural Questions file and score the answers."),
+        "prepare": _Lazy("nqperf.cli.stages:prepare_command", "Make features (TFRecord) of a Natural Questions file."),
+        "predict": _Lazy("nqperf.cli.stages:predict_command", "Run a model over features; leave logits (npz)."),
+        "answer": _Lazy("nqperf.cli.stages:answer_command", "Turn features and logits into predictions (JSON)."),
+        "evaluate": _Lazy("nqperf.cli.stages:evaluate_command", "Score predictions as nq_eval does, with micro-F1."),
+    },
+    "Measure and judge speed": {
+        "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
+        "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),
+        "ab": _Lazy("nqperf.cli.ab:ab_command", "Hold one builder of your project against another revision of it."),
+        "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder slower."),
+        "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
+        "history": _Lazy("nqperf.cli.history:history_command", "Show the speed-ups of saved runs over time."),
+    },
+    "Check precision": {
+        "casts": _Lazy("nqperf.cli.casts:casts", "Audit float16 casts: conflicts, promotions, drift, and a ledger."),
+    },
+    "Know the machine and the gate": {
+        "doctor": _Lazy("nqperf.cli.doctor:doctor_command", "Say what this machine can run and what to install."),
+        "variants": _Lazy("nqperf.cli.variants:variants_command", "List the variants, and why each runs here or not."),
+        "calibrate": _Lazy("nqperf.cli.calibrate:calibrate_command", "Measure a device's noise; propose its profile."),
+        "prove": _Lazy("nqperf.cli.calibrate:prove_command", "Prove the gate on comparisons with a known answer."),
+    },
+    "Make models and data": {
+        "convert": _Lazy("nqperf.cli.convert:convert_command", "Make a model folder of a checkpoint."),
+        "train": _Lazy("nqperf.cli.train:train_command", "Fine-tune a BERT Joint model."),
+        "average": _Lazy("nqperf.cli.train:average_command", "Make one model of several: the mean of their weights."),
+        "thresholds": _Lazy("nqperf.cli.train:thresholds_command", "Choose a model's answer thresholds."),
+        "vocabulary": _Lazy("nqperf.cli.train:vocabulary_command", "Train a vocabulary with the context markers."),
+        "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
+    },
 }
+COMMANDS = {name: lazy for group in GROUPS.values() for name, lazy in group.items()}
 
 
 class LazyGroup(click.Group):
@@ -70,8 +82,10 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+        widest = max(map(len, COMMANDS))
+        for heading, group in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(widest), lazy.help) for name, lazy in group.items()])
 
 
 def _take_verbose(command: click.Command) -> None:
@@ -97,9 +111,11 @@ def _take_verbose(command: click.Command) -> None:
     epilog="Exit codes: 0 done; 1 a check failed; 2 bad input or bad arguments, nothing half-written; "
     "130 or 143 interrupted.",
 )
-@click.version_option(__version__, prog_name="nqperf")
+@click.version_option(__version__, "-V", "--version", prog_name="nqperf")
 def cli() -> None:
     """Run BERT Joint on Natural Questions and measure every way to run it faster.
+
+    DATA stands first, and --model names the model: a folder, or nq-mini, the packaged one, which is the default.
 
     \b
     nqperf run dev.jsonl.gz --model models/bert-joint --out out/
@@ -117,6 +133,8 @@ def main(arguments: list[str] | None = None) -> None:
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
         _leave(f"error: {error}{_kept(error)}", error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message())
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
+from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.compression import Limits
 from nqperf.formats.nq.jsonl import NqReader, Selection
+from nqperf.formats.weights.packaged import named_path
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import FeatureConfig
@@ -39,7 +41,51 @@ class _LocalPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _ModelFolder(_LocalPath):
+    """The path of a model folder; `nq-mini` is the packaged one, from any folder that has none of that name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return named_path(super().convert(value, param, ctx))
+
+
 PATH = _LocalPath(path_type=Path)
+MODEL = _ModelFolder(path_type=Path)
+
+
+class Listed(click.Option):
+    """An option whose choices stand in --help and are completed; they are looked up only for that.
+
+    `listed` returns the names. Where several may be given with commas between, the last one is completed.
+    """
+
+    def __init__(self, *arguments: Any, listed: Callable[[], Iterable[str]], **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._listed = listed
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return what --help shows: the option, and its help with the choices."""
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{record[1]}  [choices: {', '.join(self._listed())}]")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the choices that begin as `incomplete` does; where none does, paths are completed as for any file."""
+        before, comma, last = incomplete.rpartition(",")
+        names = [CompletionItem(f"{before}{comma}{name}") for name in self._listed() if name.startswith(last)]
+        return names or super().shell_complete(ctx, incomplete)
+
+
+def variant_names() -> Iterable[str]:
+    """Return the names of the variants, without the baseline, which always runs."""
+    from nqperf.perf.variants.table import VARIANTS
+
+    return list(VARIANTS)[1:]
+
+
+def profile_names() -> Iterable[str]:
+    """Return the names of the packaged device profiles."""
+    from nqperf.perf.variants.floors import read_floors
+
+    return [profile.name for profile in read_floors().profiles]
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
@@ -77,7 +123,7 @@ feature_options = together(
     option("--max-contexts", type=int, default=48, help="Candidates that are read, the pseudo-candidate counted."),
 )
 engine_options = together(
-    option("--engine", default=DEFAULT_ENGINE, help="What runs the weights."),
+    option("--engine", default=DEFAULT_ENGINE, cls=Listed, listed=lambda: ENGINES, help="What runs the weights."),
     option("--precision", type=click.Choice(ENGINE_PRECISIONS), default="float32", help="What the layers compute in."),
     option(
         "--wide",

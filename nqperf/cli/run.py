@@ -22,6 +22,7 @@ from nqperf.formats.nq.chunks import ChunkSource, LinesSource
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.evaluation import NonNullThresholds
 from nqperf.pipeline import PipelineConfig
+from nqperf.plain_text import counted
 from nqperf.report.tables import text_table
 from nqperf.run import RunConfig, RunResult, run
 from nqperf.shards.cluster import LOCAL, ClusterConfig
@@ -30,7 +31,7 @@ from nqperf.shards.cluster import LOCAL, ClusterConfig
 # Long: the docstring is the command's help.
 @click.command("run")
 @click.argument("data", required=False)
-@shared.option("--model", type=shared.PATH, help="The model folder.  [default: the packaged nq-mini]")
+@shared.option("--model", type=shared.MODEL, help="The model folder.  [default: the packaged nq-mini]")
 @shared.option("--out", type=shared.PATH, required=True, help="The folder for the five files of the run.")
 @shared.option("--features", type=shared.PATH, help="Features to use again instead of making them.")
 @shared.option("--shard-examples", type=int, default=128, help="Examples of a shard, which is kept when it is done.")
@@ -136,6 +137,7 @@ def _summary(result: RunResult, out: Path) -> str:
     resumed = f"\n{result.resumed_shards} of {result.shards} shards were done before" if result.resumed_shards else ""
     timed = result.windows - result.warm_up_windows
     rate = f", {timed / result.seconds['predict']:.1f} windows/s in predict" if timed else ""
+    answered = f"{counted(result.examples, 'example')}, {counted(result.windows, 'window')}"
     if result.metrics is None or result.non_null_threshold is None:
         scores = "no annotations in the data, so no scores"
     else:
@@ -145,7 +147,7 @@ def _summary(result: RunResult, out: Path) -> str:
             scores,
             text_table(("stage", "seconds"), seconds)
             + f"\nprepare runs beside predict, so the stages may add up to more than the total; warm up is "
-            f"the first batch ({result.warm_up_windows} windows) and no part of predict",
-            f"{result.examples} examples, {result.windows} windows{rate}; files in {out}" + resumed,
+            f"the first batch ({counted(result.warm_up_windows, 'window')}) and no part of predict",
+            f"{answered}{rate}; files in {out}" + resumed,
         )
     )

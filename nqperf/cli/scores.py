@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nqperf.nq.evaluation import NonNullThresholds
+from nqperf.plain_text import counted
 from nqperf.report.tables import text_table
 
 _ROWS = (("long", "long-answer"), ("short", "short-answer"), ("micro", "all-answer"))
@@ -18,5 +19,5 @@ def scores_table(metrics: Mapping[str, float | int], thresholds: NonNullThreshol
     ]
     examples = metrics["long-answer-n"]
     plural = "annotator" if str(thresholds) == "1" else "annotators"
-    note = f"{examples} examples; an answer exists when {thresholds} {plural} or more gave one"
+    note = f"{counted(int(examples), 'example')}; an answer exists when {thresholds} {plural} or more gave one"
     return f"{text_table(('answers', 'F1', 'precision', 'recall'), rows)}\n{note}"

@@ -28,6 +28,7 @@ from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.scoring import score
 from nqperf.pipeline import PipelineConfig, answer_all, prepare
+from nqperf.plain_text import counted
 from nqperf.run import to_json
 from nqperf.shards.predicting import PredictConfig, predict_features
 
@@ -36,15 +37,22 @@ _Item = TypeVar("_Item")
 
 @click.command("prepare")
 @click.argument("data")
-@shared.option("--tokenizer", type=shared.PATH, required=True, help="A model folder, tokenizer.model or vocab.txt.")
+@shared.option(
+    "--model",
+    "--tokenizer",
+    "tokenizer",
+    type=shared.MODEL,
+    required=True,
+    help="The model folder, or the file of its vocabulary alone: tokenizer.model or vocab.txt.",
+)
 @shared.option("--out", type=shared.PATH, required=True, help="The TFRecord file to write.")
 @shared.together(shared.feature_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> None:
     """Make features from DATA: a .jsonl or .jsonl.gz of Natural Questions, a glob pattern, or - for standard input.
 
     \b
-    nqperf prepare dev.jsonl.gz --tokenizer models/bert-joint --out dev.tfrecord
-    zcat part-*.gz | nqperf prepare - --tokenizer vocab.txt --out all.tfrecord --on-error skip
+    nqperf prepare dev.jsonl.gz --model models/bert-joint --out dev.tfrecord
+    zcat part-*.gz | nqperf prepare - --model vocab.txt --out all.tfrecord --on-error skip
     """
     context, features = shared.feature_config(options)
     config = PipelineConfig(context=context, features=features)
@@ -64,12 +72,12 @@ def prepare_command(data: str, tokenizer: Path, out: Path, **options: Any) -> No
         windows = write_features(out, prepare(examples, pieces, config))
     result = {"out": str(out), "examples": examples.count, "windows": windows, "skipped": len(reader.skipped)}
     report_skipped(reader.skipped)
-    _finish(result, f"{out}: {windows} windows of {examples.count} examples", options)
+    _finish(result, f"{out}: {counted(windows, 'window')} of {counted(examples.count, 'example')}", options)
 
 
 @click.command("predict")
 @click.argument("features", type=shared.PATH)
-@shared.option("--model", type=shared.PATH, required=True, help="The model folder.")
+@shared.option("--model", type=shared.MODEL, required=True, help="The model folder.")
 @shared.option("--out", type=shared.PATH, required=True, help="The .npz of logits to write.")
 @shared.together(shared.engine_options, recipe_option, shared.fresh_option, shared.quiet_option, shared.json_option)
 def predict_command(features: Path, model: Path, out: Path, **options: Any) -> None:
@@ -102,7 +110,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
     ):
         result = predict_features(config, advance, between_shards)
     found = {"out": str(out), **dataclasses.asdict(result)}
-    _finish(found, f"{out}: logits of {result.windows} windows", options)
+    _finish(found, f"{out}: logits of {counted(result.windows, 'window')}", options)
 
 
 @click.command("answer")
@@ -110,7 +118,7 @@ def predict_command(features: Path, model: Path, out: Path, **options: Any) -> N
 @shared.option("--features", type=shared.PATH, required=True, help="The features that were predicted.")
 @shared.option("--logits", type=shared.PATH, required=True, help="The logits of these features.")
 @shared.option("--out", type=shared.PATH, required=True, help="The predictions JSON to write.")
-@shared.option("--model", type=shared.PATH, help="The model folder, for its own thresholds.  [default: the thesis's]")
+@shared.option("--model", type=shared.MODEL, help="The model folder, for its own thresholds.  [default: the thesis's]")
 @shared.together(shared.answer_options, shared.selection_options, shared.quiet_option, shared.json_option)
 def answer_command(data: str, features: Path, logits: Path, out: Path, **options: Any) -> None:
     """Turn features and logits into one prediction an example of DATA, by the thesis's heuristic.
@@ -127,34 +135,46 @@ def answer_command(data: str, features: Path, logits: Path, out: Path, **options
     reader = shared.reader(data, options)
     with progress({"examples": options["limit"]}, quiet=options["quiet"]) as advance:
         inputs = (AnswerInput(example_id=number, candidates=found) for number, found in reader.candidates())
-        counted = _Counted(inputs, "examples", advance)
-        predictions = list(answer_all(counted, read_features(features), read_logits(logits), config))
+        asked = _Counted(inputs, "examples", advance)
+        predictions = list(answer_all(asked, read_features(features), read_logits(logits), config))
     write_predictions(out, predictions)
     report_skipped(reader.skipped)
+    long_answers = sum(not one.long_answer.is_null for one in predictions)
+    short_answers = sum(bool(one.short_answers) for one in predictions)
     result = {
         "out": str(out),
         "examples": len(predictions),
-        "long_answers": sum(not one.long_answer.is_null for one in predictions),
-        "short_answers": sum(bool(one.short_answers) for one in predictions),
+        "long_answers": long_answers,
+        "short_answers": short_answers,
         "long_threshold": config.long_threshold,
         "short_threshold": config.short_threshold,
     }
-    text = "{out}: {examples} predictions, {long_answers} long and {short_answers} short answers".format(**result)
+    given = f"{long_answers} long and {counted(short_answers, 'short answer')}"
+    text = f"{out}: {counted(len(predictions), 'prediction')}, {given}"
     _finish(result, text, options)
 
 
 @click.command("evaluate")
-@shared.option("--gold", required=True, help="The annotated Natural Questions file (or glob, or -).")
+@click.argument("data", required=False)
+@shared.option("--gold", help="The older name of DATA.")
 @shared.option("--predictions", type=shared.PATH, required=True, help="The predictions JSON.")
 @shared.option("--out", type=shared.PATH, help="Also write the metrics to this JSON file.")
 @shared.together(shared.threshold_options, shared.selection_options, shared.quiet_option, shared.json_option)
-def evaluate_command(gold: str, predictions: Path, out: Path | None, **options: Any) -> None:
-    """Score predictions against annotations, number for number as nq_eval, with the thesis's micro-F1 (all-answer).
+def evaluate_command(data: str | None, *, gold: str | None, predictions: Path, **options: Any) -> None:
+    """Score predictions against DATA's annotations, number for number as nq_eval, with the thesis's micro-F1.
+
+    The micro-F1 is called all-answer there.
 
     \b
-    nqperf evaluate --gold dev.jsonl.gz --predictions predictions.json
-    nqperf evaluate --gold 'dev-*.jsonl.gz' --predictions predictions.json --non-null-threshold 2 --json
+    nqperf evaluate dev.jsonl.gz --predictions predictions.json
+    nqperf evaluate 'dev-*.jsonl.gz' --predictions predictions.json --non-null-threshold 2 --json
     """
+    out: Path | None = options["out"]
+    if (data is None) == (gold is None):
+        raise click.UsageError(
+            "name one annotated file as DATA (--gold is its older name)", click.get_current_context()
+        )
+    gold = data or gold or ""
     if out is not None:
         shared.refuse_same_file(out, gold=gold, predictions=predictions)
     found = read_predictions(predictions)

@@ -40,7 +40,7 @@ length_options = shared.together(
 )
 lesson_options = shared.together(
     shared.option(
-        "--teacher", type=shared.PATH, help="A model folder to learn from; without --start it is made smaller."
+        "--teacher", type=shared.MODEL, help="A model folder to learn from; without --start it is made smaller."
     ),
     shared.option("--student-layers", type=int, help="Layers of a teacher made smaller.  [default: all]"),
     shared.option(
@@ -130,7 +130,9 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
 
 @click.command("train")
 @source_option
-@shared.option("--start", type=shared.PATH, help="The model folder to start from.  [default: MiniLM, extra `training`]")
+@shared.option(
+    "--start", type=shared.MODEL, help="The model folder to start from.  [default: MiniLM, extra `training`]"
+)
 @shared.option("--tokenizer", type=shared.PATH, help="The tokenizer.model, for MiniLM or in place of the start's.")
 @shared.together(lesson_options)
 @shared.option("--work", type=shared.PATH, required=True, help="The folder of checkpoint and log; a run goes on there.")
@@ -237,7 +239,7 @@ def _summary(steps: Sequence[Progress], last: int) -> str:
 
 
 @click.command("average")
-@click.argument("models", nargs=-1, required=True, type=shared.PATH, metavar="MODEL...")
+@click.argument("models", nargs=-1, required=True, type=shared.MODEL, metavar="MODEL...")
 @shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
 @shared.together(shared.quiet_option)
 def average_command(models: tuple[Path, ...], out: Path, *, quiet: bool) -> None:

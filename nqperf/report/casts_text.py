@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nqperf.casts.findings import RULES, Audit, Finding, Island, layer_template, relative
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import FLOATS
+from nqperf.plain_text import counted
 from nqperf.report.sarif import level
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def verdict(audit: Audit) -> str:
     seen += f", {share:.0%} of the matrix products in 16 bits"
     if audit.wide_by_design:
         seen += f", {len(audit.wide_by_design)} wide by design"
+    found = counted(len(audit.findings), "finding")
     if not audit.complete:
-        return f"{audit.model} ({audit.precision}): INCOMPLETE, {len(audit.findings)} findings so far; {seen}"
+        return f"{audit.model} ({audit.precision}): INCOMPLETE, {found} so far; {seen}"
     if audit.findings:
-        return f"{audit.model} ({audit.precision}): {len(audit.findings)} findings; {seen}"
+        return f"{audit.model} ({audit.precision}): {found}; {seen}"
     return f"{audit.model} ({audit.precision}): clean; {seen}"
 
 

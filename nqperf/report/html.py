@@ -8,13 +8,14 @@ from pathlib import Path
 from markupsafe import Markup
 
 from nqperf.formats.files import write_whole
+from nqperf.plain_text import counted
 from nqperf.records.comparison import Comparison, VariantChange
 from nqperf.records.history import History, Point
 from nqperf.records.results import Results
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, timeline
 from nqperf.report.run_sections import ratio_rows, run_sections
-from nqperf.report.summary import counted, interval_text, judged_text, work_text
+from nqperf.report.summary import interval_text, judged_text, work_text
 from nqperf.report.terminal import (
     CHANGE_HEADINGS,
     HISTORY_HEADINGS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
-from nqperf.plain_text import plain, plain_lines
+from nqperf.plain_text import counted, plain, plain_lines
 from nqperf.records.revisions import Judged, Measure, RevisionResults, RevisionSide, Word
-from nqperf.report.summary import counted, milliseconds
+from nqperf.report.summary import milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
 
 HEADINGS = ("measure", "base", "change", "ratio", "interval", "margin", "sets", "verdict")

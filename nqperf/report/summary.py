@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nqperf.plain_text import counted
 from nqperf.records.results import (
     BASELINE,
     PLANTED,
@@ -126,11 +127,6 @@ def floor_text(verdict: Verdict) -> str:
     if verdict.floor is None:
         return NONE
     return f"{verdict.floor:.3f}" if not verdict.floor_sd else f"{verdict.floor:.3f} +- {verdict.floor_sd:.1%}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things in words."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nqperf.plain_text import counted
 from nqperf.report.summary import NONE, interval_text
 from nqperf.report.tables import text_table
 from nqperf.tuning.tune import Tried, Tuned
@@ -33,7 +34,7 @@ def headline(found: Tuned) -> str:
     broken_off = f"; {found.recipe.note}" if found.recipe.note else ""
     return (
         f"{found.ratio:.2f} ({low:.2f} .. {high:.2f}) times TensorFlow's default, "
-        f"{found.changed} of {found.examples} predictions changed{broken_off}"
+        f"{found.changed} of {counted(found.examples, 'prediction')} changed{broken_off}"
     )
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.model_folder import CONFIG, open_model
+from nqperf.formats.weights.packaged import PACKAGED_MODEL
 from nqperf.nq.example import NULL_SPAN, Annotation, Candidates, Example, IntArray
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.sources import Source
@@ -65,6 +67,8 @@ def calibrate(job: CalibrationJob) -> Calibration:
     from nqperf.model.variables import assign_weights, build
 
     folder = open_model(job.model)
+    if folder.path == PACKAGED_MODEL:
+        raise ConfigError(f"{job.model} is the packaged model, which stays as it is: copy its folder, name the copy")
     examples = [
         example
         for source in job.sources

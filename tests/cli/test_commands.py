@@ -8,7 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from nqperf.cli.main import COMMANDS, cli, main
+from nqperf import __version__
+from nqperf.cli.main import COMMANDS, GROUPS, cli, main
+from nqperf.defaults import PACKAGED_MODEL
+from nqperf.errors import FormatError
+from nqperf.formats.weights.model_folder import open_model
 from tests.documents import river_examples, write_lines
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
@@ -62,6 +66,68 @@ def test_help_lists_every_command_and_each_has_an_example(call):
         code, text, _ = call(name, "--help")
         assert code == 0
         assert f"nqperf {name}" in text.replace("Usage: nqperf", "")
+
+
+@pytest.mark.parametrize("group", [(), ("casts",)])
+def test_a_group_alone_shows_its_help(call, group):
+    code, out, err = call(*group)
+    assert (code, err) == (0, "")
+    assert out == call(*group, "--help")[1]
+    assert out.count("\n") > 15
+
+
+def test_the_version_has_a_short_name(call):
+    assert call("-V") == call("--version") == (0, f"nqperf, version {__version__}\n", "")
+
+
+def test_every_command_stands_in_one_group_of_the_help(call):
+    assert sum(map(len, GROUPS.values())) == len(COMMANDS)
+    out = call("--help")[1]
+    assert all(f"\n{heading}:\n" in out for heading in GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choices"),
+    [
+        (("run",), ["tensorflow", "onnxruntime", "jax", "openvino", "torch"]),
+        (("bench",), ["grappler_off", "mixed_bfloat16", "onnxruntime_int8", "v100-thesis"]),
+    ],
+)
+def test_help_lists_the_choices_of_engines_variants_and_profiles(call, arguments, choices):
+    words = call(*arguments, "--help")[1].replace(",", " ").replace("]", " ").split()
+    assert set(choices) <= set(words)
+
+
+def test_the_shell_completes_variants_after_a_comma(monkeypatch, capsys):
+    monkeypatch.setenv("COMP_WORDS", "nqperf bench --variants xla,grappler_")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    monkeypatch.setenv("_NQPERF_COMPLETE", "bash_complete")
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().out == "plain,xla,grappler_off\n"
+
+
+def test_the_packaged_model_is_found_by_its_name_from_any_folder(call, tmp_path, monkeypatch, data):
+    monkeypatch.chdir(tmp_path)
+    assert call("prepare", data, "--model", "nq-mini", "--out", "f.tfrecord")[0] == 0
+    assert open_model("nq-mini").path == PACKAGED_MODEL
+    (tmp_path / "nq-mini").mkdir()
+    with pytest.raises(FormatError, match=r"config\.json"):
+        open_model("nq-mini")
+
+
+def test_the_packaged_model_keeps_its_thresholds(refused):
+    refused("thresholds", "nq-mini", "--source", "world:2", words=["packaged model", "copy"])
+
+
+def test_older_names_of_options_are_still_read(call, data, tmp_path, model_folder):
+    prepared = ("--out", tmp_path / "f", *SHORT_WINDOWS, "--json")
+    assert call("prepare", data, "--tokenizer", model_folder, *prepared) == call(
+        "prepare", data, "--model", model_folder, *prepared
+    )
+    code, _, err = call("evaluate", "--predictions", "none")
+    assert code == 2
+    assert "DATA" in err
 
 
 def test_the_lazy_table_says_what_each_command_is_called():

@@ -192,8 +192,10 @@ def test_it_is_a_row_of_the_suite_with_a_floor_on_its_own_device(saved, recipe):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("model.onnx",), ["model.onnx", "model folder"]),
-        (("absent",), ["absent", "no such folder"]),
+        (("--model", "model.onnx"), ["model.onnx", "model folder"]),
+        (("--model", "absent"), ["absent", "no such folder"]),
+        (("absent",), ["absent", "no such file"]),
+        (("absent", "data.jsonl"), ["2 arguments", "--model"]),
         (("--budget", "0"), ["the budget is 0 s"]),
         (("--budget", "inf"), ["without an end"]),
         (("--variants", "xlaa"), ["unknown variant 'xlaa'"]),

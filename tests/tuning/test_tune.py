@@ -166,7 +166,7 @@ def test_the_command_writes_the_recipe_and_says_all_for_scripts(capsys, config, 
     code = 0
     try:
         suite = config().suite
-        main(["tune", str(suite.model), suite.data, *options])
+        main(["tune", suite.data, "--model", str(suite.model), *options])
     except SystemExit as leave:
         code = leave.code
     said, err = capsys.readouterr()

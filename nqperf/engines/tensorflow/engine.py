@@ -7,7 +7,7 @@ from typing import Any
 
 from nqperf.engines.engine import Engine
 from nqperf.engines.keras_backend import choose_backend
-from nqperf.engines.state import EngineState, process_threads
+from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow.config import (
     GPU_SHARING,
     READ_VARIABLES,
@@ -15,15 +15,14 @@ from nqperf.engines.tensorflow.config import (
     WORKER_ENVIRONMENT,
     TensorFlowConfig,
 )
-from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, softmax_widens, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of, may_round
+from nqperf.engines.tensorflow.device import softmax_widens
+from nqperf.engines.tensorflow.graphs import device_kind, graphs_of
+from nqperf.engines.tensorflow.states import multiply, process_switches, set_process_switches, state_of
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
-
-_PRODUCT_SIZE = 256
 
 
 class TensorFlowEngine(Engine[TensorFlowConfig]):
@@ -61,7 +60,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
 
-        _set_process_switches(self.config)
+        set_process_switches(self.config)
         self._graphs: Any = None
         self._output_device: str | None = None
         model = BertJoint(
@@ -122,75 +121,27 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     def observed(self) -> dict[str, Any]:
         """Return the switches as TensorFlow reports them."""
-        import keras
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices("GPU")
         return {
             "engine": self.name,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
+            **process_switches(),
             "compute_dtype": self.model.compute_dtype,
             "softmax_dtype": self.model.blocks[0].attention.softmax_dtype,
             "kernel_dtype": self.model.blocks[0].attention.output_dense.variable_dtype,
             "xla": bool(self.steps[self.seq_length]._jit_compile),  # noqa: SLF001  # tf.function offers no public reading
-            "autoclustering": tf.config.optimizer.get_jit(),
-            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
-            "grappler": tf.config.optimizer.get_experimental_options(),
             "eager": self.config.eager,
             "traces": sum(step.experimental_get_tracing_count() for step in self.steps.values()),
-            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
-            "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
             "device": self._output_device,
-            "gpus": [tf.config.experimental.get_device_details(device).get("device_name", "?") for device in devices],
             "batch_size": self.config.batch_size,
             "seq_length": self.seq_length,
         }
 
     def state(self) -> EngineState:
-        """Return the states of the graphs that `watch` kept.
-
-        Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it.
-        `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what
-        auto mixed precision put in. `tf32_rounds` tells whether a matrix product on the GPU rounds to TF32; None
-        without a GPU. `xla_tf32` tells whether XLA was allowed to round so; None where it did not compile the function.
-        """
-        found = self.observed()
-        counts = count_nodes(self._graphs)
-        products = counts.products
-        # XLA takes a whole function before a graph of it is made; what is seen then is the feeding's.
-        xla_compiled, xla_tf32 = bool(found["xla"]) and not products, None
-        if xla_compiled:
-            intermediate = self.steps[self.seq_length].experimental_get_compiler_ir(self.put(self.empty_batch()))
-            module = intermediate(stage="hlo")
-            products, xla_tf32 = compiled_products(module), may_round(module)
-        return EngineState(
-            engine=self.name,
-            compute_dtype=str(found["compute_dtype"]),
-            batch_size=self.config.batch_size,
-            # Without a graph, as operation by operation and where XLA takes the whole of it, the outputs tell.
-            device=", ".join(sorted(counts.devices)) or self._output_device,
-            traces=int(found["traces"]),
-            matmuls=len(products),
-            low_precision_matmul_share=sum(products) / len(products) if products else None,
-            intra_op_threads=int(found["intra_op_threads"]),
-            process_threads=process_threads(),
-            own={
-                "eager": self.config.eager,
-                "xla_compiled": xla_compiled,
-                "autoclustering": bool(found["autoclustering"]),
-                "clusters": counts.clusters,
-                "rewritten_nodes": counts.rewritten_nodes,
-                "onednn_ops": counts.onednn_ops,
-                "amp_nodes": counts.amp_nodes,
-                "softmax_dtype": str(found["softmax_dtype"]),
-                "kernel_dtype": str(found["kernel_dtype"]),
-                "tf32": bool(found["tf32"]),
-                "tf32_rounds": tf32_rounds() if found["gpus"] else None,
-                "xla_tf32": xla_tf32,
-                "grappler": dict(found["grappler"]),
-                "inter_op_threads": int(found["inter_op_threads"]),
-            },
+        """Return the states of the graphs that `watch` kept, as `state_of` tells of them."""
+        step = self.steps[self.seq_length]
+        return state_of(
+            self.observed(),
+            self._graphs,
+            lambda: str(step.experimental_get_compiler_ir(self.put(self.empty_batch()))(stage="hlo")),
         )
 
     def product_type(self) -> str:
@@ -209,38 +160,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     def multiply(self, count: int) -> None:
         """Do `count` matrix products on TensorFlow's device, and wait for them."""
-        import tensorflow as tf
-
-        identity = tf.eye(_PRODUCT_SIZE)
-        product = identity
-        for _ in range(count):
-            product = tf.linalg.matmul(product, identity)
-        product.numpy()
-
-
-def _set_process_switches(config: TensorFlowConfig) -> None:
-    """Set what holds for the whole process."""
-    import tensorflow as tf
-
-    # On by default where the GPU has it: the engine's wish is set, not hoped for.
-    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
-    if config.grappler:
-        tf.config.optimizer.set_experimental_options(config.grappler)
-    if _fusing_stalls(config):
-        tf.config.optimizer.set_experimental_options({"remapping": False})
-    if config.autoclustering:
-        tf.config.optimizer.set_jit(True)
-
-
-def _fusing_stalls(config: TensorFlowConfig) -> bool:
-    """Return whether Grappler, left as it is by default, would make products in float16 that stall on this CPU."""
-    import tensorflow as tf
-
-    said = {"remapping", "disable_meta_optimizer"} & config.grappler.keys()
-    graph = not (config.xla or config.eager)  # XLA takes the whole function before Grappler sees it
-    if config.precision != "mixed_float16" or said or not graph or tf.config.list_physical_devices("GPU"):
-        return False
-    return float16_fusion_cost() >= STALLING
+        multiply(count)
 
 
 def _softmax_dtype(config: TensorFlowConfig) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
+# Convolutions and sums of products count as matrix products: in models of others they are where the time goes.
+_MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?((Batch)?MatMul(V\d)?|Conv[23]D|DepthwiseConv2[dD](Native)?|Einsum)")
 _DEVICE = re.compile(r"device:(\w+):\d+$", re.IGNORECASE)
 _WIDE_DOT = re.compile(r"= f32\[[^=]* dot\(f32\[")
 _HIGHEST = "operand_precision={highest"
-_NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* dot\(")
+_NARROW_DOT = re.compile(r"= (bf16|f16)\[[^=]* (dot|convolution)\(")
+_DOT = re.compile(r" (dot|convolution)\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def _rewritten_nodes(function: Any) -> int:
 
 def compiled_products(hlo: str) -> list[bool]:
     """Return for each matrix product in what XLA was given whether it is in 16 bits."""
-    return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if " dot(" in line]
+    return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if _DOT.search(line)]
 
 
 def may_round(hlo: str) -> bool:

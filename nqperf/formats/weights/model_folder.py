@@ -16,6 +16,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import whole_file, whole_folder, write_whole
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import check_family
+from nqperf.formats.weights.packaged import named_path
 from nqperf.formats.weights.safetensors_file import SafetensorsFile, write_safetensors
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.formats.weights.tokenizer_file import (
@@ -143,12 +144,13 @@ class OpenedModel:
 def open_model(path: Path, *, identity: Mapping[str, str] | None = None) -> OpenedModel:
     """Open the model folder at `path`: configuration and tokenizer are read, the weights when they are asked for.
 
-    `identity` is that of the folder when another process opened it: any other content is refused.
+    The path `nq-mini` is the packaged model, unless there is a folder of that name. `identity` is that of the folder
+    when another process opened it: any other content is refused.
 
     Raises: FormatError when the folder or its configuration is missing or wrong, when it holds several tokenizers, when
     the tokenizer does not fit the network, or when a file is not what `identity` says.
     """
-    path = Path(path)
+    path = named_path(path)
     if path.is_file():
         raise FormatError(
             f"is a file; expected the model folder that it was made from, with {CONFIG} and {WEIGHTS}", path=path

@@ -49,12 +49,12 @@ class Outcomes:
         rows = []
         for variant in variants:
             if variant.name in absent:
-                rows.append(_skipped(variant, absent[variant.name]))
+                rows.append(skipped_row(variant, absent[variant.name]))
                 continue
             run = session.run_of(variant)
             floor = floors.get(variant.name)
             lost = measured.lost.get(variant.name)
-            rows.append(_row(run, lost, verdicts.get(variant.name), measured, floor))
+            rows.append(row_of(run, lost, verdicts.get(variant.name), measured, floor))
         judgement = measured.judgement
         return cls(
             rows=tuple(rows),
@@ -94,7 +94,7 @@ def evidence_fault(session: Session) -> str | None:
     return None
 
 
-def _row(
+def row_of(
     run: VariantRun, lost: NqPerfError | None, verdict: Verdict | None, measured: Measurement, floor: Floor | None
 ) -> VariantResult:
     """Return a row's record."""
@@ -111,5 +111,6 @@ def _row(
     return run.record(samples, verdict)
 
 
-def _skipped(variant: Variant, reason: str) -> VariantResult:
+def skipped_row(variant: Variant, reason: str) -> VariantResult:
+    """Return the record of a row that does not run here, for `reason`."""
     return VariantResult(name=variant.name, status="skipped", reason=reason, requested=variant.requested())

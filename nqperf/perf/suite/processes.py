@@ -6,7 +6,9 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from nqperf.errors import OutOfTimeError
@@ -66,7 +68,7 @@ class VariantProcess:
         """
         return self.workshop.timed(self.worker, number, self.batch_size)
 
-    def ask(self, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
+    def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Ask the worker, no longer than the budget lasts."""
         return self.workshop.ask(self.worker, request, reply, timeout=timeout)
 
@@ -87,12 +89,29 @@ class VariantProcess:
         self.worker.end()
 
 
+def features_request(features: Features) -> Callable[[Variant, OpenedModel, int], protocol.Load]:
+    """Return what asks a process to load a model folder: every one gets the same features, so all time the same."""
+
+    def request(variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
+        return protocol.Load(
+            model=str(model.path),
+            identity=model.identity,
+            engine=variant.engine_row(),
+            settings=dict(variant.settings),
+            inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
+            seq_length=features.input_ids.shape[1],
+            batch_size=batch_size,
+        )
+
+    return request
+
+
 @dataclass(slots=True, kw_only=True)
 class Workshop:
-    """Starts the processes of one session, which have all the same features and so time the same batches.
+    """Starts the processes of one session, which are all asked to load the same, and so time the same batches.
 
     Fields:
-        features: What they compute on.
+        request: What a process of a variant is asked to load, with a model's files, at a number of windows a batch.
         batch_size: The windows of a batch, where a variant has no number of its own.
         pages: The kind of memory pages that all of them ask for.
         budget: The seconds that there are.
@@ -100,9 +119,11 @@ class Workshop:
         limits: Those that follow from the baseline's own seconds, once they are known.
         told: Called with the name of what is started.
         seconds: The wall time spent in models and in starting processes.
+        module: What a process runs; None is the worker of variants.
+        replies: The union of messages that it answers with.
     """
 
-    features: Features
+    request: Callable[[Variant, Any, int], msgspec.Struct]
     batch_size: int
     pages: Pages
     budget: Budget
@@ -110,8 +131,10 @@ class Workshop:
     limits: Limits = field(default_factory=Limits)
     told: Callable[[str], None] = lambda _: None
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
+    module: str | None = None
+    replies: Any = protocol.Reply
 
-    def start(self, variant: Variant, model: OpenedModel, *, name: str | None = None) -> VariantProcess:
+    def start(self, variant: Variant, model: Any, *, name: str | None = None) -> VariantProcess:
         """Start a worker of `variant` with the files of `model`, and run its first batches.
 
         Raises: WorkerError when it fails or hangs, TooSlowError when its first batch was ended at its limit,
@@ -121,16 +144,17 @@ class Workshop:
         self.told(shown)
         engine = variant.engine_row()
         began, spent = time.perf_counter(), self.seconds["models"]
-        worker = WorkerProcess(shown, worker_environment(engine, variant.environment, pages=self.pages))
+        environment = worker_environment(engine, variant.environment, pages=self.pages)
+        worker = WorkerProcess(shown, environment, module=self.module, replies=self.replies)
         with contextlib.ExitStack() as ending:
             ending.callback(worker.end)
             size = variant.batch_size or self.batch_size
-            warmed = self._warmed(worker, self._request(variant, model, size), size)
+            warmed = self._warmed(worker, self.request(variant, model, size), size)
             ending.pop_all()
         self.seconds["start"] += time.perf_counter() - began - (self.seconds["models"] - spent)
         return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size)
 
-    def ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
+    def ask(self, worker: WorkerProcess, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Ask a worker, no longer than the budget lasts.
 
         Raises: WorkerError or TooSlowError as the worker does, OutOfTimeError when the budget is spent.
@@ -159,19 +183,7 @@ class Workshop:
         self.seconds["models"] += said.seconds
         return said.seconds * (self.batch_size / said.windows if said.windows else 1)
 
-    def _request(self, variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
-        features = self.features
-        return protocol.Load(
-            model=str(model.path),
-            identity=model.identity,
-            engine=variant.engine_row(),
-            settings=dict(variant.settings),
-            inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
-            seq_length=features.input_ids.shape[1],
-            batch_size=batch_size,
-        )
-
-    def _warmed(self, worker: WorkerProcess, request: protocol.Load, batch_size: int) -> Warmed:
+    def _warmed(self, worker: WorkerProcess, request: msgspec.Struct, batch_size: int) -> Warmed:
         """Load the model, trace it, and run two batches: the first may compile, the second still fills caches."""
         start = min(self.timeouts.load, self.limits.start)
         try:

@@ -23,11 +23,12 @@ from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Start
 from nqperf.perf.suite.challenger import Challenger, score_change
 from nqperf.perf.suite.parity import Answers, Task, agreement, check_answers, score_predictions
-from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts, VariantProcess, Workshop
+from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts, VariantProcess, Workshop, features_request
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
+from nqperf.plain_text import counted
 from nqperf.records.results import BASELINE, PLANTED, SAME, Agreement, VariantResult
 from nqperf.records.verdict import GateConfig
 from nqperf.statistics.planning import FEWEST_ROUNDS, Cost
@@ -82,7 +83,7 @@ class Session:
     def __post_init__(self) -> None:
         # Every process has the same features, whichever of them are answered: so they time the same batches.
         self.workshop = Workshop(
-            features=self.task.features,
+            request=features_request(self.task.features),
             batch_size=self.batch_size,
             pages=self.pages,
             budget=self.budget,
@@ -140,7 +141,7 @@ class Session:
         if self.task is whole:
             return ()
         examples, count = len(self.task.inputs), len(self.task.features)
-        answered = f"{examples} of {len(whole.inputs)} examples ({count} of {len(whole.features)} windows)"
+        answered = f"{examples} of {counted(len(whole.inputs), 'example')} ({count} of {len(whole.features)} windows)"
         why = f"for all of them take too much of the budget of {self.budget.seconds:g} s"
         return (f"answered {answered}, {why}",)
 

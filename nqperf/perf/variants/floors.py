@@ -65,10 +65,15 @@ class DeviceProfiles:
 def read_floors(path: Path | None = None) -> DeviceProfiles:
     """Return the profiles in the user's own file `path`; the packaged ones, which are read once, when None.
 
+    Where there is no such file, `path` may be the name of a packaged profile, which is then required.
+
     Raises: FormatError as `read_profiles`.
     """
     if path is None:
         return _packaged()
+    named = tuple(profile for profile in _packaged().profiles if profile.name == str(path))
+    if named and not path.exists():
+        return DeviceProfiles(profiles=named, origin=f"the packaged profile {path}", required=True)
     return DeviceProfiles(profiles=read_profiles(path), origin=str(path), required=True)
 
 

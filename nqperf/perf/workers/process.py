@@ -29,7 +29,14 @@ _ENDING_SECONDS = 10
 
 
 class WorkerError(NqPerfError):
-    """A worker died, hung, or could not do what it was asked; the message says which, and its last words."""
+    """A worker died, hung, or could not do what it was asked; the message says which, and its last words.
+
+    `fault` is what it said of the user's own input, None where that is not what stopped it.
+    """
+
+    def __init__(self, message: str, *, fault: str | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class WorkerProcess:
@@ -100,7 +107,8 @@ class WorkerProcess:
         except protocol.ClosedError:
             raise WorkerError(f"worker of {self.name} died at {what}: {self._last_words()}") from None
         if isinstance(answer, protocol.Failed):
-            raise WorkerError(f"worker of {self.name} failed at {what}: {answer.reason}")
+            fault = answer.reason.partition(": ")[2] if answer.bad_input else None
+            raise WorkerError(f"worker of {self.name} failed at {what}: {answer.reason}", fault=fault)
         if not isinstance(answer, reply):
             self.end()
             raise WorkerError(f"worker of {self.name} replied {type(answer).__name__} to {what}")

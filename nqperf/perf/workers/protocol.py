@@ -127,9 +127,10 @@ class Stop(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    """The request could not be done."""
+    """The request could not be done; `bad_input`: for what the user named, so `reason` is for them as it stands."""
 
     reason: str
+    bad_input: bool = False
 
 
 class ObservedStates(Message, frozen=True):

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from nqperf.errors import ConfigError, FormatError
 from nqperf.perf.workers import protocol
 
 _PR_SET_PDEATHSIG = 1
@@ -37,6 +38,8 @@ def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -
     while not isinstance(request := channel.receive(), protocol.Stop):
         try:
             reply = answer(request)
+        except (ConfigError, FormatError) as error:
+            reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}", bad_input=True)
         except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
             reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
         if not gc.isenabled():

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from nqperf.engines.engine import Engine
 from nqperf.errors import ConfigError
 from nqperf.model.flops import window_flops
 from nqperf.nq.example import FloatArray, IntArray
@@ -32,15 +31,20 @@ _PRODUCT_SECONDS = 0.2
 
 def main() -> None:
     """Serve requests until the parent stops or ends."""
-    worker = _Worker()
+    worker = Worker()
     serve(int(sys.argv[1]), worker.answer, protocol.Request)
 
 
-class _Worker:
-    """One variant: its engine, its batches, and work planted into them."""
+class Worker:
+    """One variant: its engine, its batches, and work planted into them.
+
+    What is loaded is an Engine, or what runs batches as one does; a subclass has other requests to load it.
+    """
+
+    load_type: type[msgspec.Struct] = protocol.Load
 
     def __init__(self) -> None:
-        self._loaded: Engine[Any] | None = None
+        self._loaded: Any = None
         self._batches: list[Any] = []
         self._timed: range = range(0)
         self._windows = 0
@@ -49,9 +53,9 @@ class _Worker:
         self._window_flops = 0
         self._rates: dict[str, Any] = {}
 
-    def answer(self, request: protocol.Request) -> protocol.Reply:
+    def answer(self, request: Any) -> msgspec.Struct:
         """Do what is asked."""
-        if isinstance(request, protocol.Load):
+        if isinstance(request, self.load_type):
             return self._load(request)
         if self._loaded is None:
             raise ConfigError(f"{type(request).__name__} before Load; expected Load first")
@@ -62,7 +66,7 @@ class _Worker:
             return protocol.Timed(seconds=seconds, windows=self._windows)
         return self._answer_warm(request)
 
-    def _answer_warm(self, request: protocol.Request) -> protocol.Reply:
+    def _answer_warm(self, request: Any) -> msgspec.Struct:
         """Do what only an engine that has run can do."""
         if isinstance(request, protocol.TimeBatch):
             seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
@@ -74,7 +78,7 @@ class _Worker:
         return self._observe(rates=isinstance(request, protocol.Observe) and request.rates)
 
     def _trace(self) -> protocol.Traced:
-        watch = _Laps()
+        watch = Laps()
         self._engine.trace()
         return protocol.Traced(seconds=watch.lap())
 
@@ -83,7 +87,7 @@ class _Worker:
         if self._warm:
             return 0.0
         self._warm = True
-        watch = _Laps()
+        watch = Laps()
         self._engine.watch(lambda: self._run(0))
         return watch.lap()
 
@@ -113,28 +117,32 @@ class _Worker:
         return self._rates
 
     @property
-    def _engine(self) -> Engine[Any]:
+    def _engine(self) -> Any:
         assert self._loaded is not None  # noqa: S101  # `answer` refuses everything before Load
         return self._loaded
 
-    def _load(self, request: protocol.Load) -> protocol.Loaded:
+    def _load(self, request: Any) -> protocol.Loaded:
         from nqperf.formats.weights.model_folder import open_model
 
         # Whether the files are still the same is no part of what is timed.
         folder = open_model(Path(request.model), identity=request.identity)
-        watch = _Laps()
+        watch = Laps()
         request.engine.engine_type().start()
         import_seconds = watch.lap()
         settings = {**request.settings, "batch_size": request.batch_size}
         engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
-        rows = request.arrays().shape[1]
-        self._batches = [engine.put(batch) for batch in _batches(request.arrays(), request.batch_size)]
-        # A last batch with empty rows is work of another kind; it is timed only where there is no other.
-        self._timed = range(max(1, rows // request.batch_size))
-        self._windows = min(rows, request.batch_size)
-        self._loaded, self._warm = engine, False
+        self._take(engine, _batches(request.arrays(), request.batch_size), rows=request.arrays().shape[1])
         self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
         return protocol.Loaded(import_seconds=import_seconds, build_seconds=watch.lap(), batches=len(self._timed))
+
+    def _take(self, engine: Any, batches: Sequence[Any], *, rows: int) -> None:
+        """Run `batches` of so many rows on what was loaded, from now on."""
+        size = engine.config.batch_size
+        self._batches = [engine.put(batch) for batch in batches]
+        # A last batch with empty rows is work of another kind; it is timed only where there is no other.
+        self._timed = range(max(1, rows // size))
+        self._windows = min(rows, size)
+        self._loaded, self._warm = engine, False
 
     def _run(self, number: int) -> dict[str, FloatArray]:
         """Run a batch; the outputs are on the host when it returns."""
@@ -176,13 +184,14 @@ def _batches(inputs: IntArray, batch_size: int) -> list[Mapping[str, IntArray]]:
     return [dict(zip(MODEL_INPUTS, filled[:, start : start + batch_size], strict=True)) for start in starts]
 
 
-class _Laps:
+class Laps:
     """Seconds from one lap to the next."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
 
     def lap(self) -> float:
+        """Return the seconds since the last lap."""
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
         return seconds

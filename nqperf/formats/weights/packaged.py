@@ -1,0 +1,17 @@
+"""The model that comes with the package, and its name, which stands for its folder wherever a model folder is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGED = "nq-mini"
+PACKAGED_MODEL = Path(__file__).parents[2] / "models" / PACKAGED
+
+
+def named_path(path: Path | str) -> Path:
+    """Return the path that is named: `nq-mini` is the packaged model, from any folder that has nothing of that name.
+
+    >>> named_path("nq-mini") == PACKAGED_MODEL
+    """
+    found = Path(path)
+    return PACKAGED_MODEL if str(path) == PACKAGED and not found.exists() else found

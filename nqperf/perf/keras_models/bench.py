@@ -1,0 +1,252 @@
+"""A user's own Keras model in every row of the table that TensorFlow runs: outputs first, then the speed in sets."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
+from nqperf.errors import ParityError
+from nqperf.formats.files import sha256_of
+from nqperf.perf.keras_models.config import KerasBenchConfig
+from nqperf.perf.keras_models.outputs import evidence_fault
+from nqperf.perf.keras_models.session import KerasSession
+from nqperf.perf.machine.examination import (
+    PROBE_SECONDS,
+    device_fingerprint,
+    look_at_machine,
+    require_device,
+    seen_by,
+)
+from nqperf.perf.measuring.budget import Budget
+from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
+from nqperf.perf.measuring.sets import Conduct, Process
+from nqperf.perf.suite.conduct import Memory
+from nqperf.perf.suite.outcome import row_of, skipped_row
+from nqperf.perf.suite.processes import VariantProcess
+from nqperf.perf.suite.suite import SuiteRun, on_pages
+from nqperf.perf.variants.floors import most_likely_first
+from nqperf.perf.variants.variant import Variant
+from nqperf.perf.workers.keras_worker import INPUTS
+from nqperf.perf.workers.progress import Doing, Progress, SetFinished, silent
+from nqperf.records.results import BASELINE, Fingerprint, Results, Size, Subject, VariantResult, utc_now
+from nqperf.records.verdict import judge_run
+
+
+def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> SuiteRun:
+    """Run a model in its rows; `progress` is told what is done, never while a row is timed.
+
+    Raises: NqPerfError for bad input, and when the baseline itself cannot run or be trusted; OutOfTimeError when the
+    budget has no room for one set. A row that cannot run the model is passed over unless it was asked for.
+    """
+    started = time.perf_counter()
+    suite = config.suite
+    with tempfile.TemporaryDirectory(prefix="nqperf-") as folder:
+        session = KerasSession(
+            config=config,
+            folder=Path(folder),
+            batch_size=suite.batch_size or (GPU_BATCH if device_fingerprint().gpus else CPU_BATCH),
+            budget=Budget(seconds=suite.budget, spent=suite.spent),
+            pages=suite.pages or "huge",
+            progress=lambda stage, name: progress(Doing(stage=stage, name=name)),
+        )
+        machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
+        require_device(suite.require, machine)
+        machine = seen_by(machine, session.start_baseline())
+        data = sha256_of(Path(folder) / INPUTS)
+        rows = config.rows()
+        absent = {row.name: why for row in rows if (why := row.missing(machine))}
+        run = _Run(session=session, variants=rows, absent=absent, progress=progress)
+        run.choose(on_gpu=bool(machine.fingerprint.gpus))
+        run.measure()
+    fingerprint = on_pages(machine.fingerprint, session.pages_seen)
+    results = _results(run, fingerprint, data)
+    spent = session.workshop.seconds
+    total = time.perf_counter() - started
+    other = total - spent["models"] - spent["start"]
+    return SuiteRun(
+        results=results,
+        predictions={},
+        seconds={"total": total, **spent, "other": other},
+        interrupted=run.measured.interrupted if run.measured else None,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The rows of one run on their way to the record."""
+
+    session: KerasSession
+    variants: Sequence[Variant]
+    absent: dict[str, str]
+    progress: Progress
+    chosen: tuple[Variant, ...] = ()
+    measured: Measurement | None = None
+    _since: float = field(default_factory=time.perf_counter)
+
+    def choose(self, *, on_gpu: bool) -> None:
+        """Choose the rows that one set has time for, first those that have won somewhere.
+
+        Raises: OutOfTimeError when there is no time for a set of one row.
+        """
+        session = self.session
+        likely = most_likely_first((row for row in self.variants if row.name not in self.absent), on_gpu=on_gpu)
+        count, left = len(likely), session.budget.left()
+        while count > 1 and session.set_seconds(count) > left:
+            count -= 1
+        if likely:
+            session.budget.require(session.set_seconds(1), "one set of processes")
+        names = {row.name for row in likely[:count]}
+        self.chosen = tuple(row for row in self.variants if row.name in names)
+
+    def measure(self) -> None:
+        """Take the sets."""
+        session, suite = self.session, self.session.config.suite
+        self.measured = measured = Measurement(
+            baseline=session.baseline_starter(),
+            starts=session.starters(self.chosen),
+            rows=lambda: session.judged_rows(self.chosen),
+            gate=suite.gate,
+            budget=session.budget,
+            speed=session.speed,
+            conduct=_Conduct(session=session, variants={row.name: row for row in self.chosen}, told=self._tell_round),
+            seed=random.SystemRandom().getrandbits(32) if suite.seed is None else suite.seed,
+            told=self._tell_look,
+        )
+        if self.chosen:
+            measured.run()
+
+    def rows(self) -> tuple[VariantResult, ...]:
+        """Return every row but the baseline."""
+        measured = self.measured
+        assert measured is not None, "measure comes first"  # noqa: S101
+        verdicts = row_verdicts(measured)
+        found = []
+        for variant in self.variants:
+            lost = measured.lost.get(variant.name)
+            why = self.absent.get(variant.name) or (lost and self.session.lost(variant.name, lost))
+            if why:
+                found.append(skipped_row(variant, why))
+            else:
+                run = self.session.run_of(variant)
+                found.append(row_of(run, lost, verdicts.get(variant.name), measured, None))
+        return tuple(found)
+
+    def _tell_round(self, number: int) -> None:
+        if self.measured is not None:
+            doing = f"{number + 1} of {self.measured.rounds}, set {len(self.measured.taken) + 1}"
+            self.progress(Doing(stage="round", name=doing))
+
+    def _tell_look(self, measured: Measurement) -> None:
+        if measured.judgement is None:
+            return
+        now = time.perf_counter()
+        number, left = len(measured.estimates), measured.sets_left()
+        self.progress(SetFinished(number=number, left=left, rows=measured.judgement.rows, seconds=now - self._since))
+        self._since = now
+
+
+@dataclass(slots=True, kw_only=True)
+class _Conduct(Conduct):
+    """What is done in a set beside the rounds: a row is looked at and compared before its first, and after its last."""
+
+    session: KerasSession
+    variants: dict[str, Variant]
+    told: object
+    memory: Memory = field(default_factory=Memory)
+    _inside: int = 0
+
+    def begins(self) -> None:
+        """Count the processes anew."""
+        self._inside = 0
+
+    def refuses(self, name: str) -> str | None:
+        """Return why a row is not to be started now: too little time, or too little memory beside the others."""
+        session = self.session
+        if name in self.variants and not session.could_run(name) and session.budget.left() < session.speed.start:
+            return f"out of time: {max(session.budget.left(), 0.0):.0f} s were left"
+        return self.memory.refuses(name, self._inside)
+
+    def started(self, name: str, process: Process) -> None:
+        """Look at a row's states and outputs, the first time; wrong outputs are only noted, and it is timed.
+
+        Raises: NqPerfError when a switch had no effect or the process fails.
+        """
+        self._inside += 1
+        if not isinstance(process, VariantProcess) or name not in self.variants or self.session.could_run(name):
+            return
+        run = self.session.run_of(self.variants[name])
+        run.warmed = process.warmed
+        self.session.observe(run, process)
+        self._check(name, process)
+
+    def goes_on(self, rounds: int) -> bool:
+        """Return whether there is time for a further round; one is taken whatever it takes."""
+        return not rounds or self.session.budget.left() > (self._inside + 1) * self.session.speed.batch
+
+    def before_round(self, number: int) -> None:
+        """Tell of it."""
+        if callable(self.told):
+            self.told(number)
+
+    def over(self, name: str, process: Process) -> None:
+        """Compare a row's outputs once more."""
+        if isinstance(process, VariantProcess) and name in self.variants:
+            self._check(name, process)
+
+    def _check(self, name: str, process: VariantProcess) -> None:
+        run = self.session.run_of(self.variants[name])
+        try:
+            self.session.check(run, process)
+        except ParityError as error:
+            run.failure = run.failure or error
+
+
+def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
+    """Return the record of a run."""
+    session, measured, rows = run.session, run.measured, run.rows()
+    assert measured is not None  # noqa: S101  # as `rows` has it
+    loaded = session.loaded
+    assert loaded is not None  # noqa: S101  # the baseline was started
+    controls = controls_of(measured, row_verdicts(measured), session.planted)
+    verdict = judge_run(
+        {row.name: row.verdict.outcome for row in rows if row.verdict and row.status == "measured"},
+        expected=(),
+        controls=controls,
+        failed=[row.name for row in rows if row.status == "failed"],
+        proves_nothing=evidence_fault(session.expected),
+    )
+    config = session.config
+    broken = tuple(f"the baseline's process was lost: {error}" for error in measured.broken)
+    stopped = ("the measuring was interrupted: what was known by then",) if measured.interrupted else ()
+    unreached = [row.name for row in rows if row.status == "unjudged"]
+    workload: dict[str, Size] = {"batch_size": loaded.batch_size, "inputs": _shapes(loaded.shapes)}
+    return Results(
+        command=config.suite.command,
+        created=utc_now(),
+        fingerprint=fingerprint,
+        model=Subject(name=config.target, counts={"parameters": loaded.parameters}),
+        data=Subject(
+            name=config.inputs.name if config.inputs else "inputs drawn from its specs",
+            sha256=data,
+            counts={"rows": loaded.rows},
+        ),
+        workload=workload,
+        profile=None,
+        variants=(session.runs[BASELINE].record(), *rows),
+        controls=controls,
+        judged=verdict.judged,
+        expected=verdict.expected,
+        outcome="FAIL" if broken and verdict.outcome != "INVALID" else verdict.outcome,
+        reasons=(*broken, *stopped, *verdict.reasons),
+        given_up=(f"not measured, for the time was up: {', '.join(unreached)}",) if unreached else (),
+        sets=measured.record(),
+    )
+
+
+def _shapes(shapes: dict[str, str]) -> str:
+    return "; ".join(f"{name} {shape}".strip() for name, shape in shapes.items())

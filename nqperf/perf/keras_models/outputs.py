@@ -1,0 +1,163 @@
+"""Whether a row's outputs are the baseline's, for models of which nothing else is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nqperf.errors import ParityError
+from nqperf.formats.arrays_npz import Array
+from nqperf.perf.variants.variant import Tolerance
+from nqperf.records.results import Agreement, Difference
+from nqperf.statistics.answers import share_interval
+
+Outputs = Mapping[str, Array]
+# A row is right about a decision, the largest of the values along the last axis, or about values.
+DECISIONS, VALUES = "same decisions", "same values"
+RELATIVE, LARGEST = "relative_error", "max_abs_difference"
+# Sums in another order move a float32 output by far less than this share of its spread.
+_EXACT = 1e-3
+_CONFIDENCE = 0.95
+_DIFFERENCES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputLimits:
+    """What may differ in a row of narrower types.
+
+    Fields:
+        relative: The root mean square of the differences, as a share of the output's spread.
+        decisions: The share of decisions that are other ones.
+    """
+
+    relative: float
+    decisions: float
+
+
+LIMITS: Mapping[Tolerance, OutputLimits] = {
+    "sixteen_bit": OutputLimits(relative=0.1, decisions=0.05),
+    "eight_bit": OutputLimits(relative=0.3, decisions=0.1),
+}
+
+
+def compare_outputs(baseline: Outputs, row: Outputs) -> Agreement:
+    """Return how far a row's outputs agree with the baseline's.
+
+    Floats along a last axis of two or more are decisions, that of the largest value; of models without such an output
+    values are compared, the same within a thousandth of the output's spread. `relative_error` is the root mean square
+    of the differences over the standard deviation of the baseline's output, the largest over all outputs.
+
+    Raises: ParityError for outputs of other names or shapes, and for values that are not finite.
+    """
+    shapes = [{name: one.shape for name, one in outputs.items()} for outputs in (baseline, row)]
+    if shapes[0] != shapes[1]:
+        raise ParityError(f"parity: the outputs are {shapes[1]}; expected {shapes[0]}")
+    relative, largest = 0.0, 0.0
+    changed: list[tuple[str, int, str, str]] = []
+    compared = 0
+    deciding = any(_decides(one) for one in baseline.values())
+    for name, ours in baseline.items():
+        theirs = row[name]
+        if ours.dtype.kind in "fiub":
+            relative, largest = _further(name, ours, theirs, (relative, largest))
+        first, second = (_said(one, deciding=deciding) for one in (ours, theirs))
+        if first is None or second is None:
+            continue
+        apart = _apart(first, second, decides=_decides(ours))
+        compared += len(first)
+        changed += [(name, int(place), f"{first[place]}", f"{second[place]}") for place in np.flatnonzero(apart)]
+    return Agreement(
+        metric=DECISIONS if deciding else VALUES,
+        value=1 - len(changed) / compared if compared else 1.0,
+        baseline_value=1.0,
+        compared=compared,
+        changed=len(changed),
+        details={RELATIVE: relative, LARGEST: largest},
+        differences=tuple(
+            Difference(subject=f"{name} {place}", baseline=ours, variant=theirs)
+            for name, place, ours, theirs in changed[:_DIFFERENCES]
+        ),
+    )
+
+
+def _further(name: str, ours: Array, theirs: Array, before: tuple[float, float]) -> tuple[float, float]:
+    """Return the relative error and the largest difference of all outputs so far.
+
+    Raises: ParityError for values that are not finite.
+    """
+    first, second = ours.astype(np.float64), theirs.astype(np.float64)
+    if wrong := int(np.count_nonzero(~np.isfinite(second) & np.isfinite(first))):
+        raise ParityError(f"parity: {wrong} of {second.size} values of {name} are NaN or infinite; expected numbers")
+    apart = np.abs(np.where(np.isfinite(first), second - first, 0.0))
+    error = float(np.sqrt(np.mean(apart**2))) / spread(first) if apart.size else 0.0
+    return max(before[0], error), max(before[1], float(np.max(apart, initial=0.0)))
+
+
+def spread(values: Array) -> float:
+    """Return the standard deviation of an output's finite values, or their size where all are the same."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return 1.0
+    return float(np.std(finite)) or float(np.max(np.abs(finite))) or 1.0
+
+
+def _decides(values: Array) -> bool:
+    return bool(values.dtype.kind == "f" and values.ndim > 1 and values.shape[-1] > 1)
+
+
+def _said(values: Array, *, deciding: bool) -> Array | None:
+    """Return what an output says, flat: its decisions, or its values; None where only others decide."""
+    if _decides(values):
+        return np.asarray(np.argmax(values, axis=-1)).reshape(-1)
+    return None if deciding else values.reshape(-1)
+
+
+def _apart(first: Array, second: Array, *, decides: bool) -> Array:
+    if decides or first.dtype.kind != "f":
+        return np.asarray(first != second)
+    return np.asarray(np.abs(first - second) > _EXACT * spread(first))
+
+
+def check_outputs(baseline: Outputs, row: Outputs, agreed: Agreement, tolerance: Tolerance) -> str:
+    """Raise where a row's outputs surely differ by more than its `tolerance`; return in words how far they are apart.
+
+    Raises: ParityError.
+    """
+    error = agreed.details[RELATIVE]
+    said = f"outputs are apart by {error:.2g} of their spread, {agreed.details[LARGEST]:.3g} at the most"
+    limits = LIMITS.get(tolerance)
+    if limits is None:
+        worst = max((_worst(baseline[name], row[name]) for name in baseline), default=0.0)
+        if not worst <= _EXACT:
+            raise ParityError(f"parity: {said}; expected at most {_EXACT:g} anywhere in float32")
+        return said
+    if not error <= limits.relative:
+        raise ParityError(f"parity: {said}; expected {limits.relative:g} of it or less")
+    if agreed.changed and agreed.metric == DECISIONS:
+        low, high = share_interval(agreed.changed, agreed.compared, _CONFIDENCE)
+        share = f"{agreed.changed} of {agreed.compared} decisions changed ({low:.2%} to {high:.2%} of all)"
+        if low > limits.decisions:
+            raise ParityError(f"parity: {share}; expected {limits.decisions:.0%} or fewer; {said}")
+        more = "" if high <= limits.decisions else "; more rows would tell"
+        return f"{share}, at most {limits.decisions:.0%} may{more}; {said}"
+    return said
+
+
+def _worst(ours: Array, theirs: Array) -> float:
+    """Return the largest difference of an output as a share of its spread; of what is no number 0 or 1."""
+    if ours.dtype.kind not in "fiub":
+        return float(not np.array_equal(ours, theirs))
+    first, second = ours.astype(np.float64), theirs.astype(np.float64)
+    apart = np.abs(np.where(np.isfinite(first), second - first, 0.0))
+    return float(np.max(apart, initial=0.0)) / spread(first)
+
+
+def evidence_fault(baseline: Outputs) -> str | None:
+    """Return why equal outputs would prove nothing: they do not depend on the input; None where they do."""
+    for values in baseline.values():
+        rows = values.reshape(len(values), -1)
+        if len(rows) == 1 or bool(np.any(rows != rows[:1])):
+            return None
+    return "the outputs are the same for every row of the inputs: that they agree proves nothing; name --inputs"

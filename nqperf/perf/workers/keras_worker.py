@@ -1,0 +1,177 @@
+"""The worker of a user's Keras model: a process that builds it for one row of the table, and runs its batches.
+
+Started with the number of its parent's process and with the row's environment. The first process of a run leaves the
+inputs and the weights in a folder, from which the others take them: so all rows compute the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from nqperf.formats.arrays_npz import Array, read_arrays, write_arrays
+from nqperf.perf.workers import protocol
+from nqperf.perf.workers.builder_worker import Output, Run
+from nqperf.perf.workers.serving import serve
+from nqperf.perf.workers.worker import Laps, Worker
+
+if TYPE_CHECKING:
+    from nqperf.perf.workers.keras_model import BuiltModel, KerasModelRun
+
+INPUTS, WEIGHTS = "inputs.npz", "weights.npz"
+NONE = "none"  # stands in the file of a model without weights too
+
+
+class LoadModel(protocol.Message, frozen=True):
+    """Build the model `target`, found along the module search `path`, as the row's `settings` say.
+
+    `folder` holds the inputs and weights, which the process that is `first` leaves there. `data` is the user's file of
+    inputs, empty where they are drawn: `rows` of them, ids below `vocabulary`, open dimensions of `length`. `inputs`
+    are specs as `--input` takes them, `imports` modules to import first. `seed` is that of what the builder draws.
+    """
+
+    target: str
+    path: tuple[str, ...]
+    settings: dict[str, Any]
+    folder: str
+    first: bool
+    batch_size: int
+    rows: int
+    length: int
+    data: str = ""
+    vocabulary: int | None = None
+    inputs: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    seed: int = 0
+
+
+class LoadedModel(protocol.Loaded, frozen=True):
+    """What was built: its `parameters`, the rows of inputs that are run, and each input's type and shape by name."""
+
+    parameters: int
+    rows: int
+    batch_size: int
+    shapes: dict[str, str]
+
+
+Request = (
+    LoadModel
+    | Run
+    | protocol.Trace
+    | protocol.FirstBatch
+    | protocol.Observe
+    | protocol.Plant
+    | protocol.TimeBatch
+    | protocol.Stop
+)
+Reply = (
+    LoadedModel
+    | Output
+    | protocol.Traced
+    | protocol.ObservedStates
+    | protocol.Planted
+    | protocol.Timed
+    | protocol.Failed
+)
+
+
+def main() -> None:
+    """Serve requests until the parent stops or ends."""
+    serve(int(sys.argv[1]), KerasWorker().answer, Request)
+
+
+class KerasWorker(Worker):
+    """A user's model in one row of the table."""
+
+    load_type = LoadModel
+
+    def _answer_warm(self, request: Any) -> msgspec.Struct:
+        """Do what only a model that has run can do; its outputs are those of all batches."""
+        if isinstance(request, Run):
+            outputs = [self._run(number) for number in range(len(self._batches))]
+            joined = {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
+            return Output(content=pickle.dumps(joined))
+        return super()._answer_warm(request)
+
+    def _load(self, request: Any) -> LoadedModel:
+        from nqperf.engines.tensorflow.engine import TensorFlowEngine
+        from nqperf.engines.tensorflow.states import set_process_switches
+        from nqperf.perf.workers import keras_model
+
+        sys.path[:] = request.path
+        watch = Laps()
+        TensorFlowEngine.start()
+        import_seconds = watch.lap()
+        import keras
+
+        config = msgspec.convert({**request.settings, "batch_size": request.batch_size}, TensorFlowEngine.config_type)
+        set_process_switches(config)
+        keras.utils.set_random_seed(request.seed)
+        built = keras_model.build_model(request.target, request.inputs, request.imports, config.precision)
+        specs, arrays = _inputs(request, built)
+        batches, size = _batches(arrays, keras_model.fixed_rows(specs) or request.batch_size)
+        run = keras_model.KerasModelRun(built.model, specs, batches[0], dataclasses.replace(config, batch_size=size))
+        _same_weights(request, run, batches[0])
+        self._take(run, batches, rows=size * len(batches))
+        return LoadedModel(
+            import_seconds=import_seconds,
+            build_seconds=watch.lap(),
+            batches=len(batches),
+            parameters=sum(int(np.prod(weight.shape)) for weight in built.model.weights),
+            rows=size * len(batches),
+            batch_size=size,
+            shapes={name: f"{one.dtype.name}{list(one.shape)}" for name, one in keras_model.named_leaves(specs)},
+        )
+
+
+def _inputs(request: LoadModel, built: BuiltModel) -> tuple[Any, list[Array]]:
+    """Return the structure of the model's arguments, and all rows of each; the first process keeps them for the others.
+
+    Raises: ConfigError for inputs that do not fit the model.
+    """
+    from nqperf.perf.workers import keras_model
+
+    kept = Path(request.folder) / INPUTS
+    given = read_arrays(Path(request.data)) if request.data else None
+    specs = keras_model.input_specs(built, given)
+    if request.first:
+        drawing = {"rows": request.rows, "length": request.length, "vocabulary": request.vocabulary}
+        arrays = keras_model.drawn_inputs(built, specs, **drawing) if given is None else given
+        found = keras_model.matched_inputs(specs, arrays, request.data or "what was drawn")
+        write_arrays(kept, {f"i{number}": array[: request.rows] for number, array in enumerate(found)})
+    return specs, list(read_arrays(kept).values())
+
+
+def _batches(arrays: list[Array], wanted: int) -> tuple[list[list[Array]], int]:
+    """Return whole batches of the inputs, and their size: the wanted one, or all rows where there are fewer."""
+    rows = len(arrays[0])
+    size = min(wanted, rows)
+    starts = range(0, rows - size + 1, size)
+    return [[array[start : start + size] for array in arrays] for start in starts], size
+
+
+def _same_weights(request: LoadModel, run: KerasModelRun, batch: list[Array]) -> None:
+    """Give the model the weights that the first process keeps for the others; it is called once where that makes them.
+
+    Raises: ConfigError when the model has other weights in this row's precision.
+    """
+    from nqperf.perf.workers import keras_model
+
+    if not getattr(run.model, "built", True) or not run.model.weights:
+        run.call(run.put(batch))
+    kept = Path(request.folder) / WEIGHTS
+    if request.first:
+        write_arrays(kept, {**keras_model.get_weights(run.model), NONE: np.zeros(0)})
+    else:
+        arrays = {name: array for name, array in read_arrays(kept).items() if name != NONE}
+        keras_model.set_weights(run.model, arrays, run.config.precision)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.engines.effects import SHARED
+from nqperf.engines.effects import SHARED, Effect
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
 from nqperf.perf.keras_models.config import KerasBenchConfig
@@ -36,6 +37,7 @@ from nqperf.statistics.planning import FEWEST_ROUNDS, Cost
 from nqperf.statistics.sets import Row
 
 _SPEED_BATCHES = 3
+_SHORTEST = 0.05  # seconds of a round
 CONTROLS = (SAME, PLANTED)
 # Whose outputs are not the same twice in one process is no baseline.
 _UNSTABLE = 1e-3
@@ -56,6 +58,10 @@ class KerasSession:
         runs: What was found of each row.
         planted: The shares of a batch's time that were planted, as measured.
         pages_seen: The kind of pages that the baseline's memory was seen on.
+        expected: What the baseline computes.
+        workshop: Starts the processes.
+        loaded: What the first process built.
+        repeats: The batches of a round: enough that the clock can tell them apart.
     """
 
     config: KerasBenchConfig
@@ -71,6 +77,7 @@ class KerasSession:
     expected: Outputs = field(default_factory=dict)
     workshop: Workshop = field(init=False)
     loaded: keras_worker.LoadedModel | None = None
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         self.workshop = Workshop(
@@ -105,7 +112,9 @@ class KerasSession:
             self.loaded = loaded if isinstance(loaded, keras_worker.LoadedModel) else None
             seen = self.observe(run, process)
             self.pages_seen = resources.Pages(huge=seen.huge_page_bytes, resident=seen.resident_bytes).kind
-            self.speed = Speed(start=ready, batch=min(process.batch(number) for number in range(_SPEED_BATCHES)))
+            batch = min(process.batch(number) for number in range(_SPEED_BATCHES))
+            self.repeats = max(1, math.ceil(_SHORTEST / batch))
+            self.speed = Speed(start=ready, batch=batch * self.repeats)
             self.workshop.limits = Limits.of(start=ready, batch=self.speed.batch)
             self.expected = self.outputs(process)
             self._require_steady(process)
@@ -142,9 +151,7 @@ class KerasSession:
         seen = process.observe()
         run.observed = seen.states
         variant = run.variant
-        if not seen.states.matmuls:  # a model without products: what type they are in is nothing to be seen
-            typed = (SHARED["wide"], SHARED["narrow"])
-            variant = dataclasses.replace(variant, effects=tuple(one for one in variant.effects if one not in typed))
+        variant = dataclasses.replace(variant, effects=_expected_of(variant, seen.states))
         if absent := variant.without_effect(seen.states):
             raise VariantError(f"{variant.name}: the switches had no effect: {absent}")
         if elsewhere := variant.elsewhere(seen.states, self.runs[BASELINE].observed or seen.states):
@@ -159,7 +166,8 @@ class KerasSession:
         self.progress("answers", run.variant.name)
         found = self.outputs(process)
         run.agreement = compare_outputs(self.expected, found)
-        run.note = check_outputs(self.expected, found, run.agreement, run.variant.tolerance)
+        said = check_outputs(self.expected, found, run.agreement, run.variant.tolerance)
+        run.note = f"{said}{_narrow_share(run)}"
 
     def run_of(self, variant: Variant) -> VariantRun:
         """Return what is found of a row, from now on."""
@@ -237,4 +245,28 @@ class KerasSession:
             vocabulary=config.vocabulary,
             inputs=config.specs,
             imports=config.imports,
+            repeats=self.repeats,
         )
+
+
+# A user's model may keep layers wide on purpose, such as the last one: some products in 16 bits are what shows.
+_SOME_NARROW = Effect(
+    shows="matrix products are in 16 bits",
+    failure="no matrix product is in 16 bits: the builder does not take the policy (name a parameter precision)",
+    holds=lambda seen: (seen.low_precision_matmul_share or 0) > 0,
+)
+
+
+def _expected_of(variant: Variant, seen: EngineState) -> tuple[Effect, ...]:
+    """Return what a row must be seen to do; of a model without products it is nothing to be seen what type they have."""
+    typed = {id(SHARED["wide"]), id(SHARED["narrow"])}
+    narrow = any(effect is SHARED["narrow"] for effect in variant.effects)
+    effects = [effect for effect in variant.effects if id(effect) != id(SHARED["narrow"])]
+    if not seen.matmuls:
+        return tuple(effect for effect in effects if id(effect) not in typed)
+    return (*effects, _SOME_NARROW) if narrow else tuple(effects)
+
+
+def _narrow_share(run: VariantRun) -> str:
+    share = run.observed.low_precision_matmul_share if run.observed else None
+    return f"; {share:.0%} of the matrix products in 16 bits" if share else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import msgspec
 import numpy as np
 
 from nqperf.formats.arrays_npz import Array, read_arrays, write_arrays
+from nqperf.perf.measuring.planting import plant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.builder_worker import Output, Run
 from nqperf.perf.workers.serving import serve
@@ -33,7 +35,8 @@ class LoadModel(protocol.Message, frozen=True):
 
     `folder` holds the inputs and weights, which the process that is `first` leaves there. `data` is the user's file of
     inputs, empty where they are drawn: `rows` of them, ids below `vocabulary`, open dimensions of `length`. `inputs`
-    are specs as `--input` takes them, `imports` modules to import first. `seed` is that of what the builder draws.
+    are specs as `--input` takes them, `imports` modules to import first. `seed` is that of what the builder draws. A round is `repeats`
+    batches.
     """
 
     target: str
@@ -49,6 +52,7 @@ class LoadModel(protocol.Message, frozen=True):
     inputs: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     seed: int = 0
+    repeats: int = 1
 
 
 class LoadedModel(protocol.Loaded, frozen=True):
@@ -90,6 +94,25 @@ class KerasWorker(Worker):
     """A user's model in one row of the table."""
 
     load_type = LoadModel
+    _repeats = 1
+
+    def _time(self, number: int, planted: int) -> float:
+        """Return the seconds of a batch, the mean of a round's: one alone may be too short for the clock."""
+        start = time.perf_counter()
+        for _ in range(self._repeats):
+            self._run(number)
+        if planted:
+            self._engine.multiply(planted)
+        return (time.perf_counter() - start) / self._repeats
+
+    def _plant(self, fraction: float) -> protocol.Planted:
+        """Choose the number of products by measuring, beside a whole round; then measure what it adds."""
+        self._planted = 0
+        if fraction == 0:
+            return protocol.Planted(fraction=0.0)
+        whole = self._repeats
+        self._planted, added = plant(fraction, lambda: whole * self._time(self._timed[0], 0), self._engine.multiply)
+        return protocol.Planted(fraction=added)
 
     def _answer_warm(self, request: Any) -> msgspec.Struct:
         """Do what only a model that has run can do; its outputs are those of all batches."""
@@ -119,6 +142,7 @@ class KerasWorker(Worker):
         run = keras_model.KerasModelRun(built.model, specs, batches[0], dataclasses.replace(config, batch_size=size))
         _same_weights(request, run, batches[0])
         self._take(run, batches, rows=size * len(batches))
+        self._repeats = request.repeats
         return LoadedModel(
             import_seconds=import_seconds,
             build_seconds=watch.lap(),

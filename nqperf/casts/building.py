@@ -14,12 +14,15 @@ from nqperf.errors import ConfigError
 
 
 def compute_dtype(precision: str | None) -> str | None:
-    """Return the dtype that a policy computes in: float16 of mixed_float16."""
+    """Return the dtype that a policy of this `precision` computes in: float16 of mixed_float16; None of None."""
     return precision.removeprefix("mixed_") if precision is not None else None
 
 
 def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
     """Return what to trace, and the Keras model behind it (None for a function over tensors).
+
+    `inputs` are tf.TensorSpecs, None where the model knows its own; `precision` is what the policy should be, None for
+    the model's own.
 
     Raises: ConfigError when `target` is neither a model nor a function that builds one, or it cannot be built.
     """
@@ -37,7 +40,9 @@ def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Buil
 
 
 def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
-    """Return the model and its input specs from what a builder has returned.
+    """Return the model and its input specs from `value`, what a builder has returned.
+
+    `inputs` are specs that go before those that the builder returned.
 
     Raises: ConfigError when that is no model.
     """
@@ -102,7 +107,7 @@ def is_model(value: Any) -> bool:
 
 
 def flat(structure: Any) -> list[Any]:
-    """Return the leaves of nested specs or tensors."""
+    """Return the leaves of `structure`, nested specs or tensors."""
     import tensorflow as tf
 
     return list(tf.nest.flatten(structure))

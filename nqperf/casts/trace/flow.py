@@ -97,6 +97,6 @@ def _unlikely(op: OpRecord) -> int:
 
 
 def allow_list_share(trace: Trace) -> tuple[int, int]:
-    """Return how many ops of the allow list run in a half type, and how many there are."""
+    """Return how many ops of the allow list in `trace` run in a half type, and how many there are."""
     allowed = [op for op in trace.ops if op.op_type in ALLOW]
     return sum(op.out_dtype in HALVES for op in allowed), len(allowed)

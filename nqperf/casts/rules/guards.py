@@ -25,7 +25,10 @@ _DIVIDES = frozenset({"RealDiv", "Div", "DivNoNan", "Xdivy", "FloorDiv"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harm:
-    """A guard that is gone: the op `start` that the number is in, the op `end` that it guarded, and `why` it matters."""
+    """A guard that is gone: the op that the number is in, the op that it guarded, and why that matters.
+
+    They are `start`, `end` and `why`.
+    """
 
     start: OpRecord
     end: OpRecord

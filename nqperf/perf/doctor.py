@@ -56,7 +56,7 @@ def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
 
 
 def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple[Check, ...]:
-    """Return what is to be said of a machine, and of the GPUs that its driver lists."""
+    """Return what is to be said of a `machine`, and of the `listed_gpus`, the names of those that its driver lists."""
     return (
         _gpu(machine, listed_gpus),
         *(check for name in machine.sights for check in find_engine(name).probe_of().checks(machine)),

@@ -35,7 +35,10 @@ def check_pages(pages: str) -> None:
 
 
 def page_environment(pages: Pages, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that make a process's memory lie on such pages; none where the machine does not allow it."""
+    """Return the variables that make a process's memory lie on such `pages`; none where the machine does not allow it.
+
+    What the `inherited` environment says to glibc is kept.
+    """
     if pages == "plain" or not resources.allows_huge_pages():
         return {}
     return {_TUNABLES: ":".join(filter(None, (inherited.get(_TUNABLES), _HUGE_PAGES)))}
@@ -50,7 +53,8 @@ def worker_environment(
 ) -> dict[str, str]:
     """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
 
-    The engine's variables that are switches, and those of malloc, do not come from the caller.
+    `engine` is what the worker runs, `requested` are the variant's variables, and `pages` is the kind of memory pages
+    to ask for. The engine's variables that are switches, and those of malloc, do not come from the caller.
     """
     inherited = os.environ if inherited is None else inherited
     kind = engine.engine_type()

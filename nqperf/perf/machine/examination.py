@@ -48,7 +48,7 @@ def device_fingerprint() -> Fingerprint:
 
 
 def require_device(wanted: str | None, machine: Machine) -> None:
-    """Raise unless the baseline's engine computes on the device that is wanted; None wants none.
+    """Raise unless the baseline's engine computes on the device that is `wanted`, on this `machine`; None wants none.
 
     Raises: DeviceError with what the driver and the engine say.
     """

@@ -28,7 +28,7 @@ MEMORY, FINGERPRINT = "memory", "fingerprint"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step saw, or why it saw nothing."""
+    """What one `step` has `seen`, its states by name, or in `fault` why it saw nothing."""
 
     step: str
     seen: dict[str, Any] = msgspec.field(default_factory=dict)

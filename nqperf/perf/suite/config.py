@@ -119,7 +119,7 @@ class SuiteConfig:
         return select_variants(None, self.own) if self.against is None else (VARIANTS[BASELINE], *self.own)
 
     def only(self, names: Iterable[str]) -> SuiteConfig:
-        """Return the same run of the named rows alone.
+        """Return the same run of the rows in `names` alone.
 
         Raises: VariantError for an unknown name, or when only the baseline is left.
         """
@@ -135,7 +135,7 @@ class SuiteConfig:
         return profiles
 
     def refuse(self, *names: str, why: str) -> None:
-        """Raise ConfigError when one of these fields was set, which would have no effect, as `why` says."""
+        """Raise ConfigError when one of the fields in `names` was set, which would have no effect, as `why` says."""
         default = SuiteConfig()
         for name in names:
             if getattr(self, name) != getattr(default, name):

@@ -44,7 +44,11 @@ class Outcomes:
         absent: Mapping[str, str],
         floors: Mapping[str, Floor],
     ) -> Outcomes:
-        """Return what the sets and the session come to."""
+        """Return what the sets, `measured`, and the `session` come to.
+
+        `variants` are the rows but the baseline; `absent` are those that cannot run here, by name, with the reason, and
+        `floors` has what is promised of the others.
+        """
         verdicts = row_verdicts(measured)
         rows = []
         for variant in variants:
@@ -68,7 +72,10 @@ class Outcomes:
         return row.status in {"failed", "skipped"} or row.name in self.decided
 
     def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
-        """Return the verdict on the run."""
+        """Return the verdict on the run.
+
+        `proves_nothing` says why equal answers would be no evidence, None where they are.
+        """
         return judge_run(
             {row.name: row.verdict.outcome for row in self.rows if row.verdict and row.status == "measured"},
             expected=self.expected,

@@ -60,6 +60,7 @@ class Session:
         predictions: What each row answered.
         planted: The shares of a batch's time that were planted, as measured in each process.
         pages_seen: The kind of pages that the baseline's memory was seen on.
+        workshop: What starts the processes.
     """
 
     folder: OpenedModel
@@ -181,7 +182,11 @@ class Session:
         return run.warmed is not None or run.kept is not None
 
     def starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> Start:
-        """Return what starts a process of a variant, with so much work planted, for sets."""
+        """Return what starts a process of a `variant`, for sets.
+
+        `name` is what it is called, by default as the variant; `planted` is the share of a batch's time that is planted
+        in it.
+        """
 
         def start() -> VariantProcess:
             process = self.start(variant, name=name)
@@ -198,7 +203,10 @@ class Session:
         return start
 
     def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
-        """Return what starts each row's process: the variants', then the controls'."""
+        """Return what starts each row's process: the `variants`', then the controls'.
+
+        `planted` is the share of a batch's time that is planted in the one of them.
+        """
         baseline = VARIANTS[BASELINE]
         return {
             **{variant.name: self.starter(variant) for variant in variants},
@@ -216,7 +224,7 @@ class Session:
         )
 
     def start(self, variant: Variant, *, name: str | None = None) -> VariantProcess:
-        """Start a new process of a variant.
+        """Start a new process of a `variant`, called `name`, by default as the variant.
 
         Raises: as `Workshop.start`.
         """
@@ -267,7 +275,9 @@ class Session:
         return score_predictions(challenger.task(task) if challenger else task, _logits(task, said))
 
     def check_again(self, run: VariantRun, process: VariantProcess) -> None:
-        """Raise unless a process, after its rounds, still answers as the row did at first, and traced nothing anew.
+        """Raise unless a `process`, after its rounds, still answers as it did at first, and traced nothing anew.
+
+        `run` is what was found of its row.
 
         Raises: ParityError, VariantError.
         """

@@ -36,7 +36,10 @@ _UNCHANGED, _SLOWER = "unchanged", "slower"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationRun:
-    """A device's calibration, what it holds for, and the variants that have no floor, with the reason."""
+    """A device's `calibration`, what it holds for, and the variants that have no floor, with the reason.
+
+    It holds for machines of this `fingerprint` and work of this `workload`; `left_out` has the reasons by name.
+    """
 
     calibration: Calibration
     fingerprint: Fingerprint
@@ -48,6 +51,8 @@ def measure_calibration(
     config: SuiteConfig, *, sets: int, pairs: int = calibration.ROUNDS, progress: Progress = silent
 ) -> CalibrationRun:
     """Measure each variant against the baseline in `sets` sets of fresh processes, of `pairs` rounds each.
+
+    `config` says which model, data and variants; `progress` is told what is done.
 
     Raises: NqPerfError for bad input and when the baseline fails; a variant that fails is left out.
     """
@@ -114,7 +119,8 @@ def _measured(session: Session, variants: list[Variant], seed: int | None, progr
 def prove(config: SuiteConfig, *, trials: int, slowdown: float = SLOWDOWN, progress: Progress = silent) -> Proof:
     """Judge an unchanged row and one with a planted `slowdown` in `trials` runs of their own, all in fresh processes.
 
-    Each run is judged as a run of the suite is: both rows have the floor 1.0.
+    Each run is judged as a run of the suite is: both rows have the floor 1.0. `config` says which model and data, and
+    how it is judged; `progress` is told of each trial.
     Raises: NqPerfError for bad input, and when the baseline fails.
     """
     if trials < 1 or not slowdown > 0:

@@ -35,8 +35,9 @@ class WorkerError(NqPerfError):
 class WorkerProcess:
     """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
 
-    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with,
-    `python` its interpreter (None: this process's), `cores` those that it starts on (None: all that are usable here).
+    `name` is what messages call it. `module` is what the process runs (None: a variant), `replies` the union of
+    messages that it answers with, `python` its interpreter (None: this process's), `cores` those that it starts on
+    (None: all that are usable here).
     """
 
     def __init__(

@@ -154,7 +154,8 @@ class ClosedError(NqPerfError):
 class Channel:
     """Messages in both directions; a thread of its own reads, so that waiting can end after a while.
 
-    `on_close` is called in that thread when the other side is gone.
+    They are read from `incoming`, as messages of the type `kind`, and written to `outgoing`. `on_close` is called in
+    that thread when the other side is gone.
     """
 
     def __init__(

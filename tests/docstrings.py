@@ -1,5 +1,8 @@
 """What the package's docstrings leave out: public fields and parameters that their class or function does not name.
 
+A name is one where it stands as code (`name`), at the head of a line of its own ("name: ..."), in the shapes, or in an
+interval or a shape ("[start, end)"); a word of the sentence that is spelt the same is none.
+
 `python -m tests.docstrings` prints them; `python -m tests.docstrings --list` writes tests/docs/undocumented.txt.
 """
 
@@ -18,6 +21,9 @@ LIST = Path(__file__).parent / "docs" / "undocumented.txt"
 _FRAMEWORK_METHODS = {"call", "build", "compute_output_shape", "compute_loss", "get_config", "train_step", "test_step"}
 _STRUCTS = {"Struct", "_Record", "Record"}
 _WORD = r"(?<![\w.]){}(?!\w)"
+_CODE = re.compile(r"`([^`]*)`")
+_BRACKETS = re.compile(r"\[[^\]\n]*[\])]")
+_SHAPES = re.compile(r"Shapes?:.*?(?=\n\s*\n|\n[A-Z]\w+:|\Z)", re.DOTALL)
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -76,7 +82,10 @@ def _parameters(node: Definition) -> list[str]:
 
 
 def _names(text: str, name: str) -> bool:
-    return re.search(_WORD.format(re.escape(name)), text) is not None
+    """Return whether a docstring names `name`, rather than having a word that is spelt so."""
+    word = re.compile(_WORD.format(re.escape(name)))
+    parts = [*_CODE.findall(text), *_BRACKETS.findall(text), *_SHAPES.findall(text)]
+    return any(map(word.search, parts)) or re.search(rf"^\s*{re.escape(name)}: ", text, re.MULTILINE) is not None
 
 
 def _is_record(node: ast.ClassDef) -> bool:

@@ -24,7 +24,7 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16
 
 
 def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name: str | None = None) -> Audit:
-    """Audit a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
+    """Audit `target`: a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
 
     `inputs` are tf.TensorSpecs: one, or a tuple of positional arguments. `precision` is what the policy should be: it
     is handed to a builder that has such a parameter, and the audit holds the model to it. `name` is what the ledger
@@ -94,7 +94,11 @@ def audited_trace(
 
 
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
-    """Return what every rule finds in `trace`, folded; the weights are judged when the model has them."""
+    """Return what every rule finds in `trace`, folded.
+
+    The weights of `model` are judged where it is given; `weights` are values by variable path, for a model whose
+    variables have none.
+    """
     flow = Flow.of(trace)
     found = [
         finding

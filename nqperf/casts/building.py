@@ -54,9 +54,10 @@ def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
 
 
 def with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
-    """Return the builder as a function of nothing; one without a precision parameter gets the global policy.
+    """Return `builder` as a function of nothing that builds in `precision`, None for as it likes.
 
-    The policy stays in force after the builder has returned: layers may be made when the model is first called.
+    A builder without a precision parameter gets the global policy. The policy stays in force after the builder has
+    returned: layers may be made when the model is first called.
     """
     try:
         accepts = "precision" in inspect.signature(builder).parameters

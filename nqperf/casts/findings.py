@@ -175,7 +175,7 @@ class Audit:
 
 
 def flattened(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield findings and, after each, its consequences."""
+    """Yield `findings` and, after each, its consequences."""
     for finding in findings:
         yield finding
         yield from flattened(finding.consequences)
@@ -186,12 +186,12 @@ def _one_based(column: int | None) -> int | None:
 
 
 def layer_template(layer: str) -> str:
-    """Return the layer's path with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
+    """Return the path `layer` with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
     return "/".join(re.sub(r"(?<=_)\d+$|^\d+$", "{n}", part) for part in layer.split("/"))
 
 
 def unnumbered(layer: str) -> str:
-    """Return the layer's path without the numbers that Keras or a loop has given: `dense_7/block_3` -> `dense/block`.
+    """Return the path `layer` without the numbers that Keras or a loop has given: `dense_7/block_3` -> `dense/block`.
 
     Keras numbers names a process, so that what was built before changes them.
     """

@@ -30,7 +30,7 @@ class RangeStatistics:
     nan: int = 0
 
     def add(self, values: _Array) -> None:
-        """Take one batch of values in."""
+        """Take one batch of `values` in."""
         finite = np.isfinite(values)
         magnitudes = np.abs(values[finite])
         self.count += values.size

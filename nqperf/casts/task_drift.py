@@ -50,7 +50,7 @@ def task_drift(
     examples: Sequence[AnswerInput] = (),
     config: AnswerConfig | None = None,
 ) -> TaskDrift:
-    """Compare the logits of a reference and of its twin over the same features, and the answers to `examples`.
+    """Compare the `logits` of a reference and of its twin over the same `features`, and the answers to `examples`.
 
     Legal are the positions that spans can use: those on the document, and [CLS], the null answer.
     `config` says how examples are answered, as by default where it is None.

@@ -16,7 +16,7 @@ _SEED = 20_260_601
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Twins:
-    """The reference, its twin, and the pairs of their layers (without the models themselves), outermost first."""
+    """The `reference`, its `twin`, and the pairs of their `layers` (without the models themselves), outermost first."""
 
     reference: Any
     twin: Any
@@ -53,7 +53,7 @@ def build_twins(target: Target, precision: str, batch: Mapping[str, Any] | tuple
 
 
 def call(model: Any, batch: Mapping[str, Any] | tuple[Any, ...]) -> Any:
-    """Call `model` on one batch: a dictionary is one argument, a tuple several."""
+    """Call `model` on one `batch`: a dictionary is one argument, a tuple several."""
     return model(*batch) if isinstance(batch, tuple) else model(dict(batch))
 
 

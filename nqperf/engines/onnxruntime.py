@@ -94,7 +94,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         return outputs
 
     def finish(self, outputs: list[FloatArray]) -> dict[str, FloatArray]:
-        """Return the outputs by name."""
+        """Return `outputs`, in the order of MODEL_OUTPUTS, by name."""
         return dict(zip(MODEL_OUTPUTS, outputs, strict=True))
 
     def state(self) -> EngineState:

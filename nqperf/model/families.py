@@ -16,7 +16,7 @@ class AlbertConfig(BertConfig):
 
     Pieces have embeddings of `embedding_size`, which a product widens. `hidden_act`, `hidden_dropout_prob` and
     `attention_probs_dropout_prob` are BERT's fields with ALBERT's own defaults. Layer i runs the `inner_group_num`
-    blocks of group i * num_hidden_groups // num_hidden_layers, one after the other.
+    blocks of group i * `num_hidden_groups` // num_hidden_layers, one after the other.
     Source: Lan et al. 2019.
     """
 

@@ -79,7 +79,7 @@ def build_context(example: Example, config: ContextConfig) -> Context:
 
 
 def html_tokens(tokens: list[str]) -> BoolArray:
-    """Tell which tokens are HTML tags in the simplified layout: those that contain `<`."""
+    """Tell which of `tokens` are HTML tags in the simplified layout: those that contain `<`."""
     return np.fromiter(map(contains, tokens, repeat("<")), dtype=np.bool_, count=len(tokens))
 
 

@@ -44,7 +44,7 @@ class RankedSpans:
     starts: IntArray
 
     def of(self, example: int) -> RankedSpans:
-        """Return the spans of one example."""
+        """Return the spans of the example at the place `example`, from 0."""
         own = slice(self.starts[example], self.starts[example + 1])
         return RankedSpans(
             row=self.row[own],

@@ -31,7 +31,7 @@ _OPTIONAL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All checks of a machine, and the machine as it was seen."""
+    """All `checks` of a machine, and the `machine` as it was seen."""
 
     machine: Machine
     checks: tuple[Check, ...]
@@ -66,7 +66,7 @@ def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple
 
 
 def suite_checks(machine: Machine) -> tuple[Check, ...]:
-    """Return what is promised for a machine, and which variants it runs, the others with the reason."""
+    """Return what is promised for `machine`, and which variants it runs, the others with the reason."""
     return (_profile(machine.fingerprint), *_variants(machine))
 
 

@@ -62,7 +62,7 @@ class Device(_Table, frozen=True):
 
 
 def pages_of(states: Mapping[str, str]) -> str:
-    """Return the kind of memory pages that states tell of."""
+    """Return the kind of memory pages that the `states` of a fingerprint tell of."""
     return states.get(PAGES, "plain")
 
 
@@ -125,7 +125,7 @@ class Profile(_Table, frozen=True):
 
 
 def check_names(profiles: Iterable[Profile], *, variants: Collection[str], sizes: Collection[str], origin: str) -> None:
-    """Raise unless all variants and sizes that the profiles name are known.
+    """Raise unless all that the `profiles` name is known: one of the `variants`, one of the `sizes`.
 
     Raises: ConfigError that starts with `origin`, where the profiles come from.
     """

@@ -126,7 +126,7 @@ def _starts(parts: list[IntArray]) -> IntArray:
 
 
 class Batches:
-    """The batches of a corpus: the one at a step is a function of `config` and the step alone.
+    """The batches of `corpus`: the one at a step is a function of `config` and the step alone.
 
     `tokenizer` is the corpus's, `features` says how long a window is.
     """
@@ -168,7 +168,7 @@ class Batches:
         return inputs, targets
 
     def epoch_order(self, epoch: int) -> IntArray:
-        """Return the questions of an epoch: each source's share of its endless shuffled rounds, mixed."""
+        """Return the questions of the `epoch`, from 0: each source's share of its endless shuffled rounds, mixed."""
         rows = self.config.epoch_batches * self.config.batch_size
         bounds = np.round(np.cumsum([0, *self.config.weights]) / sum(self.config.weights) * rows).astype(int)
         parts = []

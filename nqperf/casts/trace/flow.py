@@ -11,7 +11,7 @@ from nqperf.casts.trace.records import HALVES, WIDE, OpRecord, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The trace as a graph: `consumers[i]` are the ops that read op i."""
+    """The `trace` as a graph: `consumers[i]` are the ops that read op i."""
 
     trace: Trace
     consumers: tuple[tuple[int, ...], ...]

@@ -132,7 +132,7 @@ def location_of(frame: FrameType) -> SourceLocation:
 
 
 def location_of_op(op: Any) -> SourceLocation | None:
-    """Return the user's line that made an op, from the stack that TensorFlow keeps with it."""
+    """Return the user's line that made `op`, from the stack that TensorFlow keeps with it."""
     location = None
     for entry in reversed(list(op.traceback or ())):
         if _owner(entry.filename) == "audit" and entry.name == "audited":

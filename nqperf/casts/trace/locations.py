@@ -35,7 +35,7 @@ class Locations:
         return where
 
     def location(self, where: CallSite) -> SourceLocation | None:
-        """Return the user's line; that which wired a Keras operation, where the line being run is nobody's."""
+        """Return the user's line of `where`; that which wired a Keras operation, where the line run is nobody's."""
         if where.frame is not None:
             return self._mapped(where)
         return next((self.births[id(each)] for each in where.operations if id(each) in self.births), None)
@@ -60,7 +60,7 @@ class Locations:
         return path
 
     def layer_of_scope(self, name: str) -> str:
-        """Return the innermost layer that a name scope belongs to."""
+        """Return the innermost layer that the name scope `name` belongs to."""
         # TensorFlow numbers a scope that is entered again: sealed_1/PartitionedCall belongs to the layer sealed.
         known = [
             layer

@@ -19,7 +19,7 @@ def flat(value: Any) -> list[Any]:
 
 
 def dtype_name(dtype: Any) -> str:
-    """Return the name of a dtype, of what a reference refers to."""
+    """Return the name of `dtype`; of a reference it is what that refers to."""
     return str(getattr(dtype, "base_dtype", dtype).name)
 
 
@@ -50,7 +50,7 @@ def number_dtype(value: Any) -> str | None:
 
 
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
-    """Return the static shape of a tensor, None where not even its rank is known."""
+    """Return the static shape of `tensor`, None where not even its rank is known."""
     return tuple(tensor.shape) if tensor.shape.rank is not None else None
 
 
@@ -92,7 +92,7 @@ def wanted_constant() -> Any | None:
 
 
 def constant_of(tensor: Any) -> Constant | None:
-    """Return the extremes of a constant tensor, None where it is large or no number."""
+    """Return the extremes of a constant `tensor`, None where it is large or no number."""
     import tensorflow as tf
 
     if not (tensor.dtype.is_floating or tensor.dtype.is_integer):

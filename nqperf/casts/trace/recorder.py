@@ -148,7 +148,7 @@ class Recorder(hooks.Listener):
         return wanted
 
     def fitted(self, value: Any, dtype: str) -> Any:
-        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+        """Return a float `value` cast to `dtype`, as a repair of what did not fit."""
         return self._cast_all(value, dtype)
 
     def mark(self) -> tuple[int, int]:

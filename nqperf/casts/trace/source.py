@@ -123,7 +123,7 @@ def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssi
 
 
 def span(node: ast.expr | ast.AugAssign) -> Span:
-    """Return the lines and columns of a node."""
+    """Return the lines and columns of `node`."""
     return (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
 
 

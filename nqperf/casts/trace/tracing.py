@@ -21,7 +21,7 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 class Built:
-    """A model ready to be traced: how to call it, on which specs, and what its building already told."""
+    """A model ready to be traced: what to `call`, on which `specs`, and what its building already told."""
 
     def __init__(self, call: Callable[..., Any], specs: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
         self.call = call
@@ -32,7 +32,7 @@ class Built:
 
 
 def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -> tuple[Any, Recorder]:
-    """Run the function that builds a model, with variables that have no values wherever that works.
+    """Run `builder`, which builds a model, with variables that have no values wherever that works.
 
     `default_dtype` is the compute dtype where no layer says one. A builder may need values (it runs the model eagerly,
     or adapts a layer to data), and one that runs into a mismatch eagerly needs a graph, in which mismatches are

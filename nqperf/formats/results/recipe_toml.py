@@ -87,7 +87,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write a recipe to `path`, whole or not at all.
+    """Write a `recipe` to `path`, whole or not at all.
 
     Raises: FormatError when it cannot be written.
     """
@@ -95,7 +95,7 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 
 
 def render_recipe(recipe: Recipe) -> str:
-    """Return a recipe as the TOML that `read_recipe` reads."""
+    """Return `recipe` as the TOML that `read_recipe` reads."""
     fields = _without_none({"schema_version": recipe.schema_version, **msgspec.to_builtins(recipe)})
     lines = toml_fields(fields)
     for table, inner in fields.items():

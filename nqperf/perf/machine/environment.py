@@ -51,7 +51,7 @@ def worker_environment(
     *,
     pages: Pages = "plain",
 ) -> dict[str, str]:
-    """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
+    """Return the environment of a worker: `inherited` (None: this process's) with the variant's switches alone.
 
     `engine` is what the worker runs, `requested` are the variant's variables, and `pages` is the kind of memory pages
     to ask for. The engine's variables that are switches, and those of malloc, do not come from the caller.
@@ -72,7 +72,7 @@ def worker_environment(
 
 
 def untraced(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what makes a process trace itself."""
+    """Return `environment` without what makes a process trace itself."""
     return {
         name: value for name, value in environment.items() if not name.startswith(_TRACING) and name not in _DEBUGGING
     }

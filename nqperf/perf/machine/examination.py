@@ -71,7 +71,7 @@ def require_device(wanted: str | None, machine: Machine) -> None:
 
 
 def seen_by(machine: Machine, baseline: EngineState) -> Machine:
-    """Return the machine with what the baseline itself was seen to do, which holds where a small layer misleads.
+    """Return `machine` with what the `baseline` itself was seen to do, which holds where a small layer misleads.
 
     Raises: DeviceError when the baseline was not executed on the device that its engine says it computes on.
     """

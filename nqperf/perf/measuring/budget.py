@@ -51,7 +51,7 @@ class Budget:
         return _MEASURING * self.seconds - (self.clock() - self._started)
 
     def part(self, seconds: float) -> Budget:
-        """Return a budget of so many of the seconds that are left, from now on."""
+        """Return a budget of so many `seconds` of those that are left, from now on."""
         return Budget(seconds=max(min(seconds, self.left()), 1e-3) / _MEASURING, clock=self.clock)
 
     def require(self, least: float, what: str) -> float:

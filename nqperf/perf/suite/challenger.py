@@ -52,7 +52,7 @@ class Challenger:
         return [dataclasses.replace(variant, name=f"{self.name}:{variant.name}") for variant in variants]
 
     def runs(self, name: str) -> bool:
-        """Whether the row of that name is one of `rows`."""
+        """Whether the row called `name` is one of `rows`."""
         return name.startswith(f"{self.name}:")
 
     def identity(self) -> dict[str, Switch]:
@@ -61,7 +61,7 @@ class Challenger:
         return {"model": record.name, "model_sha256": record.sha256}
 
     def task(self, task: Task) -> Task:
-        """Return the same task, answered at the challenger's own thresholds."""
+        """Return the same `task`, answered at the challenger's own thresholds."""
         return dataclasses.replace(task, answers=AnswerConfig.of(self.folder.settings))
 
 
@@ -100,7 +100,7 @@ def weighed(
     """Return what is to be said of speed and score: of each of the challenger's rows, then of the frontier of all rows.
 
     `task` is what all rows answered, and `predictions` has their answers by name. `rows` are the run's, the baseline's
-    too; those without times and answers have no place. Empty without a challenger.
+    too; those without times and answers have no place. Empty without a `challenger`.
     """
     if challenger is None:
         return ()

@@ -104,9 +104,9 @@ class SuiteConfig:
 
     @classmethod
     def from_options(cls, **options: Any) -> SuiteConfig:
-        """Return what options say, as `SuiteOptions.read` takes them; what they do not say is as by default.
+        """Return what `options` say, as `SuiteOptions.read` takes them; what they do not say is as by default.
 
-        >>> SuiteConfig.from_options(model="my-model", data="dev.jsonl.gz", variants="xla,eager", quick=True)
+        >>> config = SuiteConfig.from_options(model="my-model", data="dev.jsonl.gz", variants="xla,eager", quick=True)
 
         Raises: NqPerfError for an option that is unknown, has no effect, or names what cannot be used.
         """
@@ -162,7 +162,7 @@ class SuiteOptions:
 
     @classmethod
     def read(cls, **asked: Any) -> SuiteOptions:
-        """Return what is asked, by keyword; None, or leaving it out, asks for nothing.
+        """Return what is `asked`, by keyword; None, or leaving it out, asks for nothing.
 
         Keywords are the fields of `SuiteConfig`, of which `variants` takes names (a text with commas between, or
         several) and Variants, `recipe` the path of a recipe; and `variants_file` and `profile`, paths of TOML files,

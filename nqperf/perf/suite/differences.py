@@ -12,7 +12,7 @@ _OPEN, _CLOSE = "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MAR
 
 
 def difference(example: Example, baseline: Prediction, variant: Prediction) -> Difference:
-    """Return what the baseline and the variant answered to an example's question."""
+    """Return what the `baseline` and the `variant` answered to the question of `example`."""
     return Difference(
         subject=example.question, baseline=answer_text(example, baseline), variant=answer_text(example, variant)
     )

@@ -68,7 +68,7 @@ class Outcomes:
         )
 
     def is_done(self, row: VariantResult) -> bool:
-        """Return whether nothing more comes of a row."""
+        """Return whether nothing more comes of `row`."""
         return row.status in {"failed", "skipped"} or row.name in self.decided
 
     def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
@@ -92,7 +92,7 @@ class Outcomes:
 
 
 def evidence_fault(session: Session) -> str | None:
-    """Return why equal answers would prove nothing in this session, None where they do."""
+    """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
         return "the heads of this model were never trained: that its answers are the same proves nothing"
     answers = session.baseline_answers()

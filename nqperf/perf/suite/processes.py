@@ -59,7 +59,7 @@ class VariantProcess:
     batch_size: int
 
     def batch(self, number: int) -> float:
-        """Run the batch of that number; return its seconds for as many windows as the session's batch has.
+        """Run the batch `number`; return its seconds for as many windows as the session's batch has.
 
         Raises: WorkerError when it fails, TooSlowError when it was ended at its limit, OutOfTimeError when the budget
         is spent.

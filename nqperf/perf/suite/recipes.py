@@ -39,7 +39,7 @@ class RecipeRow:
     variant: Variant
 
     def require_model(self, model: OpenedModel) -> None:
-        """Raise unless the recipe is one for this model.
+        """Raise unless the recipe is one for this `model`.
 
         Raises: FormatError with both checksums.
         """

@@ -103,7 +103,7 @@ class Session:
         return self.workshop.seconds
 
     def set_pages(self, pages: Pages) -> None:
-        """Let all processes that are started from now on ask for memory pages of this kind."""
+        """Let all processes that are started from now on ask for memory pages of this kind, `pages`."""
         self.pages = self.workshop.pages = pages
 
     def start_baseline(self) -> EngineState:
@@ -146,7 +146,7 @@ class Session:
         return (f"answered {answered}, {why}",)
 
     def set_seconds(self, rows: int) -> float:
-        """Return about how long a set of so many rows takes at least, with the controls, were all a little slower."""
+        """Return about how long a set of so many `rows` takes at least, with the controls, were all a little slower."""
         processes = 1 + len(CONTROLS) + rows
         cost = Cost(
             start_seconds=max(processes * self.speed.start, 1e-9),
@@ -171,13 +171,13 @@ class Session:
         return answers
 
     def run_of(self, variant: Variant) -> VariantRun:
-        """Return what is found of a variant in this session, from now on."""
+        """Return what is found of `variant` in this session, from now on."""
         challenger = self._challenger_of(variant.name)
         model = challenger.identity() if challenger else {}
         return self.runs.setdefault(variant.name, VariantRun(variant=variant, model=model))
 
     def was_started(self, variant: Variant) -> bool:
-        """Return whether the variant's states and answers are known, from this session or an earlier start of it."""
+        """Return whether the states and answers of `variant` are known, from this session or an earlier start of it."""
         run = self.run_of(variant)
         return run.warmed is not None or run.kept is not None
 
@@ -215,7 +215,7 @@ class Session:
         }
 
     def judged_rows(self, variants: Iterable[Variant], floors: Mapping[str, Floor]) -> tuple[Row, ...]:
-        """Return the rows as the judge is told of them: the variants with their floors, then the controls."""
+        """Return the rows as the judge is told of them: the `variants` with their `floors`, then the controls."""
         share = sum(self.planted) / len(self.planted) if self.planted else PLANTED_SHARE
         return (
             *(Row(name=variant.name, floor=floors.get(variant.name)) for variant in variants),
@@ -232,7 +232,7 @@ class Session:
         return self.workshop.start(variant, model, name=name)
 
     def observe(self, run: VariantRun, process: VariantProcess) -> protocol.ObservedStates:
-        """Note in the run what its process was seen to do.
+        """Note in `run` what its `process` was seen to do.
 
         Raises: VariantError unless the variant's switches are seen to have had their effect.
         """
@@ -246,7 +246,7 @@ class Session:
         return seen
 
     def check_answers(self, run: VariantRun, process: VariantProcess) -> None:
-        """Let a process answer the task, and note in the run how far the answers agree with the baseline's.
+        """Let `process` answer the task, and note in `run` how far the answers agree with the baseline's.
 
         Raises: ParityError when they differ by more than the row tolerates.
         """
@@ -262,7 +262,7 @@ class Session:
             )
 
     def answers(self, run: VariantRun, process: VariantProcess, task: Task | None = None) -> Answers:
-        """Return what a process answers to the session's task or its first examples; note in the run what it took.
+        """Return what `process` answers to `task` (None: the session's); note in `run` what it took.
 
         Raises: WorkerError when it fails, ParityError when a logit is not a finite number.
         """

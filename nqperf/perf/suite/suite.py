@@ -290,7 +290,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
 
 
 def on_pages(fingerprint: Fingerprint, pages: str) -> Fingerprint:
-    """Return a fingerprint that says which memory pages the baseline was seen on."""
+    """Return `fingerprint` with the kind of memory `pages` that the baseline was seen on."""
     if pages == "plain":
         return fingerprint
     return msgspec.structs.replace(fingerprint, states={**fingerprint.states, PAGES: pages})

@@ -83,7 +83,7 @@ class Predicted(Message, frozen=True):
     usage: Usage | None = None
 
     def arrays(self, rows: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the logits as arrays of so many rows."""
+        """Return the logits as arrays of so many `rows`."""
         start, end, answer_type = (
             np.frombuffer(part, dtype=np.float32).reshape(rows, -1)
             for part in (self.start_logits, self.end_logits, self.answer_type_logits)
@@ -172,7 +172,7 @@ class Channel:
         self._reader.start()
 
     def send(self, message: msgspec.Struct) -> None:
-        """Send one message.
+        """Send one `message`.
 
         Raises: ClosedError when the other side is gone.
         """

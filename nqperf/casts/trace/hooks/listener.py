@@ -56,7 +56,7 @@ class Listener:
         """
 
     def fitted(self, value: Any, dtype: str) -> Any:
-        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+        """Return a float `value` cast to `dtype`, as a repair of what did not fit."""
 
     def mark(self) -> Any:
         """Return where the record stands, before something that may have to be tried again."""

@@ -161,7 +161,7 @@ def _ratio(control: Control | None) -> str:
 class RunVerdict:
     """The verdict on a whole run: its `outcome`, and the `reasons`, one line each, the worst first.
 
-    Of the `expected` comparisons, so many were `judged`.
+    So many comparisons were `judged` of those `expected`.
     """
 
     outcome: RunOutcome

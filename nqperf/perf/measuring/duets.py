@@ -161,7 +161,10 @@ class PairsAlive:
     _rounds: int = 0
 
     def take(self, how: How, rounds: int, goes_on: Callable[[], bool] = lambda: True) -> PairSet:
-        """Take so many `rounds` the way `how`, fewer where `goes_on` says so or no row is left; return what was."""
+        """Take so many `rounds` the way `how`, and return what was taken.
+
+        They are fewer where `goes_on` says no, or no row is left.
+        """
         before = {name: len(row.seconds["base"]) for name, row in self.rows.items()}
         for _ in range(rounds):
             names = [name for name, row in self.rows.items() if row.lost is None]

@@ -202,7 +202,7 @@ class Measurement:
         self._groups = max(self._groups, groups)
 
     def add(self, one: TakenSet) -> None:
-        """Take over the set `one`, which was just taken, or that an earlier start of the same run has kept."""
+        """Take over the set `one`: it was just taken, or an earlier start of the same run has kept it."""
         self.taken.append(one)
         self._costs.note(one)
         found = one.estimates() if self._enough(one) else {}

@@ -45,7 +45,7 @@ class SuiteConduct(Conduct):
     def refuses(self, name: str) -> str | None:
         """Return why the row `name` is not to be started now, None where it is.
 
-        There is too little time to time it, or too little memory beside the others.
+        The reason is too little time to time it, or too little memory beside the others.
         """
         first = name in self.variants and not self.session.was_started(self.variants[name])
         if first and self.session.budget.left() < self._reserve():
@@ -123,7 +123,7 @@ class Memory:
     def refuses(self, name: str, inside: int) -> str | None:
         """Return why the process of the row `name` has no room beside the `inside` ones that are there, None if it has.
 
-        Beside the baseline alone it is always tried.
+        Beside at most one other process it is always tried.
         """
         if self.on_gpu:
             self._gpu_free = free_gpu_memory()

@@ -69,7 +69,7 @@ class VariantProcess:
     def ask(self, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
         """Send the worker a `request` and return its answer, a message of the type `reply`.
 
-        It is waited for `timeout` seconds, and no longer than the budget lasts.
+        It waits `timeout` seconds at most, and no longer than the budget lasts.
 
         Raises: as `Workshop.ask`.
         """
@@ -140,7 +140,7 @@ class Workshop:
     def ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
         """Send `worker` a `request` and return its answer, a message of the type `reply`.
 
-        It is waited for `timeout` seconds, and no longer than the budget lasts.
+        It waits `timeout` seconds at most, and no longer than the budget lasts.
 
         Raises: WorkerError or TooSlowError as the worker does, OutOfTimeError when the budget is spent.
         """

@@ -205,7 +205,7 @@ class Session:
     def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
         """Return what starts each row's process: the `variants`', then the controls'.
 
-        `planted` is the share of a batch's time that is planted in the one of them.
+        `planted` is the share of a batch's time that is planted in the control of that kind.
         """
         baseline = VARIANTS[BASELINE]
         return {
@@ -275,9 +275,9 @@ class Session:
         return score_predictions(challenger.task(task) if challenger else task, _logits(task, said))
 
     def check_again(self, run: VariantRun, process: VariantProcess) -> None:
-        """Raise unless a `process`, after its rounds, still answers as it did at first, and traced nothing anew.
+        """Raise unless `process`, after its rounds, still answers as its row did at first, and traced nothing anew.
 
-        `run` is what was found of its row.
+        `run` is what was found of that row.
 
         Raises: ParityError, VariantError.
         """

@@ -37,11 +37,11 @@ def fewest_pairs(alpha: float) -> int:
 
 
 def interval(differences: FloatArray, alpha: float) -> tuple[float, float] | None:
-    """Return the shifts of `differences` that the test leaves standing at `alpha` a side, or None for fewer than
-    `fewest_pairs(alpha)`.
+    """Return the shifts of `differences` that the test leaves standing at `alpha` a side.
 
-    It is the set of all x for which neither "differences - x > 0" nor "< 0" is significant: two order statistics of the
-    pairwise means. Its confidence is at least 1 - 2 * alpha for symmetric differences of any shape and tail.
+    It returns None for fewer than `fewest_pairs(alpha)`. It is the set of all x for which neither "differences - x > 0"
+    nor "< 0" is significant: two order statistics of the pairwise means. Its confidence is at least 1 - 2 * alpha for
+    symmetric differences of any shape and tail.
     """
     rank = int(np.searchsorted(_null_cdf(len(differences)), alpha, side="right"))
     if rank == 0:

@@ -55,6 +55,7 @@ class RunConfig:
     examples each shard is made; it ends with a batch that is filled up with empty rows, so that small shards cost more
     (half a batch each on average), and a run that is broken off loses at most one a worker. A `cluster` answers them in
     place of this process. `fresh` throws away what an earlier start has done.
+    Raises: ConfigError when `shard_examples` is below 1.
     """
 
     model: OpenedModel

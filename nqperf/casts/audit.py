@@ -70,7 +70,7 @@ def audited_trace(
     `inputs`, `precision` and `name` are as `audit` takes them. `weights` returns values by variable path for the built
     model, `device` is where the model is to run (cpu or gpu; what is here without it).
 
-    Raises: as `audit` does.
+    Raises: as `audit` does; ConfigError for a precision that is none.
     """
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")

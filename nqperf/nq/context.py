@@ -23,6 +23,7 @@ class ContextConfig:
     `max_contexts` is the largest number of candidates, the pseudo-candidate counted; `max_position` the largest number
     in a marker of position, which all later candidates of a kind share. Both are at least 1.
 
+    Raises: ConfigError when one is not.
     Source: the reference values of BERT Joint.
     """
 

@@ -25,6 +25,7 @@ class FeatureConfig:
     `max_seq_length` is that of an input, `max_query_length` the longest of a question within it, `doc_stride` the
     distance between the starts of two windows.
 
+    Raises: ConfigError when one is below 1, or the input leaves no room for context beside the question.
     Source: the reference values of BERT Joint.
     """
 

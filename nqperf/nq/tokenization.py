@@ -60,7 +60,11 @@ QUESTION = "[Q]"
 
 
 class Vocabulary(Protocol):
-    """What a subword model must offer; `SentencePieceVocabulary`, `WordPieceVocabulary` and others do."""
+    """What a subword model must offer; `SentencePieceVocabulary`, `WordPieceVocabulary` and others do.
+
+    `size` is the number of its ids, `unknown_id` the id of what it has no piece for, and `special` has the pieces that
+    frame an input.
+    """
 
     size: int
     unknown_id: int

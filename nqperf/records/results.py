@@ -147,6 +147,7 @@ class Verdict(_Record, frozen=True):
     one-sided, before any correction for rows and looks. `finds` is the slowdown against the floor that these sets would
     have found in four of five runs, as a share. `more_seconds` is about how much longer it takes to decide, None where
     it is decided or nothing is known. With `at_most`, the row was ended at its limit, and the ratio is no larger.
+    Raises: ValueError for a speed-up that is not a finite number above 0.
     """
 
     outcome: Outcome

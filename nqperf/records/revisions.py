@@ -62,6 +62,7 @@ class Judged(_Record, frozen=True):
     `margin` is the least slowdown that fails (0.02: 2 %). `base` and `change` are the medians of the `sets` that were
     taken, in seconds or bytes. `more_sets` is about how many sets more would decide, None where it is decided or no
     number would.
+    Raises: ValueError for a ratio that is not a finite number above 0.
     """
 
     measure: Measure

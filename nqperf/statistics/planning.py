@@ -43,6 +43,7 @@ def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) ->
 
     A set's variance is `process_variance` + `pair_variance` / rounds, its seconds start + rounds * round; their product
     is least at the root of (start / round) * (pair variance / process variance).
+    Raises: ConfigError for a variance that is below 0 or infinite.
 
     >>> rounds_per_set(Cost(start_seconds=44, round_seconds=3), 0.03**2, 0.02**2)
     6

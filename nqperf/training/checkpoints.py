@@ -15,7 +15,7 @@ _EXPECTED = "the checkpoint of a training run: remove it to start over"
 
 
 class Resumable(Protocol):
-    """A run that can give its state, and continue from one."""
+    """A run that can give its state, and continue from one; `step` is how many steps it has taken."""
 
     step: int
 

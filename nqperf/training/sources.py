@@ -31,6 +31,8 @@ class Source:
 
     `path` is the file, `examples` how many are generated. `share` is its part of the rows, in proportion to the other
     sources' shares.
+    Raises: ConfigError for an unknown kind, a share below 0, or a path where examples are generated, and the other way
+    round.
     """
 
     kind: SourceKind

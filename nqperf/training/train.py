@@ -36,6 +36,7 @@ class TrainingConfig:
     / (1 - momentum) steps count, whatever the learning rate is. `weight_decay` is AdamW's, `clip_norm` the largest norm
     of all gradients together. `precision` is what the network computes in. `seed` draws dropout and new weights; a
     checkpoint is written every `checkpoint_every` steps.
+    Raises: ConfigError when a number is out of range, or the decay or the warm-up does not fit the steps.
     """
 
     steps: int

@@ -80,7 +80,8 @@ class WorkerTryouts:
 
         With `hopeless`, the first time: no more of them where the first ones leave no hope, else look at some answers.
 
-        Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow.
+        Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow; OutOfTimeError when the
+        time is up.
         """
         session, name = self.session, candidate.name
         self._visits += 1

@@ -44,6 +44,7 @@ def test_the_list_is_of_numbers_that_may_fall():
             '@dataclass\nclass Place:\n    """A place with `name`."""\n    name: str\n    size: int\n    _own: int',
             ["Place.size"],
         ),
+        ('class Place(Table, frozen=True):\n    """A place."""\n    name: str', ["Place.name"]),
         ('class Place(NamedTuple):\n    """A place."""\n    name: str', ["Place.name"]),
         (
             'class Place:\n    """A place."""\n    kinds: ClassVar[int]\n    def __init__(self, name): pass',

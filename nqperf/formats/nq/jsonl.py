@@ -32,6 +32,7 @@ class Selection:
 
     With `on_error` "skip" a faulty line is left out and its error kept in NqReader.skipped. Then every pass judges a
     line as a whole example, so that all passes leave out the same ones.
+    Raises: ConfigError when `skip` is below 0 or `limit` below 1.
     """
 
     limit: int | None = None

@@ -27,7 +27,7 @@ NAMES = (WEIGHTS, WEIGHTS + INDEX_ENDING, PYTORCH_WEIGHTS, PYTORCH_WEIGHTS + IND
 
 
 class TensorFile(Protocol):
-    """What a file of tensors offers, once it is opened."""
+    """What a file of tensors offers, once it is opened: where it is, `path`, and what is in it."""
 
     path: Path
 

@@ -156,7 +156,7 @@ class Workshop:
 
         `batch_size` is how many it runs at once.
 
-        Raises: as `ask`.
+        Raises: as `ask`; TooSlowError says how many times as long as the baseline it took.
         """
         share = batch_size / self.batch_size
         limit = max(1.0, share) * self.limits.batch

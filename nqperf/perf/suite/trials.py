@@ -54,7 +54,8 @@ def measure_calibration(
 
     `config` says which model, data and variants; `progress` is told what is done.
 
-    Raises: NqPerfError for bad input and when the baseline fails; a variant that fails is left out.
+    Raises: ConfigError for too few sets or rounds, NqPerfError for other bad input and when the baseline fails; a
+    variant that fails is left out.
     """
     if sets < calibration.FEWEST_SETS or pairs < calibration.FEWEST_ROUNDS:
         raise ConfigError(
@@ -121,7 +122,7 @@ def prove(config: SuiteConfig, *, trials: int, slowdown: float = SLOWDOWN, progr
 
     Each run is judged as a run of the suite is: both rows have the floor 1.0. `config` says which model and data, and
     how it is judged; `progress` is told of each trial.
-    Raises: NqPerfError for bad input, and when the baseline fails.
+    Raises: ConfigError for no trial or no slowdown, NqPerfError for other bad input, and when the baseline fails.
     """
     if trials < 1 or not slowdown > 0:
         raise ConfigError(f"{trials} trials of a slowdown of {slowdown}; expected 1 or more, and above 0")

@@ -27,7 +27,7 @@ def plain(text: str, limit: int | None = None) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, which stands in the plural unless there is one.
+    """Return `number` with its `noun`, which stands in the plural unless there is one.
 
     Example: counted(1, "example") is "1 example", counted(2, "example") is "2 examples".
     """
@@ -48,7 +48,7 @@ def without_secrets(text: str) -> str:
 
 
 def command_line(words: Iterable[str]) -> str:
-    """Return the words of a command as a shell takes them, without the secrets of its addresses, for a record."""
+    """Return the `words` of a command as a shell takes them, without the secrets of its addresses, for a record."""
     import shlex
 
     return shlex.join(map(without_secrets, words))

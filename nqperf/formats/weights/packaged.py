@@ -9,7 +9,7 @@ PACKAGED_MODEL = Path(__file__).parents[2] / "models" / PACKAGED
 
 
 def named_path(path: Path | str) -> Path:
-    """Return the path that is named: `nq-mini` is the packaged model, from any folder that has nothing of that name.
+    """Return `path`; where it is `nq-mini`, and nothing of that name is there, the packaged model's.
 
     >>> named_path("nq-mini") == PACKAGED_MODEL
     """

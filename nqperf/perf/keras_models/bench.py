@@ -38,7 +38,7 @@ from nqperf.records.verdict import judge_run
 
 
 def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> SuiteRun:
-    """Run a model in its rows; `progress` is told what is done, never while a row is timed.
+    """Run a model in its rows as `config` says; `progress` is told what is done, never while a row is timed.
 
     Raises: NqPerfError for bad input, and when the baseline itself cannot run or be trusted; OutOfTimeError when the
     budget has no room for one set. A row that cannot run the model is passed over unless it was asked for.

@@ -25,7 +25,7 @@ _DOTTED = re.compile(r"[\w.]+:[\w.]+")
 
 
 def names_keras_model(text: str | None) -> bool:
-    """Return whether an argument names a Keras model, "module:function" or a .keras file, and no data."""
+    """Return whether the argument `text` names a Keras model, "module:function" or a .keras file, and no data."""
     return text is not None and (
         text.endswith(KERAS_FILE) or (_DOTTED.fullmatch(text) is not None and not Path(text).exists())
     )
@@ -76,7 +76,7 @@ class KerasBenchConfig:
 
     @classmethod
     def from_options(cls, target: str, **options: Any) -> KerasBenchConfig:
-        """Return what options say: those of SuiteConfig that say how it is run, and the fields of this class.
+        """Return what `options` say of `target`: those of SuiteConfig that say how it is run, and fields of this class.
 
         Raises: ConfigError for an option that is unknown or has no effect; VariantError for an unknown row, and for one
         that another engine than TensorFlow runs.
@@ -99,7 +99,7 @@ class KerasBenchConfig:
         return (*(VARIANTS[name] for name in _table_rows()), *self.suite.own)
 
     def row_count(self, batch_size: int) -> int:
-        """Return how many rows of the inputs are run at the most."""
+        """Return how many rows of the inputs are run at the most, `batch_size` at once."""
         if self.suite.limit is not None:
             return self.suite.limit
         return (self.suite.windows or 1 << 20) if self.inputs is not None else _DRAWN_BATCHES * batch_size

@@ -43,7 +43,7 @@ LIMITS: Mapping[Tolerance, OutputLimits] = {
 
 
 def compare_outputs(baseline: Outputs, row: Outputs) -> Agreement:
-    """Return how far a row's outputs agree with the baseline's.
+    """Return how far the outputs of `row` agree with those of `baseline`.
 
     Floats along a last axis of two or more are decisions, that of the largest value; of models without such an output
     values are compared, the same within a thousandth of the output's spread. `relative_error` is the root mean square
@@ -96,7 +96,7 @@ def _further(name: str, ours: Array, theirs: Array, before: tuple[float, float])
 
 
 def spread(values: Array) -> float:
-    """Return the standard deviation of an output's finite values, or their size where all are the same."""
+    """Return the standard deviation of the finite `values` of an output, or their size where all are the same."""
     finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return 1.0
@@ -121,7 +121,9 @@ def _apart(first: Array, second: Array, *, decides: bool) -> Array:
 
 
 def check_outputs(baseline: Outputs, row: Outputs, agreed: Agreement, tolerance: Tolerance) -> str:
-    """Raise where a row's outputs surely differ by more than its `tolerance`; return in words how far they are apart.
+    """Raise where the outputs of `row` surely differ by more than `tolerance`; return in words how far they are apart.
+
+    `agreed` is how far they agree with those of `baseline`.
 
     Raises: ParityError.
     """
@@ -155,7 +157,7 @@ def _worst(ours: Array, theirs: Array) -> float:
 
 
 def evidence_fault(baseline: Outputs) -> str | None:
-    """Return why equal outputs would prove nothing: they do not depend on the input; None where they do."""
+    """Return why outputs equal to `baseline` prove nothing: they depend on no input; None where they do."""
     for values in baseline.values():
         rows = values.reshape(len(values), -1)
         if len(rows) == 1 or bool(np.any(rows != rows[:1])):

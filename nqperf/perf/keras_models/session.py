@@ -138,13 +138,13 @@ class KerasSession:
             )
 
     def outputs(self, process: VariantProcess) -> Outputs:
-        """Return what a process computes of all rows of the inputs, by the outputs' names."""
+        """Return what `process` computes of all rows of the inputs, by the outputs' names."""
         said = process.ask(Run(), Output, timeout=self.workshop.timeouts.predict)
         found: Outputs = pickle.loads(said.content)  # noqa: S301  # of a process that runs the user's own code
         return found
 
     def observe(self, run: VariantRun, process: VariantProcess) -> protocol.ObservedStates:
-        """Note in the run what its process was seen to do.
+        """Note in `run` what its `process` was seen to do.
 
         Raises: VariantError unless the row's switches are seen to have had their effect.
         """
@@ -159,7 +159,7 @@ class KerasSession:
         return seen
 
     def check(self, run: VariantRun, process: VariantProcess) -> None:
-        """Compare a row's outputs with the baseline's, and note in the run how far they agree.
+        """Compare the outputs of `process` with the baseline's, and note in `run` how far they agree.
 
         Raises: ParityError when they differ by more than the row tolerates.
         """
@@ -170,16 +170,16 @@ class KerasSession:
         run.note = f"{said}{_narrow_share(run)}"
 
     def run_of(self, variant: Variant) -> VariantRun:
-        """Return what is found of a row, from now on."""
+        """Return what is found of `variant`, from now on."""
         return self.runs.setdefault(variant.name, VariantRun(variant=variant))
 
     def could_run(self, name: str) -> bool:
-        """Return whether a process of the row was ever ready: one that was not cannot run this model."""
+        """Return whether a process of the row `name` was ever ready: one that was not cannot run this model."""
         run = self.runs.get(name)
         return run is not None and run.warmed is not None
 
     def starters(self, variants: Iterable[Variant]) -> dict[str, Start]:
-        """Return what starts each row's process: the variants', then the controls'."""
+        """Return what starts each row's process: the `variants`, then the controls."""
         baseline = VARIANTS[BASELINE]
         return {
             **{variant.name: self._starter(variant) for variant in variants},
@@ -207,7 +207,7 @@ class KerasSession:
         return start
 
     def judged_rows(self, variants: Iterable[Variant]) -> tuple[Row, ...]:
-        """Return the rows as the judge is told of them: nothing is promised of a model that nobody measured before."""
+        """Return the `variants` as the judge is told of them: nothing is promised of what nobody measured before."""
         share = sum(self.planted) / len(self.planted) if self.planted else PLANTED_SHARE
         return (
             *(Row(name=variant.name) for variant in variants),
@@ -216,7 +216,7 @@ class KerasSession:
         )
 
     def set_seconds(self, rows: int) -> float:
-        """Return about how long a set of so many rows takes at least, with the controls, were all a little slower."""
+        """Return about how long a set of so many `rows` takes at least, with the controls, were all a little slower."""
         processes = 1 + len(CONTROLS) + rows
         cost = Cost(
             start_seconds=max(processes * self.speed.start, 1e-9),
@@ -225,7 +225,7 @@ class KerasSession:
         return cost.set_seconds(self.config.suite.gate.rounds or FEWEST_ROUNDS)
 
     def lost(self, name: str, error: NqPerfError) -> str | None:
-        """Return why a row that nobody asked for is passed over, None where its loss counts as a failure."""
+        """Return why the row `name` is passed over after `error`: nobody asked for it; None where it is a failure."""
         if name in self.config.asked or self.could_run(name) or not isinstance(error, WorkerError):
             return None
         return f"cannot run this model: {error}"
@@ -258,7 +258,7 @@ _SOME_NARROW = Effect(
 
 
 def _expected_of(variant: Variant, seen: EngineState) -> tuple[Effect, ...]:
-    """Return what a row must be seen to do; of a model without products it is nothing to be seen what type they have."""
+    """Return what a row must be seen to do; where there are no products, nothing of their type."""
     typed = {id(SHARED["wide"]), id(SHARED["narrow"])}
     narrow = any(effect is SHARED["narrow"] for effect in variant.effects)
     effects = [effect for effect in variant.effects if id(effect) != id(SHARED["narrow"])]

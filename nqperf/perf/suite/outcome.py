@@ -44,7 +44,11 @@ class Outcomes:
         absent: Mapping[str, str],
         floors: Mapping[str, Floor],
     ) -> Outcomes:
-        """Return what the sets and the session come to."""
+        """Return what the sets, `measured`, and the `session` come to.
+
+        `variants` are the rows but the baseline; `absent` are those that cannot run here, by name, with the reason, and
+        `floors` has what is promised of the others.
+        """
         verdicts = row_verdicts(measured)
         rows = []
         for variant in variants:
@@ -64,11 +68,14 @@ class Outcomes:
         )
 
     def is_done(self, row: VariantResult) -> bool:
-        """Return whether nothing more comes of a row."""
+        """Return whether nothing more comes of `row`."""
         return row.status in {"failed", "skipped"} or row.name in self.decided
 
     def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
-        """Return the verdict on the run."""
+        """Return the verdict on the run.
+
+        `proves_nothing` says why equal answers would be no evidence, None where they are.
+        """
         return judge_run(
             {row.name: row.verdict.outcome for row in self.rows if row.verdict and row.status == "measured"},
             expected=self.expected,
@@ -85,7 +92,7 @@ class Outcomes:
 
 
 def evidence_fault(session: Session) -> str | None:
-    """Return why equal answers would prove nothing in this session, None where they do."""
+    """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
         return "the heads of this model were never trained: that its answers are the same proves nothing"
     answers = session.baseline_answers()
@@ -97,7 +104,7 @@ def evidence_fault(session: Session) -> str | None:
 def row_of(
     run: VariantRun, lost: NqPerfError | None, verdict: Verdict | None, measured: Measurement, floor: Floor | None
 ) -> VariantResult:
-    """Return a row's record."""
+    """Return the record of `run`: its `verdict` with the times that were `measured`, or why it was `lost`, at its `floor`."""
     samples = measured.samples(run.variant.name)
     if isinstance(lost, TooSlowError) and verdict is None and lost.times is not None:
         ratio = None if floor is None else floor.ratio
@@ -112,5 +119,5 @@ def row_of(
 
 
 def skipped_row(variant: Variant, reason: str) -> VariantResult:
-    """Return the record of a row that does not run here, for `reason`."""
+    """Return the record of `variant`, which does not run here, for `reason`."""
     return VariantResult(name=variant.name, status="skipped", reason=reason, requested=variant.requested())

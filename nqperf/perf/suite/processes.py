@@ -61,7 +61,7 @@ class VariantProcess:
     batch_size: int
 
     def batch(self, number: int) -> float:
-        """Run the batch of that number; return its seconds for as many windows as the session's batch has.
+        """Run the batch `number`; return its seconds for as many windows as the session's batch has.
 
         Raises: WorkerError when it fails, TooSlowError when it was ended at its limit, OutOfTimeError when the budget
         is spent.
@@ -69,7 +69,12 @@ class VariantProcess:
         return self.workshop.timed(self.worker, number, self.batch_size)
 
     def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
-        """Ask the worker, no longer than the budget lasts."""
+        """Send the worker a `request` and return its answer, a message of the type `reply`.
+
+        It waits `timeout` seconds at most, and no longer than the budget lasts.
+
+        Raises: as `Workshop.ask`.
+        """
         return self.workshop.ask(self.worker, request, reply, timeout=timeout)
 
     def predict(self, rows: int) -> protocol.Predicted:
@@ -90,7 +95,7 @@ class VariantProcess:
 
 
 def features_request(features: Features) -> Callable[[Variant, OpenedModel, int], protocol.Load]:
-    """Return what asks a process to load a model folder: every one gets the same features, so all time the same."""
+    """Return what asks a process to load a model folder: each gets the same `features`, so all time the same."""
 
     def request(variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
         return protocol.Load(
@@ -137,6 +142,8 @@ class Workshop:
     def start(self, variant: Variant, model: Any, *, name: str | None = None) -> VariantProcess:
         """Start a worker of `variant` with the files of `model`, and run its first batches.
 
+        `name` is what it is called, by default as the variant.
+
         Raises: WorkerError when it fails or hangs, TooSlowError when its first batch was ended at its limit,
         OutOfTimeError when the budget is spent.
         """
@@ -155,7 +162,9 @@ class Workshop:
         return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size)
 
     def ask(self, worker: WorkerProcess, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
-        """Ask a worker, no longer than the budget lasts.
+        """Send `worker` a `request` and return its answer, a message of the type `reply`.
+
+        It waits `timeout` seconds at most, and no longer than the budget lasts.
 
         Raises: WorkerError or TooSlowError as the worker does, OutOfTimeError when the budget is spent.
         """
@@ -167,7 +176,12 @@ class Workshop:
             raise OutOfTimeError(f"out of time at {type(request).__name__}: {error}") from error
 
     def timed(self, worker: WorkerProcess, number: int, batch_size: int) -> float:
-        """Return the seconds of a batch, as many windows as the session's have."""
+        """Return the seconds that `worker` takes for the batch `number`, per as many windows as the session's have.
+
+        `batch_size` is how many it runs at once.
+
+        Raises: as `ask`; TooSlowError says how many times as long as the baseline it took.
+        """
         share = batch_size / self.batch_size
         limit = max(1.0, share) * self.limits.batch
         try:

@@ -67,7 +67,7 @@ def build_model(name: str, inputs: tuple[str, ...], imports: tuple[str, ...], pr
 
 
 def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested specs or tensors in TensorFlow's order, with names: of keys, specs, or places."""
+    """Yield the leaves of `structure` in TensorFlow's order, named by keys and places, those within `path` behind it."""
     if isinstance(structure, Mapping):
         for key in sorted(structure):
             yield from named_leaves(structure[key], f"{path}.{key}" if path else str(key))
@@ -80,7 +80,7 @@ def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def input_specs(built: BuiltModel, arrays: Mapping[str, Array] | None) -> Any:
-    """Return the structure of the model's arguments; where nothing tells it, that of the `arrays` that it is given.
+    """Return the structure of the arguments of `built`; where nothing tells it, that of the `arrays` that it is given.
 
     Raises: ConfigError where there are none either.
     """
@@ -104,13 +104,13 @@ def _dtype_of(array: Array) -> Any:
 
 
 def fixed_rows(specs: Any) -> int | None:
-    """Return the number of rows that the model's inputs are written for; None where it takes any."""
+    """Return the number of rows that the inputs of `specs` are written for; None where they take any."""
     sizes = {spec.shape[0] for _, spec in named_leaves(specs) if len(spec.shape)} - {None}
     return int(max(sizes)) if sizes else None
 
 
 def drawn_inputs(built: BuiltModel, specs: Any, *, rows: int, length: int, vocabulary: int | None) -> dict[str, Array]:
-    """Return seeded inputs of so many rows, by name: ids are below `vocabulary`, by default that of the model.
+    """Return seeded inputs of `specs`, `rows` of them, by name: ids are below `vocabulary`, by default that of `built`.
 
     `length` is the size of a dimension that has none.
 
@@ -126,7 +126,7 @@ def drawn_inputs(built: BuiltModel, specs: Any, *, rows: int, length: int, vocab
 
 
 def matched_inputs(specs: Any, arrays: Mapping[str, Array], origin: str) -> list[Array]:
-    """Return the arrays of `origin` in the order of the model's inputs, in their types.
+    """Return the `arrays` of `origin` in the order of `specs`, the model's inputs, in their types.
 
     Raises: ConfigError for names, shapes, types or numbers of rows that do not fit.
     """
@@ -176,7 +176,7 @@ def _fitting(array: Array, spec: Any, where: str) -> Array:
 
 
 def get_weights(model: Any) -> dict[str, Array]:
-    """Return a built model's weights in their order, as float32 where NumPy has no such type."""
+    """Return the weights of `model`, which is built, in their order, as float32 where NumPy has no such type."""
     arrays = [np.asarray(one) for one in model.get_weights()]
     return {
         f"w{number}": one.astype(np.float32) if one.dtype.name == "bfloat16" or one.dtype.kind == _NO_TYPE else one
@@ -185,9 +185,9 @@ def get_weights(model: Any) -> dict[str, Array]:
 
 
 def set_weights(model: Any, arrays: Mapping[str, Array], precision: str) -> None:
-    """Give a built model the weights of another process's.
+    """Give `model`, which is built, the weights `arrays` of another process's.
 
-    Raises: ConfigError when it has others in this precision.
+    Raises: ConfigError when it has others in this `precision`.
     """
     shapes = [tuple(array.shape) for array in arrays.values()]
     if shapes != [tuple(weight.shape) for weight in model.weights]:
@@ -196,7 +196,7 @@ def set_weights(model: Any, arrays: Mapping[str, Array], precision: str) -> None
 
 
 class KerasModelRun:
-    """A built model, run over batches of one shape as `config` says; the process has its switches already.
+    """A built `model`, run over batches of one shape as `config` says; the process has its switches already.
 
     `specs` are the structure of its arguments, `batch` the arrays of one batch, in TensorFlow's order of its leaves.
     """
@@ -230,13 +230,13 @@ class KerasModelRun:
         return self.model(*tf.nest.pack_sequence_as(self._specs, list(leaves)), training=False)
 
     def put(self, batch: Sequence[Array]) -> list[Any]:
-        """Return a batch as tensors."""
+        """Return `batch` as tensors."""
         import tensorflow as tf
 
         return [tf.constant(array) for array in batch]
 
     def run(self, batch: Sequence[Any]) -> Any:
-        """Run one batch; return the outputs, possibly before the device has finished them."""
+        """Run one `batch`; return the outputs, possibly before the device has finished them."""
         outputs = self.call(batch) if self.config.eager else self._step(*batch)
         if self._device is None:
             first = next((leaf for _, leaf in named_leaves(outputs) if hasattr(leaf, "device")), None)
@@ -244,7 +244,7 @@ class KerasModelRun:
         return outputs
 
     def finish(self, outputs: Any) -> dict[str, Array]:
-        """Wait for the outputs and return them by name, floats in float32."""
+        """Wait for `outputs` and return them by name, floats in float32."""
         import tensorflow as tf
 
         found = {}

@@ -35,8 +35,8 @@ class LoadModel(protocol.Message, frozen=True):
 
     `folder` holds the inputs and weights, which the process that is `first` leaves there. `data` is the user's file of
     inputs, empty where they are drawn: `rows` of them, ids below `vocabulary`, open dimensions of `length`. `inputs`
-    are specs as `--input` takes them, `imports` modules to import first. `seed` is that of what the builder draws. A round is `repeats`
-    batches.
+    are specs as `--input` takes them, `imports` modules to import first. `seed` is that of what the builder draws. A
+    batch has `batch_size` rows, and a round `repeats` batches.
     """
 
     target: str
@@ -56,7 +56,7 @@ class LoadModel(protocol.Message, frozen=True):
 
 
 class LoadedModel(protocol.Loaded, frozen=True):
-    """What was built: its `parameters`, the rows of inputs that are run, and each input's type and shape by name."""
+    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and the inputs' `shapes`."""
 
     parameters: int
     rows: int
@@ -115,7 +115,7 @@ class KerasWorker(Worker):
         return protocol.Planted(fraction=added)
 
     def _answer_warm(self, request: Any) -> msgspec.Struct:
-        """Do what only a model that has run can do; its outputs are those of all batches."""
+        """Do the `request` of a model that has run; its outputs are those of all batches."""
         if isinstance(request, Run):
             outputs = [self._run(number) for number in range(len(self._batches))]
             joined = {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}

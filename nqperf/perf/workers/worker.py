@@ -38,7 +38,7 @@ def main() -> None:
 class Worker:
     """One variant: its engine, its batches, and work planted into them.
 
-    What is loaded is an Engine, or what runs batches as one does; a subclass has other requests to load it.
+    What is loaded is an Engine, or what runs batches as one does; a subclass has another `load_type`.
     """
 
     load_type: type[msgspec.Struct] = protocol.Load
@@ -54,7 +54,7 @@ class Worker:
         self._rates: dict[str, Any] = {}
 
     def answer(self, request: Any) -> msgspec.Struct:
-        """Do what is asked."""
+        """Do what `request` asks."""
         if isinstance(request, self.load_type):
             return self._load(request)
         if self._loaded is None:

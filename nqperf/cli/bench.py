@@ -60,6 +60,7 @@ _ASKED = {
 
 
 _KERAS = ("inputs", "vocabulary", "specs", "imports")
+NOTHING_JUDGED = "nothing was judged, and --require-judged asks for it: name a profile that fits (`nqperf calibrate`)"
 # All is well but for an output; 2 to 4 are taken.
 _NOT_DELIVERED = 5
 # As shells say what ended a program.
@@ -96,6 +97,7 @@ _SIGNALLED = 128
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
 @shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
 @shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
+@shared.option("--require-judged", is_flag=True, help="Exit with 1 where nothing was judged, as without a profile.")
 @shared.together(shared.quiet_option, shared.json_option)
 def bench_command(data: str | None, **options: Any) -> None:
     """Run the model on DATA in every variant; say whether the answers are the same and the speed is as promised.
@@ -144,6 +146,9 @@ def bench_command(data: str | None, **options: Any) -> None:
     if run.interrupted is not None:
         sys.exit(_SIGNALLED + getattr(run.interrupted, "signum", signal.SIGINT))
     status = exit_status(run.results.outcome, allow_inconclusive=options["allow_inconclusive"])
+    if options["require_judged"] and not run.results.judged:
+        warn(NOTHING_JUDGED)
+        status = status or 1
     sys.exit(status if status or whole else _NOT_DELIVERED)
 
 
@@ -205,7 +210,16 @@ def _keras_config(target: str, options: dict[str, Any]) -> KerasBenchConfig:
     if options["tracked"]:
         raise ConfigError("--track logs predictions, which a Keras model of yours has none of: leave it out")
     own = {name: options[name] for name in _KERAS}
-    return KerasBenchConfig.from_options(target, **own, **suite_asked(None, options))
+    asked = {name: value for name, value in suite_asked(None, options).items() if name not in _of_the_suite_alone()}
+    return KerasBenchConfig.from_options(target, **own, **asked)
+
+
+def _of_the_suite_alone() -> set[str]:
+    """Return the options of the suite's own model that only pyproject.toml names: they are not for a Keras model."""
+    context = click.get_current_context()
+    said = click.core.ParameterSource.DEFAULT_MAP
+    names = ("model", "data", "against", "recipe", "profile", "limit", "max_seq_length")
+    return {name for name in names if context.get_parameter_source(name) is said}
 
 
 def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ GROUPS = {
     "Measure and judge speed": {
         "bench": _Lazy("nqperf.cli.bench:bench_command", "Run every variant and judge how fast it is."),
         "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),
+        "init": _Lazy("nqperf.cli.init:init_command", "Give a project a gate of its own: a benchmark and a workflow."),
         "ab": _Lazy("nqperf.cli.ab:ab_command", "Hold one builder of your project against another revision of it."),
         "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder slower."),
         "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
@@ -64,6 +65,8 @@ GROUPS = {
         "world": _Lazy("nqperf.cli.world:world_command", "Make Natural Questions examples of a generated world."),
     },
 }
+# What pyproject.toml says holds for these.
+OF_THE_PROJECT = ("bench", "calibrate", "prove")
 COMMANDS = {name: lazy for group in GROUPS.values() for name, lazy in group.items()}
 
 
@@ -74,17 +77,21 @@ class LazyGroup(click.Group):
         """Return the names of the commands, in the order of --help, whatever `ctx` is."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command `cmd_name`, imported; None where there is none, whatever `ctx` is."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         _take_verbose(command)
+        if cmd_name in OF_THE_PROJECT and not ctx.resilient_parsing:
+            from nqperf.cli.project import defaults
+
+            ctx.default_map = {cmd_name: defaults()}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the commands in groups, with their one-line helps, to `formatter`, whatever `ctx` is, importing none."""
+        """Write the commands in groups, with their one-line helps, to `formatter`, whatever `ctx` is."""
         widest = max(map(len, COMMANDS))
         for heading, group in GROUPS.items():
             with formatter.section(heading):

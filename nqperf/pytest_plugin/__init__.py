@@ -60,7 +60,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if GATED in metafunc.fixturenames:
         from nqperf.perf.suite.config import SuiteConfig
 
-        rows = asked_of(metafunc.config).over(SuiteConfig()).rows()
+        with usage_errors():  # what pyproject.toml says was not looked at before
+            rows = asked_of(metafunc.config).over(SuiteConfig()).rows()
         metafunc.parametrize(GATED, [row.name for row in rows], indirect=True)
 
 

@@ -24,7 +24,8 @@ _OF_THE_SUITE = (
     *("recipe", "rounds", "budget", "require"),
 )
 OPTIONS = tuple(
-    f"--nqperf-{name}" for name in (*_OF_THE_SUITE, "allow-inconclusive", "save-results", "report", "track")
+    f"--nqperf-{name}"
+    for name in (*_OF_THE_SUITE, "allow-inconclusive", "require-judged", "save-results", "report", "track")
 )
 # What two ways to do anything have no use for.
 SUITE_ALONE = frozenset(f"--nqperf-{name}" for name in _OF_THE_SUITE) - {"--nqperf-quick", "--nqperf-rounds"}
@@ -33,6 +34,8 @@ _ASKED = frozenset(f"nqperf_{name.replace('-', '_')}" for name in _OF_THE_SUITE)
 
 
 ASKED = pytest.StashKey["SuiteOptions"]()
+# What pyproject.toml says of the suite.
+PROJECT = pytest.StashKey[dict[str, Any]]()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -64,14 +67,37 @@ def add_options(parser: pytest.Parser) -> None:
         help="Seconds that the run may take. Default: 600, 180 with --nqperf-quick.",
     )
     group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
+    group.addoption("--nqperf-require-judged", action="store_true", help="Fail where nothing was judged.")
     group.addoption("--nqperf-save-results", help="Write the whole run as JSON, for `nqperf compare`.", **path)
     group.addoption("--nqperf-report", help="Write the report as an HTML page.", **path)
     group.addoption("--nqperf-track", action="store_true", help="Log the run to MLflow (extra mlflow).")
 
 
+def take_project(config: pytest.Config) -> dict[str, Any]:
+    """Return what `[tool.nqperf]` of the project of `config` says of the suite; options not given say the rest of it.
+
+    It is read once a session, when something of the gate is asked for.
+
+    Raises: FormatError for a table that cannot be used.
+    """
+    if PROJECT not in config.stash:
+        from nqperf.formats.project_toml import RUN_OPTIONS, find_project, read_project_options
+
+        path = find_project(config.rootpath)
+        found = {} if path is None else read_project_options(path)
+        for name in RUN_OPTIONS:
+            value = found.pop(name, None)
+            option = f"nqperf_{name}"
+            if value is not None and getattr(config.option, option) in (None, False):
+                setattr(config.option, option, Path(value) if name in ("report", "save_results") else value)
+        config.stash[PROJECT] = found
+    return config.stash[PROJECT]
+
+
 def check_options(config: pytest.Config) -> None:
     """Raise NqPerfError or UsageError for an option in `config` that cannot be met."""
     option = config.option
+    take_project(config)
     if given_option(config) and is_distributed(config):
         raise pytest.UsageError("the gate measures alone on its machine: run its tests without -n")
     places = {name: getattr(option, name) for name in ("nqperf_save_results", "nqperf_report")}
@@ -101,7 +127,8 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
         from nqperf.perf.suite.config import SuiteOptions
         from nqperf.plain_text import command_line
 
-        asked = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
+        given = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
+        asked = {**take_project(config), **{name: one for name, one in given.items() if one not in (None, False)}}
         command = command_line(["pytest", *map(str, config.invocation_params.args)])
         config.stash[ASKED] = SuiteOptions.read(command=command, **asked)
     return config.stash[ASKED]

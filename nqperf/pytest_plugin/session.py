@@ -121,6 +121,10 @@ class GateHooks:
             self._benchmarks.find_unjudged()
         if state.results is not None:
             self._write_job_summary(state.results)
+            if self._config.option.nqperf_require_judged and not state.results.judged:
+                state.faults.append(
+                    "nothing was judged, and --nqperf-require-judged asks for it: name a profile that fits"
+                )
         else:
             self._tell_that_nothing_was_judged()
         if (self._failed() or state.faults) and session.exitstatus in {

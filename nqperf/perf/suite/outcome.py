@@ -104,7 +104,7 @@ def evidence_fault(session: Session) -> str | None:
 def row_of(
     run: VariantRun, lost: NqPerfError | None, verdict: Verdict | None, measured: Measurement, floor: Floor | None
 ) -> VariantResult:
-    """Return the record of `run`: its `verdict` with the times that were `measured`, or why it was `lost`, at its `floor`."""
+    """Return the record of `run`: its `verdict` with what was `measured`, or why it was `lost`, at its `floor`."""
     samples = measured.samples(run.variant.name)
     if isinstance(lost, TooSlowError) and verdict is None and lost.times is not None:
         ratio = None if floor is None else floor.ratio

@@ -84,6 +84,14 @@ TENSORFLOW_ROWS = (
         effects=_seen("compiled", "wide", "no_tf32"),
     ),
     Variant(
+        name="xla_clusters",
+        description="the thesis's XLA: clusters within the graph, by autoclustering alone",
+        environment=_CPU_CLUSTERS,
+        settings={"autoclustering": True},
+        requires=("xla",),
+        effects=_seen("graph", "clusters", "wide", "no_tf32"),
+    ),
+    Variant(
         name="xla_grappler",
         description="XLA clusters within a graph that the thesis's Grappler options optimised",
         environment=_CPU_CLUSTERS,

@@ -67,7 +67,7 @@ def build_model(name: str, inputs: tuple[str, ...], imports: tuple[str, ...], pr
 
 
 def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of `structure` in TensorFlow's order, named by keys and places, those within `path` behind it."""
+    """Yield the leaves of `structure` in TensorFlow's order, named by keys and places, those in `path` behind it."""
     if isinstance(structure, Mapping):
         for key in sorted(structure):
             yield from named_leaves(structure[key], f"{path}.{key}" if path else str(key))

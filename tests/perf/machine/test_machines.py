@@ -34,7 +34,14 @@ BFLOAT16 = {
 ONEDNN_ON = {"onednn_on", "onednn_on_allocator"}
 ALLOCATOR = {"allocator", "onednn_on_allocator", "xla_allocator"}
 XLA = {
-    *("xla", "xla_grappler", "mixed_float16_xla_grappler", "mixed_bfloat16_xla_grappler", "xla_allocator"),
+    *(
+        "xla",
+        "xla_clusters",
+        "xla_grappler",
+        "mixed_float16_xla_grappler",
+        "mixed_bfloat16_xla_grappler",
+        "xla_allocator",
+    ),
     *("mixed_float16_xla", "mixed_bfloat16_xla", "xla_tf32"),
 }
 TORCH_FLOAT16 = {"torch_float16", "torch_float16_compile"}

@@ -1,0 +1,106 @@
+"""The files that `nqperf init` writes into a project: a gate of its own, and the workflow that runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nqperf.errors import FormatError
+from nqperf.formats.files import write_whole
+from nqperf.formats.reading import exists
+
+_CONFTEST = '''"""The gate measures alone on its machine: where pytest-xdist spreads the tests, its own are left out."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that benchmarks.work is found however pytest is started
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
+        for item in items:
+            if "nqperf_paired" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip(reason="measured alone: pytest benchmarks -n 0"))
+'''
+_WORK = '''"""What is measured: `build` runs once in each process; what it returns is timed, its output compared."""
+
+{imports}
+
+def build():
+    {prepare}
+    return lambda: {call}
+'''
+_OWN = (
+    "import random\n",
+    "numbers = random.Random(0).sample(range(10**6), 10**4)  # your own work in place of this",
+    "sorted(numbers)",
+)
+_TEST = '''"""Two ways to do the same work, held to each other: this one must be at least as fast as the other.
+
+`nqperf ab benchmarks.work:build --base main` holds the same work to another revision instead, as the workflow does.
+"""
+
+from benchmarks.work import build
+
+
+def test_it_is_no_slower_than_itself(nqperf_paired):
+    """Put what you want to hold it to in place of the first."""
+    nqperf_paired(build(), build(), floor=None)
+'''
+_WORKFLOW = """# Is a pull request slower than its base? Both are measured on one runner; see the job's summary.
+name: speed
+on: pull_request
+permissions:
+  contents: read
+jobs:
+  speed:
+    runs-on: ubuntu-latest
+    timeout-minutes: 20
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0              # the base's commit is needed too
+          persist-credentials: false
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.11"
+      - run: python -m pip install -e .
+      - uses: nqperf/nqperf/.github/actions/ab@main   # better: a commit
+        with:
+          target: benchmarks.work:build
+          margin: "0.05"
+"""
+CONFTEST, WORK, TEST = "benchmarks/conftest.py", "benchmarks/work.py", "benchmarks/test_speed.py"
+WORKFLOW = ".github/workflows/speed.yml"
+
+
+def starter_files(function: str | None) -> dict[str, str]:
+    """Return the files' contents by their paths.
+
+    `function` is what is measured, "module:name", called without arguments; without one it is a sample to replace.
+    """
+    imports, prepare, call = _OWN
+    if function is not None:
+        module, _, name = function.partition(":")
+        imports, prepare, call = f"from {module} import {name}\n", f"{name}()  # warm", f"{name}()"
+    work = _WORK.format(imports=imports, prepare=prepare, call=call)
+    return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: _WORKFLOW}
+
+
+def write_starter_files(folder: Path, function: str | None) -> list[str]:
+    """Write the files into `folder`, all or none, and return their paths there; `function` is as in `starter_files`.
+
+    Raises: FormatError when one of them is there already, naming each, or cannot be written.
+    """
+    files = starter_files(function)
+    if not folder.is_dir():
+        raise FormatError("no such folder; expected the project's", path=folder)
+    there = [path for path in files if exists(folder / path)]
+    if there:
+        raise FormatError(f"has {', '.join(there)} already, which is not replaced: move it away", path=folder)
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / path, content.encode())
+    return list(files)

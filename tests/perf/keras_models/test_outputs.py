@@ -1,0 +1,86 @@
+"""Outputs of a model of which nothing else is known: what counts as the same, and what is surely broken."""
+
+import numpy as np
+import pytest
+
+from nqperf.errors import ParityError
+from nqperf.perf.keras_models.outputs import check_outputs, compare_outputs, evidence_fault
+
+SCORES = np.random.default_rng(0).standard_normal((64, 5)).astype(np.float32)
+ONE = {"output": SCORES}
+
+
+def judged(baseline, row, tolerance):
+    return check_outputs(baseline, row, compare_outputs(baseline, row), tolerance)
+
+
+def test_the_same_outputs_agree_in_every_row():
+    agreed = compare_outputs(ONE, ONE)
+    assert (agreed.metric, agreed.value, agreed.compared, agreed.changed) == ("same decisions", 1.0, 64, 0)
+    assert agreed.details == {"relative_error": 0.0, "max_abs_difference": 0.0}
+    assert judged(ONE, ONE, "exact")
+
+
+def test_another_order_of_sums_is_exact_and_rounding_to_16_bits_is_not():
+    near = {"output": SCORES * (1 + 1e-6)}
+    rounded = {"output": SCORES.astype(np.float16).astype(np.float32) + np.float32(0.01)}
+    assert judged(ONE, near, "exact")
+    with pytest.raises(ParityError, match=r"at most 0\.001"):
+        judged(ONE, rounded, "exact")
+    assert "0.01" in judged(ONE, rounded, "sixteen_bit")
+
+
+def test_a_tenth_of_the_spread_is_too_much_for_16_bits():
+    noise = np.random.default_rng(1).standard_normal(SCORES.shape).astype(np.float32)
+    with pytest.raises(ParityError, match=r"expected 0\.1"):
+        judged(ONE, {"output": SCORES + 0.2 * noise}, "sixteen_bit")
+
+
+def test_changed_decisions_fail_only_where_they_are_surely_too_many():
+    few, many = SCORES.copy(), SCORES.copy()
+    ties = {"output": np.where(np.arange(64)[:, None] < 40, np.float32([0, 0, 0, 0, 1e-6]), SCORES)}
+    few[0] = few[0][::-1]
+    agreed = compare_outputs(ONE, {"output": few})
+    assert agreed.changed <= 1
+    many = {"output": ties["output"].copy()}
+    many["output"][:40, 0] = 2e-6
+    with pytest.raises(ParityError, match="40 of 64 decisions changed"):
+        judged(ties, many, "sixteen_bit")
+
+
+def test_a_single_flip_among_few_is_told_and_proves_nothing():
+    ties = {"output": SCORES.copy()}
+    ties["output"][0] = [0, 0, 0, 0, 1e-6]
+    flipped = {"output": ties["output"].copy()}
+    flipped["output"][0, 0] = 2e-6
+    assert "1 of 64 decisions changed" in judged(ties, flipped, "sixteen_bit")
+    assert "more rows would tell" in judged(ties, flipped, "sixteen_bit")
+    assert compare_outputs(ties, flipped).differences[0].subject == "output 0"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_broken(value):
+    broken = SCORES.copy()
+    broken[3, 1] = value
+    with pytest.raises(ParityError, match="1 of 320 values of output are NaN or infinite"):
+        compare_outputs(ONE, {"output": broken})
+
+
+def test_other_names_and_shapes_are_broken():
+    with pytest.raises(ParityError, match="expected"):
+        compare_outputs(ONE, {"output": SCORES[:, :4]})
+    with pytest.raises(ParityError, match="expected"):
+        compare_outputs(ONE, {"other": SCORES})
+
+
+def test_values_stand_where_there_are_no_decisions():
+    values = {"score": SCORES[:, 0]}
+    agreed = compare_outputs(values, {"score": values["score"] + np.float32(1.0)})
+    assert (agreed.metric, agreed.compared, agreed.changed) == ("same values", 64, 64)
+    text = {"word": np.array([b"a", b"b"])}
+    assert compare_outputs(text, {"word": np.array([b"a", b"c"])}).changed == 1
+
+
+def test_outputs_that_depend_on_no_input_prove_nothing():
+    assert evidence_fault(ONE) is None
+    assert "proves nothing" in evidence_fault({"output": np.ones((4, 3), np.float32)})

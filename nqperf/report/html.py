@@ -14,6 +14,7 @@ from nqperf.records.history import History, Point
 from nqperf.records.results import Results
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, timeline
+from nqperf.report.headline import fastest_sentence
 from nqperf.report.run_sections import ratio_rows, run_sections
 from nqperf.report.summary import interval_text, judged_text, work_text
 from nqperf.report.terminal import (
@@ -36,7 +37,8 @@ def write_page(path: Path, content: str) -> None:
 
 def run_page(results: Results) -> str:
     """Return the report of the run `results`, as a whole page."""
-    head = html.heading(results.outcome, judged_text(results), _under(results), results.reasons)
+    sentence = fastest_sentence(results)
+    head = html.heading(results.outcome, judged_text(results), _under(results), results.reasons, sentence)
     return html.html_page(f"nqperf: {results.outcome}", [head, *run_sections(results)])
 
 

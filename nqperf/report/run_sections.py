@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from markupsafe import Markup
 
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.plain_text import counted
 from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
+from nqperf.report.headline import by_speed
 from nqperf.report.roofline import roofline
 from nqperf.report.summary import (
     NONE,
     absence,
-    counted,
     describe,
     interval_text,
+    milliseconds,
     outcome_of,
     summarise,
     work_text,
 )
+from nqperf.report.times import row_seconds
 
 LEGEND = (
     "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the mean of the "
@@ -38,9 +43,12 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
         yield html.paragraph(LEGEND)
         yield ratio_rows([(name, mark, said) for name, (mark, said) in marks.items()])
     yield html.title(level, "Table")
-    yield html.html_table("Each variant: answers first, then speed", summary.headings, summary.rows, left=("verdict",))
+    headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
+    yield html.html_table("Each variant, the fastest first", headings, rows, left=("verdict",))
     yield from map(html.paragraph, summary.explanations)
     yield from _notes(results)
+    yield from _descriptions(results, level)
+    yield from _times(results, level)
     yield from _rounds(results, level)
     yield from _answers(results, level)
     yield from _memory(results, level)
@@ -67,13 +75,74 @@ def verdict_mark(name: str, verdict: Verdict) -> Mark:
 
 
 def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, Markup]]]:
-    named = [(variant.name, variant.verdict) for variant in results.variants]
+    named = [(variant.name, variant.verdict) for variant in by_speed(results)]
     named += [(_CONTROLS[name], control.verdict) for name, control in _controls(results)]
     for name, verdict in named:
         if verdict is not None:
             ratio = f"{'below ' if verdict.at_most else ''}{verdict.ratio:.3f}"
             said = html.said(ratio, interval_text(verdict.interval), verdict.outcome)
             yield name, (verdict_mark(name, verdict), said)
+
+
+def _by_speed(results: Results, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the table's rows, the fastest variant first; the controls stay last."""
+    named = {row[0]: row for row in rows}
+    variants = [named[variant.name] for variant in by_speed(results)]
+    return [*variants, *(row for row in rows if row not in variants)]
+
+
+def _verdict_first(
+    headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return a table whose verdicts stand beside the names, where narrow screens show them."""
+    return tuple(_turned(headings)), [tuple(_turned(row)) for row in rows]
+
+
+def _turned(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return (cells[0], cells[-1], *cells[1:-1])
+
+
+def _descriptions(results: Results, level: int) -> Iterator[Markup]:
+    """Yield what each variant of the table is."""
+    known = [(row.name, VARIANTS[row.name].description) for row in by_speed(results) if row.name in VARIANTS]
+    if known:
+        yield html.title(level, "What each variant does")
+        headings = ("variant", "what it is")
+        yield html.html_table("As `nqperf variants` tells", headings, known, left=headings[1:], lines=headings[1:])
+
+
+def _times(results: Results, level: int) -> Iterator[Markup]:
+    """Yield how the times of a batch are spread, and how much is done in a second."""
+    timed = [(row.name, row_seconds(results, row)) for row in by_speed(results)]
+    rows = [(name, *_spread(seconds), *_rates(results, seconds)) for name, seconds in timed if seconds]
+    if rows:
+        yield html.title(level, "Times of a batch")
+        headings = ("variant", "median", "90 %", "99 %", "longest", *_rate_names(results))
+        yield html.html_table("All rounds of all sets; what is done in a second, at the median", headings, rows)
+
+
+def _spread(seconds: Sequence[float]) -> tuple[str, ...]:
+    ordered = sorted(seconds)
+    last = len(ordered) - 1
+    return (milliseconds(median(ordered)), *(milliseconds(ordered[round(share * last)]) for share in (0.9, 0.99, 1)))
+
+
+def _rate_names(results: Results) -> tuple[str, ...]:
+    return tuple(f"{name}/s" for name in _per_batch(results))
+
+
+def _rates(results: Results, seconds: Sequence[float]) -> tuple[str, ...]:
+    return tuple(f"{count / median(seconds):.1f}" for count in _per_batch(results).values())
+
+
+def _per_batch(results: Results) -> dict[str, float]:
+    """Return how many of what a batch holds."""
+    size, counts = results.workload.get("batch_size"), results.data.counts
+    if not isinstance(size, int):
+        return {}
+    if counts.get("features") and "examples" in counts:
+        return {"windows": size, "examples": size * counts["examples"] / counts["features"]}
+    return {"rows": size} if "rows" in counts else {}
 
 
 def _controls(results: Results) -> list[tuple[str, Control]]:

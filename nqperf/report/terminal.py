@@ -8,6 +8,7 @@ from nqperf.plain_text import plain_lines
 from nqperf.records.comparison import Comparison, VariantChange
 from nqperf.records.history import History, Point
 from nqperf.records.results import BASELINE, Results
+from nqperf.report.headline import fastest_sentence
 from nqperf.report.summary import NONE, interval_text, milliseconds, summarise
 from nqperf.report.tables import text_table
 
@@ -25,6 +26,7 @@ def run_text(results: Results) -> str:
                 "",
                 *summary.notes,
                 "",
+                *filter(None, (fastest_sentence(results),)),
                 summary.headline,
                 *(f"  {reason}" for reason in summary.reasons),
             )

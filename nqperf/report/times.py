@@ -7,6 +7,16 @@ from statistics import median
 from nqperf.records.results import BASELINE, Results, VariantResult
 
 
+def row_seconds(results: Results, variant: VariantResult) -> list[float]:
+    """Return every time of a batch of `variant` in the run `results`; the baseline's are those of all pairs.
+
+    Units: seconds.
+    """
+    if variant.name != BASELINE:
+        return [one for sample in variant.samples for one in sample.variant_seconds]
+    return [one for taken in results.sets for pair in taken.baseline_seconds for one in pair]
+
+
 def baseline_seconds(results: Results, variant: VariantResult) -> float | None:
     """Return what a round took the baseline of `variant`: the median of its pairs, None where there are none.
 

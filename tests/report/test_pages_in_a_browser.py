@@ -47,6 +47,38 @@ def test_no_label_lies_over_another_and_the_page_fits(page, tmp_path):
         assert list(overlaps(found["texts"])) == [], f"at {width} pixels"
 
 
+# Where the verdict of each row of the first table stands, the first words, and how the colours contrast.
+SEEN = """(shown) => {
+    const light = text => {
+        const [r, g, b] = text.match(/[0-9.]+/g).slice(0, 3).map(one => one / 255)
+            .map(one => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const page = light(shown.getComputedStyle(shown.document.body).backgroundColor);
+    const contrast = one => {
+        const ink = light(shown.getComputedStyle(one).color);
+        return (Math.max(ink, page) + 0.05) / (Math.min(ink, page) + 0.05);
+    };
+    const table = shown.document.querySelector("table");
+    return {
+        title: shown.document.querySelector("h1").textContent,
+        names: [...table.querySelectorAll("tbody th")].map(one => one.textContent),
+        verdicts: [...table.querySelectorAll("tr > :nth-child(2)")].map(one => one.getBoundingClientRect().right),
+        contrast: Math.min(...[...shown.document.querySelectorAll("p, td, th, caption, .word, dt")].map(contrast)),
+        reached: [...shown.document.querySelectorAll(".scroll")].every(one => one.tabIndex === 0),
+    };
+}"""
+
+
+def test_the_first_screen_tells_the_fastest_way_and_narrow_ones_show_the_verdict(tmp_path):
+    for width, found in measure(run_page(runs.full()), SEEN, (400, 1200), tmp_path).items():
+        assert "Fastest safe way: xla, 1.20 times the baseline" in found["title"]
+        assert found["names"][:2] == ["baseline", "mixed_bfloat16"]
+        assert max(found["verdicts"]) <= width
+        assert found["contrast"] >= 4.5
+        assert found["reached"]
+
+
 def test_the_check_sees_an_overlap_and_a_wide_page(tmp_path):
     page = '<svg width="800"><text x="1" y="20">one</text><text x="6" y="22">two</text></svg>'
     found = measure(page, LAYOUT, (400,), tmp_path)[400]

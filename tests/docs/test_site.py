@@ -17,7 +17,6 @@ import pytest
 
 import nqperf
 from nqperf.cli.main import COMMANDS, cli, main
-from nqperf.defaults import PACKAGED_MODEL
 from nqperf.formats.results.profiles_toml import read_profiles
 
 REPOSITORY = Path(__file__).parents[2]
@@ -114,7 +113,6 @@ def test_every_option_of_pytest_is_there(page, pytestconfig):
 def test_the_examples_run(page, tmp_path, monkeypatch, capsys):
     """The page's commands and Python, from top to bottom, in one folder."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "nq-mini").symlink_to(PACKAGED_MODEL)
     names = {}
     for block in blocks(page):
         if block.title:

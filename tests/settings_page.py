@@ -24,6 +24,18 @@ Made from the code by `python -m tests.settings_page`. What the command line say
 """
 
 
+_KEYS = """Every option may stand under `[tool.nqperf]` of the nearest pyproject.toml: for `nqperf bench`, `calibrate`,
+`prove` and the pytest plugin. Unknown keys are refused with the nearest name. Paths are from the file's folder.
+
+```toml
+[tool.nqperf]
+variants = ["xla", "mixed_bfloat16"]
+profile = "ci/runner.toml"
+budget = 300
+```
+"""
+
+
 def page() -> str:
     return "\n".join(
         (
@@ -33,9 +45,7 @@ def page() -> str:
             "## Markers\n",
             _table(("marker", ""), markers()),
             "## pyproject.toml\n",
-            "Every option may stand under `[tool.nqperf]` of the nearest pyproject.toml: for `nqperf bench`, `calibrate`,",
-            "`prove` and the pytest plugin. Unknown keys are refused with the nearest name. Paths are from the file's folder.\n",
-            '```toml\n[tool.nqperf]\nvariants = ["xla", "mixed_bfloat16"]\nprofile = "ci/runner.toml"\nbudget = 300\n```\n',
+            _KEYS,
             _table(("key", "type", ""), keys()),
             "## Options of pytest\n",
             _table(("option", ""), plugin_options()),
@@ -82,11 +92,10 @@ def plugin_options() -> list[tuple[str, ...]]:
 
 
 def bench_options() -> list[tuple[str, ...]]:
-    found = []
-    for option in bench_command.params:
-        if isinstance(option, click.Option) and option.name not in {"help", "verbose"}:
-            found.append((f"`{', '.join(option.opts)}`", option.help or ""))
-    return found
+    shown = [
+        one for one in bench_command.params if isinstance(one, click.Option) and one.name not in {"help", "verbose"}
+    ]
+    return [(f"`{', '.join(option.opts)}`", option.help or "") for option in shown]
 
 
 def _sentence(text: str | None) -> str:

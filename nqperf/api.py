@@ -219,11 +219,19 @@ def bench(model: str | Path | None = None, data: str | Path | None = None, **opt
 
     `model` is a model folder, None the packaged one; `data` a Natural Questions file or glob, None generated examples.
     `options` are those of SuiteConfig.from_options: variants, against, limit, batch_size, profile, rounds, ...
+    A `model` "module:function" or "model.keras" is a Keras model of your own, with the `inputs`, `vocabulary`, `specs`
+    and `imports` of KerasBenchConfig among the options.
+
     Raises: NqPerfError for bad input, and when the baseline cannot run.
     """
+    from nqperf.perf.keras_models.config import KerasBenchConfig, names_keras_model
     from nqperf.perf.suite.config import SuiteConfig
     from nqperf.perf.suite.suite import run_suite
 
+    if isinstance(model, str) and names_keras_model(model):
+        from nqperf.perf.keras_models.bench import bench_keras_model
+
+        return bench_keras_model(KerasBenchConfig.from_options(model, data=data, **options)).results
     return run_suite(SuiteConfig.from_options(model=model, data=data, **options)).results
 
 

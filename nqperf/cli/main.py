@@ -84,7 +84,7 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         _take_verbose(command)
-        if cmd_name in OF_THE_PROJECT and not ctx.resilient_parsing:
+        if cmd_name in OF_THE_PROJECT and ctx and not ctx.resilient_parsing:
             from nqperf.cli.project import defaults
 
             ctx.default_map = {cmd_name: defaults()}

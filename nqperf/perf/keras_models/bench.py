@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -156,7 +156,7 @@ class _Conduct(Conduct):
 
     session: KerasSession
     variants: dict[str, Variant]
-    told: object
+    told: Callable[[int], None]
     memory: Memory = field(default_factory=Memory)
     _inside: int = 0
 
@@ -190,8 +190,7 @@ class _Conduct(Conduct):
 
     def before_round(self, number: int) -> None:
         """Tell of it."""
-        if callable(self.told):
-            self.told(number)
+        self.told(number)
 
     def over(self, name: str, process: Process) -> None:
         """Compare a row's outputs once more."""

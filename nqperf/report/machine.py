@@ -9,6 +9,13 @@ from nqperf.records.proof import CONFIDENCE, FALSE_FAILS, FOUND, Proof, acceptan
 from nqperf.report.tables import text_table
 
 
+_NEXT = (
+    "next: nqperf bench --quick                   every row that runs here, answers and speed",
+    "      nqperf tune --out recipe.toml          the fastest way to run a model here",
+    "      nqperf calibrate --out desk.toml       a profile, so that later runs are judged",
+)
+
+
 def calibration_text(run: CalibrationRun) -> str:
     """Return what the noise of a device allows, as the calibration `run` has shown it."""
     found = run.calibration
@@ -59,4 +66,5 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         lines.append(f"{check.state:<7}  {check.name:<{width}}  {check.finding}")
         if check.advice:
             lines.append(f"{'':<7}  {'':<{width}}  -> {check.advice}")
+    lines += ["", *_NEXT]
     return plain_lines("\n".join(lines))

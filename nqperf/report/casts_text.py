@@ -53,7 +53,8 @@ def verdict(audit: Audit) -> str:
 
 def drift_text(drift: Drift, task: TaskDrift | None) -> str:
     """Return `drift` as a table of layers, the outputs, the `task` (None: none) and what was found."""
-    lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} batches on {drift.device}"]
+    batches = "batch" if drift.batches == 1 else "batches"
+    lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} {batches} on {drift.device}"]
     if drift.note:
         lines.append(drift.note)
     width = max((len(layer.layer) for layer in drift.layers), default=5)

@@ -8,7 +8,6 @@ from nqperf.plain_text import plain_lines
 from nqperf.records.proof import CONFIDENCE, FALSE_FAILS, FOUND, Proof, acceptance, trials_needed
 from nqperf.report.tables import text_table
 
-
 _NEXT = (
     "next: nqperf bench --quick                   every row that runs here, answers and speed",
     "      nqperf tune --out recipe.toml          the fastest way to run a model here",

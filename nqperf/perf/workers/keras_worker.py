@@ -165,8 +165,11 @@ def _inputs(request: LoadModel, built: BuiltModel) -> tuple[Any, list[Array]]:
     given = read_arrays(Path(request.data)) if request.data else None
     specs = keras_model.input_specs(built, given)
     if request.first:
-        drawing = {"rows": request.rows, "length": request.length, "vocabulary": request.vocabulary}
-        arrays = keras_model.drawn_inputs(built, specs, **drawing) if given is None else given
+        arrays = given
+        if arrays is None:
+            arrays = keras_model.drawn_inputs(
+                built, specs, rows=request.rows, length=request.length, vocabulary=request.vocabulary
+            )
         found = keras_model.matched_inputs(specs, arrays, request.data or "what was drawn")
         write_arrays(kept, {f"i{number}": array[: request.rows] for number, array in enumerate(found)})
     return specs, list(read_arrays(kept).values())

@@ -146,7 +146,8 @@ class Worker:
 
     def _run(self, number: int) -> dict[str, FloatArray]:
         """Run a batch; the outputs are on the host when it returns."""
-        return self._engine.finish(self._engine.run(self._batches[number]))
+        outputs: dict[str, FloatArray] = self._engine.finish(self._engine.run(self._batches[number]))
+        return outputs
 
     def _time(self, number: int, planted: int) -> float:
         start = time.perf_counter()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# At the start of a line these are commands to GitHub's runners, wherever the line comes from.
-_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
+# Commands to GitHub's runners, wherever they come from: the first at the start of a line, the older second anywhere.
+_COMMAND = re.compile(r"^(\s*)(::)|(#)(#\[)", re.MULTILINE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 CUT = "[cut]"
 
@@ -20,7 +20,7 @@ def plain(text: str, limit: int | None = None) -> str:
 
     Example: plain("a\\x1b[31mb") is "a\\\\x1b[31mb".
     """
-    shown = _COMMAND.sub(r"\1\\\2", "".join(_spelt(letter) for letter in text))
+    shown = _COMMAND.sub(r"\1\3\\\2\4", "".join(_spelt(letter) for letter in text))
     return (
         shown if limit is None or len(shown) <= limit else f"{shown[:limit]} ... ({len(shown) - limit} more characters)"
     )

@@ -20,7 +20,8 @@ from nqperf.plain_text import command_line, plain, plain_lines, without_secrets
         ("\ud800", r"\ud800"),
         ("::error title=x::y", r"\::error title=x::y"),
         ("  ::set-output name=x::y", r"  \::set-output name=x::y"),
-        ("##[error]x", r"\##[error]x"),
+        ("##[error]x", r"#\#[error]x"),
+        ("a row ##[error]x", r"a row #\#[error]x"),
         ("tests/a.py::test_b", "tests/a.py::test_b"),
     ],
 )

@@ -13,17 +13,23 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.tokenizer_settings import SETTINGS, TokenizerSettings, require_class
-from nqperf.nq.library import (
-    GPT2_PIECES,
-    ROBERTA_PIECES,
-    LibraryVocabulary,
+from nqperf.nq.library import LibraryVocabulary
+from nqperf.nq.library_tokenizers import (
     add_pieces,
     bert_tokenizer,
     byte_level_tokenizer,
     library_tokenizer,
     observed_rules,
 )
-from nqperf.nq.tokenization import BERT_PIECES, SPACE, SentencePieceVocabulary, SpecialPieces, Vocabulary
+from nqperf.nq.openings import SPACE
+from nqperf.nq.tokenization import (
+    BERT_PIECES,
+    GPT2_PIECES,
+    ROBERTA_PIECES,
+    SentencePieceVocabulary,
+    SpecialPieces,
+    Vocabulary,
+)
 from nqperf.nq.vocabularies import AlbertVocabulary, ExtendedVocabulary
 from nqperf.nq.wordpiece import WordPieceVocabulary
 
@@ -238,7 +244,8 @@ class VocabularyFiles:
             )
         vocabulary.special = settings.framing(vocabulary.special)
         added = dict(_numbered_pieces(vocabulary, settings))
-        return ExtendedVocabulary(vocabulary, added) if added else vocabulary
+        single = {piece.content for piece in settings.added if piece.single_word}
+        return ExtendedVocabulary(vocabulary, added, single_words=single) if added else vocabulary
 
     def _numbered(self, name: str) -> dict[str, int]:
         content = self.files.read(name, what="a vocabulary")

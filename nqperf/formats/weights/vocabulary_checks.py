@@ -10,8 +10,7 @@ from nqperf.formats.weights.tokenizer_settings import SETTINGS
 from nqperf.formats.weights.vocabularies import BYTE_LEVEL, LIBRARY, MERGES, TokenizerKind, word_list
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import some_of
-from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
-from nqperf.nq.tokenization import BERT_PIECES, SpecialPieces
+from nqperf.nq.tokenization import BERT_PIECES, GPT2_PIECES, ROBERTA_PIECES, SpecialPieces
 
 _NAMES: dict[TokenizerKind, str] = {
     "sentencepiece": f"SentencePiece ({SENTENCEPIECE})",

@@ -255,6 +255,13 @@ def test_shards_are_read_by_their_index(stranger, out):
         (lambda index: index.pop("weight_map"), "missing required field `weight_map`"),
     ],
 )
+def test_an_index_that_names_itself_is_refused(stranger):
+    folder = stranger("models/sharded")
+    name = "model.safetensors.index.json"
+    (folder / name).write_text(json.dumps({"weight_map": {"a": name}}))
+    refused(folder, r"names the file 'model\.safetensors\.index\.json'; expected files of weights beside it")
+
+
 def test_an_index_that_says_what_is_not_so_is_refused(stranger, change, said):
     folder = stranger("models/sharded")
     index = json.loads((folder / "model.safetensors.index.json").read_text())

@@ -70,7 +70,7 @@ class LibraryVocabulary:
         )
 
     def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
+        """Return the id of the whole `piece`, None when the vocabulary lacks it."""
         return self.pieces.get(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:

@@ -159,7 +159,7 @@ def byte_level_tokenizer(
 
 
 def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None:
-    """Add the pieces `added` to a tokenizer, those with the lowest ids first, each under the id that it is to have.
+    """Add the pieces `added` to `tokenizer`, those with the lowest ids first, each under the id that it is to have.
 
     Raises: ConfigError when the library gives one another id.
     """
@@ -187,7 +187,7 @@ def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None
 
 
 def observed_rules(tokenizer: LibraryTokenizer) -> dict[str, bool]:
-    """Return what a tokenizer is seen to do to text, under the names that `tokenizer_config.json` has for it."""
+    """Return what `tokenizer` is seen to do to text, under the names that `tokenizer_config.json` has for it."""
 
     def normalise(text: str) -> str:
         found: str = text if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(text)

@@ -20,7 +20,7 @@ _LARGEST = 1 << 29
 
 
 def sealed_trace(path: Path) -> Trace:
-    """Return every op of the SavedModel's functions as a trace, one call op standing for the whole.
+    """Return every op of the functions of the SavedModel in `path` as a trace, one call op standing for the whole.
 
     Its file is read as data: to load it as a model would run the ops by which it starts, and these may write files.
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
+from nqperf.formats.weights.merges import MERGES, library_merges, read_merges
 from nqperf.formats.weights.tokenizer_settings import SETTINGS, TokenizerSettings, require_class
 from nqperf.nq.library import LibraryVocabulary
 from nqperf.nq.library_tokenizers import (
@@ -37,12 +36,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as LibraryTokenizer
 
 BYTE_LEVEL = "vocab.json"
-MERGES = "merges.txt"
 LIBRARY = "tokenizer.json"
 
 
 def is_library(name: str) -> bool:
-    """Tell whether a file's name is that of a tokenizer.json, whatever it is called, and not of a `vocab.json`."""
+    """Tell whether `name` is that of a tokenizer.json, whatever it is called, and not of a `vocab.json`."""
     return name.endswith(".json") and name != BYTE_LEVEL
 
 
@@ -60,8 +58,8 @@ _FLAGS: Mapping[TokenizerKind, frozenset[str]] = {
 class VocabularyFiles:
     """The files of one vocabulary: `name` is the one that is read, and `twin` one that says the same pieces again.
 
-    `kind` is what it holds. `settings` are Hugging Face's; without them a WordPiece list is read by Google's own rules,
-    with `lower_case`.
+    `files` is the folder that they are read from. `kind` is what it holds. `settings` are Hugging Face's; without them
+    a WordPiece list is read by Google's own rules, with `lower_case`.
     """
 
     files: FolderFiles
@@ -155,7 +153,7 @@ class VocabularyFiles:
                 "that the model was not trained with",
                 path=self.files.folder / self.twin,
             )
-        if self.twin == BYTE_LEVEL and _merges(self.files) != _library_merges(self.files, self.name):
+        if self.twin == BYTE_LEVEL and read_merges(self.files) != library_merges(self.files, self.name):
             raise FormatError(
                 f"has other merges than {LIBRARY} beside it; expected the same: remove what the model was not trained "
                 "with",
@@ -185,7 +183,7 @@ class VocabularyFiles:
 
     def _byte_level(self) -> Vocabulary:
         if self.settings is None:
-            return LibraryVocabulary(byte_level_tokenizer(self._numbered(self.name), _merges(self.files)))
+            return LibraryVocabulary(byte_level_tokenizer(self._numbered(self.name), read_merges(self.files)))
         if self.settings.said.get("do_lower_case"):
             raise FormatError(
                 "is true; expected false: a byte-level BPE keeps its letters as they are",
@@ -193,7 +191,7 @@ class VocabularyFiles:
                 field="do_lower_case",
             )
         prefix_space = self.settings.said.get("add_prefix_space", False)
-        tokenizer = byte_level_tokenizer(self._numbered(self.name), _merges(self.files), prefix_space=prefix_space)
+        tokenizer = byte_level_tokenizer(self._numbered(self.name), read_merges(self.files), prefix_space=prefix_space)
         add_pieces(tokenizer, self.settings.added)
         style = self._style(tokenizer.get_vocab(with_added_tokens=True))
         return LibraryVocabulary(tokenizer, style, never_split=self.settings.never_split)
@@ -269,38 +267,3 @@ def _numbered_pieces(vocabulary: SentencePieceVocabulary, settings: TokenizerSet
         number = piece.number if piece.number is not None else following if known is None else known
         following = max(following, number + 1)
         yield piece.content, number
-
-
-def _merges(files: FolderFiles) -> list[tuple[str, str]]:
-    """Return the merges of a merges.txt, the first one first.
-
-    Raises: FormatError with the line that is none.
-    """
-    merges = []
-    for number, line in enumerate(files.text(MERGES, what="merges").split("\n"), start=1):
-        pair = line.rstrip("\r").split(" ")
-        if pair == [""] or (number == 1 and line.startswith("#version")):
-            continue
-        if len(pair) != 2:  # noqa: PLR2004  # a pair
-            message = f"holds {len(pair)} pieces; expected two a line"
-            raise FormatError(message, path=files.folder / MERGES, line=number)
-        merges.append((pair[0], pair[1]))
-    return merges
-
-
-class _Merges(msgspec.Struct, frozen=True):
-    merges: list[str | tuple[str, str]] = []
-
-
-class _Merging(msgspec.Struct, frozen=True):
-    """The part of a tokenizer.json that a merges.txt repeats."""
-
-    model: _Merges
-
-
-def _library_merges(files: FolderFiles, name: str) -> list[tuple[str, str]]:
-    """Return the merges in a tokenizer.json, which has each as two pieces or, before 2024, as one text."""
-    content, expected = files.read(name, what="a tokenizer"), "merges of two pieces"
-    found = decode_json(content, _Merging, files.folder / name, expected=expected).model.merges
-    parted = (one.partition(" ")[::2] if isinstance(one, str) else one for one in found)
-    return [(first, second) for first, second in parted]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights.merges import MERGES
 from nqperf.formats.weights.tokenizer_file import ALBERT, SENTENCEPIECE, WORDPIECE, TokenizerFile
 from nqperf.formats.weights.tokenizer_settings import SETTINGS
-from nqperf.formats.weights.vocabularies import BYTE_LEVEL, LIBRARY, MERGES, TokenizerKind, word_list
+from nqperf.formats.weights.vocabularies import BYTE_LEVEL, LIBRARY, TokenizerKind, word_list
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import some_of
 from nqperf.nq.tokenization import BERT_PIECES, GPT2_PIECES, ROBERTA_PIECES, SpecialPieces
@@ -32,7 +33,7 @@ _FRAMES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIE
 
 
 def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Raise unless the tokenizer fits the network of `config`: its family, and a row of embeddings for each piece.
+    """Raise unless `tokenizer` fits the network of `config`: its family, and a row of embeddings for each piece.
 
     The table may have more rows: many are padded to a size that is fast to multiply.
 

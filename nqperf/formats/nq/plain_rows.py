@@ -13,7 +13,7 @@ _EMPTY_CELLS = ("NAType", "NaTType")
 
 
 def plain_row(record: Any) -> Any:
-    """Return a row as `plain` does, a Series of pandas by its names, without the cells that are empty.
+    """Return the row `record` as `plain` does, a Series of pandas by its names, without the cells that are empty.
 
     A table of rows of several layouts has empty cells where a layout has no such field.
     """

@@ -25,6 +25,7 @@ import numpy as np
 from nqperf.errors import FormatError
 from nqperf.formats.decoding import decoding
 from nqperf.formats.reading import opened
+from nqperf.formats.sniffing import HEAD_BYTES, foreign_kind
 from nqperf.formats.weights.safetensors_file import StoredTensor, as_float32
 from nqperf.model.tensors import Shape
 from nqperf.model.weights import some_of
@@ -181,6 +182,7 @@ class PyTorchFile:
         try:
             with opened(self.path, what=_EXPECTED) as file, decoding(self.path, expected=_EXPECTED):
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._refuse_other_kinds()
                 zipped = zipfile.is_zipfile(file)
                 content, self._places = self._archive(file) if zipped else self._stream()
                 self._views = self._checked(content)
@@ -189,6 +191,15 @@ class PyTorchFile:
                 raise self._more(str(error.__cause__)) from None
             raise
         self.shapes: Mapping[str, Shape] = {name: view.shape for name, view in self._views.items()}
+
+    def _refuse_other_kinds(self) -> None:
+        """Raise for a file that is known to be something else."""
+        start = self._mapped[:HEAD_BYTES]
+        kind = foreign_kind(start) if not start.startswith(b"\x80") else None
+        if start[_NUMBER_BYTES : _NUMBER_BYTES + 2] == b'{"':
+            kind = "a safetensors file: give it that ending"
+        if kind is not None:
+            raise FormatError(f"is {kind}; expected {_EXPECTED}", path=self.path)
 
     def _more(self, what: str) -> FormatError:
         return FormatError(

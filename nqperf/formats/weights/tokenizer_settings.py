@@ -120,7 +120,7 @@ def read_tokenizer_settings(files: FolderFiles) -> TokenizerSettings:
                 path=path,
                 field=name,
             )
-    if fields.get("auto_map") and "AutoTokenizer" in fields["auto_map"]:
+    if "AutoTokenizer" in str(fields.get("auto_map")):
         raise FormatError(
             "names a tokenizer in Python code, which is never run here: use a model with one of BERT's, RoBERTa's, "
             "GPT-2's or ALBERT's tokenizers",

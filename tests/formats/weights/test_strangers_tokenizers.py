@@ -199,6 +199,7 @@ def test_settings_of_a_wordpiece_list_are_followed(stranger, fields, text, ids):
         ({"tokenizer_class": "BertJapaneseTokenizer"}, "field tokenizer_class: is BertJapaneseTokenizer, which cuts"),
         ({"tokenizer_class": "XLNetTokenizer"}, "field tokenizer_class: is XLNetTokenizer, which cuts"),
         ({"auto_map": {"AutoTokenizer": ["code.Tokenizer", None]}}, "field auto_map: names a tokenizer in Python code"),
+        ({"auto_map": "code.AutoTokenizer"}, "field auto_map: names a tokenizer in Python code"),
         ({"do_lower_case": "false"}, "field do_lower_case: is 'false'; expected true or false"),
         ({"never_split": "kea"}, "field never_split: is 'kea'; expected a list of words"),
         ({"max_input_chars_per_word": -1}, "field max_input_chars_per_word: is '-1'; expected a count"),

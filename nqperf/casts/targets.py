@@ -12,6 +12,7 @@ from typing import Any
 
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decoding
+from nqperf.formats.keras_file import check_keras_file
 from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.model.config import BertConfig
@@ -66,6 +67,7 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     if target.endswith(".keras"):
         if not path.is_file():
             raise ConfigError(f"{target}: no such file; expected a saved Keras model")
+        check_keras_file(path)
         return Target(name=path.stem, build=_keras_file(path), inputs=specs)
     module, separator, function = target.partition(":")
     if not separator or not module or not function:

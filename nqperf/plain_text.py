@@ -13,6 +13,8 @@ from collections.abc import Iterable
 _COMMAND = re.compile(r"^(\s*)(::)|(#)(#\[)", re.MULTILINE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 CUT = "[cut]"
+# Controls but for tabs and line ends, joiners and what turns the direction of text, halves of pairs.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def plain(text: str, limit: int | None = None) -> str:
@@ -29,6 +31,11 @@ def plain(text: str, limit: int | None = None) -> str:
 def plain_lines(text: str) -> str:
     """Return `text` as `plain` does, its line ends kept."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+def without_controls(text: str) -> str:
+    """Return a page's `text` with its control codes, and what turns or hides text, spelt out; lines and spaces stay."""
+    return _UNSEEN.sub(lambda found: _spelt(found[0]), text)
 
 
 def without_secrets(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nqperf.casts.trace.hooks.variables import bound
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decoding
 from nqperf.formats.keras_file import check_keras_file
@@ -67,8 +69,8 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     if target.endswith(".keras"):
         if not path.is_file():
             raise ConfigError(f"{target}: no such file; expected a saved Keras model")
-        check_keras_file(path)
-        return Target(name=path.stem, build=_keras_file(path), inputs=specs)
+        limit = check_keras_file(path)
+        return Target(name=path.stem, build=_keras_file(path, limit), inputs=specs)
     module, separator, function = target.partition(":")
     if not separator or not module or not function:
         raise ConfigError(
@@ -176,11 +178,13 @@ def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
     )
 
 
-def _keras_file(path: Path) -> Callable[..., Any]:
+def _keras_file(path: Path, limit: int) -> Callable[..., Any]:
     def build(precision: str | None = None) -> Any:
         import keras
 
-        with decoding(path, expected="a Keras model that this Keras can load"):
+        expected = "a Keras model that this Keras can load"
+        with contextlib.ExitStack() as stack, decoding(path, expected=expected):
+            bound(stack, limit, path)
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         config = keras.saving.serialize_keras_object(model)
         # A mixed model's float32 layers are so on purpose; one that is float32 throughout becomes what is asked for.

@@ -14,10 +14,14 @@ _EXPECTED = "a Keras model that this Keras can load"
 _CONFIG = "config.json"
 # Weights hardly shrink; what is small may unpack to more.
 _EXPANSION, _FREE_BYTES = 50, 1 << 28
+# Weights of 16 bits become variables of 32; some variables, such as seeds, have none.
+_VARIABLES, _FREE_VARIABLES = 4, 1 << 26
 
 
-def check_keras_file(path: Path) -> None:
-    """Raise unless the `.keras` file at `path` is an archive that unpacks to little more, with a small configuration.
+def check_keras_file(path: Path) -> int:
+    """Return how many bytes the variables of the model in the `.keras` file at `path` may take.
+
+    It is an archive that unpacks to little more, with a small configuration.
 
     Raises: FormatError when it is missing, damaged, or beyond a bound.
     """
@@ -33,3 +37,4 @@ def check_keras_file(path: Path) -> None:
             raise FormatError(message, path=path, field=_CONFIG)
         content = archive.read(_CONFIG)
     decode_python_json(content, dict[str, Any], path, expected=_EXPECTED)
+    return _VARIABLES * whole + _FREE_VARIABLES

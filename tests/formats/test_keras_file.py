@@ -19,7 +19,8 @@ def keras_file(path, **members):
 
 
 def test_a_file_within_its_bounds_is_let_through(tmp_path):
-    check_keras_file(keras_file(tmp_path / "a.keras", config_json=CONFIG, model_weights=b"x" * 1000))
+    file = keras_file(tmp_path / "a.keras", config_json=CONFIG, model_weights=b"x" * 1000)
+    assert check_keras_file(file) == 4 * (1000 + len(CONFIG)) + (64 << 20)
 
 
 @pytest.mark.parametrize(

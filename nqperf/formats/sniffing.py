@@ -39,8 +39,8 @@ def foreign_kind(start: bytes) -> str | None:
     for magic, kind in _BINARY.items():
         if start.startswith(magic):
             return kind
-    if start[:4].strip(b"\0") and start[4:8] == b"\0\0\0\0":  # the length of a record, in eight bytes
-        return "a TFRecord file, as `nqperf prepare` makes it"
+    if start[:4].strip(b"\0") and start[4:8] == b"\0\0\0\0":  # a length in eight bytes
+        return "a safetensors file" if start[8:10] == b'{"' else "a TFRecord file, as `nqperf prepare` makes it"
     if start[_TAR_AT:HEAD_BYTES] == _TAR:
         return "a tar archive: unpack it, or name a file within as tar://NAME::FILE"
     if _HTML.match(start):

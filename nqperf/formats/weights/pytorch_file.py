@@ -195,10 +195,7 @@ class PyTorchFile:
     def _refuse_other_kinds(self) -> None:
         """Raise for a file that is known to be something else."""
         start = self._mapped[:HEAD_BYTES]
-        kind = foreign_kind(start) if not start.startswith(b"\x80") else None
-        if start[_NUMBER_BYTES : _NUMBER_BYTES + 2] == b'{"':
-            kind = "a safetensors file: give it that ending"
-        if kind is not None:
+        if not start.startswith(b"\x80") and (kind := foreign_kind(start)) is not None:
             raise FormatError(f"is {kind}; expected {_EXPECTED}", path=self.path)
 
     def _more(self, what: str) -> FormatError:

@@ -103,8 +103,8 @@ class SafetensorsFile:
         start = self._mapped[:HEAD_BYTES]
         if start.startswith(b"PK\x03\x04"):
             return "a zip, as PyTorch's weights are: give it their ending, .bin"
-        # A header's length, and what begins it: no other kind has these.
-        return None if start[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" else foreign_kind(start)
+        # The length of a header: no other kind but a TFRecord begins so.
+        return None if start[4:_LENGTH_BYTES] == bytes(4) else foreign_kind(start)
 
     def _read_header(self) -> dict[str, StoredTensor]:
         """Return the header, once it is known to be sound: sizes that fit the shapes, no gap, no overlap, no rest."""

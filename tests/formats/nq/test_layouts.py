@@ -240,6 +240,7 @@ BINARY = {
     "an array": (b"\x93NUMPY\x01\0", "is a NumPy array"),
     "Latin-1": (PLAIN.replace(b"where", b"wh\xe9re"), "is not UTF-8 (byte 2"),
     "features": (b"\x10\x01\0\0\0\0\0\0abcd", "is a TFRecord file, as `nqperf prepare` makes it"),
+    "weights": (b"\x10\0\0\0\0\0\0\0" + b'{"a":{}}', "is a safetensors file"),
     "an empty zip": (b"PK\x05\x06" + bytes(18), "is an empty zip"),
     "a Z": (b"\x1f\x9d\x90abc", "is packed by compress (.Z): unpack it"),
     "an lz4": (b"\x04\x22\x4d\x18abc", "is packed by lz4: unpack it"),

@@ -259,7 +259,7 @@ def test_weights_of_another_kind_are_named(stranger, content, said):
 def test_pytorchs_weights_of_another_kind_are_named(stranger):
     folder = stranger("models/config_bom")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    refused(folder, r"pytorch_model\.bin: is a safetensors file: give it that ending")
+    refused(folder, r"pytorch_model\.bin: is a safetensors file; expected weights")
     (folder / "pytorch_model.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 4\n")
     refused(folder, r"pytorch_model\.bin: is a Git LFS pointer")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts import building
-from nqperf.casts.edits.runs import TOLERANCE, error_in_half
+from nqperf.casts.edits.runs import TOLERANCE, Yardstick
 from nqperf.casts.edits.verified import verified
 from nqperf.casts.findings import Audit, Finding, unnumbered
 from nqperf.casts.folding import folded
@@ -76,8 +76,10 @@ def audited_trace(
             tried, _ = tracing.trace(rebuilt, device=device)
             return judge(tried) if tried.stopped is None else None
 
+        yardstick = Yardstick(target, inputs) if any(finding.proposals for finding in findings) else None
+
         def sound() -> bool:
-            error = error_in_half(target, inputs, precision)
+            error = yardstick.error(precision) if yardstick is not None else None
             return error is None or error <= TOLERANCE.get(built.model_dtype, 0.0)
 
         findings = verified(findings, again, sound)

@@ -79,7 +79,7 @@ def distance(value, reference):
     return np.linalg.norm((value - reference)[kept]) / (np.linalg.norm(reference[kept]) or 1.0)
 
 
-def outcome(function, policy, reference=None):
+def outcome(function, policy, reference=None, run=run):
     """Return what a real run comes to: ok, not finite, off (beyond tolerance of `reference`), or refused with why."""
     try:
         values = run(function, policy)
@@ -92,6 +92,18 @@ def outcome(function, policy, reference=None):
         if worst > TOLERANCE[policy]:
             return f"off by {worst:.3g}"
     return "ok"
+
+
+def in_float32(function):
+    """Return what a real run in float32 comes to, as `outcome` does, and its outputs where it is ok."""
+    values = []
+
+    def kept(*arguments):
+        values[:] = run(*arguments)
+        return values
+
+    told = outcome(function, "float32", run=kept)
+    return told, values if told == "ok" else None
 
 
 def under_edits(findings, act):
@@ -111,8 +123,8 @@ def under_edits(findings, act):
 
 
 def judged(file, name, function, policy):
-    wide = outcome(function, "float32")
-    reference = run(function, "float32") if wide == "ok" and "random" not in name else None
+    wide, reference = in_float32(function)
+    reference = None if "random" in name else reference
     row = {"file": file, "name": name, "policy": policy, "float32": wide, "truth": outcome(function, policy, reference)}
     try:
         found = audit(function, precision=policy)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from nqperf.casts.edits import proposals
+from nqperf.casts.edits import branches, proposals, widening
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.findings import Finding
 from nqperf.casts.rules.islands import by_hand, crosses_layers, island, spares_products
@@ -87,7 +87,7 @@ def no_kernel(flow: Flow) -> Iterator[Finding]:
             layer=op.layer,
             message=f"{op.op_type} cannot run in {half}: TensorFlow has no kernel for it on the {flow.trace.device}",
             edit='compute it in float32: cast its operand to "float32", and the result back',
-            proposals=proposals.in_float32(op),
+            proposals=widening.in_float32(op),
         )
 
 
@@ -145,8 +145,9 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
     """CAST005: a half type widened and narrowed again, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         widened = before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]
-        # A float32 layer gives back float32: the cast that follows is what makes the model build.
-        if widened and before.compute_dtype in HALVES:
+        # A float32 layer gives back float32: the cast that follows is what makes the model build. What a layer is
+        # handed wide by the policy, or by a functional model whose inputs are float32, nobody has written.
+        if widened and before.compute_dtype in HALVES and before.kind != "autocast":
             # What a layer casts on its way in is the policy's doing: to blame is who widened it before.
             blamed = before if op.kind == "autocast" else op
             yield Finding(
@@ -191,7 +192,7 @@ def branch_mismatch(flow: Flow) -> Iterator[Finding]:
                 layer=event.layer,
                 message=f"{_CONTROL.get(event.op_type, event.op_type)} {types}: TensorFlow refuses to build it",
                 edit="cast the results of every branch, or the loop's variable, to one dtype: x.dtype of its input",
-                proposals=proposals.for_branch(event),
+                proposals=branches.for_branch(event),
             )
 
 

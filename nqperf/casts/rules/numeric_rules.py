@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from nqperf.casts.edits import proposals
+from nqperf.casts.edits import proposals, widening
 from nqperf.casts.findings import Finding
 from nqperf.casts.rules import guards
 from nqperf.casts.trace.flow import Flow
@@ -83,7 +83,7 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
             message=f"the number {number:.12g} becomes {_NAMES[becomes]} in {dtype}, {harm.why}",
             edit='compute it in float32: cast what goes in to "float32", and the result back',
             origin=origin,
-            proposals=proposals.in_float32(harm.start, harm.end.location),
+            proposals=widening.in_float32(harm.start, harm.end.location),
         )
 
 
@@ -141,7 +141,7 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
                 layer=op.layer,
                 message=f"{op.op_type} ({why}) runs in {op.in_dtypes[0]}",
                 edit='compute it in float32: cast what goes in to "float32", and the result back',
-                proposals=proposals.kept_wide(op) if squares else proposals.in_float32(op),
+                proposals=widening.kept_wide(op) if squares else widening.in_float32(op),
             )
 
 
@@ -158,7 +158,7 @@ def squared_in_half(flow: Flow) -> Iterator[Finding]:
                 message="a square runs in float16 before it is cast to float32: beyond 255 it is infinite",
                 edit="cast first and square then",
                 origin=square.location,
-                proposals=(*proposals.cast_inside(op.location), *proposals.kept_wide(op)),
+                proposals=(*widening.cast_inside(op.location), *widening.kept_wide(op)),
             )
 
 
@@ -179,7 +179,7 @@ def rounded_loss(flow: Flow) -> Iterator[Finding]:
                 layer=op.layer,
                 message=f"{op.op_type} (on Grappler's deny list) gets {half} logits, and its loss is rounded to {half}",
                 edit='cast the logits to "float32"',
-                proposals=proposals.kept_wide(op),
+                proposals=widening.kept_wide(op),
             )
 
 

@@ -11,8 +11,9 @@ from nqperf.casts.edits.runs import TOLERANCE, Yardstick
 from nqperf.casts.edits.verified import verified
 from nqperf.casts.findings import Audit, Finding, unnumbered
 from nqperf.casts.folding import folded
-from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
+from nqperf.casts.rules import cast_rules, conflict_rules, integer_rules, numeric_rules, reduction_rules, weight_rules
 from nqperf.casts.rules.islands import islands
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.targets import Target
 from nqperf.casts.trace import tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
@@ -89,11 +90,9 @@ def audited_trace(
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
     """Return what every rule finds in `trace`, folded; the weights are judged when the model has them."""
     flow = Flow.of(trace)
-    found = [
-        finding
-        for rule in (*cast_rules.RULES, *numeric_rules.RULES, integer_rules.integer_in_half)
-        for finding in rule(flow)
-    ]
+    families = (conflict_rules, cast_rules, numeric_rules, reduction_rules)
+    rules = [*(rule for family in families for rule in family.RULES), integer_rules.integer_in_half]
+    found = [finding for rule in rules for finding in rule(flow)]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
     return folded(found)
@@ -139,7 +138,7 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
         thresholds={
             "policy_share": cast_rules.POLICY_SHARE,
             "subnormal_share": weight_rules.SUBNORMAL_SHARE,
-            **{f"counts_to_{dtype}": float(numeric_rules.RANGES[dtype].counts_to) for dtype in HALVES},
+            **{f"counts_to_{dtype}": float(RANGES[dtype].counts_to) for dtype in HALVES},
         },
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
     )

@@ -6,7 +6,7 @@ import ast
 import itertools
 from collections.abc import Iterator
 
-from nqperf.casts.edits.casting import first, names_of_dtypes, wrapped
+from nqperf.casts.edits.casting import first, names_of_dtypes, retargeted, wrapped
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import Event, SourceLocation, Span
@@ -22,7 +22,7 @@ def for_branch(event: Event) -> tuple[Edit, ...]:
     dtypes = names_of_dtypes(event.location, event.dtype_names)
     groups = list(dict.fromkeys(tuple(group) for group in _groups(event) if group))
     # A loop is mended where it starts rather than in every round; of branches, what is made wide is narrowed.
-    return first(wrapped(path, group, dtype) for group in groups for dtype in dtypes)
+    return first(make(path, group, dtype) for group in groups for make in (retargeted, wrapped) for dtype in dtypes)
 
 
 def for_functions(event: Event, dtypes: list[str]) -> Iterator[Edit | None]:
@@ -32,7 +32,8 @@ def for_functions(event: Event, dtypes: list[str]) -> Iterator[Edit | None]:
         return
     for each in _returned(event.location, node):
         for span in _spans(each):
-            yield from (wrapped(event.location.path, [span], dtype) for dtype in dtypes)
+            for make in (retargeted, wrapped):
+                yield from (make(event.location.path, [span], dtype) for dtype in dtypes)
 
 
 def _groups(event: Event) -> Iterator[list[Span]]:

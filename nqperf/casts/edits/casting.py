@@ -31,6 +31,22 @@ def wrapped(path: str, spans: Sequence[Span], dtype: str, call: str | None = Non
     return Edit(path=path, changes=changes, imports=imports) if changes else None
 
 
+def retargeted(path: str, spans: Sequence[Span], dtype: str) -> Edit | None:
+    """Return the edit by which casts that are written at `spans` go to `dtype`, None where one is no such cast.
+
+    cast(x, "float32") becomes cast(x, self.compute_dtype); a second cast around it would be one for nothing.
+    """
+    changes = []
+    for span in dict.fromkeys(spans):
+        node = source.node_at(path, span)
+        whole = isinstance(node, ast.Call) and len(node.args) + len(node.keywords) == 2  # noqa: PLR2004  # value, dtype
+        if not isinstance(node, ast.Call) or not whole or not is_cast(node):
+            return None
+        target = node.args[1] if len(node.args) > 1 else node.keywords[0].value
+        changes.append(Change(span=source.span(target), before=dtype, drops=True))
+    return Edit(path=path, changes=tuple(changes)) if changes else None
+
+
 def and_back(wide: Edit | None, whole: Span, dtype: str) -> Edit | None:
     """Return the edit with `whole` cast to `dtype` around what `wide` casts."""
     if wide is None:

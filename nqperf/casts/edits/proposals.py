@@ -11,10 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from nqperf.casts.edits.branches import for_functions
-from nqperf.casts.edits.casting import OWN, and_back, cast_call, first, is_cast, names_of_dtypes, wrapped
+from nqperf.casts.edits.casting import OWN, and_back, cast_call, first, is_cast, names_of_dtypes, retargeted, wrapped
 from nqperf.casts.edits.text import Change, Edit, expression
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import HALVES, WIDE, Event, Operand, SourceLocation, Span
+
+_FAR = ("10000.0", "-10000.0")  # what stands for "none of this", and has room below the half type's maximum
 
 
 def for_mismatch(
@@ -55,8 +57,8 @@ def at_origin(origin: SourceLocation | None, dtypes: Sequence[str]) -> Iterator[
     if origin is None:
         return
     names = names_of_dtypes(origin, dtypes)
-    yield from _retargeted(origin, names)
-    yield from (wrapped(origin.path, [span], dtype) for span in _spans_of(origin) for dtype in names)
+    for make in (retargeted, wrapped):
+        yield from (make(origin.path, [span], dtype) for span in _spans_of(origin) for dtype in names)
 
 
 def for_leak(origin: SourceLocation | None) -> tuple[Edit, ...]:
@@ -81,8 +83,8 @@ def finite_mask(location: SourceLocation | None, number: float, half: str) -> tu
     statement = source.statement(location.path, location.line)
     inside = list(ast.walk(statement)) if statement is not None else []
     literals = [part for part in inside if isinstance(part, ast.Constant | ast.UnaryOp) and _equals(part, number)]
-    far = "10000.0" if number > 0 else "-10000.0"
-    found = [_replaced(location.path, source.span(part), far) for part in literals if half == "float16"]
+    far = _FAR[number < 0]
+    found = [_replaced(location.path, source.span(part), far) for part in literals]
     if not literals:
         # A name, or an expression such as np.finfo(np.float32).min.
         operations = [part for part in inside if isinstance(part, ast.BinOp | ast.Call)]
@@ -95,21 +97,17 @@ def finite_mask(location: SourceLocation | None, number: float, half: str) -> tu
     return first(found)
 
 
+def finite_masks(numbers: Sequence[tuple[SourceLocation | None, float]], half: str) -> tuple[Edit, ...]:
+    """Return the edit that writes each of several numbers of one file smaller, so that their sum is finite."""
+    edits = [edit for location, number in numbers for edit in finite_mask(location, number, half)]
+    changes = tuple(dict.fromkeys(each for edit in edits for each in edit.changes if each.before in _FAR))
+    if not changes or len({edit.path for edit in edits}) > 1:
+        return ()
+    return (Edit(path=edits[0].path, changes=changes),)
+
+
 def _replaced(path: str, span: Span, text: str) -> Edit:
     return Edit(path=path, changes=(Change(span=span, before=text, drops=True),))
-
-
-def _retargeted(origin: SourceLocation, dtypes: Sequence[str]) -> Iterator[Edit | None]:
-    """Yield a cast that is written there with another dtype: cast(x, "float32") becomes cast(x, self.compute_dtype)."""
-    node = source.expression(origin, "Cast")
-    if not isinstance(node, ast.Call) or len(node.args) + len(node.keywords) != 2:  # noqa: PLR2004  # value, dtype
-        return
-    if not is_cast(node):
-        return
-    target = node.args[1] if len(node.args) > 1 else node.keywords[0].value
-    for dtype in dtypes:
-        change = Change(span=source.span(target), before=dtype, drops=True)
-        yield Edit(path=origin.path, changes=(change,))
 
 
 def _equals(part: ast.expr, number: float) -> bool:

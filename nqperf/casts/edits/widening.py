@@ -32,12 +32,15 @@ def in_float32(op: OpRecord, guard: SourceLocation | None = None) -> tuple[Edit,
         wholes.sort(key=lambda each: not _is_root(each))
         if not wholes:
             return kept_wide(op)
-    return first(
+    back = first(
         _wide_inside(location.path, whole, leaves, f"{ast.unparse(leaves[0])}.dtype" if dtype is None else dtype)
         for whole in wholes
-        for leaves in _leaves(node)
+        # What is computed around `node` has operands of its own.
+        for leaves in [*_leaves(node), *([_values(whole)] if whole is not node and _values(whole) else [])]
         for dtype in (None, OWN)
     )
+    # What does not fit into the half type even so stays wide, where nobody minds.
+    return tuple(dict.fromkeys([*back, *kept_wide(op)]))
 
 
 def kept_wide(op: OpRecord) -> tuple[Edit, ...]:

@@ -50,8 +50,13 @@ def keras_bert():
 
 def bert_for_tf2():
     """bert-for-tf2 0.14: a layer, in a functional model and in a subclassed one."""
-    import bert
+    import sys
+
     import tensorflow as tf
+
+    # The package takes its Keras from within TensorFlow, where only a part of it is left.
+    sys.modules["tensorflow.python"].keras = sys.modules["tensorflow.python.keras"] = tf.keras
+    import bert
 
     def layer(**options):
         sizes = {
@@ -215,8 +220,11 @@ def model_garden():
 
     def encoder(name, inputs=("input_word_ids", "input_mask", "input_type_ids"), **options):
         def build():
-            made = getattr(networks, name)(**options)
-            return made, _ids(*inputs)
+            import tensorflow as tf
+
+            encoder = getattr(networks, name)(**options)
+            ids = {each: tf.keras.Input((LENGTH,), dtype="int32", batch_size=2, name=each) for each in inputs}
+            return tf.keras.Model(ids, encoder(ids)), _ids(*inputs)
 
         return build
 

@@ -280,7 +280,8 @@ def test_a_verdict_names_the_layer_to_blame_and_what_is_not_finite():
     judged = verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16"), tolerance=0.01)
     assert not judged.holds
     assert "small/layer_1 makes most of it" in judged.line
-    assert verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16"), tolerance=0.9).holds
+    twins, batch = small_twins(keras.layers.Identity, keras.layers.Identity)
+    assert verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16")).holds
 
     class Exploding(keras.layers.Layer):
         def call(self, x):
@@ -338,7 +339,7 @@ def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not
         batches(ids=ids)
     with pytest.raises(ConfigError, match=r"mask has the shape \(3, 7\)"):
         batches(ids=ids, mask=mask[:, :7])
-    with pytest.raises(FormatError, match="3 rows"):
+    with pytest.raises(FormatError, match="'ids': 3, 'mask': 2"):
         batches(ids=ids, mask=mask[:2])
     with pytest.raises(FormatError, match="expected booleans"):
         batches(ids=ids.astype(str), mask=mask)

@@ -36,10 +36,13 @@ class Patch:
 def patch_of(findings: Sequence[Finding], *, anywhere: bool = False) -> Patch:
     """Return the patch of all edits of `findings` that have been tried.
 
-    Raises: ConfigError when a file is outside of the project (unless `anywhere`), is no file, has changed since it was
-    traced, or would be edited twice in a way that does not fit together.
+    Raises: ConfigError when a file is outside of the project (unless `anywhere`), when what a finding points to is no
+    file (a notebook's cell, an archive), when a file has changed since it was traced, or would be edited twice in a way that does not fit together.
     """
     edits: dict[str, list[Edit]] = {}
+    for path in dict.fromkeys(each.location.path for each in findings if each.location is not None):
+        if not Path(path).is_file():
+            read_source(Path(path))  # says why that is refused
     for finding in findings:
         if finding.fix is not None:
             edits.setdefault(finding.fix.path, []).append(finding.fix)

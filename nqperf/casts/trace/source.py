@@ -135,7 +135,9 @@ def operands(node: ast.AST | None) -> list[ast.expr]:
     if isinstance(node, ast.Call):
         spread: list[ast.expr] = []
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            spread += argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+            held = argument.value if isinstance(argument, ast.Starred) else argument
+            several = isinstance(held, ast.List | ast.Tuple)
+            spread += held.elts if several else held.values if isinstance(held, ast.Dict) else [argument]
         return spread
     return []
 

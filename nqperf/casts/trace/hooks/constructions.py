@@ -42,6 +42,5 @@ def constructions(made: Callable[[Any, FrameType], None]) -> Iterator[None]:
 def _constructs(frame: FrameType, layer: Any) -> bool:
     """Whether a frame is a constructor of `layer`, or a wrapper around one."""
     held = frame.f_locals
-    return any(held.get(name) is layer for name in ("self", "instance", "layer_self", "obj")) or any(
-        value is layer for value in held.get("args", ())[:1]
-    )
+    handed = held.get("args")
+    return held.get("self") is layer or (isinstance(handed, tuple) and bool(handed) and handed[0] is layer)

@@ -37,7 +37,8 @@ def patch_of(findings: Sequence[Finding], *, anywhere: bool = False) -> Patch:
     """Return the patch of all edits of `findings` that have been tried.
 
     Raises: ConfigError when a file is outside of the project (unless `anywhere`), when what a finding points to is no
-    file (a notebook's cell, an archive), when a file has changed since it was traced, or would be edited twice in a way that does not fit together.
+    file (a notebook's cell, an archive), when a file has changed since it was traced, or would be edited twice in a way
+    that does not fit together.
     """
     edits: dict[str, list[Edit]] = {}
     for path in dict.fromkeys(each.location.path for each in findings if each.location is not None):

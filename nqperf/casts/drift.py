@@ -34,7 +34,10 @@ RULES: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class LayerDrift:
-    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its range."""
+    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its `range`.
+
+    `layer` is its path, `dtype` what the twin's computes in.
+    """
 
     layer: str
     dtype: str
@@ -62,6 +65,8 @@ class LayerDrift:
 class Drift:
     """The drift of all layers, of the outputs, and what was seen on the way.
 
+    `model` is its name, `precision` the twin's policy, `device` CPU or GPU. `layers` are in the order of the model's,
+    `outputs` the statistics of each by its name, `findings` what NUM201 to NUM204 say, over this many `batches`.
     `outside` are the places where the model computes in 16 bits in its own call, outside of all layers: "op file:line".
     """
 
@@ -98,7 +103,10 @@ class Drift:
 
 
 def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str) -> Drift:
-    """Run both models on every batch; of each tensor only its statistics are kept beyond the batch."""
+    """Run both of the `twins` on each of `batches`; of each tensor only its statistics are kept beyond the batch.
+
+    `name` and `precision` are what the result calls the model and the twin's precision.
+    """
     import tensorflow as tf
 
     drifts = {path: LayerDrift(layer=path, dtype=str(twin.compute_dtype)) for path, _, twin in twins.layers}

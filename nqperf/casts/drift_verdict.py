@@ -16,7 +16,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether 16 bits are close enough to float32, and the reason in words."""
+    """Whether 16 bits are close enough to float32 (`holds`), and the `reason` in words."""
 
     holds: bool
     reason: str
@@ -31,7 +31,8 @@ def verdict(drift: Drift, task: TaskDrift | None = None, *, tolerance: float | N
     """Return the verdict on `drift`: every output within `tolerance` (relative L2), and no finding that counts.
 
     Without a tolerance it is 0.05 in float16 and 0.25 in bfloat16, as for edits. Values that are not finite and are
-    absorbed are no fault. Answers that change are told of and judged by their reader.
+    absorbed are no fault. The answers that
+    change in `task` are told of and judged by their reader.
     """
     limit = TOLERANCE.get(drift.precision.removeprefix("mixed_"), 0.0) if tolerance is None else tolerance
     lost = next((each for each in drift.findings if each.rule == "NUM201"), None)

@@ -26,7 +26,11 @@ from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inputs:
-    """Batches for a model; for real examples also the features and what answering needs."""
+    """Batches for a model; for real examples also the features and what answering needs.
+
+    `batches` are what the model is called with, `features` the same as rows, None for random inputs; `examples` are
+    what is answered, and `answers` says how.
+    """
 
     batches: list[Batch]
     features: Features | None = None
@@ -34,7 +38,7 @@ class Inputs:
     answers: AnswerConfig = AnswerConfig()
 
     def task_drift(self, twins: Twins) -> TaskDrift | None:
-        """Return what the twin changes in span distributions and answers; None for random inputs."""
+        """Return what the twin of `twins` changes in span distributions and answers; None for random inputs."""
         if self.features is None:
             return None
         logits = tuple(self._logits(run, self.features) for run in (twins.run_reference, twins.run_twin))
@@ -52,6 +56,9 @@ def inputs_for(
     target: Target, *, data: str | None, arrays: Path | None, limit: int, max_seq_length: int, batch_size: int
 ) -> Inputs:
     """Return the windows of `limit` examples of `data`, the rows of the .npz `arrays`, or one seeded batch of neither.
+
+    `target` is what they are for; windows have `max_seq_length` positions, and batches `batch_size` rows (a seeded one
+    two at most).
 
     Raises: ConfigError when both are named, when there is data but the model has no tokenizer, or the arrays are not
     the model's inputs; FormatError for a file that cannot be read.

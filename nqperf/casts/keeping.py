@@ -16,9 +16,10 @@ from nqperf.casts.twins import Batch, build_twins
 def patch_to_keep(
     target: Target, precision: str, names: Sequence[str], batches: Sequence[Batch], *, tolerance: float
 ) -> Kept | str:
-    """Return the patch that makes the layers `names`, and those inside them, in float32; or why there is none.
+    """Return the patch that makes the layers `names` of `target`, and those inside, in float32; or why there is none.
 
-    The model is built, audited and run with the patch in force: its error has to be within `tolerance` (relative L2).
+    Under `precision` the model is built, audited and run with the patch in force: its error over all `batches` has to
+    be within `tolerance` (relative L2).
     """
     twins, made = recorded(lambda: build_twins(target, precision, batches[0]))
     chosen = {name for name, _, _ in twins.layers if any(name == each or name.startswith(f"{each}/") for each in names)}

@@ -17,7 +17,7 @@ def sample(specs: Any, model: Any = None, rows: int = _BATCH) -> Any:
 
     Which integers an input takes is told by its name and type: a mask (or a boolean) is 1 with padding at the end, less
     in one row than in the next; segments are 0 and then 1; positions count. What is left are ids, from 0 to below the
-    rows of the model's largest embedding, or to 1 where it has none. Dimensions without a size get `rows` and 8.
+    rows of the largest embedding of `model`, or to 1 where it has none. Dimensions without a size get `rows` and 8.
     """
     import tensorflow as tf
 

@@ -19,7 +19,7 @@ Batch = Mapping[str, Any] | tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Twins:
-    """The reference, its twin, and the pairs of their layers (without the models themselves), outermost first."""
+    """The `reference`, its `twin` of this `precision`, and the pairs of their `layers` (not the models), outermost first."""
 
     reference: Any
     twin: Any
@@ -27,17 +27,19 @@ class Twins:
     precision: str
 
     def run_reference(self, batch: Batch) -> Any:
-        """Call the reference: in float32 throughout, TF32 forbidden."""
+        """Call the reference on `batch`: in float32 throughout, TF32 forbidden."""
         with _without_tf32():
             return _called(self.reference, batch, "float32")
 
     def run_twin(self, batch: Batch) -> Any:
-        """Call the twin, with its policy in force for layers that are made in a call."""
+        """Call the twin on `batch`, with its policy in force for layers that are made in a call."""
         return _called(self.twin, batch, self.precision)
 
 
 def build_twins(target: Target, precision: str, batch: Batch) -> Twins:
-    """Build both models, call each once on `batch`, and give the twin the reference's weights.
+    """Build both models of `target`, call each once on `batch`, and give the twin the reference's weights.
+
+    The reference is float32, the twin of this `precision`.
 
     A builder without a parameter named precision is run under the global policy.
     Raises: ConfigError when the builder cannot build two precisions, or they differ in layers or weights.
@@ -63,7 +65,7 @@ def build_twins(target: Target, precision: str, batch: Batch) -> Twins:
 
 
 def require_builder(target: Target) -> None:
-    """Refuse what cannot be built in two precisions.
+    """Refuse a `target` that cannot be built in two precisions.
 
     Raises: ConfigError for a SavedModel, a model that is there already, and a function over tensors.
     """
@@ -104,7 +106,7 @@ def _without_tf32() -> Iterator[None]:
 
 
 def call(model: Any, batch: Batch) -> Any:
-    """Call `model` on one batch: a dictionary is one argument, a tuple several."""
+    """Call `model` on one `batch`: a dictionary is one argument, a tuple several."""
     return model(*batch) if isinstance(batch, tuple) else model(dict(batch))
 
 
@@ -158,7 +160,11 @@ Observer = Callable[[str, Any, tuple[Any, ...], dict[str, Any], Any], Any]
 
 
 class Observed:
-    """A context in which an observer sees (and may replace) the output of every layer of one side of the twins."""
+    """A context in which an observer sees (and may replace) the output of every layer of one side of the twins.
+
+    `layers` are that side's, with their names; `observer` is called with each one's name, the layer, what it is called
+    with, and its output, and what it returns other than None stands in the output's place.
+    """
 
     def __init__(self, layers: list[tuple[str, Any]], observer: Observer) -> None:
         self._layers, self._observer = layers, observer

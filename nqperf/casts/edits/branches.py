@@ -15,7 +15,7 @@ _FLOW = (ast.If, ast.While, ast.For, ast.IfExp)
 
 
 def for_branch(event: Event) -> tuple[Edit, ...]:
-    """Return casts of what a branch or a round returns, of what a branch assigns, or of what a loop starts with."""
+    """Return casts for a branch `event`: of what branches or rounds return or assign, or of what a loop starts with."""
     if event.location is None:
         return ()
     path = event.location.path
@@ -26,7 +26,7 @@ def for_branch(event: Event) -> tuple[Edit, ...]:
 
 
 def for_functions(event: Event, dtypes: list[str]) -> Iterator[Edit | None]:
-    """Yield casts of what the functions that are handed to the call at `event` return, as map_fn and scan take them."""
+    """Yield casts to `dtypes` of what functions return that are handed to the call at `event`, as map_fn takes them."""
     node = source.expression(event.location, event.op_type) if event.location is not None else None
     if event.location is None or not isinstance(node, ast.Call):
         return

@@ -23,16 +23,15 @@ def names_of_dtypes(location: SourceLocation, known: Sequence[str] = ()) -> list
     return list(dict.fromkeys([*known, *own, *others[:_MOST_NAMES]]))
 
 
-def wrapped(path: str, spans: Sequence[Span], dtype: str, call: str | None = None) -> Edit | None:
-    """Return the edit that casts what stands at `spans`; a keyword's value, a name or an expression."""
-    known, imports = cast_call(path)
-    name = call or known
+def wrapped(path: str, spans: Sequence[Span], dtype: str) -> Edit | None:
+    """Return the edit of the file at `path` that casts what stands at `spans` to `dtype`, None without spans."""
+    name, imports = cast_call(path)
     changes = tuple(Change(span=span, before=f"{name}(", after=f", {dtype})") for span in dict.fromkeys(spans))
     return Edit(path=path, changes=changes, imports=imports) if changes else None
 
 
 def retargeted(path: str, spans: Sequence[Span], dtype: str) -> Edit | None:
-    """Return the edit by which casts that are written at `spans` go to `dtype`, None where one is no such cast.
+    """Return the edit by which casts at `spans` of the file `path` go to `dtype`, None where one is no such cast.
 
     cast(x, "float32") becomes cast(x, self.compute_dtype); a second cast around it would be one for nothing.
     """
@@ -57,7 +56,7 @@ def and_back(wide: Edit | None, whole: Span, dtype: str) -> Edit | None:
 
 
 def first(candidates: Iterable[Edit | None]) -> tuple[Edit, ...]:
-    """Return the first candidates, each once, and after the first few with the file's other ways to cast."""
+    """Return the first `candidates`, each once, and after the first few with the file's other ways to cast."""
     found: dict[Edit, None] = {}
     for edit in candidates:
         if edit is not None and len(found) < _MOST:
@@ -75,7 +74,7 @@ def cast_call(path: str) -> tuple[str, tuple[str, ...]]:
 
 
 def is_cast(node: ast.Call) -> bool:
-    """Whether a call is a cast, of whatever module."""
+    """Whether the call `node` is a cast, of whatever module."""
     return ast.unparse(node.func).split(".")[-1] == "cast"
 
 

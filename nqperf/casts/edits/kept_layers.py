@@ -24,15 +24,15 @@ _WIDE = '"float32"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """Where the layers of a model are made: a place by the id of its layer."""
+    """Where the layers of a model are made: `places` by the id of a layer; `alive` keeps these ids theirs."""
 
     places: dict[int, SourceLocation]
-    alive: tuple[Any, ...]  # ids stay those of living objects
+    alive: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A patch that keeps layers in float32: the files' new texts and imports by path, and what it comes to.
+    """A patch that keeps layers in float32: the files' new `texts` and `imports` by path, and what it comes to.
 
     `error` is the largest relative L2 error of an output with the patch in force; `also` are layers that the same
     lines make, and that the patch keeps in float32 too.
@@ -63,7 +63,7 @@ def recorded(build: Callable[[], Any]) -> tuple[Any, Made]:
 
 
 def constructor_edits(layers: Sequence[Any], made: Made) -> tuple[Edit, ...] | str:
-    """Return the edits that make `layers` in float32, or why they cannot be made so."""
+    """Return the edits that make `layers`, at their places in `made`, in float32; or why they cannot be made so."""
     edits: dict[Edit, None] = {}
     for layer in layers:
         place = made.places.get(id(layer))

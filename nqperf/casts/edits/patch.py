@@ -21,7 +21,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """The files before and after, in the order of their paths, and how many findings have an edit in it."""
+    """The files `before` and `after`, in the order of their paths; `mended` findings have an edit in it."""
 
     before: tuple[SourceFile, ...]
     after: tuple[SourceFile, ...]
@@ -56,7 +56,9 @@ def patch_of(findings: Sequence[Finding], *, anywhere: bool = False) -> Patch:
 
 
 def patch_to(texts: Mapping[str, str], imports: Mapping[str, Sequence[str]], *, anywhere: bool = False) -> Patch:
-    """Return the patch that makes the files at the paths of `texts` so, with the import lines that they need.
+    """Return the patch that makes the files at the paths of `texts` so, with the import lines in `imports` by path.
+
+    `anywhere` is as in `patch_of`.
 
     Raises: ConfigError as `patch_of` does.
     """

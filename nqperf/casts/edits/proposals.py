@@ -43,7 +43,7 @@ def for_mismatch(
 
 
 def for_write(event: Event) -> tuple[Edit, ...]:
-    """Return the cast of a value to the dtype of the variable that it is written to."""
+    """Return the cast of the value of `event` to the dtype of the variable that it is written to."""
     location = event.location
     node = source.expression(location, event.op_type) if location is not None else None
     if location is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
@@ -53,7 +53,10 @@ def for_write(event: Event) -> tuple[Edit, ...]:
 
 
 def at_origin(origin: SourceLocation | None, dtypes: Sequence[str]) -> Iterator[Edit | None]:
-    """Yield casts of the expression in which a wide float begins."""
+    """Yield casts of the expression at `origin`, in which a wide float begins.
+
+    `dtypes` are expressions for the dtype to cast to; without any it is the layer's compute dtype.
+    """
     if origin is None:
         return
     names = names_of_dtypes(origin, dtypes)
@@ -62,12 +65,12 @@ def at_origin(origin: SourceLocation | None, dtypes: Sequence[str]) -> Iterator[
 
 
 def for_leak(origin: SourceLocation | None) -> tuple[Edit, ...]:
-    """Return casts of what begins a leak to its layer's compute dtype."""
+    """Return casts of what begins a leak at `origin` to its layer's compute dtype."""
     return first(at_origin(origin, ()))
 
 
 def without_cast(location: SourceLocation | None) -> tuple[Edit, ...]:
-    """Return the edit that takes a written cast out and leaves what it casts."""
+    """Return the edit that takes the cast written at `location` out and leaves what it casts."""
     node = source.expression(location, "Cast") if location is not None else None
     if location is None or not isinstance(node, ast.Call) or not node.args or not is_cast(node):
         return ()
@@ -77,7 +80,7 @@ def without_cast(location: SourceLocation | None) -> tuple[Edit, ...]:
 
 
 def finite_mask(location: SourceLocation | None, number: float, half: str) -> tuple[Edit, ...]:
-    """Return edits that write a number as one that the half type holds, in the place of it or of what stands for it."""
+    """Return edits at `location` that write `number` as one that `half` holds, or what stands for it there."""
     if location is None:
         return ()
     statement = source.statement(location.path, location.line)
@@ -98,7 +101,7 @@ def finite_mask(location: SourceLocation | None, number: float, half: str) -> tu
 
 
 def finite_masks(numbers: Sequence[tuple[SourceLocation | None, float]], half: str) -> tuple[Edit, ...]:
-    """Return the edit that writes each of several numbers of one file smaller, so that their sum is finite."""
+    """Return the edit that writes each of `numbers`, in one file, smaller, so that their sum is finite in `half`."""
     edits = [edit for location, number in numbers for edit in finite_mask(location, number, half)]
     changes = tuple(dict.fromkeys(each for edit in edits for each in edit.changes if each.before in _FAR))
     if not changes or len({edit.path for edit in edits}) > 1:

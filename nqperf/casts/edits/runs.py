@@ -24,7 +24,10 @@ _MOST_WEIGHTS = 30_000_000  # larger models are traced and not run
 
 
 class Yardstick:
-    """What a model comes to in float32 as it stands, with random weights: made once, before any edit is in force."""
+    """What a model comes to in float32 as it stands, with random weights: made once, before any edit is in force.
+
+    `target` and `inputs` are those of the audit.
+    """
 
     def __init__(self, target: Any, inputs: Any) -> None:
         self._target, self._inputs = target, inputs

@@ -56,7 +56,7 @@ def kept_wide(op: OpRecord) -> tuple[Edit, ...]:
 
 
 def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
-    """Return edits of a written cast that put it on what is computed, not on the result."""
+    """Return edits of the cast written at `location` that put it on what is computed, not on the result."""
     node = source.expression(location, "Cast") if location is not None else None
     if location is None or not isinstance(node, ast.Call) or not node.args or not is_cast(node):
         return ()

@@ -22,7 +22,7 @@ _CONTROL = {"If": "the branches return", "Case": "the branches return", "While":
 
 
 def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
-    """CAST004: float32 rounded to a half type and widened again, with nothing computed between."""
+    """CAST004: float32 rounded to a half type and widened again in `flow`, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         rounded = before.in_dtypes[0] in WIDE and before.out_dtype in HALVES and op.out_dtype in WIDE
         # What a layer casts on its way in, it is not handed otherwise; and what float32 layers do is their own.
@@ -42,7 +42,7 @@ def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
 
 
 def redundant_cast(flow: Flow) -> Iterator[Finding]:
-    """CAST005: a half type widened and narrowed again, with nothing computed between."""
+    """CAST005: a half type widened and narrowed again in `flow`, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         widened = before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]
         # A float32 layer gives back float32: the cast that follows is what makes the model build. What a layer is
@@ -63,7 +63,7 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
 
 
 def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
-    """CAST006: a 16-bit policy was asked for, but most matrix products run in float32."""
+    """CAST006: a 16-bit policy was asked for, but most matrix products of `flow` run in float32."""
     halves, allowed = allow_list_share(flow.trace)
     # What a leak widens inside a 16-bit layer is CAST003's; here it is the layers that have another policy.
     outside = [op for op in flow.trace.ops if op.op_type in ALLOW and op.compute_dtype not in HALVES]
@@ -82,7 +82,7 @@ def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
 
 
 def branch_mismatch(flow: Flow) -> Iterator[Finding]:
-    """CAST007: branches or loop rounds that return different float types."""
+    """CAST007: branches or loop rounds of `flow` that return different float types."""
     for event in flow.trace.events:
         if event.kind == "branch":
             types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
@@ -97,7 +97,7 @@ def branch_mismatch(flow: Flow) -> Iterator[Finding]:
 
 
 def write_back(flow: Flow) -> Iterator[Finding]:
-    """CAST008: a value of another float type assigned to a variable, or one that went through a half type."""
+    """CAST008: a value of another float type assigned to a variable in `flow`, or one that went through a half type."""
     for op in flow.trace.ops:
         half = _through_half(flow, op)
         if half is not None:
@@ -124,7 +124,7 @@ def write_back(flow: Flow) -> Iterator[Finding]:
 
 
 def sealed_subgraph(flow: Flow) -> Iterator[Finding]:
-    """CAST009: a function whose ops were built elsewhere, so that no policy reaches them."""
+    """CAST009: a function in `flow` whose ops were built elsewhere, so that no policy reaches them."""
     for op in flow.trace.ops:
         if op.op_type in _SEALED and op.function in flow.trace.functions:
             inside = flow.trace.functions[op.function]

@@ -22,7 +22,7 @@ _SHAPES = ("Shape", "ShapeN", "Size", "Rank")  # they read a tensor, but not its
 
 
 def type_mismatch(flow: Flow) -> Iterator[Finding]:
-    """CAST001: an op whose float inputs have different types, or that takes no half type."""
+    """CAST001: an op of `flow` whose float inputs have different types, or that takes no half type."""
     for event in flow.trace.events:
         if event.kind not in ("mismatch", "unsupported"):
             continue
@@ -44,7 +44,7 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
 
 
 def implicit_promotion(flow: Flow) -> Iterator[Finding]:
-    """CAST002: keras.ops computes in float32 because one operand is float32."""
+    """CAST002: keras.ops computes in float32 because one operand is float32, in `flow`."""
     for event in flow.trace.events:
         start = _next_wide(flow, event) if event.kind == "promotion" else None
         # A layer that was given float32 by name computes so on purpose.
@@ -68,7 +68,7 @@ def implicit_promotion(flow: Flow) -> Iterator[Finding]:
 
 
 def no_kernel(flow: Flow) -> Iterator[Finding]:
-    """CAST001: an op that cannot run in a half type on the device."""
+    """CAST001: an op of `flow` that cannot run in a half type on the device."""
     for op in flow.trace.ops:
         half = next((dtype for dtype in op.in_dtypes if dtype in HALVES), None)
         if half is None or op.op_type in _SILENT or has_kernel(op.op_type, op.in_dtypes, flow.trace.device):
@@ -87,7 +87,7 @@ def no_kernel(flow: Flow) -> Iterator[Finding]:
 
 
 def leak_origin(flow: Flow) -> Iterator[Finding]:
-    """CAST003: the op in which a float32 that drags 16-bit work along first appeared."""
+    """CAST003: the op of `flow` in which a float32 that drags 16-bit work along first appeared."""
     leaks: dict[int, set[int]] = {}
     for origin, starts in _leaks(flow):
         leaks.setdefault(origin.index, set()).update(starts)
@@ -175,7 +175,7 @@ def _masks(flow: Flow, event: Event) -> tuple[Edit, ...]:
 
 
 def origin_of(flow: Flow, event: Event) -> OpRecord | None:
-    """Return the op in which the wide operand of `event` began; a variable is read only after the conflict is seen."""
+    """Return the op of `flow` in which the wide operand of `event` began; a variable is read after its conflict."""
     wide = [operand for operand in event.operands if operand.dtype in WIDE]
     if not wide:
         return None

@@ -25,7 +25,10 @@ def extreme(op: OpRecord) -> float:
 def large_constant(  # noqa: PLR0911  # one return a kind of op
     flow: Flow, index: int, limit: float, depth: int = 24
 ) -> OpRecord | None:
-    """Return the finite constant above `limit` that op `index` carries, None when there is none."""
+    """Return the finite constant above `limit` that op `index` of `flow` carries, None when there is none.
+
+    It is looked for through at most `depth` ops.
+    """
     if index < 0 or depth == 0:
         return None
     op = flow.trace.ops[index]

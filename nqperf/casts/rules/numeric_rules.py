@@ -19,7 +19,7 @@ _NAMES = {"zero": "zero", "one": "one", "infinity": "infinity"}
 
 
 def overflow(flow: Flow) -> Iterator[Finding]:
-    """NUM101: a finite number becomes infinite in a half type."""
+    """NUM101: a finite number becomes infinite in a half type, in `flow`."""
     yield from _overflowed_scalars(flow)
     for op in flow.trace.ops:
         # The audit's own repairs count: the edit that it proposes for a mismatch would overflow just so.
@@ -40,7 +40,10 @@ def overflow(flow: Flow) -> Iterator[Finding]:
 
 
 def rounded_guard(flow: Flow) -> Iterator[Finding]:
-    """NUM102: a number above zero that becomes zero, or a bound that becomes 0, 1 or infinity, where it guards."""
+    """NUM102: a number above zero that becomes zero, or a bound that becomes 0, 1 or infinity, where it guards.
+
+    Both are looked for in `flow`.
+    """
     for op in flow.trace.ops:
         lost = _rounded(flow, op)
         harm = guards.harm(flow, op, lost[1]) if lost is not None else None
@@ -60,7 +63,7 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
 
 
 def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
-    """NUM103: a product of an infinite constant and a tensor that may hold zeros."""
+    """NUM103: a product in `flow` of an infinite constant and a tensor that may hold zeros."""
     for op in flow.trace.ops:
         if op.op_type not in ("Mul", "MulNoNan") or op.out_dtype not in (*HALVES, *WIDE) or op.op_type == "MulNoNan":
             continue
@@ -78,7 +81,7 @@ def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
 
 
 def summed_minima(flow: Flow) -> Iterator[Finding]:
-    """NUM104: two mask terms, each beyond half the range, are added."""
+    """NUM104: two mask terms of `flow`, each beyond half the range, are added."""
     for op in flow.trace.ops:
         if op.op_type not in ADDS or op.out_dtype not in RANGES:
             continue

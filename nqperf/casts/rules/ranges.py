@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A float type's largest finite number, its smallest above zero, and how far it counts without gaps."""
+    """A float type's range: its largest finite number, `maximum`, and its smallest above zero, `smallest`.
+
+    `counts_to` is how far it counts without gaps.
+    """
 
     maximum: float
     smallest: float

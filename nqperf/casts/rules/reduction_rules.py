@@ -23,7 +23,7 @@ _LOSSES = ("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits
 
 
 def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM105: an op of the deny list in a half type, or a reduction deeper than the type can count."""
+    """NUM105: an op of `flow` on the deny list in a half type, or a reduction deeper than the type can count."""
     for op in flow.trace.ops:
         if not op.in_dtypes or op.in_dtypes[0] not in HALVES:
             continue
@@ -44,7 +44,10 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
 
 
 def squared_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM105: a square that is computed in float16 and then cast to float32 to be summed: it has overflowed before."""
+    """NUM105: a square that is computed in float16 and then cast to float32 to be summed: it has overflowed before.
+
+    It is looked for in `flow`.
+    """
     for op in flow.trace.ops:
         widened = op.op_type == "Cast" and op.in_dtypes[0] == "float16" and op.out_dtype in WIDE
         square = _square_before(flow, op) if widened else None
@@ -61,7 +64,7 @@ def squared_in_half(flow: Flow) -> Iterator[Finding]:
 
 
 def rounded_loss(flow: Flow) -> Iterator[Finding]:
-    """NUM105: a cross entropy of half logits, which TensorFlow computes in float32 and then rounds."""
+    """NUM105: a cross entropy of half logits in `flow`, which TensorFlow computes in float32 and then rounds."""
     for op in flow.trace.ops:
         if op.op_type not in _LOSSES or op.out_dtype not in WIDE or not op.producers:
             continue

@@ -19,7 +19,7 @@ _KINDS = "biuf"
 
 
 def read_input_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of an .npz by name, in the order of the file: booleans, integers or floats.
+    """Return the arrays of the .npz at `path` by name, in the order of the file: booleans, integers or floats.
 
     Raises: FormatError for a missing, foreign, damaged or too large file, for objects, and for arrays that have no
     rows or not the same number of them.

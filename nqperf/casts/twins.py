@@ -19,7 +19,7 @@ Batch = Mapping[str, Any] | tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Twins:
-    """The `reference`, its `twin` of this `precision`, and the pairs of their `layers` (not the models), outermost first."""
+    """The `reference`, its `twin` of this `precision`, and the pairs of their `layers`, outermost first."""
 
     reference: Any
     twin: Any

@@ -137,7 +137,7 @@ def build():
     outcome = fix("subject:build", "--write")
     assert outcome.exit_code == 0, outcome.output
     after = (project / "subject.py").read_text()
-    assert after.count(FIXED) == 1
+    assert after.count(f"{FIXED}\n") == 1
     assert after.count("ops.cast(") == 3
 
 

@@ -139,8 +139,10 @@ def operands(node: ast.AST | None) -> list[ast.expr]:
         spread: list[ast.expr] = []
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
             held = argument.value if isinstance(argument, ast.Starred) else argument
-            several = isinstance(held, ast.List | ast.Tuple)
-            spread += held.elts if several else held.values if isinstance(held, ast.Dict) else [argument]
+            if isinstance(held, ast.List | ast.Tuple):
+                spread += held.elts
+            else:
+                spread += held.values if isinstance(held, ast.Dict) else [argument]
         return spread
     return []
 

@@ -25,7 +25,7 @@ _SECONDS = 90.0
 
 _CONFLICTS = ("CAST001", "CAST002")
 _REFUSED = ("CAST001", "CAST007", "CAST008")
-_ROUNDS = 12  # of all edits at once
+_ROUNDS = 12  # of all edits at once, and choices of one edit
 _LINKS = 4  # conflicts that one edit may bring after another
 
 _Key = tuple[str, str | None, int | None]
@@ -90,7 +90,7 @@ class _Trials:
         """Yield `chosen` with another edit for one of `findings`, under which nothing is found anew, and sound."""
         before = _counted(self.findings)
         for finding in findings:
-            for edit in finding.proposals[1:]:
+            for edit in finding.proposals[1:_ROUNDS]:
                 if time.process_time() > self.end:
                     return
                 other = {**chosen, id(finding): edit}

@@ -164,15 +164,6 @@ def statement(path: str, line: int) -> ast.stmt | None:
     return found
 
 
-def node_at(path: str, wanted: Span) -> ast.expr | None:
-    """Return the widest expression that stands exactly at a span."""
-    tree = tree_of(path)
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.expr) and span(node) == wanted:
-            return node
-    return None
-
-
 def cast_names(path: str) -> list[str]:
     """Return the calls by which the file at `path` can cast, by the names that it has imported; the best first."""
     return list(_cast_names(text_at(path)))

@@ -151,12 +151,12 @@ class TensorFlowProbe(Probe):
         return device.with_tensorflow(fingerprint)
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the instruction sets that oneDNN says it uses."""
+        """Return the instruction sets that oneDNN says it uses, in its `output`."""
         isa = _ISA.search(output)
         return {"onednn_isa": isa[1].strip()} if isa else {}
 
     def defaults(self, sight: Sight) -> dict[str, str]:
-        """Return whether oneDNN computes, and by which instruction sets."""
+        """Return whether oneDNN computes, and by which instruction sets, by `sight`."""
         if "onednn" not in sight.states:
             return {}
         if not sight.states["onednn"]:
@@ -171,7 +171,7 @@ class TensorFlowProbe(Probe):
         return {state: own[count] > 0 for state, count in told.items() if count in own}
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls."""
+        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls, on this `machine`."""
         yield _tf32_check(machine)
         yield _xla_check(machine)
         yield _sixteen_bits_check(machine)

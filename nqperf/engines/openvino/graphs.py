@@ -50,7 +50,7 @@ def _rounded_product(inputs: Any, kernel: np.ndarray) -> Any:
 
 
 def properties(precision: str) -> dict[str, Any]:
-    """Return what a compilation is told: nothing that decides about bits or threads is left to a default.
+    """Return what a compilation in `precision` is told: nothing about bits or threads is left to a default.
 
     On a CPU with bfloat16 units the default precision is bfloat16.
     """
@@ -68,7 +68,7 @@ def in_int8(precision: str) -> bool:
 
 
 def product_types(compiled: Any) -> list[str]:
-    """Return the type that each matrix product of a compiled model runs in, by OpenVINO's name."""
+    """Return the type that each matrix product of the model `compiled` runs in, by OpenVINO's name."""
     return [types["runtimePrecision"] for types in _executed(compiled) if types["layerType"] in _PRODUCTS]
 
 
@@ -106,7 +106,7 @@ def _loses_last_digits(precision: str) -> bool:
 
 
 def large_product(precision: str) -> tuple[Callable[[], object], int]:
-    """Return what multiplies large square matrices as a graph of this precision does, and how wide they are."""
+    """Return what multiplies large square matrices as a graph of this `precision` does, and how wide they are."""
     matrix = np.random.default_rng(1).standard_normal((_LARGE_SIZE, _LARGE_SIZE), np.float32)
     multiply = _product(precision, matrix)
     return lambda: multiply(matrix), _LARGE_SIZE

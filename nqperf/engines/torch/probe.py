@@ -70,7 +70,7 @@ class TorchProbe(Probe):
     gpu_advice = "install the PyTorch that is built for its CUDA: pytorch.org says which"
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that PyTorch sees, and its CUDA."""
+        """Return `fingerprint` with the GPUs that PyTorch sees, and its CUDA."""
         import torch
 
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0

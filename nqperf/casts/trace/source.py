@@ -224,6 +224,15 @@ def statements_before(path: str, node: ast.stmt | ast.expr) -> list[ast.stmt]:
     return sorted((each for each in inside if each.lineno < node.lineno), key=lambda each: -each.lineno)
 
 
+def node_at(path: str, wanted: Span) -> ast.expr | None:
+    """Return the widest expression of the file `path` that stands exactly at the span `wanted`."""
+    tree = tree_of(path)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.expr) and span(node) == wanted:
+            return node
+    return None
+
+
 def cast_names(path: str) -> list[str]:
     """Return the calls by which the file at `path` can cast, by the names that it has imported; the best first."""
     return list(_cast_names(text_at(path)))

@@ -236,6 +236,51 @@ def test_sizes_have_no_order():
     assert exit_status(compare(run({"xla": 1.5}), other)) == 0
 
 
+def test_several_comparisons_in_one_record_have_a_baseline_each():
+    """In another order, the baselines are other ones of the same sets; the control of one is none of the others."""
+    one, other = World(1), World(2, machine=30.0)
+    slow = World(3, machine=60.0)
+
+    def merged(*rows):
+        first = rows[0][1]
+        variants = tuple(run({name: speedup}, world=world).variants[1] for name, world, speedup in rows)
+        return msgspec.structs.replace(run({}, world=first), variants=variants)
+
+    old = merged(("a", one, 1.5), ("b", other, 1.2))
+    found = compare(old, merged(("b", World(4, machine=30.0), 1.2), ("a", World(5), 1.5)))
+    assert changes_of(found) == {"baseline of a": "SAME", "baseline of b": "SAME", "a": "SAME", "b": "SAME"}
+    assert exit_status(found) == 0
+    assert found.changes[1].old_ratio == pytest.approx(3.0, rel=0.05)
+    slower = compare(old, merged(("a", World(5), 1.5), ("b", slow, 1.2)))
+    assert changes_of(slower)["baseline of b"] == "SLOWER"
+    assert exit_status(slower) == 1
+
+
+def test_times_in_a_single_set_are_enough_to_see_three_times_as_long():
+    comparison = compare(run({"xla": 1.5}), run({"xla": 1.5}, world=World(1, machine=3.0, sets=1)))
+    assert changes_of(comparison) == {BASELINE: "SLOWER", "xla": "INCONCLUSIVE"}
+    assert exit_status(comparison) == 1
+
+
+def test_a_slowdown_by_rare_slow_batches_is_told():
+    class Rare(World):
+        def samples(self, speedup):
+            found = []
+            for sample in super().samples(speedup):
+                times = (*sample.variant_seconds[:-1], 4 * sample.variant_seconds[-1])
+                found.append(msgspec.structs.replace(sample, variant_seconds=times))
+            return tuple(found)
+
+    rows = {f"row{number}": 1.0 for number in range(6)}
+    old, new = run(rows), run(rows, seed=1)
+    rare = run({"row3": 1.0}, world=Rare(1)).variants[1]
+    new = msgspec.structs.replace(new, variants=tuple(rare if one.name == "row3" else one for one in new.variants))
+    found = {change.name: change for change in compare(old, new).changes}
+    assert (found["row3"].change, found["row3"].by_total) == ("SLOWER", True)
+    assert found["row3"].factor > 0.95
+    assert {change.change for name, change in found.items() if name != "row3"} == {"SAME"}
+
+
 @pytest.mark.parametrize("role", ["old", "new"])
 def test_an_invalid_run_is_refused(role):
     good, bad = run({"xla": 1.5}), run({"xla": 1.5}, outcome="INVALID", reasons=("the planted slowdown is PASS",))

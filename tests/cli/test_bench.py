@@ -315,15 +315,14 @@ def kept(tmp_path):
 
 def test_history(call, kept, tmp_path):
     code, out, err = call("history", kept, "--report", tmp_path / "history.html")
-    assert (code, err) == (1, "")  # xla loses 2 % a run
-    assert "SLOWER: xla is" in out
+    assert (code, err) == (0, "")
     assert out.count("| B") == 4
     assert "9 runs, 3 variants" in (tmp_path / "history.html").read_text()
     code, out, _ = call("history", kept, "--json")
     found = json.loads(out)
     assert [len(points) for points in found["variants"].values()] == [9, 9, 5]
     assert [number for number, moment in enumerate(found["runs"]) if moment["changes"]] == [5]
-    assert call("history", kept, "--quiet") == (1, "", "")
+    assert call("history", kept, "--quiet") == (0, "", "")
 
 
 def test_a_history_that_is_slower_ends_with_1_and_since_it_was_wanted_with_0(call, tmp_path):

@@ -102,7 +102,7 @@ def history_text(found: History) -> str:
 
 
 def steps_text(found: History) -> list[str]:
-    """Return what changed among the runs of one setting, a line each, and at last what is slower than at its best."""
+    """Return what was `found` to change among runs of one setting, and at last what is slower than at its best."""
     lines = [f"changed: {_times(step)} from {_run_text(found.runs[step.run])} on" for step in found.steps]
     return lines + [
         f"SLOWER: {_times(step)} since {_run_text(found.runs[step.run])} than at its best, "
@@ -121,7 +121,7 @@ def _run_text(run: Moment) -> str:
 
 
 def run_rows(found: History) -> list[tuple[str, ...]]:
-    """Return the cells of each run under RUN_HEADINGS."""
+    """Return the cells of each run that was `found`, under RUN_HEADINGS."""
     return [
         (
             moment.created,

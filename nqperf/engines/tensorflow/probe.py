@@ -174,7 +174,7 @@ class TensorFlowProbe(Probe):
         return {state: own[count] > 0 for state, count in told.items() if count in own}
 
     def slow_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
-        """Return what is known of products in float16, in `settings` that let Grappler fuse them with their bias."""
+        """Return what `machine` is known for where `settings` let Grappler fuse products in float16 with their bias."""
         compiled = settings.get("xla") or settings.get("eager")
         if settings.get("precision") != "mixed_float16" or compiled:
             return None

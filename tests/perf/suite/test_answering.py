@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nqperf.defaults import DevelopmentSet
 from nqperf.errors import FormatError, OutOfTimeError, ParityError, VariantError
+from nqperf.formats.nq.jsonl import Selection
 from nqperf.perf.measuring.budget import Budget, Speed
 from nqperf.perf.suite import answering
 from nqperf.perf.suite.answering import ALL_CHANGED, ALL_COMPARED, MOST_ANSWERS, Answering, no_further
@@ -227,3 +229,12 @@ def test_a_process_that_dies_is_a_failure_and_one_out_of_time_is_none(ask):
         found = ask(session)
         assert found["narrow"].failure == (error if failed else None)
         assert found["other"].agreement.details[ALL_COMPARED] == MOST_ANSWERS
+
+
+def test_the_generated_world_goes_on_where_the_development_set_ends():
+    usual = list(DevelopmentSet().examples())
+    more = list(DevelopmentSet(count=len(usual) + 2, selection=Selection(skip=len(usual) - 1)).examples())
+    assert more[0].example_id == usual[-1].example_id
+    assert len({example.example_id for example in (*usual, *more)}) == len(usual) + 2
+    with pytest.raises(FormatError, match="has 5 examples, and skip 5 passes over all of them"):
+        list(DevelopmentSet(count=5, selection=Selection(skip=5)).examples())

@@ -18,7 +18,11 @@ from nqperf.records.settings import changes_of_setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One variant in one run: `run` is the run's place in the history; without a verdict the reason is told."""
+    """One variant in one run: `run` is the run's place in the history, from 0.
+
+    `outcome` is its verdict's, else its status. `ratio` is its speed-up over the run's own baseline, in `interval`,
+    from so many `pairs`, and `floor` what was promised; without a verdict there is none of them, and `reason` is told.
+    """
 
     run: int
     outcome: str
@@ -31,10 +35,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One run: the file that it is kept in, when it was made, what it came to, and what is not as in the run before.
+    """One run: where it is kept, when it was made, what it came to, and what is not as in the run before.
 
-    `seconds` are those of a batch of the baseline, None where nothing was timed; `source`, `created`, `outcome`,
-    `device` and `changes` are the rest, in this order.
+    `source` is its file's name, `created` the UTC time (ISO 8601), `outcome` the run's, and `device` the machine in a
+    line. `changes` says in words what makes its ratios and those of the run before two different things. `seconds` are
+    those of a batch of the baseline, None where nothing was timed.
     """
 
     source: str
@@ -47,10 +52,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Runs in the order in which they were made, and each variant's points in the order of the runs.
+    """The `runs` in the order in which they were made, and each variant's points in the same.
 
-    `steps` are the changes from one level of a row to the next, in runs of one setting. `slower` are the rows that are
-    surely slower than at their best, by 1 % or more, in the latest runs of that work on that machine.
+    `variants` has the points of each variant but the baseline, by name; a run without it has none there. `steps` are
+    the changes from one level of a row to the next, in runs of one setting. `slower` are the rows that are surely
+    slower than at their best, by 1 % or more, in the latest runs of that work on that machine.
     """
 
     runs: tuple[Moment, ...]

@@ -56,7 +56,10 @@ class Outcomes:
         variants: Sequence[Variant],
         known: Known,
     ) -> Outcomes:
-        """Return what the sets and the session come to, and what is `known` of the `variants`."""
+        """Return what the sets, `measured`, and the `session` come to.
+
+        `variants` are the rows but the baseline; `known` says which of them cannot run here, and what others promise.
+        """
         verdicts = row_verdicts(measured)
         rows = []
         for variant in variants:
@@ -73,11 +76,14 @@ class Outcomes:
         )
 
     def is_done(self, row: VariantResult) -> bool:
-        """Return whether nothing more comes of a row."""
+        """Return whether nothing more comes of `row`."""
         return row.status in {"failed", "skipped"} or row.name in self.decided
 
     def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
-        """Return the verdict on the run."""
+        """Return the verdict on the run.
+
+        `proves_nothing` says why equal answers would be no evidence, None where they are.
+        """
         return judge_run(
             {row.name: row.verdict.outcome for row in self.rows if row.verdict and row.status == "measured"},
             expected=self.expected,
@@ -94,7 +100,7 @@ class Outcomes:
 
 
 def evidence_fault(session: Session) -> str | None:
-    """Return why equal answers would prove nothing in this session, None where they do."""
+    """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
         return "the heads of this model were never trained: that its answers are the same proves nothing"
     answers = session.baseline_answers()

@@ -2,13 +2,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nqperf.errors import ConfigError
 from nqperf.statistics.comparison import SPEED_UPS, ComparisonConfig, Margins, compare
 from nqperf.statistics.distribution import upper_quantile, upper_tail, welch_satterthwaite
+from nqperf.statistics.estimation import estimates
+from nqperf.statistics.holm import adjusted
 from nqperf.statistics.sets import Row, Sets
 
 ROWS = (*(Row(name=f"row{number}") for number in range(13)), Row(name="same", role="same"))
@@ -28,6 +30,67 @@ def compared(old, new, margins=SPEED_UPS):
 
 def outcomes(changes):
     return {change.name: change.change for change in changes}
+
+
+def reference(old, new, margins, config):
+    """Return the change of each row, row by row and test by test, from what the sets say of it."""
+    before, after = estimates(old), estimates(new)
+    names = [row.name for row in old.rows if row.role == "row"]
+    tests = {}
+    for name in names:
+        one, other = (next(i for i, row in enumerate(run.rows) if row.name == name) for run in (old, new))
+        for view in (0, 1):
+            means = before.mean[view, one], after.mean[view, other]
+            sets = before.error[view, one] ** 2, after.error[view, other] ** 2
+            known = before.freedom[view, one], after.freedom[view, other]
+            whole = sum(sets) + 2 * margins.run_sd**2
+            freedom = whole**2 / (sets[0] ** 2 / known[0] + sets[1] ** 2 / known[1])
+            t = stats.t(freedom)
+            slower, changed = (means[0] - means[1]) / whole**0.5, math.log(margins.changed) / whole**0.5
+            share = (1 - config.total_share, config.total_share)[view]
+            tests[name, view] = {
+                "slower": t.sf(slower) / share,
+                "slower by the margin": t.sf(slower - changed) / share,
+                "faster": t.sf(-slower) / share,
+                "faster by the margin": t.sf(-slower - changed) / share,
+                "surely": means[1] - means[0] - t.ppf((1 + config.confidence) / 2) * whole**0.5,
+            }
+    found = {}
+    p_values = {
+        "slower": {name: min(tests[name, view]["slower"] for view in (0, 1)) for name in names},
+        "faster": {name: tests[name, 0]["faster"] for name in names},
+    }
+    surely = {
+        which: {name for name, p in zip(names, adjusted(np.array([*by.values()])), strict=True) if p <= config.red_runs}
+        for which, by in p_values.items()
+    }
+    for name in names:
+        beyond = [tests[name, view]["slower by the margin"] <= config.beyond_alpha for view in (0, 1)]
+        found[name] = ("INCONCLUSIVE", False)
+        if tests[name, 0]["surely"] > -math.log(margins.same):
+            found[name] = ("SAME", False)
+        if name in surely["faster"] and tests[name, 0]["faster by the margin"] <= config.beyond_alpha:
+            found[name] = ("FASTER", False)
+        if name in surely["slower"] and any(beyond):
+            found[name] = ("SLOWER", not beyond[0])
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([0.004, 0.01, 0.02]),
+    st.tuples(st.integers(2, 7), st.integers(2, 7)),
+    st.lists(st.floats(-0.08, 0.08), min_size=13, max_size=13),
+    st.sampled_from([SPEED_UPS, Margins(changed=1.0, same=1.03, run_sd=0.0), Margins(changed=1.04, same=1.2)]),
+)
+def test_equal_to_the_slow_reference(seed, sd, sets, shifts, margins):
+    old = sets_of(seed=[1, seed], sd=sd, sets=sets[0])
+    new = sets_of({f"row{number}": shift for number, shift in enumerate(shifts)}, seed=[2, seed], sd=sd, sets=sets[1])
+    new.total[:, :6] -= np.random.default_rng(seed).choice([0.0, 0.05], 6)
+    config = ComparisonConfig(red_runs=0.02, beyond_alpha=0.1, confidence=0.95, total_share=0.2)
+    found = {change.name: (change.change, change.by_total) for change in compare([(old, new, margins)], config)}
+    assert found == reference(old, new, margins, config)
 
 
 def test_unchanged_code_is_the_same():

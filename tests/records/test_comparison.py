@@ -113,16 +113,16 @@ def test_a_change_of_speed_up(old, new, change, status):
 
 
 def test_runs_of_unchanged_code_are_quiet_and_a_slowdown_is_found():
-    """Two hundred comparisons of thirteen rows each; what processes differ by would make every third of pairs red."""
+    """A hundred comparisons of thirteen rows each; what processes differ by would make every third of pairs red."""
     rows = {f"row{number}": 1.0 + 0.1 * number for number in range(13)}
     red = found = 0
-    for seed in range(200):
+    for seed in range(100):
         old, new = run(rows, seed=2 * seed), run({**rows, "row3": rows["row3"] / 1.06}, seed=2 * seed + 1)
         seen = changes_of(compare(old, new))
         found += seen.pop("row3") == "SLOWER"
         red += "SLOWER" in seen.values()
-    assert red <= 6  # 1 % of runs and what chance adds
-    assert found >= 180
+    assert red <= 4  # 1 % of runs and what chance adds
+    assert found >= 90
 
 
 def test_a_run_compared_with_itself_from_its_file(tmp_path):

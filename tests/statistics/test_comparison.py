@@ -76,7 +76,7 @@ def reference(old, new, margins, config):
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([0.004, 0.01, 0.02]),

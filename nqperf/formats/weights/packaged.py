@@ -12,6 +12,7 @@ def named_path(path: Path | str) -> Path:
     """Return `path`; where it is `nq-mini`, and nothing of that name is there, the packaged model's.
 
     >>> named_path("nq-mini") == PACKAGED_MODEL
+    True
     """
     found = Path(path)
     return PACKAGED_MODEL if str(path) == PACKAGED and not found.exists() else found

@@ -26,7 +26,7 @@ from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.sets import Conduct, Process
 from nqperf.perf.suite.conduct import Memory
-from nqperf.perf.suite.outcome import row_of, skipped_row
+from nqperf.perf.suite.outcome import Known, row_of, skipped_row
 from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.suite import SuiteRun, on_pages
 from nqperf.perf.variants.floors import most_likely_first
@@ -60,7 +60,8 @@ def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> 
         data = sha256_of(Path(folder) / INPUTS)
         rows = config.rows()
         absent = {row.name: why for row in rows if (why := row.missing(machine))}
-        run = _Run(session=session, variants=rows, absent=absent, progress=progress)
+        known = Known(machine=machine, absent=absent, floors={})
+        run = _Run(session=session, variants=rows, known=known, progress=progress)
         run.choose(on_gpu=bool(machine.fingerprint.gpus))
         run.measure()
     fingerprint = on_pages(machine.fingerprint, session.pages_seen)
@@ -82,7 +83,7 @@ class _Run:
 
     session: KerasSession
     variants: Sequence[Variant]
-    absent: dict[str, str]
+    known: Known
     progress: Progress
     chosen: tuple[Variant, ...] = ()
     measured: Measurement | None = None
@@ -94,7 +95,7 @@ class _Run:
         Raises: OutOfTimeError when there is no time for a set of one row.
         """
         session = self.session
-        likely = most_likely_first((row for row in self.variants if row.name not in self.absent), on_gpu=on_gpu)
+        likely = most_likely_first((row for row in self.variants if row.name not in self.known.absent), on_gpu=on_gpu)
         count, left = len(likely), session.budget.left()
         while count > 1 and session.set_seconds(count) > left:
             count -= 1
@@ -128,12 +129,12 @@ class _Run:
         found = []
         for variant in self.variants:
             lost = measured.lost.get(variant.name)
-            why = self.absent.get(variant.name) or (lost and self.session.lost(variant.name, lost))
+            why = self.known.absent.get(variant.name) or (lost and self.session.lost(variant.name, lost))
             if why:
                 found.append(skipped_row(variant, why))
             else:
                 run = self.session.run_of(variant)
-                found.append(row_of(run, lost, verdicts.get(variant.name), measured, None))
+                found.append(row_of(run, verdicts.get(variant.name), measured, self.known))
         return tuple(found)
 
     def _tell_round(self, number: int) -> None:

@@ -48,6 +48,7 @@ class Worker:
         self._batches: list[Any] = []
         self._timed: range = range(0)
         self._windows = 0
+        self._seq_length = 0
         self._planted = 0
         self._warm = False
         self._window_flops = 0
@@ -72,7 +73,7 @@ class Worker:
             seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
             return protocol.Timed(seconds=seconds, windows=self._windows)
         if isinstance(request, protocol.Predict):
-            return self._predict(request.rows)
+            return self._predict(request)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
         return self._observe(rates=isinstance(request, protocol.Observe) and request.rates)
@@ -132,6 +133,7 @@ class Worker:
         settings = {**request.settings, "batch_size": request.batch_size}
         engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
         self._take(engine, _batches(request.arrays(), request.batch_size), rows=request.arrays().shape[1])
+        self._seq_length = request.seq_length
         self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
         return protocol.Loaded(import_seconds=import_seconds, build_seconds=watch.lap(), batches=len(self._timed))
 
@@ -146,7 +148,10 @@ class Worker:
 
     def _run(self, number: int) -> dict[str, FloatArray]:
         """Run a batch; the outputs are on the host when it returns."""
-        outputs: dict[str, FloatArray] = self._engine.finish(self._engine.run(self._batches[number]))
+        return self._outputs(self._batches[number])
+
+    def _outputs(self, batch: Any) -> dict[str, FloatArray]:
+        outputs: dict[str, FloatArray] = self._engine.finish(self._engine.run(batch))
         return outputs
 
     def _time(self, number: int, planted: int) -> float:
@@ -156,10 +161,15 @@ class Worker:
             self._engine.multiply(planted)
         return time.perf_counter() - start
 
-    def _predict(self, rows: int) -> protocol.Predicted:
-        batches = range(-(-rows // self._engine.config.batch_size))
+    def _predict(self, request: protocol.Predict) -> protocol.Predicted:
+        rows, size = request.rows, self._engine.config.batch_size
+        batches = self._batches
+        if request.inputs is not None:
+            inputs = protocol.unpacked(request.inputs, self._seq_length)
+            batches = [self._engine.put(batch) for batch in _batches(inputs, size)]
+        batches = batches[: -(-rows // size)]
         before, start = resources.usage(), time.perf_counter()
-        outputs = [self._run(number) for number in batches]
+        outputs = [self._outputs(batch) for batch in batches]
         seconds, after = time.perf_counter() - start, resources.usage()
         whole = {name: np.concatenate([batch[name] for batch in outputs])[:rows] for name in MODEL_OUTPUTS}
         return protocol.Predicted(

@@ -42,7 +42,8 @@ class EngineRow:
     the modules that must be installed, which `extra` of `package` brings; an empty extra stands for the package itself.
     `libraries` are the modules that compute, each with the names under which it is distributed: their versions are what
     a run's record and identity hold, beside that of a `package` other than nqperf. `probe` is a subclass of Probe and
-    `effects` a mapping of names to Effect, as "module:name"; empty where the engine has none of its own.
+    `effects` a mapping of names to Effect, as "module:name"; empty where the engine has none of its own. `keras_models`
+    is the module that runs a user's Keras model in this engine, empty where none does.
     """
 
     name: str
@@ -53,6 +54,7 @@ class EngineRow:
     libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probe: str = ""
     effects: str = ""
+    keras_models: str = ""
 
     def missing(self) -> str | None:
         """Return what is not installed and how to install it, or None when the engine can run."""
@@ -184,6 +186,7 @@ _ROWS = (
         libraries={"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "keras": _KERAS},
         probe="nqperf.engines.tensorflow.probe:TensorFlowProbe",
         effects="nqperf.engines.tensorflow.effects:EFFECTS",
+        keras_models="nqperf.engines.tensorflow.keras_model",
     ),
     EngineRow(
         name="onnxruntime",

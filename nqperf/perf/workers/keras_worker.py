@@ -7,24 +7,23 @@ inputs and the weights in a folder, from which the others take them: so all rows
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import pickle
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 
+from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.formats.arrays_npz import Array, read_arrays, write_arrays
 from nqperf.perf.measuring.planting import plant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.builder_worker import Output, Run
 from nqperf.perf.workers.serving import serve
 from nqperf.perf.workers.worker import Laps, Worker
-
-if TYPE_CHECKING:
-    from nqperf.perf.workers.keras_model import BuiltModel, KerasModelRun
 
 INPUTS, WEIGHTS = "inputs.npz", "weights.npz"
 NONE = "none"  # stands in the file of a model without weights too
@@ -123,19 +122,11 @@ class KerasWorker(Worker):
         return super()._answer_warm(request)
 
     def _load(self, request: Any) -> LoadedModel:
-        from nqperf.engines.tensorflow.engine import TensorFlowEngine
-        from nqperf.engines.tensorflow.states import set_process_switches
-        from nqperf.perf.workers import keras_model
-
+        keras_model = _keras_models()
         sys.path[:] = request.path
         watch = Laps()
-        TensorFlowEngine.start()
+        config = keras_model.start_process(request.settings, request.batch_size, request.seed)
         import_seconds = watch.lap()
-        import keras
-
-        config = msgspec.convert({**request.settings, "batch_size": request.batch_size}, TensorFlowEngine.config_type)
-        set_process_switches(config)
-        keras.utils.set_random_seed(request.seed)
         built = keras_model.build_model(request.target, request.inputs, request.imports, config.precision)
         specs, arrays = _inputs(request, built)
         batches, size = _batches(arrays, keras_model.fixed_rows(specs) or request.batch_size)
@@ -154,13 +145,17 @@ class KerasWorker(Worker):
         )
 
 
-def _inputs(request: LoadModel, built: BuiltModel) -> tuple[Any, list[Array]]:
+def _keras_models() -> Any:
+    """Return the module of the engine that runs users' models."""
+    return importlib.import_module(find_engine(DEFAULT_ENGINE).keras_models)
+
+
+def _inputs(request: LoadModel, built: Any) -> tuple[Any, list[Array]]:
     """Return the structure of the model's arguments, and all rows of each; the first process keeps them for the others.
 
     Raises: ConfigError for inputs that do not fit the model.
     """
-    from nqperf.perf.workers import keras_model
-
+    keras_model = _keras_models()
     kept = Path(request.folder) / INPUTS
     given = read_arrays(Path(request.data)) if request.data else None
     specs = keras_model.input_specs(built, given)
@@ -183,13 +178,12 @@ def _batches(arrays: list[Array], wanted: int) -> tuple[list[list[Array]], int]:
     return [[array[start : start + size] for array in arrays] for start in starts], size
 
 
-def _same_weights(request: LoadModel, run: KerasModelRun, batch: list[Array]) -> None:
+def _same_weights(request: LoadModel, run: Any, batch: list[Array]) -> None:
     """Give the model the weights that the first process keeps for the others; it is called once where that makes them.
 
     Raises: ConfigError when the model has other weights in this row's precision.
     """
-    from nqperf.perf.workers import keras_model
-
+    keras_model = _keras_models()
     if not getattr(run.model, "built", True) or not run.model.weights:
         run.call(run.put(batch))
     kept = Path(request.folder) / WEIGHTS

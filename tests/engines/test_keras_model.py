@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nqperf.engines.tensorflow import keras_model
 from nqperf.engines.tensorflow.config import TensorFlowConfig
 from nqperf.errors import ConfigError
-from nqperf.perf.workers import keras_model
 
 MODULE = """
 import keras

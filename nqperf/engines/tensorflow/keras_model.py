@@ -15,7 +15,7 @@ from nqperf.casts.trace.tracing import specs_of
 from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow.config import TensorFlowConfig
 from nqperf.engines.tensorflow.graphs import device_kind, graphs_of
-from nqperf.engines.tensorflow.states import multiply, process_switches, state_of
+from nqperf.engines.tensorflow.states import multiply, process_switches, set_process_switches, state_of
 from nqperf.errors import ConfigError
 from nqperf.formats.arrays_npz import Array
 
@@ -35,6 +35,22 @@ class BuiltModel:
 
     model: Any
     specs: Any
+
+
+def start_process(settings: Mapping[str, Any], batch_size: int, seed: int) -> TensorFlowConfig:
+    """Start TensorFlow in this process with the switches of `settings`, and return them as a config.
+
+    `batch_size` is the rows of a batch, and `seed` that of what a builder draws.
+    """
+    from nqperf.engines.tensorflow.engine import TensorFlowEngine
+
+    TensorFlowEngine.start()
+    import keras
+
+    config = TensorFlowConfig(**settings, batch_size=batch_size)
+    set_process_switches(config)
+    keras.utils.set_random_seed(seed)
+    return config
 
 
 def build_model(name: str, inputs: tuple[str, ...], imports: tuple[str, ...], precision: str) -> BuiltModel:

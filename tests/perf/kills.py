@@ -166,7 +166,7 @@ def try_moments(names: list[str], moments: int, folder: Path, data: Path, model:
 def main() -> None:
     folder, moments = Path(sys.argv[1]), int(sys.argv[2])
     names = sys.argv[3:] or ["run", "bench", "tune"]
-    faults = try_moments(names, moments, folder, folder / "rivers.jsonl", folder / "tiny")
+    faults = try_moments(names, moments, folder / "work", folder / "rivers.jsonl", folder / "tiny")
     sys.stdout.write(f"{moments} moments of {', '.join(names)}: {len(faults)} faults\n" + "\n".join(faults) + "\n")
     sys.exit(bool(faults))
 

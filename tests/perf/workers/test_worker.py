@@ -162,7 +162,7 @@ def test_a_worker_ends_with_its_parent(killed_with):
 
 @LINUX
 def test_what_libraries_leave_behind_goes_with_the_worker(monkeypatch, tmp_path):
-    """AutoGraph writes the code that it makes into the temporary folder, and a process that is killed leaves it there."""
+    """AutoGraph writes the code that it makes into the temporary folder, and a kill leaves it there."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with started():
         (folder,) = tmp_path.iterdir()

@@ -85,7 +85,7 @@ def plugin_options() -> list[tuple[str, ...]]:
         module.pytest_addoption(parser)
     return [
         (f"`{' '.join(option.names())}`", str(option.attrs().get("help", "")))
-        for group in parser._groups
+        for group in vars(parser)["_groups"]
         for option in group.options
         if option.attrs().get("help") != argparse.SUPPRESS
     ]

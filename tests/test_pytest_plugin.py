@@ -142,7 +142,7 @@ def test_only_what_is_selected_is_asked_of_the_suite(session):
             "\nfrom nqperf.pytest_plugin.state import STATE\n"
             "def pytest_unconfigure(config): print('SELECTED', config.stash[STATE].variants)\n"
         )
-    result = session(good(), "-k", "xla and not (grappler or allocator or mixed or tf32)")
+    result = session(good(), "-k", "xla and not (grappler or clusters or allocator or mixed or tf32)")
     result.stdout.fnmatch_lines(["SELECTED ('xla',)"])
 
 

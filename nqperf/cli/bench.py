@@ -67,6 +67,7 @@ _NOT_DELIVERED = 5
 _SIGNALLED = 128
 
 
+# Long: the docstring is the command's help.
 @click.command("bench")
 @click.argument("data", metavar="[DATA | MODULE:BUILD | MODEL.keras]", required=False)
 @suite_options

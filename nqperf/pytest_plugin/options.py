@@ -128,7 +128,10 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
         from nqperf.plain_text import command_line
 
         given = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
-        asked = {**take_project(config), **{name: one for name, one in given.items() if one not in (None, False)}}
+        asked = {
+            **take_project(config),
+            **{name: one for name, one in given.items() if one is not None and one is not False},
+        }
         command = command_line(["pytest", *map(str, config.invocation_params.args)])
         config.stash[ASKED] = SuiteOptions.read(command=command, **asked)
     return config.stash[ASKED]

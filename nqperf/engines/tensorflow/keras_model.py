@@ -1,5 +1,6 @@
 """Any Keras model as one function over batches of one shape: built as a row says, run as an engine runs its own."""
 
+# Long: a model from its builder and its inputs to its outputs, in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

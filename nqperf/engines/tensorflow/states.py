@@ -57,15 +57,14 @@ def process_switches() -> dict[str, Any]:
 
 
 def state_of(found: Mapping[str, Any], graphs: Any, hlo: Callable[[], str]) -> EngineState:
-    """Return the states of what was run.
+    """Return the states of what was run, by `found`, the switches of the process and of the model.
 
-    `found` holds the switches of the process and of the model, `graphs` the record of the first run, and `hlo` returns
-    what XLA was given of the whole function.
+    `graphs` is the record of the first run, and `hlo` returns what XLA was given of the whole function.
 
     Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it.
-    `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what
-    auto mixed precision put in. `tf32_rounds` tells whether a matrix product on the GPU rounds to TF32; None
-    without a GPU. `xla_tf32` tells whether XLA was allowed to round so; None where it did not compile the function.
+    `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto
+    mixed precision put in. `tf32_rounds`: a matrix product on the GPU rounds to TF32; None without a GPU. `xla_tf32`:
+    XLA was allowed to round so; None where it did not compile the function.
     """
     counts = count_nodes(graphs)
     products = counts.products

@@ -43,6 +43,7 @@ CONTROLS = (SAME, PLANTED)
 _UNSTABLE = 1e-3
 
 
+# Long: the steps of a session share its state, and stand in their order.
 @dataclass(slots=True, kw_only=True)
 class KerasSession:
     """One model, in which processes of rows are started, seen to do what they must, and compared.

@@ -33,7 +33,7 @@ def test_the_thesis_is_promised_for_its_v100(variant, recorded_change):
 
 # Rows that are younger than the last calibration.
 WITHOUT_FLOOR = {
-    *("jax", "onnxruntime", "onnxruntime_int8", "mixed_bfloat16_weights"),
+    *("jax", "onnxruntime", "onnxruntime_int8", "mixed_bfloat16_weights", "xla_clusters"),
     *("torch", "torch_compile", "torch_bfloat16", "torch_bfloat16_compile"),
     *("openvino", "openvino_bfloat16", "openvino_int8", "openvino_int8_bfloat16"),
 }

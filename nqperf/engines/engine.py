@@ -25,6 +25,7 @@ from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 _LARGE_SIZE = 1536
@@ -128,6 +129,10 @@ class Engine(ABC, Generic[Config]):
 
     def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do
         """Trace the graph, once for each of `lengths`; the first batch of each would do it too."""
+
+    def count_work(self) -> CountedWork | None:
+        """Return what a batch does, counted in what was executed at the run that `watch` was given; None: not told."""
+        return None
 
     def watch(self, first_run: Callable[[], object]) -> None:
         """Call `first_run`, which runs this engine for the first time, and keep of it what `state` reads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -18,11 +19,19 @@ from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.records.results import Usage
 
+# Raised with every change that a process of another version would not understand.
+VERSION = 1
 _LENGTH = struct.Struct(">Q")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A message; its type's name travels with it."""
+
+
+class Hello(Message, frozen=True):
+    """Say which version of the protocol is spoken; every worker answers it so, and it never changes."""
+
+    version: int
 
 
 class Load(Message, frozen=True):
@@ -154,13 +163,15 @@ class ClosedError(NqPerfError):
 class Channel:
     """Messages in both directions; a thread of its own reads, so that waiting can end after a while.
 
-    `on_close` is called in that thread when the other side is gone.
+    `on_close` is called in that thread when the other side is gone. `arrived` is when the last message came, in seconds
+    of `time.perf_counter`.
     """
 
     def __init__(
         self, incoming: BinaryIO, outgoing: BinaryIO, kind: Any, on_close: Callable[[], None] = lambda: None
     ) -> None:
         self._outgoing = outgoing
+        self.arrived = time.perf_counter()
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._reader = threading.Thread(
             target=self._read,
@@ -204,7 +215,9 @@ class Channel:
         try:
             while True:
                 (length,) = _LENGTH.unpack(_exactly(incoming, _LENGTH.size))
-                self._arrived.put(decoder.decode(_exactly(incoming, length)))
+                content = _exactly(incoming, length)
+                self.arrived = time.perf_counter()
+                self._arrived.put(decoder.decode(content))
         except (EOFError, OSError, ValueError, msgspec.DecodeError) as error:
             self._arrived.put(error)
             on_close()

@@ -63,7 +63,7 @@ Config = TypeVar("Config", bound=EngineConfig)
 
 
 class Engine(ABC, Generic[Config]):
-    """Runs a model's weights over batches of one size, in one of `lengths`.
+    """Runs a model's weights, so many `parameters`, over batches of one size, in one of `lengths`.
 
     `config_type` is read from settings; `environment` is what every worker of this engine has before it starts, beside
     `gpu_sharing`, without which the first of two processes takes all memory of a GPU, and
@@ -91,6 +91,7 @@ class Engine(ABC, Generic[Config]):
         self.config = config
         self.seq_length = seq_length
         self.lengths = config.lengths(seq_length)
+        self.parameters = sum(array.size for array in weights.values())
         self._vocab_size = model_config.vocab_size
         self._warm = False
         self.load(model_config, weights)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import plain, plain_lines
-from nqperf.records.revisions import Judged, Measure, RevisionResults, RevisionSide, Word
+from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.summary import counted, milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
 
@@ -33,6 +33,13 @@ def headline(results: RevisionResults) -> str:
     if not any(row.judged for row in results.rows):
         return plain(f"{answers}; nothing was timed")
     return plain(", ".join([*_speeds(results), answers]))
+
+
+def row_sentence(row: ComparedRow) -> str:
+    """Return what is said of one row beside the base's, why it fails among it."""
+    time = row.measure("time")
+    parts = [*row.reasons, *([] if time is None else [_change(time, "the base")]), *([row.note] if row.note else [])]
+    return plain(f"{row.name}: {'; '.join(parts) or 'nothing was compared'}")
 
 
 def _speeds(results: RevisionResults) -> list[str]:

@@ -16,12 +16,20 @@ from nqperf.engines.tensorflow.config import (
     TensorFlowConfig,
 )
 from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, softmax_widens, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of, may_round
+from nqperf.engines.tensorflow.graphs import (
+    compiled_products,
+    count_nodes,
+    device_kind,
+    executed_nodes,
+    graphs_of,
+    may_round,
+)
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 
@@ -192,6 +200,14 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
                 "inter_op_threads": int(found["inter_op_threads"]),
             },
         )
+
+    def count_work(self) -> CountedWork:
+        """Return what a batch does, counted in the graph that was executed, and in the traced one for its sizes."""
+        from nqperf.engines.tensorflow.work import count_graph
+
+        graph = self.steps[self.seq_length].get_concrete_function().graph
+        whole = self.config.xla or self.config.eager  # neither has an executed graph of the network
+        return count_graph(graph, () if whole else executed_nodes(self._graphs), self.parameters)
 
     def product_type(self) -> str:
         """Return the type that the layers compute in."""

@@ -60,10 +60,16 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
     return graphs
 
 
+def executed_nodes(graphs: Any) -> list[Any]:
+    """Return all nodes that were executed in the graphs that `graphs_of` found; none where they are None."""
+    functions = graphs.function_graphs if graphs is not None else ()
+    return [node for function in functions for part in function.partition_graphs for node in part.node]
+
+
 def count_nodes(graphs: Any) -> GraphCounts:
     """Return what is in the graphs that `graphs_of` found; nothing where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()
-    executed = [node for function in functions for part in function.partition_graphs for node in part.node]
+    executed = executed_nodes(graphs)
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
     clusters = sum(node.op == "_XlaRun" for node in executed)
     computing = (node for node in executed if node.op == "_XlaRun" or _MATMUL.fullmatch(node.op))

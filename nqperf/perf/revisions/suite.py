@@ -112,6 +112,11 @@ def compare_suite(
     return session.results(sides, new=sorted({*change} - {*base}), gone=sorted({*base} - {*change}))
 
 
+def default_rows() -> tuple[str, ...]:
+    """Return the rows that are compared where none is named: the baseline, and the stages of the route."""
+    return (BASELINE, *STAGES)
+
+
 def _chosen(asked: RowsAsked, base: Mapping[str, Any], change: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the rows that are compared, in order.
 
@@ -119,7 +124,7 @@ def _chosen(asked: RowsAsked, base: Mapping[str, Any], change: Mapping[str, Any]
     """
     both = [name for name in change if name in base]
     if asked.variants is None:
-        return (BASELINE, *STAGES)
+        return default_rows()
     if asked.variants == (ALL,):
         return (BASELINE, *STAGES, *_able([name for name in both if name != BASELINE]))
     for name in asked.variants:

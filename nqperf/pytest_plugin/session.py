@@ -26,7 +26,7 @@ from nqperf.pytest_plugin.replay import CLOCK, set_clock
 from nqperf.pytest_plugin.state import STATE, GateState
 from nqperf.records.merging import merge
 from nqperf.records.results import Results
-from nqperf.records.revisions import RevisionResults
+from nqperf.records.revisions import RevisionResults, joined
 from nqperf.records.verdict import exit_status
 
 _NAME = "nqperf-gate"
@@ -122,8 +122,8 @@ class GateHooks:
             keep(state, {}, self._config)
         if self._benchmarks is not None:
             self._benchmarks.find_unjudged()
-        for held in state.revisions.values():
-            self._keep_revisions(held.results)
+        if state.revisions:
+            self._keep_revisions(joined([held.results for held in state.revisions.values()]))
         if state.results is not None:
             self._write_job_summary(state.results)
         elif not state.revisions:

@@ -6,6 +6,7 @@ Ratios are slowdowns here, as people say them of a change: the change's seconds 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -130,3 +131,20 @@ class RevisionResults(_Record, frozen=True):
     def row(self, name: str) -> ComparedRow | None:
         """Return the row of that name, None where there is none."""
         return next((one for one in self.rows if one.name == name), None)
+
+
+def joined(several: Sequence[RevisionResults]) -> RevisionResults:
+    """Return one record of comparisons of the same two revisions, with the rows of all; the first's sides stand in it.
+
+    Raises: ValueError without a comparison.
+    """
+    if not several:
+        raise ValueError("no comparison; expected at least one")
+    outcomes = {one.outcome for one in several}
+    worst: tuple[RevisionOutcome, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
+    return msgspec.structs.replace(
+        several[0],
+        outcome=next(outcome for outcome in worst if outcome in outcomes),
+        rows=tuple(row for one in several for row in one.rows),
+        seconds=sum(one.seconds for one in several),
+    )

@@ -10,13 +10,20 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.revisions_json import read_revisions, write_revisions
-from nqperf.perf.revisions.compare import compare_revisions
+from nqperf.perf.pairs.sameness import Close, agree
+from nqperf.perf.revisions.compare import RowsSession, compare_revisions
 from nqperf.perf.revisions.config import RevisionsConfig
+from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.sides import Side
-from nqperf.records.revisions import RevisionSide
+from nqperf.records.revisions import RevisionSide, joined
+from nqperf.records.work import CountedWork
 from nqperf.report.revisions import headline, revisions_markdown, revisions_text
 
 MIB = 1 << 20
+SIDES = tuple(
+    Side(record=RevisionSide(label=label, commit="c0ffee" * 6), root=Path("/there") / label)
+    for label in ("main", "the working tree")
+)
 
 
 class Scripted:
@@ -61,16 +68,28 @@ def no_cores(monkeypatch):
     monkeypatch.setattr("nqperf.perf.measuring.duets.hold_to", lambda *_: None)
 
 
+def compare_rows(scripts, seed=1, **settings):
+    """Compare rows that are given as (base, change) scripts by their names."""
+    drawn = random.Random(seed)
+
+    def starts(pair):
+        return lambda _: tuple(lambda script=script: Scripted(script, drawn) for script in pair)
+
+    def same(base, change):
+        return (*agree(Close(), base, change), None)
+
+    rows = [PairedRow(name=name, starts=starts(pair), same=same) for name, pair in scripts.items()]
+    session = RowsSession(rows=rows, config=RevisionsConfig(budget=3600, seed=seed, **settings))
+    session.run()
+    return session.results(SIDES, new=["mine"], gone=["theirs"])
+
+
 def compare(base=None, change=None, seed=1, **settings):
     drawn = random.Random(seed)
     scripts = {"base": base or {}, "change": change or {}}
-    sides = tuple(
-        Side(record=RevisionSide(label=label, commit="c0ffee" * 6), root=Path("/there") / label)
-        for label in ("main", "the working tree")
-    )
     config = RevisionsConfig(budget=3600, seed=seed, **settings)
     return compare_revisions(
-        "work:build", sides, Path("/there"), config=config, start=lambda name, *_: Scripted(scripts[name], drawn)
+        "work:build", SIDES, Path("/there"), config=config, start=lambda name, *_: Scripted(scripts[name], drawn)
     )
 
 
@@ -199,3 +218,57 @@ def test_the_report_escapes_what_strangers_wrote():
     assert "\x1b" not in revisions_text(results)
     assert "\x1b" not in revisions_markdown(results)
     assert "<b>" not in revisions_markdown(results)
+
+
+def test_a_slower_row_fails_alone_and_is_named():
+    results = compare_rows({"baseline": ({}, {}), "read": ({}, {}), "answer": ({}, {"seconds": 0.11})})
+    assert {row.name: row.outcome for row in results.rows} == {"baseline": "PASS", "read": "PASS", "answer": "FAIL"}
+    said = headline(results)
+    assert said.startswith("answer ")
+    assert "% slower than main (" in said
+    assert said.endswith("the other 2 rows no slower than main, answers the same")
+    text = revisions_text(results)
+    assert "rows that only the change has: mine" in text
+    assert "rows that only the base has: theirs" in text
+
+
+def test_answers_that_differ_in_one_row_end_the_timing_of_all():
+    results = compare_rows({"baseline": ({}, {"output": 2.0}), "read": ({}, {"seconds": 1.0}), "answer": ({}, {})})
+    assert results.outcome == "FAIL"
+    assert [row.outcome for row in results.rows] == ["FAIL", "INCONCLUSIVE", "INCONCLUSIVE"]
+    assert all(row.sets == () for row in results.rows)
+    assert results.rows[1].agreement.changed == 0
+    assert headline(results) == "answers differ (1 of 1 in baseline); nothing was timed"
+
+
+def test_a_base_that_fails_in_a_row_is_no_fault_of_the_change():
+    results = compare_rows({"baseline": ({}, {}), "xla": ({"build_fault": "no compiler"}, {"build_fault": "none"})})
+    assert [row.outcome for row in results.rows] == ["PASS", None]
+    assert results.outcome == "PASS"
+    assert "xla: the base fails: no compiler" in revisions_text(results)
+
+
+def test_more_work_fails_after_one_set_which_says_what_it_costs():
+    once, thrice = (CountedWork(products=times, product_flops=times * 10**9) for times in (24, 72))
+    results = compare_rows({"baseline": ({"work": once}, {"work": thrice, "seconds": 0.3})})
+    (row,) = results.rows
+    assert row.outcome == "FAIL"
+    assert row.reasons == ("more work: MatMul 24 -> 72, 3 times the GFLOP of products (24 -> 72)",)
+    assert len(row.sets) == 1
+    assert row.work == (once, thrice)
+    assert 2.5 < row.measure("time").ratio < 3.5
+    assert "work of baseline: MatMul 24 -> 72" in revisions_text(results)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_seven_equal_rows_are_all_the_same(seed):
+    results = compare_rows({f"row {number}": ({}, {}) for number in range(7)}, seed=seed)
+    assert results.outcome == "PASS"
+    assert headline(results) == "7 rows no slower than main, answers the same"
+
+
+def test_several_comparisons_are_one_record_with_the_worst_outcome():
+    whole = joined([compare(), compare(change={"seconds": 0.2})])
+    assert (whole.outcome, len(whole.rows)) == ("FAIL", 2)
+    with pytest.raises(ValueError, match="no comparison"):
+        joined([])

@@ -60,15 +60,14 @@ def test_three_times_the_work_fails_and_says_against_what(folder, ab, tmp_path):
     out = tmp_path / "ab.json"
     done = ab(folder, "work:build", "--base", "HEAD~1", "--out", out, "--budget", 300)
     assert (done.returncode, done.stderr.count("Traceback")) == (1, 0), done.stderr
-    assert "% slower (" in done.stdout
-    assert "than HEAD~1" in done.stdout
+    assert "% slower than HEAD~1 (" in done.stdout
     assert "answers the same" in done.stdout
     record = json.loads(out.read_bytes())
     assert record["outcome"] == "FAIL"
     assert record["change"]["dirty"] is True
     assert record["change"]["branch"] == "main"
     assert record["base"]["commit"] == git(folder, "rev-parse", "HEAD~1").strip()
-    (time,) = [one for one in record["judged"] if one["measure"] == "time"]
+    (time,) = [one for one in record["rows"][0]["judged"] if one["measure"] == "time"]
     assert 2 < time["ratio"] < 4
     assert git(folder, "worktree", "list").count("\n") == 1
 
@@ -84,8 +83,9 @@ def test_another_answer_fails_before_anything_is_timed(folder, ab):
     done = ab(folder, "work:build", "--base", "HEAD", "--json")
     assert done.returncode == 1
     record = json.loads(done.stdout)
-    assert record["sets"] == []
-    assert record["reasons"][0].startswith("the answers differ")
+    (row,) = record["rows"]
+    assert row["sets"] == []
+    assert row["reasons"][0].startswith("the answers differ")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_outside_of_a_repository_two_folders_compare(tmp_path, ab):
         (tmp_path / name / "work.py").write_text(text)
     done = ab(tmp_path / "new", "work:build", "--base-path", "../old", "--budget", 300)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "% slower (" in done.stdout
+    assert "% slower than ../old (" in done.stdout
 
 
 def test_a_base_whose_install_fails_says_its_last_lines(folder, ab):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_a_base_whose_install_fails_says_its_last_lines(folder, ab):
     assert done.returncode == 2
     assert "could not be installed" in done.stderr
     assert "--base-python" in done.stderr
+
+
+def test_a_base_that_has_no_room_on_the_disk_is_one_line(folder, tmp_path):
+    """A limit on the size of files stands for the full disk: git cannot write what it checks out."""
+    commit(folder, {"large.txt": "x" * 100_000}, "a large file")
+    environment = {**os.environ, "PYTHONPATH": str(Path(nqperf.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    words = f"ulimit -f 16; exec '{sys.executable}' -m nqperf.cli.main ab work:build --base HEAD"
+    done = subprocess.run(
+        [shutil.which("bash"), "-c", words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "git worktree" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert git(folder, "worktree", "list").count("\n") == 1
 
 
 def test_bisect_names_the_commit_and_shows_what_it_changed(folder):

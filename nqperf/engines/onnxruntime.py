@@ -170,8 +170,8 @@ class _Node(msgspec.Struct, frozen=True):
         shapes = [shape for one in self.args.input_type_shape for shape in one.values()]
         if not self.is_product or len(shapes) < 2 or not shapes[0] or not shapes[1]:  # noqa: PLR2004  # two factors
             return 0
-        inner = shapes[0][-1]
-        columns = shapes[1][-1] if shapes[1][-1] != inner or shapes[1][-2:] == [inner, inner] else shapes[1][-2]
+        inner: int = shapes[0][-1]
+        columns: int = shapes[1][-1] if shapes[1][-1] != inner or shapes[1][-2:] == [inner, inner] else shapes[1][-2]
         return 2 * math.prod(shapes[0]) * columns
 
     @property

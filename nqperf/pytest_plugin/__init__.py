@@ -176,7 +176,9 @@ def nqperf_gate(
 
 
 @pytest.fixture(name=PAIRED)
-def nqperf_paired(request: pytest.FixtureRequest, _nqperf_benchmark: Any) -> Callable[..., Results | None]:
+def nqperf_paired(
+    request: pytest.FixtureRequest, _nqperf_benchmark: Any
+) -> Callable[..., Results | RevisionResults | None]:
     """Return `nqperf.gate.paired`, which here ends the test as the verdict says.
 
     The options of the gate hold for it: --nqperf-quick, --nqperf-rounds, --nqperf-save-results, --nqperf-report,

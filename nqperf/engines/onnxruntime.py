@@ -172,7 +172,7 @@ class _Node(msgspec.Struct, frozen=True):
             return 0
         inner: int = shapes[0][-1]
         columns: int = shapes[1][-1] if shapes[1][-1] != inner or shapes[1][-2:] == [inner, inner] else shapes[1][-2]
-        return 2 * math.prod(shapes[0]) * columns
+        return int(2 * math.prod(shapes[0]) * columns)
 
     @property
     def device(self) -> str:

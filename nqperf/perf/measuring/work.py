@@ -114,11 +114,12 @@ class Work:
 class WatchedWork(Work):
     """Work that is compared by more than one run's output, and whose operations can be counted.
 
-    `answers` returns what is compared with the same work elsewhere (None: a run's output), `count` what a run does
-    (None: nothing tells).
+    `answers` returns what is compared with the same work elsewhere (None: a run's output), `again` the part of it that
+    is compared once more after the last round (None: all of it), `count` what a run does (None: nothing tells).
     """
 
     answers: Callable[[], Any] | None = None
+    again: Callable[[], Any] | None = None
     count: Callable[[], CountedWork | None] | None = None
 
 
@@ -158,10 +159,15 @@ class TimedRuns:
         self._work.synchronise(output)
         return output
 
-    def compared(self) -> Any:
-        """Return what is compared with the same work elsewhere: the work's answers, or the output of a run."""
+    def compared(self, *, again: bool = False) -> Any:
+        """Return what is compared with the same work elsewhere: the work's answers, or the output of a run.
+
+        With `again` they were compared before, and a part of them is enough.
+        """
         work = self._work
-        return work.answers() if isinstance(work, WatchedWork) and work.answers is not None else self.output()
+        if not isinstance(work, WatchedWork) or work.answers is None:
+            return self.output()
+        return work.again() if again and work.again is not None else work.answers()
 
     def counted(self) -> CountedWork | None:
         """Return what a run does, counted; None where nothing tells."""

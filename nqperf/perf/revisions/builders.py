@@ -108,8 +108,8 @@ class RevisionProcess(Protocol):
     def repeat(self, count: int) -> None:
         """Let a round be `count` runs from now on."""
 
-    def output(self) -> Any:
-        """Return what is compared with the other side's."""
+    def output(self, *, again: bool = False) -> Any:
+        """Return what is compared with the other side's; a part of it where it was compared before (`again`)."""
 
     def work(self) -> CountedWork | None:
         """Return what a run does, counted; None where nothing tells."""
@@ -179,9 +179,10 @@ class BuilderProcess:
         )
         self.peak_bytes = built.peak_bytes
 
-    def output(self) -> Any:
-        """Return what is compared with the other side's, its tensors as NumPy arrays."""
-        said = self._worker.ask(builder_worker.Answers(), builder_worker.Output, timeout=self._starting.build_seconds)
+    def output(self, *, again: bool = False) -> Any:
+        """Return what is compared with the other side's, its tensors as NumPy arrays; a part of it where `again`."""
+        asked = builder_worker.Answers(again=again)
+        said = self._worker.ask(asked, builder_worker.Output, timeout=self._starting.build_seconds)
         try:
             return pickle.loads(said.content)  # noqa: S301  # of a process that runs the user's own code
         except Exception as error:  # noqa: BLE001  # whatever unpickling a type of the other side raises

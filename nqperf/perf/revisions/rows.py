@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -143,7 +144,7 @@ class RowRun:
         if self._lost(alive, how):
             return
         self._both(lambda side: side.repeat(self._repeats), base, change)  # it tells the memory once more
-        _, fault, _ = self.row.same(*self._both(lambda side: side.output(), base, change))
+        _, fault, _ = self.row.same(*self._both(lambda side: side.output(again=True), base, change))
         if fault is not None:
             self.faults.append(f"the answers differ after the timed rounds: {fault}")
             return
@@ -165,13 +166,15 @@ class RowRun:
     def _both(
         self, ask: Callable[[RevisionProcess], Any], base: RevisionProcess, change: RevisionProcess
     ) -> tuple[Any, Any]:
-        """Ask both sides. Raises: _SideError when one fails."""
+        """Ask both sides at once. Raises: _SideError when one fails, the base's where both do."""
         answers = []
-        for side, process in (("base", base), ("change", change)):
-            try:
-                answers.append(ask(process))
-            except NqPerfError as error:
-                raise _SideError(side, error) from error
+        with ThreadPoolExecutor(max_workers=2) as threads:
+            asked = [(side, threads.submit(ask, process)) for side, process in (("base", base), ("change", change))]
+            for side, answer in asked:
+                try:
+                    answers.append(answer.result())
+                except NqPerfError as error:
+                    raise _SideError(side, error) from error
         return answers[0], answers[1]
 
     def _lost(self, alive: PairsAlive, how: How) -> bool:

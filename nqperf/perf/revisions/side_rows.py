@@ -118,21 +118,26 @@ def variant(**arguments: Any) -> Work:
     asked = Asked(**arguments)
     folder = asked.opened()
     task, engine = asked.task(folder), asked.running(folder)
-    features = task.features
-    batch = engine.put(_batch(features, asked.batch_size))
+    batch = engine.put(_batch(task.features, asked.batch_size))
 
     def run() -> Mapping[str, Any]:
         return engine.finish(engine.run(batch))
 
     engine.watch(run)
 
-    def answers() -> dict[str, Any]:
-        logits = concatenate_logits(list(engine.predict([features])))
-        predictions = answer(task.inputs, features, logits, task.answers)
+    def answers(some: Task) -> dict[str, Any]:
+        logits = concatenate_logits(list(engine.predict([some.features])))
+        predictions = answer(some.inputs, some.features, logits, some.answers)
         said = {name: getattr(logits, name) for name in MODEL_OUTPUTS}
         return {"predictions": [plain_prediction(one) for one in predictions], "logits": said}
 
-    return WatchedWork(run=run, warm_up=1, answers=answers, count=engine.count_work)
+    return WatchedWork(
+        run=run,
+        warm_up=1,
+        answers=lambda: answers(task),
+        again=lambda: answers(task.first(asked.batch_size)),
+        count=engine.count_work,
+    )
 
 
 def read(**arguments: Any) -> Work:

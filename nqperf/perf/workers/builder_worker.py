@@ -53,7 +53,12 @@ class Built(protocol.Message, frozen=True):
 
 
 class Answers(protocol.Message, frozen=True):
-    """Send what is compared with the other side's: the output of a run, or what the work says is."""
+    """Send what is compared with the other side's: the output of a run, or what the work says is.
+
+    `again`: it was compared before, and a part of it is enough.
+    """
+
+    again: bool = False
 
 
 class Count(protocol.Message, frozen=True):
@@ -116,7 +121,7 @@ class _Worker:
             protocol.Plant: lambda asked: protocol.Planted(fraction=runs.plant(asked.fraction)),
             Repeat: lambda asked: self._repeat(runs, asked.count),
             WarmUp: lambda _: self._built(runs.warm_up()),
-            Answers: lambda _: Output(content=pickle.dumps(to_host(runs.compared()))),
+            Answers: lambda asked: Output(content=pickle.dumps(to_host(runs.compared(again=asked.again)))),
             Count: lambda _: Counted(work=runs.counted()),
             Run: lambda asked: self._run(runs, again=asked.again),
         }

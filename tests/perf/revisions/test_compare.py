@@ -55,7 +55,8 @@ class Scripted:
     def repeat(self, count):
         pass
 
-    def output(self):
+    def output(self, *, again=False):
+        assert again is bool(self.runs)
         return self.script.get("later", self.script.get("output", 1.0)) if self.runs else self.script.get("output", 1.0)
 
     def end(self):

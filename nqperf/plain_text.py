@@ -40,7 +40,7 @@ def without_secrets(text: str) -> str:
 
 
 def command_line(words: Iterable[str]) -> str:
-    """Return the words of a command as a shell takes them, without the secrets of its addresses, for a record."""
+    """Return the `words` of a command as a shell takes them, without the secrets of its addresses, for a record."""
     import shlex
 
     return shlex.join(map(without_secrets, words))

@@ -24,17 +24,23 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16
 
 
 def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name: str | None = None) -> Audit:
-    """Audit a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
+    """Audit `target`: a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
 
     `inputs` are tf.TensorSpecs: one, or a tuple of positional arguments. `precision` is what the policy should be: it
-    is handed to a builder that has such a parameter, and the audit holds the model to it.
+    is handed to a builder that has such a parameter, and the audit holds the model to it. `name` is what the ledger
+    calls the model, by default its own name.
     Raises: ConfigError when the target is no such thing, UnsupportedError when a hook is dead.
     """
     return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
 
 
 def audit_target(target: Target, precision: str | None = None, *, device: str | None = None) -> tuple[Audit, Trace]:
-    """Audit what was named on a command line, for a device (cpu or gpu); a SavedModel is judged as it is sealed."""
+    """Audit the `target` that was named on a command line, for a `device` (cpu or gpu); return its trace, too.
+
+    `precision` is what the policy should be, None for the target's own; a SavedModel is judged as it is sealed.
+
+    Raises: as `audit` does.
+    """
     if target.sealed is not None:
         from nqperf.casts.trace.sealed import sealed_trace
 
@@ -61,7 +67,10 @@ def audited_trace(
 ) -> tuple[Audit, Trace]:
     """Return the audit of `target` with the trace that it judges.
 
-    `weights` are values by variable path, `device` is where the model is to run (cpu or gpu; what is here without it).
+    `inputs`, `precision` and `name` are as `audit` takes them. `weights` returns values by variable path for the built
+    model, `device` is where the model is to run (cpu or gpu; what is here without it).
+
+    Raises: as `audit` does; ConfigError for a precision that is none.
     """
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
@@ -85,7 +94,11 @@ def audited_trace(
 
 
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
-    """Return what every rule finds in `trace`, folded; the weights are judged when the model has them."""
+    """Return what every rule finds in `trace`, folded.
+
+    The weights of `model` are judged where it is given; `weights` are values by variable path, for a model whose
+    variables have none.
+    """
     flow = Flow.of(trace)
     found = [
         finding

@@ -24,7 +24,10 @@ _Unit = TypeVar("_Unit", bound=Hashable)
 class Bisection:
     """The layers to keep in float32, the error with them and without, and what the search cost.
 
-    Every set that was tried was run once over all batches; `runs` counts these.
+    `layers` are paths of layers, with all that is inside them. The errors are relative (L2), the largest of any output:
+    `error` with these layers in float32, `error_without` with none, `error_with_all` with all; `tolerance` is what was
+    asked for. `candidates` is the number of layers that there are. Every set that was tried was run once over all
+    batches; `runs` counts these.
     """
 
     layers: tuple[str, ...]
@@ -59,7 +62,9 @@ def ddmin(units: Sequence[_Unit], enough: Callable[[tuple[_Unit, ...]], bool]) -
 
 
 def bisect(twins: Twins, batches: Sequence[Any], *, tolerance: float) -> Bisection:
-    """Find which layers must stay in float32 for every output to be within `tolerance` (relative L2).
+    """Find which layers of `twins` must stay in float32 for every output to be within `tolerance` (relative L2).
+
+    `batches` are what the twins are called with.
 
     Raises: ConfigError when even all layers in float32 are not enough.
     """

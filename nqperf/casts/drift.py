@@ -32,7 +32,10 @@ RULES: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class LayerDrift:
-    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its range."""
+    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its `range`.
+
+    `layer` is its path, `dtype` what the twin's computes in.
+    """
 
     layer: str
     dtype: str
@@ -58,7 +61,11 @@ class LayerDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drift:
-    """The drift of all layers, of the outputs, and what was seen on the way."""
+    """The drift of all `layers`, of the `outputs`, by name, and what was seen on the way.
+
+    `model` is its name, `precision` the twin's; `device` is "GPU" or "CPU", where both were run over so many `batches`.
+    `findings` are those of the rules NUM201 to NUM204.
+    """
 
     model: str
     precision: str
@@ -91,7 +98,10 @@ class Drift:
 
 
 def measure(twins: Twins, batches: Iterable[Any], *, name: str, precision: str) -> Drift:
-    """Run both models on every batch; of each tensor only its statistics are kept beyond the batch."""
+    """Run both of the `twins` on each of `batches`; of each tensor only its statistics are kept beyond the batch.
+
+    `name` and `precision` are what the result calls the model and the twin's precision.
+    """
     import tensorflow as tf
 
     drifts = {path: LayerDrift(layer=path, dtype=str(twin.compute_dtype)) for path, _, twin in twins.layers}

@@ -21,7 +21,11 @@ from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inputs:
-    """Batches for a model; for real examples also the features and what answering needs."""
+    """Batches for a model; for real examples also the features and what answering needs.
+
+    `batches` are what the model is called with, `features` the same as rows, None for random inputs; `examples` are
+    what is answered, and `answers` says how.
+    """
 
     batches: list[Any]
     features: Features | None = None
@@ -29,7 +33,7 @@ class Inputs:
     answers: AnswerConfig = AnswerConfig()
 
     def task_drift(self, twins: Twins) -> TaskDrift | None:
-        """Return what the twin changes in span distributions and answers; None for random inputs."""
+        """Return what the twin of `twins` changes in span distributions and answers; None for random inputs."""
         if self.features is None:
             return None
         logits = tuple(self._logits(model, self.features) for model in (twins.reference, twins.twin))
@@ -45,6 +49,9 @@ class Inputs:
 
 def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: int, batch_size: int) -> Inputs:
     """Return the windows of `limit` examples of `data`, or one seeded random batch where no data is named.
+
+    `target` is what they are for; windows have `max_seq_length` positions, and batches `batch_size` of them (a random
+    batch two at most).
 
     Raises: ConfigError when there is data but the model has no tokenizer, FormatError for data that cannot be read.
     """

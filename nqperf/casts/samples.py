@@ -15,8 +15,9 @@ _OPEN = 8  # the size of a dimension that has none
 def sample(specs: Any, model: Any = None, rows: int = _BATCH) -> Any:
     """Return one batch of `specs` (tf.TensorSpec, nested): normal floats, masks, segments and ids of the vocabulary.
 
-    Which integers an input takes is told by its name: a mask is 1 with some padding at the end, segments are 0 and
-    then 1. What is left are ids, from 0 to below the rows of the model's largest embedding, or to 1 where it has none.
+    Which integers an input takes is told by its name: a mask is 1 with some padding at the end, segments are 0 and then
+    1. What is left are ids, from 0 to below the rows of the largest embedding of `model`, or to 1 where it has none. A
+    first dimension without a size gets `rows`, any other 8.
     """
     import tensorflow as tf
 

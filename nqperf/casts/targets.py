@@ -29,7 +29,9 @@ _INPUT = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[a-z]+\d*)\[(?P<sha
 class Target:
     """Something to audit: `build` is a builder, or a function over tensors when `inputs` are given and it needs them.
 
-    `weights` returns the values of a built model's variables by their paths, for models that come with weights.
+    `name` is what it is called. `weights` returns the values of a built model's variables by their paths, for models
+    that come with weights; `folder` is the opened folder of such a model, where it has one. `sealed` is the folder of a
+    SavedModel, which nothing builds.
     """
 
     name: str
@@ -99,7 +101,10 @@ def packaged_folder() -> Path | None:
 
 
 def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -> Target:
-    """Return a BERT Joint of the given shape as a target."""
+    """Return a BERT Joint of the shape `config` as a target, called `name`.
+
+    It has `seq_length` positions, as many as the network allows where that is None, but at most 384.
+    """
 
     def build(precision: str = "float32") -> tuple[Any, Any]:
         import tensorflow as tf
@@ -114,7 +119,7 @@ def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -
 
 
 def parse_inputs(inputs: tuple[str, ...]) -> Any:
-    """Return `--input` values as tf.TensorSpecs: positional ones as a tuple, named ones as one dictionary.
+    """Return `inputs`, --input values, as tf.TensorSpecs: positional ones as a tuple, named ones as one dictionary.
 
     Raises: ConfigError for one that is not written as `float16[2,8]` or `ids=int32[2,8]`.
     """

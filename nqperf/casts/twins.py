@@ -16,7 +16,7 @@ _SEED = 20_260_601
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Twins:
-    """The reference, its twin, and the pairs of their layers (without the models themselves), outermost first."""
+    """The `reference`, its `twin`, and the pairs of their `layers` (without the models themselves), outermost first."""
 
     reference: Any
     twin: Any
@@ -24,7 +24,9 @@ class Twins:
 
 
 def build_twins(target: Target, precision: str, batch: Mapping[str, Any] | tuple[Any, ...]) -> Twins:
-    """Build both models, call each once on `batch`, and give the twin the reference's weights.
+    """Build both models of `target`, call each once on `batch`, and give the twin the reference's weights.
+
+    The reference is float32, the twin of this `precision`.
 
     Raises: ConfigError when the builder cannot build two precisions, or they differ in layers or weights.
     """
@@ -51,7 +53,7 @@ def build_twins(target: Target, precision: str, batch: Mapping[str, Any] | tuple
 
 
 def call(model: Any, batch: Mapping[str, Any] | tuple[Any, ...]) -> Any:
-    """Call `model` on one batch: a dictionary is one argument, a tuple several."""
+    """Call `model` on one `batch`: a dictionary is one argument, a tuple several."""
     return model(*batch) if isinstance(batch, tuple) else model(dict(batch))
 
 
@@ -68,6 +70,9 @@ def outputs_of(value: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
 
 def random_batch(target: Target, model_arguments: Any, rows: int = 2) -> Mapping[str, Any] | tuple[Any, ...]:
     """Return a seeded batch for a model whose data nobody named: small integers, normal floats.
+
+    `target` is the model's, named in messages; `model_arguments` are its tf.TensorSpecs, of which an open dimension
+    gets the size `rows`.
 
     Raises: ConfigError when the inputs are not known.
     """
@@ -136,7 +141,11 @@ Observer = Callable[[str, Any, tuple[Any, ...], dict[str, Any], Any], Any]
 
 
 class Observed:
-    """A context in which an observer sees (and may replace) the output of every layer of one side of the twins."""
+    """A context in which an observer sees (and may replace) the output of every layer of one side of the twins.
+
+    `layers` are that side's, with their names; `observer` is called with each one's name, the layer, what it is called
+    with, and its output, and what it returns other than None stands in the output's place.
+    """
 
     def __init__(self, layers: list[tuple[str, Any]], observer: Observer) -> None:
         self._layers, self._observer = layers, observer

@@ -43,7 +43,7 @@ PATH = _LocalPath(path_type=Path)
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
-    """Apply several option decorators in the order in which they are to stand in --help."""
+    """Apply the option `decorators` in the order in which they are to stand in --help."""
 
     def decorate(command: _Command) -> _Command:
         for decorator in reversed(decorators):
@@ -54,7 +54,7 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command
 
 
 def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Make an option whose default stands in --help."""
+    """Make an option whose default stands in --help; `names` and `settings` are those of `click.option`."""
     return click.option(*names, **{"show_default": True, **settings})
 
 
@@ -126,24 +126,24 @@ json_option = option("--json", "as_json", is_flag=True, help="Print the result a
 
 
 def reader(data: str, options: dict[str, Any]) -> NqReader:
-    """Return the reader of DATA that the selection and limit options say."""
+    """Return the reader of DATA, the source `data`, that the selection and limit `options` say."""
     limits = Limits(line_bytes=options["max_line_bytes"], expansion=options["max_expansion"])
     return NqReader(source=data, selection=selection(options), limits=limits)
 
 
 def thresholds(options: dict[str, Any]) -> Thresholds:
-    """Return what the options say of the annotators that an answer takes."""
+    """Return what the `options` say of the annotators that an answer takes."""
     names = {"both": "non_null_threshold", "long": "long_non_null_threshold", "short": "short_non_null_threshold"}
     return Thresholds(**{name: options[given] for name, given in names.items()})
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Return what the selection options say."""
+    """Return what the selection `options` say."""
     return Selection(limit=options["limit"], skip=options["skip"], on_error=options["on_error"])
 
 
 def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfig]:
-    """Return what the feature options say."""
+    """Return what the feature `options` say."""
     return ContextConfig(max_contexts=options["max_contexts"]), FeatureConfig(
         max_seq_length=options["max_seq_length"],
         doc_stride=options["doc_stride"],
@@ -152,7 +152,7 @@ def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfi
 
 
 def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Return what the engine options say, but for what is so by default: an engine need not have each of them.
+    """Return what the engine `options` say, but for what is so by default: an engine need not have each of them.
 
     Raises: ConfigError for an engine that is not there, or that cannot be set so.
     """
@@ -180,12 +180,12 @@ def _lengths(text: str) -> tuple[int, ...]:
 
 
 def answer_config(options: dict[str, Any]) -> AnswerConfig:
-    """Return what the answer options say, but for the thresholds, which depend on the model."""
+    """Return what the answer `options` say, but for the thresholds, which depend on the model."""
     return AnswerConfig(yes_no=options["yes_no"], ranking=RankingConfig(one_piece=options["one_piece"]))
 
 
 def refuse_same_file(out: Path, *, option: str = "out", **inputs: Path | str | None) -> None:
-    """Refuse an output that would replace one of the inputs.
+    """Refuse an output `out`, that of --`option`, which would replace one of the `inputs`, files by their names.
 
     Raises: ConfigError naming the input.
     """

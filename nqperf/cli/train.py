@@ -64,7 +64,7 @@ lesson_options = shared.together(
 
 
 def parse_lesson(options: dict[str, Any]) -> Lesson | None:
-    """Return what --teacher and its companions say.
+    """Return what --teacher and its companions in `options` say, None without --teacher.
 
     Raises: ConfigError for a companion without --teacher, a shape beside --start, or a weight of another form.
     """
@@ -89,7 +89,7 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def parse_source(text: str) -> Source:
-    """Return the source that KIND:WHAT[:SHARE] names.
+    """Return the source that `text`, KIND:WHAT[:SHARE], names.
 
     Raises: ConfigError when the text has another form.
     """

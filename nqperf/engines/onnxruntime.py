@@ -40,10 +40,10 @@ _QUIET = 3  # errors only
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxRuntimeConfig(EngineConfig):
-    """How the weights are run: in float32, or with products in 8 bits but for those of the modules in `wide`.
+    """How the weights are run, by `precision`: in float32, or with products in 8 bits but for modules in `wide`.
 
-    None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU overflows; None is
-    8 bits where products of them are seen to come out right.
+    A `wide` of None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU
+    overflows; None is 8 bits where products of them are seen to come out right.
     """
 
     precision: Literal["float32", "int8"] = "float32"
@@ -69,7 +69,10 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         import onnxruntime  # noqa: F401
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Build the graph and let ONNX Runtime make its own of it."""
+        """Build the graph of `model_config` with the `weights` and let ONNX Runtime make its own of it.
+
+        Raises: ConfigError when weights of 8 bits are asked for that are seen to overflow.
+        """
         int8 = None
         if self.config.precision == "int8":
             reduced, wide = self.config.reduced_range, self.config.wide
@@ -89,7 +92,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         self._session = _session(path, profile=folder / "profile")
 
     def run(self, inputs: Mapping[str, Any]) -> list[FloatArray]:
-        """Run one batch and return its outputs."""
+        """Run the batch `inputs` and return its outputs."""
         outputs: list[FloatArray] = self._session.run(MODEL_OUTPUTS, inputs)
         if not self._nodes:
             with self._profiled:
@@ -97,7 +100,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         return outputs
 
     def finish(self, outputs: list[FloatArray]) -> dict[str, FloatArray]:
-        """Return the outputs by name."""
+        """Return `outputs`, in the order of MODEL_OUTPUTS, by name."""
         return dict(zip(MODEL_OUTPUTS, outputs, strict=True))
 
     def state(self) -> EngineState:

@@ -16,7 +16,7 @@ CheckState = Literal["ok", "missing", "note"]
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one engine: its states by name, and by the name of a step why that step saw nothing."""
+    """What was seen of one engine: its `states` by name, and in `faults`, by a step's name, why it saw nothing."""
 
     states: dict[str, Any] = msgspec.field(default_factory=dict)
     faults: dict[str, str] = msgspec.field(default_factory=dict)
@@ -47,13 +47,17 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return "gpu" if self.fingerprint.gpus else "cpu"
 
     def of(self, engine: str) -> Sight:
-        """Return what was seen of an engine; nothing for one that has no probe, or is not installed."""
+        """Return what was seen of the engine called `engine`; nothing for one without a probe, or not installed."""
         return self.sights.get(engine) or Sight()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing looked at: what was found and what to do about it; "note" is worth knowing and no fault."""
+    """One thing looked at: what was found and what to do about it.
+
+    `name` is the thing's. `state` is "ok", "missing", or "note", which is worth knowing and no fault; `finding` says
+    what was found, `advice` what to do, empty where nothing is.
+    """
 
     name: str
     state: CheckState
@@ -80,37 +84,37 @@ class Probe:
     gpu_advice: ClassVar[str] = ""
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the device that this engine computes on; called in the process of the steps."""
+        """Return `fingerprint` with the device that this engine computes on; called in the process of the steps."""
         return fingerprint
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the states that the libraries' own words on standard output tell."""
+        """Return the states that the libraries' own words, their `output` on standard output, tell."""
         del output
         return {}
 
     def defaults(self, sight: Sight) -> dict[str, str]:
-        """Return what the libraries do by default that ratios depend on, for the fingerprint."""
+        """Return what the libraries do by default that ratios depend on, by `sight`, for the fingerprint."""
         del sight
         return {}
 
     def seen_by(self, baseline: EngineState) -> Mapping[str, Any]:
-        """Return the states that the baseline itself was seen in, which hold where a small layer misleads."""
+        """Return the states that the `baseline` itself was seen in, which hold where a small layer misleads."""
         del baseline
         return {}
 
     def checks(self, machine: Machine) -> Iterable[Check]:
-        """Return what `doctor` says of the engine on a machine."""
+        """Return what `doctor` says of the engine on a `machine`."""
         del machine
         return ()
 
 
 def for_cpus(machine: Machine) -> str | None:
-    """Return why a machine does not compute on its CPU, or None when it does."""
+    """Return why `machine` does not compute on its CPU, or None when it does."""
     return "is for machines that compute on the CPU" if machine.fingerprint.gpus else None
 
 
 def for_gpus(machine: Machine) -> str | None:
-    """Return why a machine does not compute on a GPU, or None when it does."""
+    """Return why `machine` does not compute on a GPU, or None when it does."""
     if machine.fingerprint.gpus:
         return None
     return f"needs a GPU that {machine.engine} sees: nqperf doctor tells what is missing"

@@ -36,7 +36,7 @@ PACKAGE = "nqperf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRow:
-    """One engine.
+    """One engine, called `name`.
 
     `target` is its class, a subclass of Engine, as "module:class"; importing the module needs no library. `needs` are
     the modules that must be installed, which `extra` of `package` brings; an empty extra stands for the package itself.
@@ -87,7 +87,7 @@ class EngineRow:
         return kind()
 
     def effects_of(self, *names: str) -> tuple[Effect, ...]:
-        """Return effects of this engine, or of those that all engines share, by their names.
+        """Return effects of this engine, or of those that all engines share, by their `names`.
 
         Raises: ConfigError for a name that is neither's.
         """
@@ -126,7 +126,7 @@ class EngineRow:
             ) from error
 
     def config(self, settings: Mapping[str, Any]) -> EngineConfig:
-        """Return the engine's config with these settings and its defaults for the others.
+        """Return the engine's config with these `settings` and its defaults for the others.
 
         Raises: ConfigError for a setting that the engine does not have, or that has another type or an odd value.
         """
@@ -165,8 +165,11 @@ class EngineRow:
     ) -> Engine[Any]:
         """Return the engine with a model's weights, ready to run.
 
-        Raises: MissingExtraError when its library is not installed, ConfigError for settings or a length that it
-        cannot have.
+        `model_config` says which network it is, `weights` has its tensors by name, `settings` are the engine's own, and
+        `seq_length` is the number of positions of the inputs.
+
+        Raises: MissingExtraError when its library is not installed, ConfigError for settings or a length that it cannot
+        have.
         """
         self.require()
         return self.engine_type()(model_config, weights, self.config(settings), seq_length=seq_length)
@@ -227,7 +230,7 @@ ENGINES: Table[EngineRow] = Table(GROUP, EngineRow, _ROWS, adopted=_adopted)
 
 
 def find_engine(name: str) -> EngineRow:
-    """Return the row of that name.
+    """Return the row called `name`.
 
     Raises: ConfigError for a name that is in no row, or that two installed packages bring.
     """
@@ -261,7 +264,7 @@ def _engine_types() -> Iterator[type[Engine[Any]]]:
 
 
 def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Return the version of each distribution that is installed."""
+    """Return the version of each of the `distributions`, names as pip knows them, that is installed."""
     found = {}
     for name in distributions:
         with contextlib.suppress(metadata.PackageNotFoundError):

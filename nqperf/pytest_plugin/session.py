@@ -80,7 +80,7 @@ class GateHooks:
             self._benchmarks.load()
 
     def forget(self, test: str) -> None:
-        """Drop what a test found before: it is run again, and only its last run counts."""
+        """Drop what the test `test` found before: it is run again, and only its last run counts."""
         for name in [name for name, held in self.state.revisions.items() if held.test == test]:
             del self.state.revisions[name]
         rows = [row for row, compared in self.state.compared.items() if compared.test == test]

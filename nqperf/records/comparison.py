@@ -98,7 +98,7 @@ def compare(
     """Return what changed from `old` to `new`, row by row, each held against its own run's baseline.
 
     `across_machines` lets through another device and other major versions, which are then told in the notes; the
-    baseline's own seconds are not compared then.
+    baseline's own seconds are not compared then. `config` is how slowdowns are judged, the default where None.
     Raises: ConfigError when the runs cannot be compared.
     """
     for role, run in (("old", old), ("new", new)):
@@ -121,14 +121,17 @@ def compare(
 
 
 def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str | None, str | None]]:
-    """Return the versions that two machines do not share, the old and the new one by name; None where it is absent."""
+    """Return the versions that two machines do not share, those of `old` and `new` by name; None where it is absent."""
     before, after = old.versions, new.versions
     names = sorted({*before, *after})
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
 def exit_status(comparison: Comparison, *, allow_inconclusive: bool = False) -> int:
-    """Return 1 when a row is slower, worse, missing, or none could be compared; 3 when one is INCONCLUSIVE; else 0."""
+    """Return 1 when a row is slower, worse, missing, or none could be compared; 3 when one is INCONCLUSIVE; else 0.
+
+    What is INCONCLUSIVE in the `comparison` counts as the same with `allow_inconclusive`.
+    """
     found = {change.change for change in comparison.changes if change.name != BASELINE}
     slower = any(change.change == "SLOWER" for change in comparison.changes)
     if slower or comparison.worse or comparison.missing or not found:

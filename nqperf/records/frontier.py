@@ -10,7 +10,10 @@ Standing = Literal["on", "off", "unknown"]
 
 
 def sign_of(interval: tuple[float, float] | None, nothing: float = 0.0) -> Sign:
-    """Return which side of `nothing` an interval lies on; "same" when it is that point, "unknown" when it holds it."""
+    """Return which side of `nothing` an `interval` lies on.
+
+    It is "same" when it is that point, "unknown" when it holds it, or where it is None.
+    """
     if interval is None:
         return "unknown"
     low, high = interval
@@ -20,9 +23,10 @@ def sign_of(interval: tuple[float, float] | None, nothing: float = 0.0) -> Sign:
 
 
 def faster(ours: tuple[float, float] | None, theirs: tuple[float, float] | None) -> Sign:
-    """Return how fast the second is beside the first, by the intervals of their ratios to one baseline.
+    """Return how fast the second is beside the first, by `theirs` and `ours`, the intervals of ratios to one baseline.
 
-    They were not paired with each other, so intervals that overlap leave it open; (1, 1) is the baseline itself.
+    None is an interval that is not known. They were not paired with each other, so intervals that overlap leave it
+    open; (1, 1) is the baseline itself.
     """
     if ours is None or theirs is None:
         return "unknown"
@@ -30,7 +34,7 @@ def faster(ours: tuple[float, float] | None, theirs: tuple[float, float] | None)
 
 
 def dominates(speed: Sign, score: Sign) -> bool | None:
-    """Return whether a row whose speed and score are so beside another's makes that one pointless; None: not known.
+    """Return whether a row whose `speed` and `score` are so beside another's makes that one pointless; None: not known.
 
     It does when it is better in one of the two and no worse in the other.
     """
@@ -42,14 +46,20 @@ def dominates(speed: Sign, score: Sign) -> bool | None:
 
 
 class Place(NamedTuple):
-    """Where a row stands to the frontier, and the rows that are known to keep it off it."""
+    """Where a row stands to the frontier, and the rows that are known to keep it off it.
+
+    `standing` is "on", "off" or "unknown"; `beaten_by` names these rows.
+    """
 
     standing: Standing
     beaten_by: tuple[str, ...]
 
 
 def frontier(names: Sequence[str], compare: Callable[[str, str], tuple[Sign, Sign]]) -> dict[str, Place]:
-    """Return each row's place; `compare` returns the second row's speed and score beside the first's."""
+    """Return the place of each row in `names`, by name.
+
+    `compare` returns the second row's speed and score beside the first's.
+    """
     places = {}
     for name in names:
         found = {other: dominates(*compare(name, other)) for other in names if other != name}

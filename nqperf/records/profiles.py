@@ -23,10 +23,13 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Device(_Table, frozen=True):
     """Which machines a profile is for: every field that is given must fit; names are patterns in which * is any text.
 
-    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit. `isa` names
-    all instruction sets that the machine has of those that a fingerprint tells: more of them are another speed-up.
-    `states` are those of the fingerprint that must be the same; on a CPU that of memory pages counts also where it is
-    not named, and is "plain" then: ratios on huge pages are others.
+    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit; with it the
+    machine has `gpu_count` of them. `cpu` is the processor's name, `cpu_id` its vendor-family-model, `cores` the number
+    that a process may use. `isa` names all instruction sets that the machine has of those that a fingerprint tells:
+    more of them are another speed-up. `states` are those of the fingerprint that must be the same; on a CPU that of
+    memory pages counts also where it is not named, and is "plain" then: ratios on huge pages are others.
+
+    Raises: ValueError when it names no device, or a number is below 1.
     """
 
     gpu: str | None = None
@@ -62,12 +65,15 @@ class Device(_Table, frozen=True):
 
 
 def pages_of(states: Mapping[str, str]) -> str:
-    """Return the kind of memory pages that states tell of."""
+    """Return the kind of memory pages that the `states` of a fingerprint tell of."""
     return states.get(PAGES, "plain")
 
 
 class Provenance(_Table, frozen=True):
-    """Where the floors come from: the command that measured them, the day, the figures seen."""
+    """Where the floors come from: the `command` that measured them, the `date`, the `figures` seen, and a `note`.
+
+    Raises: ValueError when one of the first three is empty.
+    """
 
     command: str
     date: str
@@ -83,10 +89,13 @@ class Provenance(_Table, frozen=True):
 class Profile(_Table, frozen=True):
     """What one device promises for one workload: variant name to baseline seconds / variant seconds.
 
-    `floors` are the speed-ups as they were measured, `sds` the SD of their logs from one set of fresh processes to the
-    next, learnt with `freedom` degrees of freedom. A floor without an SD is taken as it stands: one that was lowered by
-    hand, as in profiles of earlier versions. A speed-up holds for a size of network and of batch, not for all; a size
-    that `workload` does not name may be any.
+    `name` is its own, `device` says which machines it is for, and `provenance` where its floors come from. `floors` are
+    the speed-ups as they were measured, `sds` the SD of their logs from one set of fresh processes to the next, learnt
+    with `freedom` degrees of freedom. A floor without an SD is taken as it stands: one that was lowered by hand, as in
+    profiles of earlier versions. A speed-up holds for a size of network and of batch, not for all; a size that
+    `workload` does not name may be any.
+    Raises: ValueError for an empty name, no floor, a floor that is no speed-up or is the baseline's, or an SD without a
+    floor.
     """
 
     name: str
@@ -120,12 +129,12 @@ class Profile(_Table, frozen=True):
         }
 
     def fits(self, fingerprint: Fingerprint, workload: Workload) -> bool:
-        """Return whether the promise is for this machine and this workload."""
+        """Return whether the promise is for the machine of this `fingerprint` and this `workload`."""
         return self.device.fits(fingerprint) and self.workload.items() <= workload.items()
 
 
 def check_names(profiles: Iterable[Profile], *, variants: Collection[str], sizes: Collection[str], origin: str) -> None:
-    """Raise unless all variants and sizes that the profiles name are known.
+    """Raise unless all that the `profiles` name is known: one of the `variants`, one of the `sizes`.
 
     Raises: ConfigError that starts with `origin`, where the profiles come from.
     """
@@ -143,10 +152,10 @@ def _check_known(unknown: Collection[str], known: Collection[str], fault: str) -
 def profile_for(
     profiles: Sequence[Profile], fingerprint: Fingerprint, workload: Workload, *, origin: str, required: bool = False
 ) -> Profile | None:
-    """Return the profile for this machine and workload, or None where nothing is promised: the run is report-only.
+    """Return the one of `profiles` for this machine and workload, None where nothing is promised: the run only reports.
 
-    `origin` says where the profiles come from; `required` ones were asked for, so the run must not quietly become a
-    report.
+    `fingerprint` is the machine's, `workload` has the sizes of the work. `origin` says where the profiles come from;
+    `required` ones were asked for, so the run must not quietly become a report.
     Raises: ConfigError when two profiles fit, or none of required ones.
     """
     fitting = [profile for profile in profiles if profile.fits(fingerprint, workload)]

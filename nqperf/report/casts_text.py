@@ -21,7 +21,7 @@ _MOST_OPS = 12
 
 
 def github_annotations(audit: Audit) -> str:
-    """Return one GitHub workflow command a finding and line, and one for a trace that stopped."""
+    """Return one GitHub workflow command a finding of the `audit` and line, and one for a trace that stopped."""
     lines = []
     for finding in audit.findings:
         where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
@@ -36,7 +36,7 @@ def github_annotations(audit: Audit) -> str:
 
 
 def verdict(audit: Audit) -> str:
-    """Return the audit's outcome in one line."""
+    """Return the outcome of `audit` in one line."""
     share = audit.metrics.get("allow_list_16_bit_share", 0.0)
     seen = f"{audit.metrics.get('ops', 0):.0f} ops, {audit.metrics.get('casts', 0):.0f} casts"
     seen += f", {share:.0%} of the matrix products in 16 bits"
@@ -50,7 +50,7 @@ def verdict(audit: Audit) -> str:
 
 
 def drift_text(drift: Drift, task: TaskDrift | None) -> str:
-    """Return drift as a table of layers, the outputs, the task and what was found."""
+    """Return `drift` as a table of layers, the outputs, the `task` (None: none) and what was found."""
     lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} batches on {drift.device}"]
     if drift.note:
         lines.append(drift.note)
@@ -85,7 +85,7 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
 
 
 def bisection_text(found: Bisection) -> str:
-    """Return the outcome of a bisection in words."""
+    """Return the outcome of the bisection `found` in words."""
     cost = f"{found.runs} of 2^{found.candidates} sets of layers tried"
     if not found.layers:
         return (
@@ -99,7 +99,10 @@ def bisection_text(found: Bisection) -> str:
 
 
 def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> None:
-    """Print the op x dtype summary, every finding with its lines, and the verdict; what is wide by design on demand."""
+    """Print the op x dtype summary, every finding with its lines, and the verdict of the `audit` on `console`.
+
+    What is wide by design is printed where `verbose`.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -128,7 +131,7 @@ def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> Non
 
 
 def by_design(audit: Audit) -> list[str]:
-    """Return a line for each place that is wide by design, with the layers that share it."""
+    """Return a line for each place of the `audit` that is wide by design, with the layers that share it."""
     groups: dict[tuple[object, ...], list[Island]] = {}
     for island in audit.wide_by_design:
         location = island.location

@@ -82,19 +82,19 @@ def _unused_gpus(results: Results) -> Iterator[str]:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return the time of a round in words, in microseconds where tenths of a millisecond would hide it."""
+    """Return the `seconds` of a round in words, in microseconds where tenths of a millisecond would hide it."""
     return f"{1000 * seconds:.1f} ms" if seconds >= _SHORT else f"{1e6 * seconds:.1f} us"
 
 
 def outcome_of(variant: VariantResult) -> str:
-    """Return the last word on one variant: its verdict, else its status."""
+    """Return the last word on `variant`: its verdict, else its status."""
     if variant.verdict is not None and variant.status == "measured":
         return variant.verdict.outcome
     return "baseline" if variant.name == BASELINE and variant.status == "measured" else variant.status
 
 
 def describe(verdict: Verdict) -> str:
-    """Return a verdict in words."""
+    """Return `verdict` in words."""
     floor = "no floor" if verdict.floor is None else f"floor {floor_text(verdict)}"
     if verdict.at_most:
         return f"{outcome_text(verdict)}: ratio below {verdict.ratio:.3f}, {floor}"
@@ -105,14 +105,14 @@ def describe(verdict: Verdict) -> str:
 
 
 def outcome_text(verdict: Verdict) -> str:
-    """Return the outcome, and how much longer it would take where that is open and can be told."""
+    """Return the outcome of a `verdict`, and how much longer it would take where that is open and can be told."""
     if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None:
         return verdict.outcome
     return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more"
 
 
 def more_time(seconds: float) -> str:
-    """Return a time that somebody would have to wait, in words.
+    """Return `seconds` that somebody would have to wait, in words.
 
     >>> more_time(40), more_time(400), more_time(9000)
     ('1 minute', '7 minutes', '2.5 hours')
@@ -122,38 +122,38 @@ def more_time(seconds: float) -> str:
 
 
 def floor_text(verdict: Verdict) -> str:
-    """Return a floor with its standard error."""
+    """Return the floor of a `verdict` with its standard error."""
     if verdict.floor is None:
         return NONE
     return f"{verdict.floor:.3f}" if not verdict.floor_sd else f"{verdict.floor:.3f} +- {verdict.floor_sd:.1%}"
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number of things in words."""
+    """Return a `number` of things, of which `what` names one, in words."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:
-    """Return an interval of ratios in words; None is that of a single set of processes."""
+    """Return `interval`, of ratios, in words; None is that of a single set of processes."""
     return NO_INTERVAL if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
 
 
 def judged_text(results: Results) -> str:
-    """Return how much of a run was judged."""
+    """Return how much of the run `results` was judged."""
     if not results.expected and not results.judged:
         return "nothing was promised, so nothing was judged"
     return f"judged {results.judged} of {results.expected} expected comparisons"
 
 
 def work_text(results: Results) -> str:
-    """Return what was run, on how much of what, in which sizes."""
+    """Return what was run in `results`, on how much of what, in which sizes."""
     sizes = [f"{count} {what}" for what, count in results.data.counts.items()]
     sizes += [f"{name} {size}" for name, size in results.workload.items()]
     return f"{results.model.name} on {results.data.name}{': ' if sizes else ''}{', '.join(sizes)}"
 
 
 def absence(verdict: Verdict) -> str | None:
-    """Return why a verdict has no interval, None where it has one."""
+    """Return why `verdict` has no interval, None where it has one."""
     if verdict.interval is not None:
         return None
     if verdict.at_most:

@@ -44,7 +44,11 @@ _PROVING_SETS = 2
 
 @dataclass(slots=True, kw_only=True)
 class WorkerTryouts:
-    """Visits and proofs within one session; `tolerance` is how exact answers must be."""
+    """Visits and proofs within one `session`; `tolerance` is how exact answers must be.
+
+    `relieves` tells whether there is a way to relieve a candidate of the system's share of its time; `gate` judges
+    proofs.
+    """
 
     session: Session
     tolerance: Tolerance
@@ -58,13 +62,13 @@ class WorkerTryouts:
         return self.session.budget.left()
 
     def visit_seconds(self, candidate: Candidate) -> float:
-        """Return about how long a visit takes, were the candidate as fast as the baseline."""
+        """Return about how long a visit takes, were the `candidate` as fast as the baseline."""
         speed = self.session.speed
         own = candidate.batch_size / self.session.batch_size
         return _SLACK * (2 * speed.start + speed.batch * (VISIT_ROUNDS * (2 + own) + VISIT_ROUNDS + 3 * own))
 
     def prove_seconds(self, candidate: Candidate, speedup: float) -> float:
-        """Return about how long a proof takes of what has that speed-up, a logarithm."""
+        """Return about how long a proof of the `candidate` takes if it has that `speedup`, a logarithm."""
         session, sets = self.session, self.gate.judge.first_look
         answers = len(session.task.features) / session.batch_size * session.speed.batch / math.exp(speedup)
         own = candidate.batch_size / session.batch_size / math.exp(speedup)
@@ -72,11 +76,12 @@ class WorkerTryouts:
         return _PROOF_SLACK * (answers + sets * (3 * session.speed.start + FEWEST_ROUNDS * round_seconds))
 
     def visit(self, candidate: Candidate, hopeless: Hopeless | None) -> Visit:
-        """Start a candidate and the baseline anew and take a few rounds.
+        """Start the `candidate` and the baseline anew and take a few rounds.
 
         With `hopeless`, the first time: no more of them where the first ones leave no hope, else look at some answers.
 
-        Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow.
+        Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow; OutOfTimeError when the
+        time is up.
         """
         session, name = self.session, candidate.name
         self._visits += 1
@@ -101,7 +106,7 @@ class WorkerTryouts:
         return Visit(pairs=Pairs(baseline_seconds=ends, variant_seconds=seconds), relief=relief)
 
     def prove(self, candidate: Candidate) -> Proof:
-        """Check all answers in a fresh process, and take sets until the interval is narrow.
+        """Check all answers of the `candidate` in a fresh process, and take sets until the interval is narrow.
 
         Raises: NqPerfError when it fails, ParityError when its answers do not hold, OutOfTimeError when the time is up
         before there is an interval.

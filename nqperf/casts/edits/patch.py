@@ -21,7 +21,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """The files before and after, in the order of their paths, and how many findings have an edit in it."""
+    """The files `before` and `after`, in the order of their paths; `mended` findings have an edit in it."""
 
     before: tuple[SourceFile, ...]
     after: tuple[SourceFile, ...]

@@ -42,7 +42,7 @@ def for_mismatch(
 
 
 def for_branch(event: Event) -> tuple[Edit, ...]:
-    """Return casts of what a branch returns, or of what a loop starts with."""
+    """Return casts of what a branch of `event` returns, or of what a loop starts with."""
     if event.location is None:
         return ()
     path, dtypes = event.location.path, list(event.dtype_names) or [_OWN]
@@ -63,7 +63,7 @@ def for_branch(event: Event) -> tuple[Edit, ...]:
 
 
 def for_write(event: Event) -> tuple[Edit, ...]:
-    """Return the cast of a value to the dtype of the variable that it is written to."""
+    """Return the cast of the value of `event` to the dtype of the variable that it is written to."""
     location = event.location
     node = source.expression(location, event.op_type) if location is not None else None
     if location is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
@@ -73,7 +73,10 @@ def for_write(event: Event) -> tuple[Edit, ...]:
 
 
 def at_origin(origin: SourceLocation | None, dtypes: Sequence[str]) -> Iterator[Edit | None]:
-    """Yield casts of the expression in which a wide float begins."""
+    """Yield casts of the expression at `origin`, in which a wide float begins.
+
+    `dtypes` are expressions for the dtype to cast to; without any it is the layer's compute dtype.
+    """
     if origin is None:
         return
     names = dtypes or (_OWN,)
@@ -82,12 +85,12 @@ def at_origin(origin: SourceLocation | None, dtypes: Sequence[str]) -> Iterator[
 
 
 def for_leak(origin: SourceLocation | None) -> tuple[Edit, ...]:
-    """Return casts of what begins a leak to its layer's compute dtype."""
+    """Return casts of what begins a leak at `origin` to its layer's compute dtype."""
     return _first(at_origin(origin, ()))
 
 
 def without_cast(location: SourceLocation | None) -> tuple[Edit, ...]:
-    """Return the edit that takes a written cast out and leaves what it casts."""
+    """Return the edit that takes the cast written at `location` out and leaves what it casts."""
     node = source.expression(location, "Cast") if location is not None else None
     if location is None or not isinstance(node, ast.Call) or not node.args or not _is_cast(node):
         return ()
@@ -138,7 +141,7 @@ def kept_wide(op: OpRecord) -> tuple[Edit, ...]:
 
 
 def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
-    """Return edits of a written cast that put it on what is computed, not on the result."""
+    """Return edits of the cast written at `location` that put it on what is computed, not on the result."""
     node = source.expression(location, "Cast") if location is not None else None
     if location is None or not isinstance(node, ast.Call) or not node.args or not _is_cast(node):
         return ()
@@ -159,7 +162,10 @@ def _ends(outer: ast.expr, inner: ast.expr) -> tuple[Span, Span]:
 
 
 def finite_mask(location: SourceLocation | None, number: float, half: str) -> tuple[Edit, ...]:
-    """Return the edit that writes a mask's number as one that the half type holds."""
+    """Return the edit that writes a mask's `number`, at `location`, as one that the type `half` holds.
+
+    There is one for float16 and numbers below zero alone.
+    """
     if location is None or number > 0 or half != "float16":
         return ()
     statement = source.statement(location.path, location.line)

@@ -24,8 +24,9 @@ _MOST_WEIGHTS = 30_000_000  # larger models are traced and not run
 def error_in_half(target: Any, inputs: Any, precision: str | None) -> float | None:
     """Return the largest relative L2 error of an output of `target` in `precision` against itself in float32.
 
-    Both have the same random weights and inputs. None where nothing can be said: the model is there already, is large,
-    draws random numbers, is not finite in float32, or has other weights in 16 bits.
+    Both have the same random weights and inputs; `inputs` are tf.TensorSpecs, None where the model knows its own. It
+    returns None where nothing can be said: the model is there already, is large, draws random numbers, is not finite in
+    float32, or has other weights in 16 bits.
     Raises: ConfigError when it does not run.
     """
     try:

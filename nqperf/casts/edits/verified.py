@@ -37,7 +37,8 @@ def verified(
     """Return `findings` with the edit of each that has one which works.
 
     `retrace` audits under the edits in force; `sound` says whether the model then runs and comes to what it should. It
-    is asked once all conflicts have an edit: before that the model does not run.
+    is asked once all conflicts have an edit: before that the model does not run. After `seconds` of CPU time no single
+    edit is tried any more.
     """
     hopeful = [finding for finding in findings if finding.proposals]
     if not hopeful:

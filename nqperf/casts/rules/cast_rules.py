@@ -27,7 +27,7 @@ _SHAPES = ("Shape", "ShapeN", "Size", "Rank")  # they read a tensor, but not its
 
 
 def type_mismatch(flow: Flow) -> Iterator[Finding]:
-    """CAST001: an op whose float inputs have different types, or that takes no half type."""
+    """CAST001: an op of `flow` whose float inputs have different types, or that takes no half type."""
     for event in flow.trace.events:
         if event.kind not in ("mismatch", "unsupported"):
             continue
@@ -49,7 +49,7 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
 
 
 def implicit_promotion(flow: Flow) -> Iterator[Finding]:
-    """CAST002: keras.ops computes in float32 because one operand is float32."""
+    """CAST002: keras.ops computes in float32 because one operand is float32, in `flow`."""
     for event in flow.trace.events:
         start = _next_wide(flow, event) if event.kind == "promotion" else None
         # A layer that was given float32 by name computes so on purpose.
@@ -73,7 +73,7 @@ def implicit_promotion(flow: Flow) -> Iterator[Finding]:
 
 
 def no_kernel(flow: Flow) -> Iterator[Finding]:
-    """CAST001: an op that cannot run in a half type on the device."""
+    """CAST001: an op of `flow` that cannot run in a half type on the device."""
     for op in flow.trace.ops:
         half = next((dtype for dtype in op.in_dtypes if dtype in HALVES), None)
         if half is None or op.op_type in _SILENT or has_kernel(op.op_type, op.in_dtypes, flow.trace.device):
@@ -92,7 +92,7 @@ def no_kernel(flow: Flow) -> Iterator[Finding]:
 
 
 def leak_origin(flow: Flow) -> Iterator[Finding]:
-    """CAST003: the op in which a float32 that drags 16-bit work along first appeared."""
+    """CAST003: the op of `flow` in which a float32 that drags 16-bit work along first appeared."""
     leaks: dict[int, set[int]] = {}
     for origin, starts in _leaks(flow):
         leaks.setdefault(origin.index, set()).update(starts)
@@ -122,7 +122,7 @@ def leak_origin(flow: Flow) -> Iterator[Finding]:
 
 
 def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
-    """CAST004: float32 rounded to a half type and widened again, with nothing computed between."""
+    """CAST004: float32 rounded to a half type and widened again in `flow`, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         rounded = before.in_dtypes[0] in WIDE and before.out_dtype in HALVES and op.out_dtype in WIDE
         # What a layer casts on its way in, it is not handed otherwise; and what float32 layers do is their own.
@@ -142,7 +142,7 @@ def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
 
 
 def redundant_cast(flow: Flow) -> Iterator[Finding]:
-    """CAST005: a half type widened and narrowed again, with nothing computed between."""
+    """CAST005: a half type widened and narrowed again in `flow`, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         widened = before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]
         # A float32 layer gives back float32: the cast that follows is what makes the model build.
@@ -162,7 +162,7 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
 
 
 def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
-    """CAST006: a 16-bit policy was asked for, but most matrix products run in float32."""
+    """CAST006: a 16-bit policy was asked for, but most matrix products of `flow` run in float32."""
     halves, allowed = allow_list_share(flow.trace)
     # What a leak widens inside a 16-bit layer is CAST003's; here it is the layers that have another policy.
     outside = [op for op in flow.trace.ops if op.op_type in ALLOW and op.compute_dtype not in HALVES]
@@ -181,7 +181,7 @@ def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
 
 
 def branch_mismatch(flow: Flow) -> Iterator[Finding]:
-    """CAST007: branches or loop rounds that return different float types."""
+    """CAST007: branches or loop rounds of `flow` that return different float types."""
     for event in flow.trace.events:
         if event.kind == "branch":
             types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
@@ -196,7 +196,7 @@ def branch_mismatch(flow: Flow) -> Iterator[Finding]:
 
 
 def write_back(flow: Flow) -> Iterator[Finding]:
-    """CAST008: a value of another float type assigned to a variable, or one that went through a half type."""
+    """CAST008: a value of another float type assigned to a variable in `flow`, or one that went through a half type."""
     for op in flow.trace.ops:
         half = _through_half(flow, op)
         if half is not None:
@@ -223,7 +223,7 @@ def write_back(flow: Flow) -> Iterator[Finding]:
 
 
 def sealed_subgraph(flow: Flow) -> Iterator[Finding]:
-    """CAST009: a function whose ops were built elsewhere, so that no policy reaches them."""
+    """CAST009: a function in `flow` whose ops were built elsewhere, so that no policy reaches them."""
     for op in flow.trace.ops:
         if op.op_type in _SEALED and op.function in flow.trace.functions:
             inside = flow.trace.functions[op.function]

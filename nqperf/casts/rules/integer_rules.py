@@ -12,7 +12,7 @@ from nqperf.casts.trace.records import HALVES, OpRecord
 
 
 def integer_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM107: integers in a half type beyond the point where it skips some of them."""
+    """NUM107: integers of `flow` in a half type beyond the point where it skips some of them."""
     for op in flow.trace.ops:
         top = _counted(flow, op)
         if top is not None:

@@ -18,7 +18,10 @@ from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, SourceLoca
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A float type's largest finite number, its smallest above zero, and how far it counts without gaps."""
+    """A float type's range: its largest finite number, `maximum`, and its smallest above zero, `smallest`.
+
+    `counts_to` is how far it counts without gaps.
+    """
 
     maximum: float
     smallest: float
@@ -47,7 +50,7 @@ _ADDS = frozenset({"AddV2", "Add", "AddN", "Sub", "BiasAdd"})
 
 
 def overflow(flow: Flow) -> Iterator[Finding]:
-    """NUM101: a finite number becomes infinite in a half type."""
+    """NUM101: a finite number becomes infinite in a half type, in `flow`."""
     yield from _overflowed_scalars(flow)
     for op in flow.trace.ops:
         # The audit's own repairs count: the edit that it proposes for a mismatch would overflow just so.
@@ -68,7 +71,10 @@ def overflow(flow: Flow) -> Iterator[Finding]:
 
 
 def rounded_guard(flow: Flow) -> Iterator[Finding]:
-    """NUM102: a number above zero that becomes zero, or a bound that becomes 0, 1 or infinity, where it guards."""
+    """NUM102: a number above zero that becomes zero, or a bound that becomes 0, 1 or infinity, where it guards.
+
+    Both are looked for in `flow`.
+    """
     for op in flow.trace.ops:
         lost = _rounded(flow, op)
         harm = guards.harm(flow, op, lost[1]) if lost is not None else None
@@ -88,7 +94,7 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
 
 
 def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
-    """NUM103: a product of an infinite constant and a tensor that may hold zeros."""
+    """NUM103: a product in `flow` of an infinite constant and a tensor that may hold zeros."""
     for op in flow.trace.ops:
         if op.op_type not in ("Mul", "MulNoNan") or op.out_dtype not in (*HALVES, *WIDE) or op.op_type == "MulNoNan":
             continue
@@ -106,7 +112,7 @@ def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
 
 
 def summed_minima(flow: Flow) -> Iterator[Finding]:
-    """NUM104: two mask terms, each beyond half the range, are added."""
+    """NUM104: two mask terms of `flow`, each beyond half the range, are added."""
     for op in flow.trace.ops:
         if op.op_type not in _ADDS or op.out_dtype not in RANGES:
             continue
@@ -125,7 +131,7 @@ def summed_minima(flow: Flow) -> Iterator[Finding]:
 
 
 def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM105: an op of the deny list in a half type, or a reduction deeper than the type can count."""
+    """NUM105: an op of `flow` on the deny list in a half type, or a reduction deeper than the type can count."""
     for op in flow.trace.ops:
         if not op.in_dtypes or op.in_dtypes[0] not in HALVES:
             continue
@@ -146,7 +152,10 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
 
 
 def squared_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM105: a square that is computed in float16 and then cast to float32 to be summed: it has overflowed before."""
+    """NUM105: a square that is computed in float16 and then cast to float32 to be summed: it has overflowed before.
+
+    It is looked for in `flow`.
+    """
     for op in flow.trace.ops:
         widened = op.op_type == "Cast" and op.in_dtypes[0] == "float16" and op.out_dtype in WIDE
         square = _square_before(flow, op) if widened else None
@@ -163,7 +172,7 @@ def squared_in_half(flow: Flow) -> Iterator[Finding]:
 
 
 def rounded_loss(flow: Flow) -> Iterator[Finding]:
-    """NUM105: a cross entropy of half logits, which TensorFlow computes in float32 and then rounds."""
+    """NUM105: a cross entropy of half logits in `flow`, which TensorFlow computes in float32 and then rounds."""
     for op in flow.trace.ops:
         if op.op_type not in _LOSSES or op.out_dtype not in WIDE or not op.producers:
             continue
@@ -246,7 +255,10 @@ def extreme(op: OpRecord) -> float:
 def large_constant(  # noqa: PLR0911  # one return a kind of op
     flow: Flow, index: int, limit: float, depth: int = 24
 ) -> OpRecord | None:
-    """Return the finite constant above `limit` that op `index` carries, None when there is none."""
+    """Return the finite constant above `limit` that op `index` of `flow` carries, None when there is none.
+
+    It is looked for through at most `depth` ops.
+    """
     if index < 0 or depth == 0:
         return None
     op = flow.trace.ops[index]

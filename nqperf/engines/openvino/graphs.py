@@ -32,7 +32,7 @@ _HELD = frozenset({"Constant", "Const", "Parameter", "Input", "Result", "Output"
 
 
 def round_kernels(model: Any) -> None:
-    """Put in place of each kernel one of 8 bits with a scale for each output, but for the heads'.
+    """Put in place of each kernel of `model` one of 8 bits with a scale for each output, but for the heads'.
 
     OpenVINO then rounds the inputs, too, when it runs, where the CPU has units for products of 8 bits.
     """
@@ -55,7 +55,7 @@ def _rounded_product(inputs: Any, kernel: np.ndarray) -> Any:
 
 
 def properties(precision: str) -> dict[str, Any]:
-    """Return what a compilation is told: nothing that decides about bits or threads is left to a default.
+    """Return what a compilation in `precision` is told: nothing about bits or threads is left to a default.
 
     On a CPU with bfloat16 units the default precision is bfloat16.
     """
@@ -68,12 +68,12 @@ def properties(precision: str) -> dict[str, Any]:
 
 
 def in_int8(precision: str) -> bool:
-    """Return whether kernels are kept in 8 bits."""
+    """Return whether kernels are kept in 8 bits with this `precision` of `OpenVinoConfig`."""
     return precision.startswith("int8")
 
 
 def product_types(compiled: Any) -> list[str]:
-    """Return the type that each matrix product of a compiled model runs in, by OpenVINO's name."""
+    """Return the type that each matrix product of the model `compiled` runs in, by OpenVINO's name."""
     return [types["runtimePrecision"] for types in _executed(compiled) if types["layerType"] in _PRODUCTS]
 
 
@@ -113,7 +113,7 @@ def count_graph(model: Any, compiled: Any, parameters: int) -> CountedWork:
 
 @functools.cache
 def multiplies_in(precision: str) -> bool:
-    """Return whether a product loses what inputs of 8 or 16 bits lose; one that is widened is multiplied wide.
+    """Return whether a product in this `precision` loses what inputs of 8 or 16 bits lose; widened, it loses nothing.
 
     The runtime graph calls a product one of 8 bits also where only the kernel is kept in them.
     """
@@ -138,7 +138,7 @@ def _loses_last_digits(precision: str) -> bool:
 
 
 def large_product(precision: str) -> tuple[Callable[[], object], int]:
-    """Return what multiplies large square matrices as a graph of this precision does, and how wide they are."""
+    """Return what multiplies large square matrices as a graph of this `precision` does, and how wide they are."""
     matrix = np.random.default_rng(1).standard_normal((_LARGE_SIZE, _LARGE_SIZE), np.float32)
     multiply = _product(precision, matrix)
     return lambda: multiply(matrix), _LARGE_SIZE

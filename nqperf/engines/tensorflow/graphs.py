@@ -67,7 +67,7 @@ def executed_nodes(graphs: Any) -> list[Any]:
 
 
 def count_nodes(graphs: Any) -> GraphCounts:
-    """Return what is in the graphs that `graphs_of` found; nothing where they are None."""
+    """Return what is in the `graphs` that `graphs_of` found; nothing where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()
     executed = executed_nodes(graphs)
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
@@ -85,7 +85,7 @@ def count_nodes(graphs: Any) -> GraphCounts:
 
 
 def device_kind(name: str) -> str | None:
-    """Return "cpu", "gpu" or the like of TensorFlow's name of a device; None for another text.
+    """Return "cpu", "gpu" or the like of `name`, TensorFlow's of a device; None for another text.
 
     >>> device_kind("/job:localhost/replica:0/task:0/device:GPU:0")
     'gpu'
@@ -104,14 +104,14 @@ def _rewritten_nodes(function: Any) -> int:
 
 
 def compiled_products(hlo: str) -> list[bool]:
-    """Return for each matrix product in what XLA was given whether it is in 16 bits."""
+    """Return for each matrix product in `hlo`, the text of what XLA was given, whether it is in 16 bits."""
     return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if " dot(" in line]
 
 
 def may_round(hlo: str) -> bool:
     """Return whether XLA was given a float32 product without being told to keep all of its digits.
 
-    On Ampere and later GPUs it rounds the operands of such a product to TF32.
+    `hlo` is the text of what it was given. On Ampere and later GPUs it rounds the operands of such a product to TF32.
     """
     return any(_WIDE_DOT.search(line) and _HIGHEST not in line for line in hlo.splitlines())
 

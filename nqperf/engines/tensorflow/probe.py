@@ -146,17 +146,17 @@ class TensorFlowProbe(Probe):
     gpu_advice = "pip install 'nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that TensorFlow sees, its CUDA, TF32 and thread counts."""
+        """Return `fingerprint` with the GPUs that TensorFlow sees, its CUDA, TF32 and thread counts."""
         device.forbid_tf32()  # as the baseline has it
         return device.with_tensorflow(fingerprint)
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the instruction sets that oneDNN says it uses."""
+        """Return the instruction sets that oneDNN says it uses, in its `output`."""
         isa = _ISA.search(output)
         return {"onednn_isa": isa[1].strip()} if isa else {}
 
     def defaults(self, sight: Sight) -> dict[str, str]:
-        """Return whether oneDNN computes, and by which instruction sets."""
+        """Return whether oneDNN computes, and by which instruction sets, by `sight`."""
         if "onednn" not in sight.states:
             return {}
         if not sight.states["onednn"]:
@@ -165,13 +165,13 @@ class TensorFlowProbe(Probe):
         return {"onednn": "on", **({"onednn_isa": isa} if isa else {})}
 
     def seen_by(self, baseline: EngineState) -> Mapping[str, Any]:
-        """Return whether oneDNN and Grappler did anything to the baseline's graph."""
+        """Return whether oneDNN and Grappler did anything to the graph of the `baseline`."""
         own = baseline.own
         told = {"onednn": "onednn_ops", "grappler": "rewritten_nodes"}
         return {state: own[count] > 0 for state, count in told.items() if count in own}
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls."""
+        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls, on this `machine`."""
         yield _tf32_check(machine)
         yield _xla_check(machine)
         yield _sixteen_bits_check(machine)

@@ -70,7 +70,7 @@ class TorchProbe(Probe):
     gpu_advice = "install the PyTorch that is built for its CUDA: pytorch.org says which"
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that PyTorch sees, and its CUDA."""
+        """Return `fingerprint` with the GPUs that PyTorch sees, and its CUDA."""
         import torch
 
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -90,7 +90,7 @@ class TorchProbe(Probe):
         )
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line on PyTorch's compiler and one on its 16 bits."""
+        """Yield a line on PyTorch's compiler and one on its 16 bits, on this `machine`."""
         absent = _needs_compiler(machine)
         advice = "it needs a C++ compiler: apt install g++" if absent else ""
         yield Check(name="torch.compile", state="note" if absent else "ok", finding=absent or "compiles", advice=advice)

@@ -19,7 +19,11 @@ _NEWLINES = ("\r\n", "\r", "\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A source: its text with newlines as Python reads them, and the encoding and newline that it has on disk."""
+    """A Python source in the file `path`.
+
+    `text` is what it holds, its newlines as Python reads them ("\\n"); `encoding` and `newline` are those that it has
+    on disk.
+    """
 
     path: Path
     text: str
@@ -27,7 +31,7 @@ class SourceFile:
     newline: str
 
     def with_text(self, text: str) -> SourceFile:
-        """Return the file with another text."""
+        """Return the file with another `text`."""
         return SourceFile(path=self.path, text=text, encoding=self.encoding, newline=self.newline)
 
     @property
@@ -61,7 +65,7 @@ def read_source(path: Path) -> SourceFile:
 
 
 def write_sources(files: Sequence[SourceFile]) -> None:
-    """Write all files, or none: what is written when one fails is put back.
+    """Write all `files`, or none: what is written when one fails is put back.
 
     Raises: FormatError when one is read-only or cannot be written.
     """

@@ -30,8 +30,9 @@ _Record = TypeVar("_Record", ExampleRecord, CandidateRecord, HeadRecord)
 class Selection:
     """Which lines are read: `skip` examples are passed over, then `limit` are kept (None: all).
 
-    With on_error "skip" a faulty line is left out and its error kept in NqReader.skipped. Then every pass judges a
+    With `on_error` "skip" a faulty line is left out and its error kept in NqReader.skipped. Then every pass judges a
     line as a whole example, so that all passes leave out the same ones.
+    Raises: ConfigError when `skip` is below 0 or `limit` below 1.
     """
 
     limit: int | None = None
@@ -47,8 +48,9 @@ class Selection:
 class NqReader:
     """Reads one Natural Questions source: a file, a glob pattern, a URL that fsspec reads, or `-`.
 
-    Each method streams the source anew (standard input: once). `limits` bounds what is taken into memory. `skipped`
-    lists what the last pass left out, and `unannotated` the ids that a pass over the gold found without annotations.
+    Each method streams the `source` anew (standard input: once). `selection` says which lines are read, and what is
+    done with a faulty one; `limits` bounds what is taken into memory. `skipped` lists what the last pass left out, and
+    `unannotated` the ids that a pass over the gold found without annotations.
 
     Raises (while iterating): FormatError naming file, line and field for a missing or empty source, a broken archive,
     invalid JSON, missing or wrong-typed fields, spans outside the document, a repeated example id.
@@ -138,7 +140,7 @@ class NqReader:
 
 
 def example_of(record: Mapping[str, Any], *, where: str) -> Example:
-    """Return the example of a line's JSON in any layout; `where` names it in an error.
+    """Return the example that `record`, a line's JSON in any layout, holds; `where` names it in an error.
 
     Its values may be NumPy's, pandas' or TFDS's: arrays, scalars, bytes, NaN where a cell is empty.
 
@@ -148,7 +150,7 @@ def example_of(record: Mapping[str, Any], *, where: str) -> Example:
 
 
 class Head(NamedTuple):
-    """A line, and what was read of it."""
+    """A `line`, and what was read of it: its `example_id`, and its `annotations`, none where it has none."""
 
     line: Line
     example_id: int
@@ -156,7 +158,7 @@ class Head(NamedTuple):
 
 
 def example_in(line: Line) -> Example:
-    """Return the example that a line holds.
+    """Return the example that `line` holds.
 
     Raises: FormatError with file, line and field when it is none.
     """

@@ -18,6 +18,7 @@ class BisectState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `measured` holds the commit's name and the log slowdown of each set in order, `unusable` the commits that do not
     build, with the reason.
+    `schema_version` is the file's.
     """
 
     target: str
@@ -41,7 +42,7 @@ def read_state(path: Path) -> BisectState | None:
 
 
 def write_state(path: Path, state: BisectState) -> None:
-    """Write the state to `path`, whole or not at all.
+    """Write the `state` to `path`, whole or not at all.
 
     Raises: FormatError when it cannot be written.
     """

@@ -34,7 +34,7 @@ _SHAPES: Mapping[str, tuple[str | int, ...]] = {
 def onnx_graph(
     config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None = None, *, fused: bool = False
 ) -> OnnxGraph:
-    """Return the network of `config` with these weights, float32 or with products in 8 bits, seen by `onnx.checker`.
+    """Return the network of `config` with these `weights`, float32 or with products in 8 bits, seen by `onnx.checker`.
 
     Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
     MODEL_OUTPUTS. A `fused` graph has operators of ONNX Runtime's own for attention and for products in 8 bits, which

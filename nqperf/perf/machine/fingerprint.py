@@ -31,7 +31,7 @@ _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,driver_version,name", "--format=
 
 
 class Cpu(NamedTuple):
-    """A processor's name, its vendor-family-model, and which of INSTRUCTION_SETS it has."""
+    """A processor's name, `model`, its vendor-family-model, `id`, and which of INSTRUCTION_SETS it has, `isa`."""
 
     model: str
     id: str
@@ -39,7 +39,7 @@ class Cpu(NamedTuple):
 
 
 class Gpu(NamedTuple):
-    """A line of nvidia-smi."""
+    """A line of nvidia-smi: the GPU's `number`, from 0, its `uuid`, the `driver`'s version, and its `name`."""
 
     number: str
     uuid: str
@@ -80,7 +80,7 @@ def recorded_environment() -> dict[str, str]:
 
 
 def parse_cpuinfo(text: str) -> Cpu:
-    """Return what Linux's /proc/cpuinfo says of its first processor, on x86 and on Arm."""
+    """Return what `text`, Linux's /proc/cpuinfo, says of its first processor, on x86 and on Arm."""
     found = re.findall(r"^([^\t:]+?)\s*:[ \t]*(.*)$", text, flags=re.MULTILINE)
     # Read backwards, so that the first processor's lines win; on Arm some lines stand once for all.
     fields = {name.lower(): value.strip() for name, value in reversed(found)}
@@ -97,13 +97,19 @@ def parse_cpuinfo(text: str) -> Cpu:
 
 
 def parse_gpus(listing: str) -> tuple[Gpu, ...]:
-    """Return the GPUs in the lines of nvidia-smi; a line of another shape (an error message) is passed over."""
+    """Return the GPUs in `listing`, the lines of nvidia-smi.
+
+    A line of another shape (an error message) is passed over.
+    """
     rows = csv.reader(listing.splitlines(), skipinitialspace=True)
     return tuple(Gpu(*row) for row in rows if len(row) == len(Gpu._fields) and row[0].isdigit())
 
 
 def visible_gpus(gpus: tuple[Gpu, ...], visible: str | None) -> tuple[Gpu, ...]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order; it ends at the first that is not there."""
+    """Return those of `gpus` that CUDA_VISIBLE_DEVICES, `visible`, lets through, in its order; where it is None, all.
+
+    They end at the first that is not there.
+    """
     if visible is None:
         return gpus
     chosen = []
@@ -135,7 +141,7 @@ def _cpu() -> Cpu:
 
 
 class Listed(NamedTuple):
-    """The GPUs that NVIDIA's driver lists, and where it lists none, why."""
+    """The `gpus` that NVIDIA's driver lists, and where it lists none, why, in `fault`."""
 
     gpus: tuple[Gpu, ...]
     fault: str | None

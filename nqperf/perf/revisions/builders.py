@@ -180,7 +180,10 @@ class BuilderProcess:
         self.peak_bytes = built.peak_bytes
 
     def output(self, *, again: bool = False) -> Any:
-        """Return what is compared with the other side's, its tensors as NumPy arrays; a part of it where `again`."""
+        """Return what is compared with the other side's, its tensors as NumPy arrays; a part of it where `again`.
+
+        Raises: NqPerfError as the worker does, and for an output that cannot be read in this process.
+        """
         asked = builder_worker.Answers(again=again)
         said = self._worker.ask(asked, builder_worker.Output, timeout=self._starting.build_seconds)
         try:

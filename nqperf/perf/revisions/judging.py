@@ -29,7 +29,7 @@ SetsByRow = Mapping[str, Sequence[MeasuredSet]]
 
 @dataclass(slots=True, kw_only=True)
 class MeasuresJudge:
-    """The judgements so far, by measure.
+    """The `judgements` so far, by measure.
 
     `config` has the margins, `rows` the measures that are judged of each row, by its name.
     """

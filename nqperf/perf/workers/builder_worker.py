@@ -44,7 +44,12 @@ class WarmUp(protocol.Message, frozen=True):
 
 
 class Built(protocol.Message, frozen=True):
-    """The seconds of a run after the warm-up (0 before it), the builder's file, the peak memory in bytes, its pages."""
+    """What is known of what was built.
+
+    `seconds` are those of a run after the warm-up (0 before it), `origin` is the builder's file, `peak_bytes` the most
+    memory that the process ever held, None where the system does not tell, and `pages` the kind of pages that it lies
+    on.
+    """
 
     seconds: float
     origin: str = ""
@@ -72,7 +77,7 @@ class Counted(protocol.Message, frozen=True):
 
 
 class Repeat(protocol.Message, frozen=True):
-    """From now on let a round be so many runs."""
+    """From now on let a round be `count` runs."""
 
     count: int
 
@@ -84,7 +89,7 @@ class Run(protocol.Message, frozen=True):
 
 
 class Output(protocol.Message, frozen=True):
-    """The pickled output, its tensors as NumPy arrays."""
+    """The pickled output, its tensors as NumPy arrays, in `content`."""
 
     content: bytes
 

@@ -17,7 +17,7 @@ from nqperf.casts.trace.hooks.replacing import replace
 
 
 def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
-    """Install the hooks on conditions and loops until `stack` closes."""
+    """Install the hooks on conditions and loops until `stack` closes; `guarded` is told what they hear."""
     from tensorflow.python.autograph.operators import control_flow
     from tensorflow.python.ops import cond_v2, while_v2
 

@@ -13,7 +13,7 @@ from nqperf.casts.trace.hooks.replacing import replace
 
 
 def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
-    """Trace tf.functions inline until `stack` closes."""
+    """Trace tf.functions inline until `stack` closes, in the thread of `guarded`."""
     import tensorflow as tf
     from tensorflow.python.eager.polymorphic_function import polymorphic_function
 

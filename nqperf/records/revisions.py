@@ -83,7 +83,7 @@ class Judged(_Record, frozen=True):
 
 
 class ComparedRow(_Record, frozen=True):
-    """One row of the base beside the same row of the change.
+    """The row `name` of the base beside the same row of the change.
 
     `outcome` is FAIL where the answers differ, the change fails or does more work, or a measure is surely slower by
     more than its margin; None where the row was not judged, and `note` says why. `reasons` say why it fails, a line
@@ -131,12 +131,12 @@ class RevisionResults(_Record, frozen=True):
     schema_version: int = REVISIONS_SCHEMA
 
     def row(self, name: str) -> ComparedRow | None:
-        """Return the row of that name, None where there is none."""
+        """Return the row `name`, None where there is none."""
         return next((one for one in self.rows if one.name == name), None)
 
 
 def joined(several: Sequence[RevisionResults]) -> RevisionResults:
-    """Return one record of comparisons of the same two revisions, with the rows of all; the first's sides stand in it.
+    """Return one record of `several` comparisons of the same two revisions: the sides of the first, the rows of all.
 
     Raises: ValueError without a comparison.
     """

@@ -21,7 +21,7 @@ _LETTERS = 60_000
 
 
 def comment(results: RevisionResults) -> str:
-    """Return the comment that says what was found."""
+    """Return the comment that says what `results` found."""
     text = f"{MARK}\n{revisions_markdown(results)}"
     return text if len(text) <= _LETTERS else f"{text[:_LETTERS]}\n\n(cut: the whole record is the run's artifact)\n"
 

@@ -36,7 +36,7 @@ def headline(results: RevisionResults) -> str:
 
 
 def row_sentence(row: ComparedRow) -> str:
-    """Return what is said of one row beside the base's, why it fails among it."""
+    """Return what is said of `row` beside the base's, why it fails among it."""
     time = row.measure("time")
     parts = [*row.reasons, *([] if time is None else [_change(time, "the base")]), *([row.note] if row.note else [])]
     return plain(f"{row.name}: {'; '.join(parts) or 'nothing was compared'}")

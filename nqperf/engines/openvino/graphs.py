@@ -85,7 +85,7 @@ def _executed(compiled: Any) -> Iterator[dict[str, str]]:
 
 
 def count_graph(model: Any, compiled: Any, parameters: int) -> CountedWork:
-    """Return the work of a graph of known sizes, and of the layers that were `compiled` of it.
+    """Return the work of the graph `model`, of known sizes, and of the layers that were `compiled` of it.
 
     `parameters` is the number of the weights' values.
     """

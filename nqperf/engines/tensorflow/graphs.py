@@ -61,7 +61,7 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
 
 
 def executed_nodes(graphs: Any) -> list[Any]:
-    """Return all nodes that were executed in the graphs that `graphs_of` found; none where they are None."""
+    """Return all nodes that were executed in the `graphs` that `graphs_of` found; none where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()
     return [node for function in functions for part in function.partition_graphs for node in part.node]
 

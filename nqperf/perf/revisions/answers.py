@@ -24,7 +24,7 @@ _Found = tuple[Agreement, "str | None", "str | None"]
 
 
 def equal_values(base: Any, change: Any) -> _Found:
-    """Return how far two outputs are equal, bit for bit, and why they are not the same; None when they are."""
+    """Return how far the outputs `base` and `change` are equal, bit for bit, and why they are not (None: they are)."""
     return (*agree(_EXACT, base, change), None)
 
 

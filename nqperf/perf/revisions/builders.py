@@ -121,7 +121,8 @@ class RevisionProcess(Protocol):
 class BuilderProcess:
     """A builder of one side in a process of its own: a RevisionProcess.
 
-    `name` is what messages call it, `side` whose files it runs, `starting` how it is started.
+    `name` is what messages call it, `side` whose files it runs, `starting` how it is started. `warm_up_seconds`,
+    `start_seconds` and `peak_bytes` are as there.
     """
 
     warm_up_seconds = start_seconds = math.nan

@@ -91,7 +91,11 @@ def require_target(target: str) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class RowsSession:
-    """One comparison of `rows` while it is made, as `config` says; `runs` are the rows with what was found of them."""
+    """One comparison of `rows` while it is made, as `config` says.
+
+    `runs` are the rows with what was found of them, `judge` judges their sets, and `began` is when it started, in
+    seconds of `time.monotonic`.
+    """
 
     rows: Sequence[PairedRow]
     config: RevisionsConfig

@@ -39,7 +39,7 @@ class MeasuresJudge:
     judgements: dict[Measure, Judgement | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
 
     def is_open(self, row: str) -> bool:
-        """Return whether more sets of a row may decide something.
+        """Return whether more sets of `row` may decide something.
 
         Memory and start are decided beside the time: they ask for sets of their own only to confirm that they grew.
         """
@@ -70,7 +70,7 @@ class MeasuresJudge:
             self.judgements[measure] = look(rows, plan, before=before, config=self._judge_config(measure))
 
     def judged(self, row: str, sets: Sequence[MeasuredSet]) -> tuple[Judged, ...]:
-        """Return the verdicts on a row with these `sets`, for the record."""
+        """Return the verdicts on `row` with these `sets`, for the record."""
         found = []
         for measure in MEASURES:
             verdict = self._verdict(measure, row)

@@ -32,7 +32,7 @@ SameAnswers = Callable[[Any, Any], tuple[Agreement, str | None, str | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedRow:
-    """What is compared: one piece of work that base and change both have.
+    """What is compared: one piece of work, `name`, that base and change both have.
 
     `starts` returns what starts both sides, for being timed the way that it is given. `same` compares the answers,
     `measures` are what is judged.
@@ -46,12 +46,12 @@ class PairedRow:
 
 @dataclass(slots=True, kw_only=True)
 class RowRun:
-    """A row while it is measured.
+    """The row `row` while it is measured.
 
     `how` is the way that its sets are timed, None until a short trial has chosen. `rounds` are taken in a set, and work
-    that grows by more than `work_margin` fails. What is found: `agreement` and `note` of the answers, `work` of both,
-    the `sets`, and `faults`, why the change fails, a line each. `base_error` is why the base does not run. `seconds`
-    are those of the last set.
+    that grows by more than `work_margin` fails. What is found: `agreement` and `note` of the answers, `work` of both
+    with its `work_change`, the `sets`, and `faults`, why the change fails, a line each. `base_error` is why the base
+    does not run. `seconds` are those of the last set.
     """
 
     row: PairedRow

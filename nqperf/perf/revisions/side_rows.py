@@ -42,7 +42,7 @@ _SEED = 5
 
 
 def rows(*, variants_file: str | None) -> Work:
-    """Return work that lists this side's variants, with those of a file of one's own: plain values by name."""
+    """Return work that lists this side's variants as plain values, with those of `variants_file`, where it is given."""
 
     def listed() -> dict[str, dict[str, Any]]:
         own = read_own_variants(None if variants_file is None else Path(variants_file))
@@ -206,7 +206,7 @@ def route(**arguments: Any) -> Work:
 
 
 def plain_prediction(one: Prediction) -> dict[str, Any]:
-    """Return a prediction as plain values: spans by their tokens."""
+    """Return the prediction `one` as plain values: spans by their tokens."""
     return {
         "example_id": one.example_id,
         "long_answer": (one.long_answer.start_token, one.long_answer.end_token),

@@ -71,7 +71,7 @@ class Count(protocol.Message, frozen=True):
 
 
 class Counted(protocol.Message, frozen=True):
-    """The work of a run, counted; None where nothing tells."""
+    """The `work` of a run, counted; None where nothing tells."""
 
     work: CountedWork | None
 

@@ -95,7 +95,7 @@ class WorkerProcess:
         return self.reply_to(type(request), reply, timeout=timeout)
 
     def send(self, request: msgspec.Struct) -> None:
-        """Send a request and do not wait for its reply, which `reply_to` takes.
+        """Send `request` and do not wait for its reply, which `reply_to` takes.
 
         Raises: WorkerError when the worker is dead.
         """
@@ -105,7 +105,7 @@ class WorkerProcess:
             raise self._died(type(request).__name__) from None
 
     def reply_to(self, request: type[msgspec.Struct], reply: type[Reply], *, timeout: float) -> Reply:
-        """Return the next reply, to a `request` of that type that was sent; `timeout` seconds run from now.
+        """Return the next reply, a `reply`, to a `request` that was sent; `timeout` seconds run from now.
 
         Raises: as `ask`.
         """

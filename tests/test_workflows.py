@@ -113,7 +113,7 @@ def test_the_judge_of_a_pull_request_is_the_bases():
     path = REPOSITORY / ".github" / "workflows" / "gate-cpu.yml"
     (gate,) = [step for step in steps(path) if "nqperf.cli.main bench" in step.get("run", "")]
     assert gate["working-directory"] == "change"
-    assert gate["env"]["PYTHONPATH"] == "${{ github.workspace }}/base"
+    assert gate["env"] == {"PYTHONPATH": "${{ github.workspace }}/base", "PYTHONSAFEPATH": "1"}
     assert "--base-path ../base --base-python ../base-venv" in gate["run"]
     refs = {step["with"]["path"]: step["with"].get("ref") for step in steps(path) if "checkout" in step.get("uses", "")}
     assert refs == {"base": "${{ github.event.pull_request.base.sha }}", "change": None}

@@ -14,6 +14,8 @@ from tests.suites import SEQ_LENGTH, write_inputs
 
 pytestmark = pytest.mark.slow
 
+# The tool is that of the tests, and not the one that lies in the working directory.
+TOOL = "import sys; sys.path[:] = filter(None, sys.path); from nqperf.cli.main import main; main()"
 PACKAGE = Path(nqperf.__file__).parent
 ENCODER = """
             states.append(hidden)
@@ -52,7 +54,7 @@ def bench(folders, inputs, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "TMPDIR": str(tmp_path / "tmp")}
 
     def run(*arguments):
-        words = [sys.executable, "-m", "nqperf.cli.main", "bench", str(data), "--base-path", str(folders[0])]
+        words = [sys.executable, "-c", TOOL, "bench", str(data), "--base-path", str(folders[0])]
         common = ["--model", str(model), "--max-seq-length", str(SEQ_LENGTH), "--json"]
         done = subprocess.run(
             [*words, *common, *map(str, arguments)],

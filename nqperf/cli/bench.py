@@ -115,6 +115,11 @@ def bench_command(data: str | None, **options: Any) -> None:
             results = compare_rows(data, options, command_line(["nqperf", *sys.argv[1:]]), progress)
         deliver(results, options)
     refuse_margins()
+    _run(data, options)
+
+
+def _run(data: str | None, options: dict[str, Any]) -> None:
+    """Run the suite, deliver what is asked for, and end the process with the exit code."""
     if options["tracked"]:
         require_mlflow()
     if why := step_summary_fault():

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nqperf.defaults import PACKAGED_MODEL
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError, NqPerfError, VariantError
-from nqperf.formats.files import scratch_folder, write_whole
-from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.nq.example import Example
-from nqperf.nq.wordpiece import basic_tokens
 from nqperf.perf.machine.examination import device_fingerprint, look_at_machine
 from nqperf.perf.revisions.answers import SamePredictions, equal_values
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
@@ -26,6 +18,7 @@ from nqperf.perf.revisions.compare import RowsSession, starter
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.sides import Side
+from nqperf.perf.revisions.task import SharedTask, shared_task
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.workers.process import WorkerError
 from nqperf.perf.workers.progress import Doing
@@ -35,14 +28,8 @@ from nqperf.records.revisions import Measure, RevisionResults
 _BUILDERS = "nqperf.perf.revisions.side_rows"
 STAGES = ("read", "prepare-sentencepiece", "prepare-wordpiece", "answer", "evaluate", "route")
 ALL = "all"
-# What the stages work on where no data is named.
-_EXAMPLES = 120
-_MEDIAN_TOKENS = 450
-_SEED = 2020
 # The whole route is timed over few windows: its model is a row of its own.
 _ROUTE_WINDOWS = 4
-_PIECES = 4000
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[Q]")
 _OF_A_STAGE: tuple[Measure, ...] = ("time", "memory")
 
 
@@ -88,7 +75,7 @@ def compare_suite(
 
     Raises: NqPerfError for bad input, a base of another version of the workers' protocol, or when no row runs there.
     """
-    with package_alone() as alone, _task(asked) as task:
+    with package_alone() as alone, shared_task(asked.data, asked.limit) as task:
         on_gpu = bool(device_fingerprint().gpus)
         if on_gpu and config.how == "auto":
             config = dataclasses.replace(config, how="turns")
@@ -143,67 +130,6 @@ def _able(names: Sequence[str]) -> list[str]:
     return [name for name in names if name not in VARIANTS or VARIANTS[name].missing(machine) is None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """What both sides are given: `limit` examples of `data`, as the tool has read them too, and two vocabularies."""
-
-    data: str
-    limit: int | None
-    examples: tuple[Example, ...]
-    sentencepiece: Path
-    wordpiece: Path
-
-
-@contextmanager
-def _task(asked: RowsAsked) -> Iterator[_Task]:
-    """Yield what both sides are given, in a folder that goes with the block.
-
-    Raises: FormatError for data that cannot be read; ConfigError for an example without annotations.
-    """
-    with scratch_folder() as folder:
-        data, limit = asked.data, asked.limit or _EXAMPLES
-        if data is None:
-            data = str(folder / "examples.jsonl")
-            write_whole(Path(data), _generated(limit))
-        examples = tuple(NqReader(source=data, selection=Selection(limit=limit)).examples())
-        unmarked = next((one for one in examples if not one.annotations), None)
-        if unmarked is not None:
-            raise ConfigError(
-                f"example {unmarked.example_id} has no annotations, and answers cannot be scored: name annotated data"
-            )
-        wordpiece = folder / "vocab.txt"
-        write_whole(wordpiece, "".join(f"{piece}\n" for piece in _pieces(examples)).encode())
-        yield _Task(
-            data=data,
-            limit=limit,
-            examples=examples,
-            sentencepiece=PACKAGED_MODEL / "tokenizer.model",
-            wordpiece=wordpiece,
-        )
-
-
-def _generated(count: int) -> bytes:
-    """Return so many generated examples, a line of JSON each."""
-    from nqperf.world.generate import generate
-    from nqperf.world.layouts import simplified
-
-    made = generate(examples=count, seed=_SEED, split="dev", median_tokens=_MEDIAN_TOKENS)
-    return b"".join(json.dumps(simplified(one)).encode() + b"\n" for one in made)
-
-
-def _pieces(examples: Sequence[Example]) -> list[str]:
-    """Return a WordPiece vocabulary for the words of these examples: the commonest whole, all others by letters."""
-    words = collections.Counter(
-        word
-        for example in examples
-        for token in {*example.tokens, *example.question.split()}
-        for word in basic_tokens(token, lower_case=True)
-    )
-    letters = sorted({letter for word in words for letter in word})
-    common = [word for word, _ in words.most_common(_PIECES)]
-    return list(dict.fromkeys([*_SPECIAL, *common, *letters, *(f"##{letter}" for letter in letters)]))
-
-
 def _output(process: BuilderProcess) -> Any:
     """Return what a process that was just started answers, and end it."""
     try:
@@ -219,7 +145,7 @@ class _Rows:
 
     asked: RowsAsked
     sides: tuple[Side, Side]
-    task: _Task
+    task: SharedTask
     starting: Starting
     on_gpu: bool
 

@@ -9,7 +9,7 @@ from nqperf.defaults import PACKAGED_MODEL
 from nqperf.perf.measuring.work import TimedRuns
 from nqperf.perf.revisions import side_rows
 from nqperf.perf.revisions.answers import equal_values
-from nqperf.perf.revisions.suite import RowsAsked, _task
+from nqperf.perf.revisions.task import shared_task
 from nqperf.perf.variants.table import VARIANTS
 from tests.documents import river_examples, write_lines
 
@@ -23,7 +23,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wordpiece(data):
-    with _task(RowsAsked(data=data)) as task:
+    with shared_task(data, None) as task:
         pieces = task.wordpiece.read_bytes()
         assert len(task.examples) == 5
     assert not task.wordpiece.exists()

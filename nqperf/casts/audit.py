@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts import building
-from nqperf.casts.edits.runs import TOLERANCE, error_in_half
+from nqperf.casts.edits.runs import TOLERANCE, Yardstick
 from nqperf.casts.edits.verified import verified
 from nqperf.casts.findings import Audit, Finding, unnumbered
 from nqperf.casts.folding import folded
-from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
+from nqperf.casts.rules import cast_rules, conflict_rules, integer_rules, numeric_rules, reduction_rules, weight_rules
 from nqperf.casts.rules.islands import islands
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.targets import Target
 from nqperf.casts.trace import tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
@@ -85,8 +86,10 @@ def audited_trace(
             tried, _ = tracing.trace(rebuilt, device=device)
             return judge(tried) if tried.stopped is None else None
 
+        yardstick = Yardstick(target, inputs) if any(finding.proposals for finding in findings) else None
+
         def sound() -> bool:
-            error = error_in_half(target, inputs, precision)
+            error = yardstick.error(precision) if yardstick is not None else None
             return error is None or error <= TOLERANCE.get(built.model_dtype, 0.0)
 
         findings = verified(findings, again, sound)
@@ -100,11 +103,9 @@ def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = N
     variables have none.
     """
     flow = Flow.of(trace)
-    found = [
-        finding
-        for rule in (*cast_rules.RULES, *numeric_rules.RULES, integer_rules.integer_in_half)
-        for finding in rule(flow)
-    ]
+    families = (conflict_rules, cast_rules, numeric_rules, reduction_rules)
+    rules = [*(rule for family in families for rule in family.RULES), integer_rules.integer_in_half]
+    found = [finding for rule in rules for finding in rule(flow)]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
     return folded(found)
@@ -150,7 +151,7 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
         thresholds={
             "policy_share": cast_rules.POLICY_SHARE,
             "subnormal_share": weight_rules.SUBNORMAL_SHARE,
-            **{f"counts_to_{dtype}": float(numeric_rules.RANGES[dtype].counts_to) for dtype in HALVES},
+            **{f"counts_to_{dtype}": float(RANGES[dtype].counts_to) for dtype in HALVES},
         },
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
     )

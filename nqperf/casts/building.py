@@ -70,10 +70,10 @@ def with_precision(builder: Callable[..., Any], precision: str | None) -> Callab
         if accepts:
             return builder(precision=precision)
         known = _kerases()
-        _set_policy(known, precision)
+        set_policy(precision)
         model = builder()
         if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
-            _set_policy(_kerases(), precision)
+            set_policy(precision)
             model = builder()
         return model
 
@@ -90,6 +90,12 @@ def policies_restored() -> Iterator[None]:
         for keras in _kerases():
             policy = next((held for known, held in before if known is keras), "float32")
             keras.mixed_precision.set_global_policy(policy)
+
+
+def set_policy(precision: str) -> None:
+    """Make `precision` the global policy of Keras, and of the Keras of old where it is there."""
+    for keras in _kerases():
+        keras.mixed_precision.set_global_policy(precision)
 
 
 def is_builder(function: Callable[..., Any]) -> bool:
@@ -130,11 +136,6 @@ def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> 
     own = str(model.compute_dtype)
     found.model_dtype = compute_dtype(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
     return found
-
-
-def _set_policy(kerases: list[Any], precision: str) -> None:
-    for keras in kerases:
-        keras.mixed_precision.set_global_policy(precision)
 
 
 def _kerases() -> list[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.rules.ranges import RANGES
 
 _Array = npt.NDArray[np.float64]
 _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import MOVES
 from nqperf.casts.trace.records import HALVES, OpRecord

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.records import HALVES
 

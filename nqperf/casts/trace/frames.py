@@ -24,6 +24,9 @@ _CAST_MAKERS = {
     ("keras/src/backend/common/variables.py", "_maybe_autocast"): "variable",
     ("keras/src/layers/layer.py", "maybe_convert"): "autocast",
     ("keras/src/dtype_policies/dtype_policy.py", "convert_input"): "autocast",
+    # A functional model brings what it is called with to the dtypes of its inputs.
+    ("keras/src/models/functional.py", "_convert_inputs_to_tensors"): "autocast",
+    ("keras/src/engine/functional.py", "_conform_to_reference_input"): "autocast",
     ("keras/src/ops/core.py", "cast"): "explicit",
     # tf_keras, the Keras of old that Hugging Face's TensorFlow models are made of
     ("keras/src/engine/base_layer.py", "_maybe_cast_inputs"): "autocast",

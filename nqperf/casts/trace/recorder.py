@@ -140,8 +140,10 @@ class Recorder(hooks.Listener):
         if not any(wanted):
             return None
         differing = [held for held, dtype in zip(zip(*results, strict=True), wanted, strict=True) if dtype is not None]
-        if op_type == "While" and any(self._turns(event) for event in self.events[mark[1] :]):
-            self._turn(mark[1], self.where.location(where), [held[0] for held in differing])
+        loop = self.where.location(where)
+        inside = [event for event in self.events[mark[1] :] if event.op_type != "Convert" or event.location != loop]
+        if op_type == "While" and any(self._turns(event) for event in inside):
+            self._turn(mark[1], loop, [held[0] for held in differing])
         else:
             operands = [(f"result {number + 1}", each) for number, each in enumerate(differing[0])]
             self._event("branch", where, op_type, operands, next(dtype for dtype in wanted if dtype))

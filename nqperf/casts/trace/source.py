@@ -138,7 +138,11 @@ def operands(node: ast.AST | None) -> list[ast.expr]:
     if isinstance(node, ast.Call):
         spread: list[ast.expr] = []
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            spread += argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+            held = argument.value if isinstance(argument, ast.Starred) else argument
+            if isinstance(held, ast.List | ast.Tuple):
+                spread += held.elts
+            else:
+                spread += held.values if isinstance(held, ast.Dict) else [argument]
         return spread
     return []
 
@@ -165,6 +169,59 @@ def statement(path: str, line: int) -> ast.stmt | None:
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             found = node  # ast.walk goes breadth first: the innermost comes last
     return found
+
+
+def nodes_at(path: str, line: int) -> list[ast.stmt | ast.expr]:
+    """Return the statements and expressions of the file at `path` that hold `line`, the innermost first."""
+    tree = tree_of(path)
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.stmt | ast.expr) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    return found[::-1]
+
+
+def function_of(path: str, line: int) -> ast.FunctionDef | None:
+    """Return the innermost named function of the file at `path` that holds `line`, None at module level."""
+    return next((node for node in nodes_at(path, line) if isinstance(node, ast.FunctionDef)), None)
+
+
+def parameters_at(location: SourceLocation) -> list[str]:
+    """Return the parameters that can be named at `location`: those of the functions around it, the innermost first."""
+    names: dict[str, None] = {}
+    for node in nodes_at(location.path, location.line):
+        around = location.span is None or isinstance(node, ast.stmt) or _encloses(span(node), location.span)
+        if around and isinstance(node, ast.FunctionDef | ast.Lambda):
+            names |= dict.fromkeys(
+                each.arg for each in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            )
+    return list(names)
+
+
+def _encloses(outer: Span, inner: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+def definition(path: str, name: str, line: int) -> ast.FunctionDef | None:
+    """Return the function `name` of the file at `path`; of several the last one that is defined before `line`."""
+    tree = tree_of(path)
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    before = [node for node in found if node.lineno <= line]
+    return max(before or found, key=lambda node: node.lineno, default=None)
+
+
+def statements_before(path: str, node: ast.stmt | ast.expr) -> list[ast.stmt]:
+    """Return the statements before `node` in the function around it, in the file at `path`, the nearest first."""
+    function = function_of(path, node.lineno)
+    if function is None:
+        return []
+    inside = [each for each in ast.walk(function) if isinstance(each, ast.stmt) and each is not function]
+    return sorted((each for each in inside if each.lineno < node.lineno), key=lambda each: -each.lineno)
 
 
 def node_at(path: str, wanted: Span) -> ast.expr | None:

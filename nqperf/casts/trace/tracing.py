@@ -126,7 +126,8 @@ def _spec(value: Any) -> Any:
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         return value
     dtype = getattr(value.dtype, "name", value.dtype)
-    return tf.TensorSpec(tuple(value.shape), dtype)
+    name = getattr(value, "name", None)
+    return tf.TensorSpec(tuple(value.shape), dtype, name if str(name).isidentifier() and name is not None else None)
 
 
 def _ways_to_call(built: Built) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:

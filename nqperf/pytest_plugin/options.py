@@ -25,6 +25,7 @@ _OF_THE_SUITE = (
 )
 # Which base the rows, or a builder, are held to.
 _OF_REVISIONS = ("base", "base-path", "base-python", "margin")
+_NOT_BESIDE_A_BASE = ("recipe", "profile", "rounds", "require", "report", "track")
 OPTIONS = tuple(
     f"--nqperf-{name}"
     for name in (*_OF_THE_SUITE, *_OF_REVISIONS, "allow-inconclusive", "save-results", "report", "track")
@@ -95,10 +96,9 @@ def check_options(config: pytest.Config) -> None:
         asked_of(config).over(SuiteConfig()).device_profiles()
     if option.nqperf_margin is not None and not base_named(config):
         raise pytest.UsageError("--nqperf-margin has no effect without a base: name one by --nqperf-base")
-    if base_named(config):
-        from nqperf.pytest_plugin.revisions import check_base
-
-        check_base(config)
+    for name in _NOT_BESIDE_A_BASE if base_named(config) else ():
+        if getattr(option, f"nqperf_{name}"):
+            raise pytest.UsageError(f"--nqperf-{name} has no effect beside a base: leave it out")
     if option.nqperf_track:
         from nqperf.report.tracking import require_mlflow
 

@@ -11,7 +11,7 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.plain_text import command_line
-from nqperf.pytest_plugin.options import asked_of, base_named, switched_off
+from nqperf.pytest_plugin.options import asked_of, switched_off
 from nqperf.pytest_plugin.progress import progress_of
 from nqperf.pytest_plugin.replay import replay_times
 from nqperf.pytest_plugin.session import gate_of
@@ -21,19 +21,6 @@ from nqperf.report.revisions import row_sentence
 
 if TYPE_CHECKING:
     from nqperf.perf.suite.config import SuiteConfig
-
-# What of a base has no meaning, or no other, beside the rows of this tree.
-_WITHOUT = ("recipe", "profile", "rounds", "require", "report", "track")
-
-
-def check_base(config: pytest.Config) -> None:
-    """Raise UsageError for an option in `config` that has no effect beside a base, or a margin without one."""
-    option = config.option
-    if not base_named(config):
-        return
-    for name in _WITHOUT:
-        if getattr(option, f"nqperf_{name}"):
-            raise pytest.UsageError(f"--nqperf-{name} has no effect beside a base: leave it out")
 
 
 def run(own: SuiteConfig, config: pytest.Config) -> RevisionResults:

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nqperf.engines.jax.work import count_module
 from nqperf.engines.registry import ENGINES
+from nqperf.engines.tensorflow.work import count_executed
 from nqperf.model.flops import window_flops
 from nqperf.perf.machine.environment import worker_environment
 from tests.families import CONFIGS
@@ -73,6 +75,14 @@ def test_casts_are_counted_in_the_executed_graph():
     wide, narrow = (counted("tensorflow", precision=precision)[0] for precision in ("float32", "mixed_bfloat16"))
     assert narrow["casts"] > wide["casts"]
     assert narrow["product_flops"] == wide["product_flops"]
+
+
+def test_of_executed_nodes_alone_kinds_products_and_casts_are_known():
+    nodes = [SimpleNamespace(op=op) for op in ("_MklFusedMatMul", "BatchMatMulV2", "Cast", "Const", "Identity", "Cast")]
+    found = count_executed(nodes)
+    assert found.operations == {"BatchMatMulV2": 1, "Cast": 2, "_MklFusedMatMul": 1}
+    assert (found.products, found.casts, found.product_flops) == (2, 2, None)
+    assert count_executed([]) is None
 
 
 MODULE = """

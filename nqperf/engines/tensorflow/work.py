@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
+from nqperf.engines.tensorflow.graphs import MATMUL
 from nqperf.records.work import CountedWork
 
 # What moves or holds values and computes none: Grappler and the placer make more or fewer of them for nothing.
@@ -35,10 +36,26 @@ def count_graph(graph: Any, executed: Iterable[Any], parameters: int) -> Counted
         operations={kind: count for kind, count in sorted(kinds.items()) if kind not in _BOOKKEEPING},
         products=len(products),
         product_flops=sum(products),
-        casts=sum(count for kind, count in kinds.items() if kind in {"Cast", "_MklCast"}),
+        casts=_casts(kinds),
         activation_bytes=sum(map(_output_bytes, traced)),
         parameters=parameters,
     )
+
+
+def count_executed(executed: Sequence[Any]) -> CountedWork | None:
+    """Return what is known of the nodes that were `executed` alone, whose sizes nothing tells; None where none was."""
+    if not executed:
+        return None
+    kinds = Counter(node.op for node in executed)
+    return CountedWork(
+        operations={kind: count for kind, count in sorted(kinds.items()) if kind not in _BOOKKEEPING},
+        products=sum(count for kind, count in kinds.items() if MATMUL.fullmatch(kind)),
+        casts=_casts(kinds),
+    )
+
+
+def _casts(kinds: Counter[str]) -> int:
+    return sum(count for kind, count in kinds.items() if kind in {"Cast", "_MklCast"})
 
 
 def _product_flops(operation: Any) -> int:

@@ -169,6 +169,11 @@ class TimedRuns:
             return self.output()
         return work.again() if again and work.again is not None else work.answers()
 
+    @property
+    def counts(self) -> bool:
+        """Whether the work itself tells what a run does."""
+        return isinstance(self._work, WatchedWork) and self._work.count is not None
+
     def counted(self) -> CountedWork | None:
         """Return what a run does, counted; None where nothing tells."""
         work = self._work

@@ -144,7 +144,7 @@ class BuilderProcess:
             path = () if starting.arguments else side.search_path(starting.project)
             arguments = dict(starting.arguments)
             own = side.own or not path
-            request = builder_worker.Build(target=starting.target, path=path, own=own, arguments=arguments)
+            request = builder_worker.Build(target=starting.target, path=path, own=own, count=True, arguments=arguments)
             self._worker.send(request)
         except BaseException:
             self._worker.end()

@@ -27,6 +27,8 @@ def work_change(base: CountedWork | None, change: CountedWork | None, margin: fl
     if base is None or change is None:
         return WorkChange()
     said = [*_operations(base, change), *_numbers(base, change)]
+    if base.product_flops is None and base.products != change.products:
+        said.append(f"matrix products: {base.products} -> {change.products}")
     faults = []
     before, now = base.product_flops, change.product_flops
     if before is not None and now is not None and before != now:

@@ -29,13 +29,15 @@ class Build(protocol.Message, frozen=True):
     """Call the builder `target`, found along the module search `path`, and run what it returns.
 
     With `own`, what stands in `path` comes before this process's own search path, else in its place. With `warm_up`,
-    the runs that come before any time is taken are done at once. `arguments` are the builder's keyword arguments.
+    the runs that come before any time is taken are done at once. With `count`, the first of them is looked at, to count
+    what it does. `arguments` are the builder's keyword arguments.
     """
 
     target: str
     path: tuple[str, ...]
     own: bool = False
     warm_up: bool = True
+    count: bool = False
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -110,6 +112,7 @@ class _Worker:
         self._runs: TimedRuns | None = None
         self._origin = ""
         self._handed_out: Any = None
+        self._counted: CountedWork | None = None
 
     def answer(self, request: msgspec.Struct) -> msgspec.Struct:
         """Do what is asked."""
@@ -127,7 +130,7 @@ class _Worker:
             Repeat: lambda asked: self._repeat(runs, asked.count),
             WarmUp: lambda _: self._built(runs.warm_up()),
             Answers: lambda asked: Output(content=pickle.dumps(to_host(runs.compared(again=asked.again)))),
-            Count: lambda _: Counted(work=runs.counted()),
+            Count: lambda _: Counted(work=runs.counted() or self._counted),
             Run: lambda asked: self._run(runs, again=asked.again),
         }
         return answers[type(request)](request)
@@ -154,7 +157,17 @@ class _Worker:
         builder = getattr(module, attribute)
         self._runs = TimedRuns(as_work(builder(**request.arguments), origin=f"what {request.target} returns"))
         self._origin = str(getattr(module, "__file__", "") or "")
+        if request.count and not self._runs.counts and "tensorflow" in sys.modules:
+            self._counted = _counted_by_tensorflow(self._runs)
         return self._built(self._runs.warm_up() if request.warm_up else 0.0)
+
+
+def _counted_by_tensorflow(runs: TimedRuns) -> CountedWork | None:
+    """Run once and return what TensorFlow's graphs show of it; None for work of other kinds."""
+    from nqperf.engines.tensorflow.graphs import executed_nodes, graphs_of
+    from nqperf.engines.tensorflow.work import count_executed
+
+    return count_executed(executed_nodes(graphs_of(runs.output)))
 
 
 if __name__ == "__main__":

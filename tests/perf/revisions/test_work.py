@@ -52,6 +52,12 @@ def test_what_one_side_does_not_tell_is_not_compared():
     assert changed(casts=None, product_flops=None, products=None, activation_bytes=None).said == ()
 
 
+def test_products_without_sizes_are_told():
+    base, change = (CountedWork(products=count) for count in (24, 72))
+    assert work_change(base, change, 0.02).said == ("matrix products: 24 -> 72",)
+    assert work_change(base, change, 0.02).faults == ()
+
+
 def test_many_kinds_are_counted_and_not_all_named():
     operations = {f"Kind{number}": 1 for number in range(9)}
     (said,) = changed(operations={**BASE.operations, **operations}).said

@@ -134,6 +134,12 @@ class Engine(ABC, Generic[Config]):
     def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do
         """Trace the graph, once for each of `lengths`; the first batch of each would do it too."""
 
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run`, any work's first, and return what this engine's library shows of it; None, uncalled: nothing."""
+        del run
+        return None
+
     def count_work(self) -> CountedWork | None:
         """Return what a batch does, counted in what was executed at the run that `watch` was given; None: not told."""
         return None

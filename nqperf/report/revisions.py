@@ -48,7 +48,8 @@ def _speeds(results: RevisionResults) -> list[str]:
     timed = [(row, time) for row in results.rows if (time := row.measure("time")) is not None]
     said = []
     if len(results.rows) == 1:
-        said = [_change(time, base) for _, time in timed]
+        more = any(reason.startswith("more work") for reason in results.rows[0].reasons)
+        said = [*(["more work"] if more else []), *(_change(time, base) for _, time in timed)]
     else:
         said = [f"{row.name} {_change(time, base)}" for row, time in timed if time.word != "SAME"]
         same = sum(time.word == "SAME" for _, time in timed)

@@ -24,6 +24,7 @@ from nqperf.engines.tensorflow.graphs import (
     graphs_of,
     may_round,
 )
+from nqperf.engines.tensorflow.work import count_executed, count_graph
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
@@ -201,13 +202,16 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             },
         )
 
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run`, any work's first, and return what the graphs that TensorFlow executed for it show."""
+        return count_executed(executed_nodes(graphs_of(run)))
+
     def count_work(self) -> CountedWork:
         """Return what a batch does, counted in the graph that was executed, and in the traced one for its sizes."""
-        from nqperf.engines.tensorflow.work import count_graph
-
-        graph = self.steps[self.seq_length].get_concrete_function().graph
         whole = self.config.xla or self.config.eager  # neither has an executed graph of the network
-        return count_graph(graph, () if whole else executed_nodes(self._graphs), self.parameters)
+        executed = () if whole else executed_nodes(self._graphs)
+        return count_graph(self.steps[self.seq_length].get_concrete_function().graph, executed, self.parameters)
 
     def product_type(self) -> str:
         """Return the type that the layers compute in."""

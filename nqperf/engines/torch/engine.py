@@ -114,6 +114,12 @@ class TorchEngine(Engine[TorchConfig]):
         else:
             watched_run(first_run, self._products)
 
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run` and return what it asks PyTorch for; None where that is nothing."""
+        found = count_calls(run, None)
+        return found if found.operations else None
+
     def count_work(self) -> CountedWork:
         """Return what a batch does, counted as the network is called; a compiler is given just these calls."""
         import torch

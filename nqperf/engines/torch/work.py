@@ -22,7 +22,7 @@ _VIEWS = frozenset(
 )
 
 
-def count_calls(run: Callable[[], object], parameters: int) -> CountedWork:
+def count_calls(run: Callable[[], object], parameters: int | None) -> CountedWork:
     """Call `run` once and return the work that it asks PyTorch for; the weights have so many values (`parameters`)."""
     from torch.utils._python_dispatch import TorchDispatchMode
 

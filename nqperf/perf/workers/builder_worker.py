@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from nqperf.engines.registry import count_first_run
 from nqperf.errors import ConfigError
 from nqperf.perf.machine import resources
 from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
@@ -157,17 +158,9 @@ class _Worker:
         builder = getattr(module, attribute)
         self._runs = TimedRuns(as_work(builder(**request.arguments), origin=f"what {request.target} returns"))
         self._origin = str(getattr(module, "__file__", "") or "")
-        if request.count and not self._runs.counts and "tensorflow" in sys.modules:
-            self._counted = _counted_by_tensorflow(self._runs)
+        if request.count and not self._runs.counts:
+            self._counted = count_first_run(self._runs.output)
         return self._built(self._runs.warm_up() if request.warm_up else 0.0)
-
-
-def _counted_by_tensorflow(runs: TimedRuns) -> CountedWork | None:
-    """Run once and return what TensorFlow's graphs show of it; None for work of other kinds."""
-    from nqperf.engines.tensorflow.graphs import executed_nodes, graphs_of
-    from nqperf.engines.tensorflow.work import count_executed
-
-    return count_executed(executed_nodes(graphs_of(runs.output)))
 
 
 if __name__ == "__main__":

@@ -209,8 +209,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     def count_work(self) -> CountedWork:
         """Return what a batch does, counted in the graph that was executed, and in the traced one for its sizes."""
-        whole = self.config.xla or self.config.eager  # neither has an executed graph of the network
-        executed = () if whole else executed_nodes(self._graphs)
+        executed = () if self.config.xla or self.config.eager else executed_nodes(self._graphs)  # those show none
         return count_graph(self.steps[self.seq_length].get_concrete_function().graph, executed, self.parameters)
 
     def product_type(self) -> str:

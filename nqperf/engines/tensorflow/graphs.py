@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Convolutions and sums of products count as matrix products: in models of others they are where the time goes.
-_MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?((Batch)?MatMul(V\d)?|Conv[23]D|DepthwiseConv2[dD](Native)?|Einsum)")
+MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
+# Where the time of models of others goes: convolutions and sums of products beside matrix products.
+_PRODUCT = re.compile(rf"{MATMUL.pattern}|_?(Mkl)?(Native)?(Fused)?(Conv[23]D|DepthwiseConv2[dD](Native)?|Einsum)")
 _DEVICE = re.compile(r"device:(\w+):\d+$", re.IGNORECASE)
 _WIDE_DOT = re.compile(r"= f32\[[^=]* dot\(f32\[")
 _HIGHEST = "operand_precision={highest"
@@ -62,13 +63,19 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
     return graphs
 
 
+def executed_nodes(graphs: Any) -> list[Any]:
+    """Return all nodes that were executed in the `graphs` that `graphs_of` found; none where they are None."""
+    functions = graphs.function_graphs if graphs is not None else ()
+    return [node for function in functions for part in function.partition_graphs for node in part.node]
+
+
 def count_nodes(graphs: Any) -> GraphCounts:
     """Return what is in the `graphs` that `graphs_of` found; nothing where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()
-    executed = [node for function in functions for part in function.partition_graphs for node in part.node]
+    executed = executed_nodes(graphs)
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
     clusters = sum(node.op == "_XlaRun" for node in executed)
-    computing = (node for node in executed if node.op == "_XlaRun" or _MATMUL.fullmatch(node.op))
+    computing = (node for node in executed if node.op == "_XlaRun" or _PRODUCT.fullmatch(node.op))
     return GraphCounts(
         devices=frozenset(filter(None, (device_kind(node.device) for node in computing))),
         clusters=clusters,
@@ -117,4 +124,4 @@ def _products(nodes: Iterable[Any]) -> Iterator[bool]:
     from tensorflow import bfloat16, float16
 
     narrow = {bfloat16.as_datatype_enum, float16.as_datatype_enum}
-    return (node.attr["T"].type in narrow for node in nodes if _MATMUL.fullmatch(node.op))
+    return (node.attr["T"].type in narrow for node in nodes if _PRODUCT.fullmatch(node.op))

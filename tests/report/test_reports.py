@@ -146,7 +146,8 @@ STRANGER = msgspec.structs.replace(
 @pytest.mark.parametrize("render", [run_text, run_markdown, run_page])
 def test_a_strangers_run_without_sizes_scores_or_a_common_baseline(render):
     text = re.sub(r"</span>", ":", render(STRANGER).replace("\\", ""))
-    assert "PASS: judged 1 of 1 expected comparisons" in text
+    assert "PASS:" in text
+    assert "judged 1 of 1 expected comparisons" in text
     assert "tiny on its own input" in text
     assert "floors: as each comparison names them" in text
 

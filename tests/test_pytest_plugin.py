@@ -325,7 +325,8 @@ def test_the_run_is_saved_even_when_it_fails(session):
 def test_the_project_says_what_the_command_line_does_not(session):
     (session.path / "pyproject.toml").write_text('[tool.nqperf]\nvariants = ["xla"]\nrequire-judged = true\n')
     assert session(good()).parseoutcomes()["passed"] == 2
-    assert session(good(), "--nqperf-variants", "xla,eager").parseoutcomes()["passed"] == 3
+    both = runs.run(runs.measured("xla", 1.2, 1.1), runs.measured("eager", 1.0, 0.9))
+    assert session(both, "--nqperf-variants", "xla,eager").parseoutcomes()["passed"] == 3
     nothing = runs.run(runs.measured("xla", 1.2, floor=None))
     result = session(nothing)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -335,8 +336,11 @@ def test_the_project_says_what_the_command_line_does_not(session):
 def test_an_unknown_key_of_the_project_is_refused_with_the_nearest_name(session):
     (session.path / "pyproject.toml").write_text("[tool.nqperf]\nvariant = 'xla'\n")
     result = session(good())
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*tool.nqperf.variant*did you mean variants?*"])
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*tool.nqperf.variant*did you mean variants?*"])
+    given = session(good(), "--nqperf-quick")
+    assert given.ret == pytest.ExitCode.USAGE_ERROR
+    given.stderr.fnmatch_lines(["*tool.nqperf.variant*did you mean variants?*"])
 
 
 @pytest.mark.parametrize(

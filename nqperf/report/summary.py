@@ -143,7 +143,7 @@ def judged_text(results: Results) -> str:
 
 def work_text(results: Results) -> str:
     """Return what was run in `results`, on how much of what, in which sizes."""
-    sizes = [f"{count} {what}" for what, count in results.data.counts.items()]
+    sizes = [counted(count, what.removesuffix("s")) for what, count in results.data.counts.items()]
     sizes += [f"{name} {size}" for name, size in results.workload.items()]
     return f"{results.model.name} on {results.data.name}{': ' if sizes else ''}{', '.join(sizes)}"
 

@@ -114,3 +114,20 @@ def for_gpus(machine: Machine) -> str | None:
     if machine.fingerprint.gpus:
         return None
     return f"needs a GPU that {machine.engine} sees: nqperf doctor tells what is missing"
+
+
+def elsewhere(library: str, device: str, machine: Machine, advice: str) -> str | None:
+    """Return why a `library` that computes on `device` is not held to the baseline, None where both use one device.
+
+    `advice` is how the library comes to compute on a GPU.
+    """
+    if device == machine.device:
+        return None
+    ours, theirs = (f"the {device}" for device in (device, machine.device))
+    what = f": {advice}" if machine.device == "gpu" else ""
+    return f"{library} computes on {ours} here, and the baseline, in {machine.engine}, on {theirs}{what}"
+
+
+def on_cpu(fingerprint: Fingerprint) -> Fingerprint:
+    """Return a fingerprint as an engine that computes on the CPU alone has it."""
+    return msgspec.structs.replace(fingerprint, gpus=(), driver=None, cuda=None)

@@ -184,10 +184,12 @@ _ROWS = (
     ),
     EngineRow(
         name="onnxruntime",
-        target="nqperf.engines.onnxruntime:OnnxRuntimeEngine",
+        target="nqperf.engines.onnxruntime.engine:OnnxRuntimeEngine",
         needs=("onnx", "onnxruntime"),
         extra="onnxruntime",
         libraries={"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "ort-nightly")},
+        probe="nqperf.engines.onnxruntime.probe:OnnxRuntimeProbe",
+        effects="nqperf.engines.onnxruntime.effects:EFFECTS",
     ),
     EngineRow(
         name="jax",
@@ -195,6 +197,7 @@ _ROWS = (
         needs=("jax", "keras"),
         extra="jax",
         libraries={"jax": ("jax",), "jaxlib": ("jaxlib",), "keras": _KERAS},
+        probe="nqperf.engines.jax.probe:JaxProbe",
         effects="nqperf.engines.jax.effects:EFFECTS",
     ),
     EngineRow(

@@ -13,11 +13,12 @@ import numpy as np
 from nqperf.engines.probe import Check, Machine
 from nqperf.engines.registry import ENGINES, find_engine
 from nqperf.engines.threads import INTRA_OP
-from nqperf.perf.machine.examination import look_at_machine
+from nqperf.perf.machine.examination import look_at_machine, usual_engine
 from nqperf.perf.machine.fingerprint import listed_gpus
 from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
 from nqperf.perf.variants.floors import read_floors
 from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.variants.variant import Variant
 from nqperf.records.results import Fingerprint
 
 # Above this scatter from pair to pair the gate's 320 pairs seldom tell 2 % from 5 %.
@@ -37,12 +38,14 @@ class Diagnosis:
     checks: tuple[Check, ...]
 
 
-def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
+def examine(*, noise_seconds: float = 5.0, baseline: Variant | None = None) -> Diagnosis:
     """Look at this machine; takes `noise_seconds` and the seconds in which each engine with a probe starts.
 
-    Raises: NqPerfError where the baseline's engine does not start.
+    `baseline` is the row whose engine says which device computes; None is the table's own, or where TensorFlow is not
+    installed, any row of an engine that is.
+    Raises: NqPerfError where that engine is not installed or does not start.
     """
-    machine = look_at_machine()
+    machine = look_at_machine(usual_engine() if baseline is None else baseline.engine)
     listed = tuple(gpu.name for gpu in listed_gpus().gpus)
     checks = (
         *machine_checks(machine, listed),

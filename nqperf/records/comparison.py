@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.records.profiles import PAGES, pages_of, sizes_text
+from nqperf.records.profiles import HELD_TO, PAGES, held_to, pages_of, sizes_text
 from nqperf.records.results import BASELINE, SAME, Fingerprint, Pairs, Results, VariantResult
 from nqperf.statistics.estimation import Estimates, estimates
 from nqperf.statistics.judge import judge
@@ -337,10 +337,12 @@ def _differences(old: Results, new: Results, *, across_machines: bool) -> tuple[
     if old.fingerprint.device_key != new.fingerprint.device_key:
         serious.append(f"device {old.fingerprint.device_key!r} and {new.fingerprint.device_key!r}")
     before, after = old.fingerprint.states, new.fingerprint.states
-    both = before.keys() & after.keys() - {PAGES}
+    both = before.keys() & after.keys() - {PAGES, HELD_TO}
     changed = sorted(name for name in both if before[name] != after[name])
     if pages_of(before) != pages_of(after):
         serious.append(f"memory pages {pages_of(before)} and {pages_of(after)}")
+    if held_to(before) != held_to(after):
+        serious.append(f"rows held to {held_to(before)} and to {held_to(after)}")
     serious += [f"{name} {before[name]} and {after[name]}" for name in changed]
     for name, (ours, theirs) in changed_versions(old.fingerprint, new.fingerprint).items():
         apart = name not in MEASURING and None not in {ours, theirs} and _major(ours) != _major(theirs)

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from nqperf.engines.openvino.graphs import multiplies_in
-from nqperf.engines.probe import Machine, Probe, for_cpus
+from nqperf.engines.probe import Machine, Probe, for_cpus, on_cpu
+from nqperf.records.results import Fingerprint
 
 # The requirement, its state and its step have one name: what is multiplied in, and how it is said.
 _TYPES = {
@@ -48,3 +49,7 @@ class OpenVinoProbe(Probe):
 
     steps = MappingProxyType({name: partial(_step, name) for name in _TYPES})
     rules = MappingProxyType({name: partial(_rule, name) for name in _TYPES})
+
+    def described(self, fingerprint: Fingerprint) -> Fingerprint:
+        """Return the fingerprint of the CPU, on which OpenVINO computes here whatever GPUs there are."""
+        return on_cpu(fingerprint)

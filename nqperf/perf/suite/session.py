@@ -47,6 +47,7 @@ class Session:
 
     Fields:
         folder: The model.
+        baseline: The row that the others are held to, by the baseline's name.
         task: What is answered: of the examples as many as the budget allows.
         batch_size: Windows run at once, where a variant has no number of its own.
         gate: How rows are judged, and how much is measured for it.
@@ -71,6 +72,7 @@ class Session:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     challenger: Challenger | None = None
     pages: Pages = "plain"
+    baseline: Variant = field(default_factory=lambda: VARIANTS[BASELINE])
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
     runs: dict[str, VariantRun] = field(default_factory=dict)
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
@@ -111,7 +113,7 @@ class Session:
         The process stays until `end_baseline`; none of its times count for a row.
         Raises: WorkerError, VariantError or OutOfTimeError when the baseline does not work.
         """
-        run = self.runs[BASELINE] = VariantRun(variant=VARIANTS[BASELINE])
+        run = self.runs[BASELINE] = VariantRun(variant=self.baseline)
         began = time.perf_counter()
         process = self._first = self.start(run.variant)
         ready = time.perf_counter() - began
@@ -199,11 +201,10 @@ class Session:
 
     def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
         """Return what starts each row's process: the variants', then the controls'."""
-        baseline = VARIANTS[BASELINE]
         return {
             **{variant.name: self.starter(variant) for variant in variants},
-            SAME: self.starter(baseline, name=SAME),
-            PLANTED: self.starter(baseline, name=PLANTED, planted=planted),
+            SAME: self.starter(self.baseline, name=SAME),
+            PLANTED: self.starter(self.baseline, name=PLANTED, planted=planted),
         }
 
     def judged_rows(self, variants: Iterable[Variant], floors: Mapping[str, Floor]) -> tuple[Row, ...]:

@@ -12,6 +12,11 @@ import msgspec
 from nqperf.engines.state import EngineState
 from nqperf.records.results import Fingerprint
 
+# What a fingerprint has observed of a library on a GPU: for which GPUs its kernels are, as "sm_80 compute_90".
+BUILT_FOR = "gpu_code"
+# The state of a sight that holds what the library itself says, line by line, of GPUs that it does not use.
+GPU_WORDS = "gpu_words"
+
 CheckState = Literal["ok", "missing", "note"]
 
 
@@ -84,7 +89,7 @@ class Probe:
         return fingerprint
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the states that the libraries' own words on standard output tell."""
+        """Return the states that the libraries' own words, on standard output and error, tell."""
         del output
         return {}
 

@@ -31,6 +31,11 @@ Change = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 # What measures and is no part of what is timed; of these a change is only told. Another major version of anything else
 # that a run has on record computes with other kernels.
 MEASURING = frozenset({"python", "nqperf", "numpy", "scipy"})
+# What a fingerprint has observed of a GPU that decides about times on it.
+GPU_SETTINGS = (
+    *("cudnn", "gpu_power_limit", "gpu_clock", "gpu_memory_clock", "gpu_application_clock", "gpu_persistence"),
+    *("gpu_mig", "gpu_ecc", "gpu_compute_mode", "gpu_memory"),
+)
 # The baseline's own seconds are the machine's too, whose state changes from run to run: so much is no news.
 _SECONDS = JudgeConfig(fail_margin=1.25, pass_margin=1.5)
 _SECONDS_SD = 0.05
@@ -125,6 +130,17 @@ def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str 
     before, after = old.versions, new.versions
     names = sorted({*before, *after})
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def changed_settings(old: Fingerprint, new: Fingerprint) -> Iterator[tuple[str, str, str]]:
+    """Yield what decides about times on a GPU beside its name and is another thing: its name, before and after."""
+    before, after = (
+        {"driver": one.driver, "CUDA": one.cuda, **{name: one.observed.get(name) for name in GPU_SETTINGS}}
+        for one in (old, new)
+    )
+    for name, value in before.items():
+        if value != after[name]:
+            yield name.replace("_", " "), value or "unknown", after[name] or "unknown"
 
 
 def exit_status(comparison: Comparison, *, allow_inconclusive: bool = False) -> int:
@@ -344,6 +360,9 @@ def _differences(old: Results, new: Results, *, across_machines: bool) -> tuple[
     if held_to(before) != held_to(after):
         serious.append(f"rows held to {held_to(before)} and to {held_to(after)}")
     serious += [f"{name} {before[name]} and {after[name]}" for name in changed]
+    notes += [
+        f"{name} {ours} and {theirs}" for name, ours, theirs in changed_settings(old.fingerprint, new.fingerprint)
+    ]
     for name, (ours, theirs) in changed_versions(old.fingerprint, new.fingerprint).items():
         apart = name not in MEASURING and None not in {ours, theirs} and _major(ours) != _major(theirs)
         (serious if apart else notes).append(f"{name} {ours or 'absent'} and {theirs or 'absent'}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError
-from nqperf.records.comparison import MEASURING, changed_versions
+from nqperf.records.comparison import MEASURING, changed_settings, changed_versions
 from nqperf.records.profiles import sizes_text
 from nqperf.records.results import BASELINE, Results, RunOutcome, VariantResult
 
@@ -94,6 +94,8 @@ def _changes(old: Results, new: Results) -> Iterator[str]:
     """Yield what makes the ratios of two runs that follow each other two different things."""
     if old.fingerprint.device_key != new.fingerprint.device_key:
         yield f"device: {old.fingerprint.device_key} -> {new.fingerprint.device_key}"
+    for name, before, after in changed_settings(old.fingerprint, new.fingerprint):
+        yield f"{name}: {before} -> {after}"
     for name, (before, after) in changed_versions(old.fingerprint, new.fingerprint).items():
         if name not in MEASURING:
             yield f"{name}: {before or 'absent'} -> {after or 'absent'}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nqperf.records.results import (
     BASELINE,
+    GPU_FAULT,
     PLANTED,
     SAME,
     UNUSED_GPUS,
@@ -79,6 +80,8 @@ def _unused_gpus(results: Results) -> Iterator[str]:
     """Yield a line on GPUs that the driver lists and the baseline's engine does not see."""
     if names := results.fingerprint.observed.get(UNUSED_GPUS):
         yield f"the driver lists {names}, and the baseline's engine sees none: all of this was computed on the CPU"
+    if fault := results.fingerprint.observed.get(GPU_FAULT):
+        yield f"NVIDIA's driver lists no GPU ({fault}): all of this was computed on the CPU"
 
 
 def milliseconds(seconds: float) -> str:

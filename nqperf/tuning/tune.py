@@ -118,6 +118,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     session, source = open_session(suite, progress)
     with session:
         machine = machine_of(suite)
+        session.on_gpu = machine.device == "gpu"
         session.set_pages(config.suite.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
         racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)

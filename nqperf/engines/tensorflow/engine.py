@@ -194,8 +194,9 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         )
 
     def product_type(self) -> str:
-        """Return the type that the layers compute in."""
-        return str(self.model.compute_dtype)
+        """Return the type that the layers compute in; "tf32" where a GPU rounds float32 products so."""
+        dtype = str(self.model.compute_dtype)
+        return "tf32" if dtype == "float32" and self.on_gpu() and _may_round() and tf32_rounds() else dtype
 
     def large_product(self) -> tuple[Callable[[], object], int]:
         """Return what multiplies large matrices on TensorFlow's device, and its number of operations."""
@@ -203,7 +204,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         # A GPU must be filled.
         size = 8192 if self.on_gpu() else 1536
-        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), self.product_type())
+        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), str(self.model.compute_dtype))
         product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)), jit_compile=False, autograph=False)
         return lambda: product(matrix).numpy(), 2 * size**3
 
@@ -218,12 +219,19 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         product.numpy()
 
 
+def _may_round() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+
+
 def _set_process_switches(config: TensorFlowConfig) -> None:
     """Set what holds for the whole process."""
     import tensorflow as tf
 
     # On by default where the GPU has it: the engine's wish is set, not hoped for.
-    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
+    if config.tf32 is not None:
+        tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
     if _fusing_stalls(config):

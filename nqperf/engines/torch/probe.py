@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from nqperf.engines.probe import Check, Machine, Probe, Rule, Step, elsewhere
+from nqperf.engines.probe import BUILT_FOR, Check, Machine, Probe, Rule, Step, elsewhere
 from nqperf.engines.turns import FASTER, speedup_in_turns
 from nqperf.records.results import Fingerprint
 
@@ -93,6 +93,7 @@ class TorchProbe(Probe):
         observed = dict(fingerprint.observed)
         if count:
             observed["compute_capability"] = ".".join(map(str, torch.cuda.get_device_capability(0)))
+            observed[BUILT_FOR] = " ".join(torch.cuda.get_arch_list())
             observed["cudnn"] = str(torch.backends.cudnn.version())
         return msgspec.structs.replace(
             fingerprint,

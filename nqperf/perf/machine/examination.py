@@ -21,7 +21,8 @@ from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, EngineRow, find_eng
 from nqperf.engines.state import EngineState
 from nqperf.errors import DeviceError, NqPerfError
 from nqperf.perf.machine.environment import python_command, worker_environment
-from nqperf.perf.machine.fingerprint import listed_gpus, take_fingerprint
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.gpus import listed_gpus
 from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
 
@@ -192,7 +193,8 @@ def _run(look: _Look, steps: list[str]) -> tuple[list[Finding], str, dict[str, A
         for line in text.splitlines()
         if line.startswith(MARK)
     ]
-    return found, _ending(status, words, look.timeout), dict(find_engine(look.engine).probe_of().heard(text))
+    said = "\n".join((text, *words))
+    return found, _ending(status, words, look.timeout), dict(find_engine(look.engine).probe_of().heard(said))
 
 
 def _ending(status: int | None, words: list[str], timeout: float) -> str:

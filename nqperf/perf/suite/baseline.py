@@ -7,6 +7,7 @@ import msgspec
 from nqperf.engines.probe import Machine
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, require_device
+from nqperf.perf.machine.gpu_checks import require_shared
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
@@ -30,12 +31,13 @@ def require_installed(baseline: Variant) -> None:
 def machine_of(config: SuiteConfig) -> Machine:
     """Return the machine, as the baseline's engine computes on it; which row that is stands among its states.
 
-    Raises: DeviceError where it is not the device that is required; ConfigError where the baseline cannot run on it;
-    NqPerfError as `look_at_machine`.
+    Raises: DeviceError where it is not the device that is required, or only one process may have it; ConfigError where
+    the baseline cannot run on it; NqPerfError as `look_at_machine`.
     """
     row = config.rows()[0]
     machine = look_at_machine(row.engine, timeout=min(PROBE_SECONDS, config.budget))
     require_device(config.require, machine)
+    require_shared(machine)
     if config.baseline is None or config.baseline.name == BASELINE:
         return machine
     if why := row.missing(machine):

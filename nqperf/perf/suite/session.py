@@ -56,6 +56,7 @@ class Session:
         progress: Told the stage and the name of what is done.
         challenger: A second model, which runs in rows of its own and need not give the same answers.
         pages: The kind of memory pages that all processes ask for.
+        on_gpu: Whether the baseline computes on a GPU.
         speed: The machine's, as measured with the baseline.
         runs: What was found of each row.
         predictions: What each row answered.
@@ -73,6 +74,7 @@ class Session:
     challenger: Challenger | None = None
     pages: Pages = "plain"
     baseline: Variant = field(default_factory=lambda: VARIANTS[BASELINE])
+    on_gpu: bool = False
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
     runs: dict[str, VariantRun] = field(default_factory=dict)
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
@@ -114,6 +116,9 @@ class Session:
         Raises: WorkerError, VariantError or OutOfTimeError when the baseline does not work.
         """
         run = self.runs[BASELINE] = VariantRun(variant=self.baseline)
+        if self.on_gpu:
+            # The first process on a GPU may compile all kernels and load the driver: no other one does that again.
+            self.start(run.variant, name="warm-up").end()
         began = time.perf_counter()
         process = self._first = self.start(run.variant)
         ready = time.perf_counter() - began

@@ -69,6 +69,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         variants = (*variants, *session.challenger.rows(variants))
     with session:
         machine = machine_of(config)
+        session.on_gpu = machine.device == "gpu"
         sizes = workload(session.folder, session.task, session.batch_size)
         session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
         machine = seen_by(machine, session.start_baseline())

@@ -62,6 +62,7 @@ def measure_calibration(
     session, _ = open_session(dataclasses.replace(config, gate=gate, budget=math.inf), progress)
     with session:
         machine = machine_of(config)
+        session.on_gpu = machine.device == "gpu"
         session.set_pages(config.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
         left_out = {one.name: reason for one in variants if (reason := one.missing(machine))}

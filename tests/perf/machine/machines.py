@@ -72,9 +72,8 @@ def like(machine, fingerprint=None, faults=None, **states):
     machine_faults = {name: faults.pop(name) for name in ("memory",) if name in faults}
 
     def engine_of(name):
-        return next(
-            (engine for engine in ("openvino", "torch", "jax", "onnxruntime") if name.startswith(engine)), "tensorflow"
-        )
+        others = ("openvino", "torch", "jax", "onnxruntime")
+        return next((engine for engine in others if name.startswith(engine)), "tensorflow")
 
     def of(engine, found):
         return {name: value for name, value in found.items() if engine_of(name) == engine}

@@ -137,7 +137,7 @@ REASONS = [
     (
         "gpu_for_tensorflow",
         "jax",
-        "JAX computes on the cpu here, and the baseline, in tensorflow, on the gpu: pip inst",
+        "JAX computes on the cpu here, and the baseline, in tensorflow, on the gpu",
     ),
     ("gpu_for_tensorflow", "torch", "PyTorch computes on the cpu here"),
     ("gpu_for_tensorflow", "onnxruntime_cuda", "ONNX Runtime cannot use its CUDAExecutionProvider here"),

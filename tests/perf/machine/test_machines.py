@@ -26,7 +26,7 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import BASELINE
 from tests.perf.machine.machines import MACHINES, ZEN_3, ZEN_5, like
 
-TF32 = {"tf32", "xla_tf32"}
+TF32 = {"default", "tf32", "xla_tf32"}
 OTHERS_ON_GPUS = {
     *("jax_bfloat16", "jax_bfloat16_attention", "jax_float16_attention"),
     *("onnxruntime_cuda", "onnxruntime_cuda_float16", "onnxruntime_tensorrt_float16"),

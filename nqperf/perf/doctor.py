@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nqperf.engines.conflicts import conflicts
 from nqperf.engines.probe import GPU_WORDS, Check, Machine
 from nqperf.engines.registry import ENGINES, find_engine
 from nqperf.engines.threads import INTRA_OP
@@ -55,6 +56,7 @@ def examine(*, noise_seconds: float = 5.0, baseline: Variant | None = None) -> D
         *_engines(),
         *_extras(),
         *_extensions(),
+        *(Check(name="packages", state="missing", finding=found, advice="pip list") for found in conflicts()),
     )
     return Diagnosis(machine=machine, checks=checks)
 

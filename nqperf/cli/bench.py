@@ -167,14 +167,20 @@ def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
 
 
 def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what a command's options ask of the suite, as `SuiteConfig.from_options` takes it."""
+    """Return what a command's `options` ask of the suite, on the file `data`, as `SuiteConfig.from_options` takes it.
+
+    `data` is None for the packaged development set; of the options, those that are the command's own are left out.
+    """
     asked = {name: value for name, value in options.items() if name in _ASKED}
     return {"data": data, "command": command_line(["nqperf", *sys.argv[1:]]), **asked}
 
 
 @contextmanager
 def suite_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Yield what shows the progress: on a terminal what is being done, elsewhere a line a finished row."""
+    """Yield what shows the progress: on a terminal what is being done, elsewhere a line a finished row.
+
+    Nothing is shown where `quiet`.
+    """
     if quiet:
         yield silent
         return

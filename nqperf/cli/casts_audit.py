@@ -29,9 +29,11 @@ _PATH = click.Path(path_type=Path)
 
 
 def outcomes_of(target: Target, precision: tuple[str, ...], device: str | None) -> list[tuple[Audit, Trace]]:
-    """Return the audits of a target with their traces, in each precision asked for, or in both of 16 bits.
+    """Return the audits of a `target` with their traces, in each `precision` asked for, or in both of 16 bits.
 
-    A fault of the audit itself, or of the installed versions, ends the program with the code for "no verdict".
+    A target that says its precision itself is audited in that one where none is asked for. `device` is where the model
+    is to run, "cpu" or "gpu", None for what is here. A fault of the audit itself, or of the installed versions, ends
+    the program with the code for "no verdict".
     """
     from nqperf.casts.audit import audit_target
     from nqperf.casts.trace.hooks import UnsupportedError

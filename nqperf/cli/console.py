@@ -18,7 +18,10 @@ Advance = Callable[[str, int], None]
 
 @contextmanager
 def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]:
-    """Yield a function (name, how many more are done) that moves one bar a name; silent off a terminal."""
+    """Yield a function (name, how many more are done) that moves one bar a name; silent off a terminal, or if `quiet`.
+
+    `totals` is how many there will be, by name; None where that is not known.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda _name, _count: None
         return
@@ -32,7 +35,7 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
 
 
 def start_engine(row: EngineRow) -> None:
-    """Import an engine's library and let it find its devices, without its start-up lines.
+    """Import the library of the engine `row` and let it find its devices, without its start-up lines.
 
     Raises: MissingExtraError when it is not installed.
     """
@@ -42,18 +45,18 @@ def start_engine(row: EngineRow) -> None:
 
 
 def warn(message: str) -> None:
-    """Say on stderr what is done all the same."""
+    """Say the `message` on stderr: what is done all the same."""
     click.echo(f"nqperf: warning: {message}", err=True)
 
 
 def warn_of_new_heads(folder: OpenedModel) -> None:
-    """Say on stderr that a model's span head was never trained."""
+    """Say on stderr that the span head of the model in `folder` was never trained, where it is so."""
     if folder.settings.heads == "new":
         warn(f"{folder.path} has a new span head: its answers are untrained")
 
 
 def report_skipped(skipped: Sequence[FormatError]) -> None:
-    """Say on stderr how many lines were left out, and each one's fault."""
+    """Say on stderr how many lines were left out, and each one's fault: those in `skipped`."""
     if skipped:
         lines = "line" if len(skipped) == 1 else "lines"
         click.echo(f"nqperf: left out {len(skipped)} faulty {lines}:", err=True)
@@ -62,6 +65,6 @@ def report_skipped(skipped: Sequence[FormatError]) -> None:
 
 
 def report_notes(notes: Sequence[str]) -> None:
-    """Say on stderr what a reader must know of a score."""
+    """Say on stderr what a reader must know of a score: a line each of `notes`."""
     for note in notes:
         click.echo(f"nqperf: {note}", err=True)

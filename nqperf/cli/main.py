@@ -59,9 +59,11 @@ class LazyGroup(click.Group):
     """A group that knows its commands' names and one-line helps, and imports a command to run it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the names of the commands, in the order of --help, whatever `ctx` is."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command `cmd_name`, imported; None where there is none, whatever `ctx` is."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
@@ -70,6 +72,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands and their one-line helps to `formatter`, whatever `ctx` is, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
 
@@ -108,7 +111,10 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error of the user's is one line on stderr and exit code 2."""
+    """Run the command line, or `arguments` where they are given; it ends the process where a command does not end well.
+
+    An error of the user's is one line on stderr and exit code 2.
+    """
     start_up.open_closed_streams()
     start_up.hold_back()
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")

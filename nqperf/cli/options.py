@@ -54,7 +54,7 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command
 
 
 def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Make an option whose default stands in --help."""
+    """Make an option whose default stands in --help; `names` and `settings` are those of `click.option`."""
     return click.option(*names, **{"show_default": True, **settings})
 
 
@@ -129,7 +129,7 @@ json_option = option("--json", "as_json", is_flag=True, help="Print the result a
 
 
 def reader(data: str, options: dict[str, Any]) -> NqReader:
-    """Return the reader of DATA that the selection and limit options say."""
+    """Return the reader of DATA, the source `data`, that the selection and limit `options` say."""
     limits = Limits(line_bytes=options["max_line_bytes"], expansion=options["max_expansion"])
     return NqReader(source=data, selection=selection(options), limits=limits)
 
@@ -188,7 +188,7 @@ def answer_config(options: dict[str, Any]) -> AnswerConfig:
 
 
 def refuse_same_file(out: Path, *, option: str = "out", **inputs: Path | str | None) -> None:
-    """Refuse an output that would replace one of the inputs.
+    """Refuse an output `out`, that of --`option`, which would replace one of the `inputs`, files by their names.
 
     Raises: ConfigError naming the input.
     """

@@ -27,9 +27,10 @@ recipe_option = shared.option("--recipe", type=shared.PATH, help="Run as this fi
 
 
 def engine_and_settings(options: dict[str, Any], folder: OpenedModel) -> tuple[str, dict[str, Any]]:
-    """Return the engine and its settings as the options say, or the recipe; this process may be started anew for it.
+    """Return the engine and its settings as the `options` say, or the recipe; this process may be started anew for it.
 
-    On another device than the recipe's a warning is given, and the baseline's way is taken.
+    `folder` is the opened model, which the recipe must be for. On another device than the recipe's a warning is given,
+    and the baseline's way is taken.
     Raises: FormatError for a recipe that cannot be used for this model, ConfigError for options beside it,
     MissingExtraError for an engine that is not installed.
     """

@@ -11,7 +11,11 @@ _ROWS = (("long", "long-answer"), ("short", "short-answer"), ("micro", "all-answ
 
 
 def scores_table(metrics: Mapping[str, float | int], thresholds: NonNullThresholds) -> str:
-    """Return F1, precision and recall of long and short answers and of both pooled, with the gold's thresholds."""
+    """Return F1, precision and recall of long and short answers and of both pooled, with the gold's thresholds.
+
+    `metrics` are those of `nqperf.nq.evaluation.evaluate`, by name; `thresholds` say how many annotators make an
+    answer.
+    """
     rows = [
         (name, *(f"{metrics[f'{prefix}-{figure}']:.4f}" for figure in ("f1", "precision", "recall")))
         for name, prefix in _ROWS

@@ -20,7 +20,7 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 def end_now(signum: int, _frame: FrameType | None) -> None:
-    """End the program.
+    """End the program as the signal `signum` asks for.
 
     Raises: Interrupted.
     """
@@ -29,7 +29,10 @@ def end_now(signum: int, _frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def handling(handler: Handler, *signums: int) -> Iterator[None]:
-    """Let `handler` answer these signals in the block; only the main thread may, elsewhere all stays as it is."""
+    """Let `handler` answer the signals `signums` in the block; only the main thread may, elsewhere all stays as it is.
+
+    A signal that is ignored goes on being ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -115,7 +115,7 @@ def quiet_start_up() -> Iterator[None]:
 
 
 def show_logs(_context: click.Context, _option: click.Parameter, value: bool) -> bool:  # noqa: FBT001  # click's
-    """Let logs through where --verbose is given: the callback of that option."""
+    """Let logs through where `value` is True, for --verbose was given: the callback of that option."""
     if value:
         let_through()
     return value

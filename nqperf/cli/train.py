@@ -64,7 +64,7 @@ lesson_options = shared.together(
 
 
 def parse_lesson(options: dict[str, Any]) -> Lesson | None:
-    """Return what --teacher and its companions say.
+    """Return what --teacher and its companions in `options` say, None without --teacher.
 
     Raises: ConfigError for a companion without --teacher, a shape beside --start, or a weight of another form.
     """

@@ -44,7 +44,7 @@ class Batch:
 
 
 def batched(blocks: Iterable[Features], batch_size: int) -> Iterator[Batch]:
-    """Cut blocks of any length into batches; only the last one is filled up, with rows of zeros."""
+    """Cut `blocks` of any length into batches of `batch_size` rows; only the last is filled up, with rows of zeros."""
     held: list[Features] = []
     rows = 0
     for block in blocks:
@@ -67,6 +67,7 @@ def bucketed(
 ) -> Iterator[Batch]:
     """Cut blocks into batches of rows of like length; which rows of the stream each batch holds is added to `order`.
 
+    A batch has `batch_size` rows and is run in one of `lengths`, ascending, of which the last is that of the inputs.
     The rows of `_POOL_BATCHES` batches are sorted at once, those of the first batch alone, so that it need not wait:
     there are as many batches as without buckets, and each holds the same rows whatever was run before.
     """
@@ -80,7 +81,7 @@ def bucketed(
 
 
 def by_length(input_mask: IntArray, batch_size: int, lengths: tuple[int, ...]) -> list[tuple[Rows, int]]:
-    """Return which rows make up each batch, and the one of `lengths` that it is run in: that of its longest row.
+    """Return which rows make up each batch of `batch_size`, and the one of `lengths` that suits its longest row.
 
     The longest come first, so that the last batch, which may be filled up with empty rows, is a short one. Within a
     length rows stay in order. The last of the ascending `lengths` is that of the inputs.
@@ -97,7 +98,10 @@ def by_length(input_mask: IntArray, batch_size: int, lengths: tuple[int, ...]) -
 
 
 def in_order(found: Iterable[Logits], order: deque[Rows]) -> Iterator[Logits]:
-    """Yield the logits of `bucketed` batches in the order of the stream, each as soon as all before it are there."""
+    """Yield the logits of `bucketed` batches in the order of the stream, each as soon as all before it are there.
+
+    `found` are the logits, a block a batch, and `order` says which rows of the stream each holds; it is emptied.
+    """
     held: list[tuple[Rows, Logits]] = []
     done = 0
     for block in found:

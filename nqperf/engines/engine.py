@@ -36,8 +36,8 @@ _Item = TypeVar("_Item")
 class EngineConfig:
     """What every engine is told; an engine's own config adds its settings, each with a default.
 
-    `buckets` are lengths, shorter ones first, in which windows that fit are run together; the others are run in the
-    length of the inputs. Each is another graph.
+    `batch_size` is the number of windows that are run at once. `buckets` are lengths, shorter ones first, in which
+    windows that fit are run together; the others are run in the length of the inputs. Each is another graph.
     Raises: ConfigError when a number is out of range.
     """
 
@@ -64,10 +64,13 @@ Config = TypeVar("Config", bound=EngineConfig)
 class Engine(ABC, Generic[Config]):
     """Runs a model's weights over batches of one size, in one of `lengths`.
 
+    `model_config` says which network it is, `weights` has its tensors by their names in the weights' file, `config` is
+    what this engine is told, and `seq_length` the number of positions of the inputs.
+
     `config_type` is read from settings; `environment` is what every worker of this engine has before it starts, beside
-    `gpu_sharing`, without which the first of two processes takes all memory of a GPU, and
-    `switch_variables` are those that change how it computes, of which a worker has its variant's and not the caller's;
-    `read_variables` are those that it has of the caller, for they say what this machine does by default.
+    `gpu_sharing`, without which the first of two processes takes all memory of a GPU, and `switch_variables` are those
+    that change how it computes, of which a worker has its variant's and not the caller's; `read_variables` are those
+    that it has of the caller, for they say what this machine does by default.
     Raises: ConfigError when the sequences, or a bucket, are longer than the model's positions.
     """
 
@@ -105,18 +108,18 @@ class Engine(ABC, Generic[Config]):
 
     @abstractmethod
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Make the weights ready to run."""
+        """Make the `weights` of the network `model_config` ready to run."""
 
     @abstractmethod
     def run(self, inputs: Any) -> Any:
-        """Run one batch of `put`; return its outputs, possibly before the device has finished them."""
+        """Run one batch, `inputs` of `put`; return its outputs, possibly before the device has finished them."""
 
     @abstractmethod
     def state(self) -> EngineState:
         """Return what was seen of the run that `watch` was given, and since."""
 
     def put(self, inputs: Mapping[str, IntArray]) -> Any:
-        """Bring one batch to where `run` reads it; timed code starts behind it.
+        """Bring one batch, `inputs`, to where `run` reads it; timed code starts behind it.
 
         Shapes: int32[batch_size, length] for each of MODEL_INPUTS, with one of `lengths`.
         """
@@ -167,7 +170,7 @@ class Engine(ABC, Generic[Config]):
             yield self._logits(*pending)
 
     def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Any]]:
-        """Yield each batch with what `run` reads of it, made in a thread, some ahead of the device."""
+        """Yield each of `batches` with what `run` reads of it, made in a thread, some ahead of the device."""
         return _ahead((batch, self.put(batch.inputs())) for batch in batches)
 
     def observed(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ CheckState = Literal["ok", "missing", "note"]
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one engine: its states by name, and by the name of a step why that step saw nothing."""
+    """What was seen of one engine: its `states` by name, and in `faults`, by a step's name, why it saw nothing."""
 
     states: dict[str, Any] = msgspec.field(default_factory=dict)
     faults: dict[str, str] = msgspec.field(default_factory=dict)
@@ -58,7 +58,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing looked at: what was found and what to do about it; "note" is worth knowing and no fault."""
+    """One thing looked at: what was found and what to do about it.
+
+    `name` is the thing's. `state` is "ok", "missing", or "note", which is worth knowing and no fault; `finding` says
+    what was found, `advice` what to do, empty where nothing is.
+    """
 
     name: str
     state: CheckState
@@ -89,22 +93,22 @@ class Probe:
         return fingerprint
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the states that the libraries' own words, on standard output and error, tell."""
+        """Return the states that the libraries' own words, their `output` on standard output and error, tell."""
         del output
         return {}
 
     def defaults(self, sight: Sight) -> dict[str, str]:
-        """Return what the libraries do by default that ratios depend on, for the fingerprint."""
+        """Return what the libraries do by default that ratios depend on, by `sight`, for the fingerprint."""
         del sight
         return {}
 
     def seen_by(self, baseline: EngineState) -> Mapping[str, Any]:
-        """Return the states that the baseline itself was seen in, which hold where a small layer misleads."""
+        """Return the states that the `baseline` itself was seen in, which hold where a small layer misleads."""
         del baseline
         return {}
 
     def checks(self, machine: Machine) -> Iterable[Check]:
-        """Return what `doctor` says of the engine on a machine."""
+        """Return what `doctor` says of the engine on a `machine`."""
         del machine
         return ()
 

@@ -165,8 +165,11 @@ class EngineRow:
     ) -> Engine[Any]:
         """Return the engine with a model's weights, ready to run.
 
-        Raises: MissingExtraError when its library is not installed, ConfigError for settings or a length that it
-        cannot have.
+        `model_config` says which network it is, `weights` has its tensors by name, `settings` are the engine's own, and
+        `seq_length` is the number of positions of the inputs.
+
+        Raises: MissingExtraError when its library is not installed, ConfigError for settings or a length that it cannot
+        have.
         """
         self.require()
         return self.engine_type()(model_config, weights, self.config(settings), seq_length=seq_length)
@@ -264,7 +267,7 @@ def _engine_types() -> Iterator[type[Engine[Any]]]:
 
 
 def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Return the version of each distribution that is installed."""
+    """Return the version of each of the `distributions`, names as pip knows them, that is installed."""
     found = {}
     for name in distributions:
         with contextlib.suppress(metadata.PackageNotFoundError):

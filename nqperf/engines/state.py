@@ -14,14 +14,15 @@ Plain = str | int | float | bool | None
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """The states that were found, on what was executed; the effects of the variants table read them.
 
-    `device` is the kind of device that matrix products were executed on, "cpu" or "gpu" (several with commas between);
-    None where nothing tells. `traces` counts the graphs that were traced or compiled so far. `matmuls` is the number of
-    matrix products of a batch, `low_precision_matmul_share` the share of them in 16 bits or fewer; None where nothing
-    tells. `intra_op_threads` are those that share one operation, 0 where the library takes all cores; `process_threads`
-    all of the process, None where the system does not tell. `keeps_memory` tells whether malloc keeps large blocks that
-    were freed; the worker sees it, no engine. `window_gflops` is what a window's matrix products come to in billions of
-    operations, `product_gflops` how many of them a second a large product alone reaches in `product_type`; the worker
-    finds them. `own` holds what only this engine has.
+    `engine` is its name, `compute_dtype` what its layers compute in, as it calls that, and `batch_size` the windows of
+    a batch. `device` is the kind of device that matrix products were executed on, "cpu" or "gpu" (several with commas
+    between); None where nothing tells. `traces` counts the graphs that were traced or compiled so far. `matmuls` is the
+    number of matrix products of a batch, `low_precision_matmul_share` the share of them in 16 bits or fewer; None where
+    nothing tells. `intra_op_threads` are those that share one operation, 0 where the library takes all cores;
+    `process_threads` all of the process, None where the system does not tell. `keeps_memory` tells whether malloc keeps
+    large blocks that were freed; the worker sees it, no engine. `window_gflops` is what a window's matrix products come
+    to in billions of operations, `product_gflops` how many of them a second a large product alone reaches in
+    `product_type`; the worker finds them. `own` holds what only this engine has.
     """
 
     engine: str

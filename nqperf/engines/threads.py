@@ -37,7 +37,10 @@ def respect_quota() -> None:
 
 
 def available_cores(root: Path = _ROOT) -> int:
-    """Return how many cores' time this process may use: those it may run on, or a control group's share rounded up."""
+    """Return how many cores' time this process may use: those it may run on, or a control group's share rounded up.
+
+    `root` is where the system's files are, as in all functions here.
+    """
     allowed = affine_cores()
     quota = cpu_quota(root)
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
@@ -52,7 +55,10 @@ def affine_cores() -> int:
 
 
 def cpu_quota(root: Path = _ROOT) -> float | None:
-    """Return how many cores' time the control groups of this process allow, or None when they do not limit it."""
+    """Return how many cores' time the control groups of this process allow, or None when they do not limit it.
+
+    `root` is where the system's files are.
+    """
     quotas = []
     for folder in control_groups(root, "cpu"):
         with contextlib.suppress(OSError, ValueError):
@@ -65,7 +71,10 @@ def cpu_quota(root: Path = _ROOT) -> float | None:
 
 
 def control_groups(root: Path, controller: str) -> Iterator[Path]:
-    """Yield the folders of the control groups that hold this process, the innermost first, of either version."""
+    """Yield the folders of the control groups that hold this process, the innermost first, of either version.
+
+    `root` is where the system's files are, `controller` what the groups limit ("cpu").
+    """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

@@ -66,7 +66,10 @@ class _Decompressor(Protocol):
 
 @contextlib.contextmanager
 def unpacked(file: BinaryIO, path: str, limits: Limits, layers: list[str]) -> Iterator[BufferedReader]:
-    """Yield the content of an open file without what it is packed in, whose names go to `layers`; it is left open.
+    """Yield the content of the open `file` without what it is packed in, whose names go to `layers`; it is left open.
+
+    `path` names the file in messages; `limits` bound how far it may expand. The outermost layer comes first in
+    `layers`.
 
     Raises: FormatError (while reading) for a file that expands beyond its limit, too many layers, a zip of several
     files. What is damaged raises as its library does; `is_damage` tells.

@@ -47,6 +47,8 @@ _Record = TypeVar("_Record")
 def decoding(path: object, *, expected: str, line: int | None = None, field: str | None = None) -> Iterator[None]:
     """Turn whatever a parser raises in the block into a FormatError at this place; `expected` ends its message.
 
+    The place is the file `path`, and in it the `line`, counted from 1, and the `field`, each where it is known.
+
     Raises: FormatError; an NqPerfError of the block as it is.
     """
     try:
@@ -64,7 +66,7 @@ def decoding(path: object, *, expected: str, line: int | None = None, field: str
 
 
 def reason(error: BaseException) -> str:
-    """Return why a parser failed, in one short line."""
+    """Return why a parser failed, in one short line without control characters: what its `error` says, or its kind."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, MemoryError):
@@ -79,6 +81,7 @@ def reason(error: BaseException) -> str:
 def decode_json(content: bytes, record: type[_Record], path: object, *, expected: str) -> _Record:
     """Return the JSON document `content` as a `record`; a byte-order mark is passed over, half a surrogate is U+FFFD.
 
+    `path` names the document in messages.
     Raises: FormatError that ends with `expected`, at the field at fault where the document is JSON of another layout.
     """
     return _shallow(_decoded(content, record, path, expected), path, expected)
@@ -88,7 +91,7 @@ def decode_python_json(content: bytes, record: type[_Record], path: object, *, e
     """Return the JSON document `content` as a `record`, read as leniently as Python's own reader does.
 
     It takes NaN, Infinity and 1e999, which JSON has not, and 5.0 is the integer 5 to whoever compares it.
-
+    `path` names the document in messages, `expected` says at their end what it should have been.
     Raises: FormatError as `decode_json` does.
     """
     try:
@@ -107,6 +110,7 @@ def decode_python_json(content: bytes, record: type[_Record], path: object, *, e
 def decode_toml(content: bytes, record: type[_Record], path: object, *, expected: str) -> _Record:
     """Return the TOML document `content` as a `record`.
 
+    `path` names the document in messages.
     Raises: FormatError that ends with `expected`, at the line or the field at fault.
     """
     try:
@@ -125,7 +129,7 @@ def decode_toml(content: bytes, record: type[_Record], path: object, *, expected
 
 
 def as_record(document: Any, record: type[_Record], path: object, *, expected: str) -> _Record:
-    """Return a parsed document as a `record`.
+    """Return a parsed `document` as a `record`; `path` names it in messages, and `expected` ends them.
 
     Raises: FormatError at the field at fault.
     """
@@ -192,19 +196,24 @@ def _inside(value: Any) -> list[Any]:
 
 
 def misfit(error: msgspec.ValidationError, path: object, *, expected: str) -> FormatError:
-    """Return the error for a document of another layout."""
+    """Return the error for a document of another layout, from what msgspec said of it.
+
+    `path` names the document, and `expected` says at the end of the message what it should have been.
+    """
     problem, field = placed(error)
     return FormatError(f"{problem}; expected {expected}", path=path, field=field)
 
 
 def placed(error: msgspec.ValidationError) -> tuple[str, str | None]:
-    """Return what is wrong and in which field; None for the document as a whole."""
+    """Return what is wrong and in which field, taken from msgspec's `error`; None for the document as a whole."""
     problem, _, where = str(error).partition(" - at `")
     return problem, re.sub(r"^\$\.?", "", where.rstrip("`")) or None
 
 
 def utf8(content: bytes, path: object, *, expected: str) -> bytes:
-    """Return a document without a byte-order mark.
+    """Return the document `content`, in UTF-8, without its byte-order mark.
+
+    `path` names the document in messages, and `expected` says at their end what it should have been.
 
     Raises: FormatError when it is in UTF-16 or UTF-32, or no UTF-8 at all; a parser reads some of it without a word.
     """
@@ -218,7 +227,7 @@ def utf8(content: bytes, path: object, *, expected: str) -> bytes:
 
 
 def without_half_surrogates(content: bytes) -> bytes:
-    r"""Return a JSON document in which U+FFFD stands for each half of a surrogate pair (`\ud83d` alone)."""
+    r"""Return the JSON document `content` with U+FFFD where half of a surrogate pair stands alone (`\ud83d`)."""
 
     def mended(escape: re.Match[bytes]) -> bytes:
         found = escape[0]

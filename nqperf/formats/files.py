@@ -265,13 +265,16 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def copy_whole(source: Path, path: Path) -> None:
-    """Copy a file to `path`, whole or not at all."""
+    """Copy the file `source` to `path`, whole or not at all.
+
+    Raises: FormatError as `whole_file` does, also when `source` cannot be read.
+    """
     with whole_file(path) as partial:
         shutil.copyfile(source, partial)
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal digits.
+    """Return the SHA-256 of the file `path`, as 64 hexadecimal digits.
 
     Raises: FormatError when it cannot be read.
     """

@@ -34,17 +34,19 @@ Identity = dict[str, Any]
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard's file as it was written. Units: bytes."""
+    """A shard's file as it was written: its `size` in bytes, and the CRC-32C of its content in `crc32c`."""
 
     size: int
     crc32c: int
 
 
 class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard that is done: `seconds` by stage, `observed` the engine's switches.
+    """A shard that is done: its `number`, from 0, and how many `windows` it has.
 
+    `seconds` is the time of each stage, `observed` the engine's switches.
     `warm_up_windows` of its windows were in a first batch of all, which has a stage of its own: "warm up".
     `input` is the CRC-32C of its examples, where it was made of some, and `examples` their number.
+    `files` are those that belong to it, by the end of their name ("logits.npz"); `schema_version` is the journal's.
     """
 
     number: int
@@ -72,13 +74,19 @@ _Record = TypeVar("_Record", ShardRecord, _Run)
 
 @dataclass(slots=True, kw_only=True)
 class Journal:
-    """The shards that are done, by number; only one process at a time has a folder's journal."""
+    """The shards that are done, by number; only one process at a time has a folder's journal.
+
+    `folder` is where they stand, `done` has the record of each, by its number from 0.
+    """
 
     folder: Path
     done: dict[int, ShardRecord] = field(default_factory=dict)
 
     def add(self, record: ShardRecord, files: Mapping[str, bytes]) -> None:
-        """Keep a shard: its files first, and then the record that makes them count."""
+        """Keep a shard: its `files` first, by the end of their name, and then the `record` that makes them count.
+
+        Raises: FormatError when one cannot be written.
+        """
         stored = {}
         for name, content in files.items():
             write_whole(self.folder / _name(record.number, name), content)
@@ -88,7 +96,7 @@ class Journal:
         self.done[record.number] = record
 
     def read(self, number: int, name: str) -> bytes:
-        """Return one file of a shard that is done.
+        """Return the content of the file `name` ("logits.npz") of the shard `number`, which is done.
 
         Raises: FormatError when it is not as it was written.
         """
@@ -103,7 +111,7 @@ class Journal:
         return content
 
     def checked(self, number: int, name: str) -> Path:
-        """Return the place of one file of a shard that is done, which was read and found as it was written.
+        """Return the place of the file `name` of the shard `number`, which was read and found as it was written.
 
         Raises: FormatError when it is not.
         """
@@ -111,11 +119,11 @@ class Journal:
         return self.path(number, name)
 
     def path(self, number: int, name: str) -> Path:
-        """Return the place of one file of a shard."""
+        """Return the place of the file `name` ("logits.npz") of the shard `number`, whether it is there or not."""
         return self.folder / _name(number, name)
 
     def check_input(self, number: int, checksum: int) -> None:
-        """Raise unless a shard that is done was made of the input with this checksum.
+        """Raise unless the shard `number`, which is done, was made of the input with this CRC-32C, `checksum`.
 
         Raises: FormatError when the data have changed.
         """
@@ -136,9 +144,10 @@ class Journal:
 
 @contextlib.contextmanager
 def opened_journal(folder: Path, run: Identity, *, fresh: bool = False) -> Iterator[Journal]:
-    """Yield the journal in `folder`, with the shards that an earlier start of the same run has done.
+    """Yield the journal in `folder`, with the shards that an earlier start of the same `run` has done.
 
-    When the block ends, all is removed; when it raises, what is done stays, and the error says so.
+    `run` is what the bytes of shards depend on; `fresh` removes what another start has done. When the block ends, all
+    is removed; when it raises, what is done stays, and the error says so.
 
     Raises: FormatError when another process has the journal, when the shards are another run's (saying in what it
     differs), of another schema, or damaged.
@@ -179,7 +188,10 @@ def _begin_or_go_on(journal: Journal, run: Identity) -> None:
 
 
 def differences(older: Identity, newer: Identity) -> str:
-    """Return in what two runs differ as JSON has them, in words; nothing where they are equal."""
+    """Return in what the run `newer` differs from `older` as JSON has them, in words; nothing where they are equal.
+
+    The first three differences are spelt out, further ones counted.
+    """
     found = list(_differences(*(msgspec.json.decode(msgspec.json.encode(run, enc_hook=str)) for run in (older, newer))))
     more = f"; and {len(found) - _SHOWN_DIFFERENCES} more" if len(found) > _SHOWN_DIFFERENCES else ""
     return "; ".join(found[:_SHOWN_DIFFERENCES]) + more

@@ -22,14 +22,21 @@ DEFAULT_LIMITS = Limits()
 
 
 class Line(NamedTuple):
-    """One line of a file, as it stands there; a row of a table is the line of JSON that it makes."""
+    """One line of a file, as it stands there; a row of a table is the line of JSON that it makes.
+
+    `path` is the name of its file as it may be printed, `number` its place there, from 1, blank lines counted too;
+    `content` is its bytes, with the newline where there is one.
+    """
 
     path: str
     number: int
     content: bytes
 
     def fault(self, message: str, field: str | None = None) -> FormatError:
-        """Return the error that says what is wrong with the line."""
+        """Return the error that says `message` of the line.
+
+        `field` is the JSON path at fault, None for the line as a whole.
+        """
         return FormatError(message, path=self.path, line=self.number, field=field)
 
 
@@ -41,6 +48,8 @@ class _Input(NamedTuple):
 
 def lines_of(source: str, *, what: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Line]:
     """Yield every line of `source` that is not blank; `what` names its role in messages.
+
+    `limits` bound how long a line may be, and how far a packed file may expand.
 
     Raises: FormatError (while iterating) for a source that is missing, empty of files, no text, damaged, or beyond a
     limit; MissingExtraError where a library is needed to read it.

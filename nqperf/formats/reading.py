@@ -67,7 +67,10 @@ def exists(path: Path) -> bool:
 
 
 def unreadable(path: object, error: OSError, what: str) -> FormatError:
-    """Return the error that says why the system does not let `path` be read."""
+    """Return the error for a `path` that the system does not let be read.
+
+    It says why, by `error`, and `what` was expected there.
+    """
     return FormatError(f"cannot be read ({error.strerror or error}); expected {what}", path=path)
 
 

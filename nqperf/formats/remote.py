@@ -15,7 +15,7 @@ _QUERIED = ("http://", "https://")
 
 
 class RemoteFile(NamedTuple):
-    """A file at a URL: how it is shown, and what opens it."""
+    """A file at a URL: its `name` as it may be shown, without secrets, and `open`, which opens it for reading."""
 
     name: str
     open: Callable[[], BinaryIO]
@@ -27,12 +27,14 @@ def is_url(source: str) -> bool:
 
 
 def shown_url(source: str) -> str:
-    """Return a URL as it may be printed and stored: without its query, which may sign it, and without a password."""
+    """Return `source` as it may be printed and stored: a URL without its query, which may sign it, and its password."""
     return without_secrets(source) if is_url(source) else source
 
 
 def remote_files(source: str, *, what: str) -> list[RemoteFile]:
-    """Return the files at a URL, or those that one with * or [ stands for, in order.
+    """Return the files at the URL `source`, or those that one with * or [ stands for, in order.
+
+    `what` says in messages what was expected there.
 
     Raises: MissingExtraError without fsspec or what the protocol needs, FormatError when there is none or the server
     refuses.
@@ -58,7 +60,11 @@ def remote_files(source: str, *, what: str) -> list[RemoteFile]:
 
 
 def remote_fault(error: Exception, source: str, *, what: str, line: int | None = None) -> FormatError:
-    """Return the error for what fsspec, or a library below it, raised; `line` is the last one that was read whole."""
+    """Return the error for what fsspec, or a library below it, raised while it read the URL `source`.
+
+    `error` is what it raised, `what` was expected there; `line` is the last one that was read whole, None or 0 for
+    none.
+    """
     name = shown_url(source)
     if isinstance(error, ImportError):
         return FormatError(f"needs a package for this protocol ({reason(error)}): install it", path=name)

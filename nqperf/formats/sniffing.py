@@ -24,7 +24,13 @@ _HTML = re.compile(rb"\s*<(?:!doctype|html|head|\?xml)", re.IGNORECASE)
 
 
 def foreign_kind(start: bytes) -> str | None:
-    """Return what a file with these first bytes is, where it is no text of ours: "a PDF document"; else None."""
+    """Return what a file is that begins with the bytes `start`, where it is no text of ours; else None.
+
+    As many bytes as HEAD_BYTES tell all kinds apart.
+
+    >>> foreign_kind(b"%PDF-1.7")
+    'a PDF document'
+    """
     for magic, kind in _BINARY.items():
         if start.startswith(magic):
             return kind

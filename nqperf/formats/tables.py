@@ -18,7 +18,7 @@ _UNREAD = ("document.html", "document_html")
 
 
 def table_rows(stream: BufferedReader, path: str) -> Iterator[bytes]:
-    """Yield each row as a line of JSON.
+    """Yield each row of the Parquet or Arrow file in `stream` as a line of JSON; `path` names the file in messages.
 
     Raises: MissingExtraError without pyarrow, FormatError for a damaged file, or one that comes through a pipe.
     """

@@ -27,7 +27,7 @@ def read_toml(path: Path, record: type[_Record], *, what: str, advice: str) -> _
 
 
 def toml_table(name: str, fields: Mapping[str, Any]) -> list[str]:
-    """Return the lines of a table, those within it last, as TOML wants them."""
+    """Return the lines of the table `name` with its `fields`, the tables within it last, as TOML wants them."""
     inner = [
         line
         for key, value in fields.items()
@@ -38,7 +38,7 @@ def toml_table(name: str, fields: Mapping[str, Any]) -> list[str]:
 
 
 def toml_fields(fields: Mapping[str, Any]) -> list[str]:
-    """Return a line for each field that is no table."""
+    """Return a line for each of the `fields` that is no table."""
     return [f"{_key(key)} = {toml_value(value)}" for key, value in fields.items() if not isinstance(value, Mapping)]
 
 

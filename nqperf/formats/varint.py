@@ -17,7 +17,11 @@ class VarintError(ValueError):
 
 
 def varint(number: int) -> bytes:
-    """Return one non-negative integer as a varint."""
+    """Return the integer `number`, 0 or more, as a varint.
+
+    >>> varint(300)
+    b'\\xac\\x02'
+    """
     encoded = bytearray()
     while number >= CONTINUED:
         encoded.append(number & _DIGIT | CONTINUED)
@@ -27,7 +31,10 @@ def varint(number: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the varint that starts at `at`, and where the next byte is."""
+    """Return the varint that starts at `at` in `data`, and where the next byte is.
+
+    Raises: VarintError when the bytes end within it, or when it has more than 10 bytes.
+    """
     number = 0
     for shift in range(0, 7 * _LONGEST, 7):
         if at >= len(data):

@@ -28,7 +28,9 @@ class TorchNetwork:
     """A model's weights on a device, and the function of a batch that they are.
 
     Kernels of layers that compute in `dtype` rest in it. Call it with int32[n, s] of input_ids, input_mask and
-    segment_ids: it returns start_logits and end_logits, float32[n, s], and answer_type_logits, float32[n, 5].
+    segment_ids: it returns start_logits and end_logits, float32[n, s], and answer_type_logits, float32[n, 5]. `config`
+    says which network it is, `weights` has the values of its tensors by their names in the weights' file, and `device`
+    is where they are put.
     """
 
     def __init__(

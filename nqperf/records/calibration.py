@@ -58,6 +58,9 @@ def calibrate(
 ) -> Calibration:
     """Return what the noise of a device allows, from the estimates of its rows and the control "same" in each set.
 
+    `rows` are those that were measured, the control too; `measured` has the estimate of each by name, one mapping a set
+    of fresh processes. `config` is how later runs will judge, the default where None.
+
     Raises: ConfigError for fewer than three sets.
     """
     config = config or JudgeConfig()
@@ -95,7 +98,13 @@ def calibrate(
 def propose_profile(
     calibration: Calibration, fingerprint: Fingerprint, workload: Workload, *, name: str, command: str, date: str
 ) -> Profile:
-    """Return the profile that `calibration` supports, for devices of this kind and this workload."""
+    """Return the profile that `calibration` supports, for devices of this kind and this workload.
+
+    The kind is told from `fingerprint`; `workload` is what was run, in its sizes. `name` will be the profile's;
+    `command` and `date` say what measured it and when.
+
+    Raises: ConfigError for a machine with GPUs of several kinds.
+    """
     if fingerprint.gpus:
         if len(set(fingerprint.gpus)) > 1:
             raise ConfigError(

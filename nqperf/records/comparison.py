@@ -103,7 +103,7 @@ def compare(
     """Return what changed from `old` to `new`, row by row, each held against its own run's baseline.
 
     `across_machines` lets through another device and other major versions, which are then told in the notes; the
-    baseline's own seconds are not compared then.
+    baseline's own seconds are not compared then. `config` is how slowdowns are judged, the default where None.
     Raises: ConfigError when the runs cannot be compared.
     """
     for role, run in (("old", old), ("new", new)):
@@ -144,7 +144,10 @@ def changed_settings(old: Fingerprint, new: Fingerprint) -> Iterator[tuple[str, 
 
 
 def exit_status(comparison: Comparison, *, allow_inconclusive: bool = False) -> int:
-    """Return 1 when a row is slower, worse, missing, or none could be compared; 3 when one is INCONCLUSIVE; else 0."""
+    """Return 1 when a row is slower, worse, missing, or none could be compared; 3 when one is INCONCLUSIVE; else 0.
+
+    What is INCONCLUSIVE in the `comparison` counts as the same with `allow_inconclusive`.
+    """
     found = {change.change for change in comparison.changes if change.name != BASELINE}
     slower = any(change.change == "SLOWER" for change in comparison.changes)
     if slower or comparison.worse or comparison.missing or not found:

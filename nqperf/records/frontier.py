@@ -20,9 +20,10 @@ def sign_of(interval: tuple[float, float] | None, nothing: float = 0.0) -> Sign:
 
 
 def faster(ours: tuple[float, float] | None, theirs: tuple[float, float] | None) -> Sign:
-    """Return how fast the second is beside the first, by the intervals of their ratios to one baseline.
+    """Return how fast the second is beside the first, by `theirs` and `ours`, the intervals of ratios to one baseline.
 
-    They were not paired with each other, so intervals that overlap leave it open; (1, 1) is the baseline itself.
+    None is an interval that is not known. They were not paired with each other, so intervals that overlap leave it
+    open; (1, 1) is the baseline itself.
     """
     if ours is None or theirs is None:
         return "unknown"
@@ -42,14 +43,20 @@ def dominates(speed: Sign, score: Sign) -> bool | None:
 
 
 class Place(NamedTuple):
-    """Where a row stands to the frontier, and the rows that are known to keep it off it."""
+    """Where a row stands to the frontier, and the rows that are known to keep it off it.
+
+    `standing` is "on", "off" or "unknown"; `beaten_by` names these rows.
+    """
 
     standing: Standing
     beaten_by: tuple[str, ...]
 
 
 def frontier(names: Sequence[str], compare: Callable[[str, str], tuple[Sign, Sign]]) -> dict[str, Place]:
-    """Return each row's place; `compare` returns the second row's speed and score beside the first's."""
+    """Return the place of each row in `names`, by name.
+
+    `compare` returns the second row's speed and score beside the first's.
+    """
     places = {}
     for name in names:
         found = {other: dominates(*compare(name, other)) for other in names if other != name}

@@ -17,7 +17,11 @@ from nqperf.records.results import BASELINE, Results, RunOutcome, VariantResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One variant in one run: `run` is the run's place in the history; without a verdict the reason is told."""
+    """One variant in one run: `run` is the run's place in the history, from 0.
+
+    `outcome` is its verdict's, else its status. `ratio` is its speed-up over the run's own baseline, in `interval`,
+    from so many `pairs`, and `floor` what was promised; without a verdict there is none of them, and `reason` is told.
+    """
 
     run: int
     outcome: str
@@ -30,7 +34,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One run: where it is kept, when it was made, what it came to, and what is not as in the run before."""
+    """One run: where it is kept, when it was made, what it came to, and what is not as in the run before.
+
+    `source` is its file's name, `created` the UTC time (ISO 8601), `outcome` the run's, and `device` the machine in a
+    line. `changes` says in words what makes its ratios and those of the run before two different things.
+    """
 
     source: str
     created: str
@@ -41,7 +49,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Runs in the order in which they were made, and each variant's points in the order of the runs."""
+    """Runs in the order in which they were made, and each variant's points in the order of the runs.
+
+    `variants` has the points of each variant but the baseline, by name; a run without it has none there.
+    """
 
     runs: tuple[Moment, ...]
     variants: Mapping[str, tuple[Point, ...]]

@@ -14,7 +14,7 @@ _ORDER: tuple[RunOutcome, ...] = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS", "RE
 
 
 def merge(runs: Sequence[Results]) -> Results:
-    """Return one record of comparisons that have each their own baseline and controls; of one, itself.
+    """Return one record of `runs`, comparisons that have each their own baseline and controls; of one, itself.
 
     The rows are the candidates', held to baselines that are named in them. A record has room for the controls of one
     comparison: those shown are of the first that did not hold, else of the first that has some; the ratios of all stand

@@ -129,7 +129,7 @@ class Profile(_Table, frozen=True):
         }
 
     def fits(self, fingerprint: Fingerprint, workload: Workload) -> bool:
-        """Return whether the promise is for this machine and this workload."""
+        """Return whether the promise is for the machine of this `fingerprint` and this `workload`."""
         return self.device.fits(fingerprint) and self.workload.items() <= workload.items()
 
 
@@ -152,10 +152,10 @@ def _check_known(unknown: Collection[str], known: Collection[str], fault: str) -
 def profile_for(
     profiles: Sequence[Profile], fingerprint: Fingerprint, workload: Workload, *, origin: str, required: bool = False
 ) -> Profile | None:
-    """Return the profile for this machine and workload, or None where nothing is promised: the run is report-only.
+    """Return the one of `profiles` for this machine and workload, None where nothing is promised: the run only reports.
 
-    `origin` says where the profiles come from; `required` ones were asked for, so the run must not quietly become a
-    report.
+    `fingerprint` is the machine's, `workload` has the sizes of the work. `origin` says where the profiles come from;
+    `required` ones were asked for, so the run must not quietly become a report.
     Raises: ConfigError when two profiles fit, or none of required ones.
     """
     fitting = [profile for profile in profiles if profile.fits(fingerprint, workload)]

@@ -14,10 +14,10 @@ FALSE_FAILS, FOUND = 0.01, 0.95
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One run with known answers: what an unchanged row, a slowed one and the control came out as.
+    """One run with known answers: what an `unchanged` row, a `slower` one and the control, `same`, came out as.
 
-    `planted` is the share of the baseline's time that was planted, as measured; the ratios are the rows' speed-ups,
-    `sets` the sets of processes that the run took.
+    `planted` is the share of the baseline's time that was planted, as measured; `unchanged_ratio` and `slower_ratio`
+    are the rows' speed-ups, `sets` the sets of processes that the run took.
     """
 
     unchanged: Outcome
@@ -30,7 +30,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Trials of one slowdown, of one night or of several together."""
+    """The `trials` of one `slowdown`, a share of the baseline's time, of one night or of several together."""
 
     slowdown: float
     trials: tuple[Trial, ...]
@@ -70,7 +70,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def together(proofs: Sequence[Proof]) -> Proof:
-    """Return the trials of several nights as one proof.
+    """Return the trials of several nights, `proofs`, as one proof.
 
     Raises: ValueError when they planted different slowdowns, or there is none.
     """
@@ -81,7 +81,9 @@ def together(proofs: Sequence[Proof]) -> Proof:
 
 
 def upper_bound(errors: int, trials: int) -> float:
-    """Return the probability of an error that is refuted with CONFIDENCE (Clopper and Pearson).
+    """Return the probability of an error that is refuted with CONFIDENCE, after so many `errors` in so many `trials`.
+
+    Source: Clopper and Pearson, "The use of confidence or fiducial limits" (1934).
 
     >>> round(upper_bound(0, 299), 4)
     0.01
@@ -119,7 +121,7 @@ def trials_needed(share: float, errors: int = 0) -> int:
 
 
 def most_by_chance(trials: int, share: float) -> int:
-    """Return the most errors that chance makes in 19 of 20 such series, where exactly `share` err."""
+    """Return the most errors that chance makes in 19 of 20 series of so many `trials`, where exactly `share` err."""
     from scipy import special
 
     number = 0

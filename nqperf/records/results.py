@@ -4,6 +4,7 @@ Ratios are speed-ups: baseline seconds / variant seconds. Every time is in secon
 was concluded from them, so that a later run can be compared with this one.
 """
 
+# Long: one schema, read and written as a whole, with what each field of it means.
 from __future__ import annotations
 
 import datetime as dt
@@ -42,10 +43,22 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Fingerprint(_Record, frozen=True):
     """The machine and the software that times belong to; None where it could not be found out.
 
-    `cpu_id` is vendor-family-model, which tells generations apart where a hypervisor hides the model name; `cores` are
-    those this process may use; `isa` the instruction sets that decide about 16- and 8-bit speed; `gpus` one name per
-    visible GPU. `states` is what the libraries do by default that ratios depend on, `observed` whatever else was read
-    from the running libraries and the environment, as text.
+    Fields:
+        system: The operating system ("Linux").
+        machine: The architecture ("x86_64").
+        cpu_model: The processor's name as the system has it; a hypervisor may hide it.
+        cpu_id: Vendor-family-model, which tells generations apart even then.
+        cores: The cores that this process may use.
+        isa: The instruction sets that decide about 16- and 8-bit speed.
+        gpus: One name a visible GPU.
+        driver: The version of their driver.
+        cuda: The version of CUDA that the engine was built for.
+        versions: Those of Python and of the installed libraries that times depend on, by name.
+        tf32: Whether float32 products may be computed as TensorFloat-32 on a GPU.
+        intra_op_threads: The threads of one operation, 0 where the library chooses.
+        inter_op_threads: The operations that may run side by side, 0 where the library chooses.
+        states: What the libraries do by default that ratios depend on.
+        observed: Whatever else was read from the running libraries and the environment, as text.
     """
 
     system: str
@@ -78,7 +91,10 @@ class Fingerprint(_Record, frozen=True):
 
 
 class Subject(_Record, frozen=True):
-    """What was run, or what it was run on: its name, the hash of its content, and how many of what it holds."""
+    """What was run, or what it was run on: its `name`, the hash of its content, and how many of what it holds.
+
+    `sha256` is None where there is no file to hash; `counts` are numbers by what is counted ("examples").
+    """
 
     name: str
     sha256: str | None = None
@@ -88,8 +104,10 @@ class Subject(_Record, frozen=True):
 class Pairs(_Record, frozen=True):
     """One row's times in one set of fresh processes: entry i of both lists comes from round i.
 
-    The baseline's entry is the geometric mean of its two batches, at either end of the round; `number` is that of the
-    set in the run's record.
+    `baseline_seconds` are the geometric means of the baseline's two batches, at either end of the round,
+    `variant_seconds` the row's own; `number` is that of the set in the run's record.
+
+    Raises: ValueError when the lists differ in length, or a time is not a finite number above 0.
     """
 
     baseline_seconds: tuple[float, ...]
@@ -109,8 +127,9 @@ class Pairs(_Record, frozen=True):
 class ProcessSet(_Record, frozen=True):
     """One set of fresh processes: how its order was drawn, and the baseline's times; units: seconds.
 
-    `order` is that in which the processes were started, `rounds` names the rows in the order of each round,
-    `baseline_seconds` has the baseline's two batches of each, first and last. The rows' own times stand in their rows.
+    `seed` is what the orders were drawn by; `order` is that in which the processes were started, `rounds` names the
+    rows in the order of each round, `baseline_seconds` has the baseline's two batches of each, first and last. The
+    rows' own times stand in their rows.
     """
 
     seed: int
@@ -122,10 +141,11 @@ class ProcessSet(_Record, frozen=True):
 class Verdict(_Record, frozen=True):
     """What the sets said about one row; ratios are speed-ups, baseline seconds / variant seconds.
 
-    `ratio` and `interval` are of one estimator; the interval holds the ratio with `confidence` probability, None after
-    a single set. `sets` are those of fresh processes that it rests on, `pairs` the rounds in all of them. `total_ratio`
-    is that of total times, `by_total` says that it made the FAIL. `floor_sd` is the floor's SD between runs (of the log
-    ratio), `sd` that of one set, `scatters` tells that the row scatters more than the others. `p_fail` and `p_pass` are
+    `outcome` is the verdict, `floor` the speed-up that the row was held to, None where nothing was promised. `ratio`
+    and `interval` are of one estimator; the interval holds the ratio with `confidence` probability, None after a single
+    set. `sets` are those of fresh processes that it rests on, `pairs` the rounds in all of them. `total_ratio` is that
+    of total times, `by_total` says that it made the FAIL. `floor_sd` is the floor's SD between runs (of the log ratio),
+    `sd` that of one set, `scatters` tells that the row scatters more than the others. `p_fail` and `p_pass` are
     one-sided, before any correction for rows and looks. `finds` is the slowdown against the floor that these sets would
     have found in four of five runs, as a share. `more_seconds` is about how much longer it takes to decide, None where
     it is decided or nothing is known. With `at_most`, the row was ended at its limit, and the ratio is no larger.
@@ -156,7 +176,10 @@ class Verdict(_Record, frozen=True):
 
 
 class Difference(_Record, frozen=True):
-    """One result that is not the baseline's, in words: what was asked, and what each of the two made of it."""
+    """One result that is not the baseline's, in words: what was asked, and what each of the two made of it.
+
+    `subject` is what was asked, `baseline` and `variant` are the two results.
+    """
 
     subject: str
     baseline: str
@@ -182,7 +205,8 @@ class Agreement(_Record, frozen=True):
 class Usage(_Record, frozen=True):
     """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
 
-    Minor page faults need no disk, major ones do. Units: seconds of CPU time over all cores, bytes.
+    `minor_faults` are page faults that need no disk, `major_faults` those that do. `user_seconds` and `system_seconds`
+    are CPU time over all cores, in the program and in the system for it; `peak_memory` is in bytes.
     """
 
     minor_faults: float
@@ -201,9 +225,16 @@ class Usage(_Record, frozen=True):
 class VariantResult(_Record, frozen=True):
     """One row: the switches requested and observed, whether the results are the same, the times, the verdict.
 
-    `reason` says why it was skipped, failed or not judged; a row whose answers failed may have times and a verdict
-    beside them. `samples` holds one entry for each set of fresh processes that it was in, in order; the baseline's own
-    row has none. `predict_seconds` is one pass over the whole data. `note` is what else is to be said of it.
+    `name` is the row's, `status` what became of it, and `reason` says why it was skipped, failed or not judged; a row
+    whose answers failed may have times and a verdict beside them. `requested` are its switches, `observed` what they
+    were seen to be in the process. `agreement` says how far its answers are the baseline's. `samples` holds one entry
+    for each set of fresh processes that it was in, in order; the baseline's own row has none. `trace_seconds` is the
+    making of its graph, `warm_up_seconds` the batches before any that is timed, `predict_seconds` one pass over the
+    whole data. `usage` is what that took of the system, `metrics` are further numbers by name, `note` is what else is
+    to be said of it.
+
+    Raises: ValueError for a row that is measured with a reason or not measured without one, and for a verdict that
+    nothing was measured for.
     """
 
     name: str
@@ -231,7 +262,7 @@ class VariantResult(_Record, frozen=True):
 
 
 class Control(_Record, frozen=True):
-    """A row with a known answer: its times and the verdict on them; PASS is the right one.
+    """A row with a known answer: its times, `samples`, and the `verdict` on them; PASS is the right one.
 
     `planted` is the share of the baseline's time that was planted, as measured; 0 for the baseline itself.
     """
@@ -242,7 +273,7 @@ class Control(_Record, frozen=True):
 
 
 class Controls(_Record, frozen=True):
-    """The baseline against itself, and against itself with a planted slowdown; None where not measured."""
+    """The baseline against itself, `same`, and with a slowdown, `planted`; None where not measured."""
 
     same: Control | None
     planted: Control | None
@@ -251,9 +282,25 @@ class Controls(_Record, frozen=True):
 class Results(_Record, frozen=True):
     """A whole run.
 
-    `command` is the command line, `created` the UTC time of writing (ISO 8601, "Z"), `workload` the sizes of the work
-    that speed-ups depend on, `profile` the device profile whose floors were judged against, None on a device that has
-    none, `given_up` what the run's time did not allow. `sets` are the sets of fresh processes, in order.
+    Fields:
+        command: The command line.
+        created: The UTC time of writing (ISO 8601, "Z").
+        fingerprint: The machine and the software.
+        model: What was run.
+        data: What it was run on.
+        workload: The sizes of the work that speed-ups depend on.
+        profile: The device profile whose floors were judged against, None on a device that has none.
+        variants: The rows, of which each has a name of its own.
+        controls: The rows with a known answer.
+        judged: How many rows were judged.
+        expected: How many rows there are that should be judged.
+        outcome: The verdict on the run.
+        reasons: Why it is that, one line each, the worst first.
+        given_up: What the run's time did not allow.
+        sets: The sets of fresh processes, in order.
+        schema_version: The version of these records.
+
+    Raises: ValueError when a variant stands twice.
     """
 
     command: str

@@ -66,10 +66,10 @@ QUICK_GATE = GateConfig(sets=JudgeConfig().first_look + JudgeConfig().confirming
 def verdict_of(
     found: RowVerdict, row: Row, *, pairs: int, set_seconds: float | None, family: int, config: JudgeConfig
 ) -> Verdict:
-    """Return the record of what the judge says of a row that was measured in at least one set.
+    """Return the record of `found`, what the judge says of a `row` that was measured in at least one set.
 
     `pairs` are its rounds in all sets, `set_seconds` what one more set takes, None where nobody asks for more, `family`
-    how many rows are judged.
+    how many rows are judged, and `config` how they are.
     """
     assert found.ratio is not None, "a row with a set has a ratio"  # noqa: S101
     finds = None
@@ -101,7 +101,8 @@ def slowdown_found(*, error: float, freedom: float, family: int, config: JudgeCo
     """Return the slowdown against a floor, as a share, that is found in about four of five runs.
 
     `error` is the standard error of the log ratio and of the floor together, with so many degrees of freedom; `family`
-    is the number of rows that are judged. Both of the judge's tests must be passed, by the margin that chance leaves.
+    is the number of rows that are judged, `config` how sure a slowdown must be. Both of the judge's tests must be
+    passed, by the margin that chance leaves.
     """
     from scipy import special
 
@@ -114,7 +115,10 @@ def slowdown_found(*, error: float, freedom: float, family: int, config: JudgeCo
 
 
 def too_slow(floor: float | None, times: float, config: JudgeConfig) -> Verdict:
-    """Return the verdict on a row that was ended since it is more than so many times slower than the baseline."""
+    """Return the verdict on a row that was ended since it is more than `times` times slower than the baseline.
+
+    `floor` is the speed-up that was promised, None where nothing was; `config` says how far below it is a FAIL.
+    """
     return Verdict(
         outcome="REPORTED" if floor is None else "FAIL" if 1 / times < floor / config.fail_margin else "INCONCLUSIVE",
         pairs=0,
@@ -171,11 +175,11 @@ def judge_run(
     failed: Collection[str] = (),
     proves_nothing: str | None = None,
 ) -> RunVerdict:
-    """Return the verdict on a run from the final outcome of each row that was measured and found right.
+    """Return the verdict on a run from `outcomes`, by name the final one of each row that was measured and found right.
 
     `failed` are rows that were wrong, had no effect, died or hung: each makes the run a FAIL. `expected` names every
     row that should be judged: one that the time did not reach leaves the run INCONCLUSIVE. A run in which nothing was
-    measured is a FAIL. Controls with another answer than the known one make it INVALID, whatever else was found.
+    measured is a FAIL. `controls` with another answer than the known one make it INVALID, whatever else was found.
     `proves_nothing` says why equal answers would be no evidence here: nothing passes then.
     """
     judged = sum(outcome in JUDGED for outcome in outcomes.values())
@@ -213,5 +217,8 @@ _STATUS: dict[RunOutcome, int] = {"PASS": 0, "REPORTED": 0, "FAIL": 1, "INCONCLU
 
 
 def exit_status(outcome: RunOutcome, *, allow_inconclusive: bool = False) -> int:
-    """Return the exit status of a run: 0 passed or report-only, 1 FAIL, 3 INCONCLUSIVE (0 if allowed), 4 INVALID."""
+    """Return the exit status of a run by its `outcome`: 0 passed or only reported, 1 FAIL, 3 INCONCLUSIVE, 4 INVALID.
+
+    INCONCLUSIVE is 0 with `allow_inconclusive`.
+    """
     return 0 if allow_inconclusive and outcome == "INCONCLUSIVE" else _STATUS[outcome]

@@ -21,7 +21,7 @@ _MOST_OPS = 12
 
 
 def github_annotations(audit: Audit) -> str:
-    """Return one GitHub workflow command a finding and line, and one for a trace that stopped."""
+    """Return one GitHub workflow command a finding of the `audit` and line, and one for a trace that stopped."""
     lines = []
     for finding in audit.findings:
         where = "" if finding.path is None else f"file={_escaped(finding.path)},line={finding.line},"
@@ -85,7 +85,7 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
 
 
 def bisection_text(found: Bisection) -> str:
-    """Return the outcome of a bisection in words."""
+    """Return the outcome of the bisection `found` in words."""
     cost = f"{found.runs} of 2^{found.candidates} sets of layers tried"
     if not found.layers:
         return (
@@ -99,7 +99,10 @@ def bisection_text(found: Bisection) -> str:
 
 
 def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> None:
-    """Print the op x dtype summary, every finding with its lines, and the verdict; what is wide by design on demand."""
+    """Print the op x dtype summary, every finding with its lines, and the verdict of the `audit` on `console`.
+
+    What is wide by design is printed where `verbose`.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -128,7 +131,7 @@ def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> Non
 
 
 def by_design(audit: Audit) -> list[str]:
-    """Return a line for each place that is wide by design, with the layers that share it."""
+    """Return a line for each place of the `audit` that is wide by design, with the layers that share it."""
     groups: dict[tuple[object, ...], list[Island]] = {}
     for island in audit.wide_by_design:
         location = island.location

@@ -64,7 +64,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A ratio to draw: its interval, None where there is none, its floor, and what is read out for it."""
+    """A `ratio` to draw: its `interval`, None where there is none, and its `floor`, None where nothing was promised.
+
+    `title` is what is read out for it.
+    """
 
     ratio: float
     interval: tuple[float, float] | None
@@ -78,7 +81,10 @@ class Mark:
 
 
 def ratio_line(mark: Mark, scale: Scale) -> Markup:
-    """Return a ratio on its interval with its floor; a ratio without an interval is an open circle."""
+    """Return the ratio of `mark` on its interval with its floor; a ratio without an interval is an open circle.
+
+    `scale` is the axis, one for all lines under each other.
+    """
     middle, height = 14, 28
     parts = [*_grid(scale, height), _line("one", scale(1.0), 0, scale(1.0), height)]
     if mark.interval:
@@ -90,13 +96,16 @@ def ratio_line(mark: Mark, scale: Scale) -> Markup:
 
 
 def ratio_axis(scale: Scale) -> Markup:
-    """Return the labels that belong under ratio lines."""
+    """Return the labels of `scale` that belong under ratio lines."""
     labels = [_label(scale(tick), 14, f"{tick:g}") for tick in scale.ticks()]
     return Markup(f'<svg class="axis" height="20" aria-hidden="true">{"".join(labels)}</svg>')  # noqa: S704  # numbers
 
 
 def rounds(sets: Sequence[Sequence[float]], mark: Mark) -> Markup:
-    """Return the ratio of every pair in the order of the rounds; sets of fresh processes stand beside each other."""
+    """Return the ratio of every pair in the order of the rounds; `sets` of fresh processes stand beside each other.
+
+    `mark` is what they came to, drawn across them.
+    """
     ratios = [ratio for one in sets for ratio in one]
     scale = Scale.around([*ratios, *mark.ends])
     parts = _frame(scale, mark)
@@ -108,9 +117,9 @@ def rounds(sets: Sequence[Sequence[float]], mark: Mark) -> Markup:
 
 
 def timeline(marks: Sequence[Mark | None], changed: Sequence[int], title: str) -> Markup:
-    """Return ratios with their intervals in the order of the runs, None where a run has none.
+    """Return ratios with their intervals in the order of the runs: a mark a run in `marks`, None where a run has none.
 
-    A broken line stands before each run in `changed`.
+    A broken line stands before each run in `changed`, by its place in `marks`; `title` is read out for the whole.
     """
     drawn = [mark for mark in marks if mark is not None]
     scale = Scale.around(end for mark in drawn for end in mark.ends)

@@ -26,23 +26,26 @@ from nqperf.report.terminal import (
 
 
 def write_page(path: Path, content: str) -> None:
-    """Write a report to `path`, whole or not at all."""
+    """Write a report, the text `content`, to `path`, whole or not at all.
+
+    Raises: FormatError when it cannot be written.
+    """
     write_whole(path, content.encode())
 
 
 def run_page(results: Results) -> str:
-    """Return the report of a run."""
+    """Return the report of the run `results`, as a whole page."""
     head = html.heading(results.outcome, judged_text(results), _under(results), results.reasons)
     return html.html_page(f"nqperf: {results.outcome}", [head, *run_sections(results)])
 
 
 def comparison_page(comparison: Comparison, old: Results, new: Results) -> str:
-    """Return the report of two runs: what changed between them, then either one."""
+    """Return the report of two runs, `old` and `new`: what changed between them, by `comparison`, then either one."""
     return html.html_page("nqperf: two runs", _comparison(comparison, old, new))
 
 
 def history_page(found: History) -> str:
-    """Return the report of runs over time."""
+    """Return the report of runs over time, of which `found` is the history, as a whole page."""
     return html.html_page("nqperf: history", _history(found))
 
 

@@ -10,7 +10,7 @@ from nqperf.report.tables import text_table
 
 
 def calibration_text(run: CalibrationRun) -> str:
-    """Return what a device's noise allows."""
+    """Return what the noise of a device allows, as the calibration `run` has shown it."""
     found = run.calibration
     rows = [
         (name, f"{ratio:.3f}", f"{found.sds[name]:.2%}", f"{found.finds[name]:.1%}")
@@ -28,7 +28,7 @@ def calibration_text(run: CalibrationRun) -> str:
 
 
 def proof_text(proof: Proof) -> str:
-    """Return how the gate did on rows with a known answer, what that shows, and what would show more."""
+    """Return how the gate did on rows with a known answer, what that shows, and what would show more, by `proof`."""
     count = len(proof.trials)
     same = f"unchanged: {proof.false_fails} FAIL in {count} trials"
     slower = f"a planted {proof.slowdown:.0%}: {proof.misses} not found in {count} trials, {proof.passed} of them PASS"
@@ -52,7 +52,7 @@ def _claim(claim: str, trials: int, errors: int, share: float) -> str:
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return what was found on a machine, one line a check, the advice below it."""
+    """Return what was found on a machine: one line a check of the `diagnosis`, the advice below it."""
     width = max(len(check.name) for check in diagnosis.checks)
     lines = [diagnosis.machine.fingerprint.device_key]
     for check in diagnosis.checks:

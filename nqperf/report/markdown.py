@@ -8,7 +8,7 @@ from nqperf.report.tables import markdown_table, markdown_text
 
 
 def run_markdown(results: Results) -> str:
-    """Return the report of a run."""
+    """Return the report of the run `results`."""
     summary = summarise(results)
     return "\n".join(
         (

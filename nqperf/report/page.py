@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def html_page(title: str, body: Iterable[Markup]) -> str:
-    """Return a whole page."""
+    """Return a whole page with this `title`, whose `body` are its parts in order."""
     return _environment().get_template("page.html").render(title=title, body=body)
 
 

@@ -18,12 +18,12 @@ SECONDS_A_LINE = 1.0
 
 
 def doing_text(event: Doing) -> str:
-    """Return what is being done."""
+    """Return what is being done, by `event`."""
     return f"{event.stage} {event.name}{f', {event.pairs} before' if event.pairs else ''}"
 
 
 def set_text(event: SetFinished) -> str:
-    """Return what is known of each row after a set."""
+    """Return what is known of each row after the set of `event`."""
     rows = ", ".join(f"{row.name} {_so_far(row)}" for row in event.rows if row.ratio is not None)
     left = f"time for about {event.left} more" if event.left else "the last one"
     return plain(f"set {event.number} of processes, {left}: {rows}")
@@ -36,13 +36,16 @@ def _so_far(row: RowVerdict) -> str:
 
 
 def finished_text(event: RowFinished) -> str:
-    """Return what a row came to, in the table's words."""
+    """Return what the row of `event` came to, in the table's words."""
     return plain(f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s")
 
 
 @contextmanager
 def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
-    """Yield what writes one line a finished row, at most one a second: rows that end sooner share the next line."""
+    """Yield what writes one line a finished row, at most one a second: rows that end sooner share the next line.
+
+    `write` takes a line without its newline; `clock` returns seconds.
+    """
     waiting: list[RowFinished] = []
     last = -SECONDS_A_LINE
 

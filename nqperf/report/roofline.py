@@ -18,7 +18,13 @@ _WIDTHS = {"float32": "float32", "tf32": "TF32", "float16": "16 bits", "bfloat16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roofline:
-    """The rates by width, in billions of operations a second, and each row's own with its share; rows by name."""
+    """How much of the device's rate the rows reach; a GFLOP is a billion operations.
+
+    Fields:
+        window_gflops: The GFLOP of a window's matrix products.
+        rates: The device's rate in GFLOP a second, by width ("float32", "16 bits", "8 bits").
+        rows: Each row's width, its own rate in GFLOP a second, and its share of the device's, by name.
+    """
 
     window_gflops: float
     rates: Mapping[str, float]
@@ -26,7 +32,7 @@ class Roofline:
 
 
 def roofline(results: Results) -> Roofline | None:
-    """Return the roofline of a run, None where its workers measured no rate."""
+    """Return the roofline of the run `results`, None where its workers measured no rate."""
     rates: dict[str, float] = {}
     for variant in results.variants:
         seen = variant.observed
@@ -46,7 +52,7 @@ def roofline(results: Results) -> Roofline | None:
 
 
 def roofline_text(results: Results) -> str | None:
-    """Return the roofline in a line, None where there is none."""
+    """Return the roofline of the run `results` in a line, None where there is none."""
     found = roofline(results)
     if found is None or not found.rows:
         return None

@@ -30,7 +30,7 @@ _CONTROLS = {"same": "control: baseline against itself", "planted": "control: pl
 
 
 def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
-    """Yield the sections of a run, with headings of `level`."""
+    """Yield the sections of the run `results`, with headings of `level`."""
     summary, marks = summarise(results), dict(_marks(results))
     yield html.paragraph(summary.floors, kind="")
     if marks:
@@ -51,13 +51,13 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
 
 
 def ratio_rows(rows: Sequence[tuple[str, Mark, Markup]]) -> Markup:
-    """Return a plot of ratios under each other on one axis: name, ratio and what is said of it."""
+    """Return a plot of ratios under each other on one axis; `rows` are name, ratio and what is said of it."""
     scale = Scale.around([1.0, *(end for _, mark, _ in rows for end in mark.ends)])
     return html.ratio_plot([(name, ratio_line(mark, scale), said) for name, mark, said in rows], ratio_axis(scale))
 
 
 def verdict_mark(name: str, verdict: Verdict) -> Mark:
-    """Return a verdict as it is drawn."""
+    """Return a `verdict` on the row `name` as it is drawn."""
     return Mark(
         ratio=verdict.ratio,
         interval=verdict.interval,
@@ -105,7 +105,7 @@ def _chart(name: str, samples: Sequence[Pairs], verdict: Verdict) -> Markup:
 
 
 def pair_ratios(pairs: Pairs) -> list[float]:
-    """Return the ratio of each pair."""
+    """Return the ratio of each of the `pairs`: baseline seconds / variant seconds."""
     both = zip(pairs.baseline_seconds, pairs.variant_seconds, strict=True)
     return [baseline / variant for baseline, variant in both]
 

@@ -85,7 +85,7 @@ def _unused_gpus(results: Results) -> Iterator[str]:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return the time of a round in words, in microseconds where tenths of a millisecond would hide it."""
+    """Return the `seconds` of a round in words, in microseconds where tenths of a millisecond would hide it."""
     return f"{1000 * seconds:.1f} ms" if seconds >= _SHORT else f"{1e6 * seconds:.1f} us"
 
 
@@ -108,14 +108,14 @@ def describe(verdict: Verdict) -> str:
 
 
 def outcome_text(verdict: Verdict) -> str:
-    """Return the outcome, and how much longer it would take where that is open and can be told."""
+    """Return the outcome of a `verdict`, and how much longer it would take where that is open and can be told."""
     if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None:
         return verdict.outcome
     return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more"
 
 
 def more_time(seconds: float) -> str:
-    """Return a time that somebody would have to wait, in words.
+    """Return `seconds` that somebody would have to wait, in words.
 
     >>> more_time(40), more_time(400), more_time(9000)
     ('1 minute', '7 minutes', '2.5 hours')
@@ -125,14 +125,14 @@ def more_time(seconds: float) -> str:
 
 
 def floor_text(verdict: Verdict) -> str:
-    """Return a floor with its standard error."""
+    """Return the floor of a `verdict` with its standard error."""
     if verdict.floor is None:
         return NONE
     return f"{verdict.floor:.3f}" if not verdict.floor_sd else f"{verdict.floor:.3f} +- {verdict.floor_sd:.1%}"
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number of things in words."""
+    """Return a `number` of things, of which `what` names one, in words."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
@@ -142,14 +142,14 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 
 
 def judged_text(results: Results) -> str:
-    """Return how much of a run was judged."""
+    """Return how much of the run `results` was judged."""
     if not results.expected and not results.judged:
         return "nothing was promised, so nothing was judged"
     return f"judged {results.judged} of {results.expected} expected comparisons"
 
 
 def work_text(results: Results) -> str:
-    """Return what was run, on how much of what, in which sizes."""
+    """Return what was run in `results`, on how much of what, in which sizes."""
     sizes = [f"{count} {what}" for what, count in results.data.counts.items()]
     sizes += [f"{name} {size}" for name, size in results.workload.items()]
     return f"{results.model.name} on {results.data.name}{': ' if sizes else ''}{', '.join(sizes)}"

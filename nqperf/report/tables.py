@@ -34,7 +34,10 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: 
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> str:
-    """Return the same table in GitHub's Markdown."""
+    """Return `rows` under `headings` in GitHub's Markdown.
+
+    The first column and those named in `left` stand to the left, the others to the right.
+    """
     rules = [":--" if not column or name in left else "--:" for column, name in enumerate(headings)]
     return "\n".join(_markdown_row(row) for row in [headings, rules, *rows])
 

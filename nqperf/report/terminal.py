@@ -16,7 +16,7 @@ HISTORY_HEADINGS = ("made", "machine", "ratio", "interval", "pairs", "floor", "v
 
 
 def run_text(results: Results) -> str:
-    """Return the report of a run: its table, what explains it, and what it came to."""
+    """Return the report of the run `results`: its table, what explains it, and what it came to."""
     summary = summarise(results)
     return plain_lines(
         "\n".join(
@@ -33,7 +33,7 @@ def run_text(results: Results) -> str:
 
 
 def seconds_text(seconds: Mapping[str, float]) -> str:
-    """Return where the wall time of a run went."""
+    """Return where the wall time of a run went: `seconds` by stage, and "total"."""
     parts = ", ".join(f"{name} {spent:.0f} s" for name, spent in seconds.items() if name != "total")
     return f"wall time: {seconds['total']:.0f} s ({parts})"
 
@@ -54,7 +54,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
-    """Return what stands in one of two runs only, and what differs between them."""
+    """Return what of a `comparison` stands in one of its two runs only, and what differs between them."""
     return (
         *(f"WORSE: {what}" for what in comparison.worse),
         *(f"missing: {name} ({reason})" for name, reason in comparison.missing.items()),
@@ -81,7 +81,7 @@ def _speed(name: str, value: float) -> str:
 
 
 def history_text(found: History) -> str:
-    """Return the report of runs over time: each variant's ratios, then what the machines were."""
+    """Return the report of the history `found`: each variant's ratios, then what the machines were."""
     lines: list[str] = []
     for name in found.variants:
         lines += [name, text_table(HISTORY_HEADINGS, history_rows(found, name), left=("machine", "verdict")), ""]
@@ -97,13 +97,13 @@ def history_text(found: History) -> str:
 
 
 def history_rows(found: History, name: str) -> list[tuple[str, ...]]:
-    """Return the cells of a variant's runs under HISTORY_HEADINGS."""
+    """Return the cells of the variant `name` in the history `found`, a row a run, under HISTORY_HEADINGS."""
     letters = machine_letters(found)
     return [_history_row(found, letters, point) for point in found.variants[name]]
 
 
 def machine_letters(found: History) -> list[str]:
-    """Return a short name for the machine of each run: A for the first, B for the next one, ..."""
+    """Return a short name for the machine of each run in `found`: A for the first, B for the next one, ..."""
     known = list(dict.fromkeys(moment.device for moment in found.runs))
     return [_letter(known.index(moment.device)) for moment in found.runs]
 

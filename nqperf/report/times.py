@@ -10,7 +10,8 @@ from nqperf.records.results import BASELINE, Results, VariantResult
 def baseline_seconds(results: Results, variant: VariantResult) -> float | None:
     """Return what a round took the baseline of `variant`: the median of its pairs, None where there are none.
 
-    It is of all pairs of the run, so that rows compare; in a record of comparisons that share no baseline, of its own.
+    It is of all pairs of the run `results`, so that rows compare; in a record of comparisons that share no baseline, of
+    its own.
     """
     samples = [*variant.samples]
     if results.variant(BASELINE) is not None:

@@ -32,7 +32,7 @@ def require_mlflow() -> None:
 
 
 def track(results: Results, predictions: Mapping[str, Sequence[Prediction]]) -> dict[str, str]:
-    """Log each variant that was measured or failed as a run of its own; return the run ids by variant.
+    """Log each variant of `results` that was measured or failed as a run of its own; return the run ids by variant.
 
     `predictions` of a variant become its artifact predictions.json.
     Raises: MissingExtraError without MLflow, ConfigError when its store cannot be used.

@@ -12,7 +12,7 @@ HEADINGS = ("tried", "engine", "batch", "ratio", "interval", "pairs", "seconds",
 
 
 def tuned_text(found: Tuned) -> str:
-    """Return the table of what was tried, what was left out, and the line that it comes to."""
+    """Return the table of what was tried in the search `found`, what was left out, and the line that it comes to."""
     recipe = found.recipe
     lines = [text_table(HEADINGS, [_row(one) for one in found.tried], left=("engine", "outcome")), ""]
     lines += [f"left out: {name} ({reason})" for name, reason in found.left_out.items()]
@@ -28,7 +28,7 @@ def tuned_text(found: Tuned) -> str:
 
 
 def headline(found: Tuned) -> str:
-    """Return the one line that a search comes to."""
+    """Return the one line that the search `found` comes to."""
     if found.interval is None:
         return found.recipe.note
     low, high = found.interval
@@ -42,7 +42,7 @@ def headline(found: Tuned) -> str:
 
 
 def recipe_text(found: Tuned) -> str:
-    """Return how the recipe runs, in one line."""
+    """Return how the recipe of the search `found` runs, in one line."""
     recipe = found.recipe
     parts = [recipe.engine, f"batch {recipe.batch_size}"]
     parts += [f"{name}={value}" for name, value in {**recipe.settings, **recipe.environment}.items()]

@@ -17,7 +17,7 @@ _SHORT = {"exact": "exact", "sixteen_bit": "16 bits", "eight_bit": "8 bits"}
 
 
 def variants_table(rows: Sequence[ListedVariant]) -> str:
-    """Return a line a row, and below them why some do not run here."""
+    """Return a line a variant of `rows`, and below them why some do not run here."""
     looked = any(row.runs is not None for row in rows)
     headings = ("variant", "engine", "answers", *(("here",) if looked else ()), "what it is")
     cells = [
@@ -29,7 +29,7 @@ def variants_table(rows: Sequence[ListedVariant]) -> str:
 
 
 def variants_text(rows: Sequence[ListedVariant]) -> str:
-    """Return each row whole."""
+    """Return each variant of `rows` whole."""
     return "\n\n".join(plain_lines("\n".join(_lines(row))) for row in rows)
 
 

@@ -45,10 +45,14 @@ class ClusterError(NqPerfError):
 class ClusterConfig:
     """Where workers run, and what each is given.
 
-    `address` is that of a running Ray, or "local" for one on this machine alone. None takes as many workers as the
-    cluster has room for. `worker_gpus` may be a fraction: so many workers share a GPU. A worker that takes longer than
-    `shard_seconds` for a shard counts as hung, and a shard is tried `tries` times; `start_seconds` is the time in
-    which a worker must start while none is at work. Units: seconds.
+    `address` is that of a running Ray, or "local" for one on this machine alone. `workers` is how many there are at
+    most; None takes as many as the cluster has room for. Each is given `worker_cpus` CPUs and `worker_gpus` GPUs, which
+    may be a fraction: so many workers share a GPU. A worker that takes longer than `shard_seconds` for a shard counts
+    as hung, and a shard is tried `tries` times; `start_seconds` is the time in which a worker must start while none is
+    at work.
+    Units: seconds.
+
+    Raises: ConfigError for a number below 1, for seconds that are not above 0, and for GPUs below 0.
     """
 
     address: str = LOCAL
@@ -69,7 +73,10 @@ class ClusterConfig:
 
 
 class RayWorker:
-    """The actor: a worker in a process of its own, which loads its model when it is first asked."""
+    """The actor: a worker in a process of its own, which loads its model when it is first asked.
+
+    `config` says what it loads and how it computes; its engine takes `cpus` threads.
+    """
 
     def __init__(self, config: WorkerConfig, cpus: int) -> None:
         # An engine would take every core of the machine, of which this worker is given a part.
@@ -82,7 +89,7 @@ class RayWorker:
         self._worker = Worker(self._config)
 
     def answer(self, task: Task) -> Shard:
-        """Answer a shard."""
+        """Answer the shard `task`, as `Worker.answer` does; `start` comes first."""
         assert self._worker is not None, "start comes first"  # noqa: S101
         return self._worker.answer(task)
 
@@ -98,7 +105,11 @@ class _Call:
 
 @dataclass(slots=True, kw_only=True)
 class WorkerPool:
-    """The workers of a run; leaving the `with` block of `joined` ends them."""
+    """The workers of a run; leaving the `with` block of `joined` ends them.
+
+    `ray` is the module as `joined` yields it, `config` what each worker loads, `cluster` what it is given, and
+    `worker_type` the class that becomes an actor.
+    """
 
     ray: Any
     config: WorkerConfig
@@ -258,7 +269,13 @@ def _connect(ray: Any, cluster: ClusterConfig, scratch: Path) -> None:
 def answered_by_cluster(
     tasks: Iterator[Task], config: WorkerConfig, cluster: ClusterConfig, progress: Progress
 ) -> Generator[Shard, None, None]:
-    """Answer tasks on a cluster, in any order."""
+    """Yield the shards of `tasks` as a cluster has answered them, in any order.
+
+    `config` says what each worker loads, `cluster` where workers run; `progress` is told of each shard's windows and
+    examples when it is done.
+
+    Raises: as `joined` and `WorkerPool.answered` do.
+    """
     with joined(cluster) as ray:
         for shard in WorkerPool(ray=ray, config=config, cluster=cluster, worker_type=RayWorker).answered(tasks):
             progress("windows", shard.record.windows)

@@ -17,7 +17,10 @@ from nqperf.shards.worker import FEATURES, LOGITS, PREDICTIONS
 
 
 def join_features(journal: Journal, out: Path, *, again: Path | None = None) -> None:
-    """Write the features of all shards to `out`; where they are used again, they are copied from there."""
+    """Write the features of all shards in `journal` to `out`; where they are used again, they are copied from `again`.
+
+    Raises: FormatError when a shard's file is not as it was written, or `out` cannot be written.
+    """
     if again is not None:
         if again.resolve() != out.resolve():
             copy_whole(again, out)
@@ -28,7 +31,10 @@ def join_features(journal: Journal, out: Path, *, again: Path | None = None) -> 
 
 
 def join_logits(journal: Journal, out: Path) -> None:
-    """Write the logits of all shards to `out`."""
+    """Write the logits of all shards in `journal` to `out`, in order.
+
+    Raises: FormatError when a shard's file is not as it was written, or `out` cannot be written.
+    """
     with logits_writer(out) as writer:
         for number in sorted(journal.done):
             for block in read_logits(journal.checked(number, LOGITS)):
@@ -36,7 +42,10 @@ def join_logits(journal: Journal, out: Path) -> None:
 
 
 def joined_predictions(journal: Journal) -> list[Prediction]:
-    """Return the predictions of all shards."""
+    """Return the predictions of all shards in `journal`, in order.
+
+    Raises: FormatError when a shard's file is not as it was written.
+    """
     found = []
     for number in sorted(journal.done):
         found += read_predictions(journal.checked(number, PREDICTIONS))
@@ -44,7 +53,7 @@ def joined_predictions(journal: Journal) -> list[Prediction]:
 
 
 def joined_states(journal: Journal) -> dict[str, Any]:
-    """Return the switches that the engine was observed in, over all shards.
+    """Return the switches that the engine was observed in, over all shards in `journal`.
 
     `observed` holds those that all shards have alike, `observed_apart` the others: an entry for each set of shards that
     has them alike, with the numbers of the shards.

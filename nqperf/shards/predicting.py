@@ -28,7 +28,12 @@ from nqperf.shards.worker import LOGITS, Progress, no_progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictConfig:
-    """What is predicted, with what, and where the logits go; a shard is `shard_batches` batches."""
+    """What is predicted, with what, and where the logits go; a shard is `shard_batches` batches.
+
+    `features` is the file that `nqperf prepare` has made, `model` the opened model folder, and `out` the .npz of
+    logits. `engine` is the name of an engine, `settings` are its own; without a batch size one that suits the device is
+    taken. `fresh` removes what an earlier start has done.
+    """
 
     features: Path
     model: OpenedModel
@@ -51,7 +56,7 @@ class PredictConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictResult:
-    """The number of rows, and the engine's switches as they were."""
+    """The number of rows in `windows`, and the engine's switches as they were seen in the last shard, in `observed`."""
 
     windows: int
     observed: dict[str, Any]
@@ -61,6 +66,9 @@ def predict_features(
     config: PredictConfig, progress: Progress = no_progress, between_shards: Callable[[], None] = lambda: None
 ) -> PredictResult:
     """Run a model over a features file and leave its logits, row for row; what is done is kept until all is.
+
+    `config` says of what, by what and to where. `progress` is told the stage ("windows") and how many more of it are
+    done; `between_shards` is called after each shard, and what it raises ends the run.
 
     Raises: FormatError and ConfigError for input that cannot be used; then no output appears.
     """

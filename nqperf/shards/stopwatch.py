@@ -13,13 +13,16 @@ _Item = TypeVar("_Item")
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds spent in each stage; a stage that others feed is charged for its own waiting alone."""
+    """Seconds spent in each stage, by its name; a stage that others feed is charged for its own waiting alone.
+
+    `seconds` may hold what was spent before.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Charge the block to a stage."""
+        """Charge the block to the stage `name`."""
         start = time.perf_counter()
         try:
             yield
@@ -27,7 +30,7 @@ class Stopwatch:
             self.add({name: time.perf_counter() - start})
 
     def timed(self, name: str, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Charge the making of each item to a stage."""
+        """Yield `items`, and charge the making of each to the stage `name`; none may be None."""
         iterator = iter(items)
         while True:
             with self.stage(name):

@@ -22,7 +22,10 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What was read so far: the number of shards and of examples, the annotations, and the ids that have none."""
+    """What was read so far: the number of `shards` and of `examples`, and their annotations.
+
+    `gold` has the annotations by example id, `unannotated` the ids that have none.
+    """
 
     shards: int = 0
     examples: int = 0
@@ -50,7 +53,10 @@ class Tally:
 def unfinished(
     chunks: Iterable[Chunk], features: Iterable[Features] | None, journal: Journal, tally: Tally, progress: Progress
 ) -> Iterator[Task]:
-    """Yield the shards that the journal lacks, in order; every chunk is counted, and held against its shard.
+    """Yield the shards that the `journal` lacks, in order; every chunk is counted, and held against its shard.
+
+    `chunks` are the examples, one chunk a shard, and `features` their rows in the same order, None where workers make
+    them. `tally` is filled as chunks are read; `progress` is told of the examples and windows of shards that are done.
 
     Raises: FormatError when the data are not those that finished shards were made of; what the chunks raise.
     """

@@ -36,7 +36,9 @@ def no_progress(_stage: str, _count: int) -> None:
 class WorkerConfig:
     """What a worker loads and how it computes; with `makes_features` off they are given to it, chunk by chunk.
 
-    `identity` is that of the model's files: a worker that finds others in the folder refuses them.
+    `model` is the model's folder. `identity` is that of its files: a worker that finds others in the folder refuses
+    them. `engine` is the name of an engine, `settings` are its own; `pipeline` says how features and answers are made,
+    and `seq_length` is the number of positions of a feature.
     """
 
     model: Path
@@ -50,7 +52,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
-    """One shard to be: its number, its examples, and their features where those are there already."""
+    """One shard to be: its `number`, from 0, its examples in `chunk`, and their `features` where those are there."""
 
     number: int
     chunk: Chunk
@@ -69,7 +71,8 @@ class Worker:
     """Answers shards; the process's malloc keeps its memory from then on.
 
     `model` is the opened folder where this process has opened it before.
-
+    `config` says what is loaded and how it computes. `progress` is told "windows" and "examples", and how many more of
+    them are done.
     Raises: FormatError and ConfigError for a model that cannot be used.
     """
 
@@ -89,7 +92,7 @@ class Worker:
         self._warm_up_windows = 0
 
     def answer(self, task: Task) -> Shard:
-        """Answer one chunk; the seconds of loading, and of the first batch of all, are the first one's.
+        """Answer the chunk of `task`; the seconds of loading, and of the first batch of all, are the first one's.
 
         The chunk's windows are batched alone, so that a shard is the same bytes whatever was answered before it.
 

@@ -48,7 +48,11 @@ class Candidate:
 def racing_rows(
     variants: Sequence[Variant], tolerance: Tolerance, machine: Machine
 ) -> tuple[list[Variant], dict[str, str]]:
-    """Return the rows to try, those first that have paid on a known device, and why the others are not."""
+    """Return the rows to try, those first that have paid on a known device, and why the others are not.
+
+    Of the `variants`, those race whose own tolerance is no laxer than `tolerance` and that run on `machine`; the
+    reasons are by the name of the row that is left out. The baseline is neither.
+    """
     left_out = {}
     chosen = []
     for variant in variants:
@@ -65,26 +69,30 @@ def racing_rows(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """What the search may vary: the machine decides about malloc and threads, the data about the largest batch."""
+    """What the search may vary: the machine decides about malloc and threads, the data about the largest batch.
+
+    `machine` is as a probe has seen it. `batch_size` is the run's, in windows, which a row starts with; `windows` is
+    how many the data have, so that no batch is larger.
+    """
 
     machine: Machine
     batch_size: int
     windows: int
 
     def of(self, variant: Variant) -> Candidate:
-        """Return how a row of the table is run here."""
+        """Return how `variant`, a row of the table, is run here: with its own batch size, else the run's."""
         own = variant.batch_size or self.batch_size
         return Candidate(row=variant.name, variant=dataclasses.replace(variant, batch_size=own))
 
     def relieved(self, one: Candidate) -> Candidate | None:
-        """Return the same with malloc told to keep memory; None where it does already, or cannot be told."""
+        """Return `one` with malloc told to keep memory; None where it does already, or cannot be told."""
         if RULES[GLIBC_MALLOC](self.machine) or KEEP_MEMORY.items() <= one.variant.environment.items():
             return None
         environment = {**one.variant.environment, **KEEP_MEMORY}
         return _changed(one, "allocator", environment=environment, effects=(*one.variant.effects, KEEPS_MEMORY))
 
     def neighbours(self, one: Candidate) -> Iterator[Candidate]:
-        """Yield the same with half and twice the batch, and on a CPU with a thread for every other core."""
+        """Yield `one` with half and twice the batch, and on a CPU with a thread for every other core."""
         for size in (2 * one.batch_size, one.batch_size // 2):
             if 1 <= size <= min(_LARGEST_BATCH, self.windows):
                 yield _changed(one, f"batch_{size}", batch_size=size)

@@ -20,7 +20,10 @@ StepKind = Literal["visit", "relieve", "expand", "prove"]
 
 
 class Interval(NamedTuple):
-    """A log speed-up over the baseline per window: its estimate and what it lies between."""
+    """A log speed-up over the baseline per window: its estimate, and what it lies between.
+
+    `middle` is the estimate, `low` and `high` are the ends.
+    """
 
     low: float
     middle: float
@@ -36,7 +39,8 @@ class RaceConfig:
 
     An interval leaves out the true speed-up with probability `alpha` a side. Fresh processes of one program differ by a
     constant, so that only what is slower by more than `margin` is surely so. Who is slower by more than `plainly` in
-    each of the first pairs is not looked at any longer: it is more than its processes, or malloc, could bring.
+    each of the first pairs is not looked at any longer: it is more than its processes, or malloc, could bring. After
+    `most_sets` sets of fresh processes it is not visited again.
     """
 
     alpha: float = 0.0033
@@ -49,9 +53,11 @@ class RaceConfig:
 class Contender:
     """What was found of one way to run the weights; units: logarithms of speed-ups per window, seconds.
 
+    `name` is its own, `family` the row of the table that it comes from: those of one family give the same answers.
     `sets` holds the pairs of each set of fresh processes. `relief` is what a process could gain at the most if the
-    system took none of its time; 0 where nothing is known to relieve it. `proof` is the gate's verdict in fresh
-    processes, after all answers were checked. A `failure` is for good. `family` are those whose answers are the same.
+    system took none of its time; 0 where nothing is known to relieve it. `relieved` tells that it was relieved already,
+    `expanded` that the ways next to it race too. `proof` is the gate's verdict in fresh processes, after all answers
+    were checked. A `failure` is for good. `seconds` is the time that it has taken.
     """
 
     name: str
@@ -75,7 +81,7 @@ class Contender:
         return sum(map(len, self.sets))
 
     def interval(self, config: RaceConfig) -> Interval:
-        """Return where its speed-up lies: as proven, else by the pairs of all sets together.
+        """Return where its speed-up lies: as proven, else by the pairs of all sets together, as sure as `config` says.
 
         Of pairs too few to say, it is only known that it is not much faster than in the best of them.
         """
@@ -101,14 +107,19 @@ def baseline_contender() -> Contender:
 
 
 class Step(NamedTuple):
-    """What to do next, and with whom."""
+    """What to do next, `kind`, and with whom, `contender`."""
 
     kind: StepKind
     contender: Contender
 
 
 class Standings(NamedTuple):
-    """The contenders that may still be the best, and the one that leads; the baseline where none is surely faster."""
+    """The contenders that may still be the best, and the one that leads; the baseline where none is surely faster.
+
+    `able` has the interval of each that has not failed, by name; `standing` are those of them that are not surely
+    slower than the best, and `leader` is the one to prove next, or proven. `best_low` is the highest lower end of an
+    interval.
+    """
 
     able: Mapping[str, Interval]
     standing: tuple[Contender, ...]
@@ -117,7 +128,7 @@ class Standings(NamedTuple):
 
 
 def standings(contenders: Sequence[Contender], config: RaceConfig) -> Standings:
-    """Return how things stand; the first contender is the baseline."""
+    """Return how things stand among `contenders`, whose first is the baseline; `config` says what is surely slower."""
     baseline = contenders[0]
     able = {one.name: one.interval(config) for one in contenders if one.failure is None}
     best_low = max(interval.low for interval in able.values())
@@ -133,7 +144,11 @@ def standings(contenders: Sequence[Contender], config: RaceConfig) -> Standings:
 
 
 def hopeless(speedups: Sequence[float], best_low: float, config: RaceConfig) -> bool:
-    """Return whether the first pairs of a contender, one or more, leave no hope that it is the best."""
+    """Return whether the first pairs of a contender leave no hope that it is the best.
+
+    `speedups` are their logarithms, one or more; `best_low` is the highest lower end of an interval so far, and
+    `config` says how far below it there is no hope.
+    """
     return max(speedups) + config.plainly + config.margin < best_low
 
 
@@ -142,6 +157,7 @@ def next_step(contenders: Sequence[Contender], config: RaceConfig) -> Step | Non
 
     Everybody is seen once, then those that a known cause holds back are relieved of it. The close ones are seen again
     until one leads or they were seen often enough; the neighbours of the leader are tried, and it is proven.
+    `contenders` are all, the baseline first; `config` says when one is surely slower, and seen often enough.
     """
     for one in contenders[1:]:
         if not one.sets and one.failure is None:
@@ -160,13 +176,13 @@ def next_step(contenders: Sequence[Contender], config: RaceConfig) -> Step | Non
 
 
 def proof_step(contenders: Sequence[Contender], config: RaceConfig) -> Step | None:
-    """Return the proof of the leader, None where it has one."""
+    """Return the proof of the leader among `contenders`, None where it has one; `config` says who leads."""
     leader = standings(contenders, config).leader
     return None if leader.proof is not None else Step("prove", leader)
 
 
 def place(one: Contender, contenders: Sequence[Contender], config: RaceConfig) -> str:
-    """Return in words what became of a contender, and why."""
+    """Return in words what became of `one` of the `contenders`, and why; `config` says what is surely slower."""
     found = standings(contenders, config)
     if one.failure is not None:
         return one.failure

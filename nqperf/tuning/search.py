@@ -28,7 +28,8 @@ from nqperf.tuning.race import (
 class Visit:
     """What one set of fresh processes showed: times of equally many windows, and what could be gained at the most.
 
-    Units: `relief` is the logarithm of the speed-up if the system took none of the CPU time.
+    `pairs` are the times of the baseline and of the candidate, in seconds. Units: `relief` is the logarithm of the
+    speed-up if the system took none of the CPU time.
     """
 
     pairs: Pairs
@@ -43,7 +44,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What the gate found in fresh processes, after all answers were checked there."""
+    """What the gate found in fresh processes, after all answers were checked there.
+
+    `agreement` is that of the answers with the baseline's, `verdict` the gate's, and `interval` the same as logarithms.
+    """
 
     agreement: Agreement
     verdict: Verdict
@@ -58,7 +62,7 @@ class Tryouts(Protocol):
     """The machine, as the search sees it; units: seconds."""
 
     def visit(self, candidate: Candidate, hopeless: Hopeless | None) -> Visit:
-        """Start a candidate anew and take a few pairs.
+        """Start a `candidate` anew and take a few pairs.
 
         With `hopeless`, the first time: no more of them where the first ones leave no hope, else look at some answers.
 
@@ -66,7 +70,7 @@ class Tryouts(Protocol):
         """
 
     def prove(self, candidate: Candidate) -> Proof:
-        """Check all answers, and take pairs in fresh processes until the gate can tell.
+        """Check all answers of the `candidate`, and take pairs in fresh processes until the gate can tell.
 
         Raises: NqPerfError when it fails, ParityError when its answers do not hold.
         """
@@ -75,20 +79,20 @@ class Tryouts(Protocol):
         """Return the seconds that are left."""
 
     def visit_seconds(self, candidate: Candidate) -> float:
-        """Return about how long a visit takes."""
+        """Return about how long a visit of the `candidate` takes."""
 
     def prove_seconds(self, candidate: Candidate, speedup: float) -> float:
-        """Return about how long a proof takes of what has that speed-up, a logarithm."""
+        """Return about how long a proof of the `candidate` takes if it has that `speedup`, a logarithm."""
 
 
 class Field(Protocol):
     """The ways next to a candidate."""
 
     def relieved(self, one: Candidate) -> Candidate | None:
-        """Return the same without what the system takes of its time; None where there is no such way."""
+        """Return `one` without what the system takes of its time; None where there is no such way."""
 
     def neighbours(self, one: Candidate) -> Iterable[Candidate]:
-        """Yield the ways next to a candidate."""
+        """Yield the ways next to `one`."""
 
 
 Told = Callable[[Contender, Visit | Proof | NqPerfError, float], None]
@@ -96,7 +100,13 @@ Told = Callable[[Contender, Visit | Proof | NqPerfError, float], None]
 
 @dataclass(slots=True, kw_only=True)
 class Search:
-    """One search; `found` is whole after each step, so that it can be broken off anywhere."""
+    """One search; all that is found is whole after each step, so that it can be broken off anywhere.
+
+    `space` has the ways next to a candidate, `tryouts` measures, and `baseline` is what all are held to; `config` says
+    who races how long. `told` is called after each visit and proof with the contender, what was found, and the seconds
+    that it took. `contenders` are all, the baseline first; `proofs` and `candidates` are theirs, by name. `out_of_time`
+    tells that the time was up.
+    """
 
     space: Field
     tryouts: Tryouts
@@ -112,7 +122,7 @@ class Search:
         self.candidates[self.contenders[0].name] = self.baseline
 
     def run(self, rows: Sequence[Candidate]) -> None:
-        """Search until nothing is left to do or the time is up."""
+        """Search among `rows` and the ways next to them until nothing is left to do or the time is up."""
         for row in rows:
             self._enter(row)
         while not self.out_of_time and (step := self._affordable(next_step(self.contenders, self.config))):

@@ -43,7 +43,11 @@ _PROVING_SETS = 2
 
 @dataclass(slots=True, kw_only=True)
 class WorkerTryouts:
-    """Visits and proofs within one session; `tolerance` is how exact answers must be."""
+    """Visits and proofs within one `session`; `tolerance` is how exact answers must be.
+
+    `relieves` tells whether there is a way to relieve a candidate of the system's share of its time; `gate` judges
+    proofs.
+    """
 
     session: Session
     tolerance: Tolerance
@@ -63,7 +67,7 @@ class WorkerTryouts:
         return _SLACK * (2 * speed.start + speed.batch * (VISIT_ROUNDS * (2 + own) + VISIT_ROUNDS + 3 * own))
 
     def prove_seconds(self, candidate: Candidate, speedup: float) -> float:
-        """Return about how long a proof takes of what has that speed-up, a logarithm."""
+        """Return about how long a proof of the `candidate` takes if it has that `speedup`, a logarithm."""
         session, sets = self.session, self.gate.judge.first_look
         answers = len(session.task.features) / session.batch_size * session.speed.batch / math.exp(speedup)
         own = candidate.batch_size / session.batch_size / math.exp(speedup)
@@ -100,7 +104,7 @@ class WorkerTryouts:
         return Visit(pairs=Pairs(baseline_seconds=ends, variant_seconds=seconds), relief=relief)
 
     def prove(self, candidate: Candidate) -> Proof:
-        """Check all answers in a fresh process, and take sets until the interval is narrow.
+        """Check all answers of the `candidate` in a fresh process, and take sets until the interval is narrow.
 
         Raises: NqPerfError when it fails, ParityError when its answers do not hold, OutOfTimeError when the time is up
         before there is an interval.

@@ -62,6 +62,8 @@ class TuneConfig:
     def from_options(cls, *, tolerance: Tolerance = "exact", **options: Any) -> TuneConfig:
         """Return what options say, as `SuiteOptions.read` takes them; what they do not say is as by default.
 
+        `tolerance` is how close answers must stay, `options` are all others, by name.
+
         Raises: NqPerfError for an option that is unknown, has no effect, or names what cannot be used.
         """
         asked = SuiteOptions.read(**options)
@@ -71,7 +73,13 @@ class TuneConfig:
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """One way that was tried or left out: how it ran, its speed-up per window, and what became of it."""
+    """One way that was tried or left out: how it ran, its speed-up per window, and what became of it.
+
+    `name` is its row's, with what was changed of it; `outcome` says in words what became of it. It ran on `engine` with
+    its `settings`, `batch_size` windows at once, and these variables of the `environment`. `ratio` is its speed-up over
+    the baseline, None where it was not timed, in `interval`, None where its pairs are too few; `pairs` are those of its
+    visits and its proof. `seconds` is the time that it has taken.
+    """
 
     name: str
     outcome: str
@@ -86,11 +94,13 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tuned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: the recipe, its figures again, and the table of what was tried, the best first.
+    """What was found: the `recipe`, its figures again, and the table of what was `tried`, the best first.
 
-    Without an interval nothing is proven: nothing beats the baseline, or the search was `interrupted` before.
-    `changed` of `examples` predictions are not the baseline's. `left_out` are rows that could not race, `given_up` what
-    the time did not allow.
+    `tolerance` is how close answers had to stay. `ratio` is the recipe's speed-up over the baseline, in `interval`.
+    Without an interval nothing is proven, and the ratio is 1: nothing beats the baseline, or the search was
+    `interrupted` before. `changed` of `examples` predictions are not the baseline's. `left_out` are rows that could not
+    race, by name, with the reason; `given_up` is what the time did not allow. `seconds` is the time of the whole
+    search.
     """
 
     recipe: Recipe
@@ -109,6 +119,8 @@ class Tuned(msgspec.Struct, frozen=True, kw_only=True):
 # Long: the whole search is read in one piece.
 def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     """Search for the fastest way to run the model whose answers hold, and prove it; Ctrl-C keeps the best so far.
+
+    `config` says which model, how exact its answers must stay, and how long it may take; `progress` is told each step.
 
     Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run.
     KeyboardInterrupt before anything was tried.

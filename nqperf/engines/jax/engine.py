@@ -83,7 +83,7 @@ class JaxEngine(Engine[JaxConfig]):
         return bool(jax.default_backend() == "gpu")
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Build the network and give it the weights."""
+        """Build the network of `model_config` and give it the `weights`."""
         self.start()
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
@@ -129,20 +129,20 @@ class JaxEngine(Engine[JaxConfig]):
         return outputs
 
     def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:
-        """Return the batch as arrays of the device."""
+        """Return the batch `inputs` as arrays of the device."""
         import jax
 
         return {name: jax.device_put(inputs[name]) for name in MODEL_INPUTS}
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Run one batch; return the output arrays, possibly before the device has finished them."""
+        """Run the batch `inputs`; return the output arrays, possibly before the device has finished them."""
         outputs: dict[str, Any] = self._executable(inputs)(*self._variables, dict(inputs))
         if self._device is None:
             self._device = ", ".join(sorted({one.platform for one in outputs[MODEL_OUTPUTS[0]].devices()}))
         return outputs
 
     def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
-        """Wait for the output arrays and return them as the host's."""
+        """Wait for the arrays `outputs` and return them as the host's."""
         import numpy as np
 
         return {name: np.asarray(outputs[name]) for name in MODEL_OUTPUTS}

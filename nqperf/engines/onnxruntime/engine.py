@@ -33,10 +33,11 @@ from nqperf.nq.logits import MODEL_OUTPUTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxRuntimeConfig(EngineConfig):
-    """How the weights are run: in float32, in float16, or with products in 8 bits but for the modules in `wide`.
+    """How the weights are run, by `precision`: in float32, in float16, or with products in 8 bits but for `wide` modules.
 
-    None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU overflows; None is
-    8 bits where products of them are seen to come out right. `provider` computes: on the CPU, or on NVIDIA's GPUs.
+    A `wide` of None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU
+    overflows; None is 8 bits where products of them are seen to come out right. `provider` computes: on the CPU, or on
+    NVIDIA's GPUs.
     Raises: ConfigError for 8 bits on a GPU, or float16 on a CPU.
     """
 
@@ -71,7 +72,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         import onnxruntime  # noqa: F401
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Build the graph and let ONNX Runtime make its own of it."""
+        """Build the graph of `model_config` with the `weights` and let ONNX Runtime make its own of it."""
         int8 = None
         if self.config.precision == "int8":
             reduced, wide = self.config.reduced_range, self.config.wide
@@ -99,7 +100,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         return onnx_graph(model_config, weights, self._int8, fused=True, half=half, for_gpu=provider == "cuda")
 
     def run(self, inputs: Mapping[str, Any]) -> list[FloatArray]:
-        """Run one batch and return its outputs."""
+        """Run the batch `inputs` and return its outputs."""
         outputs: list[FloatArray] = self._session.run(MODEL_OUTPUTS, inputs)
         if not self._nodes:
             with self._profiled:

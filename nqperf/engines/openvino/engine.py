@@ -34,7 +34,7 @@ _EIGHT_BITS = frozenset({"i8", "u8"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVinoConfig(EngineConfig):
-    """How the weights are run: what the layers compute in.
+    """How the weights are run: `precision` is what the layers compute in.
 
     "int8" keeps all kernels but the heads' in 8 bits, and rounds their inputs to 8 bits when it runs; all else is
     computed in float32, and with "int8_bfloat16" in bfloat16. With `split` a batch is cut into equal parts that run
@@ -64,7 +64,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Build the graph and let OpenVINO read it."""
+        """Build the graph of `model_config` with the `weights` and let OpenVINO read it."""
         import openvino
 
         self._core = openvino.Core()
@@ -97,7 +97,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         return self._requests[length]
 
     def run(self, inputs: Mapping[str, IntArray]) -> dict[str, FloatArray]:
-        """Run one batch; the outputs are copies, for the next batch is written to the same place."""
+        """Run the batch `inputs`; the outputs are copies, for the next batch is written to the same place."""
         requests = self._of_length(inputs[MODEL_INPUTS[0]].shape[1])
         parts = {name: np.split(np.ascontiguousarray(inputs[name]), self._parts) for name in MODEL_INPUTS}
         for number, request in enumerate(requests):

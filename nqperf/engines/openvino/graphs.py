@@ -27,7 +27,7 @@ _PRODUCTS = ("FullyConnected", "MatMul")
 
 
 def round_kernels(model: Any) -> None:
-    """Put in place of each kernel one of 8 bits with a scale for each output, but for the heads'.
+    """Put in place of each kernel of `model` one of 8 bits with a scale for each output, but for the heads'.
 
     OpenVINO then rounds the inputs, too, when it runs, where the CPU has units for products of 8 bits.
     """
@@ -73,7 +73,7 @@ def properties(precision: str, *, parts: int = 1) -> dict[str, Any]:
 
 
 def in_int8(precision: str) -> bool:
-    """Return whether kernels are kept in 8 bits."""
+    """Return whether kernels are kept in 8 bits with this `precision` of `OpenVinoConfig`."""
     return precision.startswith("int8")
 
 
@@ -91,7 +91,7 @@ def _executed(compiled: Any) -> Iterator[dict[str, str]]:
 
 @functools.cache
 def multiplies_in(precision: str) -> bool:
-    """Return whether a product loses what inputs of 8 or 16 bits lose; one that is widened is multiplied wide.
+    """Return whether a product in this `precision` loses what inputs of 8 or 16 bits lose; widened, it loses nothing.
 
     The runtime graph calls a product one of 8 bits also where only the kernel is kept in them.
     """

@@ -141,7 +141,7 @@ def _quickest(work: Callable[[], object]) -> float:
 
 @functools.cache
 def softmax_widens(dtype: str) -> bool:
-    """Return whether a graph's softmax in 16 bits equals the float32 one rounded, as it was seen in this process."""
+    """Return whether a graph's softmax in `dtype`, 16 bits, equals the float32 one rounded, as this process saw it."""
     import tensorflow as tf
 
     scores = tf.cast(4 * tf.random.stateless_normal(_SOFTMAX_SHAPE, seed=(3, 4)), dtype)

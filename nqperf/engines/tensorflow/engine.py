@@ -56,7 +56,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         return bool(tf.config.list_physical_devices("GPU"))
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Set the process's switches, build the network and give it the weights."""
+        """Set the process's switches, build the network of `model_config` and give it the `weights`."""
         choose_backend("tensorflow")
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
@@ -90,13 +90,13 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         )
 
     def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:
-        """Return the batch as tensors."""
+        """Return the batch `inputs` as tensors."""
         import tensorflow as tf
 
         return {name: tf.constant(array) for name, array in inputs.items()}
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Run one batch; return the output tensors, possibly before the device has finished them."""
+        """Run the batch `inputs`; return the output tensors, possibly before the device has finished them."""
         outputs: dict[str, Any]
         if self.config.eager:
             outputs = self.model(dict(inputs), training=False)
@@ -107,7 +107,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         return outputs
 
     def finish(self, outputs: Mapping[str, Any]) -> dict[str, FloatArray]:
-        """Wait for the output tensors and return them as arrays."""
+        """Wait for the tensors `outputs` and return them as arrays."""
         return {name: outputs[name].numpy() for name in MODEL_OUTPUTS}
 
     def trace(self) -> None:

@@ -98,14 +98,14 @@ def _rewritten_nodes(function: Any) -> int:
 
 
 def compiled_products(hlo: str) -> list[bool]:
-    """Return for each matrix product in what XLA was given whether it is in 16 bits."""
+    """Return for each matrix product in `hlo`, the text of what XLA was given, whether it is in 16 bits."""
     return [bool(_NARROW_DOT.search(line)) for line in hlo.splitlines() if " dot(" in line]
 
 
 def may_round(hlo: str) -> bool:
     """Return whether XLA was given a float32 product without being told to keep all of its digits.
 
-    On Ampere and later GPUs it rounds the operands of such a product to TF32.
+    `hlo` is the text of what it was given. On Ampere and later GPUs it rounds the operands of such a product to TF32.
     """
     return any(_WIDE_DOT.search(line) and _HIGHEST not in line for line in hlo.splitlines())
 

@@ -157,13 +157,13 @@ class TensorFlowProbe(Probe):
         return device.with_tensorflow(fingerprint)
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the instruction sets that oneDNN says it uses, and what TensorFlow's log says of GPUs."""
+        """Return the instruction sets that oneDNN says it uses, in its `output`, and what TensorFlow says of GPUs."""
         isa = _ISA.search(output)
         words = [line for line in dict.fromkeys(_LOG.findall(output)) if _OF_GPUS.search(line)][:_FEW]
         return {**({"onednn_isa": isa[1].strip()} if isa else {}), **({GPU_WORDS: words} if words else {})}
 
     def defaults(self, sight: Sight) -> dict[str, str]:
-        """Return whether oneDNN computes, and by which instruction sets."""
+        """Return whether oneDNN computes, and by which instruction sets, by `sight`."""
         if "onednn" not in sight.states:
             return {}
         if not sight.states["onednn"]:
@@ -178,7 +178,7 @@ class TensorFlowProbe(Probe):
         return {state: own[count] > 0 for state, count in told.items() if count in own}
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls."""
+        """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls, on this `machine`."""
         yield _tf32_check(machine)
         yield _xla_check(machine)
         yield _sixteen_bits_check(machine)

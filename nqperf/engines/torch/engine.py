@@ -61,7 +61,7 @@ class TorchEngine(Engine[TorchConfig]):
         return bool(torch.cuda.is_available())
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Set the process's switches and bring the weights to the device."""
+        """Set the process's switches and bring the `weights` of the network `model_config` to the device."""
         self.start()
         import torch
 
@@ -79,13 +79,13 @@ class TorchEngine(Engine[TorchConfig]):
             self._network = torch.compile(network.__call__, backend=compiler, fullgraph=True, dynamic=False)
 
     def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:
-        """Return the batch as tensors of the device."""
+        """Return the batch `inputs` as tensors of the device."""
         import torch
 
         return {name: torch.tensor(inputs[name], device=self._device) for name in MODEL_INPUTS}
 
     def run(self, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Run one batch; return the output tensors, possibly before the device has finished them."""
+        """Run the batch `inputs`; return the output tensors, possibly before the device has finished them."""
         import torch
 
         self._lengths_run.add(inputs[MODEL_INPUTS[0]].shape[1])
@@ -94,7 +94,7 @@ class TorchEngine(Engine[TorchConfig]):
         return outputs
 
     def finish(self, outputs: tuple[Any, ...]) -> dict[str, FloatArray]:
-        """Wait for the output tensors and return them as arrays of the host."""
+        """Wait for the tensors `outputs` and return them as arrays of the host."""
         return {name: found.cpu().numpy() for name, found in zip(MODEL_OUTPUTS, outputs, strict=True)}
 
     def trace(self) -> None:

@@ -107,7 +107,7 @@ class TorchProbe(Probe):
         )
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line on PyTorch's compiler and one on its 16 bits."""
+        """Yield a line on PyTorch's compiler and one on its 16 bits, on this `machine`."""
         absent = _needs_compiler(machine)
         advice = "it needs a C++ compiler: apt install g++" if absent else ""
         yield Check(name="torch.compile", state="note" if absent else "ok", finding=absent or "compiles", advice=advice)

@@ -17,7 +17,8 @@ _NARROW = ("float16", "bfloat16")
 class Products:
     """What was seen: each matrix product's type, the kinds of device of them all, and how many graphs were compiled.
 
-    A product is one of a call as it was made, or of what the compiler was given.
+    `types` has one entry a product ("float32"), `devices` are "cpu" or "gpu", and `graphs` counts. A product is one of
+    a call as it was made, or of what the compiler was given.
     """
 
     types: list[str] = field(default_factory=list)
@@ -31,7 +32,7 @@ class Products:
         return narrow / len(self.types) if self.types else None
 
     def add(self, name: str, value: Any) -> None:
-        """Note a call of that name, and what it returned, where it multiplies matrices."""
+        """Note a call of `name`, and the `value` that it returned, where it multiplies matrices."""
         operation = name.rpartition(".")[2].lstrip("_")
         count = _PRODUCTS_OF_ATTENTION if operation.startswith(_ATTENTION) else int(operation in _PRODUCTS)
         first = value[0] if isinstance(value, tuple | list) else value
@@ -41,7 +42,7 @@ class Products:
 
 
 def watched_run(run: Callable[[], object], products: Products) -> None:
-    """Call `run` and note each product that PyTorch is asked for, on the way to its kernel."""
+    """Call `run` and note in `products` each product that PyTorch is asked for, on the way to its kernel."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Watch(TorchDispatchMode):  # type: ignore[misc]  # without PyTorch its types are not known
@@ -58,7 +59,10 @@ def watched_run(run: Callable[[], object], products: Products) -> None:
 
 
 def watching_compiler(products: Products) -> Callable[[Any, Any], Any]:
-    """Return a compiler for `torch.compile` that notes what it is given, and compiles as PyTorch's own does."""
+    """Return a compiler for `torch.compile` that compiles as PyTorch's own does.
+
+    It notes in `products` what it is given.
+    """
 
     def compiler(module: Any, inputs: Any) -> Any:
         from torch._inductor.compile_fx import compile_fx

@@ -20,8 +20,9 @@ class CastRecord:
     """All casts of one kind: `layers` layers of the template have `times` of them each.
 
     `layer` is the layer's path with its numbers taken out, `function` the qualified name of the Python function that
-    makes the cast, `kind` what made it (explicit, autocast, promotion or variable). `reads` and `feeds` are the ops
-    before and after the cast, so that one that moves is seen.
+    makes the cast, `kind` what made it (explicit, autocast, promotion or variable). `from_dtype` and `to_dtype` are the
+    types before and after it ("float16"). `reads` and `feeds` are the ops before and after the cast, so that one that
+    moves is seen.
     """
 
     layer: str
@@ -53,7 +54,11 @@ Ledger = Mapping[str, tuple[CastRecord, ...]]
 
 
 def ledger_text(model: str, ledger: Ledger, versions: Mapping[str, str]) -> str:
-    """Return the ledger file's text; `versions` are those of the libraries that the casts were recorded with."""
+    """Return the text of the file that holds the `ledger` of the model named `model`.
+
+    `versions` are those of the libraries that the casts were recorded with, by name. Precisions, records and libraries
+    come in sorted order, so that the same ledger is the same text.
+    """
     lines = ["{", f'  "schema_version": {SCHEMA_VERSION},', f'  "model": {json.dumps(model)},']
     lines.append(f'  "recorded_with": {json.dumps(dict(sorted(versions.items())))},')
     lines.append('  "precisions": {')
@@ -104,6 +109,9 @@ def require_reviewer(option: str) -> None:
 
 def update_ledger(path: Path, held: Ledger, *, model: str, versions: Mapping[str, str]) -> None:
     """Write the precisions in `held` to the ledger at `path`, beside the other precisions that it has.
+
+    `model` is the name of the model whose ledger it is; `versions`, those of the libraries that `held` was recorded
+    with, stand in place of the older ones.
 
     Raises: as `read_ledger` where there is a file already, FormatError when it cannot be written.
     """

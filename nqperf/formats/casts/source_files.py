@@ -19,7 +19,11 @@ _NEWLINES = ("\r\n", "\r", "\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A source: its text with newlines as Python reads them, and the encoding and newline that it has on disk."""
+    """A Python source in the file `path`.
+
+    `text` is what it holds, its newlines as Python reads them ("\\n"); `encoding` and `newline` are those that it has
+    on disk.
+    """
 
     path: Path
     text: str

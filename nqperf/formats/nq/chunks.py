@@ -57,7 +57,11 @@ class ChunkSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinesChunk:
-    """Lines of Natural Questions as they stand in the file; only who answers them reads them whole."""
+    """Lines of Natural Questions as they stand in the file; only who answers them reads them whole.
+
+    `lines` are in the file's order, and `ids` their example ids in the same; `gold` has the annotations of those that
+    have some, by example id.
+    """
 
     lines: tuple[Line, ...]
     ids: tuple[int, ...]
@@ -78,7 +82,7 @@ class LinesChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeChunk:
-    """Examples that stand in no file."""
+    """Examples that stand in no file: they are `made` already, in the order of answering."""
 
     made: tuple[Example, ...]
 
@@ -104,7 +108,7 @@ class MadeChunk:
 
 @dataclass(slots=True, kw_only=True)
 class LinesSource:
-    """The chunks of a Natural Questions file, glob pattern or standard input."""
+    """The chunks of a Natural Questions file, glob pattern, URL or standard input, as `reader` reads it."""
 
     reader: NqReader
 

@@ -47,8 +47,9 @@ class Selection:
 class NqReader:
     """Reads one Natural Questions source: a file, a glob pattern, a URL that fsspec reads, or `-`.
 
-    Each method streams the source anew (standard input: once). `limits` bounds what is taken into memory. `skipped`
-    lists what the last pass left out, and `unannotated` the ids that a pass over the gold found without annotations.
+    Each method streams the `source` anew (standard input: once). `selection` says which lines are read, and what is
+    done with a faulty one; `limits` bounds what is taken into memory. `skipped` lists what the last pass left out, and
+    `unannotated` the ids that a pass over the gold found without annotations.
 
     Raises (while iterating): FormatError naming file, line and field for a missing or empty source, a broken archive,
     invalid JSON, missing or wrong-typed fields, spans outside the document, a repeated example id.
@@ -138,7 +139,7 @@ class NqReader:
 
 
 def example_of(record: Mapping[str, Any], *, where: str) -> Example:
-    """Return the example of a line's JSON in any layout; `where` names it in an error.
+    """Return the example that `record`, a line's JSON in any layout, holds; `where` names it in an error.
 
     Its values may be NumPy's, pandas' or TFDS's: arrays, scalars, bytes, NaN where a cell is empty.
 
@@ -148,7 +149,7 @@ def example_of(record: Mapping[str, Any], *, where: str) -> Example:
 
 
 class Head(NamedTuple):
-    """A line, and what was read of it."""
+    """A `line`, and what was read of it: its `example_id`, and its `annotations`, none where it has none."""
 
     line: Line
     example_id: int

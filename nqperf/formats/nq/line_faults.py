@@ -25,7 +25,9 @@ _FOREIGN = {
 
 
 def decoded_line(line: Line, decoder: msgspec.json.Decoder[_Record]) -> _Record:
-    """Return the record that a line holds; a byte-order mark is passed over, half a surrogate pair becomes U+FFFD.
+    """Return the record that a line holds, as `decoder` reads it.
+
+    A byte-order mark is passed over, half a surrogate pair becomes U+FFFD.
 
     Raises: FormatError with file, line and field when it is none.
     """
@@ -41,7 +43,10 @@ def decoded_line(line: Line, decoder: msgspec.json.Decoder[_Record]) -> _Record:
 
 
 def named_fault(line: Line, problem: str, field: str) -> FormatError:
-    """Return the error for a line that is JSON and no example, by what it is where that is known."""
+    """Return the error for a `line` that is JSON and no example, by what it is where that is known.
+
+    Else it says `problem` at `field`, the JSON path at fault.
+    """
     if field in ("example_id", "question_text") and problem.startswith("missing"):
         try:
             keys = msgspec.json.decode(line.content.removeprefix(_MARK), type=dict[str, msgspec.Raw]).keys()

@@ -30,7 +30,10 @@ _LONGEST_ROW = 1 << 16
 
 
 def write_logits(path: Path, blocks: Iterable[Logits]) -> int:
-    """Write the rows of all blocks, in order, whole or not at all; return their number."""
+    """Write the rows of all `blocks`, in order, to the .npz `path`, whole or not at all; return their number.
+
+    Raises: FormatError when it cannot be written.
+    """
     with logits_writer(path) as writer:
         for block in blocks:
             writer.add(block)
@@ -38,7 +41,7 @@ def write_logits(path: Path, blocks: Iterable[Logits]) -> int:
 
 
 def encode_logits(logits: Logits) -> bytes:
-    """Return the content of a file of these rows."""
+    """Return the content of a file of these rows, `logits`; the same rows are the same bytes."""
     writer = LogitsWriter({name: io.BytesIO() for name in LOGITS_FIELDS})
     writer.add(logits)
     content = io.BytesIO()
@@ -58,7 +61,10 @@ def logits_writer(path: Path) -> Iterator[LogitsWriter]:
 
 
 class LogitsWriter:
-    """Collects rows in one unnamed file an array; their number stands in an .npy's header and is known at the end."""
+    """Collects rows in one unnamed file an array; their number stands in an .npy's header and is known at the end.
+
+    `spools` are these files, empty and open for writing and reading, by the array's name.
+    """
 
     def __init__(self, spools: Mapping[str, IO[bytes]]) -> None:
         self._spools = spools
@@ -66,7 +72,7 @@ class LogitsWriter:
         self.count = 0
 
     def add(self, block: Logits) -> None:
-        """Append rows."""
+        """Append the rows of `block`, of as many positions as those before."""
         for name, spool in self._spools.items():
             array = np.ascontiguousarray(getattr(block, name), dtype=_DTYPES.get(name, _LOGIT_DTYPE))
             self._row_shapes[name] = array.shape[1:]
@@ -74,7 +80,7 @@ class LogitsWriter:
         self.count += len(block)
 
     def finish(self, out: Path | IO[bytes]) -> None:
-        """Write the .npz."""
+        """Write the .npz to `out`, a path or a file that is open for writing."""
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name, spool in self._spools.items():
                 header = {
@@ -92,7 +98,7 @@ class LogitsWriter:
 
 
 def read_logits(path: Path) -> Iterator[Logits]:
-    """Yield the rows in order, in blocks.
+    """Yield the rows of the .npz `path` in order, in blocks of at most 256.
 
     Raises: FormatError for a missing, foreign or damaged file, missing arrays, arrays of other types or shapes, rows of
     more than 65,536 positions, NaN.

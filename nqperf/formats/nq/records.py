@@ -27,7 +27,7 @@ _MOST_TOKENS = 1 << 23
 
 
 class RecordError(ValueError):
-    """A line is JSON of the right types, and yet no example; `field` is the JSON path at fault."""
+    """A line is JSON of the right types, and yet no example: `message` says why, `field` is the JSON path at fault."""
 
     def __init__(self, message: str, *, field: str) -> None:
         self.field = field

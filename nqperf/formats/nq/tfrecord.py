@@ -36,7 +36,10 @@ _EXPECTED = "features made by `nqperf prepare`"
 
 
 def write_features(path: Path, blocks: Iterable[Features]) -> int:
-    """Write the rows of all blocks, in order, whole or not at all; return their number."""
+    """Write the rows of all `blocks`, in order, to the TFRecord file `path`, whole or not at all; return their number.
+
+    Raises: FormatError when it cannot be written.
+    """
     with features_writer(path) as writer:
         for block in blocks:
             writer.add(block)
@@ -51,30 +54,30 @@ def features_writer(path: Path) -> Iterator[FeaturesWriter]:
 
 
 class FeaturesWriter:
-    """Appends rows to an open file."""
+    """Appends rows to `file`, which is open for writing; `count` is their number so far."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.count = 0
 
     def add(self, block: Features) -> None:
-        """Append rows."""
+        """Append the rows of `block`."""
         self.add_encoded(encode_records(block), len(block))
 
     def add_encoded(self, records: bytes, count: int) -> None:
-        """Append rows that `encode_records` has framed."""
+        """Append `records`, the bytes of `count` rows that `encode_records` has framed."""
         self._file.write(records)
         self.count += count
 
 
 def encode_records(features: Features) -> bytes:
-    """Return the rows as framed records."""
+    """Return the rows of `features` as framed records, one behind the other."""
     columns = [_encoded_column(name, getattr(features, name)) for name in FEATURE_FIELDS]
     return b"".join(_framed(_delimited(0x0A, b"".join(entries))) for entries in zip(*columns, strict=True))
 
 
 def read_features(path: Path, *, skip: int = 0) -> Iterator[Features]:
-    """Yield the rows in order, in blocks; the first `skip` rows are passed over.
+    """Yield the rows of the file `path` in order, in blocks of at most 256; the first `skip` rows are passed over.
 
     Raises: FormatError for a file that is missing, empty, cut off or damaged, or whose records are no features.
     """
@@ -96,7 +99,7 @@ def read_features(path: Path, *, skip: int = 0) -> Iterator[Features]:
 
 
 def count_records(path: Path) -> int:
-    """Return the number of records, by their lengths alone.
+    """Return the number of records in the file `path`, by their lengths alone.
 
     Raises: FormatError for a file that is missing, cut off, or no TFRecord file.
     """
@@ -112,7 +115,10 @@ def count_records(path: Path) -> int:
 
 
 def read_records(path: Path, *, skip: int = 0) -> Iterator[bytes]:
-    """Yield the payload of each record behind the first `skip`, its checksums verified."""
+    """Yield the payload of each record of the file `path` behind the first `skip`, its checksums verified.
+
+    Raises: FormatError for a file that is missing, cut off or damaged, or no TFRecord file.
+    """
     with opened(path, what=_EXPECTED) as file, decoding(path, expected=_EXPECTED):
         for number in range(1, skip + 1):
             file.seek((_payload_length(file, path, number) or 0) + _CHECKSUM.size, 1)

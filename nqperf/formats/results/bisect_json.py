@@ -18,6 +18,7 @@ class BisectState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `measured` holds the commit's name and the log slowdown of each set in order, `unusable` the commits that do not
     build, with the reason.
+    `schema_version` is the file's.
     """
 
     target: str

@@ -19,7 +19,11 @@ _START_OVER = "leave --resume out to start over"
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What an earlier start of a run has measured: its rows with their times, its controls, and the sets of both."""
+    """What an earlier start of a run has measured: its `rows` with their times, its `controls`, and the `sets` of both.
+
+    `run` names what decides about the numbers, so that another run's are refused; `schema_version` is the results
+    file's.
+    """
 
     run: dict[str, Any]
     rows: tuple[VariantResult, ...] = ()

@@ -11,7 +11,14 @@ from nqperf.formats.toml_file import read_toml
 
 
 class VariantRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A row as it stands in the file; None: the table's own default."""
+    """A row as it stands in the file; None: the table's own default.
+
+    `name` and `description` are shown in the report; a name has no comma and is no other row's. `engine` is the name of
+    an engine, `settings` are its own, and `environment` has the variables that are set before the process starts: one
+    of the three must be there. `tolerance` is how exact the answers must be.
+
+    Raises: ValueError for a name without text or with a comma, and for a row that switches nothing.
+    """
 
     name: str
     description: str = "a variant of one's own"

@@ -24,10 +24,10 @@ _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
 
 
 def write_onnx(path: Path, proto: Any, values: Mapping[str, np.ndarray], *, largest: int = LARGEST_FILE) -> None:
-    """Write a model, whole or not at all; `proto` describes each initializer, and `values` has what is in them.
+    """Write a model to `path`, whole or not at all; `proto` describes each initializer, `values` has what is in them.
 
-    A model of more than `largest` bytes comes in two files, and the one that is named last: it is there when the
-    other is.
+    A model of more than `largest` bytes comes in two files, and the one that is named last: it is there when the other
+    is.
 
     Raises: FormatError when the place cannot be written.
     """

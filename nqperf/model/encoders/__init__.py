@@ -12,7 +12,7 @@ from nqperf.model.encoders.roberta import RobertaEmbeddings
 
 
 class Parts(NamedTuple):
-    """The layers that a family's network is made of."""
+    """The layers that a family's network is made of: its `embeddings`, and the `block` that is repeated."""
 
     embeddings: type[Embeddings] = Embeddings
     block: type[EncoderBlock] = EncoderBlock

@@ -14,6 +14,7 @@ class AlbertEmbeddings(Embeddings):
     """Embeddings of their own width, normalised and then widened to the stream's: int[n, s] -> float32[n, s, h].
 
     The widening is float32, as what it gives is the stream itself, and it is a thousandth of the products.
+    `config` has both widths and the sizes of the tables; `name` is the layer's.
     """
 
     def __init__(self, config: BertConfig, *, name: str) -> None:

@@ -23,7 +23,10 @@ from nqperf.model.precision import WIDE, attention_probabilities, layer_norm, re
 
 
 class LayerNorm(keras.layers.Layer):
-    """Layer normalisation of the residual stream over its last axis: float32[..., h] -> float32[..., h]."""
+    """Layer normalisation of the residual stream over its last axis: float32[..., h] -> float32[..., h].
+
+    `config` has the epsilon that is added to the variance; `name` is the layer's.
+    """
 
     def __init__(self, config: BertConfig, *, name: str) -> None:
         super().__init__(dtype=WIDE, name=name)
@@ -44,6 +47,8 @@ class SelfAttention(keras.layers.Layer):
     The mask is int[n, s] where all queries see the same keys, and int[n, s, s] (query, key) where they do not.
     `fused`, where an engine sets it, is a function of its library for all between the projections, without dropout:
     queries, keys and values [n, s, a, d] and the mask -> [n, s, a, d].
+    `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of
+    the softmax ("float32"); `name` is the layer's.
     """
 
     def __init__(self, config: BertConfig, *, dtype: keras.DTypePolicy, softmax_dtype: str, name: str) -> None:
@@ -57,13 +62,13 @@ class SelfAttention(keras.layers.Layer):
         self.fused: Callable[[Any, Any, Any, Any], Any] | None = None
 
     def add_projections(self, config: BertConfig, dtype: keras.DTypePolicy) -> None:
-        """Make the layers that `project` runs."""
+        """Make the layers that `project` runs: of the sizes in `config`, computing by the policy `dtype`."""
         self.query = dense(config, config.attention_size, dtype, "query")
         self.key = dense(config, config.attention_size, dtype, "key")
         self.value = dense(config, config.attention_size, dtype, "value")
 
     def project(self, hidden: Any) -> tuple[Any, Any, Any]:
-        """Return the queries, keys and values of all heads, [n * s, a * d] each."""
+        """Return the queries, keys and values of all heads: `hidden` [n * s, h] -> [n * s, a * d] each."""
         return self.query(hidden), self.key(hidden), self.value(hidden)
 
     def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
@@ -78,12 +83,18 @@ class SelfAttention(keras.layers.Layer):
         return self.output_dense(self._mixed(probabilities, value))
 
     def scores(self, hidden: Any, seq_length: int) -> Any:
-        """Return the scores before mask and softmax: [n * s, h] -> [n, a, s, s] (query, key)."""
+        """Return the scores before mask and softmax: `hidden` [n * s, h] -> [n, a, s, s] (query, key).
+
+        `seq_length` is s, which the matrix `hidden` does not tell.
+        """
         query, key, _ = self.project(hidden)
         return self._scores(self._split(query, seq_length), self._split(key, seq_length))
 
     def mixed(self, hidden: Any, mask: Any) -> Any:
-        """Return what the output projection reads where nothing is dropped: [n * s, h] -> [n * s, a * d]."""
+        """Return what the output projection reads where nothing is dropped: `hidden` [n * s, h] -> [n * s, a * d].
+
+        `mask` is int[n, s] or int[n, s, s], as in a call.
+        """
         query, key, value = (self._split(each, mask.shape[1]) for each in self.project(hidden))
         return self._mixed(attention_probabilities(self._scores(query, key), mask, self.softmax_dtype), value)
 
@@ -102,7 +113,12 @@ class SelfAttention(keras.layers.Layer):
 
 
 class EncoderBlock(keras.layers.Layer):
-    """Attention and feed-forward, each added to the residual stream, float32[n * s, h], which is then normalised."""
+    """Attention and feed-forward, each added to the residual stream, float32[n * s, h], which is then normalised.
+
+    `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of
+    the attention's softmax ("float32"); `name` is the layer's. Below, `hidden` is the stream that the block is given,
+    and `mask` is as `SelfAttention` takes it.
+    """
 
     attention_class: ClassVar[type[SelfAttention]] = SelfAttention
 
@@ -122,36 +138,45 @@ class EncoderBlock(keras.layers.Layer):
         return self.output_norm(self.feed_forward(hidden, hidden, training))
 
     def attention_scores(self, hidden: Any, seq_length: int) -> Any:
-        """Return the scores of the attention over the stream that the block is given: -> [n, a, s, s]."""
+        """Return the scores of the attention over the stream `hidden`, of `seq_length` positions: -> [n, a, s, s]."""
         return self.attention.scores(hidden, seq_length)
 
     def mixed(self, hidden: Any, mask: Any) -> Any:
-        """Return what the attention's heads give for the stream that the block is given: -> [n * s, a * d]."""
+        """Return what the attention's heads give for the stream `hidden` under `mask`: -> [n * s, a * d]."""
         return self.attention.mixed(hidden, mask)
 
     def units(self, hidden: Any, mask: Any) -> Any:
-        """Return what the feed-forward units give for the stream that the block is given: -> [n * s, units]."""
+        """Return what the feed-forward units give for the stream `hidden` under `mask`: -> [n * s, units]."""
         return ops.gelu(self.intermediate(self.attended(hidden, mask)), approximate=self.tanh_gelu)
 
     def attended(self, hidden: Any, mask: Any) -> Any:
-        """Return what the feed-forward layers read."""
+        """Return what the feed-forward layers read when the block is given `hidden` and `mask`: -> [n * s, h]."""
         return self.attention_norm(self.attend(hidden, hidden, mask, training=False))
 
     def attend(self, stream: Any, hidden: Any, mask: Any, training: bool | None) -> Any:
-        """Return the stream with the attention over `hidden` added to it."""
+        """Return the `stream` with the attention over `hidden` under `mask` added to it: -> float32[n * s, h].
+
+        Units are dropped where `training` is True.
+        """
         return residual(stream, self.dropout(self.attention(hidden, mask, training=training), training=training))
 
     def feed_forward(self, stream: Any, hidden: Any, training: bool | None) -> Any:
-        """Return the stream with the feed-forward layers' output for `hidden` added to it."""
+        """Return the `stream` with the feed-forward layers' output for `hidden` added to it: -> float32[n * s, h].
+
+        Units are dropped where `training` is True.
+        """
         widened = ops.gelu(self.intermediate(hidden), approximate=self.tanh_gelu)
         return residual(stream, self.dropout(self.output_dense(widened), training=training))
 
 
 def initializer(config: BertConfig) -> keras.initializers.Initializer:
-    """Return what a new table or kernel is drawn from."""
+    """Return what a new table or kernel is drawn from: a normal distribution, cut off, as wide as `config` says."""
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 
 def dense(config: BertConfig, units: int, dtype: keras.DTypePolicy, name: str) -> keras.layers.Dense:
-    """Return a dense layer with the configuration's initialiser."""
+    """Return a dense layer called `name` of so many `units`, computing by the policy `dtype`.
+
+    Its kernel is drawn as `config` says.
+    """
     return keras.layers.Dense(units, kernel_initializer=initializer(config), dtype=dtype, name=name)

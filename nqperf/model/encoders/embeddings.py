@@ -18,6 +18,7 @@ class Embeddings(keras.layers.Layer):
     They are float32 under every precision, as there is no product to speed up: a 16-bit policy would round the whole
     table in every batch to look up a few rows. A family without token types reads row 0 for all pieces, or has no such
     table.
+    `config` has the sizes of the tables; `name` is the layer's.
     """
 
     normalised: ClassVar[bool] = True
@@ -44,5 +45,5 @@ class Embeddings(keras.layers.Layer):
         return self.dropout(embedded, training=training)
 
     def position_ids(self, input_ids: Any) -> Any:
-        """Return the row of the position table for each piece, int[s] or int[n, s]."""
+        """Return the row of the position table for each piece of `input_ids`, int[n, s]: int[s] or int[n, s]."""
         return ops.arange(input_ids.shape[1])

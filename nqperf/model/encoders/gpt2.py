@@ -22,9 +22,11 @@ class Gpt2Attention(SelfAttention):
     """Self-attention whose query, key and value are one product."""
 
     def add_projections(self, config: BertConfig, dtype: keras.DTypePolicy) -> None:
+        """Make the one layer that `project` runs: of the sizes in `config`, computing by the policy `dtype`."""
         self.query_key_value = dense(config, 3 * config.attention_size, dtype, "query_key_value")
 
     def project(self, hidden: Any) -> tuple[Any, Any, Any]:
+        """Return the queries, keys and values of all heads: `hidden` [n * s, h] -> [n * s, a * d] each."""
         query, key, value = ops.split(self.query_key_value(hidden), 3, axis=-1)
         return query, key, value
 
@@ -42,12 +44,15 @@ class Gpt2Block(EncoderBlock):
         return self.feed_forward(hidden, self.output_norm(hidden), training)
 
     def attention_scores(self, hidden: Any, seq_length: int) -> Any:
+        """Return the scores of the attention over the normalised stream `hidden`, of `seq_length` positions."""
         return self.attention.scores(self.attention_norm(hidden), seq_length)
 
     def mixed(self, hidden: Any, mask: Any) -> Any:
+        """Return what the attention's heads give for the normalised stream `hidden` under `mask`."""
         return self.attention.mixed(self.attention_norm(hidden), mask)
 
     def attended(self, hidden: Any, mask: Any) -> Any:
+        """Return what the feed-forward layers read: the stream `hidden` with the attention under `mask`, normalised."""
         return self.output_norm(self.attend(hidden, self.attention_norm(hidden), mask, training=False))
 
 

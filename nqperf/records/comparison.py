@@ -133,7 +133,7 @@ def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str 
 
 
 def changed_settings(old: Fingerprint, new: Fingerprint) -> Iterator[tuple[str, str, str]]:
-    """Yield what decides about times on a GPU beside its name and is another thing: its name, before and after."""
+    """Yield what decides about times on a GPU and is other in `new` than in `old`: its name, before and after."""
     before, after = (
         {"driver": one.driver, "CUDA": one.cuda, **{name: one.observed.get(name) for name in GPU_SETTINGS}}
         for one in (old, new)

@@ -10,7 +10,7 @@ _ONE_ROW_OF_KEYS = 2
 
 
 def fused_attention(implementation: Literal["xla", "cudnn"]) -> Callable[[Any, Any, Any, Any], Any]:
-    """Return the function of queries, keys, values and mask that a layer of attention calls.
+    """Return the function of queries, keys, values and mask that a layer calls, computed by this `implementation`.
 
     Shapes: [n, s, a, d] each, mask int[n, s], or int[n, s, s] where no query sees keys behind it -> [n, s, a, d]. Keys
     that are not seen stand behind those that are: cuDNN is told how many there are.

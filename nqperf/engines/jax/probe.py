@@ -45,6 +45,6 @@ class JaxProbe(Probe):
         return msgspec.structs.replace(fingerprint, gpus=gpus, driver=fingerprint.driver if gpus else None)
 
     def checks(self, machine: Machine) -> Iterator[Check]:
-        """Yield a line where JAX computes on another device than the baseline."""
+        """Yield a line where JAX computes on another device than the baseline does on `machine`."""
         if why := _same_device(machine):
             yield Check(name="JAX", state="note", finding=why)

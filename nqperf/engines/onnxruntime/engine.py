@@ -33,7 +33,7 @@ from nqperf.nq.logits import MODEL_OUTPUTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxRuntimeConfig(EngineConfig):
-    """How the weights are run, by `precision`: in float32, in float16, or with products in 8 bits but for `wide` modules.
+    """How the weights are run, by `precision`: in float32, in float16, or with 8-bit products but for `wide` modules.
 
     A `wide` of None leaves wide what `default_wide` names. Weights of `reduced_range` have 7 bits, which no CPU
     overflows; None is 8 bits where products of them are seen to come out right. `provider` computes: on the CPU, or on

@@ -42,7 +42,7 @@ class _Arguments(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """An event of a profile."""
+    """An event of a profile: its category `cat`, its `name`, and `args`, what is said of a node's run."""
 
     cat: str
     name: str
@@ -86,13 +86,13 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def executed(profile: Path) -> list[Node]:
-    """Return the nodes whose kernels ran, of ONNX Runtime's own graph."""
+    """Return the nodes whose kernels ran, of ONNX Runtime's own graph, as its file `profile` tells."""
     events = msgspec.json.decode(read_whole(profile, what="a profile of ONNX Runtime"), type=list[Node])
     return [event for event in events if event.cat == "Node" and event.name.endswith("_kernel_time")]
 
 
 def session(path: Path, *, provider: Provider = "cpu", half: bool = False, profile: Path | None = None) -> Any:
-    """Return a session on one provider; in `profile`, a file's prefix, it writes what it executes.
+    """Return a session of the graph in `path` on a provider; it writes what it executes to `profile`, a file's prefix.
 
     `half` lets TensorRT compute in float16, whose graph is float32.
     Raises: ConfigError when ONNX Runtime was built without that provider, or what it needs cannot be loaded.
@@ -140,7 +140,7 @@ def compute_alone(provider: Provider) -> None:
 
 
 def large_product(provider: Provider, dtype: str) -> tuple[Callable[[], object], int]:
-    """Return what multiplies large square matrices of a type on a provider, and how wide they are."""
+    """Return what multiplies large square matrices of type `dtype` on a provider, and how wide they are."""
     size = _LARGE_ON_CPU if provider == "cpu" else _LARGE_ON_GPU
     graph = graphs.large_product(size, dtype)
     with scratch_folder() as folder:

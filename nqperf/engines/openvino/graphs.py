@@ -50,7 +50,7 @@ def _rounded_product(inputs: Any, kernel: np.ndarray) -> Any:
 
 
 def parts_of(batch_size: int, threads: int) -> int:
-    """Return into how many equal parts a batch is cut so that each has a thread at least.
+    """Return into how many equal parts a batch of `batch_size` is cut so that each has one of `threads` at least.
 
     >>> [parts_of(4, 2), parts_of(4, 3), parts_of(3, 2), parts_of(1, 8)]
     [2, 2, 1, 1]

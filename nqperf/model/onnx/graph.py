@@ -165,7 +165,7 @@ class GraphBuilder:
         return name
 
     def typed(self, inputs: str, *, half: bool) -> str:
-        """Return the values of `inputs` in float16 or in float32, cast, once, where they are in the other type."""
+        """Return the values of `inputs` in float16 where `half`, else in float32: cast, once, if in the other."""
         if (inputs in self._halves) == half:
             return inputs
         if inputs not in self._typed:
@@ -267,7 +267,7 @@ def float_product() -> tuple[Any, dict[str, np.ndarray]]:
 
 
 def large_product(size: int, dtype: str) -> OnnxGraph:
-    """Return a graph of one product of square matrices that rest in it.
+    """Return a graph of one product of matrices [size, size] of type `dtype` that rest in it.
 
     Its input `scale`, float32[1], keeps it from being computed beforehand; all that comes out is the largest sum. In
     int8 the inputs are rounded as the network's are.

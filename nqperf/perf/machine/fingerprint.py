@@ -33,7 +33,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 class Cpu(NamedTuple):
-    """A processor's name, its vendor-family-model, and which of INSTRUCTION_SETS it has."""
+    """A processor: `model` is its name, `id` its vendor-family-model, `isa` which of INSTRUCTION_SETS it has."""
 
     model: str
     id: str
@@ -77,7 +77,7 @@ def recorded_environment() -> dict[str, str]:
 
 
 def parse_cpuinfo(text: str) -> Cpu:
-    """Return what Linux's /proc/cpuinfo says of its first processor, on x86 and on Arm."""
+    """Return what Linux's /proc/cpuinfo, its `text`, says of its first processor, on x86 and on Arm."""
     found = re.findall(r"^([^\t:]+?)\s*:[ \t]*(.*)$", text, flags=re.MULTILINE)
     # Read backwards, so that the first processor's lines win; on Arm some lines stand once for all.
     fields = {name.lower(): value.strip() for name, value in reversed(found)}

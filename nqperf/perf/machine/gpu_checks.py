@@ -46,7 +46,7 @@ def gpu_checks(machine: Machine) -> Iterator[Check]:
 
 
 def require_shared(machine: Machine) -> None:
-    """Raise where only one process may have the GPU: a comparison has several, which take turns.
+    """Raise where only one process may have the GPU of `machine`: a comparison has several, which take turns.
 
     Raises: DeviceError that says how to change it.
     """

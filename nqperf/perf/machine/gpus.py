@@ -31,7 +31,10 @@ _WHOLE = re.compile(r"^GPU (\d+): (.+) \(UUID: ([^)]+)\)")
 
 
 class Gpu(NamedTuple):
-    """A line of nvidia-smi, or a part of a GPU that MIG has cut up, whose number is "GPU:part"."""
+    """A line of nvidia-smi, or a part of a GPU that MIG has cut up, whose number is "GPU:part".
+
+    `uuid` is its own, as "GPU-..." or "MIG-...", `driver` the driver's version, `name` the product's.
+    """
 
     number: str
     uuid: str
@@ -40,7 +43,7 @@ class Gpu(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The GPUs that NVIDIA's driver lists, and where it lists none, why; `broken` tells that its tool is there."""
+    """The `gpus` that NVIDIA's driver lists, or the `fault` why none; `broken` tells that its tool is there all the same."""
 
     gpus: tuple[Gpu, ...]
     fault: str | None
@@ -63,13 +66,13 @@ def listed_gpus() -> Listed:
 
 
 def parse_gpus(listing: str) -> tuple[Gpu, ...]:
-    """Return the GPUs in the lines of nvidia-smi; a line of another shape (an error message) is passed over."""
+    """Return the GPUs in nvidia-smi's `listing`; a line of another shape (an error message) is passed over."""
     rows = csv.reader(listing.splitlines(), skipinitialspace=True)
     return tuple(Gpu(*row) for row in rows if len(row) == len(Gpu._fields) and row[0].isdigit())
 
 
 def parse_parts(listing: str, driver: str) -> tuple[Gpu, ...]:
-    """Return the parts that MIG has made, in the lines of `nvidia-smi -L`."""
+    """Return the parts that MIG has made, in the `listing` of `nvidia-smi -L`, with this `driver`."""
     found, number, name = [], "", ""
     for line in listing.splitlines():
         if whole := _WHOLE.match(line):
@@ -80,9 +83,9 @@ def parse_parts(listing: str, driver: str) -> tuple[Gpu, ...]:
 
 
 def visible_gpus(gpus: tuple[Gpu, ...], visible: str | None) -> tuple[Gpu, ...]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order; it ends at the first that is not there.
+    """Return those of `gpus` that CUDA_VISIBLE_DEVICES lets through, in its order; it ends at the first that is absent.
 
-    Without it, CUDA sees the first part of a GPU that MIG has cut up, and nothing else.
+    `visible` is its value. Without it, None, CUDA sees the first part of a GPU that MIG has cut up, and nothing else.
     """
     parts = tuple(gpu for gpu in gpus if ":" in gpu.number)
     if visible is None:
@@ -100,7 +103,7 @@ def visible_gpus(gpus: tuple[Gpu, ...], visible: str | None) -> tuple[Gpu, ...]:
 
 
 def gpu_settings(gpu: Gpu) -> dict[str, str]:
-    """Return how a GPU is set, by the names of SETTINGS and OF_THE_MOMENT; what the driver does not tell is left out.
+    """Return how `gpu` is set, by the names of SETTINGS and OF_THE_MOMENT; what the driver does not tell is left out.
 
     PROCESSES is the number of processes that compute on it.
     """
@@ -136,5 +139,5 @@ def output(*command: str) -> tuple[str, str | None]:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line of `text` that says something."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it says nothing")

@@ -29,7 +29,7 @@ def require_installed(baseline: Variant) -> None:
 
 
 def machine_of(config: SuiteConfig) -> Machine:
-    """Return the machine, as the baseline's engine computes on it; which row that is stands among its states.
+    """Return the machine as the engine of the baseline in `config` sees it; which row that is stands among its states.
 
     Raises: DeviceError where it is not the device that is required, or only one process may have it; ConfigError where
     the baseline cannot run on it; NqPerfError as `look_at_machine`.

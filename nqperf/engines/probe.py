@@ -126,7 +126,7 @@ def for_gpus(machine: Machine) -> str | None:
 
 
 def elsewhere(library: str, device: str, machine: Machine, advice: str) -> str | None:
-    """Return why a `library` that computes on `device` is not held to the baseline of `machine`; None: it is one device.
+    """Return why a `library` that computes on `device` is not held to the baseline of `machine`; None: one device.
 
     `advice` is how the library comes to compute on a GPU.
     """

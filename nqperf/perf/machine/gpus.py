@@ -43,7 +43,7 @@ class Gpu(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The `gpus` that NVIDIA's driver lists, or the `fault` why none; `broken` tells that its tool is there all the same."""
+    """The `gpus` that NVIDIA's driver lists, or the `fault` why none; `broken` tells that its tool is there."""
 
     gpus: tuple[Gpu, ...]
     fault: str | None

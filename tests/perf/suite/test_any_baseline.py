@@ -17,6 +17,7 @@ from nqperf.perf.variants.table import DISPLACED, VARIANTS
 from nqperf.records.comparison import compare
 from nqperf.records.profiles import HELD_TO, Device
 from nqperf.records.results import BASELINE
+from nqperf.report.summary import summarise
 from tests.extensions.packages import fresh_environment
 from tests.perf.machine.machines import H100, ZEN_5
 from tests.runs import measured
@@ -101,6 +102,8 @@ def test_floors_and_old_runs_of_another_baseline_are_none_for_this_one():
     )
     with pytest.raises(ConfigError, match="rows held to baseline and to jax"):
         compare(old, new)
+    said = "the baseline is the row jax, in the place of TensorFlow's float32"
+    assert [said in summarise(run).notes for run in (old, new)] == [False, True]
 
 
 @pytest.fixture(scope="module")

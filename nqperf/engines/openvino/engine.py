@@ -42,7 +42,7 @@ class OpenVinoConfig(EngineConfig):
     every layer.
     """
 
-    split: bool = False
+    split: bool = True
     precision: Literal["float32", "mixed_bfloat16", "int8", "int8_bfloat16"] = "float32"
 
 

@@ -105,8 +105,8 @@ def _changes(old: Results, new: Results) -> Iterator[str]:
     """Yield what makes the ratios of two runs that follow each other two different things."""
     if old.fingerprint.device_key != new.fingerprint.device_key:
         yield f"device: {old.fingerprint.device_key} -> {new.fingerprint.device_key}"
-    for name, before, after in changed_settings(old.fingerprint, new.fingerprint):
-        yield f"{name}: {before} -> {after}"
+    for setting, then, now in changed_settings(old.fingerprint, new.fingerprint):
+        yield f"{setting}: {then} -> {now}"
     for name, (before, after) in changed_versions(old.fingerprint, new.fingerprint).items():
         if name not in MEASURING:
             yield f"{name}: {before or 'absent'} -> {after or 'absent'}"

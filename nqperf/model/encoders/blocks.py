@@ -75,7 +75,8 @@ class SelfAttention(keras.layers.Layer):
         seq_length = mask.shape[1]
         if self.fused is not None:
             shape = (-1, seq_length, self.heads, self.head_size)
-            mixed = self.fused(*(ops.reshape(each, shape) for each in self.project(hidden)), mask)
+            query, key, value = (ops.reshape(each, shape) for each in self.project(hidden))
+            mixed = self.fused(query, key, value, mask)
             return self.output_dense(ops.reshape(mixed, (-1, self.heads * self.head_size)))
         query, key, value = (self._split(each, seq_length) for each in self.project(hidden))  # [n, a, s, d]
         probabilities = attention_probabilities(self._scores(query, key), mask, self.softmax_dtype)

@@ -117,7 +117,7 @@ class GraphBuilder:
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
-    def product(self, module: str, inputs: str, kernel: FloatArray, *, lowest: float | None = None) -> str:
+    def product(self, module: str, inputs: str, kernel: npt.NDArray[Any], *, lowest: float | None = None) -> str:
         """Multiply `inputs` by the kernel of `module`, [..., in] -> [..., out], in 8 bits where `Int8` says so.
 
         No input is less than `lowest`, where that is known: 8 bits then tell more values apart.
@@ -275,7 +275,7 @@ def large_product(size: int, dtype: str) -> OnnxGraph:
     matrix = np.random.default_rng(1).standard_normal((size, size), np.float32)
     build = GraphBuilder(Int8() if dtype == "int8" else None, fused=dtype == "int8")
     half = dtype == "float16"
-    kernel = matrix.astype(np.float16) if half else matrix
+    kernel: npt.NDArray[Any] = matrix.astype(np.float16) if half else matrix
     left = build.node("Mul", build.value("left", kernel), build.cast("scale", "float16") if half else "scale")
     sums = build.cast(build.product("large", left, kernel), "float32")
     proto = build.model(

@@ -23,7 +23,8 @@ def require_installed(baseline: Variant) -> None:
     missing = baseline.engine_row().missing()
     if missing is None:
         return
-    others = [name for name, row in VARIANTS.items() if row.tolerance == "exact" and row.engine_row().missing() is None]
+    # The plain row of each engine has its name.
+    others = [name for name, row in VARIANTS.items() if name == row.engine and row.engine_row().missing() is None]
     instead = f"; or hold the rows to another one by --baseline: {', '.join(others)}" if others else ""
     raise ConfigError(f"the baseline is not installed: {missing}{instead}")
 

@@ -43,7 +43,7 @@ _BATCH_SIZE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A stretch of the document that answers a question: tokens [start_token, end_token) with their text.
+    """A stretch of the document that answers a question: tokens [start_token, end_token) with their `text`.
 
     `start_char` and `end_char` are the same in the characters of a plain text, None for an example's document. `score`
     is the span score: logits above those of "no answer here".
@@ -59,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a model answers to one question.
+    """What a model answers to one `question`.
 
     `long` and `short` are None where no score is above the model's threshold; `yes_no` is "YES", "NO" or "NONE"; `best`
     are the best spans whatever the thresholds, best first.
@@ -74,7 +74,7 @@ class Answers:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model folder in one engine; `load_model` makes it.
+    """A model, opened in `folder`, in one `engine`; `load_model` makes it.
 
     `pipeline` has the numbers of its route: the length of a window, the model's own thresholds.
     """
@@ -89,7 +89,7 @@ class Model:
         return self.folder.tokenizer
 
     def answer(self, question: str, document: str | Example | Mapping[str, Any], *, best: int = 5) -> Answers:
-        """Answer a question from a document, and say where the answers stand.
+        """Answer a `question` from a document, and say where the answers stand.
 
         `document` is a plain text, paragraphs apart by a blank line, or a Natural Questions example: an Example, or a
         line's JSON in either layout. An example's own question and annotations are not read. At most `best` spans are
@@ -138,12 +138,12 @@ def load_model(
     answers: AnswerConfig | None = None,
     **settings: Any,
 ) -> Model:
-    """Return the model of a folder, ready to be asked; None is the packaged nq-mini.
+    """Return the model in `folder`, ready to be asked; None is the packaged nq-mini.
 
-    `settings` go to the engine (TensorFlow: precision, xla, batch_size, ...); a `recipe` of `nqperf tune` says both in
-    their place, and on another device than its own it warns and is passed over. `answers` replaces the thesis's
-    heuristic with the model's own thresholds. A shorter `max_seq_length` than the model's is faster for short
-    documents.
+    `engine` is the name of what runs it; `settings` go to it (TensorFlow: precision, xla, batch_size, ...); a `recipe`
+    of `nqperf tune` says both in their place, and on another device than its own it warns and is passed over. `answers`
+    replaces the thesis's heuristic with the model's own thresholds. A shorter `max_seq_length` than the model's is
+    faster for short documents.
     Raises: FormatError for a folder that is no model or a recipe for another one, ConfigError for settings that cannot
     be, or variables that a recipe needs before Python starts.
     """

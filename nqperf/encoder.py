@@ -93,7 +93,8 @@ def load_encoder(folder: str | Path, precision: str = "float32") -> Encoder:
     """Return the encoder in `folder`: a Hugging Face folder (config.json and weights) or a model folder.
 
     The weights are safetensors or PyTorch's, whole or in shards. A pooler that they lack is no part of the encoder:
-    `pooler_output` is None then.
+    `pooler_output` is None then. `precision` is what the layers compute in: "float32", "mixed_float16" or
+    "mixed_bfloat16".
 
     Raises: FormatError when the folder holds no such encoder, ConfigError for an unknown precision.
     """

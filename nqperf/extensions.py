@@ -29,7 +29,7 @@ Row = TypeVar("Row", bound=Named)
 
 
 class Table(MutableMapping[str, Row], Generic[Row]):
-    """Rows by name: our own in their order, then those of installed packages by the entry points of `group`.
+    """Rows by name: our own `rows` in their order, then those of installed packages by the entry points of `group`.
 
     The object of an entry point is a row, or a list or tuple of rows, of the type `kind`; `adopted` is told the name of
     its package and returns the row that is taken. `faults` says which entry points are left out and why, one sentence

@@ -84,6 +84,7 @@ class CastAudit:
     """What the fixture returns: audits a model, and compares a model's casts with its ledger.
 
     `config` is pytest's, `allowed` are the rules that the test may report.
+    Raises: pytest.UsageError for a rule that does not exist.
     """
 
     def __init__(self, config: pytest.Config, allowed: Iterable[str]) -> None:

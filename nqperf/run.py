@@ -47,14 +47,15 @@ WORK = "work"
 class RunConfig:
     """What one run reads, how it computes, and where its files go.
 
-    `out` is the folder that takes the files. `engine` is a row of the engines' table and `settings` what it is told
-    beside its defaults. `features` names features to use again instead of making them; `pipeline` has the numbers of
-    the route. `long_threshold` and `short_threshold` are the scores above which there is an answer, None leaves them to
-    the model, and `non_null_thresholds` leave the rest to the annotations. Without a batch size there, it is chosen by
-    the device of this process, or of the cluster's workers. Of `shard_examples` examples each shard is made; it ends
-    with a batch that is filled up with empty rows, so that small shards cost more (half a batch each on average), and a
-    run that is broken off loses at most one a worker. A `cluster` answers them in place of this process. `fresh` throws
-    away what an earlier start has done.
+    `model` is the opened model folder, `out` the folder that takes the files. `engine` is a row of the engines' table
+    and `settings` what it is told beside its defaults. `features` names features to use again instead of making them;
+    `pipeline` has the numbers of the route. `long_threshold` and `short_threshold` are the scores above which there is
+    an answer, None leaves them to the model, and `non_null_thresholds` leave the rest to the annotations. Without a
+    batch size there, it is chosen by the device of this process, or of the cluster's workers. Of `shard_examples`
+    examples each shard is made; it ends with a batch that is filled up with empty rows, so that small shards cost more
+    (half a batch each on average), and a run that is broken off loses at most one a worker. A `cluster` answers them in
+    place of this process. `fresh` throws away what an earlier start has done.
+    Raises: ConfigError when `shard_examples` is below 1.
     """
 
     model: OpenedModel
@@ -84,12 +85,12 @@ class RunConfig:
 class RunResult:
     """What a run found: metrics (None where the data has no annotations), seconds a stage, and its counts.
 
-    The metrics are those of the `annotated` examples, and `notes` say what a reader must know of them; an example has
-    an answer where `non_null_threshold` annotators gave one. `skipped` are the lines that could not be read.
+    `metrics` are those of the `annotated` examples, and `notes` say what a reader must know of them; an example has an
+    answer where `non_null_threshold` annotators gave one. `skipped` are the lines that could not be read.
 
-    The stages' seconds are those of all starts of the run, "total" is this one's; of the `shards`, `resumed_shards`
-    were done before it. "warm up" is each worker's first batch, of `warm_up_windows` windows together, and no part of
-    "predict".
+    `windows` are those of all `examples`. `seconds` are those of each stage in all starts of the run, "total" is this
+    one's; of the `shards`, `resumed_shards` were done before it. "warm up" is each worker's first batch, of
+    `warm_up_windows` windows together, and no part of "predict".
     """
 
     metrics: dict[str, float | int] | None

@@ -1,5 +1,8 @@
 """What the package's docstrings leave out: public fields and parameters that their class or function does not name.
 
+A name is one where it stands as code (`name`), at the head of a line of its own ("name: ..."), in the shapes, or in an
+interval or a shape ("[start, end)"); a word of the sentence that is spelt the same is none.
+
 `python -m tests.docstrings` prints them; `python -m tests.docstrings --list` writes tests/docs/undocumented.txt.
 """
 
@@ -16,8 +19,10 @@ from tests.floors import PACKAGE, sources
 LIST = Path(__file__).parent / "docs" / "undocumented.txt"
 # Methods that Keras calls: its own documentation says what it hands over.
 _FRAMEWORK_METHODS = {"call", "build", "compute_output_shape", "compute_loss", "get_config", "train_step", "test_step"}
-_STRUCTS = {"Struct", "_Record", "Record"}
 _WORD = r"(?<![\w.]){}(?!\w)"
+_CODE = re.compile(r"`([^`]*)`")
+_BRACKETS = re.compile(r"\[[^\]\n]*[\])]")
+_SHAPES = re.compile(r"Shapes?:.*?(?=\n\s*\n|\n[A-Z]\w+:|\Z)", re.DOTALL)
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -37,18 +42,13 @@ def _of_body(body: list[ast.stmt], owner: str) -> Iterator[tuple[int, str]]:
 
 
 def _of_class(node: ast.ClassDef) -> Iterator[tuple[int, str]]:
-    """Yield what a class's docstring leaves out: the fields of a record, the parameters of a constructor."""
+    """Yield what a class's docstring leaves out: its fields, the parameters of its constructor."""
     text = ast.get_docstring(node) or ""
-    if _is_record(node):
-        for field in node.body:
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and "ClassVar" not in ast.unparse(field.annotation)
-            ):
-                name = field.target.id
-                if not name.startswith("_") and not _names(text, name):
-                    yield field.lineno, f"{node.name}.{name}"
+    for field in node.body:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            name, is_shared = field.target.id, "ClassVar" in ast.unparse(field.annotation)
+            if not is_shared and not name.startswith("_") and not _names(text, name):
+                yield field.lineno, f"{node.name}.{name}"
     for method in node.body:
         if isinstance(method, Definition) and method.name == "__init__":
             both = f"{text}\n{ast.get_docstring(method) or ''}"
@@ -76,14 +76,10 @@ def _parameters(node: Definition) -> list[str]:
 
 
 def _names(text: str, name: str) -> bool:
-    return re.search(_WORD.format(re.escape(name)), text) is not None
-
-
-def _is_record(node: ast.ClassDef) -> bool:
-    decorated = any("dataclass" in ast.unparse(each) for each in node.decorator_list)
-    return decorated or any(
-        ast.unparse(base).rpartition(".")[2] in _STRUCTS or ast.unparse(base) == "NamedTuple" for base in node.bases
-    )
+    """Return whether a docstring names `name`, rather than having a word that is spelt so."""
+    word = re.compile(_WORD.format(re.escape(name)))
+    parts = [*_CODE.findall(text), *_BRACKETS.findall(text), *_SHAPES.findall(text)]
+    return any(map(word.search, parts)) or re.search(rf"^\s*{re.escape(name)}: ", text, re.MULTILINE) is not None
 
 
 def _is_known_otherwise(node: Definition) -> bool:

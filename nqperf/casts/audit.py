@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts import building
-from nqperf.casts.edits.runs import TOLERANCE, error_in_half
+from nqperf.casts.edits.runs import TOLERANCE, Yardstick
 from nqperf.casts.edits.verified import verified
 from nqperf.casts.findings import Audit, Finding, unnumbered
 from nqperf.casts.folding import folded
-from nqperf.casts.rules import cast_rules, integer_rules, numeric_rules, weight_rules
+from nqperf.casts.rules import cast_rules, conflict_rules, integer_rules, numeric_rules, reduction_rules, weight_rules
 from nqperf.casts.rules.islands import islands
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.targets import Target
 from nqperf.casts.trace import tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
@@ -24,17 +25,23 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16
 
 
 def audit(target: Any, *, inputs: Any = None, precision: str | None = None, name: str | None = None) -> Audit:
-    """Audit a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
+    """Audit `target`: a Keras model, a function that builds one, or (with `inputs`) a function over tensors.
 
     `inputs` are tf.TensorSpecs: one, or a tuple of positional arguments. `precision` is what the policy should be: it
-    is handed to a builder that has such a parameter, and the audit holds the model to it.
+    is handed to a builder that has such a parameter, and the audit holds the model to it. `name` is what the ledger
+    calls the model, by default its own name.
     Raises: ConfigError when the target is no such thing, UnsupportedError when a hook is dead.
     """
     return audited_trace(target, inputs=inputs, precision=precision, name=name)[0]
 
 
 def audit_target(target: Target, precision: str | None = None, *, device: str | None = None) -> tuple[Audit, Trace]:
-    """Audit what was named on a command line, for a device (cpu or gpu); a SavedModel is judged as it is sealed."""
+    """Audit the `target` that was named on a command line, for a `device` (cpu or gpu); return its trace, too.
+
+    `precision` is what the policy should be, None for the target's own; a SavedModel is judged as it is sealed.
+
+    Raises: as `audit` does.
+    """
     if target.sealed is not None:
         from nqperf.casts.trace.sealed import sealed_trace
 
@@ -61,7 +68,10 @@ def audited_trace(
 ) -> tuple[Audit, Trace]:
     """Return the audit of `target` with the trace that it judges.
 
-    `weights` are values by variable path, `device` is where the model is to run (cpu or gpu; what is here without it).
+    `inputs`, `precision` and `name` are as `audit` takes them. `weights` returns values by variable path for the built
+    model, `device` is where the model is to run (cpu or gpu; what is here without it).
+
+    Raises: as `audit` does; ConfigError for a precision that is none.
     """
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
@@ -76,8 +86,10 @@ def audited_trace(
             tried, _ = tracing.trace(rebuilt, device=device)
             return judge(tried) if tried.stopped is None else None
 
+        yardstick = Yardstick(target, inputs) if any(finding.proposals for finding in findings) else None
+
         def sound() -> bool:
-            error = error_in_half(target, inputs, precision)
+            error = yardstick.error(precision) if yardstick is not None else None
             return error is None or error <= TOLERANCE.get(built.model_dtype, 0.0)
 
         findings = verified(findings, again, sound)
@@ -85,13 +97,15 @@ def audited_trace(
 
 
 def judge(trace: Trace, model: Any = None, weights: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
-    """Return what every rule finds in `trace`, folded; the weights are judged when the model has them."""
+    """Return what every rule finds in `trace`, folded.
+
+    The weights of `model` are judged where it is given; `weights` are values by variable path, for a model whose
+    variables have none.
+    """
     flow = Flow.of(trace)
-    found = [
-        finding
-        for rule in (*cast_rules.RULES, *numeric_rules.RULES, integer_rules.integer_in_half)
-        for finding in rule(flow)
-    ]
+    families = (conflict_rules, cast_rules, numeric_rules, reduction_rules)
+    rules = [*(rule for family in families for rule in family.RULES), integer_rules.integer_in_half]
+    found = [finding for rule in rules for finding in rule(flow)]
     if model is not None:
         found += weight_rules.weights_out_of_range(flow, model, weights)
     return folded(found)
@@ -137,7 +151,7 @@ def _report(trace: Trace, findings: tuple[Finding, ...], name: str, precision: s
         thresholds={
             "policy_share": cast_rules.POLICY_SHARE,
             "subnormal_share": weight_rules.SUBNORMAL_SHARE,
-            **{f"counts_to_{dtype}": float(numeric_rules.RANGES[dtype].counts_to) for dtype in HALVES},
+            **{f"counts_to_{dtype}": float(RANGES[dtype].counts_to) for dtype in HALVES},
         },
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
     )

@@ -14,12 +14,15 @@ from nqperf.errors import ConfigError
 
 
 def compute_dtype(precision: str | None) -> str | None:
-    """Return the dtype that a policy computes in: float16 of mixed_float16."""
+    """Return the dtype that a policy of this `precision` computes in: float16 of mixed_float16; None of None."""
     return precision.removeprefix("mixed_") if precision is not None else None
 
 
 def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Built, Any]:
     """Return what to trace, and the Keras model behind it (None for a function over tensors).
+
+    `inputs` are tf.TensorSpecs, None where the model knows its own; `precision` is what the policy should be, None for
+    the model's own.
 
     Raises: ConfigError when `target` is neither a model nor a function that builds one, or it cannot be built.
     """
@@ -37,7 +40,9 @@ def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Buil
 
 
 def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
-    """Return the model and its input specs from what a builder has returned.
+    """Return the model and its input specs from `value`, what a builder has returned.
+
+    `inputs` are specs that go before those that the builder returned.
 
     Raises: ConfigError when that is no model.
     """
@@ -49,9 +54,10 @@ def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
 
 
 def with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
-    """Return the builder as a function of nothing; one without a precision parameter gets the global policy.
+    """Return `builder` as a function of nothing that builds in `precision`, None for as it likes.
 
-    The policy stays in force after the builder has returned: layers may be made when the model is first called.
+    A builder without a precision parameter gets the global policy. The policy stays in force after the builder has
+    returned: layers may be made when the model is first called.
     """
     try:
         accepts = "precision" in inspect.signature(builder).parameters
@@ -64,10 +70,10 @@ def with_precision(builder: Callable[..., Any], precision: str | None) -> Callab
         if accepts:
             return builder(precision=precision)
         known = _kerases()
-        _set_policy(known, precision)
+        set_policy(precision)
         model = builder()
         if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
-            _set_policy(_kerases(), precision)
+            set_policy(precision)
             model = builder()
         return model
 
@@ -86,6 +92,12 @@ def policies_restored() -> Iterator[None]:
             keras.mixed_precision.set_global_policy(policy)
 
 
+def set_policy(precision: str) -> None:
+    """Make `precision` the global policy of Keras, and of the Keras of old where it is there."""
+    for keras in _kerases():
+        keras.mixed_precision.set_global_policy(precision)
+
+
 def is_builder(function: Callable[..., Any]) -> bool:
     """Whether `function` can be called with nothing, or with a precision alone."""
     try:
@@ -102,7 +114,7 @@ def is_model(value: Any) -> bool:
 
 
 def flat(structure: Any) -> list[Any]:
-    """Return the leaves of nested specs or tensors."""
+    """Return the leaves of `structure`, nested specs or tensors."""
     import tensorflow as tf
 
     return list(tf.nest.flatten(structure))
@@ -124,11 +136,6 @@ def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> 
     own = str(model.compute_dtype)
     found.model_dtype = compute_dtype(precision) or (own if own in HALVES else next(iter(sorted(held)), own))
     return found
-
-
-def _set_policy(kerases: list[Any], precision: str) -> None:
-    for keras in kerases:
-        keras.mixed_precision.set_global_policy(precision)
 
 
 def _kerases() -> list[Any]:

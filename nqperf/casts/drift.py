@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nqperf.casts.findings import Finding
+from nqperf.casts.findings import Finding, relative
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
 from nqperf.casts.trace import frames, hooks
+from nqperf.casts.trace.lists import MOVES
 from nqperf.casts.trace.records import HALVES, SourceLocation
-from nqperf.casts.twins import Observed, Twins, call, outputs_of
+from nqperf.casts.twins import Batch, Observed, Twins, outputs_of
 
 SCHEMA_VERSION = 1
 EMULATION = "CPU emulation; accumulation differs from GPU"
@@ -32,7 +34,10 @@ RULES: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class LayerDrift:
-    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its range."""
+    """One layer: its own error on float32 inputs (`local`), the error with all before it (`propagated`), its `range`.
+
+    `layer` is its path, `dtype` what the twin's computes in.
+    """
 
     layer: str
     dtype: str
@@ -58,7 +63,12 @@ class LayerDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drift:
-    """The drift of all layers, of the outputs, and what was seen on the way."""
+    """The drift of all layers, of the outputs, and what was seen on the way.
+
+    `model` is its name, `precision` the twin's policy, `device` CPU or GPU. `layers` are in the order of the model's,
+    `outputs` the statistics of each by its name, `findings` what NUM201 to NUM204 say, over this many `batches`.
+    `outside` are the places where the model computes in 16 bits in its own call, outside of all layers: "op file:line".
+    """
 
     model: str
     precision: str
@@ -67,6 +77,7 @@ class Drift:
     outputs: Mapping[str, DriftStatistics]
     findings: tuple[Finding, ...]
     batches: int
+    outside: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
@@ -83,6 +94,7 @@ class Drift:
             "device": self.device,
             "note": self.note,
             "batches": self.batches,
+            "outside_of_layers": list(self.outside),
             "findings": [finding.to_dict() for finding in self.findings],
             "outputs": {name: _figures(statistics) for name, statistics in self.outputs.items()},
             "layers": [layer.to_dict() for layer in self.layers],
@@ -90,13 +102,16 @@ class Drift:
         }
 
 
-def measure(twins: Twins, batches: Iterable[Any], *, name: str, precision: str) -> Drift:
-    """Run both models on every batch; of each tensor only its statistics are kept beyond the batch."""
+def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str) -> Drift:
+    """Run both of the `twins` on each of `batches`; of each tensor only its statistics are kept beyond the batch.
+
+    `name` and `precision` are what the result calls the model and the twin's precision.
+    """
     import tensorflow as tf
 
     drifts = {path: LayerDrift(layer=path, dtype=str(twin.compute_dtype)) for path, _, twin in twins.layers}
     outputs: dict[str, DriftStatistics] = {}
-    watch = _Nonfinite()
+    watch = _Watch(twins.twin)
     count = 0
     for batch in batches:
         count += 1
@@ -113,6 +128,7 @@ def measure(twins: Twins, batches: Iterable[Any], *, name: str, precision: str) 
         outputs=outputs,
         findings=(*watch.findings(), *_range_findings(layers)),
         batches=count,
+        outside=watch.outside(),
     )
 
 
@@ -129,12 +145,12 @@ def _run_reference(twins: Twins, batch: Any, drifts: dict[str, LayerDrift]) -> t
             drifts[path].local.add(tensor, value[key])
 
     with Observed([(path, layer) for path, layer, _ in twins.layers], observe):
-        output = call(twins.reference, batch)
+        output = twins.run_reference(batch)
     return kept, outputs_of(output)
 
 
 def _run_twin(
-    twins: Twins, batch: Any, drifts: dict[str, LayerDrift], kept: dict[str, list[Any]], watch: _Nonfinite
+    twins: Twins, batch: Any, drifts: dict[str, LayerDrift], kept: dict[str, list[Any]], watch: _Watch
 ) -> Any:
     """Run the twin on its own; compare each layer's outputs with those kept of the reference."""
 
@@ -150,29 +166,42 @@ def _run_twin(
             drift.range.add(_float64(tensor))
 
     with hooks.listening(watch), Observed([(path, layer) for path, _, layer in twins.layers], observe):
-        output = frames.audited(call, twins.twin, batch)
+        output = frames.audited(twins.run_twin, batch)
     watch.batch_ended(finite=all(np.isfinite(each).all() for each in outputs_of(output).values()))
     return outputs_of(output)
 
 
-class _Nonfinite(hooks.Listener):
-    """Hears the twin's eager ops and notes those whose results are infinite or no number."""
+class _Watch(hooks.Listener):
+    """Hears the twin's eager ops in half types: whose results are infinite or no number, and which no layer makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: Any) -> None:
+        self._model = model
         self._pending: list[tuple[SourceLocation | None, Any, str, bool]] = []
         self._found: dict[tuple[Any, ...], Finding] = {}
+        self._outside: Counter[tuple[str, SourceLocation | None]] = Counter()
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
-        """Note an eager op of finite inputs, or none, whose result is not finite."""
+        """Note an eager op in a half type whose result is not finite, or that no layer inside the model makes."""
         del inputs
         if graph is not None:
             return
         for tensor in outputs:
-            if getattr(tensor.dtype, "name", "") in HALVES and _any_nonfinite(tensor):
-                where = frames.call_site(frames.caller(2))
-                location = frames.location_of(where.frame) if where.frame is not None else None
-                layer = str(where.layer.path or where.layer.name) if where.layer is not None else ""
+            if getattr(tensor.dtype, "name", "") not in HALVES:
+                continue
+            where = frames.call_site(frames.caller(2))
+            location = frames.location_of(where.frame) if where.frame is not None else None
+            if where.layer is self._model and op_type not in MOVES:
+                self._outside[op_type, location] += 1
+            if _any_nonfinite(tensor):
+                layer = str(getattr(where.layer, "path", None) or where.layer.name) if where.layer is not None else ""
                 self._pending.append((location, layer, op_type, bool(np.isnan(_float64(tensor)).any())))
+
+    def outside(self) -> tuple[str, ...]:
+        """Return what the model computes in its own call, as "op file:line", each once, in the order of its run."""
+        return tuple(
+            f"{op_type} {relative(location.path)}:{location.line}" if location is not None else op_type
+            for op_type, location in self._outside
+        )
 
     def batch_ended(self, *, finite: bool) -> None:
         """Decide for this batch whether what was not finite has reached the outputs."""

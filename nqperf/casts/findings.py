@@ -39,9 +39,11 @@ RULES: Mapping[str, str] = {
 class Finding:
     """One thing to repair: the rule, where, in which layer, why, what to do and where its leak starts.
 
-    `layers` are all layers that share the line, `layer` the first. `edit` says in words what to do; `fix` is an edit
-    that has been tried. `consequences` are findings that go when this one goes. `proposals` are edits that may work,
-    `cause` the op in which the wide float began and `reached` the ops that it turned wide: both of one trace.
+    `rule` is its name ("CAST001"), `location` the place, `message` what is wrong there, and `origin` where the wide
+    float began; a place is None where no line is known. `layers` are all layers that share the line, `layer` the first.
+    `edit` says in words what to do; `fix` is an edit that has been tried. `consequences` are findings that go when this
+    one goes. `proposals` are edits that may work, `cause` the op in which the wide float began and `reached` the ops
+    that it turned wide: both of one trace.
     """
 
     rule: str
@@ -111,7 +113,8 @@ class Finding:
 class Island:
     """Float32 inside one 16-bit layer that the layer brings back itself: wide by design, and no finding.
 
-    Units: `ops` is how many ops run wide in it, `products` how many of them are matrix products.
+    `location` is where it is opened, None where no line is known, and `layer` the layer's path. Units: `ops` is how
+    many ops run wide in it, `products` how many of them are matrix products.
     """
 
     location: SourceLocation | None
@@ -127,7 +130,12 @@ class Island:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """The outcome of one audit; `complete` is False when the trace stopped early, and then `stopped` says where."""
+    """The outcome of one audit; `complete` is False when the trace stopped early, and then `stopped` says where.
+
+    `model` is its name, `precision` the policy that it was held to. `findings` are what is to repair, `wide_by_design`
+    what is not. `ops_by_dtype` counts ops by their type and the dtype that they give, `metrics` are further counts and
+    shares by name, `thresholds` what the rules judge by, and `versions` those of TensorFlow and Keras.
+    """
 
     model: str
     precision: str
@@ -167,7 +175,7 @@ class Audit:
 
 
 def flattened(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield findings and, after each, its consequences."""
+    """Yield `findings` and, after each, its consequences."""
     for finding in findings:
         yield finding
         yield from flattened(finding.consequences)
@@ -178,12 +186,12 @@ def _one_based(column: int | None) -> int | None:
 
 
 def layer_template(layer: str) -> str:
-    """Return the layer's path with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
+    """Return the path `layer` with its numbers taken out: `block_3/attention` -> `block_{n}/attention`."""
     return "/".join(re.sub(r"(?<=_)\d+$|^\d+$", "{n}", part) for part in layer.split("/"))
 
 
 def unnumbered(layer: str) -> str:
-    """Return the layer's path without the numbers that Keras or a loop has given: `dense_7/block_3` -> `dense/block`.
+    """Return the path `layer` without the numbers that Keras or a loop has given: `dense_7/block_3` -> `dense/block`.
 
     Keras numbers names a process, so that what was built before changes them.
     """

@@ -22,7 +22,7 @@ _TOGETHER = (
 
 
 def folded(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return one finding a rule, line and message, with its layers, and consequences under what they follow from."""
+    """Return one finding of `found` a rule, line and message, with its layers; consequences stand under their cause."""
     merged = _merged(found)
     heads: list[Finding] = []
     under: dict[int, list[Finding]] = {}
@@ -40,7 +40,7 @@ def folded(found: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def order(finding: Finding) -> tuple[str, int, int, str, str]:
-    """Return what findings are sorted by: file, line, column, rule and layer."""
+    """Return what a `finding` is sorted by: file, line, column, rule and layer."""
     location = finding.location
     column = location.column if location is not None and location.column is not None else 0
     return (finding.path or "", finding.line or 0, column, finding.rule, finding.layer)

@@ -1,16 +1,21 @@
-"""What drift and bisection run on: the windows of real examples, or seeded random inputs."""
+"""What drift and bisection run on: windows of real examples, arrays from a file, or seeded inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nqperf.casts import building
+from nqperf.casts.samples import sample
 from nqperf.casts.targets import Target
 from nqperf.casts.task_drift import TaskDrift, task_drift
-from nqperf.casts.twins import Twins, call, outputs_of, random_batch
+from nqperf.casts.twins import Batch, Twins, outputs_of, require_builder
 from nqperf.errors import ConfigError
+from nqperf.formats.casts.input_arrays import read_input_arrays
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
@@ -21,51 +26,68 @@ from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inputs:
-    """Batches for a model; for real examples also the features and what answering needs."""
+    """Batches for a model; for real examples also the features and what answering needs.
 
-    batches: list[Any]
+    `batches` are what the model is called with, `features` the same as rows, None for random inputs; `examples` are
+    what is answered, and `answers` says how.
+    """
+
+    batches: list[Batch]
     features: Features | None = None
     examples: tuple[AnswerInput, ...] = ()
     answers: AnswerConfig = AnswerConfig()
 
     def task_drift(self, twins: Twins) -> TaskDrift | None:
-        """Return what the twin changes in span distributions and answers; None for random inputs."""
+        """Return what the twin of `twins` changes in span distributions and answers; None for random inputs."""
         if self.features is None:
             return None
-        logits = tuple(self._logits(model, self.features) for model in (twins.reference, twins.twin))
+        logits = tuple(self._logits(run, self.features) for run in (twins.run_reference, twins.run_twin))
         return task_drift(self.features, (logits[0], logits[1]), self.examples, self.answers)
 
-    def _logits(self, model: Any, features: Features) -> Logits:
-        outputs = [outputs_of(call(model, batch)) for batch in self.batches]
+    def _logits(self, run: Callable[[Batch], Any], features: Features) -> Logits:
+        outputs = [outputs_of(run(batch)) for batch in self.batches]
         joined = {
             name: np.concatenate([output[name] for output in outputs]).astype(np.float32) for name in MODEL_OUTPUTS
         }
         return Logits(unique_id=features.unique_id, **joined)
 
 
-def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: int, batch_size: int) -> Inputs:
-    """Return the windows of `limit` examples of `data`, or one seeded random batch where no data is named.
+def inputs_for(
+    target: Target, *, data: str | None, arrays: Path | None, limit: int, max_seq_length: int, batch_size: int
+) -> Inputs:
+    """Return the windows of `limit` examples of `data`, the rows of the .npz `arrays`, or one seeded batch of neither.
 
-    Raises: ConfigError when there is data but the model has no tokenizer, FormatError for data that cannot be read.
+    `target` is what they are for; windows have `max_seq_length` positions, and batches `batch_size` rows (a seeded one
+    two at most).
+
+    Raises: ConfigError when both are named, when there is data but the model has no tokenizer, or the arrays are not
+    the model's inputs; FormatError for a file that cannot be read.
     """
-    if target.sealed is not None:
-        raise ConfigError("a SavedModel is sealed: drift and bisect need a model that can be built in two precisions")
-    if data is None:
-        specs = target.inputs
-        if specs is None:
-            built = target.build()
-            specs = built[1] if isinstance(built, tuple) else _known_specs(built)
-        return Inputs(batches=[random_batch(target, specs, rows=min(batch_size, 2))])
-    if target.folder is None:
-        raise ConfigError(f"{target.name} is no model folder: --data needs the folder's tokenizer")
+    require_builder(target)
     if limit < 1 or batch_size < 1:
         raise ConfigError(f"--limit {limit}, --batch-size {batch_size}; expected both to be at least 1")
+    if data is not None and arrays is not None:
+        raise ConfigError("--data and --inputs are two ways to say what is run: choose one")
+    if data is not None:
+        return _windows(target, data, limit, max_seq_length, batch_size)
+    with building.policies_restored():
+        built, model = building.built(target.build, target.inputs, "float32")
+    if built.keywords:
+        raise ConfigError(f"{target.name} is called with keywords: return (model, inputs) with positional inputs")
+    if arrays is None:
+        return Inputs(batches=[sample(built.arguments, model, rows=min(batch_size, 2))])
+    return Inputs(batches=_rows(built.arguments, arrays, batch_size))
+
+
+def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_size: int) -> Inputs:
+    """Return the windows of the first `limit` examples of `data`."""
+    if target.folder is None:
+        raise ConfigError(f"{target.name} is no model folder: --data needs the folder's tokenizer")
     target.folder.config.require_positions(max_seq_length)
-    tokenizer = target.folder.tokenizer
     config = FeatureConfig.for_length(max_seq_length)
     parts, examples = [], []
     for example in NqReader(source=data, selection=Selection(limit=limit)).examples():
-        parts.append(build_features(example, tokenizer, ContextConfig(), config))
+        parts.append(build_features(example, target.folder.tokenizer, ContextConfig(), config))
         examples.append(AnswerInput.of(example))
     if not parts:
         raise ConfigError(f"{data} holds no examples")
@@ -79,7 +101,42 @@ def inputs_for(target: Target, *, data: str | None, limit: int, max_seq_length: 
     )
 
 
-def _known_specs(model: Any) -> Any:
-    from nqperf.casts.trace.tracing import specs_of
+def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> list[Batch]:
+    """Return the rows of a file's arrays as batches of a model's `arguments` (tf.TensorSpec, nested).
 
-    return specs_of(model, None)[0]
+    An array belongs to the input of its name, or to that in its place where the file's names are NumPy's own.
+    """
+    import tensorflow as tf
+
+    specs: dict[str, Any] = {}
+    _mapped(arguments, specs.setdefault)
+    arrays = read_input_arrays(path)
+    if list(arrays) == [f"arr_{number}" for number in range(len(specs))]:
+        arrays = dict(zip(specs, arrays.values(), strict=True))
+    if set(arrays) != set(specs):
+        told = ", ".join(f"{name} {_told(spec)}" for name, spec in specs.items())
+        raise ConfigError(f"{path} holds {', '.join(sorted(arrays))}; expected an array for each input: {told}")
+    for name, spec in specs.items():
+        if not spec.shape[1:].is_compatible_with(arrays[name].shape[1:]):
+            raise ConfigError(f"{path}: {name} has the shape {arrays[name].shape}; expected {_told(spec)}")
+
+    def block(start: int) -> Any:
+        def cut(name: str, spec: Any) -> Any:
+            return tf.cast(arrays[name][start : start + batch_size], spec.dtype)
+
+        return _mapped(arguments, cut)
+
+    return [block(start) for start in range(0, len(next(iter(arrays.values()))), batch_size)]
+
+
+def _mapped(structure: Any, make: Callable[[str, Any], Any], name: str = "") -> Any:
+    """Return nested specs with each replaced by what `make` makes of its name: a key, its own name, or its number."""
+    if isinstance(structure, Mapping):
+        return {key: _mapped(each, make, str(key)) for key, each in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(_mapped(each, make, str(number)) for number, each in enumerate(structure))
+    return make(name if structure.name is None or not name.isdigit() else structure.name, structure)
+
+
+def _told(spec: Any) -> str:
+    return f"{spec.dtype.name}[{','.join('?' if size is None else str(size) for size in (None, *spec.shape[1:]))}]"

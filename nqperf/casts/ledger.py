@@ -78,7 +78,10 @@ def records(trace: Trace) -> tuple[CastRecord, ...]:
 
 
 def difference(old: Iterable[CastRecord], new: Iterable[CastRecord]) -> list[str]:
-    """Return what changed, one sentence each: casts lost, added, redirected, changed in dtype or in number."""
+    """Return what changed from `old` to `new`, one sentence each.
+
+    Casts were lost, added, redirected, moved, or changed in dtype, kind or number.
+    """
     before, after = set(old), set(new)
     lost, added = sorted(before - after), sorted(after - before)
     changes: list[str] = []

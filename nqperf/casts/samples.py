@@ -15,8 +15,9 @@ _OPEN = 8  # the size of a dimension that has none
 def sample(specs: Any, model: Any = None, rows: int = _BATCH) -> Any:
     """Return one batch of `specs` (tf.TensorSpec, nested): normal floats, masks, segments and ids of the vocabulary.
 
-    Which integers an input takes is told by its name: a mask is 1 with some padding at the end, segments are 0 and
-    then 1. What is left are ids, from 0 to below the rows of the model's largest embedding, or to 1 where it has none.
+    Which integers an input takes is told by its name and type: a mask (or a boolean) is 1 with padding at the end, less
+    in one row than in the next; segments are 0 and then 1; positions count. What is left are ids, from 0 to below the
+    rows of the largest embedding of `model`, or to 1 where it has none. Dimensions without a size get `rows` and 8.
     """
     import tensorflow as tf
 
@@ -33,7 +34,8 @@ def sample(specs: Any, model: Any = None, rows: int = _BATCH) -> Any:
         shape = [(rows if axis == 0 else _OPEN) if size is None else size for axis, size in enumerate(spec.shape)]
         if not (spec.dtype.is_integer or spec.dtype.is_bool):
             return tf.cast(generator.standard_normal(shape), spec.dtype)
-        return tf.cast(_integers(f"{path}/{spec.name or ''}".lower(), shape, top, generator), spec.dtype)
+        name = "mask" if spec.dtype.is_bool else f"{path}/{spec.name or ''}".lower()
+        return tf.cast(_integers(name, shape, top, generator), spec.dtype)
 
     return fill(specs, "")
 
@@ -42,7 +44,8 @@ def _integers(name: str, shape: list[int], top: int, generator: np.random.Genera
     length = shape[-1] if shape else 1
     positions = np.broadcast_to(np.arange(length), shape)
     if "mask" in name:
-        return (positions < max(1, length - length // 4)).astype(np.int64)
+        rows = np.arange(shape[0] if len(shape) > 1 else 1).reshape(-1, *[1] * (len(shape) - 1))
+        return (positions < np.maximum(1, length - length // 4 * (1 + rows % 2))).astype(np.int64)
     if any(word in name for word in ("type", "segment")):
         return (positions >= length // 2).astype(np.int64)
     if "position" in name:
@@ -51,7 +54,14 @@ def _integers(name: str, shape: list[int], top: int, generator: np.random.Genera
 
 
 def _vocabulary(model: Any) -> int:
-    """Return how many rows the model's largest table of embeddings has, 2 where it has none."""
+    """Return how many rows the model's largest table of embeddings has, 2 where it has none that is known."""
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()  # noqa: SLF001  # no public walk
-    tables = [getattr(layer, "input_dim", None) or getattr(layer, "vocab_size", None) for layer in layers]
-    return max([2, *(int(table) for table in tables if isinstance(table, int))])
+    tables = [getattr(layer, name, None) for layer in layers for name in ("input_dim", "vocab_size", "token_num")]
+    tables += [getattr(getattr(layer, "config", None), "vocab_size", None) for layer in layers]
+    # A layer that keeps its table in a variable of its own.
+    tables += [
+        each.shape[0]
+        for each in getattr(model, "weights", ())
+        if "embed" in str(getattr(each, "path", each.name)).lower() and len(each.shape) == 2  # noqa: PLR2004
+    ]
+    return max([2, *(table for table in tables if isinstance(table, int))])

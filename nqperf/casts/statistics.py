@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.rules.ranges import RANGES
 
 _Array = npt.NDArray[np.float64]
 _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
@@ -16,7 +16,11 @@ _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**
 
 @dataclass(slots=True)
 class RangeStatistics:
-    """How one tensor uses the range of its dtype, over all batches."""
+    """How one tensor uses the range of its `dtype`, over all batches.
+
+    Of `count` values, `amax` is the largest finite magnitude; `subnormal` are below the normal numbers and not 0,
+    `infinite` are infinite, `nan` are no number.
+    """
 
     dtype: str
     count: int = 0
@@ -26,7 +30,7 @@ class RangeStatistics:
     nan: int = 0
 
     def add(self, values: _Array) -> None:
-        """Take one batch of values in."""
+        """Take one batch of `values` in."""
         finite = np.isfinite(values)
         magnitudes = np.abs(values[finite])
         self.count += values.size
@@ -55,8 +59,10 @@ class RangeStatistics:
 class DriftStatistics:
     """How far a tensor is from its float32 reference, over all batches, summed in float64.
 
-    Where the reference itself is not finite nothing can be said, and where only the tensor is not, the distance is
-    infinite.
+    `max_abs` is the largest distance, `squared_error`, `squared_reference` and `squared_value` are sums of squares,
+    `product` is that of the two tensors' products; `nonzero` values of the reference are not 0, and `flushed` of them
+    are 0 in the tensor. Where the reference itself is not finite nothing can be said, and where only the tensor is not,
+    the distance is infinite.
     """
 
     max_abs: float = 0.0
@@ -68,7 +74,7 @@ class DriftStatistics:
     nonzero: int = 0
 
     def add(self, reference: _Array, value: _Array) -> None:
-        """Take one batch of both in."""
+        """Take one batch of both in: the `reference` and the `value`, float64 arrays of one shape."""
         known = np.isfinite(reference)
         reference, value = reference[known], value[known]
         with np.errstate(over="ignore", invalid="ignore"):

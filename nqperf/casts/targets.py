@@ -29,7 +29,9 @@ _INPUT = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[a-z]+\d*)\[(?P<sha
 class Target:
     """Something to audit: `build` is a builder, or a function over tensors when `inputs` are given and it needs them.
 
-    `weights` returns the values of a built model's variables by their paths, for models that come with weights.
+    `name` is what it is called. `weights` returns the values of a built model's variables by their paths, for models
+    that come with weights; `folder` is the opened folder of such a model, where it has one. `sealed` is the folder of a
+    SavedModel, which nothing builds.
     """
 
     name: str
@@ -64,7 +66,7 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     if target.endswith(".keras"):
         if not path.is_file():
             raise ConfigError(f"{target}: no such file; expected a saved Keras model")
-        return Target(name=path.stem, build=_keras_file(path), inputs=specs)
+        return Target(name=path.stem, build=_keras_file(path), inputs=specs, weights=_weights_of(path))
     module, separator, function = target.partition(":")
     if not separator or not module or not function:
         raise ConfigError(
@@ -99,7 +101,10 @@ def packaged_folder() -> Path | None:
 
 
 def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -> Target:
-    """Return a BERT Joint of the given shape as a target."""
+    """Return a BERT Joint of the shape `config` as a target, called `name`.
+
+    It has `seq_length` positions, as many as the network allows where that is None, but at most 384.
+    """
 
     def build(precision: str = "float32") -> tuple[Any, Any]:
         import tensorflow as tf
@@ -114,7 +119,7 @@ def of_config(config: BertConfig, name: str, *, seq_length: int | None = None) -
 
 
 def parse_inputs(inputs: tuple[str, ...]) -> Any:
-    """Return `--input` values as tf.TensorSpecs: positional ones as a tuple, named ones as one dictionary.
+    """Return `inputs`, --input values, as tf.TensorSpecs: positional ones as a tuple, named ones as one dictionary.
 
     Raises: ConfigError for one that is not written as `float16[2,8]` or `ids=int32[2,8]`.
     """
@@ -169,12 +174,29 @@ def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
     )
 
 
+def _loaded(path: Path) -> Any:
+    import keras
+
+    with decoding(path, expected="a Keras model that this Keras can load (own layers: --import their module)"):
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _weights_of(path: Path) -> Callable[[Any], Mapping[str, Any]]:
+    """Return a function that gives the values that are saved in a .keras file to a model built of it again."""
+
+    def weights(model: Any) -> Mapping[str, Any]:
+        saved = _loaded(path).variables
+        pairs = zip(model.variables, saved, strict=True) if len(saved) == len(model.variables) else ()
+        return {variable.path: value.numpy() for variable, value in pairs if variable.shape == value.shape}
+
+    return weights
+
+
 def _keras_file(path: Path) -> Callable[..., Any]:
     def build(precision: str | None = None) -> Any:
         import keras
 
-        with decoding(path, expected="a Keras model that this Keras can load"):
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = _loaded(path)
         config = keras.saving.serialize_keras_object(model)
         # A mixed model's float32 layers are so on purpose; one that is float32 throughout becomes what is asked for.
         held = {name for name in _policies(config) if "16" in name} or {model.dtype_policy.name}

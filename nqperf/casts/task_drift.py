@@ -19,7 +19,19 @@ _Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDrift:
-    """KL divergences are in nats, from the reference to the twin; a flip is another best legal position."""
+    """What a twin changes in span distributions and answers, beside its float32 reference.
+
+    Fields:
+        features: The windows that were compared.
+        start_kl_mean: The mean KL divergence of the start distributions, from the reference to the twin; units: nats.
+        start_kl_max: The largest one.
+        end_kl_mean: The mean of the end distributions.
+        end_kl_max: The largest one.
+        start_flips: The windows whose best legal start is another position.
+        end_flips: The windows whose best legal end is.
+        examples: The examples that were answered.
+        changed_predictions: Those whose answer is another one.
+    """
 
     features: int
     start_kl_mean: float
@@ -38,9 +50,10 @@ def task_drift(
     examples: Sequence[AnswerInput] = (),
     config: AnswerConfig | None = None,
 ) -> TaskDrift:
-    """Compare the logits of a reference and of its twin over the same features, and the answers to `examples`.
+    """Compare the `logits` of a reference and of its twin over the same `features`, and the answers to `examples`.
 
     Legal are the positions that spans can use: those on the document, and [CLS], the null answer.
+    `config` says how examples are answered, as by default where it is None.
     """
     reference, twin = logits
     legal = features.token_map >= 0

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nqperf.casts import building
 from nqperf.casts.targets import Target
 from nqperf.errors import ConfigError
 
-_SEED = 20_260_601
+# What a model is called with: one dictionary, or a tuple of arguments.
+Batch = Mapping[str, Any] | tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Twins:
-    """The reference, its twin, and the pairs of their layers (without the models themselves), outermost first."""
+    """The `reference`, its `twin` of this `precision`, and the pairs of their `layers`, outermost first."""
 
     reference: Any
     twin: Any
     layers: tuple[tuple[str, Any, Any], ...]
+    precision: str
+
+    def run_reference(self, batch: Batch) -> Any:
+        """Call the reference on `batch`: in float32 throughout, TF32 forbidden."""
+        with _without_tf32():
+            return _called(self.reference, batch, "float32")
+
+    def run_twin(self, batch: Batch) -> Any:
+        """Call the twin on `batch`, with its policy in force for layers that are made in a call."""
+        return _called(self.twin, batch, self.precision)
 
 
-def build_twins(target: Target, precision: str, batch: Mapping[str, Any] | tuple[Any, ...]) -> Twins:
-    """Build both models, call each once on `batch`, and give the twin the reference's weights.
+def build_twins(target: Target, precision: str, batch: Batch) -> Twins:
+    """Build both models of `target`, call each once on `batch`, and give the twin the reference's weights.
 
+    The reference is float32, the twin of this `precision`.
+
+    A builder without a parameter named precision is run under the global policy.
     Raises: ConfigError when the builder cannot build two precisions, or they differ in layers or weights.
     """
-    if target.sealed is not None:
-        raise ConfigError("a SavedModel is sealed: drift and bisect need a model that can be built in two precisions")
-    reference, twin = _build(target, "float32"), _build(target, precision)
-    call(reference, batch)
-    call(twin, batch)
+    require_builder(target)
+    reference = _build(target, "float32", batch)
+    twin = _build(target, precision, batch)
     if target.weights is not None:
         values = target.weights(reference)
         for variable in reference.variables:
-            if variable.path in values:
-                variable.assign(values[variable.path])
+            if _path(variable) in values:
+                variable.assign(values[_path(variable)])
     shapes = [[tuple(variable.shape) for variable in model.variables] for model in (reference, twin)]
     if shapes[0] != shapes[1]:
         raise ConfigError(f"the model has other weights in {precision} than in float32: nothing can be compared")
@@ -47,11 +61,52 @@ def build_twins(target: Target, precision: str, batch: Mapping[str, Any] | tuple
     if [type(layer) for _, layer in named] != [type(layer) for _, layer in others]:
         raise ConfigError(f"the model has other layers in {precision} than in float32: nothing can be compared")
     layers = tuple((name, one, other) for (name, one), (_, other) in zip(named, others, strict=True))
-    return Twins(reference=reference, twin=twin, layers=layers)
+    return Twins(reference=reference, twin=twin, layers=layers, precision=precision)
 
 
-def call(model: Any, batch: Mapping[str, Any] | tuple[Any, ...]) -> Any:
-    """Call `model` on one batch: a dictionary is one argument, a tuple several."""
+def require_builder(target: Target) -> None:
+    """Refuse a `target` that cannot be built in two precisions.
+
+    Raises: ConfigError for a SavedModel, a model that is there already, and a function over tensors.
+    """
+    if target.sealed is not None:
+        raise ConfigError("a SavedModel is sealed: drift and bisect need a model that can be built in two precisions")
+    if building.is_model(target.build):
+        raise ConfigError(
+            f"{target.name} is built in one precision only: drift and bisect need a function that builds it"
+        )
+    if not target.builds:
+        raise ConfigError(f"{target.name} is a function over tensors: drift and bisect need one that builds a model")
+
+
+def _build(target: Target, precision: str, batch: Batch) -> Any:
+    with building.policies_restored():
+        built = building.with_precision(target.build, precision)()
+        model, _ = building.model_of(built, target.inputs)
+        _called(model, batch, precision)
+    return model
+
+
+def _called(model: Any, batch: Batch, precision: str) -> Any:
+    with building.policies_restored():
+        building.set_policy(precision)
+        return call(model, batch)
+
+
+@contextlib.contextmanager
+def _without_tf32() -> Iterator[None]:
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+def call(model: Any, batch: Batch) -> Any:
+    """Call `model` on one `batch`: a dictionary is one argument, a tuple several."""
     return model(*batch) if isinstance(batch, tuple) else model(dict(batch))
 
 
@@ -66,42 +121,7 @@ def outputs_of(value: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
     return found
 
 
-def random_batch(target: Target, model_arguments: Any, rows: int = 2) -> Mapping[str, Any] | tuple[Any, ...]:
-    """Return a seeded batch for a model whose data nobody named: small integers, normal floats.
-
-    Raises: ConfigError when the inputs are not known.
-    """
-    import tensorflow as tf
-
-    generator = np.random.default_rng(_SEED)
-    if model_arguments is None:
-        raise ConfigError(f"{target.name} has no known inputs: name them with --input")
-
-    def fill(spec: Any) -> Any:
-        shape = [rows if size is None else size for size in spec.shape]
-        if spec.dtype.is_integer or spec.dtype.is_bool:
-            return tf.constant(generator.integers(0, 2, shape), spec.dtype)
-        return tf.cast(generator.standard_normal(shape), spec.dtype)
-
-    filled = tf.nest.map_structure(fill, model_arguments)
-    return filled if isinstance(filled, tuple | dict) else (filled,)
-
-
-def _build(target: Target, precision: str) -> Any:
-    import inspect
-
-    import keras
-
-    if isinstance(target.build, keras.layers.Layer) or "precision" not in inspect.signature(target.build).parameters:
-        raise ConfigError(
-            f"{target.name} is built in one precision only: drift and bisect need a builder with a parameter named "
-            "precision"
-        )
-    built = target.build(precision=precision)
-    model = built[0] if isinstance(built, tuple) else built
-    if not isinstance(model, keras.layers.Layer):
-        raise ConfigError(f"the builder of {target.name} returned {type(model).__name__}, expected a Keras model")
-    return model
+_IDLE = ("InputLayer", "Dropout")
 
 
 def _inner(model: Any) -> Iterator[tuple[str, Any]]:
@@ -114,7 +134,7 @@ def _inner(model: Any) -> Iterator[tuple[str, Any]]:
         for inner in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001  # no public walk
             # A Sequential keeps its layers, and a functional model over the same ones, which computes nothing itself.
             graph = isinstance(layer, keras.Sequential) and isinstance(inner, keras.Model) and inner not in layer.layers
-            if id(inner) in seen or graph or isinstance(inner, keras.layers.InputLayer | keras.layers.Dropout):
+            if id(inner) in seen or graph or type(inner).__name__ in _IDLE:  # of either Keras
                 continue
             seen.add(id(inner))
             name = f"{path}/{inner.name}"
@@ -132,11 +152,19 @@ def _named(value: Any, path: str) -> list[tuple[str, Any]]:
     return [(path, value)]
 
 
+def _path(variable: Any) -> str:
+    return str(getattr(variable, "path", variable.name))
+
+
 Observer = Callable[[str, Any, tuple[Any, ...], dict[str, Any], Any], Any]
 
 
 class Observed:
-    """A context in which an observer sees (and may replace) the output of every layer of one side of the twins."""
+    """A context in which an observer sees (and may replace) the output of every layer of one side of the twins.
+
+    `layers` are that side's, with their names; `observer` is called with each one's name, the layer, what it is called
+    with, and its output, and what it returns other than None stands in the output's place.
+    """
 
     def __init__(self, layers: list[tuple[str, Any]], observer: Observer) -> None:
         self._layers, self._observer = layers, observer

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, PRECISIONS
+from nqperf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nqperf.casts.edits.kept_layers import Kept
 
 _data_options = (
     click.option("--precision", type=click.Choice(PRECISIONS), default="mixed_float16", show_default=True),
     click.option("--input", "inputs", multiple=True, metavar="SPEC", help="An input: float16[2,8] or ids=int32[2,8]."),
     click.option("--data", metavar="FILE", help="Natural Questions examples to run; without it seeded random inputs."),
+    click.option(
+        "--inputs",
+        "arrays",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Run the rows of this .npz: an array an input.",
+    ),
     click.option("--limit", type=int, default=4, show_default=True, help="Examples read from --data."),
     click.option("--max-seq-length", type=int, default=384, show_default=True, help="Positions of one input."),
     click.option("--batch-size", type=int, default=8, show_default=True, help="Windows run at once."),
@@ -28,18 +40,23 @@ def _with_data(command: Any) -> Any:
 
 @click.command(epilog=CODES)
 @click.argument("model", required=False)
+@click.option("--tolerance", type=float, help="Largest relative L2 error of an output [default: 0.05, bfloat16 0.25].")
 @_with_data
-def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -> None:
+def drift(model: str | None, precision: str, tolerance: float | None, *, as_json: bool, **options: Any) -> None:
     """Measure how far MODEL in 16 bits is from float32: per layer, locally and propagated, and on the task.
 
-    MODEL is a model folder, or module:function with a parameter named precision. Without MODEL it is the packaged
-    model. Exit code 1 means that values which are not finite, little headroom or flushed values were found.
+    MODEL is a model folder, a .keras file, or module:function that builds a model. Without MODEL it is the packaged
+    model. Without --data or --inputs the inputs are seeded: ids of the vocabulary, masks with padding, normal floats.
+    The last line is the verdict with its reason; exit code 1 means that it does not hold: an output is too far off, or
+    values which are not finite, little headroom or flushed values were found.
 
     \b
+    nqperf casts drift mypackage.models:build --inputs batch.npz
     nqperf casts drift models/bert-joint --data dev.jsonl.gz --limit 4
     nqperf casts drift mypackage.models:build --precision mixed_bfloat16 --json
     """
     from nqperf.casts import drift as drifts
+    from nqperf.casts.drift_verdict import verdict
     from nqperf.casts.inputs import inputs_for
     from nqperf.casts.targets import resolve
     from nqperf.casts.twins import build_twins
@@ -50,14 +67,16 @@ def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -
     twins = build_twins(target, precision, data.batches[0])
     found = drifts.measure(twins, data.batches, name=target.name, precision=precision)
     task = data.task_drift(twins)
+    judged = verdict(found, task, tolerance=tolerance)
     if as_json:
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps({**found.to_dict(), "task": asdict(task) if task is not None else None}, indent=2))
+        document = {**found.to_dict(), "task": asdict(task) if task is not None else None, "verdict": asdict(judged)}
+        click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(drift_text(found, task))
-    if found.findings:
+        click.echo(f"{drift_text(found, task)}\n\n{judged.line}")
+    if not judged.holds:
         sys.exit(EXIT_FINDINGS)
 
 
@@ -66,26 +85,62 @@ def drift(model: str | None, precision: str, *, as_json: bool, **options: Any) -
 @click.option(
     "--tolerance", type=float, default=0.01, show_default=True, help="Largest relative L2 error of an output."
 )
+@click.option("--patch", type=click.Path(path_type=Path), help="Write what keeps the layers in float32 to this file.")
+@click.option("--anywhere", is_flag=True, help="Edit files outside of the project too, and installed ones.")
 @_with_data
 def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool, **options: Any) -> None:
     """Find a 1-minimal set of layers of MODEL to keep in float32, so that every output is within --tolerance.
 
+    They are printed with the patch that makes them so (dtype="float32" where they are made, and the casts that it
+    takes), which has been built, traced and run; where it does not come to what the search has found, the reason.
+
     \b
     nqperf casts bisect models/bert-joint --data dev.jsonl.gz --limit 1 --tolerance 0.001
+    nqperf casts bisect mypackage.models:build --tolerance 0.001 --patch keep.patch
     """
     from nqperf.casts.bisect import bisect as search
     from nqperf.casts.inputs import inputs_for
+    from nqperf.casts.keeping import patch_to_keep
     from nqperf.casts.targets import resolve
     from nqperf.casts.twins import build_twins
     from nqperf.report.casts_text import bisection_text
 
+    patch, anywhere = options.pop("patch"), options.pop("anywhere")
     target = resolve(model, options.pop("inputs"))
     data = inputs_for(target, **options)
     found = search(build_twins(target, precision, data.batches[0]), data.batches, tolerance=tolerance)
+    kept: Kept | str = "nothing needs float32"
+    if found.layers:
+        kept = patch_to_keep(target, precision, found.layers, data.batches, tolerance=tolerance)
+    diff, why = _diff(kept, anywhere=anywhere)
     if as_json:
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps(asdict(found), indent=2))
+        click.echo(json.dumps({**asdict(found), "patch": diff or None, "no_patch": why}, indent=2))
     else:
         click.echo(bisection_text(found))
+        if found.layers:
+            click.echo(f"\nno patch: {why}" if why else f"\n{_about(kept)}\n{diff}", nl=bool(why))
+    if patch is not None and diff:
+        from nqperf.formats.files import write_whole
+
+        write_whole(patch, diff.encode())
+
+
+def _diff(kept: Kept | str, *, anywhere: bool) -> tuple[str, str | None]:
+    """Return the patch as `git apply` takes it, and why there is none."""
+    from nqperf.casts.edits.patch import patch_to
+
+    if isinstance(kept, str):
+        return "", kept
+    try:
+        return patch_to(kept.texts, kept.imports, anywhere=anywhere).diff, None
+    except ConfigError as refused:
+        return "", str(refused)
+
+
+def _about(kept: Kept | str) -> str:
+    assert not isinstance(kept, str)  # noqa: S101  # the caller has a patch; this tells the type checker
+    also = f", and with them {', '.join(kept.also)}, which the same lines make" if kept.also else ""
+    return f"the patch that does so (relative error {kept.error:.3g}{also}):"

@@ -43,7 +43,7 @@ PATH = _LocalPath(path_type=Path)
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
-    """Apply several option decorators in the order in which they are to stand in --help."""
+    """Apply the option `decorators` in the order in which they are to stand in --help."""
 
     def decorate(command: _Command) -> _Command:
         for decorator in reversed(decorators):
@@ -135,18 +135,18 @@ def reader(data: str, options: dict[str, Any]) -> NqReader:
 
 
 def thresholds(options: dict[str, Any]) -> Thresholds:
-    """Return what the options say of the annotators that an answer takes."""
+    """Return what the `options` say of the annotators that an answer takes."""
     names = {"both": "non_null_threshold", "long": "long_non_null_threshold", "short": "short_non_null_threshold"}
     return Thresholds(**{name: options[given] for name, given in names.items()})
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Return what the selection options say."""
+    """Return what the selection `options` say."""
     return Selection(limit=options["limit"], skip=options["skip"], on_error=options["on_error"])
 
 
 def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfig]:
-    """Return what the feature options say."""
+    """Return what the feature `options` say."""
     return ContextConfig(max_contexts=options["max_contexts"]), FeatureConfig(
         max_seq_length=options["max_seq_length"],
         doc_stride=options["doc_stride"],
@@ -155,7 +155,7 @@ def feature_config(options: dict[str, Any]) -> tuple[ContextConfig, FeatureConfi
 
 
 def engine_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Return what the engine options say, but for what is so by default: an engine need not have each of them.
+    """Return what the engine `options` say, but for what is so by default: an engine need not have each of them.
 
     Raises: ConfigError for an engine that is not there, or that cannot be set so.
     """
@@ -183,7 +183,7 @@ def _lengths(text: str) -> tuple[int, ...]:
 
 
 def answer_config(options: dict[str, Any]) -> AnswerConfig:
-    """Return what the answer options say, but for the thresholds, which depend on the model."""
+    """Return what the answer `options` say, but for the thresholds, which depend on the model."""
     return AnswerConfig(yes_no=options["yes_no"], ranking=RankingConfig(one_piece=options["one_piece"]))
 
 

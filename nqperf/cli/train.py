@@ -89,7 +89,7 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def parse_source(text: str) -> Source:
-    """Return the source that KIND:WHAT[:SHARE] names.
+    """Return the source that `text`, KIND:WHAT[:SHARE], names.
 
     Raises: ConfigError when the text has another form.
     """

@@ -65,7 +65,7 @@ def batched(blocks: Iterable[Features], batch_size: int) -> Iterator[Batch]:
 def bucketed(
     blocks: Iterable[Features], batch_size: int, lengths: tuple[int, ...], order: deque[Rows]
 ) -> Iterator[Batch]:
-    """Cut blocks into batches of rows of like length; which rows of the stream each batch holds is added to `order`.
+    """Cut `blocks` into batches of rows of like length; which rows of the stream each batch holds is added to `order`.
 
     A batch has `batch_size` rows and is run in one of `lengths`, ascending, of which the last is that of the inputs.
     The rows of `_POOL_BATCHES` batches are sorted at once, those of the first batch alone, so that it need not wait:

@@ -126,7 +126,7 @@ class Engine(ABC, Generic[Config]):
         return inputs
 
     def finish(self, outputs: Any) -> dict[str, FloatArray]:
-        """Wait for the outputs of `run` and return them as arrays of the host, float32, by MODEL_OUTPUTS."""
+        """Wait for `outputs` of `run` and return them as arrays of the host, float32, by MODEL_OUTPUTS."""
         return dict(outputs)
 
     def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do

@@ -52,7 +52,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return "gpu" if self.fingerprint.gpus else "cpu"
 
     def of(self, engine: str) -> Sight:
-        """Return what was seen of an engine; nothing for one that has no probe, or is not installed."""
+        """Return what was seen of the engine called `engine`; nothing for one without a probe, or not installed."""
         return self.sights.get(engine) or Sight()
 
 
@@ -89,7 +89,7 @@ class Probe:
     gpu_advice: ClassVar[str] = ""
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the device that this engine computes on; called in the process of the steps."""
+        """Return `fingerprint` with the device that this engine computes on; called in the process of the steps."""
         return fingerprint
 
     def heard(self, output: str) -> Mapping[str, Any]:
@@ -114,12 +114,12 @@ class Probe:
 
 
 def for_cpus(machine: Machine) -> str | None:
-    """Return why a machine does not compute on its CPU, or None when it does."""
+    """Return why `machine` does not compute on its CPU, or None when it does."""
     return "is for machines that compute on the CPU" if machine.fingerprint.gpus else None
 
 
 def for_gpus(machine: Machine) -> str | None:
-    """Return why a machine does not compute on a GPU, or None when it does."""
+    """Return why `machine` does not compute on a GPU, or None when it does."""
     if machine.fingerprint.gpus:
         return None
     return f"needs a GPU that {machine.engine} sees: nqperf doctor tells what is missing"

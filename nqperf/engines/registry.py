@@ -36,7 +36,7 @@ PACKAGE = "nqperf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRow:
-    """One engine.
+    """One engine, called `name`.
 
     `target` is its class, a subclass of Engine, as "module:class"; importing the module needs no library. `needs` are
     the modules that must be installed, which `extra` of `package` brings; an empty extra stands for the package itself.
@@ -87,7 +87,7 @@ class EngineRow:
         return kind()
 
     def effects_of(self, *names: str) -> tuple[Effect, ...]:
-        """Return effects of this engine, or of those that all engines share, by their names.
+        """Return effects of this engine, or of those that all engines share, by their `names`.
 
         Raises: ConfigError for a name that is neither's.
         """
@@ -126,7 +126,7 @@ class EngineRow:
             ) from error
 
     def config(self, settings: Mapping[str, Any]) -> EngineConfig:
-        """Return the engine's config with these settings and its defaults for the others.
+        """Return the engine's config with these `settings` and its defaults for the others.
 
         Raises: ConfigError for a setting that the engine does not have, or that has another type or an odd value.
         """
@@ -233,7 +233,7 @@ ENGINES: Table[EngineRow] = Table(GROUP, EngineRow, _ROWS, adopted=_adopted)
 
 
 def find_engine(name: str) -> EngineRow:
-    """Return the row of that name.
+    """Return the row called `name`.
 
     Raises: ConfigError for a name that is in no row, or that two installed packages bring.
     """

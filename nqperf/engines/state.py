@@ -47,7 +47,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def flat(states: Mapping[str, Any]) -> dict[str, Plain]:
-    """Return nested states under dotted names."""
+    """Return nested `states` under dotted names."""
     found: dict[str, Plain] = {}
     for name, value in states.items():
         if isinstance(value, Mapping):

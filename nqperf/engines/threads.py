@@ -91,7 +91,7 @@ def control_groups(root: Path, controller: str) -> Iterator[Path]:
 
 
 def threads_named(name: str) -> int | None:
-    """Return how many threads of this process carry a name, or None where the system does not tell."""
+    """Return how many threads of this process carry the name `name`, or None where the system does not tell."""
     try:
         return sum((task / "comm").read_text().strip() == name for task in _TASKS.iterdir())
     except OSError:  # no /proc, or a thread that ended meanwhile

@@ -196,7 +196,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def misfit(error: msgspec.ValidationError, path: object, *, expected: str) -> FormatError:
-    """Return the error for a document of another layout, from what msgspec said of it.
+    """Return the error for a document of another layout, from what msgspec said of it, `error`.
 
     `path` names the document, and `expected` says at the end of the message what it should have been.
     """
@@ -238,7 +238,7 @@ def without_half_surrogates(content: bytes) -> bytes:
 
 
 def wide_encoding(content: bytes) -> str | None:
-    """Return "UTF-16" or "UTF-32" for content that starts as text in it does, with its mark or without; else None."""
+    """Return "UTF-16" or "UTF-32" for `content` that starts as text in it does, with its mark or without; else None."""
     for mark, name in _WIDE_MARKS.items():
         if content.startswith(mark):
             return name

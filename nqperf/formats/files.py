@@ -38,7 +38,7 @@ _NEXT_STEP = {
 
 
 def require_places(**outputs: Path | None) -> None:
-    """Check that outputs can be written as files, before hours of work; each keyword is the name of its option.
+    """Check that `outputs` can be written as files, before hours of work; each keyword is the name of its option.
 
     Raises: FormatError naming the option.
     """
@@ -189,7 +189,7 @@ def _made_and_locked(path: Path, *, folder: bool, mode: int) -> tuple[Path, int]
 
 
 def take_lock(descriptor: int) -> None:
-    """Lock an open file or folder for as long as the descriptor is open; the system ends it with the process.
+    """Lock an open file or folder for as long as its `descriptor` is open; the system ends it with the process.
 
     Raises: OSError when another process holds the lock, or where there are no locks.
     """
@@ -235,7 +235,7 @@ def remove(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the unfinished files and folders of runs that were killed: those that nobody holds a lock on.
+    """Remove from `folder` the unfinished files and folders of runs that were killed: those that nobody has locked.
 
     Where locks are not known (Windows), none is removed.
 

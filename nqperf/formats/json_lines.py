@@ -15,7 +15,7 @@ _Record = TypeVar("_Record")
 
 
 def read_json_lines(source: str, record: type[_Record], *, what: str) -> Iterator[_Record]:
-    """Yield the record of every line of `source` that is not blank; `what` names the file's role in messages.
+    """Yield every line of `source` that is not blank as a `record`; `what` names the file's role in messages.
 
     Raises (while iterating): FormatError naming file, line and field; for a file without a line, too.
     """

@@ -132,5 +132,5 @@ def _standard_input() -> Iterator[BinaryIO]:
 
 
 def shown_source(source: str) -> str:
-    """Return a source as it may be printed and stored."""
+    """Return `source` as it may be printed and stored."""
     return shown_url(source)

@@ -76,7 +76,7 @@ def packed_varints(rows: npt.NDArray[np.signedinteger]) -> tuple[bytes, npt.NDAr
 
 
 def unpacked_varints(stream: bytes) -> LongArray:
-    """Return the integers in a stream of varints.
+    """Return the integers in `stream`, varints one behind the other.
 
     Raises: VarintError when the stream ends within a number or a number has more than 10 bytes.
     """

@@ -131,7 +131,7 @@ class BertConfig:
         return self.num_attention_heads * self.head_size
 
     def head_dim_of(self, heads: int, hidden: int) -> int | None:
-        """Return the field `head_dim` of a network of the hidden size `hidden` with so many of these heads."""
+        """Return the field `head_dim` of a network of the hidden size `hidden` with so many of these `heads`."""
         return None if heads * self.head_size == hidden else self.head_size
 
     @property

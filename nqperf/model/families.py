@@ -16,7 +16,8 @@ class AlbertConfig(BertConfig):
 
     Pieces have embeddings of `embedding_size`, which a product widens. `hidden_act`, `hidden_dropout_prob` and
     `attention_probs_dropout_prob` are BERT's fields with ALBERT's own defaults. Layer i runs the `inner_group_num`
-    blocks of group i * num_hidden_groups // num_hidden_layers, one after the other.
+    blocks of group i * `num_hidden_groups` // num_hidden_layers, one after the other.
+    Raises: ConfigError as BertConfig does, and for more groups than layers.
     Source: Lan et al. 2019.
     """
 
@@ -73,6 +74,8 @@ class RobertaConfig(BertConfig):
     """RoBERTa: positions count from the padding's id on, and every piece has token type 0. Source: Liu et al. 2019.
 
     `pad_token_id` is that id; `type_vocab_size` is what the weights hold of token types.
+    Raises: ConfigError as BertConfig does, and for a `pad_token_id` that is no piece's or leaves no positions behind
+    it.
     """
 
     model_type: ClassVar[str] = "roberta"

@@ -67,14 +67,14 @@ def attention_probabilities(scores: Any, mask: Any, softmax_dtype: str) -> Any:
 
 
 def residual(stream: Any, branch: Any) -> Any:
-    """Return the residual stream with what a branch computed added to it, in the stream's dtype."""
+    """Return the residual `stream` with what a `branch` computed added to it, in the stream's dtype."""
     return stream + keras.ops.cast(branch, stream.dtype)
 
 
 def layer_norm(hidden: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
     """Normalise the last axis of `hidden`, and scale it by `gamma` and shift it by `beta`. All must come in float32.
 
-    In 16 bits the variance loses its digits and epsilon 1e-12 is 0.
+    In 16 bits the variance loses its digits and an `epsilon` of 1e-12 is 0.
     """
     centred = hidden - keras.ops.mean(hidden, axis=-1, keepdims=True)
     variance = keras.ops.mean(keras.ops.square(centred), axis=-1, keepdims=True)

@@ -24,13 +24,13 @@ def build(model: BertJoint, seq_length: int) -> BertJoint:
 
 
 def assign_weights(model: BertJoint, tensors: Mapping[str, FloatArray]) -> None:
-    """Set every variable of a built model from the tensors of a model folder."""
+    """Set every variable of the built `model` from the `tensors` of a model folder."""
     for name, variable, transposed in named_variables(model):
         variable.assign(tensors[name].T if transposed else tensors[name])
 
 
 def extract_weights(model: BertJoint) -> dict[str, FloatArray]:
-    """Return the variables of a built model as the tensors of a model folder."""
+    """Return the variables of the built `model` as the tensors of a model folder."""
     extracted: dict[str, FloatArray] = {}
     for name, variable, transposed in named_variables(model):
         array = np.asarray(keras.ops.convert_to_numpy(variable), dtype=np.float32)
@@ -39,7 +39,7 @@ def extract_weights(model: BertJoint) -> dict[str, FloatArray]:
 
 
 def named_variables(model: BertJoint) -> _Named:
-    """Yield each variable of a built model with its tensor name, and whether the tensor is its transpose."""
+    """Yield each variable of the built `model` with its tensor name, and whether the tensor is its transpose."""
     for tensor in tensors_of(model.config):
         yield tensor.name, _variable(model, tensor.variable), tensor.transposed
 

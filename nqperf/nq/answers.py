@@ -37,6 +37,7 @@ class AnswerConfig:
     `long_threshold` is the score above which there is a long answer, `short_threshold` a short one, both in logits;
     `ranking` says how spans are scored. With `yes_no` a short answer becomes YES or NO where the window of the best
     span says so by its answer type; the reference never does.
+    Raises: ConfigError for a threshold that is no finite number.
     """
 
     long_threshold: float = 3.0

@@ -23,6 +23,7 @@ class ContextConfig:
     `max_contexts` is the largest number of candidates, the pseudo-candidate counted; `max_position` the largest number
     in a marker of position, which all later candidates of a kind share. Both are at least 1.
 
+    Raises: ConfigError when one is not.
     Source: the reference values of BERT Joint.
     """
 
@@ -79,7 +80,7 @@ def build_context(example: Example, config: ContextConfig) -> Context:
 
 
 def html_tokens(tokens: list[str]) -> BoolArray:
-    """Tell which tokens are HTML tags in the simplified layout: those that contain `<`."""
+    """Tell which of `tokens` are HTML tags in the simplified layout: those that contain `<`."""
     return np.fromiter(map(contains, tokens, repeat("<")), dtype=np.bool_, count=len(tokens))
 
 

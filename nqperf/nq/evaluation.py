@@ -20,7 +20,7 @@ _DoubleArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NonNullThresholds:
-    """How many annotators must have given an answer for an example to have one: for the long, and for the short."""
+    """How many annotators must have given an answer for an example to have one: for the `long`, and for the `short`."""
 
     long: int
     short: int

@@ -94,7 +94,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Example:
-    """One question with its document, candidates and annotations; `example_id` is its name in the data.
+    """One `question` with its document, `candidates` and `annotations`; `example_id` is its name in the data.
 
     Shapes: tokens list[str] of length n (words and HTML tags), is_html bool[n].
     """

@@ -25,6 +25,7 @@ class FeatureConfig:
     `max_seq_length` is that of an input, `max_query_length` the longest of a question within it, `doc_stride` the
     distance between the starts of two windows.
 
+    Raises: ConfigError when one is below 1, or the input leaves no room for context beside the question.
     Source: the reference values of BERT Joint.
     """
 
@@ -46,9 +47,10 @@ class FeatureConfig:
     def for_length(
         cls, max_seq_length: int, *, doc_stride: int | None = None, max_query_length: int | None = None
     ) -> FeatureConfig:
-        """Return the lengths for inputs of `max_seq_length` pieces: the one rule for those that are not given.
+        """Return the lengths for inputs of `max_seq_length` pieces, by the one rule for those that are not given.
 
-        They are the reference's, and for shorter inputs at most a fourth of the input.
+        `doc_stride` and `max_query_length` are taken as they are given. The others are the reference's, and for shorter
+        inputs at most a fourth of the input.
 
         >>> FeatureConfig.for_length(256)
         FeatureConfig(max_seq_length=256, doc_stride=64, max_query_length=64)
@@ -91,17 +93,17 @@ FEATURE_FIELDS = ("unique_id", *MODEL_INPUTS, "token_map")
 
 
 def concatenate(parts: list[Features]) -> Features:
-    """Return the rows of all parts, in order."""
+    """Return the rows of all `parts`, in order."""
     return Features(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in FEATURE_FIELDS})
 
 
 def build_features(
     example: Example, tokenizer: Tokenizer, context_config: ContextConfig, config: FeatureConfig
 ) -> Features:
-    """Return an example's features: `[CLS] question [SEP] window [SEP]`, padded on the right, one row a window.
+    """Return the features of `example`: `[CLS] question [SEP] window [SEP]`, padded on the right, one row a window.
 
-    `context_config` says which candidates are read, `config` how long a row is. The special pieces are the tokenizer's
-    own.
+    `context_config` says which candidates are read, `config` how long a row is. The special pieces are those of
+    `tokenizer`.
     """
     context = build_context(example, context_config)
     pieces = tokenizer.encode(context.words)
@@ -133,7 +135,10 @@ def build_features(
 
 
 def question_ids(question: str, tokenizer: Tokenizer, config: FeatureConfig) -> IntArray:
-    """Return `[Q]` and the question's pieces as `tokenizer` cuts it, or the last `config.max_query_length` of them."""
+    """Return `[Q]` and the pieces of `question` as `tokenizer` cuts it.
+
+    Of more than `config.max_query_length` they are the last ones.
+    """
     return tokenizer.encode_question(question)[-config.max_query_length :]
 
 

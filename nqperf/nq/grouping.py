@@ -21,7 +21,7 @@ class AnswerInput:
 
     @classmethod
     def of(cls, example: Example) -> AnswerInput:
-        """Return what answering needs of an example."""
+        """Return what answering needs of `example`."""
         return cls(example_id=example.example_id, candidates=example.candidates.top())
 
 

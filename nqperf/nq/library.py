@@ -100,7 +100,7 @@ class LibraryVocabulary:
         )
 
     def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
+        """Return the id of the whole `piece`, None when the vocabulary lacks it."""
         return self.pieces.get(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
@@ -234,7 +234,7 @@ def byte_level_tokenizer(
 
 
 def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None:
-    """Add the pieces `added` to a tokenizer, those with the lowest ids first, each under the id that it is to have.
+    """Add the pieces `added` to `tokenizer`, those with the lowest ids first, each under the id that it is to have.
 
     Raises: ConfigError when the library gives one another id.
     """
@@ -255,7 +255,7 @@ def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None
 
 
 def observed_rules(tokenizer: LibraryTokenizer) -> dict[str, bool]:
-    """Return what a tokenizer is seen to do to text, under the names that `tokenizer_config.json` has for it."""
+    """Return what `tokenizer` is seen to do to text, under the names that `tokenizer_config.json` has for it."""
 
     def normalise(text: str) -> str:
         found: str = text if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(text)

@@ -34,10 +34,10 @@ class Logits:
         return Logits(**{name: getattr(self, name)[start:end] for name in LOGITS_FIELDS})
 
     def taken(self, rows: npt.NDArray[np.intp]) -> Logits:
-        """Return these rows in this order."""
+        """Return these `rows`, by their places, in this order."""
         return Logits(**{name: getattr(self, name)[rows] for name in LOGITS_FIELDS})
 
 
 def concatenate(parts: list[Logits]) -> Logits:
-    """Return the rows of all parts, in order."""
+    """Return the rows of all `parts`, in order."""
     return Logits(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in LOGITS_FIELDS})

@@ -18,6 +18,7 @@ class RankingConfig:
     """The thesis's heuristic: `best` starts times `best` ends a window, fewer than `max_length` positions apart.
 
     With `one_piece` an answer may begin and end in the same piece; the reference cannot make such answers.
+    Raises: ConfigError when `best` or `max_length` is below 1.
     """
 
     best: int = 5
@@ -44,7 +45,7 @@ class RankedSpans:
     starts: IntArray
 
     def of(self, example: int) -> RankedSpans:
-        """Return the spans of one example."""
+        """Return the spans of the example at the place `example`, from 0."""
         own = slice(self.starts[example], self.starts[example + 1])
         return RankedSpans(
             row=self.row[own],

@@ -31,7 +31,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """nq_eval's metrics of the annotated examples, with what they were counted by.
+    """nq_eval's `metrics` of the annotated examples, with what they were counted by.
 
     `thresholds` are how many annotators must have given an answer. `examples` is the number of all, `annotated` of
     those that have annotations; `annotators` says how many examples have so many annotators, by that number.

@@ -56,7 +56,7 @@ class TextDocument:
 
     @classmethod
     def of(cls, text: str) -> TextDocument:
-        """Cut a text into paragraphs, at blank lines, and into tokens.
+        """Cut `text` into paragraphs, at blank lines, and into tokens.
 
         A letter and its marks are in one token; of Chinese and Japanese each character is one.
 

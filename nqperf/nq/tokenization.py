@@ -60,21 +60,25 @@ QUESTION = "[Q]"
 
 
 class Vocabulary(Protocol):
-    """What a subword model must offer; `SentencePieceVocabulary`, `WordPieceVocabulary` and others do."""
+    """What a subword model must offer; `SentencePieceVocabulary`, `WordPieceVocabulary` and others do.
+
+    `size` is the number of its ids, `unknown_id` the id of what it has no piece for, and `special` has the pieces that
+    frame an input.
+    """
 
     size: int
     unknown_id: int
     special: SpecialPieces
 
     def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
+        """Return the id of the whole `piece`, None when the vocabulary lacks it."""
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of the pieces of each of `words`; some vocabularies ask whether it is `opening` a text."""
 
 
 class Tokenizer:
-    """Words to pieces, each distinct word encoded once.
+    """Words to pieces of `vocabulary`, each distinct word encoded once.
 
     A marker (a word in square brackets) is looked up whole and is the unknown piece where the vocabulary lacks it.
     Nothing opens the question in a vocabulary without [Q]: those of other families, and a `plain` one of BERT's kind,
@@ -96,7 +100,7 @@ class Tokenizer:
         self._forget()
 
     def encode_question(self, question: str) -> IntArray:
-        """Return [Q], where the vocabulary has it, and the pieces of the question's words."""
+        """Return [Q], where the vocabulary has it, and the pieces of the words of `question`."""
         marker = [] if self.question_id is None else [self.question_id]
         first, *others = question.split(" ")
         cut = [[self._marker_id(first)]] if is_marker(first) else self.vocabulary.encode([whole(first)], opening=True)
@@ -160,12 +164,12 @@ class Tokenizer:
 
 
 def whole(word: str) -> str:
-    """Return a word with U+FFFD for each half of a surrogate pair, which is no character and which nobody can cut."""
+    """Return `word` with U+FFFD for each half of a surrogate pair, which is no character and which nobody can cut."""
     return word if word.isascii() else _HALF_PAIRS.sub("\ufffd", word)
 
 
 def is_marker(word: str) -> bool:
-    """Tell whether a word stands in square brackets and holds no space."""
+    """Tell whether `word` stands in square brackets and holds no space."""
     return len(word) > 1 and word[0] == "[" and word[-1] == "]" and " " not in word
 
 
@@ -235,12 +239,12 @@ class SentencePieceVocabulary:
         return [self._processor.id_to_piece(number) for number in range(self.size)]
 
     def normalised(self, text: str) -> str:
-        """Return what the model makes of a text before it is cut."""
+        """Return what the model makes of `text` before it is cut."""
         found: str = self._processor.normalize(text)
         return found
 
     def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
+        """Return the id of the whole `piece`, None when the vocabulary lacks it."""
         found: int = self._processor.piece_to_id(piece)
         return None if found == self.unknown_id and self._processor.id_to_piece(found) != piece else found
 

@@ -13,8 +13,8 @@ from nqperf.nq.tokenization import BERT_PIECES, SPACE, SentencePieceVocabulary, 
 class AlbertVocabulary(SentencePieceVocabulary):
     """ALBERT's SentencePiece model, whose words are prepared by its authors' rules before they are cut.
 
-    `special` are the pieces that frame an input; `lower_case`, `keep_accents` and `remove_space` are as in
-    `tokenizer_config.json`.
+    `model` is the content of the SentencePiece file, `special` are the pieces that frame an input; `lower_case`,
+    `keep_accents` and `remove_space` are as in `tokenizer_config.json`.
 
     Source: google-research/albert, tokenization.py: quotes of two characters become one, accents go unless they are
     kept, white space of any kind is one space unless it is not to be removed, and a comma behind a digit is a piece of
@@ -60,7 +60,9 @@ class AlbertVocabulary(SentencePieceVocabulary):
 
 
 class ExtendedVocabulary:
-    """A vocabulary with pieces that were added to it: they are never cut, and text beside them is cut by itself.
+    """A `vocabulary` with pieces that were `added` to it: they are never cut, and text beside them is cut by itself.
+
+    `added` has their ids by piece.
 
     Raises: ConfigError when an added piece has the id of another.
     """
@@ -81,7 +83,7 @@ class ExtendedVocabulary:
         self._places = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
 
     def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
+        """Return the id of the whole `piece`, None when the vocabulary lacks it."""
         return self._added[piece] if piece in self._added else self._vocabulary.find(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:

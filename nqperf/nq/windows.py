@@ -11,7 +11,7 @@ from nqperf.nq.example import IntArray
 def window_starts(length: int, *, room: int, stride: int) -> IntArray:
     """Return the first piece of each window: every `stride` pieces up to the first window that reaches the end.
 
-    A window holds the pieces from its start to min(start + room, length).
+    A window holds the pieces from its start to min(start + `room`, `length`).
 
     Shapes: int32[n]; n is 0 only when length is 0.
     Raises: ConfigError when room or stride is not positive.

@@ -16,7 +16,7 @@ _ASCII_TOKENS = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z ]")
 
 
 class WordPieceVocabulary:
-    """A BERT vocabulary, given as its pieces in the order of their ids.
+    """A BERT vocabulary, given as its `pieces` in the order of their ids.
 
     Basic tokenisation follows Google's rules to the character class (the `tokenizers` normaliser differs on
     private-use characters and on a final capital sigma); the longest match itself is the library's.
@@ -42,7 +42,7 @@ class WordPieceVocabulary:
         self._model = WordPiece(self._id_of, unk_token=UNKNOWN, max_input_chars_per_word=MAX_WORDPIECE_CHARACTERS)
 
     def find(self, piece: str) -> int | None:
-        """Return the id of a whole piece, None when the vocabulary lacks it."""
+        """Return the id of the whole `piece`, None when the vocabulary lacks it."""
         return self._id_of.get(piece)
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
@@ -63,7 +63,7 @@ class WordPieceVocabulary:
 
 
 def basic_tokens(text: str, *, lower_case: bool) -> list[str]:
-    """Split text at white space, punctuation and CJK ideographs; drop control characters.
+    """Split `text` at white space, punctuation and CJK ideographs; drop control characters.
 
     With `lower_case` words become lower-case and lose their accents.
 

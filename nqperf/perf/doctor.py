@@ -34,7 +34,7 @@ _OPTIONAL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All checks of a machine, and the machine as it was seen."""
+    """All `checks` of a machine, and the `machine` as it was seen."""
 
     machine: Machine
     checks: tuple[Check, ...]
@@ -62,7 +62,7 @@ def examine(*, noise_seconds: float = 5.0, baseline: Variant | None = None) -> D
 
 
 def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple[Check, ...]:
-    """Return what is to be said of a machine, and of the GPUs that its driver lists."""
+    """Return what is to be said of a `machine`, and of the `listed_gpus`, the names of those that its driver lists."""
     return (
         _gpu(machine, listed_gpus),
         *gpu_checks(machine),
@@ -73,7 +73,7 @@ def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple
 
 
 def suite_checks(machine: Machine) -> tuple[Check, ...]:
-    """Return what is promised for a machine, and which variants it runs, the others with the reason."""
+    """Return what is promised for `machine`, and which variants it runs, the others with the reason."""
     return (_profile(machine.fingerprint), *_variants(machine))
 
 

@@ -16,7 +16,7 @@ from nqperf.report.tables import text_table
 
 
 class BenchmarkHooks:
-    """The hooks beside pytest-benchmark, in a session whose tests of the gate are timed.
+    """The hooks beside pytest-benchmark, in a `session` whose tests of the gate are timed.
 
     `state` is what the session knows of the gate.
     """
@@ -61,7 +61,7 @@ class BenchmarkHooks:
         benchmarks.autosave = benchmarks.autosave or utils.get_tag()
 
     def forget(self, test: str) -> None:
-        """Drop the times of a test that is run again."""
+        """Drop the times of the test `test`, which is run again."""
         benchmarks = self._benchmarks.benchmarks
         benchmarks[:] = [benchmark for benchmark in benchmarks if not benchmark or benchmark.fullname != test]
 

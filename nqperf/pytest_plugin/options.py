@@ -157,7 +157,10 @@ def was_typed(config: pytest.Config, option: str) -> bool:
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn nqperf's errors into pytest's, which are shown in one line and exit with 4."""
+    """Turn nqperf's errors into pytest's, which are shown in one line and exit with 4.
+
+    Raises: pytest.UsageError for an NqPerfError of the block.
+    """
     try:
         yield
     except NqPerfError as error:

@@ -63,7 +63,7 @@ def set_clock(item: pytest.Item) -> None:
 
 
 def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[float, ...], *, invalid: bool) -> None:
-    """Note in `item` what is said of a variant, and give its times to pytest-benchmark.
+    """Note in `item` what is said of `variant`, and give its times to pytest-benchmark.
 
     `seconds` are the times of one run each; without any nothing is given. `benchmark` is the fixture, None where
     pytest-benchmark is not used. Times of an `invalid` run or of a row that is too slow are shown, but not saved.
@@ -84,7 +84,7 @@ def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[flo
 
 
 def judge(variant: VariantResult, results: Results, *, allow_inconclusive: bool) -> None:
-    """Fail the test as the verdict says; a variant without one (the baseline, or without a floor) passes.
+    """Fail the test as the verdict on `variant` says; one without a verdict (the baseline, or without a floor) passes.
 
     `results` is the record that it stands in. With `allow_inconclusive`, INCONCLUSIVE is an expected failure.
     """

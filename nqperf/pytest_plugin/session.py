@@ -79,7 +79,7 @@ class GateHooks:
             self._benchmarks.load()
 
     def forget(self, test: str) -> None:
-        """Drop what a test found before: it is run again, and only its last run counts."""
+        """Drop what the test `test` found before: it is run again, and only its last run counts."""
         rows = [row for row, compared in self.state.compared.items() if compared.test == test]
         for row in rows:
             dropped = self.state.compared.pop(row).results.outcome

@@ -66,7 +66,7 @@ def results_of(request: pytest.FixtureRequest, record: Callable[[str, object], N
 
 
 def gate(request: pytest.FixtureRequest, benchmark: Any, results: Results, variant: VariantResult) -> None:
-    """Give a variant's times to `benchmark`, None without pytest-benchmark, and end the test as the verdict says.
+    """Give the times of `variant` to `benchmark`, None without pytest-benchmark, and end the test as the verdict says.
 
     `request` is the test's, `results` the record that the variant stands in.
     """

@@ -126,7 +126,7 @@ def compare(
 
 
 def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str | None, str | None]]:
-    """Return the versions that two machines do not share, the old and the new one by name; None where it is absent."""
+    """Return the versions that two machines do not share, those of `old` and `new` by name; None where it is absent."""
     before, after = old.versions, new.versions
     names = sorted({*before, *after})
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}

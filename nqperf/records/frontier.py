@@ -10,7 +10,10 @@ Standing = Literal["on", "off", "unknown"]
 
 
 def sign_of(interval: tuple[float, float] | None, nothing: float = 0.0) -> Sign:
-    """Return which side of `nothing` an interval lies on; "same" when it is that point, "unknown" when it holds it."""
+    """Return which side of `nothing` an `interval` lies on.
+
+    It is "same" when it is that point, "unknown" when it holds it, or where it is None.
+    """
     if interval is None:
         return "unknown"
     low, high = interval
@@ -31,7 +34,7 @@ def faster(ours: tuple[float, float] | None, theirs: tuple[float, float] | None)
 
 
 def dominates(speed: Sign, score: Sign) -> bool | None:
-    """Return whether a row whose speed and score are so beside another's makes that one pointless; None: not known.
+    """Return whether a row whose `speed` and `score` are so beside another's makes that one pointless; None: not known.
 
     It does when it is better in one of the two and no worse in the other.
     """

@@ -49,7 +49,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Runs in the order in which they were made, and each variant's points in the order of the runs.
+    """The `runs` in the order in which they were made, and each variant's points in the same.
 
     `variants` has the points of each variant but the baseline, by name; a run without it has none there.
     """
@@ -59,7 +59,7 @@ class History:
 
 
 def history(runs: Mapping[str, Results]) -> History:
-    """Return the history of runs by the name of their source.
+    """Return the history of `runs`, which are by the name of their source.
 
     Raises: ConfigError when there is none.
     """

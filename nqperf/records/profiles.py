@@ -25,11 +25,14 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Device(_Table, frozen=True):
     """Which machines a profile is for: every field that is given must fit; names are patterns in which * is any text.
 
-    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit. `isa` names
-    all instruction sets that the machine has of those that a fingerprint tells: more of them are another speed-up.
-    `states` are those of the fingerprint that must be the same. Two count also where they are not named, for ratios are
-    others then: the row that others are held to, which is "baseline" then, and on a CPU memory pages, which are
-    "plain".
+    Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit; with it the
+    machine has `gpu_count` of them. `cpu` is the processor's name, `cpu_id` its vendor-family-model, `cores` the number
+    that a process may use. `isa` names all instruction sets that the machine has of those that a fingerprint tells:
+    more of them are another speed-up. `states` are those of the fingerprint that must be the same. Two count also
+    where they are not named, for ratios are others then: the row that others are held to, which is "baseline" then, and
+    on a CPU memory pages, which are "plain".
+
+    Raises: ValueError when it names no device, or a number is below 1.
     """
 
     gpu: str | None = None
@@ -66,17 +69,20 @@ class Device(_Table, frozen=True):
 
 
 def pages_of(states: Mapping[str, str]) -> str:
-    """Return the kind of memory pages that states tell of."""
+    """Return the kind of memory pages that the `states` of a fingerprint tell of."""
     return states.get(PAGES, "plain")
 
 
 def held_to(states: Mapping[str, str]) -> str:
-    """Return the row that the others are held to, of which states tell."""
+    """Return the row that the others are held to, of which `states` tell."""
     return states.get(HELD_TO, BASELINE)
 
 
 class Provenance(_Table, frozen=True):
-    """Where the floors come from: the command that measured them, the day, the figures seen."""
+    """Where the floors come from: the `command` that measured them, the `date`, the `figures` seen, and a `note`.
+
+    Raises: ValueError when one of the first three is empty.
+    """
 
     command: str
     date: str
@@ -92,10 +98,13 @@ class Provenance(_Table, frozen=True):
 class Profile(_Table, frozen=True):
     """What one device promises for one workload: variant name to baseline seconds / variant seconds.
 
-    `floors` are the speed-ups as they were measured, `sds` the SD of their logs from one set of fresh processes to the
-    next, learnt with `freedom` degrees of freedom. A floor without an SD is taken as it stands: one that was lowered by
-    hand, as in profiles of earlier versions. A speed-up holds for a size of network and of batch, not for all; a size
-    that `workload` does not name may be any.
+    `name` is its own, `device` says which machines it is for, and `provenance` where its floors come from. `floors` are
+    the speed-ups as they were measured, `sds` the SD of their logs from one set of fresh processes to the next, learnt
+    with `freedom` degrees of freedom. A floor without an SD is taken as it stands: one that was lowered by hand, as in
+    profiles of earlier versions. A speed-up holds for a size of network and of batch, not for all; a size that
+    `workload` does not name may be any.
+    Raises: ValueError for an empty name, no floor, a floor that is no speed-up or is the baseline's, or an SD without a
+    floor.
     """
 
     name: str
@@ -134,7 +143,7 @@ class Profile(_Table, frozen=True):
 
 
 def check_names(profiles: Iterable[Profile], *, variants: Collection[str], sizes: Collection[str], origin: str) -> None:
-    """Raise unless all variants and sizes that the profiles name are known.
+    """Raise unless all that the `profiles` name is known: one of the `variants`, one of the `sizes`.
 
     Raises: ConfigError that starts with `origin`, where the profiles come from.
     """

@@ -94,7 +94,7 @@ def upper_bound(errors: int, trials: int) -> float:
 
 
 def acceptance(trials: int, share: float) -> int:
-    """Return the acceptance number: up to so many errors in so many trials show that at most `share` err; -1 for none.
+    """Return the acceptance number: up to so many errors in `trials` trials show that at most `share` err; -1 for none.
 
     >>> acceptance(298, 0.01), acceptance(299, 0.01), acceptance(473, 0.01)
     (-1, 0, 1)
@@ -106,7 +106,7 @@ def acceptance(trials: int, share: float) -> int:
 
 
 def trials_needed(share: float, errors: int = 0) -> int:
-    """Return how many trials show that at most `share` err, when so many errors are made in them.
+    """Return how many trials show that at most `share` err, when so many `errors` are made in them.
 
     >>> trials_needed(0.01), trials_needed(0.05)
     (299, 59)

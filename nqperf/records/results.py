@@ -149,6 +149,7 @@ class Verdict(_Record, frozen=True):
     one-sided, before any correction for rows and looks. `finds` is the slowdown against the floor that these sets would
     have found in four of five runs, as a share. `more_seconds` is about how much longer it takes to decide, None where
     it is decided or nothing is known. With `at_most`, the row was ended at its limit, and the ratio is no larger.
+    Raises: ValueError for a speed-up that is not a finite number above 0.
     """
 
     outcome: Outcome
@@ -228,10 +229,10 @@ class VariantResult(_Record, frozen=True):
     `name` is the row's, `status` what became of it, and `reason` says why it was skipped, failed or not judged; a row
     whose answers failed may have times and a verdict beside them. `requested` are its switches, `observed` what they
     were seen to be in the process. `agreement` says how far its answers are the baseline's. `samples` holds one entry
-    for each set of fresh processes that it was in, in order; the baseline's own row has none. `trace_seconds` is the
-    making of its graph, `warm_up_seconds` the batches before any that is timed, `predict_seconds` one pass over the
-    whole data. `usage` is what that took of the system, `metrics` are further numbers by name, `note` is what else is
-    to be said of it.
+    for each set of fresh processes that it was in, in order; the baseline's own row has none. `verdict` is that on
+    them, None where there is none. `trace_seconds` is the making of its graph, `warm_up_seconds` the batches before any
+    that is timed, `predict_seconds` one pass over the whole data. `usage` is what that took of the system, `metrics`
+    are further numbers by name, `note` is what else is to be said of it.
 
     Raises: ValueError for a row that is measured with a reason or not measured without one, and for a verdict that
     nothing was measured for.
@@ -327,7 +328,7 @@ class Results(_Record, frozen=True):
             raise ValueError(f"variants stand twice: {', '.join(repeated)}")
 
     def variant(self, name: str) -> VariantResult | None:
-        """Return the row of that name, or None."""
+        """Return the row called `name`, or None."""
         return next((variant for variant in self.variants if variant.name == name), None)
 
 

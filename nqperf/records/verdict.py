@@ -100,9 +100,9 @@ def verdict_of(
 def slowdown_found(*, error: float, freedom: float, family: int, config: JudgeConfig) -> float:
     """Return the slowdown against a floor, as a share, that is found in about four of five runs.
 
-    `error` is the standard error of the log ratio and of the floor together, with so many degrees of freedom; `family`
-    is the number of rows that are judged, `config` how sure a slowdown must be. Both of the judge's tests must be
-    passed, by the margin that chance leaves.
+    `error` is the standard error of the log ratio and of the floor together, with so many degrees of `freedom`;
+    `family` is the number of rows that are judged, `config` how sure a slowdown must be. Both of the judge's tests must
+    be passed, by the margin that chance leaves.
     """
     from scipy import special
 
@@ -132,7 +132,7 @@ def too_slow(floor: float | None, times: float, config: JudgeConfig) -> Verdict:
 
 
 def control_faults(controls: Controls) -> tuple[str, ...]:
-    """Return why a run with these controls cannot be trusted, one line each; empty when it can.
+    """Return why a run with these `controls` cannot be trusted, one line each; empty when it can.
 
     The baseline against itself must not come out as another speed, nor the planted work as another size. What the
     noise leaves open is no fault: the rows' own intervals are as wide.
@@ -159,7 +159,10 @@ def _ratio(control: Control | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunVerdict:
-    """The verdict on a whole run: its outcome, how many comparisons were judged of those expected, and the reasons."""
+    """The verdict on a whole run: its `outcome`, and the `reasons`, one line each, the worst first.
+
+    So many comparisons were `judged` of those `expected`.
+    """
 
     outcome: RunOutcome
     judged: int

@@ -36,7 +36,7 @@ def github_annotations(audit: Audit) -> str:
 
 
 def verdict(audit: Audit) -> str:
-    """Return the audit's outcome in one line."""
+    """Return the outcome of `audit` in one line."""
     share = audit.metrics.get("allow_list_16_bit_share", 0.0)
     seen = f"{audit.metrics.get('ops', 0):.0f} ops, {audit.metrics.get('casts', 0):.0f} casts"
     seen += f", {share:.0%} of the matrix products in 16 bits"
@@ -50,7 +50,7 @@ def verdict(audit: Audit) -> str:
 
 
 def drift_text(drift: Drift, task: TaskDrift | None) -> str:
-    """Return drift as a table of layers, the outputs, the task and what was found."""
+    """Return `drift` as a table of layers, the outputs, the `task` (None: none) and what was found."""
     lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} batches on {drift.device}"]
     if drift.note:
         lines.append(drift.note)

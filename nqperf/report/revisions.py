@@ -65,7 +65,7 @@ def _answers(results: RevisionResults) -> str:
 
 
 def side_text(side: RevisionSide) -> str:
-    """Return which revision a side is, in one line."""
+    """Return which revision `side` is, in one line."""
     parts = [side.label]
     if side.commit is not None:
         parts.append(f"{side.commit[:10]} {side.subject or ''}".strip())
@@ -143,7 +143,7 @@ def revisions_markdown(results: RevisionResults) -> str:
 
 
 def bisected_text(found: Bisected, stats: Sequence[str]) -> str:
-    """Return what a search for a commit found; `stats` are what git says that the commits changed, one text each."""
+    """Return what a search for a commit `found`; `stats` are what git says that the commits changed, one text each."""
     between = f"between {found.good.short} and {found.bad.short}, by {counted(found.sets, 'set')} of fresh processes"
     lines = [f"passed over: {sha[:10]} ({why})" for sha, why in found.unusable.items()]
     if found.commits:

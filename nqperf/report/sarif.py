@@ -22,13 +22,13 @@ _WARNINGS = frozenset({"CAST003", "CAST004", "CAST005", "CAST009", "NUM105", "NU
 
 
 def to_sarif(audits: Sequence[Audit]) -> str:
-    """Return the audits as one SARIF log, one run each."""
+    """Return the `audits` as one SARIF log, one run each."""
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(audit) for audit in audits]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
 def level(rule: str) -> str:
-    """Return SARIF's level of a rule."""
+    """Return SARIF's level of the rule called `rule`."""
     return "warning" if rule in _WARNINGS else "error"
 
 

@@ -93,14 +93,14 @@ def milliseconds(seconds: float) -> str:
 
 
 def outcome_of(variant: VariantResult) -> str:
-    """Return the last word on one variant: its verdict, else its status."""
+    """Return the last word on `variant`: its verdict, else its status."""
     if variant.verdict is not None and variant.status == "measured":
         return variant.verdict.outcome
     return "baseline" if variant.name == BASELINE and variant.status == "measured" else variant.status
 
 
 def describe(verdict: Verdict) -> str:
-    """Return a verdict in words."""
+    """Return `verdict` in words."""
     floor = "no floor" if verdict.floor is None else f"floor {floor_text(verdict)}"
     if verdict.at_most:
         return f"{outcome_text(verdict)}: ratio below {verdict.ratio:.3f}, {floor}"
@@ -140,7 +140,7 @@ def counted(number: int, what: str) -> str:
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:
-    """Return an interval of ratios in words; None is that of a single set of processes."""
+    """Return `interval`, of ratios, in words; None is that of a single set of processes."""
     return NO_INTERVAL if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
 
 
@@ -159,7 +159,7 @@ def work_text(results: Results) -> str:
 
 
 def absence(verdict: Verdict) -> str | None:
-    """Return why a verdict has no interval, None where it has one."""
+    """Return why `verdict` has no interval, None where it has one."""
     if verdict.interval is not None:
         return None
     if verdict.at_most:

@@ -15,7 +15,10 @@ _WIDEST = 100_000
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> str:
-    """Return rows under headings, the first column and those named in `left` to the left, the others to the right."""
+    """Return `rows` under `headings`, aligned.
+
+    The first column and those named in `left` stand to the left, the others to the right.
+    """
     from rich.box import Box
     from rich.console import Console
     from rich.table import Table

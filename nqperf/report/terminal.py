@@ -39,7 +39,7 @@ def seconds_text(seconds: Mapping[str, float]) -> str:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Return the report of a comparison of two runs."""
+    """Return the report of `comparison`, of two runs."""
     rows = [change_row(change) for change in comparison.changes]
     return plain_lines(
         "\n".join(
@@ -64,7 +64,7 @@ def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
 
 
 def change_row(change: VariantChange) -> tuple[str, ...]:
-    """Return the cells of one change, under CHANGE_HEADINGS."""
+    """Return the cells of one `change`, under CHANGE_HEADINGS."""
     return (
         change.name,
         *(_speed(change.name, value) for value in (change.old_ratio, change.new_ratio)),

@@ -16,7 +16,7 @@ _OPTIONS = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 256 << 20))
 
 
 def keep_memory(environment: Mapping[str, str] = os.environ) -> bool:
-    """Let malloc keep what is freed, and return whether it does; what the caller's environment says of it holds.
+    """Let malloc keep what is freed, and return whether it does; what the caller's `environment` says of it holds.
 
     Only glibc's malloc has such options; elsewhere nothing changes.
     """

@@ -121,7 +121,7 @@ class WorkerPool:
     _failures: dict[int | None, int] = field(default_factory=dict)
 
     def answered(self, tasks: Iterator[Task]) -> Iterator[Shard]:
-        """Yield the shards as they are done; tasks are asked for when a worker is free.
+        """Yield the shards of `tasks` as they are done; a task is asked for when a worker is free.
 
         Raises: ClusterError when a shard fails everywhere; whatever an answer raises that is the input's fault.
         """
@@ -209,7 +209,7 @@ class WorkerPool:
 
 @contextlib.contextmanager
 def joined(cluster: ClusterConfig) -> Iterator[Any]:
-    """Yield Ray, connected to the cluster for the block; a local one lives as long as that.
+    """Yield Ray, connected to `cluster` for the block; a local one lives as long as that.
 
     A local Ray listens on the loopback address alone, and answers only who has the token that is made for it.
     Raises: MissingExtraError without Ray, ClusterError when there is no cluster at the address, or when a local one

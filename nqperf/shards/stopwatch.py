@@ -40,6 +40,6 @@ class Stopwatch:
             yield item
 
     def add(self, seconds: dict[str, float]) -> None:
-        """Charge seconds that another watch took."""
+        """Charge `seconds`, by stage, that another watch took."""
         for name, more in seconds.items():
             self.seconds[name] = self.seconds.get(name, 0.0) + more

@@ -34,7 +34,7 @@ class Tally:
     _told: bool = False
 
     def add(self, chunk: Chunk) -> None:
-        """Count a chunk; once both kinds are there, a warning says what the score will be of."""
+        """Count `chunk`; once both kinds are there, a warning says what the score will be of."""
         self.shards += 1
         self.examples += len(chunk.ids)
         self.gold.update(chunk.gold)

@@ -9,7 +9,7 @@ _ROUTE = ("numpy", "sentencepiece", "tokenizers", "safetensors", "msgspec")
 
 
 def versions(engine: str) -> dict[str, str]:
-    """Return the version of each library that a run in this engine depends on, by the distributions' names.
+    """Return the version of each library that a run in `engine`, a name, depends on, by the distributions' names.
 
     Raises: ConfigError for an engine that is in no row of the registry.
     """

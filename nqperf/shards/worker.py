@@ -61,7 +61,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """One shard as it is kept: its record, and its files by name."""
+    """One shard as it is kept: its `record`, and its `files` by name."""
 
     record: ShardRecord
     files: dict[str, bytes]

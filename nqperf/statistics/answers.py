@@ -92,11 +92,12 @@ class AnswersVerdict:
     """What is known of a row's answers.
 
     `outcome`: HOLDS when every limit is surely kept, FAILS when one is surely broken, else UNDECIDED. `compared` is the
-    number of examples, `micro_f1` and `baseline_micro_f1` the two scores on them. `wins` are the examples that the row
-    has more of right than the baseline, `losses` those with fewer, `p_even` the two-sided p-value of "as many wins as
-    losses". `changed_interval` is that of the true share of changed answers, `difference` that of micro-F1, the row's
-    less the baseline's. `broken` names the limits that are surely broken, `open` those that are neither surely kept nor
-    surely broken. `more_examples` is about how many more would decide, None where it is decided or no number would.
+    number of examples, `changed` of those with another answer, `micro_f1` and `baseline_micro_f1` the two scores on
+    them. `wins` are the examples that the row has more of right than the baseline, `losses` those with fewer, `p_even`
+    the two-sided p-value of "as many wins as losses". `changed_interval` is that of the true share of changed answers,
+    `difference` that of micro-F1, the row's less the baseline's. `broken` names the limits that are surely broken,
+    `open` those that are neither surely kept nor surely broken. `more_examples` is about how many more would decide,
+    None where it is decided or no number would.
     """
 
     outcome: AnswersOutcome

@@ -71,7 +71,7 @@ class ChangePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Division:
-    """A history divided into levels; `run_sd` is how far runs of one level scatter beyond their errors (log ratio).
+    """A history divided into `levels`; `run_sd` is how far runs of one level scatter beyond their errors (log ratio).
 
     `freedom` are the degrees of freedom of that, `confidence` is that of the changes' intervals.
     """

@@ -8,7 +8,7 @@ from nqperf.statistics.location import FloatArray
 
 
 def upper_tail(t: FloatArray, freedom: FloatArray) -> FloatArray:
-    """Return P(T > t), 1 where t or its degrees of freedom are not known (NaN, or 0)."""
+    """Return P(T > `t`), 1 where `t` or its degrees of `freedom` are not known (NaN, or 0)."""
     from scipy import special
 
     known = np.isfinite(t) & (freedom > 0)
@@ -17,7 +17,7 @@ def upper_tail(t: FloatArray, freedom: FloatArray) -> FloatArray:
 
 
 def upper_quantile(tail: FloatArray, freedom: FloatArray) -> FloatArray:
-    """Return the t with P(T > t) = `tail`; NaN where the degrees of freedom are not known."""
+    """Return the t with P(T > t) = `tail`; NaN where the degrees of `freedom` are not known."""
     from scipy import special
 
     known = freedom > 0

@@ -35,7 +35,7 @@ class Estimates:
 
 
 def estimates(sets: Sets) -> Estimates:
-    """Return what the sets say of each row.
+    """Return what the `sets` say of each row.
 
     Rows that share a baseline are held to the mean of its processes in a set, the baseline itself and the control
     "same": that is the row's estimate less half the control's. The control is held to the baseline alone.

@@ -70,7 +70,7 @@ class Crossed:
 
 
 def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: JudgeConfig) -> Crossed:
-    """Return which of the tests `seen` are significant at the last of these looks, by the error rates of `config`.
+    """Return which of the tests `seen` are significant at the last of these `looks`, by the error rates of `config`.
 
     `before` are the rows that were surely slower at an earlier look.
     """
@@ -94,7 +94,7 @@ def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: Ju
 
 
 def levels_at(looks: Sequence[Look], rows: int, alpha: float, *, on_fail: bool = False) -> FloatArray:
-    """Return the nominal level of each row at the last of these looks, 0 before its second set. Shape: [rows].
+    """Return the nominal level of each row at the last of these `looks`, 0 before its second set. Shape: [rows].
 
     `alpha` is spent by the shares that are spent on FAIL (`on_fail`), or by those of all else.
     """

@@ -48,7 +48,7 @@ _LOOKING = 1.1
 
 
 def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE) -> Judgement:
-    """Return the judgement after all of the sets, with a look after each of them and the time up after the last.
+    """Return the judgement after all of the `sets`, with a look after each of them and the time up after the last.
 
     `plan` is the one that the looks were made by, by default as many sets as there are. This is how saved sets are
     judged: the same looks at the same sets give the verdicts of the run. `config` says what counts and how sure it is.
@@ -66,7 +66,7 @@ def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE)
 
 
 def look(sets: Sets, plan: Plan, *, before: Judgement | None = None, config: JudgeConfig = REFERENCE) -> Judgement:
-    """Return the judgement of the sets so far; `before` is that of the look before this one, None at the first.
+    """Return the judgement of the `sets` so far; `before` is that of the look before this one, None at the first.
 
     `plan` says how many sets there will be, `config` what counts and how sure it is.
     Raises: ConfigError when there is no set, or `before` is of other rows.

@@ -47,7 +47,7 @@ def hodges_lehmann(values: FloatArray) -> FloatArray:
     Shapes: [..., n] -> [...]. Raises: ConfigError when n is 0.
 
     >>> float(hodges_lehmann(np.array([1.0, 2.0, 3.0, 40.0])))
-    2.5
+    2.75
     """
     count = values.shape[-1]
     if not count:

@@ -29,7 +29,7 @@ _IMAGINED = 2  # examples that are added
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreDifference:
-    """How much higher the second micro-F1 is (`value`), and the interval that holds that with `confidence`.
+    """How much higher the second micro-F1 is (`value`), and the `interval` that holds that with `confidence`.
 
     `error` is the standard error that the interval is made with, `freedom` its degrees of freedom.
     """
@@ -57,7 +57,8 @@ def micro_f1(totals: npt.ArrayLike) -> FloatArray:
 def score_difference(ours: Counts, theirs: Counts, confidence: float = CONFIDENCE) -> ScoreDifference:
     """Return the micro-F1 of `theirs` less that of `ours`, both of the same examples.
 
-    The interval reaches no farther than -1 .. 1. Without a gold answer there is no score, and nothing is known.
+    The interval holds it with `confidence`, and reaches no farther than -1 .. 1. Without a gold answer there is no
+    score, and nothing is known.
     Shapes: answers right, given and gold of each example, int64[n, 3] both.
     Raises: ConfigError when the shapes differ, there is no example, or the confidence is not between 0 and 1.
     """

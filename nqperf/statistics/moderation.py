@@ -45,7 +45,7 @@ class Scatter:
 
 
 def moderate(estimates: FloatArray, *, shared: float = 0.0) -> Scatter:
-    """Return the scatter of each row's estimates over the sets.
+    """Return the scatter of each row's `estimates` over the sets.
 
     `shared` is the correlation of two rows in one set: the part of their variance that is the common baseline's.
     Shapes: [sets, rows]; NaN where a row was not measured in a set.
@@ -68,9 +68,10 @@ def moderate(estimates: FloatArray, *, shared: float = 0.0) -> Scatter:
 
 
 def effective_freedom(freedom: FloatArray, shared: float) -> float:
-    """Return the degrees of freedom of the mean of variances whose estimates have the correlation `shared`.
+    """Return the degrees of freedom of the mean of variances with `freedom` each, correlated by `shared`.
 
-    The sample variances then correlate by its square. With `shared` 0 it is the sum.
+    `shared` is the correlation of the estimates; the sample variances then correlate by its square. With `shared` 0 it
+    is the sum.
 
     >>> effective_freedom(np.array([2.0, 2.0, 2.0]), 0.0)
     6.0
@@ -80,6 +81,8 @@ def effective_freedom(freedom: FloatArray, shared: float) -> float:
 
 def prior_freedom(variances: FloatArray, freedom: FloatArray) -> float:
     """Return how many degrees of freedom the pooled variance is worth beside a row's own; LARGEST_PRIOR for equal rows.
+
+    `variances` are the rows' own, with `freedom` degrees each.
 
     Equal rows' log variances scatter by trigamma(freedom / 2); what they scatter more is the rows' own.
     Shapes: [rows] both, at least two rows.

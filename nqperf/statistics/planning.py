@@ -34,15 +34,16 @@ class Cost:
             )
 
     def set_seconds(self, rounds: int) -> float:
-        """Return the seconds that a set of so many rounds takes."""
+        """Return the seconds that a set of so many `rounds` takes."""
         return self.start_seconds + rounds * self.round_seconds
 
 
 def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) -> int:
     """Return the rounds per set that make a mean over sets as exact as can be in a given time, at such a `cost`.
 
-    A set's variance is process_variance + pair_variance / rounds, its seconds start + rounds * round; their product is
-    least at the root of (start / round) * (pair variance / process variance).
+    A set's variance is `process_variance` + `pair_variance` / rounds, its seconds start + rounds * round; their product
+    is least at the root of (start / round) * (pair variance / process variance).
+    Raises: ConfigError for a variance that is below 0 or infinite.
 
     >>> rounds_per_set(Cost(start_seconds=44, round_seconds=3), 0.03**2, 0.02**2)
     6
@@ -56,12 +57,12 @@ def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) ->
 
 
 def sets_that_fit(cost: Cost, rounds: int, seconds: float) -> int:
-    """Return how many whole sets of so many `rounds` fit into so many seconds, at such a `cost`."""
+    """Return how many whole sets of so many `rounds` fit into so many `seconds`, at such a `cost`."""
     return max(0, int(seconds // cost.set_seconds(rounds)))
 
 
 def least_seconds(cost: Cost, sets: int) -> float:
-    """Return the least budget that has room for so many sets of the fewest rounds, at such a `cost`."""
+    """Return the least budget that has room for so many `sets` of the fewest rounds, at such a `cost`."""
     return sets * cost.set_seconds(FEWEST_ROUNDS)
 
 
@@ -90,7 +91,7 @@ def detectable_slowdown(error: float, config: JudgeConfig, *, family: int = 1, p
     with it. It has to be shown to be there at all, among `family` rows, and to be beyond the fail margin of `config`.
 
     >>> round(detectable_slowdown(0.008, JudgeConfig(), family=14), 3)
-    0.046
+    0.045
     """
     sure, lax, reached = (
         NormalDist().inv_cdf(probability)

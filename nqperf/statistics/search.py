@@ -28,7 +28,7 @@ from nqperf.statistics.location import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One set of fresh processes: the log slowdown of `commit` (1 .. n) beside the good one."""
+    """One set of fresh processes: the log `slowdown` of `commit` (1 .. n) beside the good one."""
 
     commit: int
     slowdown: float
@@ -67,7 +67,7 @@ class Finding:
     `next_commit` is what to measure next, None at the end. `probabilities` says how likely each commit 1 .. n is the
     one. At the end `commits` are those that cannot be told apart: one, or a run of them where those between cannot be
     measured; empty where the bad commit is not slower, or too many sets were used. `factor` is the slowdown with its
-    interval, by `sets` measurements; `reason` says in words where the search stands. `steps` are commits that are
+    `interval`, by `sets` measurements; `reason` says in words where the search stands. `steps` are commits that are
     surely neither fast nor slow: the slowdown came in several steps.
     """
 
@@ -93,8 +93,8 @@ def search(
 ) -> Finding:
     """Return what the measurements so far, `measured`, say, and what to measure next, as sure as `config` says.
 
-    `unusable` are commits that do not build. All that is known stands in the arguments, so a search goes on from its
-    measurements after a kill.
+    `commits` is how many there are, the bad one last. `unusable` are commits that do not build. All that is known
+    stands in the arguments, so a search goes on from its measurements after a kill.
     Raises: ConfigError when there is no commit, the bad one is unusable, or a measurement is of no usable commit.
     """
     usable = np.array([commit for commit in range(1, commits + 1) if commit not in unusable])

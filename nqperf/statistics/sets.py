@@ -19,8 +19,9 @@ Role = Literal["row", "same", "planted"]
 class Floor:
     """The speed-up that a row promises: baseline seconds / row seconds, with its SD between runs.
 
-    `sd` is that of the log ratio between runs of unchanged code (what no number of sets in one run averages out), 0 for
-    a ratio known exactly, as 1.0 is for two revisions. `freedom` are the degrees of freedom that it was measured with.
+    `ratio` is the speed-up. `sd` is that of the log ratio between runs of unchanged code (what no number of sets in one
+    run averages out), 0 for a ratio known exactly, as 1.0 is for two revisions. `freedom` are the degrees of freedom
+    that it was measured with.
     Raises: ConfigError for a ratio that is not above 0, or a negative SD.
     """
 
@@ -37,7 +38,7 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The row `name` of the table, which is judged against its floor; without one its ratio is reported.
+    """The row `name` of the table, which is judged against its `floor`; without one its ratio is reported.
 
     `role` "same" is the control that is the baseline once more: it must be neither slower nor faster. "planted" is the
     baseline with work added, of which `planted` says how much: 0.1 for a tenth of the baseline's time, as measured.
@@ -86,7 +87,7 @@ class Sets:
 
     @classmethod
     def of(cls, rows: Sequence[Row], measured: Sequence[Mapping[str, SetEstimate]], *, shared: bool = True) -> Sets:
-        """Return the sets of `measured`: for each set of processes, the estimates of its rows by name.
+        """Return the sets of `measured`: for each set of processes, the estimates of its `rows` by name.
 
         `shared` as in Sets.
         """
@@ -100,5 +101,5 @@ class Sets:
         return cls(rows=tuple(rows), location=location, total=total, shared=shared)
 
     def first(self, sets: int) -> Sets:
-        """Return the first of these sets, as an earlier look saw them."""
+        """Return the first `sets` of these sets, as an earlier look saw them."""
         return Sets(rows=self.rows, location=self.location[:sets], total=self.total[:sets], shared=self.shared)

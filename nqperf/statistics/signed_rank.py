@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def p_value(differences: FloatArray, alternative: Literal["less", "greater"]) -> float:
-    """Return the exact one-sided p-value of "the centre of `differences` is less (greater) than 0".
+    """Return the exact one-sided p-value of "the centre of `differences` is `alternative` (less or greater) than 0".
 
     Zeros and equal sizes are ranked against the alternative. Ranked at random they would leave the test exact, and no
     random order gives a larger p-value, so it is never too small; SciPy's own mean ranks make it up to 1.6 times so.
@@ -37,10 +37,11 @@ def fewest_pairs(alpha: float) -> int:
 
 
 def interval(differences: FloatArray, alpha: float) -> tuple[float, float] | None:
-    """Return the shifts that the test leaves standing at `alpha` a side, or None for fewer than `fewest_pairs(alpha)`.
+    """Return the shifts of `differences` that the test leaves standing at `alpha` a side.
 
-    It is the set of all x for which neither "differences - x > 0" nor "< 0" is significant: two order statistics of
-    the pairwise means. Its confidence is at least 1 - 2 * alpha for symmetric differences of any shape and tail.
+    It returns None for fewer than `fewest_pairs(alpha)`. It is the set of all x for which neither "differences - x > 0"
+    nor "< 0" is significant: two order statistics of the pairwise means. Its confidence is at least 1 - 2 * alpha for
+    symmetric differences of any shape and tail.
     """
     rank = int(np.searchsorted(_null_cdf(len(differences)), alpha, side="right"))
     if rank == 0:

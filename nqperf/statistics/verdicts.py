@@ -60,7 +60,7 @@ class JudgeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How many sets there will be in all, as far as is known now, and whether the time is up (`time_is_up`).
+    """How many `sets` there will be in all, as far as is known now, and whether the time is up (`time_is_up`).
 
     It may change from look to look, by what sets turn out to take; only how alpha is shared over the looks hangs on it.
     """
@@ -71,7 +71,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look: the sets there were of each row, and the shares of alpha spent by then.
+    """One look: the `sets` there were of each row, and the shares of alpha spent by then.
 
     `spent_on_fail` is that of the tests for FAIL, `spent` that of all others.
     """
@@ -86,14 +86,14 @@ class RowVerdict:
     """What is known of the row `name`, of such a `role`; ratios are speed-ups, baseline seconds / row seconds.
 
     `outcome` is what it comes to if this was the last look; `decided` says that no more sets are needed, though a row
-    that passed may be in doubt again when it is measured further. `interval` holds the ratio with the configured
-    confidence, None after a single set. `total_ratio` is that of total times, `by_total` says that it made the FAIL.
-    `sd` is the moderated SD of one set's log ratio, `scatters` whether the row scatters more than the others and so
-    keeps its own. `p_fail` and `p_pass` are one-sided p-values of "slower than its floor" and "slower by less than the
-    pass margin", before any correction. `suspected_at` is the number of sets at which a FAIL was first seen that has
-    yet to hold in new ones; `surely_slower` says that the row was slower than its floor by Holm's procedure, at this
-    look or an earlier one. `more_sets` is about how many sets more would decide, None where it is decided or no number
-    would.
+    that passed may be in doubt again when it is measured further. `ratio` is the estimate of all `sets`, None without
+    one; `interval` holds it with the configured confidence, None after a single set. `total_ratio` is that of total
+    times, `by_total` says that it made the FAIL. `sd` is the moderated SD of one set's log ratio, `scatters` whether
+    the row scatters more than the others and so keeps its own. `p_fail` and `p_pass` are one-sided p-values of "slower
+    than its floor" and "slower by less than the pass margin", before any correction. `suspected_at` is the number of
+    sets at which a FAIL was first seen that has yet to hold in new ones; `surely_slower` says that the row was slower
+    than its floor by Holm's procedure, at this look or an earlier one. `more_sets` is about how many sets more would
+    decide, None where it is decided or no number would.
     """
 
     name: str
@@ -116,7 +116,7 @@ class RowVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdicts on all `rows` after a look, and the looks that led to them."""
+    """The verdicts on all `rows` after a look, and the `looks` that led to them."""
 
     rows: tuple[RowVerdict, ...]
     looks: tuple[Look, ...]
@@ -127,7 +127,7 @@ class Judgement:
         return tuple(row.name for row in self.rows if not row.decided)
 
     def row(self, name: str) -> RowVerdict:
-        """Return the verdict of the row of that name."""
+        """Return the verdict of the row called `name`."""
         return next(row for row in self.rows if row.name == name)
 
 

@@ -21,18 +21,18 @@ _FIRST_SHARE = 0.4
 
 
 def tokenize_text(text: str) -> tuple[list[str], list[int]]:
-    """Return the words of plain text cut as in Natural Questions, and each word's first character."""
+    """Return the words of plain `text` cut as in Natural Questions, and each word's first character."""
     found = list(_TOKEN.finditer(text))
     return [match[0] for match in found], [match.start() for match in found]
 
 
 def search_question(question: str) -> str:
-    """Return a written question as it would be typed into a search box: lower case, without a question mark."""
+    """Return a written `question` as it would be typed into a search box: lower case, without a question mark."""
     return " ".join(tokenize_text(question.lower().rstrip(" ?"))[0])
 
 
 def squad_examples(articles: list[SquadArticle], seed: int) -> Iterator[Example]:
-    """Yield every question of SQuAD with its article as one document, long articles cut into several.
+    """Yield every question of SQuAD's `articles` with its article as one document, long articles cut into several.
 
     A third of the questions, drawn by `seed`, name their article's title at the end, as search questions name what they
     ask about.

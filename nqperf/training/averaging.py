@@ -25,7 +25,7 @@ from nqperf.nq.example import FloatArray
 
 
 def average(models: Sequence[Path], out: Path) -> None:
-    """Write the model folder `out`, each of whose tensors is the mean of the models', with float16 weights.
+    """Write the model folder `out`, each of whose tensors is the mean of the `models`', with float16 weights.
 
     It has no thresholds.
     A model named twice weighs twice.

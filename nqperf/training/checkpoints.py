@@ -15,7 +15,7 @@ _EXPECTED = "the checkpoint of a training run: remove it to start over"
 
 
 class Resumable(Protocol):
-    """A run that can give its state, and continue from one."""
+    """A run that can give its state, and continue from one; `step` is how many steps it has taken."""
 
     step: int
 
@@ -23,11 +23,11 @@ class Resumable(Protocol):
         """Return everything that the next steps depend on."""
 
     def restore(self, state: Arrays, step: int) -> None:
-        """Continue from the state after `step` steps."""
+        """Continue from the `state` after `step` steps."""
 
 
 def write_checkpoint(path: Path, run: Resumable) -> None:
-    """Write a run's state to `path`, whole or not at all."""
+    """Write the state of `run` to `path`, whole or not at all."""
     write_arrays(path, {_STEP: np.array(run.step), **run.state()})
 
 

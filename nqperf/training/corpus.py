@@ -47,6 +47,8 @@ class SamplingConfig:
     a window without its answer, of `unknown_draws` such windows the one that says the most of the question: most of an
     article's windows share nothing with the question, are told from its answer at once, and teach nothing. An epoch has
     `epoch_batches` batches of `batch_size` windows; `seed` draws them.
+    Raises: ConfigError when weights are below 0 or all 0, when `include_unknowns` is no probability, or when a number
+    is below 1.
     """
 
     weights: tuple[float, ...]
@@ -126,9 +128,11 @@ def _starts(parts: list[IntArray]) -> IntArray:
 
 
 class Batches:
-    """The batches of a corpus: the one at a step is a function of `config` and the step alone.
+    """The batches of `corpus`: the one at a step is a function of `config` and the step alone.
 
     `tokenizer` is the corpus's, `features` says how long a window is.
+
+    Raises: ConfigError unless there is a weight for each source.
     """
 
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer, features: FeatureConfig, config: SamplingConfig) -> None:
@@ -168,7 +172,10 @@ class Batches:
         return inputs, targets
 
     def epoch_order(self, epoch: int) -> IntArray:
-        """Return the questions of an epoch: each source's share of its endless shuffled rounds, mixed."""
+        """Return the questions of the `epoch`, from 0: each source's share of its endless shuffled rounds, mixed.
+
+        Raises: ConfigError for a source with a share and without a question.
+        """
         rows = self.config.epoch_batches * self.config.batch_size
         bounds = np.round(np.cumsum([0, *self.config.weights]) / sum(self.config.weights) * rows).astype(int)
         parts = []

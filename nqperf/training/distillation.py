@@ -38,7 +38,7 @@ class Lesson:
 
 
 def require_same_input(teacher: OpenedModel, file: TokenizerFile, student: BertConfig) -> None:
-    """Raise unless a student reads what its teacher reads, for they are given the same windows.
+    """Raise unless the `student` reads what its `teacher` reads, for they are given the same windows.
 
     `file` is the student's tokenizer.
 
@@ -77,10 +77,10 @@ def read_teacher(folder: OpenedModel, precision: str, seq_length: int) -> Teache
 def make_student(
     teacher: Teacher, weights: Mapping[str, FloatArray], config: BertConfig, batches: Iterable[Mapping[str, IntArray]]
 ) -> tuple[dict[str, FloatArray], Teacher]:
-    """Return the first weights of a student of configuration `config`, and its teacher with what the student has of it.
+    """Return the first weights of a student of configuration `config`, and `teacher` with what the student has of it.
 
-    The `batches` are those whose states a narrower student is to hold the most of, and on which fewer heads and units
-    are to give what the teacher's do.
+    `weights` are the teacher's, by tensor name. The `batches` are those whose states a narrower student is to hold the
+    most of, and on which fewer heads and units are to give what the teacher's do.
     """
     taught, batches, heads = teacher.network.config, list(batches), None
     fewer = config.num_attention_heads, config.intermediate_size

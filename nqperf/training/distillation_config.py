@@ -16,7 +16,7 @@ LOSSES = ("soft", "hard", "cosine", "hidden", "attention")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillationConfig:
-    """What a student is taught: the losses' weights by name, those left out are 1, and the softmax's temperature.
+    """What a student is taught: the losses' `weights` by name, those left out are 1, and the softmax's `temperature`.
 
     soft: the teacher's answers; hard: the annotators'; cosine: the direction of the last states; hidden: all mapped
     layers' states; attention: their attention scores. A loss of weight 0 is not computed.

@@ -22,7 +22,7 @@ from nqperf.training.train import HEAD_WEIGHTS
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Teacher:
-    """A teacher's built network, and what a student that was made from it has of its states and heads.
+    """A teacher's built `network`, and what a student that was made from it has of its states and heads.
 
     None: the student has all of them, or was not made from this teacher. `heads` are those of the teacher's that each
     of the student's layers began with.
@@ -36,7 +36,7 @@ class Teacher:
 
 
 class Distiller(keras.Model):
-    """A student with what it is taught by: learnt projections of its states and its heads to the teacher's.
+    """A `student` with what its `teacher` teaches it by: learnt projections of its states and heads to the teacher's.
 
     `config` says which losses count, and how much.
 

@@ -14,7 +14,7 @@ _SHORTEST = 1e-6
 
 
 def soft_targets(student: Any, teacher: Any, temperature: float) -> Any:
-    """Return the mean divergence of the student's softmax from the teacher's, both at `temperature`.
+    """Return the mean divergence of the softmax of `student` from that of `teacher`, both at `temperature`.
 
     Times the temperature's square, so that the gradient is as large at each temperature.
 

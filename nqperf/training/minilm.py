@@ -38,7 +38,7 @@ def minilm_folder() -> Path:
 
 
 def read_wordpieces(path: Path | None = None) -> list[str]:
-    """Return the WordPieces of a `vocab.txt`, by their ids; without a path MiniLM's.
+    """Return the WordPieces of a `vocab.txt` in `path`, by their ids; without one MiniLM's.
 
     Raises: MissingExtraError without MiniLM's package; FormatError for a file that is missing or no UTF-8.
     """
@@ -63,7 +63,7 @@ def start_from_minilm(tokenizer: bytes, pieces: int, seed: int) -> tuple[BertCon
 
 
 def change_vocabulary(weights: Mapping[str, FloatArray], old: bytes, new: bytes) -> dict[str, FloatArray]:
-    """Return the weights of a network that was trained from MiniLM with the tokenizer `old`, for the tokenizer `new`.
+    """Return the `weights` of a network trained from MiniLM with the tokenizer `old`, for the tokenizer `new`.
 
     Each piece's embedding is its WordPiece's, moved as far as training moved the old pieces that spell it.
 

@@ -35,7 +35,7 @@ _OF_HEADS, _OF_UNITS = "attention.output_dense", "output_dense"
 def inner_moments(
     network: BertJoint, batches: Iterable[Mapping[str, IntArray]], blocks: Collection[int]
 ) -> dict[str, Moments]:
-    """Return for the two output kernels of some blocks of `network` the mean products of what they read.
+    """Return for the two output kernels of those `blocks` of `network` the mean products of what they read.
 
     That is what they read at the real positions of `batches`. A 1 stands behind what is read, for the bias. Shapes: ->
     [heads' width + 1, same] and [units + 1, same], by the kernel's module.
@@ -64,7 +64,7 @@ def inner_moments(
 def pruned(
     config: BertConfig, weights: Mapping[str, FloatArray], moments: Mapping[str, Moments], *, heads: int, units: int
 ) -> tuple[BertConfig, dict[str, FloatArray], dict[int, Places]]:
-    """Return a network with so many heads and units in the blocks of `moments` that computes nearly the same.
+    """Return a network with so many `heads` and `units` in the blocks of `moments` that computes nearly the same.
 
     `config` and `weights` are those of the network that it is made of, by tensor name. The last are the heads that it
     has, by block.

@@ -54,14 +54,14 @@ LOG = "log.jsonl"
 class TrainingJob:
     """One run of training: what is read, what it starts from, where it goes.
 
-    `sources` are what is read, `out` the model folder that is written. `features` says how long a window is; a step has
-    `batch_size` windows, drawn as `SamplingConfig` says of `include_unknowns` and `unknown_draws`.
-    `start` is a model folder, or None for MiniLM, which needs a `tokenizer`; a start that was trained from MiniLM may
-    have one too, and goes on with that vocabulary. With a `lesson` a teacher is learnt from, and without a start its
-    student is made out of it. `work` keeps the checkpoint and the log of
-    the run; a run whose work folder holds a checkpoint continues from it. Every `validate_every` steps (0: never)
-    `validation` held-out examples of each source that has some are answered; the weights of the best micro-F1, and of
-    equals the latest, become the model. Without validation the last ones do.
+    `sources` are what is read, `out` the model folder that is written. `training` says how long and how fast it learns,
+    `features` how long a window is; a step has `batch_size` windows, drawn as `SamplingConfig` says of
+    `include_unknowns` and `unknown_draws`. `start` is a model folder, or None for MiniLM, which needs a `tokenizer`; a
+    start that was trained from MiniLM may have one too, and goes on with that vocabulary. With a `lesson` a teacher is
+    learnt from, and without a start its student is made out of it. `work` keeps the checkpoint and the log of the run;
+    a run whose work folder holds a checkpoint continues from it. Every `validate_every` steps (0: never) `validation`
+    held-out examples of each source that has some are answered; the weights of the best micro-F1, and of equals the
+    latest, become the model. Without validation the last ones do.
     """
 
     sources: tuple[Source, ...]

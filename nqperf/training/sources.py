@@ -27,9 +27,12 @@ HELD_OUT_PART = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One source of examples: the file `path` of kind nq, squad or qed, or so many generated `examples` of the world.
+    """One source of examples, of a `kind`: a file (nq, squad or qed), or generated ones (world).
 
-    `share` is its part of the rows, in proportion to the other sources' shares.
+    `path` is the file, `examples` how many are generated. `share` is its part of the rows, in proportion to the other
+    sources' shares.
+    Raises: ConfigError for an unknown kind, a share below 0, or a path where examples are generated, and the other way
+    round.
     """
 
     kind: SourceKind
@@ -92,7 +95,7 @@ class Source:
 
 
 def is_held_out(title: str) -> bool:
-    """Tell whether the article of a title is one that no source trains on."""
+    """Tell whether the article called `title` is one that no source trains on."""
     return zlib.crc32(title.encode()) % HELD_OUT_PART == 0
 
 

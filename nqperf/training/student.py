@@ -39,7 +39,7 @@ class StudentShape:
     intermediate: int | None = None
 
     def config(self, teacher: BertConfig) -> BertConfig:
-        """Return the student's configuration.
+        """Return the configuration of a student of `teacher`.
 
         Raises: ConfigError when the student would be larger than its teacher, or has no whole heads in proportion.
         """
@@ -72,15 +72,16 @@ class StudentShape:
 
 
 def layer_mapping(student: int, teacher: int) -> tuple[int, ...]:
-    """Return for each of the student's layers the teacher's whose output it learns: evenly spread, the last the last.
+    """Return for each of a student's layers the teacher's whose output it learns: evenly spread, the last the last.
 
-    Layers count from 1; 0 are the embeddings, which learn from the embeddings.
+    There are `student` and `teacher` of them. Layers count from 1; 0 are the embeddings, which learn from the
+    embeddings.
     """
     return tuple((2 * layer * teacher + student) // (2 * student) for layer in range(1, student + 1))
 
 
 def states_basis(network: BertJoint, batches: Iterable[Mapping[str, IntArray]], width: int) -> FloatArray:
-    """Return `width` orthonormal directions that hold the most of the network's states at real positions of `batches`.
+    """Return `width` orthonormal directions that hold the most of the states of `network` at real places of `batches`.
 
     A layer norm takes the mean over the units away: that direction is the mean of the narrow states, too, and the
     others are turned at random, so that no unit of the narrow states is larger than the rest.
@@ -121,7 +122,7 @@ class Kept:
 
 
 def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], width: int, basis: FloatArray) -> Kept:
-    """Return what a student of another width keeps: of the pooled units those with the largest weights.
+    """Return what a student of another `width` keeps: of the pooled units those with the largest weights.
 
     `teacher` and `weights` are the teacher's configuration and tensors; `basis` are the directions of its states that
     are kept: [hidden size, width].
@@ -132,7 +133,7 @@ def keep(teacher: BertConfig, weights: Mapping[str, FloatArray], width: int, bas
 
 
 def taught_blocks(student: BertConfig, teacher: BertConfig) -> tuple[int, ...]:
-    """Return for each of the student's blocks the teacher's block that it begins as."""
+    """Return for each block of `student` the block of `teacher` that it begins as."""
     mapping = layer_mapping(len(student.block_order), len(teacher.block_order))
     order = [student.block_order.index(block) for block in range(max(student.block_order) + 1)]
     return tuple(teacher.block_order[mapping[place] - 1] for place in order)
@@ -141,7 +142,10 @@ def taught_blocks(student: BertConfig, teacher: BertConfig) -> tuple[int, ...]:
 def student_weights(
     teacher: BertConfig, weights: Mapping[str, FloatArray], student: BertConfig, kept: Kept | None
 ) -> dict[str, FloatArray]:
-    """Return a student's first weights: its teacher's, of the layers it learns from and what is `kept` (None: all)."""
+    """Return the first weights of `student`: those of `teacher`, of the layers it learns from and what is `kept`.
+
+    `weights` are the teacher's tensors; `kept` is None where the student keeps all of their units.
+    """
     of_path = {tensor.variable: tensor for tensor in tensors_of(teacher)}
     blocks = taught_blocks(student, teacher)
     made: dict[str, FloatArray] = {}

@@ -44,7 +44,7 @@ NO_TARGET = PieceTarget(first_piece=-1, last_piece=-1, evidence_piece=-1, answer
 
 
 def piece_target(example: Example, piece_token: IntArray) -> PieceTarget:
-    """Return the target of an example whose context pieces stand on the document tokens `piece_token` (-1: markers).
+    """Return the target of `example`, whose context pieces stand on the document tokens `piece_token` (-1: markers).
 
     One short answer is its pieces. A long answer alone, a yes or no and a set of several short answers are the first
     two pieces of the long answer, with a part of the end on [CLS]: the heuristic finds long answers by short spans,
@@ -80,7 +80,7 @@ def _with_neighbour(piece: int, piece_token: IntArray) -> tuple[int, int]:
 
 
 def check_annotations(example: Example) -> None:
-    """Check that an example can be trained on.
+    """Check that `example` can be trained on.
 
     Raises: ConfigError when it has no annotation, or an answer lies outside its document or its long answer.
     """

@@ -81,7 +81,10 @@ def calibrate(job: CalibrationJob) -> Calibration:
 
 
 def calibration_examples(source: Source) -> Iterator[Example]:
-    """Yield a source's held-out examples in the proportions of search questions, and nulls made from some of them."""
+    """Yield the held-out examples of `source` in the proportions of search questions.
+
+    Nulls are made from some of them.
+    """
     if source.kind == "world":
         yield from source.training_examples(_WORLD_SEED)
         return
@@ -97,7 +100,7 @@ def calibration_examples(source: Source) -> Iterator[Example]:
 
 
 def validation_examples(source: Source, limit: int) -> list[Example]:
-    """Return at most `limit` of a source's held-out examples, evenly chosen: the first ones may be of one kind."""
+    """Return at most `limit` of the held-out examples of `source`, evenly chosen: the first ones may be of one kind."""
     if source.kind == "world":
         return list(calibration_examples(replace(source, examples=min(limit, source.examples))))
     examples = list(calibration_examples(source))
@@ -105,7 +108,7 @@ def validation_examples(source: Source, limit: int) -> list[Example]:
 
 
 def without_answer(example: Example) -> Example | None:
-    """Return an example, under another id, whose answering candidates are gone; None where no other one is left."""
+    """Return `example`, under another id, whose answering candidates are gone; None where no other one is left."""
     keep = np.ones(len(example.tokens), dtype=np.bool_)
     for annotation in example.annotations:
         keep[annotation.long_answer.start_token : max(annotation.long_answer.end_token, 0)] = False

@@ -36,6 +36,7 @@ class TrainingConfig:
     / (1 - momentum) steps count, whatever the learning rate is. `weight_decay` is AdamW's, `clip_norm` the largest norm
     of all gradients together. `precision` is what the network computes in. `seed` draws dropout and new weights; a
     checkpoint is written every `checkpoint_every` steps.
+    Raises: ConfigError when a number is out of range, or the decay or the warm-up does not fit the steps.
     """
 
     steps: int
@@ -87,8 +88,9 @@ class Progress:
 class Trainer:
     """A network with its optimizer: the state that a checkpoint holds, and the step that moves it.
 
-    `weights` are the network's first ones, by tensor name; a window has `seq_length` positions, and `config` says how
-    the weights move. What is trained is the network itself, or, by `taught`, what it makes of it: see `Distiller`.
+    `network` is its configuration; `weights` are the first ones, by tensor name; a window has `seq_length` positions,
+    and `config` says how the weights move. What is trained is the network itself, or, by `taught`, what it makes of it:
+    see `Distiller`.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class Trainer:
         self._model.compile(**loss)
 
     def train(self, batch: Batch) -> dict[str, float]:
-        """Take one step and return the batch's "loss", and its parts by name."""
+        """Take one step with `batch` and return its "loss", and the parts of that by name."""
         self._model.reset_metrics()
         logs = self._model.train_on_batch(*batch, return_dict=True)
         self.step += 1
@@ -164,7 +166,7 @@ class Trainer:
         return {f"{number:04}": np.asarray(variable) for number, variable in enumerate(self._variables())}
 
     def restore(self, state: Arrays, step: int) -> None:
-        """Continue from a state after `step` steps.
+        """Continue from a `state` after `step` steps.
 
         Raises: ConfigError when it is of another network or optimizer.
         """
@@ -188,7 +190,7 @@ def run_steps(
     progress: Callable[[Progress], None],
     at_checkpoint: Callable[[Trainer], None],
 ) -> None:
-    """Train from the trainer's step to the last; `at_checkpoint` comes every `checkpoint_every` steps and at the end.
+    """Train `trainer` from its step to the last; `at_checkpoint` comes every `checkpoint_every` steps and at the end.
 
     `batch_at` gives the batch of a step; `progress` is told of each step.
 

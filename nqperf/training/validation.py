@@ -27,7 +27,7 @@ _THRESHOLDS = np.arange(0, 20.5, 0.5)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Validation:
-    """Held-out examples with their features."""
+    """Held-out `examples` with their `features`, the rows of an example beside each other."""
 
     examples: tuple[Example, ...]
     features: Features
@@ -40,7 +40,7 @@ class Validation:
         return answer(inputs, self.features, logits, _ALL_ANSWERS)
 
     def micro_f1(self, predictions: Sequence[Prediction], thresholds: tuple[float, float]) -> float:
-        """Return the micro-F1 of predictions after the thresholds for long and short answers."""
+        """Return the micro-F1 of `predictions` after the `thresholds` for long and short answers."""
         gold = {example.example_id: example.annotations for example in self.examples}
         kept = [above_thresholds(prediction, *thresholds) for prediction in predictions]
         return float(evaluate(gold, kept, non_null_threshold=1)["all-answer-f1"])

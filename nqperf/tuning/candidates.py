@@ -22,7 +22,7 @@ _LARGEST_BATCH = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One way to run the weights: a variant with its own batch, and the row of the table that it comes from."""
+    """One way to run the weights: a `variant` with its own batch, and the `row` of the table that it comes from."""
 
     row: str
     variant: Variant

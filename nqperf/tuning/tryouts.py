@@ -61,7 +61,7 @@ class WorkerTryouts:
         return self.session.budget.left()
 
     def visit_seconds(self, candidate: Candidate) -> float:
-        """Return about how long a visit takes, were the candidate as fast as the baseline."""
+        """Return about how long a visit takes, were the `candidate` as fast as the baseline."""
         speed = self.session.speed
         own = candidate.batch_size / self.session.batch_size
         return _SLACK * (2 * speed.start + speed.batch * (VISIT_ROUNDS * (2 + own) + VISIT_ROUNDS + 3 * own))
@@ -75,11 +75,12 @@ class WorkerTryouts:
         return _PROOF_SLACK * (answers + sets * (3 * session.speed.start + FEWEST_ROUNDS * round_seconds))
 
     def visit(self, candidate: Candidate, hopeless: Hopeless | None) -> Visit:
-        """Start a candidate and the baseline anew and take a few rounds.
+        """Start the `candidate` and the baseline anew and take a few rounds.
 
         With `hopeless`, the first time: no more of them where the first ones leave no hope, else look at some answers.
 
-        Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow.
+        Raises: NqPerfError when it cannot run, has no effect, is plainly wrong or far too slow; OutOfTimeError when the
+        time is up.
         """
         session, name = self.session, candidate.name
         self._visits += 1

@@ -74,7 +74,7 @@ class Document:
     statements: list[Statement] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
-        """Append one block."""
+        """Append one `block`."""
         if isinstance(block, Heading):
             self.tokens += (f"<H{block.level}>", *block.text.split(), f"</H{block.level}>")
             return
@@ -126,7 +126,7 @@ class Document:
 
 
 def size(blocks: list[Block]) -> int:
-    """Return how many tokens the blocks will take."""
+    """Return how many tokens the `blocks` will take."""
     document = Document()
     for block in blocks:
         document.add(block)

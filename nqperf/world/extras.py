@@ -77,7 +77,7 @@ def _joined(row: list[Stretch]) -> Stretch:
 
 
 def see_also(entities: list[Entity]) -> list[Block]:
-    """Return the section with the names of related entities."""
+    """Return the section with the names of related `entities`."""
     return [Heading("See also"), Listing("Ul", [[Stretch(entity.name.split())] for entity in entities])]
 
 

@@ -32,7 +32,7 @@ _PAGES_PER_REGION = {"train": 56, "dev": 14}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WorldExample:
-    """An example of the world with what the original layout adds.
+    """An `example` of the world with what the original layout adds.
 
     That is the page's `title`, `url` and `html`, and each token's place in its UTF-8 bytes, from `start_bytes` to
     `end_bytes` (exclusive). `answer` is the kind of answer that the page was written for, whatever its annotators say.

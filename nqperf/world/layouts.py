@@ -10,7 +10,7 @@ from nqperf.world.stream import keyed_integer
 
 
 def simplified(example: WorldExample) -> dict[str, Any]:
-    """Return the example in the simplified layout: the tokens in one text, no bytes."""
+    """Return `example` in the simplified layout: the tokens in one text, no bytes."""
     return {
         "example_id": example.example.example_id,
         "question_text": example.example.question,
@@ -23,7 +23,7 @@ def simplified(example: WorldExample) -> dict[str, Any]:
 
 
 def original(example: WorldExample) -> dict[str, Any]:
-    """Return the example in the original layout: the page's HTML, and every token and answer with its bytes in it."""
+    """Return `example` in the original layout: the page's HTML, and every token and answer with its bytes in it."""
     return {
         "example_id": example.example.example_id,
         "question_text": example.example.question,

@@ -105,7 +105,7 @@ class Pen:
             lines = lines[count:]
 
     def portrait(self, entity: Entity, more: list[Line]) -> Paragraph:
-        """Return a paragraph about another entity, with `more` sentences mixed in."""
+        """Return a paragraph about another `entity`, with `more` sentences mixed in."""
         topics = self.facts(entity)
         lines: list[Line] = []
         lines += self.stream.sample(topics, self.stream.between(3, 5) if self.roomy else self.stream.between(1, 3))

@@ -38,7 +38,7 @@ class Plan:
     told: list[Entity] = field(default_factory=list)
 
     def put(self, section: list[Block]) -> None:
-        """Add a section."""
+        """Add a `section`."""
         self.sections.append(section)
         self.tokens += size(section)
 

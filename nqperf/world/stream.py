@@ -12,7 +12,7 @@ _MASK = (1 << 64) - 1
 
 
 class Stream:
-    """A keyed stream of integers: equal keys give equal streams, different keys independent ones.
+    """A stream of integers with a `key`: equal keys give equal streams, different keys independent ones.
 
     Source: SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), seeded from
     SHA-256 of the key. The standard library's `random` promises stable results for few of its methods only.
@@ -64,11 +64,11 @@ class Stream:
         return order
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:
-        """Return `count` different items, or all of them where there are fewer, in a random order."""
+        """Return `count` different `items`, or all of them where there are fewer, in a random order."""
         return self.shuffled(items)[:count]
 
 
 def keyed_integer(*key: int | str) -> int:
-    """Return the 64-bit integer that belongs to a key."""
+    """Return the 64-bit integer that belongs to `key`."""
     text = "/".join(map(str, key))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import keras
 import numpy as np
@@ -13,11 +14,14 @@ from keras import ops
 
 from nqperf.casts import drift
 from nqperf.casts.bisect import bisect, ddmin
+from nqperf.casts.drift_verdict import verdict
+from nqperf.casts.inputs import inputs_for
+from nqperf.casts.samples import sample
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
 from nqperf.casts.targets import Target, of_config
 from nqperf.casts.task_drift import task_drift
-from nqperf.casts.twins import Twins, build_twins, random_batch
-from nqperf.errors import ConfigError
+from nqperf.casts.twins import Twins, build_twins
+from nqperf.errors import ConfigError, FormatError
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
@@ -35,7 +39,7 @@ FLOATS = st.floats(min_value=-1e6, max_value=1e6, allow_subnormal=False)
 
 def bert_twins(precision):
     target = of_config(TINY, "tiny", seq_length=16)
-    batch = random_batch(target, target.build()[1])
+    batch = (sample(target.build()[1]),)
     return build_twins(target, precision, batch), batch
 
 
@@ -64,7 +68,7 @@ def small(*layers, name="small"):
 
 def small_twins(*layers, precision="mixed_float16"):
     target = small(*layers)
-    batch = random_batch(target, target.build()[1])
+    batch = (sample(target.build()[1]),)
     return build_twins(target, precision, batch), batch
 
 
@@ -210,7 +214,7 @@ def test_bisect_needs_nothing_where_nothing_is_coarse_and_says_when_all_is_not_e
 
 
 def test_twins_need_a_builder_with_a_precision():
-    with pytest.raises(ConfigError, match="a parameter named precision"):
+    with pytest.raises(ConfigError, match="expected a Keras model"):
         build_twins(Target(name="fixed", build=lambda: None), "mixed_float16", ())
     assert isinstance(small_twins(Coarse)[0], Twins)
 
@@ -241,3 +245,141 @@ def test_task_drift_looks_at_legal_positions_alone():
         np.exp(each) / np.exp(each).sum() for each in (logits.start_logits[0, [0, 2, 3, 4]], moved[0, [0, 2, 3, 4]])
     )
     assert changed.start_kl_max == pytest.approx(float((p * np.log(p / q)).sum()), rel=1e-5)
+
+
+class Outside(keras.Model):
+    """Computes in its own call what float16 loses."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.inner = keras.layers.Dense(8, dtype=self.dtype_policy)
+
+    def call(self, x):
+        return (self.inner(x) + 3000.0) - 3000.0
+
+
+def outside(precision="float32"):
+    return Outside(dtype=precision, name="outside"), tf.TensorSpec((2, 8), tf.float32)
+
+
+def test_an_error_outside_of_the_layers_is_explained_with_its_lines():
+    target = Target(name="outside", build=outside)
+    batches = inputs_for(target, data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2).batches
+    twins = build_twins(target, "mixed_float16", batches[0])
+    found = drift.measure(twins, batches, name="outside", precision="mixed_float16")
+    judged = verdict(found, tolerance=0.01)
+    assert not judged.holds
+    assert "the error is outside of the layers" in judged.reason
+    assert re.search(r"AddV2 \S*test_drift.py:\d+", judged.reason)
+    with pytest.raises(ConfigError, match=r"outside of the layers, in the model's own call.*test_drift.py:\d+"):
+        bisect(twins, batches, tolerance=0.01)
+
+
+def test_a_verdict_names_the_layer_to_blame_and_what_is_not_finite():
+    twins, batch = small_twins(keras.layers.Identity, Coarse)
+    judged = verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16"), tolerance=0.01)
+    assert not judged.holds
+    assert "small/layer_1 makes most of it" in judged.line
+    twins, batch = small_twins(keras.layers.Identity, keras.layers.Identity)
+    assert verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16")).holds
+
+    class Exploding(keras.layers.Layer):
+        def call(self, x):
+            return x * 60000.0 * 4.0
+
+    twins, batch = small_twins(Exploding)
+    judged = verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16"))
+    assert "makes infinity, which reaches the outputs" in judged.reason
+
+
+class Looked(keras.layers.Layer):
+    """An embedding whose table is a variable of its own, masked."""
+
+    def build(self, _shape):
+        self.table = self.add_weight(name="embedding", shape=(50, 4))
+        self.built = True
+
+    def call(self, inputs):
+        rows = tf.gather(self.table, inputs["ids"])
+        return rows * tf.cast(inputs["mask"], rows.dtype)[..., None]
+
+
+def looked(precision="float32"):
+    inputs = {name: keras.Input((8,), dtype="int32", batch_size=4, name=name) for name in ("ids", "mask")}
+    return keras.Model(inputs, Looked(dtype=precision, name="looked")(inputs))
+
+
+def test_seeded_inputs_are_of_the_vocabulary_with_masks_of_different_lengths():
+    ((batch,),) = inputs_for(
+        Target(name="looked", build=looked), data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2
+    ).batches
+    ids, mask = np.asarray(batch["ids"]), np.asarray(batch["mask"])
+    assert 10 < ids.max() < 50
+    assert set(mask.ravel()) == {0, 1}
+    assert len(set(mask.sum(axis=1))) > 1
+    assert (np.diff(mask, axis=1) <= 0).all()
+
+
+def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not_fit(tmp_path):
+    target, path = Target(name="looked", build=looked), tmp_path / "inputs.npz"
+    ids, mask = np.arange(24).reshape(3, 8), np.ones((3, 8), bool)
+
+    def batches(**arrays):
+        np.savez(path, **arrays)
+        return inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=2).batches
+
+    (first,), (second,) = batches(ids=ids, mask=mask)
+    assert np.asarray(first["ids"]).tolist() == ids[:2].tolist()
+    assert second["mask"].shape == (1, 8)
+    assert second["mask"].dtype == tf.int32
+    np.savez(path, ids, mask)
+    numbered = inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=8).batches
+    assert np.asarray(numbered[0][0]["ids"]).tolist() == ids.tolist()
+    with pytest.raises(ConfigError, match=r"holds ids; expected an array for each input: ids int32\[\?,8\]"):
+        batches(ids=ids)
+    with pytest.raises(ConfigError, match=r"mask has the shape \(3, 7\)"):
+        batches(ids=ids, mask=mask[:, :7])
+    with pytest.raises(FormatError, match="'ids': 3, 'mask': 2"):
+        batches(ids=ids, mask=mask[:2])
+    with pytest.raises(FormatError, match="expected booleans"):
+        batches(ids=ids.astype(str), mask=mask)
+    path.write_bytes(b"PK no archive")
+    with pytest.raises(FormatError, match=r"an \.npz"):
+        inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=2)
+    with pytest.raises(ConfigError, match="choose one"):
+        inputs_for(target, data="dev.jsonl", arrays=path, limit=1, max_seq_length=8, batch_size=2)
+
+
+def test_the_reference_runs_without_tf32_and_the_twin_as_it_is_set():
+    seen = []
+
+    class Asking(keras.layers.Layer):
+        def call(self, x):
+            seen.append((self.compute_dtype, tf.config.experimental.tensor_float_32_execution_enabled()))
+            return x
+
+    twins, batch = small_twins(Asking)
+    seen.clear()
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    drift.measure(twins, [batch], name="small", precision="mixed_float16")
+    assert ("float32", False) in seen
+    assert ("float16", before) in seen
+    assert tf.config.experimental.tensor_float_32_execution_enabled() == before
+
+
+def test_layers_made_in_a_call_and_builders_without_a_precision_are_run_under_the_policy():
+    class Late(keras.layers.Layer):
+        def call(self, x):
+            return keras.layers.Rescaling(2.0)(x)
+
+    def build():
+        inputs = keras.Input((8,), batch_size=2)
+        return keras.Model(inputs, Late(name="late")(keras.layers.Dense(4, name="dense")(inputs)), name="users")
+
+    target = Target(name="users", build=build)
+    batches = inputs_for(target, data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2).batches
+    twins = build_twins(target, "mixed_float16", batches[0])
+    assert {layer.compute_dtype for _, _, layer in twins.layers} == {"float16"}
+    assert twins.run_twin(batches[0]).dtype == tf.float16
+    assert twins.run_reference(batches[0]).dtype == tf.float32
+    assert keras.config.dtype_policy().name == "float32"

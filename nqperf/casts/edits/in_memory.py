@@ -34,7 +34,8 @@ def in_force(sources: Mapping[str, tuple[str, Sequence[str]]], live: Live | None
     """Let the functions of files run edited source in the block; `sources` are text and import lines by path.
 
     Lines must not have moved: code is matched by its place in the file. `live` saves looking for functions again.
-    Raises: ConfigError when a source cannot be compiled, or a function cannot take its new code.
+    A function that now closes over other names stays as it is until the one around it makes it anew.
+    Raises: ConfigError when a source cannot be compiled.
     """
     with contextlib.ExitStack() as stack:
         for path, (text, imports) in sources.items():
@@ -69,10 +70,8 @@ def _pairs(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
 
 def _swap(stack: contextlib.ExitStack, function: FunctionType, code: CodeType) -> None:
     genuine = function.__code__
-    try:
+    with contextlib.suppress(ValueError):  # it closes over other names: the function around it makes it anew
         function.__code__ = code
-    except ValueError as error:  # it closes over other names
-        raise ConfigError(f"{genuine.co_name} cannot take the edit: {error}") from error
     stack.callback(setattr, function, "__code__", genuine)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """The files before and after, in the order of their paths, and how many findings have an edit in it."""
+    """The files `before` and `after`, in the order of their paths; `mended` findings have an edit in it."""
 
     before: tuple[SourceFile, ...]
     after: tuple[SourceFile, ...]
@@ -36,23 +36,48 @@ class Patch:
 def patch_of(findings: Sequence[Finding], *, anywhere: bool = False) -> Patch:
     """Return the patch of all edits of `findings` that have been tried.
 
-    Raises: ConfigError when a file is outside of the project (unless `anywhere`), is no file, has changed since it was
-    traced, or would be edited twice in a way that does not fit together.
+    Raises: ConfigError when a file is outside of the project (unless `anywhere`), when what a finding points to is no
+    file (a notebook's cell, an archive), when a file has changed since it was traced, or would be edited twice in a way
+    that does not fit together.
     """
     edits: dict[str, list[Edit]] = {}
+    for path in dict.fromkeys(each.location.path for each in findings if each.location is not None):
+        if not Path(path).is_file():
+            read_source(Path(path))  # says why that is refused
     for finding in findings:
         if finding.fix is not None:
             edits.setdefault(finding.fix.path, []).append(finding.fix)
-    before, after = [], []
-    for path, held in sorted(edits.items()):
-        if not anywhere:
-            _require_inside(Path(path))
-        file = read_source(Path(path))
-        if source.text_at(path) not in (file.text, f"{file.text}\n"):  # linecache ends the last line
-            raise ConfigError(f"{relative(path)} has changed since it was traced: nothing was written; run it again")
-        before.append(file)
-        after.append(file.with_text(_with_imports(edited(file.text, held), held)))
+    before = [_as_traced(path, anywhere=anywhere) for path in sorted(edits)]
+    after = [
+        file.with_text(_with_imports(edited(file.text, held), [line for edit in held for line in edit.imports]))
+        for file, held in zip(before, (edits[path] for path in sorted(edits)), strict=True)
+    ]
     return Patch(before=tuple(before), after=tuple(after), mended=sum(finding.fix is not None for finding in findings))
+
+
+def patch_to(texts: Mapping[str, str], imports: Mapping[str, Sequence[str]], *, anywhere: bool = False) -> Patch:
+    """Return the patch that makes the files at the paths of `texts` so, with the import lines in `imports` by path.
+
+    `anywhere` is as in `patch_of`.
+
+    Raises: ConfigError as `patch_of` does.
+    """
+    before = [_as_traced(path, anywhere=anywhere) for path in sorted(texts)]
+    after = [
+        file.with_text(_with_imports(texts[path].removesuffix("\n") + "\n" * file.text.endswith("\n"), imports[path]))
+        for file, path in zip(before, sorted(texts), strict=True)
+    ]
+    return Patch(before=tuple(before), after=tuple(after), mended=0)
+
+
+def _as_traced(path: str, *, anywhere: bool) -> SourceFile:
+    """Return the file at `path`, which has to be in the project and as it was when it was traced."""
+    if not anywhere:
+        _require_inside(Path(path))
+    file = read_source(Path(path))
+    if source.text_at(path) not in (file.text, f"{file.text}\n"):  # linecache ends the last line
+        raise ConfigError(f"{relative(path)} has changed since it was traced: nothing was written; run it again")
+    return file
 
 
 def project_root() -> Path:
@@ -73,9 +98,9 @@ def _require_inside(path: Path) -> None:
     raise ConfigError(f"{path} is {where}: nothing was written; to edit it all the same, say --anywhere")
 
 
-def _with_imports(text: str, edits: Iterable[Edit]) -> str:
-    """Return `text` with the import lines that the edits need, behind the imports that it has."""
-    wanted = dict.fromkeys(line for edit in edits for line in edit.imports)
+def _with_imports(text: str, imports: Iterable[str]) -> str:
+    """Return `text` with the import lines that its edits need, behind the imports that it has."""
+    wanted = dict.fromkeys(imports)
     if not wanted:
         return text
     lines = [f"{line}\n" for line in text.split("\n")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,55 +23,76 @@ _SEED = 0
 _MOST_WEIGHTS = 30_000_000  # larger models are traced and not run
 
 
-def error_in_half(target: Any, inputs: Any, precision: str | None) -> float | None:
-    """Return the largest relative L2 error of an output of `target` in `precision` against itself in float32.
+class Yardstick:
+    """What a model comes to in float32 as it stands, with random weights: made once, before any edit is in force.
 
-    Both have the same random weights and inputs. None where nothing can be said: the model is there already, is large,
-    draws random numbers, is not finite in float32, or has other weights in 16 bits.
-    Raises: ConfigError when it does not run.
+    `target` and `inputs` are those of the audit.
     """
-    try:
+
+    def __init__(self, target: Any, inputs: Any) -> None:
+        self._target, self._inputs = target, inputs
+        self._function = inputs is not None and not building.is_builder(target) and not building.is_model(target)
+        self._expected: list[Any] | None = None
+        self._weights: list[Any] = []
         if building.is_model(target):
+            return
+        with contextlib.suppress(Exception):  # it does not run in float32 either: then there is nothing to compare with
+            if self._function:
+                self._expected = _floats(self._called(_widened))
+            else:
+                self._measure_model()
+
+    def error(self, precision: str | None) -> float | None:
+        """Return the largest relative L2 error of an output in `precision` against float32.
+
+        Both have the same random weights and inputs. None where nothing can be said: the model is there already, is
+        large, draws random numbers, does not run in float32, or has other weights in 16 bits.
+        Raises: ConfigError when it does not run.
+        """
+        if self._expected is None:
             return None
-        if inputs is not None and not building.is_builder(target):
-            return _error_of_function(target, inputs)
-        return _error_of_model(target, inputs, precision)
-    except Exception as error:
-        raise ConfigError(f"it does not run: {type(error).__name__}: {error}") from error
+        try:
+            if self._function:
+                return _error(self._expected, _floats(self._called(None)))
+            return self._error_of_model(self._expected, precision)
+        except Exception as error:
+            raise ConfigError(f"it does not run: {type(error).__name__}: {error}") from error
 
+    def _called(self, changed: Callable[[Any], Any] | None) -> Any:
+        """Return what the function over tensors returns of sampled values, in the types that `changed` makes."""
+        import tensorflow as tf
 
-def _error_of_function(function: Any, specs: Any) -> float | None:
-    import tensorflow as tf
+        arguments = self._inputs if isinstance(self._inputs, tuple) else (self._inputs,)
+        values = sample(tf.nest.map_structure(_widened, arguments))
+        if changed is None:
+            values = tf.nest.map_structure(lambda value, spec: tf.cast(value, spec.dtype), values, arguments)
+        return tf.function(self._target)(*values)
 
-    arguments = specs if isinstance(specs, tuple) else (specs,)
-    wide = tf.nest.map_structure(_widened, arguments)
-    values = sample(wide)
-    narrow = tf.nest.map_structure(lambda value, spec: tf.cast(value, spec.dtype), values, arguments)
-    call = tf.function(function)
-    expected = call(*values)
-    return _error(_floats(expected), _floats(call(*narrow)))
+    def _measure_model(self) -> None:
+        import keras
 
+        keras.utils.set_random_seed(_SEED)
+        model, specs = building.model_of(building.with_precision(self._target, "float32")(), self._inputs)
+        arguments = _arguments(specs, model)
+        expected = _floats(model(*arguments))
+        if sum(int(np.prod(each.shape)) for each in model.weights) > _MOST_WEIGHTS:
+            return
+        if _error(expected, _floats(model(*arguments))) == 0.0:
+            self._weights = [np.asarray(each) for each in model.weights]
+            self._expected = expected
 
-def _error_of_model(builder: Any, inputs: Any, precision: str | None) -> float | None:
-    import keras
+    def _error_of_model(self, expected: list[Any], precision: str | None) -> float | None:
+        import keras
 
-    keras.utils.set_random_seed(_SEED)
-    reference, specs = building.model_of(building.with_precision(builder, "float32")(), inputs)
-    arguments = _arguments(specs, reference)
-    expected = _floats(reference(*arguments))
-    weights = list(reference.weights)
-    if sum(int(np.prod(each.shape)) for each in weights) > _MOST_WEIGHTS:
-        return None
-    if _error(expected, _floats(reference(*arguments))) != 0.0:
-        return None
-    keras.utils.set_random_seed(_SEED)  # what is made of weights while building comes to the same, too
-    twin, _ = building.model_of(building.with_precision(builder, precision)(), inputs)
-    twin(*arguments)  # layers are made when they are first called
-    if [tuple(each.shape) for each in weights] != [tuple(each.shape) for each in twin.weights]:
-        return None
-    for variable, value in zip(twin.weights, weights, strict=True):
-        variable.assign(np.asarray(value))
-    return _error(expected, _floats(twin(*arguments)))
+        keras.utils.set_random_seed(_SEED)  # what is made of weights while building comes to the same, too
+        twin, specs = building.model_of(building.with_precision(self._target, precision)(), self._inputs)
+        arguments = _arguments(specs, twin)
+        twin(*arguments)  # layers are made when they are first called
+        if [each.shape for each in self._weights] != [tuple(each.shape) for each in twin.weights]:
+            return None
+        for variable, value in zip(twin.weights, self._weights, strict=True):
+            variable.assign(value)
+        return _error(expected, _floats(twin(*arguments)))
 
 
 def _arguments(specs: Any, model: Any) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Changes to one file that belong together; `imports` are lines that the file needs and does not have."""
+    """The `changes` to the file `path` that belong together; `imports` are lines that it needs and does not have."""
 
     path: str
     changes: tuple[Change, ...]
@@ -70,7 +70,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
 
 def expression(text: str, span: Span) -> str:
-    """Return the source at `span` on one line."""
+    """Return the source at `span` of `text` on one line."""
     lines = [line.encode() for line in text.split("\n")]
     first, start, last, end = span
     if first == last:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from nqperf.casts.edits.in_memory import Live, in_force
 from nqperf.casts.edits.text import Edit, edited
@@ -25,7 +25,7 @@ _SECONDS = 90.0
 
 _CONFLICTS = ("CAST001", "CAST002")
 _REFUSED = ("CAST001", "CAST007", "CAST008")
-_ROUNDS = 12  # of all edits at once
+_ROUNDS = 12  # of all edits at once, and choices of one edit
 _LINKS = 4  # conflicts that one edit may bring after another
 
 _Key = tuple[str, str | None, int | None]
@@ -37,7 +37,8 @@ def verified(
     """Return `findings` with the edit of each that has one which works.
 
     `retrace` audits under the edits in force; `sound` says whether the model then runs and comes to what it should. It
-    is asked once all conflicts have an edit: before that the model does not run.
+    is asked once all conflicts have an edit: before that the model does not run. After `seconds` of CPU time no single
+    edit is tried any more.
     """
     hopeful = [finding for finding in findings if finding.proposals]
     if not hopeful:
@@ -64,14 +65,39 @@ class _Trials:
         kept = self._in_turn(hopeful, self._together(hopeful))
         if not kept or self._refused_still(kept) or self._sound(kept):
             return kept
-        # One of them makes the model compute something else: those without which it does not run, then one by one.
-        chosen = {id(each): kept[id(each)] for each in hopeful if id(each) in kept and each.rule in _REFUSED}
+        return self._sound_ones(hopeful, kept)
+
+    def _sound_ones(self, hopeful: Sequence[Finding], kept: dict[int, Edit]) -> dict[int, Edit]:
+        """Return edits with which the model comes to what it should, where those that are `kept` do not.
+
+        First those without which it does not run, then one by one; what is not sound gives way to its next choice.
+        """
+        needed = [each for each in hopeful if id(each) in kept and each.rule in _REFUSED]
+        chosen = {id(each): kept[id(each)] for each in needed}
         if chosen and not self._sound(chosen):
-            return {}
-        for number, edit in kept.items():
-            if number not in chosen and time.process_time() < self.end and self._sound({**chosen, number: edit}):
-                chosen[number] = edit
+            chosen = next(self._other_choices(needed, chosen), {})
+            if not chosen:
+                return {}
+        for finding in hopeful:
+            if id(finding) in kept and id(finding) not in chosen and time.process_time() < self.end:
+                if self._sound({**chosen, id(finding): kept[id(finding)]}):
+                    chosen[id(finding)] = kept[id(finding)]
+                else:
+                    chosen = next(self._other_choices([finding], chosen), chosen)
         return chosen
+
+    def _other_choices(self, findings: Sequence[Finding], chosen: dict[int, Edit]) -> Iterator[dict[int, Edit]]:
+        """Yield `chosen` with another edit for one of `findings`, under which nothing is found anew, and sound."""
+        before = _counted(self.findings)
+        for finding in findings:
+            for edit in finding.proposals[1:_ROUNDS]:
+                if time.process_time() > self.end:
+                    return
+                other = {**chosen, id(finding): edit}
+                after = self._under(other.values(), self.retrace)
+                mended = after is not None and _counted(after)[_key(finding)] < before[_key(finding)]
+                if mended and not _counted(after or ()) - before and self._sound(other):
+                    yield other
 
     def _under(self, edits: Iterable[Edit], act: Callable[[], Sequence[Finding] | None]) -> Sequence[Finding] | None:
         """Return what `act` finds with `edits` in force, None when they do not work."""

@@ -1,128 +1,28 @@
-"""The rules about dtypes, CAST001 to CAST009: each a function from the recorded flow to findings."""
+"""The rules about casts and where they lead, CAST004 to CAST009: each a function from the recorded flow to findings."""
 
-# Long: one function a rule, which are read beside each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
-from nqperf.casts.edits import proposals
-from nqperf.casts.edits.text import Edit
+from nqperf.casts.edits import branches, proposals
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules.islands import by_hand, crosses_layers, island, spares_products
-from nqperf.casts.rules.numeric_rules import RANGES, extreme, large_constant
+from nqperf.casts.rules.conflict_rules import origin_of
+from nqperf.casts.rules.islands import crosses_layers
 from nqperf.casts.trace.flow import Flow, allow_list_share
-from nqperf.casts.trace.hooks import has_kernel
-from nqperf.casts.trace.lists import ALLOW
-from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, SourceLocation
+from nqperf.casts.trace.lists import ALLOW, MOVES
+from nqperf.casts.trace.records import HALVES, WIDE, OpRecord
 
 # A 16-bit policy is in effect when at least this share of the allow list's ops runs in a half type.
 POLICY_SHARE = 0.5
 
 _SEALED = ("PartitionedCall", "StatefulPartitionedCall")
+# What a new value is made of the old one by: a step, a mean that moves, a bound.
+_UPDATES = MOVES | {"AddV2", "Add", "Sub", "Mul", "RealDiv", "Neg", "Maximum", "Minimum", "Cast", "ReadVariableOp"}
 _CONTROL = {"If": "the branches return", "Case": "the branches return", "While": "the rounds of the loop have"}
-_SILENT = ("Cast", "Const", "Identity", "Placeholder", "ReadVariableOp")
-_NEAR = 64  # ops after a conflict among which is the one that it was about
-_SHAPES = ("Shape", "ShapeN", "Size", "Rank")  # they read a tensor, but not its values
-
-
-def type_mismatch(flow: Flow) -> Iterator[Finding]:
-    """CAST001: an op whose float inputs have different types, or that takes no half type."""
-    for event in flow.trace.events:
-        if event.kind not in ("mismatch", "unsupported"):
-            continue
-        types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
-        types += f" where {event.target} is needed" if event.op_type == "Convert" else ""
-        why = "float types do not match" if event.kind == "mismatch" else "it takes no half type"
-        origin, start = _origin(flow, event), _next_wide(flow, event)
-        yield Finding(
-            rule="CAST001",
-            location=event.location,
-            layer=event.layer,
-            message=f"{event.op_type} gets {types}: {why}, TensorFlow refuses to build it{_infinite(event)}",
-            edit=_cast_down(event),
-            origin=origin.location if origin is not None else None,
-            proposals=proposals.for_mismatch(event, _origins(origin, event), _masks(flow, event)),
-            cause=origin.index if origin is not None else -1,
-            reached=frozenset(flow.downstream([start])) if start is not None and event.target in WIDE else frozenset(),
-        )
-
-
-def implicit_promotion(flow: Flow) -> Iterator[Finding]:
-    """CAST002: keras.ops computes in float32 because one operand is float32."""
-    for event in flow.trace.events:
-        start = _next_wide(flow, event) if event.kind == "promotion" else None
-        # A layer that was given float32 by name computes so on purpose.
-        if event.kind != "promotion" or _wished(flow, event) or _by_design(flow, start):
-            continue
-        types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
-        origin = _origin(flow, event)
-        narrow = next((operand.dtype for operand in event.operands if operand.dtype in HALVES), event.target)
-        down = replace(event, target=narrow)
-        yield Finding(
-            rule="CAST002",
-            location=event.location,
-            layer=event.layer,
-            message=f"{event.op_type} of {types} is promoted to {event.target} without a message{_beware(flow, event)}",
-            edit=_cast_down(down),
-            origin=origin.location if origin is not None else None,
-            proposals=proposals.for_mismatch(down, _origins(origin, event), _masks(flow, event)),
-            cause=origin.index if origin is not None else -1,
-            reached=frozenset(flow.downstream([start])) if start is not None else frozenset(),
-        )
-
-
-def no_kernel(flow: Flow) -> Iterator[Finding]:
-    """CAST001: an op that cannot run in a half type on the device."""
-    for op in flow.trace.ops:
-        half = next((dtype for dtype in op.in_dtypes if dtype in HALVES), None)
-        if half is None or op.op_type in _SILENT or has_kernel(op.op_type, op.in_dtypes, flow.trace.device):
-            continue
-        wide = tuple("float32" if dtype in HALVES else dtype for dtype in op.in_dtypes)
-        if not has_kernel(op.op_type, wide, flow.trace.device):
-            continue  # it is another device's, and stands beside what runs here
-        yield Finding(
-            rule="CAST001",
-            location=op.location,
-            layer=op.layer,
-            message=f"{op.op_type} cannot run in {half}: TensorFlow has no kernel for it on the {flow.trace.device}",
-            edit='compute it in float32: cast its operand to "float32", and the result back',
-            proposals=proposals.in_float32(op),
-        )
-
-
-def leak_origin(flow: Flow) -> Iterator[Finding]:
-    """CAST003: the op in which a float32 that drags 16-bit work along first appeared."""
-    leaks: dict[int, set[int]] = {}
-    for origin, starts in _leaks(flow):
-        leaks.setdefault(origin.index, set()).update(starts)
-    work = [op for op in flow.trace.ops if op.op_type in ALLOW]
-    for index, victims in sorted(leaks.items()):
-        reached = flow.downstream(victims)
-        dragged = [flow.trace.ops[each] for each in reached if flow.trace.ops[each].op_type not in _SILENT]
-        heavy = [op for op in dragged if op.op_type in ALLOW]
-        if not dragged:
-            continue
-        origin = flow.trace.ops[index]
-        share = len(heavy) / len(work) if work else 0.0
-        victim = flow.trace.ops[min(victims)]
-        yield Finding(
-            rule="CAST003",
-            location=origin.location or victim.location,
-            layer=origin.layer if origin.location is not None else victim.layer,
-            message=(
-                f"a {origin.out_dtype} leak starts at this {_described(origin)}: {len(dragged)} ops downstream run in "
-                f"{origin.out_dtype}, {len(heavy)} of {len(work)} matrix products among them ({share:.0%})"
-            ),
-            edit=_narrow_origin(origin),
-            proposals=proposals.for_leak(origin.location),
-            cause=index,
-            reached=frozenset(reached),
-        )
 
 
 def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
-    """CAST004: float32 rounded to a half type and widened again, with nothing computed between."""
+    """CAST004: float32 rounded to a half type and widened again in `flow`, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         rounded = before.in_dtypes[0] in WIDE and before.out_dtype in HALVES and op.out_dtype in WIDE
         # What a layer casts on its way in, it is not handed otherwise; and what float32 layers do is their own.
@@ -142,11 +42,12 @@ def lossy_round_trip(flow: Flow) -> Iterator[Finding]:
 
 
 def redundant_cast(flow: Flow) -> Iterator[Finding]:
-    """CAST005: a half type widened and narrowed again, with nothing computed between."""
+    """CAST005: a half type widened and narrowed again in `flow`, with nothing computed between."""
     for op, before in _cast_pairs(flow):
         widened = before.in_dtypes[0] in HALVES and before.out_dtype in WIDE and op.out_dtype == before.in_dtypes[0]
-        # A float32 layer gives back float32: the cast that follows is what makes the model build.
-        if widened and before.compute_dtype in HALVES:
+        # A float32 layer gives back float32: the cast that follows is what makes the model build. What a layer is
+        # handed wide by the policy, or by a functional model whose inputs are float32, nobody has written.
+        if widened and before.compute_dtype in HALVES and before.kind != "autocast":
             # What a layer casts on its way in is the policy's doing: to blame is who widened it before.
             blamed = before if op.kind == "autocast" else op
             yield Finding(
@@ -162,7 +63,7 @@ def redundant_cast(flow: Flow) -> Iterator[Finding]:
 
 
 def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
-    """CAST006: a 16-bit policy was asked for, but most matrix products run in float32."""
+    """CAST006: a 16-bit policy was asked for, but most matrix products of `flow` run in float32."""
     halves, allowed = allow_list_share(flow.trace)
     # What a leak widens inside a 16-bit layer is CAST003's; here it is the layers that have another policy.
     outside = [op for op in flow.trace.ops if op.op_type in ALLOW and op.compute_dtype not in HALVES]
@@ -181,7 +82,7 @@ def policy_not_in_effect(flow: Flow) -> Iterator[Finding]:
 
 
 def branch_mismatch(flow: Flow) -> Iterator[Finding]:
-    """CAST007: branches or loop rounds that return different float types."""
+    """CAST007: branches or loop rounds of `flow` that return different float types."""
     for event in flow.trace.events:
         if event.kind == "branch":
             types = ", ".join(f"{operand.name} {operand.dtype}" for operand in event.operands)
@@ -191,12 +92,12 @@ def branch_mismatch(flow: Flow) -> Iterator[Finding]:
                 layer=event.layer,
                 message=f"{_CONTROL.get(event.op_type, event.op_type)} {types}: TensorFlow refuses to build it",
                 edit="cast the results of every branch, or the loop's variable, to one dtype: x.dtype of its input",
-                proposals=proposals.for_branch(event),
+                proposals=branches.for_branch(event),
             )
 
 
 def write_back(flow: Flow) -> Iterator[Finding]:
-    """CAST008: a value of another float type assigned to a variable, or one that went through a half type."""
+    """CAST008: a value of another float type assigned to a variable in `flow`, or one that went through a half type."""
     for op in flow.trace.ops:
         half = _through_half(flow, op)
         if half is not None:
@@ -204,12 +105,12 @@ def write_back(flow: Flow) -> Iterator[Finding]:
                 rule="CAST008",
                 location=op.location,
                 layer=op.layer,
-                message=f"the variable is read in {half}, computed in {half} and written back: small steps are lost",
-                edit="make the variable with autocast=False, or add to it with assign_add",
+                message=f"the variable is read in {half} and written back: the digits that {half} lacks are lost",
+                edit="make the variable with autocast=False, and compute its new value in float32",
             )
     for event in flow.trace.events:
         if event.kind == "write":
-            origin = _origin(flow, event)
+            origin = origin_of(flow, event)
             value = event.operands[0].dtype if event.operands else "another dtype"
             yield Finding(
                 rule="CAST008",
@@ -223,7 +124,7 @@ def write_back(flow: Flow) -> Iterator[Finding]:
 
 
 def sealed_subgraph(flow: Flow) -> Iterator[Finding]:
-    """CAST009: a function whose ops were built elsewhere, so that no policy reaches them."""
+    """CAST009: a function in `flow` whose ops were built elsewhere, so that no policy reaches them."""
     for op in flow.trace.ops:
         if op.op_type in _SEALED and op.function in flow.trace.functions:
             inside = flow.trace.functions[op.function]
@@ -244,10 +145,6 @@ def sealed_subgraph(flow: Flow) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
-    type_mismatch,
-    no_kernel,
-    implicit_promotion,
-    leak_origin,
     lossy_round_trip,
     redundant_cast,
     policy_not_in_effect,
@@ -258,15 +155,15 @@ RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
 
 
 def _through_half(flow: Flow, op: OpRecord) -> str | None:
-    """Return the half type in which a variable's own value is computed before it is assigned, None where it is not."""
+    """Return the half type in which a variable's own value was read before it is assigned, None where it was not."""
     if op.op_type != "AssignVariableOp" or len(op.producers) < 2 or op.producers[1] < 0:  # noqa: PLR2004  # its value
         return None
-    value = flow.trace.ops[op.producers[1]]
-    if value.op_type != "Cast" or value.in_dtypes[0] not in HALVES:
-        return None
-    reached = flow.upstream([value.producers[0]], lambda each: each.out_dtype in (*HALVES, *WIDE))
-    reads = (flow.trace.ops[each] for each in reached if flow.trace.ops[each].op_type == "ReadVariableOp")
-    return value.in_dtypes[0] if any(read.producers[:1] == op.producers[:1] for read in reads) else None
+    reached = flow.upstream([op.producers[1]], lambda each: each.op_type in _UPDATES)
+    for cast in (flow.trace.ops[index] for index in sorted(reached)):
+        read = flow.moved_from(cast) if cast.op_type == "Cast" and cast.out_dtype in HALVES else None
+        if read is not None and read.op_type == "ReadVariableOp" and read.producers[:1] == op.producers[:1]:
+            return cast.out_dtype
+    return None
 
 
 def _cast_pairs(flow: Flow) -> Iterator[tuple[OpRecord, OpRecord]]:
@@ -276,104 +173,3 @@ def _cast_pairs(flow: Flow) -> Iterator[tuple[OpRecord, OpRecord]]:
             before = flow.moved_from(op)
             if before is not None and before.op_type == "Cast" and before.kind not in ("repair", "variable"):
                 yield op, before
-
-
-def _leaks(flow: Flow) -> Iterator[tuple[OpRecord, list[int]]]:
-    """Yield the origin of each leak with the first ops that it turns wide."""
-    explained: set[int] = set()
-    for event in flow.trace.events:
-        wide = [operand for operand in event.operands if operand.dtype in WIDE]
-        if event.kind in ("promotion", "mismatch") and event.target in WIDE and wide:
-            origin = _origin(flow, event)
-            start = _next_wide(flow, event)
-            if origin is not None and start is not None:
-                explained |= flow.downstream([start])
-                if not _wished(flow, event) and not _by_design(flow, start):
-                    yield origin, [start]
-    for op in flow.trace.ops:
-        leaking = op.op_type in ALLOW and op.out_dtype in WIDE and op.compute_dtype in HALVES
-        if leaking and op.index not in explained and not by_hand(flow, op) and not _by_design(flow, op.index):
-            origin = flow.origin(op.index)
-            if origin is not None and origin.index != op.index:
-                yield origin, [op.index]
-
-
-def _next_wide(flow: Flow, event: Event) -> int | None:
-    """Return the op that the conflict `event` was about: the first wide one after it that is no cast."""
-    for op in flow.trace.ops[event.at : event.at + _NEAR]:
-        if op.op_type not in (*_SILENT, *_SHAPES) and set(op.in_dtypes) & set(WIDE) and op.location == event.location:
-            return op.index
-    return None
-
-
-def _by_design(flow: Flow, start: int | None) -> bool:
-    """Whether what is wide from `start` on is an island of its layer's, with no matrix product dragged into it."""
-    inside = island(flow, start) if start is not None else None
-    return inside is not None and spares_products(flow, inside)
-
-
-def _beware(flow: Flow, event: Event) -> str:
-    """Return a warning when the wide operand carries a number that the proposed cast would make infinite."""
-    half, large = _large(flow, event)
-    return f"; beware: it carries {extreme(large):g}, which is infinite in {half}" if large is not None else ""
-
-
-def _large(flow: Flow, event: Event) -> tuple[str, OpRecord | None]:
-    """Return the half type of `event`, and the constant in its wide operand that this type cannot hold."""
-    half = next((operand.dtype for operand in event.operands if operand.dtype in HALVES), None)
-    wide = next((operand for operand in event.operands if operand.dtype in WIDE), None)
-    if half is None or wide is None:
-        return half or "", None
-    return half, large_constant(flow, wide.producer, RANGES[half].maximum)
-
-
-def _masks(flow: Flow, event: Event) -> tuple[Edit, ...]:
-    """Return the edits that make a number in the wide operand one that the half type holds."""
-    half, large = _large(flow, event)
-    return proposals.finite_mask(large.location, extreme(large), half) if large is not None else ()
-
-
-def _origin(flow: Flow, event: Event) -> OpRecord | None:
-    """Return the op in which the wide operand of `event` began; a variable is read only after the conflict is seen."""
-    wide = [operand for operand in event.operands if operand.dtype in WIDE]
-    if not wide:
-        return None
-    if wide[0].producer >= 0:
-        return flow.origin(wide[0].producer)
-    start = _next_wide(flow, event)
-    return flow.origin(start) if start is not None else None
-
-
-def _wished(flow: Flow, event: Event) -> bool:
-    """Whether the layer of `event` was given float32 by name in a model of 16 bits."""
-    return event.compute_dtype in WIDE and flow.trace.model_dtype in HALVES
-
-
-def _origins(origin: OpRecord | None, event: Event) -> tuple[SourceLocation | None, ...]:
-    """Return where the wide operand began and where it was last made, the line of the conflict left out."""
-    made = [operand.made_at for operand in event.operands if operand.dtype in WIDE]
-    known = [*made, origin.location if origin is not None else None]
-    return tuple(dict.fromkeys(each for each in known if each is not None and each != event.location))
-
-
-def _cast_down(event: Event) -> str:
-    wrong = "/".join(sorted({operand.dtype for operand in event.operands if operand.dtype != event.target}))
-    dtype = event.dtype_names[0] if event.dtype_names else "the other operand's dtype"
-    return f"cast the {wrong or 'wide'} operand to {dtype}"
-
-
-def _infinite(event: Event) -> str:
-    return f"; beware: {event.value:g} is no number that {event.target} holds" if event.value is not None else ""
-
-
-def _described(origin: OpRecord) -> str:
-    names = {"ReadVariableOp": "variable", "Placeholder": "input", "Const": "constant", "Cast": "cast"}
-    return names.get(origin.op_type, origin.op_type)
-
-
-def _narrow_origin(origin: OpRecord) -> str:
-    if origin.op_type == "Cast":
-        return "cast to self.compute_dtype here, or bring the result back to it before it meets 16-bit values"
-    if origin.op_type == "ReadVariableOp":
-        return "let the layer autocast its variable, or cast it to self.compute_dtype where it is read"
-    return "bring the value to self.compute_dtype before it meets 16-bit values"

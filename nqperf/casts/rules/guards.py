@@ -25,7 +25,10 @@ _DIVIDES = frozenset({"RealDiv", "Div", "DivNoNan", "Xdivy", "FloorDiv"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harm:
-    """A guard that is gone: the op that the number is in, the op that it guarded, and why that matters."""
+    """A guard that is gone: the op that the number is in, the op that it guarded, and why that matters.
+
+    They are `start`, `end` and `why`.
+    """
 
     start: OpRecord
     end: OpRecord
@@ -33,7 +36,10 @@ class Harm:
 
 
 def rounded(number: float, dtype: str, limits: object) -> str | None:
-    """Return what `number` becomes in a half type where that is another thing: zero, one or infinity."""
+    """Return what `number` becomes in a half type where that is another thing: "zero", "one" or "infinity"; else None.
+
+    `dtype` is the half type, `limits` its `Range`.
+    """
     maximum, smallest = float(getattr(limits, "maximum")), float(getattr(limits, "smallest"))  # noqa: B009
     if not math.isfinite(number):
         return None
@@ -48,7 +54,10 @@ def rounded(number: float, dtype: str, limits: object) -> str | None:
 
 
 def harm(flow: Flow, constant: OpRecord, becomes: str) -> Harm | None:
-    """Return what the rounded `constant` no longer guards, None where nothing hangs on it."""
+    """Return what the rounded `constant` no longer guards in `flow`, None where nothing hangs on it.
+
+    `becomes` is what `rounded` says of it.
+    """
     for reader in flow.readers(constant):
         if reader.op_type == "Mul" and becomes == "zero":
             return Harm(start=reader, end=reader, why="and so does the product")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import MOVES
 from nqperf.casts.trace.records import HALVES, OpRecord
 
 
 def integer_in_half(flow: Flow) -> Iterator[Finding]:
-    """NUM107: integers in a half type beyond the point where it skips some of them."""
+    """NUM107: integers of `flow` in a half type beyond the point where it skips some of them."""
     for op in flow.trace.ops:
         top = _counted(flow, op)
         if top is not None:

@@ -18,7 +18,7 @@ _OWN = ("explicit", "promotion")
 
 
 def island(flow: Flow, start: int) -> frozenset[int] | None:
-    """Return the wide ops from `start` on when its layer closes them, None when float32 escapes."""
+    """Return the wide ops of `flow` from `start` on when its layer closes them, None when float32 escapes."""
     first = flow.trace.ops[start]
     if first.compute_dtype not in HALVES:
         return None
@@ -37,14 +37,20 @@ def island(flow: Flow, start: int) -> frozenset[int] | None:
 
 
 def spares_products(flow: Flow, inside: Iterable[int]) -> bool:
-    """Whether no matrix product of an island was widened without a word: that would be speed lost by accident."""
+    """Whether no matrix product of the ops `inside` was widened without a word: that would be speed lost by accident.
+
+    `inside` are the indices of an island's ops in `flow`.
+    """
     members = set(inside)
     silent = [each for each in flow.trace.ops if each.index in members and each.op_type in ALLOW]
     return not any(_promoted(each) for op in silent for each in flow.inputs(op))
 
 
 def by_hand(flow: Flow, op: OpRecord) -> bool:
-    """Whether somebody widened on purpose and narrows by hand again, in whatever layers: all ways out are explicit."""
+    """Whether somebody widened on purpose and narrows by hand again, in whatever layers: all ways out are explicit.
+
+    `op` is the op of `flow` with which the wide float begins.
+    """
     opened = any(
         each.op_type == "Cast" and each.kind == "explicit" and each.in_dtypes[0] in HALVES
         for index in flow.upstream([op.index], lambda each: each.out_dtype in WIDE)
@@ -58,12 +64,15 @@ def by_hand(flow: Flow, op: OpRecord) -> bool:
 
 
 def crosses_layers(op: OpRecord, before: OpRecord) -> bool:
-    """Whether one layer rounds its result to its policy's dtype and another widens it for its own work."""
+    """Whether one layer rounds its result to its policy's dtype and another widens it for its own work.
+
+    `before` is the cast that rounds, `op` the one that widens what it gives.
+    """
     return op.layer != before.layer and before.out_dtype == before.compute_dtype
 
 
 def islands(flow: Flow) -> tuple[Island, ...]:
-    """Return every island that is opened by widening a half value, each once, in the order of the trace."""
+    """Return every island of `flow` that is opened by widening a half value, each once, in the order of the trace."""
     found: dict[tuple[str, SourceLocation | None], set[int]] = {}
     for start, inside in _opened(flow):
         found.setdefault((start.layer, start.location), set()).update(inside)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules.numeric_rules import RANGES
+from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.records import HALVES
 
@@ -22,7 +22,8 @@ _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126}
 def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | None = None) -> Iterator[Finding]:
     """NUM106: variables cast to a half type whose values overflow it or are mostly subnormal in it.
 
-    `weights` are values by variable path, for a model whose variables have none.
+    They are those of `model`, as `flow` casts them; `weights` are values by variable path, for a model whose variables
+    have none.
     """
     read = {op.layer: op for op in reversed(flow.trace.ops) if op.op_type == "Cast" and op.kind == "variable"}
     for variable in model.variables:

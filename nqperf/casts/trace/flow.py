@@ -11,7 +11,7 @@ from nqperf.casts.trace.records import HALVES, WIDE, OpRecord, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The trace as a graph: `consumers[i]` are the ops that read op i."""
+    """The `trace` as a graph: `consumers[i]` are the ops that read op i."""
 
     trace: Trace
     consumers: tuple[tuple[int, ...], ...]
@@ -97,6 +97,6 @@ def _unlikely(op: OpRecord) -> int:
 
 
 def allow_list_share(trace: Trace) -> tuple[int, int]:
-    """Return how many ops of the allow list run in a half type, and how many there are."""
+    """Return how many ops of the allow list in `trace` run in a half type, and how many there are."""
     allowed = [op for op in trace.ops if op.op_type in ALLOW]
     return sum(op.out_dtype in HALVES for op in allowed), len(allowed)

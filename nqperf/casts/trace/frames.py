@@ -24,6 +24,9 @@ _CAST_MAKERS = {
     ("keras/src/backend/common/variables.py", "_maybe_autocast"): "variable",
     ("keras/src/layers/layer.py", "maybe_convert"): "autocast",
     ("keras/src/dtype_policies/dtype_policy.py", "convert_input"): "autocast",
+    # A functional model brings what it is called with to the dtypes of its inputs.
+    ("keras/src/models/functional.py", "_convert_inputs_to_tensors"): "autocast",
+    ("keras/src/engine/functional.py", "_conform_to_reference_input"): "autocast",
     ("keras/src/ops/core.py", "cast"): "explicit",
     # tf_keras, the Keras of old that Hugging Face's TensorFlow models are made of
     ("keras/src/engine/base_layer.py", "_maybe_cast_inputs"): "autocast",
@@ -41,7 +44,12 @@ _OPERATOR_DEPTH = 18  # frames between TensorFlow's refusal of an op and the ope
 
 @dataclass(slots=True)
 class CallSite:
-    """Where an op is made: the user's frame, the innermost layer, and the Keras operations under way."""
+    """Where an op is made: the user's frame, the innermost layer, and the Keras operations under way.
+
+    `frame` and `layer` are None where there is none; `operations` come innermost first. `kind` says what makes a cast
+    there, as `OpRecord` has it, "" for nothing. `outermost` is the outermost layer with what it is called with: its
+    positional arguments and its named ones.
+    """
 
     frame: FrameType | None
     layer: Any
@@ -51,7 +59,7 @@ class CallSite:
 
 
 def audited(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call the user's code: frames further out than this one are not the model's."""
+    """Call the user's code, `call` with `args` and `kwargs`: frames further out than this one are not the model's."""
     return call(*args, **kwargs)
 
 
@@ -96,7 +104,10 @@ def call_site(frame: FrameType | None) -> CallSite:
 
 
 def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bool:
-    """Whether TensorFlow will hand an operator that it refuses to its right operand, as Keras's variables take it."""
+    """Whether TensorFlow will hand an operator that it refuses to its right operand, as Keras's variables take it.
+
+    `frame` is the innermost one of the refusal, `values` are the operands.
+    """
     # An eager tensor has no op, but it is TensorFlow's own: it refuses just so when it stands on the left.
     foreign = [each for each in values if hasattr(each, "dtype") and not _is_tensorflows(each)]
     for _ in range(_OPERATOR_DEPTH if foreign else 0):
@@ -124,7 +135,7 @@ def location_of(frame: FrameType) -> SourceLocation:
 
 
 def location_of_op(op: Any) -> SourceLocation | None:
-    """Return the user's line that made an op, from the stack that TensorFlow keeps with it."""
+    """Return the user's line that made `op`, from the stack that TensorFlow keeps with it."""
     location = None
     for entry in reversed(list(op.traceback or ())):
         if _owner(entry.filename) == "audit" and entry.name == "audited":
@@ -148,7 +159,7 @@ def _position(code: CodeType, instruction: int) -> tuple[int | None, int | None,
 
 @functools.lru_cache(maxsize=4096)
 def is_users(path: str) -> bool:
-    """Whether the file is neither TensorFlow's, Keras's, the standard library's nor the audit's own."""
+    """Whether the file `path` is neither TensorFlow's, Keras's, the standard library's nor the audit's own."""
     return _owner(path) == "user"
 
 

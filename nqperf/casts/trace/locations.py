@@ -11,7 +11,10 @@ from nqperf.casts.trace.records import SourceLocation
 
 
 class Locations:
-    """What is known of places and layers; `births` is id(Keras operation) -> the line that wired it."""
+    """What is known of places and layers; `births` is id(Keras operation) -> the line that wired it.
+
+    `default_dtype` is the compute dtype where no layer says one.
+    """
 
     def __init__(self, default_dtype: str, births: dict[int, SourceLocation] | None) -> None:
         self.default_dtype = default_dtype
@@ -32,7 +35,7 @@ class Locations:
         return where
 
     def location(self, where: CallSite) -> SourceLocation | None:
-        """Return the user's line; that which wired a Keras operation, where the line being run is nobody's."""
+        """Return the user's line of `where`; that which wired a Keras operation, where the line run is nobody's."""
         if where.frame is not None:
             return self._mapped(where)
         return next((self.births[id(each)] for each in where.operations if id(each) in self.births), None)
@@ -47,7 +50,7 @@ class Locations:
         return location
 
     def layer(self, where: CallSite) -> str:
-        """Return the path of the innermost layer, "" outside of layers."""
+        """Return the path of the innermost layer of `where`, "" outside of layers."""
         if where.layer is None:
             return ""
         path = getattr(where.layer, "path", None)
@@ -57,7 +60,7 @@ class Locations:
         return path
 
     def layer_of_scope(self, name: str) -> str:
-        """Return the innermost layer that a name scope belongs to."""
+        """Return the innermost layer that the name scope `name` belongs to."""
         # TensorFlow numbers a scope that is entered again: sealed_1/PartitionedCall belongs to the layer sealed.
         known = [
             layer
@@ -67,12 +70,15 @@ class Locations:
         return max(known, key=len, default="")
 
     def compute_dtype(self, where: CallSite) -> str:
-        """Return what the innermost layer's policy computes in; a graph of layers has no work of its own."""
+        """Return what the policy of the innermost layer of `where` computes in.
+
+        A graph of layers has no work of its own.
+        """
         graph = hasattr(where.layer, "_nodes_by_depth")  # a functional model of either Keras
         return self.default_dtype if where.layer is None or graph else str(where.layer.compute_dtype)
 
     def remember_model(self, where: CallSite) -> None:
-        """Keep what the outermost layer is called with."""
+        """Keep what the outermost layer of `where` is called with."""
         if where.outermost is not None and id(where.outermost[0]) not in self.model_arguments:
             layer, arguments, keywords = where.outermost
             self.model_arguments[id(layer)] = (arguments, keywords)

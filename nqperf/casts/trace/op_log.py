@@ -17,7 +17,10 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 class OpLog:
-    """Records of ops, found again by graph and name; `originals` are the numbers that constants lost by rounding."""
+    """Records of ops, found again by graph and name; `where` knows of their places and layers.
+
+    `originals` are the numbers that constants lost by rounding.
+    """
 
     def __init__(self, where: Locations) -> None:
         self.where = where
@@ -29,7 +32,10 @@ class OpLog:
     def add(
         self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any, site: tuple[CallSite, str]
     ) -> None:
-        """Record an op of `graph` once; `site` is where it is made, and the kind of a Cast."""
+        """Record an op of `graph` once; `site` is where it is made, and the kind of a Cast.
+
+        `op_type` is TensorFlow's name of it, `inputs` and `outputs` are its tensors.
+        """
         op = outputs[0].op if outputs else None
         name = op.name if op is not None else ""
         key = (id(graph), name)
@@ -42,7 +48,7 @@ class OpLog:
         self.ops.append(self._record((op_type, name, f"{id(graph)}"), inputs, outputs, producers, site))
 
     def producer(self, value: Any) -> int:
-        """Return the op of the trace that made a tensor, -1 when there is none."""
+        """Return the index of the op of the trace that made the tensor `value`, -1 when there is none."""
         op = getattr(value, "op", None)
         graph = getattr(value, "graph", None)
         if op is None or graph is None or not hasattr(op, "inputs"):

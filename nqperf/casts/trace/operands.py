@@ -14,17 +14,17 @@ _LARGE = 1_000_000  # constants above this many values are not read
 
 
 def flat(value: Any) -> list[Any]:
-    """Return the values of an argument that may be a list."""
+    """Return the values of an argument, `value`, that may be a list."""
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
 def dtype_name(dtype: Any) -> str:
-    """Return the name of a dtype, of what a reference refers to."""
+    """Return the name of `dtype`; of a reference it is what that refers to."""
     return str(getattr(dtype, "base_dtype", dtype).name)
 
 
 def float_of(value: Any) -> str | None:
-    """Return the float dtype of a tensor or variable, None of everything else (Python and NumPy numbers too)."""
+    """Return the float dtype of `value`, a tensor or variable; None of all else (Python and NumPy numbers too)."""
     dtype = getattr(value, "dtype", None)
     if dtype is None or isinstance(value, np.ndarray | np.generic | type):
         return None
@@ -40,7 +40,7 @@ def is_number(value: Any) -> bool:
 
 
 def number_dtype(value: Any) -> str | None:
-    """Return float32 or float64 where TensorFlow would make such a tensor of a number, None of anything else."""
+    """Return float32 or float64 where TensorFlow would make such a tensor of the number `value`, else None."""
     if not is_number(value):
         return None
     kind = np.asarray(value).dtype
@@ -50,12 +50,12 @@ def number_dtype(value: Any) -> str | None:
 
 
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
-    """Return the static shape of a tensor, None where not even its rank is known."""
+    """Return the static shape of `tensor`, None where not even its rank is known."""
     return tuple(tensor.shape) if tensor.shape.rank is not None else None
 
 
 def operands_of(frame: Any) -> list[tuple[str, Any]]:
-    """Return the named float tensors that an operation of Keras holds, in the order of its parameters."""
+    """Return the named float tensors that an operation of Keras holds in `frame`, in the order of its parameters."""
     held: list[tuple[str, Any]] = []
     for name, value in frame.f_locals.items():
         if name == "self":
@@ -92,7 +92,7 @@ def wanted_constant() -> Any | None:
 
 
 def constant_of(tensor: Any) -> Constant | None:
-    """Return the extremes of a constant tensor, None where it is large or no number."""
+    """Return the extremes of a constant `tensor`, None where it is large or no number."""
     import tensorflow as tf
 
     if not (tensor.dtype.is_floating or tensor.dtype.is_integer):
@@ -110,7 +110,10 @@ def constant_of(tensor: Any) -> Constant | None:
 
 
 def lost_numbers(value: Any, dtype: str) -> Iterator[tuple[str, float]]:
-    """Yield (overflow, underflow or rounding, the largest number) of what `dtype` makes infinite, zero or one."""
+    """Yield what of `value` the type `dtype` makes infinite, zero or one.
+
+    Each is a kind ("overflow", "underflow", "rounding") with the largest number that is lost so.
+    """
     import tensorflow as tf
 
     try:

@@ -32,8 +32,9 @@ from nqperf.casts.trace.written import as_written, dtype_sources
 class Recorder(hooks.Listener):
     """Writes down what the hooks report; `default_dtype` is the compute dtype where no layer says one.
 
-    While a model is only being built (`building`), conflicts are repaired and nothing is written but which line wired
-    which Keras operation: the same ops come again in the trace.
+    `births` is id(Keras operation) -> the line that wired it, as a recorder of the building has found it. While a model
+    is only being built (`building`), conflicts are repaired and nothing is written but which line wired which Keras
+    operation: the same ops come again in the trace.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class Recorder(hooks.Listener):
     # What the hooks call.
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> hooks.Repair | None:
-        """Record mixed floats among the arguments that must share a type, and cast them to one."""
+        """Record mixed floats among the `arguments` of an `op_type` that must share a type, and cast them to one.
+
+        What TensorFlow says of it, `error`, is not asked.
+        """
         del error
         if frames.has_reflected_operator(frames.caller(1), arguments.values()):
             return None
@@ -73,7 +77,7 @@ class Recorder(hooks.Listener):
         return None
 
     def refused(self, value: Any, dtype: Any) -> Any | None:
-        """Record a tensor or variable whose float type is not the one asked for, and cast it."""
+        """Record `value`, a tensor or variable whose float type is not the `dtype` that was asked for, and cast it."""
         asked = getattr(dtype, "name", str(dtype))
         held = float_of(value)
         if held is None or asked not in FLOATS:
@@ -86,12 +90,12 @@ class Recorder(hooks.Listener):
         return self._cast_all(value, asked)
 
     def converted(self, value: Any, tensor: Any) -> None:
-        """Record a number that a narrow type cannot hold: finite becoming infinite, or non-zero becoming zero."""
+        """Record a number `value` that the narrow type of `tensor` cannot hold: it becomes infinite, zero or one."""
         if not self.building and float_of(tensor) in HALVES and is_number(value):
             self._lost(value, tensor)
 
     def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
-        """Record that keras.ops brings tensors of a half type and a wider one together."""
+        """Record that keras.ops brings tensors of `dtypes`, a half type and a wider one, together to `result`."""
         if self.building:
             self.where.here()
             return
@@ -106,7 +110,7 @@ class Recorder(hooks.Listener):
         self._event("promotion", self.where.here(), frame.f_code.co_name, operands, result)
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
-        """Record an op of a graph."""
+        """Record an op of the kind `op_type` in `graph`, which reads the tensors `inputs` and gives `outputs`."""
         if self.building:
             self.where.remember_model(self.where.here())
             return
@@ -121,7 +125,10 @@ class Recorder(hooks.Listener):
     def diverged(
         self, op_type: str, results: Sequence[Sequence[Any]], mark: tuple[int, int]
     ) -> list[str | None] | None:
-        """Record branches or rounds whose float types differ; a loop that a repair in it has turned is no new fault."""
+        """Record branches or rounds of an `op_type` whose `results` differ in float type; return what to cast them to.
+
+        A loop that a repair since `mark` has turned is no new fault.
+        """
         if not all(len(each) == len(results[0]) for each in results) or not results[0]:
             return None
         where = self.where.here()
@@ -133,15 +140,17 @@ class Recorder(hooks.Listener):
         if not any(wanted):
             return None
         differing = [held for held, dtype in zip(zip(*results, strict=True), wanted, strict=True) if dtype is not None]
-        if op_type == "While" and any(self._turns(event) for event in self.events[mark[1] :]):
-            self._turn(mark[1], self.where.location(where), [held[0] for held in differing])
+        loop = self.where.location(where)
+        inside = [event for event in self.events[mark[1] :] if event.op_type != "Convert" or event.location != loop]
+        if op_type == "While" and any(self._turns(event) for event in inside):
+            self._turn(mark[1], loop, [held[0] for held in differing])
         else:
             operands = [(f"result {number + 1}", each) for number, each in enumerate(differing[0])]
             self._event("branch", where, op_type, operands, next(dtype for dtype in wanted if dtype))
         return wanted
 
     def fitted(self, value: Any, dtype: str) -> Any:
-        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+        """Return a float `value` cast to `dtype`, as a repair of what did not fit."""
         return self._cast_all(value, dtype)
 
     def mark(self) -> tuple[int, int]:

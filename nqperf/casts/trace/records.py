@@ -18,7 +18,10 @@ Span = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLocation:
-    """A piece of source: 1-based lines, 0-based columns, end exclusive; None where Python 3.10 does not know them."""
+    """A piece of the source file `path`; what Python 3.10 does not know of it is None.
+
+    `line` and `end_line` count from 1, `column` and `end_column` from 0, in bytes; the end is exclusive.
+    """
 
     path: str
     line: int
@@ -36,7 +39,10 @@ class SourceLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """The extremes of a constant's values; `original` is the number that was asked for, where the dtype lost it."""
+    """The extremes of a constant's values, `low` and `high`, of `size` values; `infinite` tells that some are.
+
+    `original` is the number that was asked for, where the dtype lost it.
+    """
 
     low: float
     high: float
@@ -47,10 +53,26 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpRecord:
-    """One op of the trace; `producers` are the indices of its inputs' ops, `kind` says what made a Cast.
+    """One op of the trace.
 
-    `kind` is explicit (written by the user), autocast (a layer casting its arguments), variable (a layer reading a
-    weight), promotion (keras.ops bringing operands together), repair (put there by the audit) or "" for other ops.
+    Fields:
+        index: Its place in the trace.
+        name: Its name in its graph.
+        op_type: What TensorFlow calls such an op ("MatMul").
+        graph: Which function graph it is in.
+        layer: The path of the layer that it is made in, "" outside of layers.
+        compute_dtype: What that layer's policy computes in.
+        location: The user's line that makes it, None where none is known.
+        in_dtypes: The types of its inputs.
+        out_dtypes: The types of its outputs.
+        producers: The indices of its inputs' ops, -1 for what no op of the trace made.
+        kind: What made a Cast: explicit (written by the user), autocast (a layer casting its arguments), variable (a
+            layer reading a weight), promotion (keras.ops bringing operands together), repair (put there by the audit);
+            "" for other ops.
+        shape: The shape of its first output, None where it is not known.
+        in_shape: That of its first input.
+        constant: The extremes of a constant, None for other ops, and for one that is large.
+        function: Of a call op: the name of the function graph that it calls.
     """
 
     index: int
@@ -77,10 +99,11 @@ class OpRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """One operand of a conflict: its dtype, the op that made it, and where it is written (None where not known).
+    """One operand of a conflict, called `name`: its `dtype`, the op that made it, and where it is written.
 
-    `producer` is -1 when no op of the trace made it, `made_at` the line of the op that did. `number` is true of a
-    Python or NumPy number, whose dtype is the one that TensorFlow would give it.
+    `producer` is -1 when no op of the trace made it, `made_at` the line of the op that did. `span` is where it is
+    written; both are None where that is not known. `number` is true of a Python or NumPy number, whose dtype is the one
+    that TensorFlow would give it.
     """
 
     name: str
@@ -93,11 +116,21 @@ class Operand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A conflict met while tracing: mismatch, unsupported, promotion, write, overflow, underflow, rounding or branch.
+    """A conflict met while tracing.
 
-    `unsupported` is an op that takes no half type, `write` a write to a variable. `at` is the number of ops recorded
-    before it; `target` the dtype the trace went on with; `value` the scalar that was lost (overflow, underflow);
-    `graph` the function graph that was being built; `dtype_names` expressions for `target` at the line.
+    Fields:
+        kind: mismatch, unsupported (an op that takes no half type), promotion, write (to a variable), overflow,
+            underflow, rounding or branch.
+        at: The number of ops recorded before it.
+        op_type: What was being built ("MatMul"), or the function of Keras.
+        layer: The path of the layer, "" outside of layers.
+        compute_dtype: What that layer's policy computes in.
+        location: The user's line, None where none is known.
+        operands: What does not fit together.
+        target: The dtype that the trace went on with.
+        value: The scalar that was lost (overflow, underflow).
+        graph: The function graph that was being built.
+        dtype_names: Expressions for `target` at the line.
     """
 
     kind: str
@@ -130,9 +163,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """All ops in the order of their creation and all conflicts; `stopped` says why the trace is not complete.
+    """All `ops` in the order of their creation and all conflicts, `events`.
 
-    `unused` are the ops that nobody reads and that are no result either: what code computes and throws away.
+    `model_dtype` is what the model's policy computes in, `layers` are the paths of the layers that were seen. `stopped`
+    says why the trace is not complete. `unused` are the ops that nobody reads and that are no result either: what code
+    computes and throws away. `device` is where the model is to run, "CPU" or "GPU"; `failures` are what went wrong in
+    the audit itself. `functions` are sealed functions by name, with their ops as "type dtype".
     """
 
     ops: tuple[OpRecord, ...]

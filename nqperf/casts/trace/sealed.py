@@ -15,7 +15,7 @@ _ENTRY = "serving_default"
 
 
 def sealed_trace(path: Path) -> Trace:
-    """Return every op of the SavedModel's functions as a trace, one call op standing for the whole.
+    """Return every op of the functions of the SavedModel in `path` as a trace, one call op standing for the whole.
 
     Raises: FormatError when TensorFlow cannot load it, ConfigError when it has no signature.
     """

@@ -32,7 +32,7 @@ def text_of(location: SourceLocation) -> str:
 
 
 def context(location: SourceLocation) -> list[tuple[int, str]]:
-    """Return up to three numbered lines: the one before, the line itself, the one after."""
+    """Return up to three numbered lines: the one before `location`, the line itself, the one after."""
     numbered = [
         (number, linecache.getline(location.path, number)) for number in range(location.line - 1, location.line + 2)
     ]
@@ -51,7 +51,10 @@ def caret(location: SourceLocation) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=256)
 def module_of(path: str) -> str:
-    """Return the dotted name of the module in a file: its packages are the folders that hold an __init__.py."""
+    """Return the dotted name of the module in the file `path`.
+
+    Its packages are the folders that hold an __init__.py.
+    """
     file = Path(path)
     parts = [] if file.stem == "__init__" else [file.stem]
     folder = file.parent
@@ -62,12 +65,12 @@ def module_of(path: str) -> str:
 
 
 def text_at(path: str) -> str:
-    """Return the whole source of a file, "" when it cannot be read."""
+    """Return the whole source of the file `path`, "" when it cannot be read."""
     return "".join(linecache.getlines(path))
 
 
 def tree_of(path: str) -> ast.Module | None:
-    """Return the parsed source of a file, None when it is no Python."""
+    """Return the parsed source of the file `path`, None when it is no Python."""
     return _parsed(text_at(path))
 
 
@@ -99,7 +102,7 @@ def function_at(location: SourceLocation) -> str:
 
 
 def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssign | None:
-    """Return the expression being executed at `location`; by the op's symbol where the columns are not known."""
+    """Return the expression being executed at `location`; by the symbol of `op_type` where no columns are known."""
     tree = tree_of(location.path)
     if tree is None:
         return None
@@ -120,12 +123,12 @@ def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssi
 
 
 def span(node: ast.expr | ast.AugAssign) -> Span:
-    """Return the lines and columns of a node."""
+    """Return the lines and columns of `node`."""
     return (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
 
 
 def operands(node: ast.AST | None) -> list[ast.expr]:
-    """Return the operands of an expression in order, lists in calls spread out."""
+    """Return the operands of the expression `node` in order, lists in calls spread out."""
     if isinstance(node, ast.BinOp):
         return [node.left, node.right]
     if isinstance(node, ast.AugAssign):
@@ -135,13 +138,17 @@ def operands(node: ast.AST | None) -> list[ast.expr]:
     if isinstance(node, ast.Call):
         spread: list[ast.expr] = []
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            spread += argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+            held = argument.value if isinstance(argument, ast.Starred) else argument
+            if isinstance(held, ast.List | ast.Tuple):
+                spread += held.elts
+            else:
+                spread += held.values if isinstance(held, ast.Dict) else [argument]
         return spread
     return []
 
 
 def parts_of(node: ast.AST) -> list[ast.expr]:
-    """Return the operands of an expression that may be tensors: no functions, strings, integers or lists of these."""
+    """Return the operands of `node` that may be tensors: no functions, strings, integers or lists of these."""
     return [part for part in operands(node) if not isinstance(part, ast.Lambda | ast.Starred) and not _is_setting(part)]
 
 
@@ -155,7 +162,7 @@ def _is_setting(part: ast.expr) -> bool:
 
 
 def statement(path: str, line: int) -> ast.stmt | None:
-    """Return the innermost statement that holds a line."""
+    """Return the innermost statement of the file `path` that holds the `line`."""
     tree = tree_of(path)
     found = None
     for node in ast.walk(tree) if tree is not None else ():
@@ -164,8 +171,61 @@ def statement(path: str, line: int) -> ast.stmt | None:
     return found
 
 
+def nodes_at(path: str, line: int) -> list[ast.stmt | ast.expr]:
+    """Return the statements and expressions of the file at `path` that hold `line`, the innermost first."""
+    tree = tree_of(path)
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.stmt | ast.expr) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    return found[::-1]
+
+
+def function_of(path: str, line: int) -> ast.FunctionDef | None:
+    """Return the innermost named function of the file at `path` that holds `line`, None at module level."""
+    return next((node for node in nodes_at(path, line) if isinstance(node, ast.FunctionDef)), None)
+
+
+def parameters_at(location: SourceLocation) -> list[str]:
+    """Return the parameters that can be named at `location`: those of the functions around it, the innermost first."""
+    names: dict[str, None] = {}
+    for node in nodes_at(location.path, location.line):
+        around = location.span is None or isinstance(node, ast.stmt) or _encloses(span(node), location.span)
+        if around and isinstance(node, ast.FunctionDef | ast.Lambda):
+            names |= dict.fromkeys(
+                each.arg for each in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            )
+    return list(names)
+
+
+def _encloses(outer: Span, inner: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+def definition(path: str, name: str, line: int) -> ast.FunctionDef | None:
+    """Return the function `name` of the file at `path`; of several the last one that is defined before `line`."""
+    tree = tree_of(path)
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    before = [node for node in found if node.lineno <= line]
+    return max(before or found, key=lambda node: node.lineno, default=None)
+
+
+def statements_before(path: str, node: ast.stmt | ast.expr) -> list[ast.stmt]:
+    """Return the statements before `node` in the function around it, in the file at `path`, the nearest first."""
+    function = function_of(path, node.lineno)
+    if function is None:
+        return []
+    inside = [each for each in ast.walk(function) if isinstance(each, ast.stmt) and each is not function]
+    return sorted((each for each in inside if each.lineno < node.lineno), key=lambda each: -each.lineno)
+
+
 def node_at(path: str, wanted: Span) -> ast.expr | None:
-    """Return the widest expression that stands exactly at a span."""
+    """Return the widest expression of the file `path` that stands exactly at the span `wanted`."""
     tree = tree_of(path)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.expr) and span(node) == wanted:

@@ -21,7 +21,7 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 class Built:
-    """A model ready to be traced: how to call it, on which specs, and what its building already told."""
+    """A model ready to be traced: what to `call`, on which `specs`, and what its building already told."""
 
     def __init__(self, call: Callable[..., Any], specs: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
         self.call = call
@@ -32,10 +32,11 @@ class Built:
 
 
 def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -> tuple[Any, Recorder]:
-    """Run the function that builds a model, with variables that have no values wherever that works.
+    """Run `builder`, which builds a model, with variables that have no values wherever that works.
 
-    A builder may need values (it runs the model eagerly, or adapts a layer to data), and one that runs into a mismatch
-    eagerly needs a graph, in which mismatches are repaired.
+    `default_dtype` is the compute dtype where no layer says one. A builder may need values (it runs the model eagerly,
+    or adapts a layer to data), and one that runs into a mismatch eagerly needs a graph, in which mismatches are
+    repaired.
     Raises: ConfigError when the builder raises in every way.
     """
     failed: Exception | None = None
@@ -64,7 +65,10 @@ def _graph() -> contextlib.AbstractContextManager[Any]:
 
 
 def trace(built: Built, *, device: str | None = None) -> tuple[Trace, Any]:
-    """Trace `built` once and return the trace with its concrete function (None when the trace stopped early)."""
+    """Trace `built` once and return the trace with its concrete function (None when the trace stopped early).
+
+    `device` is where the model is to run (cpu or gpu), by default what is here.
+    """
     import tensorflow as tf
 
     here = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
@@ -91,6 +95,8 @@ def trace(built: Built, *, device: str | None = None) -> tuple[Trace, Any]:
 
 def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments, as tf.TensorSpec, that `model` is called with: its inputs, or those of its first call.
+
+    The first call is what `recorder` has seen of it, None where nothing was heard.
 
     Raises: ConfigError when neither is known.
     """
@@ -120,7 +126,8 @@ def _spec(value: Any) -> Any:
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         return value
     dtype = getattr(value.dtype, "name", value.dtype)
-    return tf.TensorSpec(tuple(value.shape), dtype)
+    name = getattr(value, "name", None)
+    return tf.TensorSpec(tuple(value.shape), dtype, name if str(name).isidentifier() and name is not None else None)
 
 
 def _ways_to_call(built: Built) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:

@@ -24,7 +24,11 @@ _STEPS = 64  # ops followed upwards inside one expression
 def as_written(
     location: SourceLocation | None, op_type: str, frame: FrameType | None, operands: Sequence[Any], log: OpLog
 ) -> list[Span | None]:
-    """Return where each of `operands`, the values of a conflict at `location`, is written; None where not known."""
+    """Return where each of `operands`, the values of a conflict at `location`, is written; None where not known.
+
+    `op_type` is the op that was being built, `frame` the user's, whose names are looked up, and `log` has the ops so
+    far.
+    """
     node = source.expression(location, op_type) if location is not None else None
     if node is None:
         return [None] * len(operands)

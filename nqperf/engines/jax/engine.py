@@ -207,7 +207,7 @@ class JaxEngine(Engine[JaxConfig]):
 
 
 def compiled_products(module: str) -> list[bool]:
-    """Return for each matrix product in a compiled module, as text, whether it is in 16 bits.
+    """Return for each matrix product in `module`, the text of a compiled module, whether it is in 16 bits.
 
     What was traced in 16 bits may be compiled otherwise: XLA widens bfloat16 products where it has no kernel for them.
     """

@@ -72,7 +72,10 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         import onnxruntime  # noqa: F401
 
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
-        """Build the graph of `model_config` with the `weights` and let ONNX Runtime make its own of it."""
+        """Build the graph of `model_config` with the `weights` and let ONNX Runtime make its own of it.
+
+        Raises: ConfigError when weights of 8 bits are asked for that are seen to overflow.
+        """
         int8 = None
         if self.config.precision == "int8":
             reduced, wide = self.config.reduced_range, self.config.wide
@@ -108,7 +111,7 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         return outputs
 
     def finish(self, outputs: list[FloatArray]) -> dict[str, FloatArray]:
-        """Return the outputs by name."""
+        """Return `outputs`, in the order of MODEL_OUTPUTS, by name."""
         return dict(zip(MODEL_OUTPUTS, outputs, strict=True))
 
     def state(self) -> EngineState:

@@ -59,7 +59,7 @@ def parts_of(batch_size: int, threads: int) -> int:
 
 
 def properties(precision: str, *, parts: int = 1) -> dict[str, Any]:
-    """Return what a compilation is told: nothing that decides about bits or threads is left to a default.
+    """Return what a compilation in `precision` is told: nothing about bits or threads is left to a default.
 
     `parts` of a batch run side by side. On a CPU with bfloat16 units the default precision is bfloat16.
     """
@@ -78,7 +78,7 @@ def in_int8(precision: str) -> bool:
 
 
 def product_types(compiled: Any) -> list[str]:
-    """Return the type that each matrix product of a compiled model runs in, by OpenVINO's name."""
+    """Return the type that each matrix product of the model `compiled` runs in, by OpenVINO's name."""
     return [types["runtimePrecision"] for types in _executed(compiled) if types["layerType"] in _PRODUCTS]
 
 
@@ -116,7 +116,7 @@ def _loses_last_digits(precision: str) -> bool:
 
 
 def large_product(precision: str) -> tuple[Callable[[], object], int]:
-    """Return what multiplies large square matrices as a graph of this precision does, and how wide they are."""
+    """Return what multiplies large square matrices as a graph of this `precision` does, and how wide they are."""
     matrix = np.random.default_rng(1).standard_normal((_LARGE_SIZE, _LARGE_SIZE), np.float32)
     multiply = _product(precision, matrix)
     return lambda: multiply(matrix), _LARGE_SIZE

@@ -61,7 +61,7 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
 
 
 def count_nodes(graphs: Any) -> GraphCounts:
-    """Return what is in the graphs that `graphs_of` found; nothing where they are None."""
+    """Return what is in the `graphs` that `graphs_of` found; nothing where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()
     executed = [node for function in functions for part in function.partition_graphs for node in part.node]
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
@@ -79,7 +79,7 @@ def count_nodes(graphs: Any) -> GraphCounts:
 
 
 def device_kind(name: str) -> str | None:
-    """Return "cpu", "gpu" or the like of TensorFlow's name of a device; None for another text.
+    """Return "cpu", "gpu" or the like of `name`, TensorFlow's of a device; None for another text.
 
     >>> device_kind("/job:localhost/replica:0/task:0/device:GPU:0")
     'gpu'

@@ -152,7 +152,7 @@ class TensorFlowProbe(Probe):
     gpu_advice = "pip install 'nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that TensorFlow sees, its CUDA, TF32 and thread counts."""
+        """Return `fingerprint` with the GPUs that TensorFlow sees, its CUDA, TF32 and thread counts."""
         device.forbid_tf32()  # as the baseline has it
         return device.with_tensorflow(fingerprint)
 
@@ -172,7 +172,7 @@ class TensorFlowProbe(Probe):
         return {"onednn": "on", **({"onednn_isa": isa} if isa else {})}
 
     def seen_by(self, baseline: EngineState) -> Mapping[str, Any]:
-        """Return whether oneDNN and Grappler did anything to the baseline's graph."""
+        """Return whether oneDNN and Grappler did anything to the graph of the `baseline`."""
         own = baseline.own
         told = {"onednn": "onednn_ops", "grappler": "rewritten_nodes"}
         return {state: own[count] > 0 for state, count in told.items() if count in own}

@@ -86,7 +86,7 @@ class TorchProbe(Probe):
     gpu_advice = _ADVICE
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that PyTorch sees, and its CUDA."""
+        """Return `fingerprint` with the GPUs that PyTorch sees, and its CUDA."""
         import torch
 
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0

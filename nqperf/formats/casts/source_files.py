@@ -31,7 +31,7 @@ class SourceFile:
     newline: str
 
     def with_text(self, text: str) -> SourceFile:
-        """Return the file with another text."""
+        """Return the file with another `text`."""
         return SourceFile(path=self.path, text=text, encoding=self.encoding, newline=self.newline)
 
     @property
@@ -65,7 +65,7 @@ def read_source(path: Path) -> SourceFile:
 
 
 def write_sources(files: Sequence[SourceFile]) -> None:
-    """Write all files, or none: what is written when one fails is put back.
+    """Write all `files`, or none: what is written when one fails is put back.
 
     Raises: FormatError when one is read-only or cannot be written.
     """

@@ -30,8 +30,9 @@ _Record = TypeVar("_Record", ExampleRecord, CandidateRecord, HeadRecord)
 class Selection:
     """Which lines are read: `skip` examples are passed over, then `limit` are kept (None: all).
 
-    With on_error "skip" a faulty line is left out and its error kept in NqReader.skipped. Then every pass judges a
+    With `on_error` "skip" a faulty line is left out and its error kept in NqReader.skipped. Then every pass judges a
     line as a whole example, so that all passes leave out the same ones.
+    Raises: ConfigError when `skip` is below 0 or `limit` below 1.
     """
 
     limit: int | None = None
@@ -157,7 +158,7 @@ class Head(NamedTuple):
 
 
 def example_in(line: Line) -> Example:
-    """Return the example that a line holds.
+    """Return the example that `line` holds.
 
     Raises: FormatError with file, line and field when it is none.
     """

@@ -25,7 +25,7 @@ _FOREIGN = {
 
 
 def decoded_line(line: Line, decoder: msgspec.json.Decoder[_Record]) -> _Record:
-    """Return the record that a line holds, as `decoder` reads it.
+    """Return the record that `line` holds, as `decoder` reads it.
 
     A byte-order mark is passed over, half a surrogate pair becomes U+FFFD.
 

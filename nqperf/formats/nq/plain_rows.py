@@ -13,7 +13,7 @@ _EMPTY_CELLS = ("NAType", "NaTType")
 
 
 def plain(value: Any, *, levels: int = _DEEPEST) -> Any:
-    """Return a value of NumPy's, pandas' or TFDS's kinds as Python's own: numbers, text, lists, dictionaries, None.
+    """Return `value`, of NumPy's, pandas' or TFDS's kinds, as Python's: numbers, text, lists, dictionaries, None.
 
     Bytes are text in UTF-8, and NaN, NaT and NA are None, which is how pandas marks an empty cell.
     `levels` is how deep lists and dictionaries are followed; what is deeper is made text.

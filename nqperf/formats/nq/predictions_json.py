@@ -125,7 +125,10 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
 
 
 def encode_predictions(predictions: Sequence[Prediction], path: Path) -> bytes:
-    """Return the content of the predictions file `path`."""
+    """Return the content of the predictions file `path` that holds these `predictions`, by ascending example ids.
+
+    Raises: FormatError for two predictions of one example, or one that the file cannot hold.
+    """
     ascending = sorted(predictions, key=lambda prediction: prediction.example_id)
     for earlier, later in pairwise(ascending):
         if earlier.example_id == later.example_id:

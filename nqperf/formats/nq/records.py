@@ -130,7 +130,7 @@ class _Identified(msgspec.Struct):
 
 
 class HeadRecord(_Identified):
-    """What tells a line apart, and how it is scored."""
+    """What tells a line apart, and how it is scored: its `annotations` in any layout, None where it has none."""
 
     annotations: _Annotations = None
 
@@ -140,7 +140,11 @@ class HeadRecord(_Identified):
 
 
 class CandidateRecord(_Identified):
-    """What answering reads of a line beside the features."""
+    """What answering reads of a line beside the features.
+
+    `long_answer_candidates` are a list of records, or a record of lists; a line without them has a `document`, whose
+    tags tell them.
+    """
 
     long_answer_candidates: list[_Candidate] | _CandidateColumns | None = None
     document: _Document | msgspec.UnsetType = msgspec.UNSET
@@ -160,7 +164,12 @@ class CandidateRecord(_Identified):
 
 
 class ExampleRecord(_Identified):
-    """A whole line in any layout."""
+    """A whole line in any layout.
+
+    `question_text`, or in one layout `question`, is what is asked. The page is in `document_text` (simplified),
+    `document_tokens` (original) or `document` (Hugging Face's datasets, TFDS). `long_answer_candidates` are a list of
+    records, a record of lists, or told from the document's tags; `annotations` are None where there are none.
+    """
 
     question_text: str | msgspec.UnsetType = msgspec.UNSET
     question: _Question | str | msgspec.UnsetType = msgspec.UNSET

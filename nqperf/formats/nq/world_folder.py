@@ -17,7 +17,7 @@ _COMPRESSION = 6
 
 
 def write_jsonl_folder(folder: Path, names: Sequence[str], records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Write every record to the file NAME.jsonl.gz that it comes with; `names` are all the files that there will be.
+    """Write all `records` to the files NAME.jsonl.gz that they come with; `names` are all files that there will be.
 
     The gzip headers hold neither time nor name, so that equal records give equal bytes with the same zlib.
 

@@ -42,7 +42,7 @@ def read_state(path: Path) -> BisectState | None:
 
 
 def write_state(path: Path, state: BisectState) -> None:
-    """Write the state to `path`, whole or not at all.
+    """Write the `state` to `path`, whole or not at all.
 
     Raises: FormatError when it cannot be written.
     """

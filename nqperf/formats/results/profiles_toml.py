@@ -38,7 +38,7 @@ def read_profiles(path: Path = PACKAGED) -> tuple[Profile, ...]:
 
 
 def write_profile(path: Path, profile: Profile) -> None:
-    """Write a file of one profile to `path`, whole or not at all.
+    """Write a file of one `profile` to `path`, whole or not at all.
 
     Raises: FormatError when it cannot be written.
     """

@@ -11,7 +11,7 @@ import msgspec
 
 from nqperf.formats.files import write_whole
 from nqperf.formats.toml_file import read_toml, toml_fields, toml_table
-from nqperf.records.results import BASELINE, Fingerprint, Subject
+from nqperf.records.results import Fingerprint, Subject
 
 _ADVICE = "make a recipe with `nqperf tune --out recipe.toml`"
 
@@ -23,8 +23,11 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Figures(_Table, frozen=True):
     """What was measured of the recipe: its speed-up per window over the baseline, and how its answers compare.
 
-    `floor` is the speed-up that later runs are held to, None where nothing can be promised, `floor_sd` the standard
-    error of its log; without one it was lowered by hand. Of `examples` answers `changed` differ from the baseline's.
+    `ratio` is the speed-up, in `interval`, from so many `pairs`. `floor` is the speed-up that later runs are held to,
+    None where nothing can be promised, `floor_sd` the standard error of its log; without one it was lowered by hand. Of
+    `examples` answers `changed` differ from the baseline's; `micro_f1` and `baseline_micro_f1` are the two scores.
+
+    Raises: ValueError for a speed-up that is not a finite number above 0.
     """
 
     ratio: float
@@ -46,9 +49,25 @@ class Figures(_Table, frozen=True):
 class Recipe(_Table, frozen=True):
     """One way to run a model, found for one device.
 
-    `row` is the row of the variants table that it comes from; `environment` stands before the process starts;
-    `threads` says what it asks for, None for one a core. Without
-    figures it was not confirmed, or nothing was found that beats the baseline: `note` says which.
+    Fields:
+        row: The row of the variants table that it comes from.
+        engine: The engine's name.
+        batch_size: The windows that run at once.
+        max_seq_length: The positions of a window.
+        tolerance: How exact its answers are.
+        command: What found it.
+        created: When that was, in UTC (ISO 8601).
+        model: The model that it is for.
+        data: What it was found on.
+        device: The machine that it is for.
+        settings: What the engine is told.
+        environment: The variables that stand before the process starts.
+        threads: The threads that it asks for, None for one a core.
+        figures: What was measured; without them it was not confirmed, or nothing was found that beats the baseline.
+        note: Which of the two it is, and what else is to be said.
+        schema_version: The version of the file.
+
+    Raises: ValueError for a batch or a window below 1.
     """
 
     row: str
@@ -72,11 +91,6 @@ class Recipe(_Table, frozen=True):
         if self.batch_size < 1 or self.max_seq_length < 1:
             raise ValueError(f"batch_size {self.batch_size}, max_seq_length {self.max_seq_length}; expected 1 or more")
 
-    @property
-    def is_baseline(self) -> bool:
-        """Whether nothing was found that beats the baseline."""
-        return self.row == BASELINE
-
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in the TOML file `path`.
@@ -87,7 +101,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write a recipe to `path`, whole or not at all.
+    """Write a `recipe` to `path`, whole or not at all.
 
     Raises: FormatError when it cannot be written.
     """
@@ -95,7 +109,7 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 
 
 def render_recipe(recipe: Recipe) -> str:
-    """Return a recipe as the TOML that `read_recipe` reads."""
+    """Return `recipe` as the TOML that `read_recipe` reads."""
     fields = _without_none({"schema_version": recipe.schema_version, **msgspec.to_builtins(recipe)})
     lines = toml_fields(fields)
     for table, inner in fields.items():

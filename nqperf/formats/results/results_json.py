@@ -41,7 +41,7 @@ def read_results(path: Path) -> Results:
 
 
 def read_results_folder(folder: Path) -> dict[str, Results]:
-    """Return the results in every file *.json of a folder, by the file's name.
+    """Return the results in every file *.json of `folder`, by the file's name.
 
     Raises: FormatError when there is no such folder, nothing in it, or a file that is no results file.
     """

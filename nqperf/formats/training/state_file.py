@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> None:
-    """Write arrays to `path`, whole or not at all."""
+    """Write `arrays`, by name, to `path`, whole or not at all."""
     from safetensors.numpy import save
 
     write_whole(path, save(dict(arrays)))

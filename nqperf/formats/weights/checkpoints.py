@@ -95,9 +95,9 @@ def convert(
 ) -> ConvertReport:
     """Write the weights of `source`, a folder or a checkpoint prefix, into the model folder `out`.
 
-    The tokenizer is the one named, else the one beside the weights, else none: the folder then predicts from features
-    that are there already. `seed` makes the tensors that the source lacks, and `dtype` is how all are stored.
-    `averages` says whether the weights' moving averages are meant, where a source holds both.
+    The tokenizer is the one that `tokenizer` names, else the one beside the weights, else none: the folder then
+    predicts from features that are there already. `seed` makes the tensors that the source lacks, and `dtype` is how
+    all are stored. `averages` says whether the weights' moving averages are meant, where a source holds both.
 
     Raises: FormatError when the source is none or several, damaged, or has unknown, missing or misshapen tensors, when
     the tokenizer does not fit, or when `out` cannot be replaced.

@@ -17,7 +17,7 @@ Stamp = tuple[int, int, int, int]
 
 
 def stamp_of(file: Path | int) -> Stamp:
-    """Return the stamp of a path or of an open descriptor: device, inode, size in bytes, time of change in ns.
+    """Return the stamp of `file`, a path or an open descriptor: device, inode, size in bytes, time of change in ns.
 
     Raises: OSError when there is no such file.
     """
@@ -52,7 +52,7 @@ class FolderFiles:
         self._stamps: dict[str, Stamp] = {}
 
     def has(self, name: str) -> bool:
-        """Tell whether the folder has a file of that name."""
+        """Tell whether the folder has a file called `name`."""
         return name in self._contents or (self.folder / name).is_file()
 
     def read(self, name: str, *, what: str) -> bytes:
@@ -84,7 +84,7 @@ class FolderFiles:
         return decode_json(content, dict[str, Any], self.folder / name, expected=f"{what}, a JSON object")
 
     def sha256(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the SHA-256 of files, in hexadecimal digits, by their names; what was read is not read again.
+        """Return the SHA-256 of files, in hexadecimal digits, by their `names`; what was read is not read again.
 
         Raises: FormatError when one cannot be read.
         """

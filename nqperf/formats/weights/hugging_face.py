@@ -93,7 +93,7 @@ def check_family(names: Collection[str], config: BertConfig, *, path: object) ->
 
 
 def foreign_family(names: Iterable[str]) -> str | None:
-    """Return the family that is not built here whose tensors or variables have such names, None where none is known."""
+    """Return the family that is not built here whose tensors or variables have such `names`; None for no known one."""
     parts = (part for name in names for part in re.split(r"[./]", name)[:3])
     return next((_FOREIGN[part] for part in parts if part in _FOREIGN), None)
 

@@ -71,7 +71,7 @@ class OpenedModel:
 
     >>> model = open_model(Path("models/bert-joint"))
     >>> weights = model.read_weights()
-    >>> open_model(model.path, identity=model.identity)  # in another process: the same files, or an error
+    >>> again = open_model(model.path, identity=model.identity)  # in another process: the same files, or an error
     """
 
     path: Path
@@ -218,8 +218,8 @@ def write_model_folder(
 ) -> None:
     """Write a model folder to `out`, whole or not at all; an older model folder there is replaced.
 
-    `config` is the network, `weights` has each of its tensors by name, and they are stored as `dtype`. The tokenizer's
-    `lower_case` takes the place of that in `settings`.
+    `config` is the network, `weights` has each of its tensors by name, and they are stored as `dtype`. `tokenizer` is
+    copied, None for none; its `lower_case` takes the place of that in `settings`.
 
     Raises: FormatError when the parts do not fit each other, when float16 cannot hold a value, or when `out` is
     something else than a model folder.

@@ -163,7 +163,7 @@ class SafetensorsFile:
 
 
 def as_float32(content: mmap.mmap, stored: StoredTensor, *, path: Path, name: str) -> FloatArray:
-    """Return one tensor of the mapped `content` as read-only float32; what is stored so is not copied.
+    """Return the tensor `stored` in the mapped `content` as read-only float32; what is stored so is not copied.
 
     `path` and `name` are the file's and the tensor's, for messages.
 

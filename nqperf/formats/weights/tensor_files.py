@@ -27,7 +27,7 @@ NAMES = (WEIGHTS, WEIGHTS + INDEX_ENDING, PYTORCH_WEIGHTS, PYTORCH_WEIGHTS + IND
 
 
 class TensorFile(Protocol):
-    """What a file of tensors offers, once it is opened."""
+    """What a file of tensors offers, once it is opened: where it is, `path`, and what is in it."""
 
     path: Path
 
@@ -88,12 +88,12 @@ class ShardedFile:
 
 
 def is_tensor_file(name: str) -> bool:
-    """Tell whether a name is one that files of tensors have."""
+    """Tell whether `name` is one that files of tensors have."""
     return name.endswith((_SAFETENSORS_ENDING, *_PYTORCH_ENDINGS)) or is_index(name)
 
 
 def is_index(name: str) -> bool:
-    """Tell whether a name is that of an index of shards."""
+    """Tell whether `name` is that of an index of shards."""
     return name.endswith(tuple(ending + INDEX_ENDING for ending in (_SAFETENSORS_ENDING, ".bin")))
 
 
@@ -108,5 +108,5 @@ def open_tensors(path: Path) -> TensorFile:
 
 
 def find_tensors(folder: Path) -> Path | None:
-    """Return the file of weights in a folder, or the index of its shards; None where there is none."""
+    """Return the file of weights in `folder`, or the index of its shards; None where there is none."""
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)

@@ -139,7 +139,7 @@ def same_vocabulary(one: TokenizerFile, other: TokenizerFile) -> bool:
 
 
 def read_tokenizer(file: TokenizerFile) -> Tokenizer:
-    """Return the tokenizer in a file whose kind is known.
+    """Return the tokenizer in `file`, whose kind is known.
 
     Raises: FormatError for a vocabulary that is damaged or lacks its special pieces.
     """
@@ -152,7 +152,7 @@ def read_tokenizer(file: TokenizerFile) -> Tokenizer:
 def find_tokenizer(
     files: FolderFiles, names: tuple[str, ...], *, lower_case: bool | None = None
 ) -> TokenizerFile | None:
-    """Return the one tokenizer among `names` in a folder, or None when there is none.
+    """Return the one tokenizer among `names` in the folder of `files`, or None when there is none.
 
     A tokenizer.json is read before a vocabulary beside it, for it says more, and must hold the same pieces. Unless
     given, `lower_case` is what Hugging Face's files say, and true where they say nothing.

@@ -36,7 +36,7 @@ LIBRARY = "tokenizer.json"
 
 
 def is_library(name: str) -> bool:
-    """Tell whether a file's name is that of a tokenizer.json, whatever it is called, and not of a `vocab.json`."""
+    """Tell whether `name` is that of a tokenizer.json, whatever it is called, and not of a `vocab.json`."""
     return name.endswith(".json") and name != BYTE_LEVEL
 
 
@@ -54,8 +54,8 @@ _FLAGS: Mapping[TokenizerKind, frozenset[str]] = {
 class VocabularyFiles:
     """The files of one vocabulary: `name` is the one that is read, and `twin` one that says the same pieces again.
 
-    `kind` is what it holds. `settings` are Hugging Face's; without them a WordPiece list is read by Google's own rules,
-    with `lower_case`.
+    `files` is the folder that they are read from. `kind` is what it holds. `settings` are Hugging Face's; without them
+    a WordPiece list is read by Google's own rules, with `lower_case`.
     """
 
     files: FolderFiles

@@ -33,7 +33,7 @@ _FRAMES: dict[str, SpecialPieces] = {"roberta": ROBERTA_PIECES, "gpt2": GPT2_PIE
 
 
 def check_vocabulary(tokenizer: TokenizerFile, config: BertConfig) -> None:
-    """Raise unless the tokenizer fits the network of `config`: its family, and a row of embeddings for each piece.
+    """Raise unless `tokenizer` fits the network of `config`: its family, and a row of embeddings for each piece.
 
     The table may have more rows: many are padded to a size that is fast to multiply.
 

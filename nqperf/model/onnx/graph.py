@@ -44,7 +44,7 @@ class Int8:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OnnxGraph:
-    """A model without its values, `proto`, and these by their names.
+    """A model without its values, `proto`, and these, `values`, by their names.
 
     `int8` names the modules whose products are in 8 bits.
     """
@@ -118,7 +118,7 @@ class GraphBuilder:
         return name
 
     def product(self, module: str, inputs: str, kernel: npt.NDArray[Any], *, lowest: float | None = None) -> str:
-        """Multiply `inputs` by the kernel of `module`, [..., in] -> [..., out], in 8 bits where `Int8` says so.
+        """Multiply `inputs` by `kernel`, that of `module`, [..., in] -> [..., out], in 8 bits where `Int8` says so.
 
         No input is less than `lowest`, where that is known: 8 bits then tell more values apart.
         """
@@ -175,7 +175,7 @@ class GraphBuilder:
         return self._typed[inputs]
 
     def finished(self, shapes: Mapping[str, Sequence[str | int]], *, about: Mapping[str, str]) -> OnnxGraph:
-        """Return the graph with MODEL_INPUTS and MODEL_OUTPUTS of these shapes, once `onnx.checker` has seen it.
+        """Return the graph with MODEL_INPUTS and MODEL_OUTPUTS of these `shapes`, once `onnx.checker` has seen it.
 
         `about` stands in the file's metadata.
         """
@@ -208,7 +208,7 @@ class GraphBuilder:
 
 
 def rounded_kernel(kernel: FloatArray, *, reduced_range: bool) -> tuple[npt.NDArray[np.int8], FloatArray]:
-    """Return a kernel in 8 bits and what each output is scaled by: int8[in, out], float32[out].
+    """Return `kernel` in 8 bits and what each output is scaled by: int8[in, out], float32[out].
 
     With a `reduced_range` values are in 7 bits, so that sums of two products fit into 16.
     """

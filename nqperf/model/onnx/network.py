@@ -42,7 +42,7 @@ def onnx_graph(
     half: bool = False,
     for_gpu: bool = False,
 ) -> OnnxGraph:
-    """Return the network of `config` with these weights, float32 or with products in 8 bits, seen by `onnx.checker`.
+    """Return the network of `config` with these `weights`, float32 or with products in 8 bits, seen by `onnx.checker`.
 
     Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
     MODEL_OUTPUTS. A `fused` graph has operators of ONNX Runtime's own for attention and for products in 8 bits, which

@@ -28,7 +28,7 @@ MOST_CHANGED = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Int8Search:
-    """The modules to leave in float32, the agreement with them, and how many sets were tried.
+    """The modules to leave in float32, `wide`, the `agreement` with them, and how many sets were `tried`.
 
     `reduced_range` tells whether weights have 7 bits, which no CPU overflows.
     """
@@ -42,8 +42,9 @@ class Int8Search:
 def search_wide(folder: OpenedModel, examples: Iterable[Example] | None = None, *, max_seq_length: int) -> Int8Search:
     """Return a smallest set of a network's parts that keeps its answers to `examples` (generated pages when None).
 
-    A part is a block's attention, or one of its two feed-forward products; without any one of the set, the limits of
-    8 bits are broken or more than MOST_CHANGED of the predictions change. Heads stay in float32.
+    `folder` is the opened model; windows have `max_seq_length` positions. A part is a block's attention, or one of its
+    two feed-forward products; without any one of the set, the limits of 8 bits are broken or more than MOST_CHANGED of
+    the predictions change. Heads stay in float32.
 
     Raises: MissingExtraError without ONNX Runtime, and what `make_task` raises.
     """
@@ -84,7 +85,7 @@ def _searched(
 
 
 def parts_of(config: BertConfig) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Return the modules outside of the blocks, and those of each part of a block by its name."""
+    """Return the modules of the network `config` outside of the blocks, and those of each part of a block by name."""
     outside, parts = [], dict[str, tuple[str, ...]]()
     for module in kernel_modules(config):
         if not module.startswith("blocks."):

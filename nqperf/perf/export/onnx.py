@@ -17,7 +17,11 @@ _POSITIONS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportReport:
-    """What was written, and with `search` how its products in 8 bits were chosen. Units: `bytes` of all values."""
+    """What was written from the model folder `source` to the file `out`: so many `nodes` and `tensors`.
+
+    `bytes` is the size of all values; `search` says how the products in 8 bits were chosen, None where there are none
+    that were searched for.
+    """
 
     source: Path
     out: Path

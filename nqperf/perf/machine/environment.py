@@ -35,7 +35,10 @@ def check_pages(pages: str) -> None:
 
 
 def page_environment(pages: Pages, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that make a process's memory lie on such pages; none where the machine does not allow it."""
+    """Return the variables that make a process's memory lie on such `pages`; none where the machine does not allow it.
+
+    What the `inherited` environment says to glibc is kept.
+    """
     if pages == "plain" or not resources.allows_huge_pages():
         return {}
     return {_TUNABLES: ":".join(filter(None, (inherited.get(_TUNABLES), _HUGE_PAGES)))}
@@ -48,9 +51,10 @@ def worker_environment(
     *,
     pages: Pages = "plain",
 ) -> dict[str, str]:
-    """Return the environment of a worker: the inherited one (None: this process's) with the variant's switches alone.
+    """Return the environment of a worker: `inherited` (None: this process's) with the variant's switches alone.
 
-    The engine's variables that are switches, and those of malloc, do not come from the caller.
+    `engine` is what the worker runs, `requested` are the variant's variables, and `pages` is the kind of memory pages
+    to ask for. The engine's variables that are switches, and those of malloc, do not come from the caller.
     """
     inherited = os.environ if inherited is None else inherited
     kind = engine.engine_type()
@@ -68,7 +72,7 @@ def worker_environment(
 
 
 def untraced(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what makes a process trace itself."""
+    """Return `environment` without what makes a process trace itself."""
     return {
         name: value for name, value in environment.items() if not name.startswith(_TRACING) and name not in _DEBUGGING
     }

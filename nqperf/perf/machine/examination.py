@@ -57,7 +57,7 @@ def usual_engine() -> str:
 
 
 def require_device(wanted: str | None, machine: Machine) -> None:
-    """Raise unless the baseline's engine computes on the device that is wanted; None wants none.
+    """Raise unless the baseline's engine computes on the device that is `wanted`, on this `machine`; None wants none.
 
     Raises: DeviceError with what the driver and the engine say.
     """
@@ -80,7 +80,7 @@ def require_device(wanted: str | None, machine: Machine) -> None:
 
 
 def seen_by(machine: Machine, baseline: EngineState) -> Machine:
-    """Return the machine with what the baseline itself was seen to do, which holds where a small layer misleads.
+    """Return `machine` with what the `baseline` itself was seen to do, which holds where a small layer misleads.
 
     Raises: DeviceError when the baseline was not executed on the device that its engine says it computes on.
     """

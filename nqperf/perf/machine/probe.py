@@ -28,7 +28,7 @@ MEMORY, FINGERPRINT = "memory", "fingerprint"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step saw, or why it saw nothing."""
+    """What one `step` has `seen`, its states by name, or in `fault` why it saw nothing."""
 
     step: str
     seen: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def steps_of(engine: EngineRow) -> Mapping[str, Step]:
-    """Return the steps of an engine, and before them those of the machine."""
+    """Return the steps of `engine`, and before them those of the machine."""
     probe = engine.probe_of()
     return {
         MEMORY: lambda: {"malloc": malloc_library(), "keeps_memory": keeps_memory()},
@@ -55,7 +55,7 @@ def _described(probe: Probe) -> Fingerprint:
 
 
 def main(steps: Mapping[str, Step], names: list[str]) -> None:
-    """Do the steps of these names and print what each saw."""
+    """Do those of `steps` that are called as `names` say, in this order, and print what each saw."""
     gc.disable()  # a process of seconds: looking for garbage amid TensorFlow's import would take as long as that
     for name in names:
         try:

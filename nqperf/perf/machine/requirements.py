@@ -30,7 +30,7 @@ RULES: dict[str, Rule] = {"cpu": for_cpus, "gpu": for_gpus, GLIBC_MALLOC: _glibc
 
 
 def rule_of(requirement: str, engine: EngineRow) -> Rule:
-    """Return what says why a machine does not meet a requirement of a row of `engine`, or None when it does.
+    """Return what says why a machine does not meet the `requirement` of a row of `engine`, or None when it does.
 
     Raises: ConfigError for a name that no machine and not this engine knows.
     """

@@ -28,7 +28,11 @@ _FEWER = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a process has used since it started; minor page faults need no disk, major ones do."""
+    """What a process has used since it started.
+
+    `minor_faults` are page faults that need no disk, `major_faults` those that do; `user_seconds` and `system_seconds`
+    are CPU time over all cores, in the program and in the system for it.
+    """
 
     minor_faults: int
     major_faults: int
@@ -72,6 +76,7 @@ def peak_memory(root: Path = _ROOT) -> int | None:
     """Return the most bytes of memory that this process ever held, or None where the system does not tell.
 
     Linux's own `ru_maxrss` would not do: a new process starts with its parent's.
+    `root` is where the system's files are, as in all functions here.
     """
     kib = _field(root / "proc/self/status", "VmHWM")
     if kib is not None:
@@ -82,7 +87,10 @@ def peak_memory(root: Path = _ROOT) -> int | None:
 
 
 def memory_bytes(root: Path = _ROOT) -> int | None:
-    """Return the memory that this process can have: the machine's, or a control group's limit; None when unknown."""
+    """Return the memory that this process can have: the machine's, or a control group's limit; None when unknown.
+
+    `root` is where the system's files are. Units: bytes.
+    """
     kib = _field(root / "proc/meminfo", "MemTotal")
     limits = [] if kib is None else [kib * 1024]
     for folder in control_groups(root, "memory"):
@@ -93,7 +101,10 @@ def memory_bytes(root: Path = _ROOT) -> int | None:
 
 
 def available_memory(root: Path = _ROOT) -> int | None:
-    """Return the bytes of memory that can still be taken: the machine's, or what a control group leaves; or None."""
+    """Return the bytes of memory that can still be taken: the machine's, or what a control group leaves; or None.
+
+    `root` is where the system's files are.
+    """
     kib = _field(root / "proc/meminfo", "MemAvailable")
     free = [] if kib is None else [kib * 1024]
     for folder in control_groups(root, "memory"):
@@ -105,7 +116,10 @@ def available_memory(root: Path = _ROOT) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """The memory of a process: bytes on huge pages, and in all; None where the system does not tell."""
+    """The memory of a process, in bytes: that on `huge` pages, and all that is `resident`.
+
+    None is what the system does not tell.
+    """
 
     huge: int | None
     resident: int | None
@@ -117,14 +131,17 @@ class Pages:
 
 
 def pages(root: Path = _ROOT) -> Pages:
-    """Return how much of this process's memory lies on huge pages."""
+    """Return how much of this process's memory lies on huge pages; `root` is where the system's files are."""
     rollup = root / "proc/self/smaps_rollup"
     huge, resident = (_field(rollup, name) for name in ("AnonHugePages", "Anonymous"))
     return Pages(huge=None if huge is None else huge * 1024, resident=None if resident is None else resident * 1024)
 
 
 def allows_huge_pages(root: Path = _ROOT) -> bool:
-    """Return whether glibc can ask the system for huge pages: version 2.35 or later, and the system gives them."""
+    """Return whether glibc can ask the system for huge pages: version 2.35 or later, and the system gives them.
+
+    `root` is where the system's files are.
+    """
     library = _libc() or ""
     version = [int(part) for part in library.removeprefix("glibc ").split(".") if part.isdigit()]
     if not library.startswith("glibc") or version < _HUGE_GLIBC:
@@ -137,14 +154,20 @@ def allows_huge_pages(root: Path = _ROOT) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What a process is doing: the letter of its state ("R" runs, "S" waits, "T" is stopped), and its CPU seconds."""
+    """What a process is doing: the letter of its `state`, and the CPU time that it has taken.
+
+    "R" runs, "S" waits, "T" is stopped. `cpu_seconds` are over all cores.
+    """
 
     state: str
     cpu_seconds: float
 
 
 def activity(pid: int, root: Path = _ROOT) -> Activity | None:
-    """Return what the process numbered `pid` is doing; None where the system does not tell, or it is gone."""
+    """Return what the process numbered `pid` is doing; None where the system does not tell, or it is gone.
+
+    `root` is where the system's files are.
+    """
     with contextlib.suppress(OSError, ValueError, IndexError):
         fields = (root / f"proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks = int(fields[11]) + int(fields[12])

@@ -19,7 +19,10 @@ _ANSWERS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """How fast this machine is with the baseline: seconds until a worker is ready, and of one batch."""
+    """How fast this machine is with the baseline; units: seconds.
+
+    `start` is how long a worker takes until it is ready, `batch` one batch.
+    """
 
     start: float
     batch: float
@@ -29,7 +32,7 @@ class Speed:
 class Budget:
     """The seconds that a run may take from when this is made; infinite where the run takes what it needs.
 
-    `spent` seconds of them were gone before.
+    `spent` of the `seconds` were gone before; `clock` returns the time in seconds.
     Raises: ConfigError unless the seconds are above 0.
     """
 
@@ -48,7 +51,7 @@ class Budget:
         return _MEASURING * self.seconds - (self.clock() - self._started)
 
     def part(self, seconds: float) -> Budget:
-        """Return a budget of so many of the seconds that are left, from now on."""
+        """Return a budget of so many `seconds` of those that are left, from now on."""
         return Budget(seconds=max(min(seconds, self.left()), 1e-3) / _MEASURING, clock=self.clock)
 
     def require(self, least: float, what: str) -> float:
@@ -68,7 +71,8 @@ class Budget:
     def windows(self, measuring: float, *, passes: int, batch: float, batch_size: int) -> int | None:
         """Return how many windows can be answered in each of `passes` beside `measuring` seconds; None: any.
 
-        One pass is the baseline's, the others are of rows. Units: `batch` are the baseline's seconds of a batch.
+        One pass is the baseline's, the others are of rows. A batch is `batch_size` windows, and takes the baseline
+        `batch` seconds.
         """
         left = self.left()
         answers = max(left - measuring, _ANSWERS * left) / ((1 + SLOWER * (passes - 1)) * batch)

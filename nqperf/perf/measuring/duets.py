@@ -37,7 +37,7 @@ class Process(Protocol):
         """The number of the process whose threads are held to cores."""
 
     def batch(self, number: int) -> float:
-        """Run the batch of that number and return its seconds.
+        """Run the batch `number` and return its seconds.
 
         Raises: NqPerfError when it fails.
         """
@@ -161,7 +161,10 @@ class PairsAlive:
     _rounds: int = 0
 
     def take(self, how: How, rounds: int, goes_on: Callable[[], bool] = lambda: True) -> PairSet:
-        """Take so many rounds the way `how`, fewer where `goes_on` says so or no row is left; return what was taken."""
+        """Take so many `rounds` the way `how`, and return what was taken.
+
+        They are fewer where `goes_on` says no, or no row is left.
+        """
         before = {name: len(row.seconds["base"]) for name, row in self.rows.items()}
         for _ in range(rounds):
             names = [name for name, row in self.rows.items() if row.lost is None]
@@ -232,7 +235,7 @@ def can_duet() -> bool:
 
 
 def hold_to(pid: int, cores: frozenset[int]) -> None:
-    """Hold all threads of the process numbered `pid` to these cores; a thread that ends meanwhile needs none."""
+    """Hold all threads of the process numbered `pid` to these `cores`; a thread that ends meanwhile needs none."""
     if not hasattr(os, "sched_setaffinity"):
         return
     with contextlib.suppress(OSError):

@@ -43,7 +43,7 @@ class Limits:
 
     @classmethod
     def of(cls, *, start: float, batch: float) -> Limits:
-        """Return the limits that follow from the seconds that the baseline takes to start, and for a batch."""
+        """Return the limits that follow from the seconds that the baseline takes to `start`, and for a `batch`."""
         return cls(
             start=max(LEAST_START, TIMES * start),
             first=max(LEAST_START, _START_TIMES * start) + max(LEAST_BATCH, TIMES * batch),
@@ -52,9 +52,9 @@ class Limits:
         )
 
     def answers(self, batches: int) -> float:
-        """Return how long so many batches may take."""
+        """Return how long so many `batches` may take."""
         return max(LEAST_START, TIMES * batches * self.baseline_batch)
 
     def times_slower(self, seconds: float) -> float:
-        """Return how many times as long as the baseline's a batch surely takes that had so many seconds."""
+        """Return how many times as long as the baseline's a batch surely takes that had so many `seconds`."""
         return seconds / self.baseline_batch if self.baseline_batch > 0 else TIMES

@@ -202,7 +202,7 @@ class Measurement:
         self._groups = max(self._groups, groups)
 
     def add(self, one: TakenSet) -> None:
-        """Take over a set: one that was just taken, or that an earlier start of the same run has kept."""
+        """Take over the set `one`: it was just taken, or an earlier start of the same run has kept it."""
         self.taken.append(one)
         self._costs.note(one)
         found = one.estimates() if self._enough(one) else {}
@@ -302,7 +302,7 @@ def row_verdicts(measured: Measurement) -> dict[str, Verdict]:
 
 
 def controls_of(measured: Measurement, verdicts: Mapping[str, Verdict], planted: Sequence[float]) -> Controls:
-    """Return the record of the controls, by the `verdicts` on them.
+    """Return the record of the controls that were `measured`, by the `verdicts` on them.
 
     `planted` are the shares of work that were planted, as measured.
     """

@@ -38,7 +38,7 @@ def plant(fraction: float, run: Callable[[], float], multiply: Callable[[int], N
 
 
 def multiply_matrices(count: int) -> None:
-    """Compute so many small matrix products with NumPy."""
+    """Compute `count` small matrix products with NumPy."""
     values = np.full((_SIZE, _SIZE), 0.5, dtype=np.float32)
     out = np.empty_like(values)
     for _ in range(count):

@@ -25,7 +25,7 @@ class Process(Protocol):
     """One row's process, ready to be timed."""
 
     def batch(self, number: int) -> float:
-        """Run the batch of that number and return its seconds; the same number is the same work in every row.
+        """Run the batch `number` and return its seconds; the same number is the same work in every row.
 
         Raises: NqPerfError when it fails, TooSlowError when it was ended at its limit.
         """
@@ -49,7 +49,7 @@ class Conduct:
         return None
 
     def started(self, name: str, process: Process) -> None:
-        """Do what is to be done with the process of the row `name` before the first round.
+        """Do what is to be done with the `process` of the row `name` before the first round.
 
         Raises: NqPerfError, which takes it out of the set.
         """
@@ -62,10 +62,10 @@ class Conduct:
         """Be told that the round `number`, from 0, begins."""
 
     def after_round(self, baseline: tuple[float, float], seconds: Mapping[str, float]) -> None:
-        """Be told the times of a whole round: the baseline's two, and the `seconds` of each row."""
+        """Be told the times of a whole round: the two of the `baseline`, and the `seconds` of each row."""
 
     def over(self, name: str, process: Process) -> None:
-        """Do what is to be done with the process of the row `name` after the last round.
+        """Do what is to be done with the `process` of the row `name` after the last round.
 
         Raises: NqPerfError, which is kept as its loss.
         """
@@ -206,7 +206,7 @@ def take_set(
     conduct: Conduct | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> TakenSet:
-    """Start the baseline and the rows anew, take so many rounds, end them all, and return the times.
+    """Start the `baseline` and the `rows` anew, take so many `rounds`, end them all, and return the times.
 
     `seed` draws the orders; `conduct` does what is to be done beside the rounds; starts are timed by `clock`.
 

@@ -111,7 +111,7 @@ def _other(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def corrupted(output: Any) -> Any:
-    """Return a copy of a result in which every value is another one; None where nothing could be changed."""
+    """Return a copy of a result, `output`, in which every value is another one; None where nothing could be changed."""
     if isinstance(output, Mapping | list | tuple):
         return _corrupted_container(output)
     if isinstance(output, str):

@@ -122,7 +122,7 @@ def as_work(value: Any, *, origin: str) -> Work:
 
 
 class TimedRuns:
-    """Work with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number.
+    """The `work` with a clock: a round is `repeats` runs and the planted work, if any; called with the round's number.
 
     No tracer, profiler or debugger watches a round.
     """

@@ -119,8 +119,9 @@ def paired(  # a name each; a config holds the rest
     Each is a callable without arguments, a `Work`, or a builder "module:function" that returns one of these and runs in
     processes of its own, new ones in each set. Outputs are copied as they are made and given to `same` as NumPy arrays;
     a candidate that is wrong is never timed, and after the last round of each set the outputs are compared again. A
-    `same` that takes an output with every value changed for the same compares nothing, and the candidate fails.
-    Without a floor (None) the ratio is only reported.
+    `same` that takes an output with every value changed for the same compares nothing, and the candidate fails. Without
+    a floor (None) the ratio is only reported. `name` is what the candidate is called in the record, and `config` how it
+    is measured.
 
     Raises: ConfigError for bad input, before anything runs; WorkerError when the baseline's builder fails; what a
     callable of this process or `same` raises; KeyboardInterrupt.
@@ -135,7 +136,9 @@ def paired(  # a name each; a config holds the rest
 def compare_outputs(
     baseline: Any, candidate: Any, *, same: Compare | Metric = _CLOSE, config: PairedConfig = DEFAULT
 ) -> Agreement:
-    """Return how far the outputs of both agree; nothing is judged by its time.
+    """Return how far the outputs of `baseline` and `candidate` agree by `same`; nothing is judged by its time.
+
+    Each may be what `paired` takes; `config` says how long a builder may take.
 
     Raises: ParityError when they are not the same; ConfigError, WorkerError and others as `paired` does.
     """

@@ -83,7 +83,9 @@ class Close:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """Two outputs are the same when the candidate's score, higher is better, is at most `tolerance` below.
+    """Two outputs are the same when the candidate's `score`, higher is better, is at most `tolerance` below.
+
+    `name` is what the score is called in reports.
 
     Raises: ConfigError for a tolerance below 0 or a score that cannot be called.
     """
@@ -101,7 +103,7 @@ class Metric:
 
 
 def agree(same: Compare | Metric, baseline: Any, candidate: Any) -> tuple[Agreement, str | None]:
-    """Return how far two outputs agree, and why they are not the same; None when they are.
+    """Return how far the outputs of `baseline` and `candidate` agree, and why they are not the same, else None.
 
     Raises: ParityError when a score is no finite number, ConfigError when `same` returns neither a truth value nor an
     Agreement; what `same` raises beside AssertionError.

@@ -34,7 +34,7 @@ class Side(Protocol):
         """The tracers and profilers that were taken off while it was timed last."""
 
     def batch(self, number: int) -> float:
-        """Return the seconds of one run, the mean of a round's."""
+        """Return the seconds of one run, the mean of the runs of the round `number`, from 0."""
 
     def output(self) -> Any:
         """Run once and return a copy of the output, on the host."""
@@ -46,7 +46,7 @@ class Side(Protocol):
         """
 
     def repeat(self, count: int) -> None:
-        """From now on let a round be so many runs."""
+        """From now on let a round be `count` runs."""
 
     def plant(self, fraction: float) -> float:
         """Plant work that adds `fraction` to a round; return what it adds, as measured."""
@@ -187,6 +187,8 @@ class Way:
 
 def way_of(value: Any, *, origin: str, patience: Patience) -> Way:
     """Return how to start `value`: a callable or Work here, a "module:function" in a worker process.
+
+    `origin` names it in messages ("the baseline"); `patience` is how long a worker process may take.
 
     Raises: ConfigError for anything else.
     """

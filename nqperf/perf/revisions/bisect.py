@@ -57,7 +57,7 @@ class Bisected:
 
     The search was for what made `bad` slower than `good`. `commits` are those that cannot be told apart: one, or
     several where those between do not build; none where the bad revision is not slower. `steps` are commits at which a
-    part of the slowdown came. `factor` is the slowdown with its interval. `sets` were measured. `unusable` says of
+    part of the slowdown came. `factor` is the slowdown with its `interval`. `sets` were measured. `unusable` says of
     commits that do not build why. `reason` says how the search ended.
     """
 
@@ -121,8 +121,8 @@ def find(
 ) -> tuple[Finding, BisectState]:
     """Measure what the search asks for until it ends; return what it found, and all that was measured.
 
-    `commits` are in order, the bad one last; `measure` takes one set of one of them, `config` says when it is sure, and
-    `keep` is given the state after each step.
+    `state` is what an earlier start has measured. `commits` are in order, the bad one last; `measure` takes one set of
+    one of them, `config` says when it is sure, and `keep` is given the state after each step.
     Raises: ConfigError when the bad commit does not build, GoodFailedError when the good one does not.
     """
     numbers = {commit.sha: number for number, commit in enumerate(commits, start=1)}

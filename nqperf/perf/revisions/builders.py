@@ -140,7 +140,10 @@ class BuilderProcess:
         self.peak_bytes = built.peak_bytes
 
     def output(self) -> Any:
-        """Run once and return the output, its tensors as NumPy arrays."""
+        """Run once and return the output, its tensors as NumPy arrays.
+
+        Raises: NqPerfError as the worker does, and for an output that cannot be read in this process.
+        """
         said = self._worker.ask(builder_worker.Run(), builder_worker.Output, timeout=self._starting.build_seconds)
         try:
             return pickle.loads(said.content)  # noqa: S301  # of a process that runs the user's own code

@@ -24,7 +24,7 @@ _MAD = 1.4826
 
 @dataclass(slots=True, kw_only=True)
 class MeasuresJudge:
-    """The judgements so far, by measure.
+    """The `judgements` so far, by measure.
 
     A measure that was not told in every set has none. `config` has the margins.
     """

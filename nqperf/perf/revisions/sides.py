@@ -103,7 +103,7 @@ def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
 def side_of_commit(
     commit: Commit, place: Path, project: Path, *, label: str | None = None, named: str | None = None
 ) -> Side:
-    """Return the side of a commit whose files stand at `place`, with the libraries that it says it needs.
+    """Return the side of `commit`, whose files stand at `place`, with the libraries that it says it needs.
 
     `project` is the folder of the change's files, whose libraries are shared where both say the same of them. `label`
     is what people call the commit, `named` another Python that is to run it.

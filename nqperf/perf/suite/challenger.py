@@ -38,7 +38,7 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenger:
-    """A second model, which answers the same features; its rows are named NAME:VARIANT."""
+    """A second model, opened in `folder`, which answers the same features; its rows are named NAME:VARIANT."""
 
     folder: OpenedModel
 
@@ -48,11 +48,11 @@ class Challenger:
         return self.folder.path.resolve().name
 
     def rows(self, variants: Iterable[Variant]) -> list[Variant]:
-        """Return how it is run."""
+        """Return the rows in which it is run: one for each of `variants`."""
         return [dataclasses.replace(variant, name=f"{self.name}:{variant.name}") for variant in variants]
 
     def runs(self, name: str) -> bool:
-        """Whether the row of that name is one of `rows`."""
+        """Whether the row called `name` is one of `rows`."""
         return name.startswith(f"{self.name}:")
 
     def identity(self) -> dict[str, Switch]:
@@ -61,12 +61,12 @@ class Challenger:
         return {"model": record.name, "model_sha256": record.sha256}
 
     def task(self, task: Task) -> Task:
-        """Return the same task, answered at the challenger's own thresholds."""
+        """Return the same `task`, answered at the challenger's own thresholds."""
         return dataclasses.replace(task, answers=AnswerConfig.of(self.folder.settings))
 
 
 def read_challenger(path: Path, model: OpenedModel, max_seq_length: int) -> Challenger:
-    """Return the model in `path`, which is held against `model`.
+    """Return the model in `path`, which is held against `model` on windows of `max_seq_length` positions.
 
     Raises: FormatError for a folder that cannot be read; ConfigError when the two would read other features.
     """
@@ -82,7 +82,10 @@ def read_challenger(path: Path, model: OpenedModel, max_seq_length: int) -> Chal
 
 
 def score_change(task: Task, baseline: Sequence[Prediction], challenger: Sequence[Prediction]) -> dict[str, float]:
-    """Return how much higher a challenger's micro-F1 is than the baseline's, with its interval, as details of a row."""
+    """Return how much higher a challenger's micro-F1 is than the baseline's, with its interval, as details of a row.
+
+    `baseline` and `challenger` are their answers to the same `task`.
+    """
     difference = score_difference(_counts(task, baseline), _counts(task, challenger))
     low, high = difference.interval
     return {DIFFERENCE: difference.value, DIFFERENCE_LOW: low, DIFFERENCE_HIGH: high}
@@ -96,7 +99,8 @@ def weighed(
 ) -> tuple[str, ...]:
     """Return what is to be said of speed and score: of each of the challenger's rows, then of the frontier of all rows.
 
-    `rows` are the run's, the baseline's too; those without times and answers have no place. Empty without a challenger.
+    `task` is what all rows answered, and `predictions` has their answers by name. `rows` are the run's, the baseline's
+    too; those without times and answers have no place. Empty without a `challenger`.
     """
     if challenger is None:
         return ()

@@ -43,14 +43,19 @@ class SuiteConduct(Conduct):
         self._inside = 0
 
     def refuses(self, name: str) -> str | None:
-        """Return why a row is not to be started now: too little time to time it, or too little memory beside others."""
+        """Return why the row `name` is not to be started now, None where it is.
+
+        The reason is too little time to time it, or too little memory beside the others.
+        """
         first = name in self.variants and not self.session.was_started(self.variants[name])
         if first and self.session.budget.left() < self._reserve():
             return f"out of time: {max(self.session.budget.left(), 0.0):.0f} s were left"
         return self._memory.refuses(name, self._inside)
 
     def started(self, name: str, process: Process) -> None:
-        """Note the memory that a process took, and the first time look at its states and answers.
+        """Note the memory that a row's process took, and the first time look at its states and answers.
+
+        `name` is the row's, `process` its process, which is warm.
 
         Raises: NqPerfError when a switch had no effect or it fails; wrong answers are only noted, and it is timed.
         """
@@ -71,15 +76,15 @@ class SuiteConduct(Conduct):
             self._memory.peaks[name] = run.usage.peak_memory
 
     def goes_on(self, rounds: int) -> bool:  # noqa: ARG002
-        """Return whether there is time for a further round."""
+        """Return whether there is time for a further round, however many `rounds` there were."""
         return self.session.budget.left() > self._round_seconds()
 
     def before_round(self, number: int) -> None:
-        """Tell of it."""
+        """Tell of the round `number`, from 0."""
         self.told(number)
 
     def over(self, name: str, process: Process) -> None:
-        """Look at a row's answers once more.
+        """Look at the answers of the row `name` once more, in its `process`.
 
         Raises: NqPerfError when they are others than at first, or a graph was traced again.
         """
@@ -116,7 +121,10 @@ class Memory:
     _gpu_free: int | None = None
 
     def refuses(self, name: str, inside: int) -> str | None:
-        """Return why a process has no room beside those that are there, None where it has; alone it is always tried."""
+        """Return why the process of the row `name` has no room beside the `inside` ones that are there, None if it has.
+
+        Beside at most one other process it is always tried.
+        """
         if self.on_gpu:
             self._gpu_free = free_gpu_memory()
         if inside < 2:  # noqa: PLR2004  # the baseline and one row are the least that says anything
@@ -129,7 +137,7 @@ class Memory:
         return None
 
     def note(self, name: str) -> None:
-        """Note what a process that was just started took of the GPU's memory."""
+        """Note what the process of the row `name`, which was just started, took of the GPU's memory."""
         if not self.on_gpu or self._gpu_free is None:
             return
         free = free_gpu_memory()

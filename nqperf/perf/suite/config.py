@@ -108,9 +108,9 @@ class SuiteConfig:
 
     @classmethod
     def from_options(cls, **options: Any) -> SuiteConfig:
-        """Return what options say, as `SuiteOptions.read` takes them; what they do not say is as by default.
+        """Return what `options` say, as `SuiteOptions.read` takes them; what they do not say is as by default.
 
-        >>> SuiteConfig.from_options(model="my-model", data="dev.jsonl.gz", variants="xla,eager", quick=True)
+        >>> config = SuiteConfig.from_options(model="my-model", data="dev.jsonl.gz", variants="xla,eager", quick=True)
 
         Raises: NqPerfError for an option that is unknown, has no effect, or names what cannot be used.
         """
@@ -125,7 +125,7 @@ class SuiteConfig:
         return whole if self.against is None else (whole[0], *(row for row in self.own if row.name not in held))
 
     def only(self, names: Iterable[str]) -> SuiteConfig:
-        """Return the same run of the named rows alone.
+        """Return the same run of the rows in `names` alone.
 
         Raises: VariantError for an unknown name, or when only the baseline is left.
         """
@@ -141,7 +141,7 @@ class SuiteConfig:
         return profiles
 
     def refuse(self, *names: str, why: str) -> None:
-        """Raise ConfigError when one of these fields was set, which would have no effect, as `why` says."""
+        """Raise ConfigError when one of the fields in `names` was set, which would have no effect, as `why` says."""
         default = SuiteConfig()
         for name in names:
             if getattr(self, name) != getattr(default, name):
@@ -168,7 +168,7 @@ class SuiteOptions:
 
     @classmethod
     def read(cls, **asked: Any) -> SuiteOptions:
-        """Return what is asked, by keyword; None, or leaving it out, asks for nothing.
+        """Return what is `asked`, by keyword; None, or leaving it out, asks for nothing.
 
         Keywords are the fields of `SuiteConfig`, of which `variants` takes names (a text with commas between, or
         several) and Variants, `baseline` one of either, `recipe` the path of a recipe; and `variants_file` and

@@ -12,14 +12,14 @@ _OPEN, _CLOSE = "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MAR
 
 
 def difference(example: Example, baseline: Prediction, variant: Prediction) -> Difference:
-    """Return what the baseline and the variant answered to an example's question."""
+    """Return what the `baseline` and the `variant` answered to the question of `example`."""
     return Difference(
         subject=example.question, baseline=answer_text(example, baseline), variant=answer_text(example, variant)
     )
 
 
 def answer_text(example: Example, prediction: Prediction) -> str:
-    """Return an answer, long and short, each span by its tokens and its words."""
+    """Return the answer in `prediction` to `example`, long and short, each span by its tokens and its words."""
     parts = []
     if not prediction.long_answer.is_null:
         parts.append(f"long {span_text(example, prediction.long_answer)}")
@@ -30,7 +30,10 @@ def answer_text(example: Example, prediction: Prediction) -> str:
 
 
 def span_text(example: Example, span: Span) -> str:
-    """Return a span as [start_token, end_token) and its words without HTML; of many words the first and the last."""
+    """Return a `span` of `example` as [start_token, end_token) and its words without HTML.
+
+    Of many words the first and the last are shown.
+    """
     inside = range(span.start_token, span.end_token)
     words = [example.tokens[token] for token in inside if not example.is_html[token]]
     if len(words) > _WORDS:

@@ -44,7 +44,11 @@ class Outcomes:
         absent: Mapping[str, str],
         floors: Mapping[str, Floor],
     ) -> Outcomes:
-        """Return what the sets and the session come to."""
+        """Return what the sets, `measured`, and the `session` come to.
+
+        `variants` are the rows but the baseline; `absent` are those that cannot run here, by name, with the reason, and
+        `floors` has what is promised of the others.
+        """
         verdicts = row_verdicts(measured)
         rows = []
         for variant in variants:
@@ -64,11 +68,14 @@ class Outcomes:
         )
 
     def is_done(self, row: VariantResult) -> bool:
-        """Return whether nothing more comes of a row."""
+        """Return whether nothing more comes of `row`."""
         return row.status in {"failed", "skipped"} or row.name in self.decided
 
     def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
-        """Return the verdict on the run."""
+        """Return the verdict on the run.
+
+        `proves_nothing` says why equal answers would be no evidence, None where they are.
+        """
         return judge_run(
             {row.name: row.verdict.outcome for row in self.rows if row.verdict and row.status == "measured"},
             expected=self.expected,
@@ -85,7 +92,7 @@ class Outcomes:
 
 
 def evidence_fault(session: Session) -> str | None:
-    """Return why equal answers would prove nothing in this session, None where they do."""
+    """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
         return "the heads of this model were never trained: that its answers are the same proves nothing"
     answers = session.baseline_answers()

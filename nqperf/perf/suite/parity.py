@@ -33,7 +33,14 @@ LOGIT_DIFFERENCE = "max_abs_logit_difference"
 class Task:
     """What every variant is asked: the features of whole examples, and what is needed to score the answers.
 
-    Shapes: starts int32[m + 1], the first row of each of the m examples and the number of rows.
+    Fields:
+        features: The rows, those of an example beside each other.
+        starts: int32[m + 1], the first row of each of the m examples and the number of rows.
+        inputs: What answering reads of each example beside its rows.
+        examples: The examples by id.
+        gold: Their annotations by id.
+        answers: How answers are made of logits.
+        non_null_threshold: How many annotators must have given an answer for an example to have one.
     """
 
     features: Features
@@ -61,7 +68,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers:
-    """What a variant said to a task, and its score."""
+    """What a variant said to a task, and its score.
+
+    `logits` are of all rows of the task, `predictions` of its examples, both in its order; `metrics` are those of
+    nq_eval.
+    """
 
     logits: Logits
     predictions: list[Prediction]
@@ -70,10 +81,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How far answers may differ; the F1 and span limits are shares of the baseline's.
+    """How far answers may differ: `micro_f1` and `spans` are the least shares of the baseline's that must be left.
 
-    A difference of logits above `logits` is a defect even where no answer changes; None where the type's own rounding
-    is as large as any bound worth having.
+    At most `changed_predictions` answers may be other ones, any number where it is None. A difference of logits above
+    `logits` is a defect even where no answer changes; None where the type's own rounding is as large as any bound worth
+    having.
     """
 
     micro_f1: float
@@ -103,8 +115,9 @@ def check_answers(
 ) -> str | None:
     """Raise where a variant's answers surely differ by more than its `tolerance`; return what cannot be told yet.
 
-    Exact rows have to be exact. The answers of others are judged by the share that changed and by micro-F1, paired by
-    example, with error rates: one or two flips among few examples prove nothing, either way.
+    `baseline` and `variant` are the answers of both to `task`, and `agreed` is how far they agree. Exact rows have to
+    be exact. The answers of others are judged by the share that changed and by micro-F1, paired by example, with error
+    rates: one or two flips among few examples prove nothing, either way.
     Raises: ParityError with what is surely broken.
     """
     limits = ANSWER_LIMITS.get(tolerance)
@@ -133,7 +146,7 @@ def check_answers(
 
 
 def score_predictions(task: Task, logits: Logits) -> Answers:
-    """Return the answers that `logits` give.
+    """Return the answers to `task` that `logits` give.
 
     Raises: ParityError when a logit is not a finite number: then there is nothing to answer with.
     """
@@ -147,7 +160,7 @@ def score_predictions(task: Task, logits: Logits) -> Answers:
 
 
 def agreement(task: Task, baseline: Answers, variant: Answers) -> Agreement:
-    """Return how far a variant's answers agree with the baseline's.
+    """Return how far the answers of `variant` to `task` agree with those of `baseline`.
 
     A prediction has changed when its long answer, its short answers or its yes/no did, whatever the scores. Spans agree
     where an example's best span is the same in both, or neither has one.
@@ -175,7 +188,7 @@ def agreement(task: Task, baseline: Answers, variant: Answers) -> Agreement:
 
 
 def check_parity(agreed: Agreement, tolerance: Tolerance) -> None:
-    """Raise unless the answers are the same within the row's tolerance.
+    """Raise unless the answers that `agreed` tells of are the same within the row's `tolerance`.
 
     Raises: ParityError with every limit that was broken.
     """

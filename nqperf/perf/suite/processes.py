@@ -59,7 +59,7 @@ class VariantProcess:
     batch_size: int
 
     def batch(self, number: int) -> float:
-        """Run the batch of that number; return its seconds for as many windows as the session's batch has.
+        """Run the batch `number`; return its seconds for as many windows as the session's batch has.
 
         Raises: WorkerError when it fails, TooSlowError when it was ended at its limit, OutOfTimeError when the budget
         is spent.
@@ -67,7 +67,12 @@ class VariantProcess:
         return self.workshop.timed(self.worker, number, self.batch_size)
 
     def ask(self, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
-        """Ask the worker, no longer than the budget lasts."""
+        """Send the worker a `request` and return its answer, a message of the type `reply`.
+
+        It waits `timeout` seconds at most, and no longer than the budget lasts.
+
+        Raises: as `Workshop.ask`.
+        """
         return self.workshop.ask(self.worker, request, reply, timeout=timeout)
 
     def predict(self, rows: int) -> protocol.Predicted:
@@ -114,6 +119,8 @@ class Workshop:
     def start(self, variant: Variant, model: OpenedModel, *, name: str | None = None) -> VariantProcess:
         """Start a worker of `variant` with the files of `model`, and run its first batches.
 
+        `name` is what it is called, by default as the variant.
+
         Raises: WorkerError when it fails or hangs, TooSlowError when its first batch was ended at its limit,
         OutOfTimeError when the budget is spent.
         """
@@ -131,7 +138,9 @@ class Workshop:
         return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size)
 
     def ask(self, worker: WorkerProcess, request: protocol.Request, reply: type[Reply], *, timeout: float) -> Reply:
-        """Ask a worker, no longer than the budget lasts.
+        """Send `worker` a `request` and return its answer, a message of the type `reply`.
+
+        It waits `timeout` seconds at most, and no longer than the budget lasts.
 
         Raises: WorkerError or TooSlowError as the worker does, OutOfTimeError when the budget is spent.
         """
@@ -143,7 +152,12 @@ class Workshop:
             raise OutOfTimeError(f"out of time at {type(request).__name__}: {error}") from error
 
     def timed(self, worker: WorkerProcess, number: int, batch_size: int) -> float:
-        """Return the seconds of a batch, as many windows as the session's have."""
+        """Return the seconds that `worker` takes for the batch `number`, per as many windows as the session's have.
+
+        `batch_size` is how many it runs at once.
+
+        Raises: as `ask`; TooSlowError says how many times as long as the baseline it took.
+        """
         share = batch_size / self.batch_size
         limit = max(1.0, share) * self.limits.batch
         try:

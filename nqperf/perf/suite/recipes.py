@@ -39,7 +39,7 @@ class RecipeRow:
     variant: Variant
 
     def require_model(self, model: OpenedModel) -> None:
-        """Raise unless the recipe is one for this model.
+        """Raise unless the recipe is one for this `model`.
 
         Raises: FormatError with both checksums.
         """
@@ -62,7 +62,11 @@ class RecipeRow:
         return self.recipe.engine, {**self.recipe.settings, "batch_size": self.recipe.batch_size}
 
     def added_to(self, profile: Profile | None, fingerprint: Fingerprint, sizes: Workload) -> Profile | None:
-        """Return the profile with the recipe's own floor, where it is for this device, work and baseline."""
+        """Return the `profile` with the recipe's own floor for its row, where it is for this device, work and baseline.
+
+        `fingerprint` is the machine's, `sizes` are those of the work; the profile is None where nothing else is
+        promised.
+        """
         recipe, figures = self.recipe, self.recipe.figures
         same_work = recipe.max_seq_length == sizes["max_seq_length"]
         if figures is None or figures.floor is None:
@@ -118,7 +122,9 @@ def read_recipe_row(path: Path | str) -> RecipeRow:
 
 
 def way_of(path: Path, model: OpenedModel) -> tuple[str, dict[str, Any]]:
-    """Return the engine and its settings that a recipe says for this process, with a warning on another device.
+    """Return the engine and its settings that the recipe in `path` says, with a warning on another device.
+
+    `model` is what is run, in this process.
 
     Raises: FormatError for a recipe that cannot be used for this model, ConfigError for variables that had to stand
     before Python started.

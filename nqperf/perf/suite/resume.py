@@ -18,7 +18,10 @@ from nqperf.records.results import PLANTED, SAME, Fingerprint, Pairs
 
 
 def identity(session: Session, fingerprint: Fingerprint, profile: Profile | None) -> dict[str, Any]:
-    """Return what decides about a row, but for its variant, its time and chance."""
+    """Return what decides about a row of the `session`, but for its variant, its time and chance.
+
+    `fingerprint` is the machine's, `profile` what is promised on it, None for nothing.
+    """
     return {
         "device": fingerprint.device_key,
         "states": fingerprint.states,
@@ -32,7 +35,10 @@ def identity(session: Session, fingerprint: Fingerprint, profile: Profile | None
 
 
 def take_over(kept: Kept, measured: Measurement, session: Session, variants: Mapping[str, Variant]) -> None:
-    """Let a measurement go on from the sets that were kept; rows that failed are measured anew."""
+    """Let `measured` and the `session` go on from the sets that were `kept`; rows that failed are measured anew.
+
+    `variants` are the rows of this start, by name; kept ones that are not among them are left out.
+    """
     samples: dict[str, tuple[Pairs, ...]] = {}
     for row in kept.rows:
         if row.name in variants and row.status == "measured" and row.samples:

@@ -62,6 +62,7 @@ class Session:
         predictions: What each row answered.
         planted: The shares of a batch's time that were planted, as measured in each process.
         pages_seen: The kind of pages that the baseline's memory was seen on.
+        workshop: What starts the processes.
     """
 
     folder: OpenedModel
@@ -106,7 +107,7 @@ class Session:
         return self.workshop.seconds
 
     def set_pages(self, pages: Pages) -> None:
-        """Let all processes that are started from now on ask for memory pages of this kind."""
+        """Let all processes that are started from now on ask for memory pages of this kind, `pages`."""
         self.pages = self.workshop.pages = pages
 
     def start_baseline(self) -> EngineState:
@@ -152,7 +153,7 @@ class Session:
         return (f"answered {answered}, {why}",)
 
     def set_seconds(self, rows: int) -> float:
-        """Return about how long a set of so many rows takes at least, with the controls, were all a little slower."""
+        """Return about how long a set of so many `rows` takes at least, with the controls, were all a little slower."""
         processes = 1 + len(CONTROLS) + rows
         cost = Cost(
             start_seconds=max(processes * self.speed.start, 1e-9),
@@ -177,18 +178,22 @@ class Session:
         return answers
 
     def run_of(self, variant: Variant) -> VariantRun:
-        """Return what is found of a variant in this session, from now on."""
+        """Return what is found of `variant` in this session, from now on."""
         challenger = self._challenger_of(variant.name)
         model = challenger.identity() if challenger else {}
         return self.runs.setdefault(variant.name, VariantRun(variant=variant, model=model))
 
     def was_started(self, variant: Variant) -> bool:
-        """Return whether the variant's states and answers are known, from this session or an earlier start of it."""
+        """Return whether the states and answers of `variant` are known, from this session or an earlier start of it."""
         run = self.run_of(variant)
         return run.warmed is not None or run.kept is not None
 
     def starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> Start:
-        """Return what starts a process of a variant, with so much work planted, for sets."""
+        """Return what starts a process of a `variant`, for sets.
+
+        `name` is what it is called, by default as the variant; `planted` is the share of a batch's time that is planted
+        in it.
+        """
 
         def start() -> VariantProcess:
             process = self.start(variant, name=name)
@@ -205,7 +210,10 @@ class Session:
         return start
 
     def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
-        """Return what starts each row's process: the variants', then the controls'."""
+        """Return what starts each row's process: the `variants`', then the controls'.
+
+        `planted` is the share of a batch's time that is planted in the control of that kind.
+        """
         return {
             **{variant.name: self.starter(variant) for variant in variants},
             SAME: self.starter(self.baseline, name=SAME),
@@ -213,7 +221,7 @@ class Session:
         }
 
     def judged_rows(self, variants: Iterable[Variant], floors: Mapping[str, Floor]) -> tuple[Row, ...]:
-        """Return the rows as the judge is told of them: the variants with their floors, then the controls."""
+        """Return the rows as the judge is told of them: the `variants` with their `floors`, then the controls."""
         share = sum(self.planted) / len(self.planted) if self.planted else PLANTED_SHARE
         return (
             *(Row(name=variant.name, floor=floors.get(variant.name)) for variant in variants),
@@ -222,7 +230,7 @@ class Session:
         )
 
     def start(self, variant: Variant, *, name: str | None = None) -> VariantProcess:
-        """Start a new process of a variant.
+        """Start a new process of a `variant`, called `name`, by default as the variant.
 
         Raises: as `Workshop.start`.
         """
@@ -230,7 +238,7 @@ class Session:
         return self.workshop.start(variant, model, name=name)
 
     def observe(self, run: VariantRun, process: VariantProcess) -> protocol.ObservedStates:
-        """Note in the run what its process was seen to do.
+        """Note in `run` what its `process` was seen to do.
 
         Raises: VariantError unless the variant's switches are seen to have had their effect.
         """
@@ -244,7 +252,7 @@ class Session:
         return seen
 
     def check_answers(self, run: VariantRun, process: VariantProcess) -> None:
-        """Let a process answer the task, and note in the run how far the answers agree with the baseline's.
+        """Let `process` answer the task, and note in `run` how far the answers agree with the baseline's.
 
         Raises: ParityError when they differ by more than the row tolerates.
         """
@@ -260,7 +268,7 @@ class Session:
             )
 
     def answers(self, run: VariantRun, process: VariantProcess, task: Task | None = None) -> Answers:
-        """Return what a process answers to the session's task or its first examples; note in the run what it took.
+        """Return what `process` answers to `task` (None: the session's); note in `run` what it took.
 
         Raises: WorkerError when it fails, ParityError when a logit is not a finite number.
         """
@@ -273,7 +281,9 @@ class Session:
         return score_predictions(challenger.task(task) if challenger else task, _logits(task, said))
 
     def check_again(self, run: VariantRun, process: VariantProcess) -> None:
-        """Raise unless a process, after its rounds, still answers as the row did at first, and traced nothing anew.
+        """Raise unless `process`, after its rounds, still answers as its row did at first, and traced nothing anew.
+
+        `run` is what was found of that row.
 
         Raises: ParityError, VariantError.
         """

@@ -43,8 +43,9 @@ from nqperf.statistics.sets import Floor
 class SuiteRun:
     """The record of a run, each variant's predictions, and where the wall time went.
 
-    Units of `seconds`: "models" is spent in rounds, predictions and warm-up, "start" in starting processes and building
-    the models, "other" is the suite's own. `interrupted` is the signal that ended the measuring, None where none did.
+    `results` is the record, `predictions` are by variant. Units of `seconds`: "models" is spent in rounds, predictions
+    and warm-up, "start" in starting processes and building the models, "other" is the suite's own. `interrupted` is the
+    signal that ended the measuring, None where none did.
     """
 
     results: Results
@@ -55,7 +56,9 @@ class SuiteRun:
 
 # Long: the whole run is read in one piece.
 def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
-    """Run the suite; `progress` is told what is done, each set and each row that is finished, never while one is timed.
+    """Run the suite as `config` says, and return the record.
+
+    `progress` is told what is done, each set and each row that is finished, never while one is timed.
 
     Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run or be trusted;
     OutOfTimeError when the budget has no room for one set, with one that has. A variant that fails is a row of the
@@ -104,6 +107,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
 
 def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]:
     """Return what the variants are held to each other in, and the name of its data; nothing is started.
+
+    `config` says which model, data and limits; `progress` is told what is done.
 
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
@@ -282,7 +287,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
 
 
 def on_pages(fingerprint: Fingerprint, pages: str) -> Fingerprint:
-    """Return a fingerprint that says which memory pages the baseline was seen on."""
+    """Return `fingerprint` with the kind of memory `pages` that the baseline was seen on."""
     if pages == "plain":
         return fingerprint
     return msgspec.structs.replace(fingerprint, states={**fingerprint.states, PAGES: pages})

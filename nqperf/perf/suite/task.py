@@ -23,7 +23,9 @@ from nqperf.records.results import Size, Subject
 
 
 def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
-    """Return the task of the first examples, as many as fill `windows` windows (None: all).
+    """Return the task of the first of `examples`, as many as fill `windows` windows (None: all), but at least one.
+
+    `folder` is the opened model, whose tokenizer makes the features; windows have `max_seq_length` positions.
 
     Raises: FormatError for data that cannot be read, ConfigError for an example without annotations.
     """
@@ -57,12 +59,12 @@ def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_lengt
 
 
 def model_record(folder: OpenedModel) -> Subject:
-    """Return what a run's record says of a model; the hash is that of its weights file."""
+    """Return what a run's record says of the model in `folder`; the hash is that of its weights file."""
     return Subject(name=folder.path.resolve().name, sha256=folder.weights_sha256)
 
 
 def data_record(task: Task, source: str) -> Subject:
-    """Return what a run's record says of a task's data; the hash is that of the features."""
+    """Return what a run's record says of the data of `task`, read from `source`; the hash is that of the features."""
     features = task.features
     digest = hashlib.sha256()
     for name in ("unique_id", *MODEL_INPUTS):
@@ -75,7 +77,7 @@ def data_record(task: Task, source: str) -> Subject:
 
 
 def workload(folder: OpenedModel, task: Task, batch_size: int) -> dict[str, Size]:
-    """Return the SIZES of a model and its task."""
+    """Return the SIZES of the model in `folder` and its `task`, run by `batch_size` windows at once."""
     network = folder.config
     sizes = (network.hidden_size, network.num_hidden_layers, batch_size, task.features.input_ids.shape[1])
     return dict(zip(SIZES, sizes, strict=True))

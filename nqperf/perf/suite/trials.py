@@ -36,7 +36,10 @@ _UNCHANGED, _SLOWER = "unchanged", "slower"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationRun:
-    """A device's calibration, what it holds for, and the variants that have no floor, with the reason."""
+    """A device's `calibration`, what it holds for, and the variants that have no floor, with the reason.
+
+    It holds for machines of this `fingerprint` and work of this `workload`; `left_out` has the reasons by name.
+    """
 
     calibration: Calibration
     fingerprint: Fingerprint
@@ -49,7 +52,10 @@ def measure_calibration(
 ) -> CalibrationRun:
     """Measure each variant against the baseline in `sets` sets of fresh processes, of `pairs` rounds each.
 
-    Raises: NqPerfError for bad input and when the baseline fails; a variant that fails is left out.
+    `config` says which model, data and variants; `progress` is told what is done.
+
+    Raises: ConfigError for too few sets or rounds, NqPerfError for other bad input and when the baseline fails; a
+    variant that fails is left out.
     """
     if sets < calibration.FEWEST_SETS or pairs < calibration.FEWEST_ROUNDS:
         raise ConfigError(
@@ -114,8 +120,9 @@ def _measured(session: Session, variants: list[Variant], seed: int | None, progr
 def prove(config: SuiteConfig, *, trials: int, slowdown: float = SLOWDOWN, progress: Progress = silent) -> Proof:
     """Judge an unchanged row and one with a planted `slowdown` in `trials` runs of their own, all in fresh processes.
 
-    Each run is judged as a run of the suite is: both rows have the floor 1.0.
-    Raises: NqPerfError for bad input, and when the baseline fails.
+    Each run is judged as a run of the suite is: both rows have the floor 1.0. `config` says which model and data, and
+    how it is judged; `progress` is told of each trial.
+    Raises: ConfigError for no trial or no slowdown, NqPerfError for other bad input, and when the baseline fails.
     """
     if trials < 1 or not slowdown > 0:
         raise ConfigError(f"{trials} trials of a slowdown of {slowdown}; expected 1 or more, and above 0")

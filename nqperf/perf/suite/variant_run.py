@@ -66,7 +66,11 @@ class VariantRun:
     def record(
         self, samples: tuple[Pairs, ...] = (), verdict: Verdict | None = None, note: str | None = None
     ) -> VariantResult:
-        """Return the row of the run's record, with its times, the verdict on them, and what else is to be said."""
+        """Return the row of the run's record, with its times, the verdict on them, and what else is to be said.
+
+        `samples` are its times in each set, `verdict` is None where nothing was judged, and `note` goes before the
+        row's own.
+        """
         status: Status = "measured"
         if self.failure is not None:
             status = "unjudged" if isinstance(self.failure, OutOfTimeError) else "failed"

@@ -42,7 +42,7 @@ class DeviceProfiles:
         check_names(self.profiles, variants={*VARIANTS, *own}, sizes=SIZES, origin=self.origin)
 
     def fitting(self, fingerprint: Fingerprint, workload: Workload) -> Profile | None:
-        """Return the profile for this machine and workload; None where nothing is promised.
+        """Return the profile for the machine of this `fingerprint` and this `workload`; None where nothing is promised.
 
         Raises: ConfigError when two profiles fit, or none of required ones does.
         """
@@ -51,7 +51,8 @@ class DeviceProfiles:
     def pages_for(self, fingerprint: Fingerprint, workload: Workload) -> Pages:
         """Return the kind of memory pages to measure on: plain where floors hold for those, else huge.
 
-        Processes differ less on huge pages, and ratios are others.
+        The floors are those for the machine of this `fingerprint` and this `workload`. Processes differ less on huge
+        pages, and ratios are others.
         """
 
         def any_fits(pages: Pages) -> bool:
@@ -78,9 +79,10 @@ def _packaged() -> DeviceProfiles:
 
 
 def most_likely_first(variants: Iterable[Variant], *, on_gpu: bool) -> list[Variant]:
-    """Return variants in the order of what a packaged profile of such devices promises of them at the best.
+    """Return `variants` in the order of what a packaged profile of such devices promises of them at the best.
 
-    Where the time does not reach for all, it is for those then that have won somewhere, or were never seen to lose.
+    The devices are GPUs with `on_gpu`, else CPUs. Where the time does not reach for all, it is for those then that have
+    won somewhere, or were never seen to lose.
     """
     best: dict[str, float] = {}
     for profile in read_floors().profiles:

@@ -44,7 +44,7 @@ class ListedVariant:
 
 
 def listed(rows: Iterable[Variant], machine: Machine | None = None) -> tuple[ListedVariant, ...]:
-    """Return rows in words, in their order; with a `machine` each says whether it runs there."""
+    """Return `rows` in words, in their order; with a `machine` each says whether it runs there."""
     return tuple(_listed(row, machine) for row in rows)
 
 

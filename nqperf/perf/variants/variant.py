@@ -23,9 +23,11 @@ Tolerance = Literal["exact", "sixteen_bit", "eight_bit"]
 class Variant:
     """One way to run the weights: switches, what they need, what they must do, and how exact the answers must be.
 
-    The switches are variables that stand in the environment before the process starts, and the engine's settings.
-    Without a `batch_size` of its own, which no row of the table has, a variant gets the run's.
-    `requires` names what the machine must have: a rule of any machine, or one of the engine's probe.
+    `name` and `description` are shown in reports. The switches are variables that stand in the `environment` before the
+    process starts, and the `settings` of the `engine`. Without a `batch_size` of its own, which no row of the table
+    has, a variant gets the run's.
+    `tolerance` is how exact its answers must be, `effects` is what its switches must be seen to do, and `requires`
+    names what the machine must have: a rule of any machine, or one of the engine's probe.
     Raises: ConfigError for an engine that is in no row of its table, a setting or requirement that it does not have, or
     a variable that no row may set.
     """
@@ -73,16 +75,16 @@ class Variant:
         return row.missing() or next((why for rule in rules if (why := rule(machine))), None)
 
     def elsewhere(self, observed: EngineState, baseline: EngineState) -> str | None:
-        """Return on which other device than the baseline's products were executed, or None when on the same.
+        """Return on which other device than the `baseline`'s products were executed, or None when on the same.
 
-        Where an engine does not tell, nothing is known against it.
+        Both are states: `observed` are this variant's. Where an engine does not tell, nothing is known against it.
         """
         if None in (observed.device, baseline.device) or observed.device == baseline.device:
             return None
         return f"its products are computed on the {observed.device}, the baseline's on the {baseline.device}"
 
     def without_effect(self, observed: EngineState) -> str | None:
-        """Return what was not seen of this variant's switches, or None when all had their effect.
+        """Return what was not seen of this variant's switches in the states `observed`, None when all had their effect.
 
         Raises: VariantError for an effect on a state that the engine does not have.
         """

@@ -41,7 +41,12 @@ class WarmUp(protocol.Message, frozen=True):
 
 
 class Built(protocol.Message, frozen=True):
-    """The seconds of a run after the warm-up (0 before it), the builder's file, the peak memory in bytes, its pages."""
+    """What is known of what was built.
+
+    `seconds` are those of a run after the warm-up (0 before it), `origin` is the builder's file, `peak_bytes` the most
+    memory that the process ever held, None where the system does not tell, and `pages` the kind of pages that it lies
+    on.
+    """
 
     seconds: float
     origin: str = ""
@@ -50,7 +55,7 @@ class Built(protocol.Message, frozen=True):
 
 
 class Repeat(protocol.Message, frozen=True):
-    """From now on let a round be so many runs."""
+    """From now on let a round be `count` runs."""
 
     count: int
 
@@ -62,7 +67,7 @@ class Run(protocol.Message, frozen=True):
 
 
 class Output(protocol.Message, frozen=True):
-    """The pickled output, its tensors as NumPy arrays."""
+    """The pickled output, its tensors as NumPy arrays, in `content`."""
 
     content: bytes
 

@@ -33,10 +33,11 @@ class WorkerError(NqPerfError):
 
 
 class WorkerProcess:
-    """A running worker with an environment of `worker_environment`; leaving the `with` block ends it.
+    """A running worker with an `environment` of `worker_environment`; leaving the `with` block ends it.
 
-    `module` is what the process runs (None: a variant), `replies` the union of messages that it answers with,
-    `python` its interpreter (None: this process's), `cores` those that it starts on (None: all that are usable here).
+    `name` is what messages call it. `module` is what the process runs (None: a variant), `replies` the union of
+    messages that it answers with, `python` its interpreter (None: this process's), `cores` those that it starts on
+    (None: all that are usable here).
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class WorkerProcess:
         self.end()
 
     def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
-        """Send a request and return its reply.
+        """Send a `request` and return the answer to it, a message of the type `reply`.
 
         Raises: WorkerError when the worker is dead, says that it failed, or gives no reply within `timeout` seconds (it
         is ended then); TooSlowError where it was seen to compute all the while.

@@ -15,7 +15,10 @@ Row = VariantResult | Verdict | Pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """What is being done: the stage, the row, round or trial that it is for, and how many were done before."""
+    """What is being done: the `stage`, the row, round or trial that it is for, and how many were done before.
+
+    `name` is what it is for, empty for nothing of its own; `pairs` is that number.
+    """
 
     stage: str
     name: str = ""
@@ -24,7 +27,7 @@ class Doing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFinished:
-    """A row that is finished; units: seconds since the one before. `left` rows are still to come."""
+    """A `row` that is finished, called `name`; units: `seconds` since the one before. `left` rows are still to come."""
 
     name: str
     row: Row
@@ -58,7 +61,7 @@ def silent(_event: Event) -> None:
 
 
 class Rows:
-    """Counts down the rows of a run, and tells of each one that is finished."""
+    """Counts down the rows of a run, `count` of them, and tells `progress` of each one that is finished."""
 
     def __init__(self, progress: Progress, count: int) -> None:
         self._progress = progress
@@ -66,7 +69,7 @@ class Rows:
         self._since = time.perf_counter()
 
     def finished(self, name: str, row: Row, *, dropped: int = 0) -> None:
-        """Tell of a row; with it, `dropped` more will not come."""
+        """Tell of the `row` called `name`; with it, `dropped` more will not come."""
         now = time.perf_counter()
         self._left -= 1 + dropped
         self._progress(RowFinished(name=name, row=row, seconds=now - self._since, left=self._left))

@@ -26,10 +26,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Load(Message, frozen=True):
-    """Load the model of a folder into an engine with these settings.
+    """Load the model in the folder `model` into `engine` with these `settings`, to run `batch_size` windows at once.
 
-    `identity` is that of the folder's files when the parent opened it: any other content is refused.
-    `inputs` holds int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
+    `identity` is that of the folder's files when the parent opened it: any other content is refused. `inputs` holds
+    int32[3, rows, seq_length]: MODEL_INPUTS of every feature.
     """
 
     model: str
@@ -46,7 +46,10 @@ class Load(Message, frozen=True):
 
 
 class Loaded(Message, frozen=True):
-    """How long it took, and how many batches there are to time."""
+    """How long it took, and how many `batches` there are to time.
+
+    `import_seconds` went to the engine's library, `build_seconds` to the model and its batches.
+    """
 
     import_seconds: float
     build_seconds: float
@@ -58,7 +61,7 @@ class Trace(Message, frozen=True):
 
 
 class Traced(Message, frozen=True):
-    """How long it took."""
+    """How long it took, in `seconds`."""
 
     seconds: float
 
@@ -74,7 +77,11 @@ class Predict(Message, frozen=True):
 
 
 class Predicted(Message, frozen=True):
-    """The logits of these features, float32, the seconds inside the model, and what a batch took of the system."""
+    """The logits of these features, the seconds inside the model, and what a batch took of the system.
+
+    `start_logits`, `end_logits` and `answer_type_logits` are the bytes of float32[rows, s], twice, and float32[rows,
+    5]. `seconds` are those of all batches, `usage` is per batch, None where the system does not tell.
+    """
 
     start_logits: bytes
     end_logits: bytes
@@ -83,7 +90,7 @@ class Predicted(Message, frozen=True):
     usage: Usage | None = None
 
     def arrays(self, rows: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the logits as arrays of so many rows."""
+        """Return the logits as arrays of so many `rows`."""
         start, end, answer_type = (
             np.frombuffer(part, dtype=np.float32).reshape(rows, -1)
             for part in (self.start_logits, self.end_logits, self.answer_type_logits)
@@ -104,19 +111,19 @@ class Plant(Message, frozen=True):
 
 
 class Planted(Message, frozen=True):
-    """The fraction of a batch's time that the planted work takes, as measured."""
+    """The `fraction` of a batch's time that the planted work takes, as measured."""
 
     fraction: float
 
 
 class TimeBatch(Message, frozen=True):
-    """Run one batch, with the planted work if there is any."""
+    """Run the batch `number`, with the planted work if there is any; numbers beyond the last batch begin anew."""
 
     number: int
 
 
 class Timed(Message, frozen=True):
-    """How long it took, with the outputs on the host, and of how many windows; None where the work has none."""
+    """How long it took, in `seconds`, with the outputs on the host, and of how many `windows`, None for none."""
 
     seconds: float
     windows: int | None = None
@@ -127,15 +134,15 @@ class Stop(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    """The request could not be done."""
+    """The request could not be done, for this `reason`."""
 
     reason: str
 
 
 class ObservedStates(Message, frozen=True):
-    """The reply to Observe: the engine's states, and the memory of the process on huge pages and in all.
+    """The reply to Observe: the engine's `states`, and the memory of the process on huge pages and in all.
 
-    Units: bytes; None where the system does not tell.
+    These are `huge_page_bytes` and `resident_bytes`; None where the system does not tell.
     """
 
     states: EngineState
@@ -154,7 +161,8 @@ class ClosedError(NqPerfError):
 class Channel:
     """Messages in both directions; a thread of its own reads, so that waiting can end after a while.
 
-    `on_close` is called in that thread when the other side is gone.
+    They are read from `incoming`, as messages of the type `kind`, and written to `outgoing`. `on_close` is called in
+    that thread when the other side is gone.
     """
 
     def __init__(
@@ -171,7 +179,7 @@ class Channel:
         self._reader.start()
 
     def send(self, message: msgspec.Struct) -> None:
-        """Send one message.
+        """Send one `message`.
 
         Raises: ClosedError when the other side is gone.
         """

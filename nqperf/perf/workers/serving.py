@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -> None:
-    """Answer what the process numbered `parent` asks, messages of the union `requests`, until it stops or ends.
+    """Let `answer` answer the `requests`, a union of messages, of the process numbered `parent` until it stops or ends.
 
     The garbage collector waits for the first answer: libraries and a model stay as long as the process does, and
     looking for garbage among them takes as long as importing TensorFlow. It never looks at them again.

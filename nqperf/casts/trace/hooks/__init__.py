@@ -2,9 +2,11 @@
 
 Tried on TensorFlow 2.20-2.21, Keras 3.10-3.15 and tf_keras 2.20-2.21. `operations` hears ops, conversions and
 promotions; `control_flow` branches and loops; `functions` calls of tf.functions, which it traces inline; `variables`
-gives variables a handle and no value; `queries` asks what TensorFlow knows and hooks nothing.
+gives variables a handle and no value; `constructions` hears layers being made; `queries` asks what TensorFlow knows and
+hooks nothing.
 """
 
+from nqperf.casts.trace.hooks.constructions import constructions
 from nqperf.casts.trace.hooks.listener import Listener, Repair, UnsupportedError, unsupported
 from nqperf.casts.trace.hooks.listening import listening
 from nqperf.casts.trace.hooks.queries import (
@@ -25,6 +27,7 @@ __all__ = [
     "allowed_types",
     "autographed",
     "autographing",
+    "constructions",
     "current_graph",
     "has_kernel",
     "listening",

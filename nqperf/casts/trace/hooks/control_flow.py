@@ -17,7 +17,7 @@ from nqperf.casts.trace.hooks.replacing import replace
 
 
 def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
-    """Install the hooks on conditions and loops until `stack` closes."""
+    """Install the hooks on conditions and loops until `stack` closes; `guarded` is told what they hear."""
     from tensorflow.python.autograph.operators import control_flow
     from tensorflow.python.ops import cond_v2, while_v2
 
@@ -70,6 +70,7 @@ class _Hooks:
 
             return branch
 
+        kept = _lists_held(branches)
         try:
             return build([watched(number) for number in range(len(branches))])
         except (TypeError, ValueError):
@@ -77,6 +78,8 @@ class _Hooks:
             if wanted is None:
                 raise
         self.guarded.tell("undo", mark)
+        for held, before in kept:
+            held[:] = before
         return build([self._casting(branch, wanted) for branch in branches])
 
     def loop(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,6 +138,17 @@ class _Hooks:
             for each, dtype in zip(_flat(value), wanted, strict=True)
         ]
         return nest.pack_sequence_as(value, flat)
+
+
+def _lists_held(functions: Sequence[Any]) -> list[tuple[list[Any], list[Any]]]:
+    """Return the lists that functions close over with what is in them: autograph keeps what a branch returned there."""
+    cells = [cell for function in functions for cell in getattr(function, "__closure__", None) or ()]
+    held = []
+    for cell in cells:
+        with contextlib.suppress(ValueError):  # an empty cell
+            if type(cell.cell_contents) is list:
+                held.append((cell.cell_contents, list(cell.cell_contents)))
+    return held
 
 
 def _flat(value: Any) -> list[Any]:

@@ -15,7 +15,10 @@ class UnsupportedError(NqPerfError):
 
 
 class Repair(NamedTuple):
-    """Arguments with which a refused op can be built; `narrow` is the dtype that its wide results are cast back to."""
+    """The `arguments` with which a refused op can be built, by name.
+
+    `narrow` is the dtype that its wide results are cast back to, None where they stay.
+    """
 
     arguments: dict[str, Any]
     narrow: str | None = None
@@ -25,28 +28,35 @@ class Listener:
     """What the audit hears from the hooks, in the thread that installed them; this one notes and repairs nothing."""
 
     def mismatch(self, op_type: str, arguments: dict[str, Any], error: Exception) -> Repair | None:
-        """Return the arguments of a graph op repaired so that it can be built, or None when they cannot be."""
+        """Return the `arguments` of a graph op repaired so that it can be built, or None when they cannot be.
+
+        `op_type` is TensorFlow's name of the op, `error` what TensorFlow raised.
+        """
 
     def refused(self, value: Any, dtype: Any) -> Any | None:
-        """Return a tensor that could not be converted to `dtype`, cast to it, or None when it is no float."""
+        """Return `value`, a tensor that could not be converted to `dtype`, cast to it, or None when it is no float."""
 
     def converted(self, value: Any, tensor: Any) -> None:
-        """Note a Python or NumPy value that became a tensor."""
+        """Note a Python or NumPy `value` that became a `tensor`."""
 
     def promotion(self, dtypes: tuple[Any, ...], result: str) -> None:
-        """Note the dtype that Keras computes in for operands of `dtypes`."""
+        """Note `result`, the dtype that Keras computes in for operands of `dtypes`."""
 
     def operation(self, op_type: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...], graph: Any) -> None:
-        """Note an op: `graph` is None for one that was executed eagerly."""
+        """Note an op of the kind `op_type`, which reads the tensors `inputs` and gives `outputs`.
+
+        `graph` is None for one that was executed eagerly.
+        """
 
     def diverged(self, op_type: str, results: Sequence[Sequence[Any]], mark: Any) -> list[str | None] | None:
-        """Note branches, or the rounds of a loop, whose flat results differ in float type; `mark` is before them.
+        """Note branches, or the rounds of a loop, whose flat `results` differ in float type; `mark` is before them.
 
-        Returns the dtype that each result should be cast to, None for one that stays; None where nothing differs.
+        `op_type` is "If", "Case" or "While". Returns the dtype that each result should be cast to, None for one that
+        stays; None where nothing differs.
         """
 
     def fitted(self, value: Any, dtype: str) -> Any:
-        """Return a float value cast to `dtype`, as a repair of what did not fit."""
+        """Return a float `value` cast to `dtype`, as a repair of what did not fit."""
 
     def mark(self) -> Any:
         """Return where the record stands, before something that may have to be tried again."""
@@ -56,7 +66,7 @@ class Listener:
 
 
 class Guarded:
-    """A listener whose own exceptions go no further: they are kept in `failures`, and the model goes on.
+    """A `listener` whose own exceptions go no further: they are kept in `failures`, and the model goes on.
 
     It is deaf to every thread but the one that made it, and to what the listener itself does.
     """
@@ -72,7 +82,7 @@ class Guarded:
         return threading.get_ident() == self._thread
 
     def tell(self, what: str, *arguments: Any) -> Any:
-        """Call the listener's method `what`; None when it fails."""
+        """Call the listener's method `what` with these `arguments`; None when it fails."""
         method: Callable[..., Any] = getattr(self._listener, what)
         try:
             return method(*arguments)
@@ -93,7 +103,7 @@ class Guarded:
 
 
 def unsupported(reason: str) -> str:
-    """Return what to say when the installed versions give no verdict."""
+    """Return what to say when the installed versions give no verdict, for this `reason`."""
     import keras
     import tensorflow as tf
 

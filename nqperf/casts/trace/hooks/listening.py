@@ -17,7 +17,8 @@ _one_audit = threading.Lock()
 def listening(listener: Listener, *, abstract_variables: bool = False) -> Iterator[list[Exception]]:
     """Let `listener` hear this thread's ops inside the block; other threads pass straight through.
 
-    Yields the list that failures of the listener itself are added to.
+    With `abstract_variables`, variables that are made in the block have no values. Yields the list that failures of the
+    listener itself are added to.
     Raises: UnsupportedError when a hook is gone, ConfigError when an audit is already running in this process.
     """
     if not _one_audit.acquire(blocking=False):

@@ -17,7 +17,10 @@ from nqperf.casts.trace.hooks.replacing import replace, replace_code
 
 
 def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
-    """Install the hooks on ops, conversions, promotions and op callbacks until `stack` closes."""
+    """Install the hooks on ops, conversions, promotions and op callbacks until `stack` closes.
+
+    `guarded` is told what they hear.
+    """
     from keras.src.backend.common import dtypes as keras_dtypes
     from tensorflow.python.framework import op_callbacks, op_def_library, tensor_conversion_registry
     from tensorflow.python.ops import array_ops, math_ops, nn_ops, tensor_array_ops
@@ -50,13 +53,16 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
 
 
 class Hooks:
-    """The replacements: each takes what is genuine and returns what stands in its place."""
+    """The replacements: each takes what is `genuine` and returns what stands in its place.
+
+    `guarded` is told what they hear.
+    """
 
     def __init__(self, guarded: Guarded) -> None:
         self.guarded = guarded
 
     def apply_op(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        """Return hook A: it tells of an op that TensorFlow refuses, and builds it with repaired arguments."""
+        """Return hook A in place of `genuine`: it tells of an op that TensorFlow refuses, and builds it as repaired."""
 
         def apply_op(op_type: str, name: str | None = None, **arguments: Any) -> Any:
             if not self.guarded.here():
@@ -85,7 +91,10 @@ class Hooks:
         return kind, attributes, op, fitted
 
     def comparing(self, op_type: str, names: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Return hook A for a function that compares the dtypes of its arguments itself; `names` are its first ones."""
+        """Return hook A for a function that compares the dtypes of its arguments itself.
+
+        `op_type` is what its op is called, `names` are its first arguments.
+        """
 
         def hook(genuine: Callable[..., Any]) -> Callable[..., Any]:
             def compare(*values: Any, **options: Any) -> Any:
@@ -106,7 +115,7 @@ class Hooks:
         return hook
 
     def write(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        """Return hook A for TensorArrays: building the op goes well, running it does not."""
+        """Return hook A in place of `genuine` for TensorArrays: building the op goes well, running it does not."""
 
         def write(array: Any, index: Any, value: Any, name: str | None = None) -> Any:
             dtype, asked = getattr(value, "dtype", None), array._dtype
@@ -117,7 +126,10 @@ class Hooks:
         return write
 
     def convert(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        """Return hook B: it tells of tensors that cannot be converted outside of an op, and of values made tensors."""
+        """Return hook B in place of `genuine`: it tells of tensors that cannot be converted outside of an op.
+
+        It tells of values that become tensors, too.
+        """
 
         def convert(value: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
             if not self.guarded.here():
@@ -136,7 +148,7 @@ class Hooks:
         return convert
 
     def result_type(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        """Return hook C: it tells in which dtype Keras computes."""
+        """Return hook C in place of `genuine`: it tells in which dtype Keras computes."""
 
         def result_type(*dtypes: Any) -> Any:
             result = genuine(*dtypes)

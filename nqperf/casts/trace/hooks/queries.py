@@ -34,7 +34,7 @@ def mapped_stack() -> list[tuple[str, int]]:
 
 
 def skip_shape_inference(model: Any) -> None:
-    """Mark layers without a build of their own as built.
+    """Mark layers of `model` without a build of their own as built.
 
     Keras would run the call of each such layer in a scratch graph, once for every layer around it, to find the shapes
     that its inner layers are built with; these find them in the trace itself.
@@ -53,7 +53,7 @@ def current_graph() -> Any:
 
 @functools.lru_cache(maxsize=512)
 def same_type_arguments(op_type: str) -> dict[str, tuple[str, ...]]:
-    """Return, for each type attribute of an op, the names of the input arguments that must share it."""
+    """Return, for each type attribute of the op `op_type`, the names of the input arguments that must share it."""
     groups: dict[str, list[str]] = {}
     for argument in _inputs(op_type):
         if argument.type_attr:
@@ -65,7 +65,7 @@ def same_type_arguments(op_type: str) -> dict[str, tuple[str, ...]]:
 
 @functools.lru_cache(maxsize=512)
 def allowed_types(op_type: str) -> dict[str, frozenset[str]]:
-    """Return, for each type attribute of an op that takes some types only, the names of these."""
+    """Return, for each type attribute of the op `op_type` that takes some types only, the names of these."""
     import tensorflow as tf
 
     definition = _definition(op_type)

@@ -11,7 +11,7 @@ Replacement = Callable[..., Any]
 
 
 def replace(stack: contextlib.ExitStack, owner: Any, name: str, make: Callable[[Replacement], Replacement]) -> None:
-    """Put what `make` returns for the genuine attribute in its place until `stack` closes."""
+    """Put what `make` returns for the genuine attribute `name` of `owner` in its place until `stack` closes."""
     genuine = getattr(owner, name)
     setattr(owner, name, make(genuine))
     stack.callback(setattr, owner, name, genuine)

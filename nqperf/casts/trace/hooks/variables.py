@@ -14,7 +14,10 @@ from nqperf.casts.trace.hooks.replacing import replace
 
 
 def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
-    """Give the variables of Keras, and of the Keras of old where it is there, no value until `stack` closes."""
+    """Give the variables of Keras, and of the Keras of old where it is there, no value until `stack` closes.
+
+    Only those that the thread of `guarded` makes.
+    """
     from keras.src.backend.tensorflow.core import Variable
     from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 

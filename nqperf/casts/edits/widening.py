@@ -1,0 +1,133 @@
+"""Edits by which an op is computed in float32: what is handed in is cast, and the result brought back or left."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from nqperf.casts.edits.casting import OWN, and_back, first, is_cast, wrapped
+from nqperf.casts.edits.text import Change, Edit
+from nqperf.casts.trace import source
+from nqperf.casts.trace.records import OpRecord, SourceLocation, Span
+
+
+def in_float32(op: OpRecord, guard: SourceLocation | None = None) -> tuple[Edit, ...]:
+    """Return edits by which `op`, and all to `guard` in the same statement, is computed in float32 and brought back.
+
+    The cast is put on what is handed in, not on what has been computed of it: a square would have overflowed before.
+    """
+    location = op.location
+    node = source.expression(location, op.op_type) if location is not None else None
+    if location is None or node is None or isinstance(node, ast.AugAssign):
+        return ()
+    wholes = [node, *_around(location.path, node, guard)]
+    if guard is not None and guard.span is not None and guard != location:
+        # Brought back before the guard, the number would be lost again.
+        # A root of it is large enough to be brought back.
+        wholes = [
+            each
+            for each in wholes
+            if guard.path == location.path and (_covers(source.span(each), guard.span) or _is_root(each))
+        ]
+        wholes.sort(key=lambda each: not _is_root(each))
+        if not wholes:
+            return kept_wide(op)
+    back = first(
+        _wide_inside(location.path, whole, leaves, f"{ast.unparse(leaves[0])}.dtype" if dtype is None else dtype)
+        for whole in wholes
+        # What is computed around `node` has operands of its own.
+        for leaves in [*_leaves(node), *([_values(whole)] if whole is not node and _values(whole) else [])]
+        for dtype in (None, OWN)
+    )
+    # What does not fit into the half type even so stays wide, where nobody minds.
+    return tuple(dict.fromkeys([*back, *kept_wide(op)]))
+
+
+def kept_wide(op: OpRecord) -> tuple[Edit, ...]:
+    """Return edits that hand `op` its operands in float32 and leave the result so: who needs it narrow casts it."""
+    node = source.expression(op.location, op.op_type) if op.location is not None else None
+    if op.location is None or node is None or isinstance(node, ast.AugAssign):
+        return ()
+    path = op.location.path
+    parts = [[part] for part in source.parts_of(node)]
+    return first(
+        wrapped(path, [source.span(each) for each in chosen], '"float32"') for chosen in [*_leaves(node), *parts]
+    )
+
+
+def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
+    """Return edits of the cast written at `location` that put it on what is computed, not on the result."""
+    node = source.expression(location, "Cast") if location is not None else None
+    if location is None or not isinstance(node, ast.Call) or not node.args or not is_cast(node):
+        return ()
+    call, dtype = ast.unparse(node.func), ", ".join(ast.unparse(each) for each in node.args[1:])
+    keyword = next((ast.unparse(each.value) for each in node.keywords if each.arg == "dtype"), dtype)
+    inner = node.args[0]
+    names = [each for each in ast.walk(inner) if isinstance(each, ast.Name | ast.Attribute) and _is_value(each, inner)]
+    before, after = _ends(node, inner)
+    unwrapped = (Change(span=before, before="", drops=True), Change(span=after, before="", drops=True))
+    wrapped = tuple(Change(span=source.span(each), before=f"{call}(", after=f", {keyword})") for each in names)
+    return (Edit(path=location.path, changes=(*unwrapped, *wrapped)),) if names else ()
+
+
+def _ends(outer: ast.expr, inner: ast.expr) -> tuple[Span, Span]:
+    """Return what of `outer` stands before `inner`, and what behind it."""
+    first, last = source.span(outer), source.span(inner)
+    return (*first[:2], *last[:2]), (*last[2:], *first[2:])
+
+
+def _wide_inside(path: str, whole: ast.expr, leaves: Sequence[ast.expr], dtype: str) -> Edit | None:
+    return and_back(wrapped(path, [source.span(leaf) for leaf in leaves], '"float32"'), source.span(whole), dtype)
+
+
+def _is_root(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "sqrt"
+
+
+def _covers(outer: Span, inner: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+def _leaves(node: ast.expr) -> list[list[ast.expr]]:
+    """Return what may be handed in wide: the names inside the operands, then the first operand as it stands."""
+    parts = source.parts_of(node)
+    if not parts:
+        return []
+    first = parts[0]
+    inside = _values(first)
+    choices = [[each] for each in inside[:2]]
+    both: list[ast.expr] = [part for part in parts if isinstance(part, ast.Name | ast.Attribute)]
+    # A number may stand in front: 2.0 ** x.
+    behind = [[each] for part in parts[1:] for each in _values(part)[:2]]
+    return [*([inside] if len(inside) > 1 else []), *choices, [first], *([both] if len(both) > 1 else []), *behind]
+
+
+def _values(part: ast.expr) -> list[ast.expr]:
+    """Return the names inside an expression; the outer name of an attribute is none of its own, nor a function's."""
+    return [each for each in ast.walk(part) if isinstance(each, ast.Name | ast.Attribute) and _is_value(each, part)]
+
+
+def _is_value(each: ast.expr, whole: ast.expr) -> bool:
+    for node in ast.walk(whole):
+        if isinstance(node, ast.Call) and (node.func is each or _inside(each, node.func)):
+            return False
+        if isinstance(node, ast.Attribute) and node.value is each:
+            return False
+    return True
+
+
+def _inside(each: ast.expr, outer: ast.expr) -> bool:
+    return any(node is each for node in ast.walk(outer))
+
+
+def _around(path: str, node: ast.expr, guard: SourceLocation | None) -> list[ast.expr]:
+    """Return the expressions around `node`: that of the op which it guards, then wider ones of its statement."""
+    statement = source.statement(path, node.lineno)
+    holding: list[ast.expr] = [
+        each
+        for each in (ast.walk(statement) if statement is not None else ())
+        if isinstance(each, ast.BinOp | ast.Call) and each is not node and _inside(node, each)
+    ]
+    wanted = guard.span if guard is not None and guard.path == path else None
+    holding.sort(key=lambda each: (source.span(each) != wanted, len(ast.unparse(each))))
+    return [each for each in holding if not isinstance(each, ast.Call) or not _inside(node, each.func)][:2]

@@ -138,5 +138,5 @@ def elsewhere(library: str, device: str, machine: Machine, advice: str) -> str |
 
 
 def on_cpu(fingerprint: Fingerprint) -> Fingerprint:
-    """Return a fingerprint as an engine that computes on the CPU alone has it."""
+    """Return `fingerprint` as an engine that computes on the CPU alone has it."""
     return msgspec.structs.replace(fingerprint, gpus=(), driver=None, cuda=None)

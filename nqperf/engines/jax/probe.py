@@ -38,7 +38,7 @@ class JaxProbe(Probe):
     gpu_advice = _ADVICE
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that JAX sees."""
+        """Return `fingerprint` with the GPUs that JAX sees."""
         import jax
 
         gpus = tuple(str(one.device_kind) for one in jax.devices() if one.platform == "gpu")

@@ -48,7 +48,7 @@ class OnnxRuntimeProbe(Probe):
     gpu_advice = ADVICE
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint with the GPUs that the driver lists, where CUDA's provider computes on them."""
+        """Return `fingerprint` with the GPUs that the driver lists, where CUDA's provider computes on them."""
         try:
             seen = fingerprint.gpus and _step("cuda")[_state("cuda")]
         except Exception:  # noqa: BLE001  # whatever it is, it does not compute there; its step tells why

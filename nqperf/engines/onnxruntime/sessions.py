@@ -92,7 +92,7 @@ def executed(profile: Path) -> list[Node]:
 
 
 def session(path: Path, *, provider: Provider = "cpu", half: bool = False, profile: Path | None = None) -> Any:
-    """Return a session of the graph in `path` on a provider; it writes what it executes to `profile`, a file's prefix.
+    """Return a session of the graph in `path` on `provider`; it writes what it executes to `profile`, a file's prefix.
 
     `half` lets TensorRT compute in float16, whose graph is float32.
     Raises: ConfigError when ONNX Runtime was built without that provider, or what it needs cannot be loaded.
@@ -129,7 +129,7 @@ def _options(provider: Provider, *, half: bool) -> dict[str, str]:
 
 
 def compute_alone(provider: Provider) -> None:
-    """Multiply two small matrices on a provider.
+    """Multiply two small matrices on `provider`.
 
     Raises: ConfigError as `session`, and what ONNX Runtime raises when it fails.
     """
@@ -140,7 +140,7 @@ def compute_alone(provider: Provider) -> None:
 
 
 def large_product(provider: Provider, dtype: str) -> tuple[Callable[[], object], int]:
-    """Return what multiplies large square matrices of type `dtype` on a provider, and how wide they are."""
+    """Return what multiplies large square matrices of type `dtype` on `provider`, and how wide they are."""
     size = _LARGE_ON_CPU if provider == "cpu" else _LARGE_ON_GPU
     graph = graphs.large_product(size, dtype)
     with scratch_folder() as folder:

@@ -51,5 +51,5 @@ class OpenVinoProbe(Probe):
     rules = MappingProxyType({name: partial(_rule, name) for name in _TYPES})
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
-        """Return the fingerprint of the CPU, on which OpenVINO computes here whatever GPUs there are."""
+        """Return `fingerprint` as that of the CPU, on which OpenVINO computes here whatever GPUs there are."""
         return on_cpu(fingerprint)

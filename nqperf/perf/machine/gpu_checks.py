@@ -37,7 +37,7 @@ def code_for(capability: str, built_for: str) -> Literal["native", "ptx", "none"
 
 
 def gpu_checks(machine: Machine) -> Iterator[Check]:
-    """Yield a line on each thing that a run on this GPU should know; none on a machine that computes on its CPU."""
+    """Yield a line on each thing that a run on the GPU of `machine` should know; none where its CPU computes."""
     if not machine.fingerprint.gpus:
         return
     yield from _code(machine)

@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"^GPU (\d+): (.+) \(UUID: ([^)]+)\)")
 
 
 class Gpu(NamedTuple):
-    """A line of nvidia-smi, or a part of a GPU that MIG has cut up, whose number is "GPU:part".
+    """A line of nvidia-smi, or a part of a GPU that MIG has cut up, whose `number` is "GPU:part".
 
     `uuid` is its own, as "GPU-..." or "MIG-...", `driver` the driver's version, `name` the product's.
     """

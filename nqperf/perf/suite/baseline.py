@@ -16,7 +16,7 @@ from nqperf.records.results import BASELINE
 
 
 def require_installed(baseline: Variant) -> None:
-    """Raise unless the engine of the baseline is installed.
+    """Raise unless the engine of `baseline`, a row, is installed.
 
     Raises: ConfigError that names rows of engines that are.
     """

@@ -84,7 +84,7 @@ def _held_to(baseline: Variant, known: Mapping[str, Variant]) -> dict[str, Varia
 
 
 def find_baseline(name: str, own: Iterable[Variant] = ()) -> Variant:
-    """Return the row of that name, of the table or of `own`, as one that others can be held to.
+    """Return the row called `name`, of the table or of `own`, as one that others can be held to.
 
     Raises: VariantError for a name that is in no row, or a row whose answers are not exact.
     """

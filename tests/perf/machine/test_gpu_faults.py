@@ -3,6 +3,8 @@
 No GPU is needed: the tool's words are written from its documentation, and what an engine sees is said by the test.
 """
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
@@ -15,9 +17,12 @@ from nqperf.perf.machine.examination import require_device
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.machine.gpu_checks import code_for, require_shared
 from nqperf.perf.machine.gpus import PROCESSES, SETTINGS, Gpu, gpu_settings, listed_gpus, visible_gpus
+from nqperf.perf.measuring.budget import Budget
+from nqperf.perf.suite import session as session_module
 from nqperf.records.comparison import GPU_SETTINGS, compare
 from nqperf.records.history import history
 from nqperf.records.results import GPU_FAULT
+from nqperf.records.verdict import QUICK_GATE
 from nqperf.report.summary import summarise
 from tests.perf.machine.machines import H100, ZEN_5
 from tests.runs import measured
@@ -281,3 +286,45 @@ def test_extras_that_overwrite_each_other_are_told(monkeypatch, installed, said)
 def test_what_is_alone_has_no_conflict(monkeypatch):
     monkeypatch.setattr(conflicts, "installed_versions", lambda names: dict.fromkeys({*names} & {"tensorflow"}, "1"))
     assert conflicts.conflicts() == ()
+
+
+@pytest.mark.parametrize(("on_gpu", "started"), [(True, ["warm-up", None]), (False, [None])])
+def test_one_process_warms_a_gpu_up_before_a_start_is_timed(monkeypatch, on_gpu, started):
+    """Before: minutes in which the driver compiles PTX were the seconds of a start, and the plan was made of them."""
+    seconds = {"warm-up": 200.0, None: 3.0}
+    clock, names, ended = [0.0], [], []
+
+    class Process:
+        warmed = None
+
+        def __init__(self, name):
+            self.name = name
+
+        def end(self):
+            ended.append(self.name)
+
+        def batch(self, _number):
+            return 0.1
+
+    def start(_self, _variant, *, name=None):
+        names.append(name)
+        clock[0] += seconds[name]
+        return Process(name)
+
+    seen_states = SimpleNamespace(states="states", huge_page_bytes=None, resident_bytes=None)
+    monkeypatch.setattr(session_module.Session, "start", start)
+    monkeypatch.setattr(session_module.Session, "observe", lambda *_: seen_states)
+    monkeypatch.setattr(session_module.time, "perf_counter", lambda: clock[0])
+    session = session_module.Session(
+        folder=None,
+        task=SimpleNamespace(features=None),
+        batch_size=4,
+        gate=QUICK_GATE,
+        budget=Budget(seconds=600.0),
+        progress=lambda *_: None,
+        on_gpu=on_gpu,
+    )
+    assert session.start_baseline() == "states"
+    assert names == started
+    assert ended == started[:-1]
+    assert session.speed.start == 3.0

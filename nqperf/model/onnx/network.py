@@ -66,6 +66,7 @@ def onnx_graph(
     return _Network(config, weights, int8, fused=fused, half=half, for_gpu=for_gpu).whole()
 
 
+# Long: the nodes of one network, in the order of computation.
 class _Network:
     """The nodes of one network; modules have the names that `nqperf.model.tensors` gives them."""
 

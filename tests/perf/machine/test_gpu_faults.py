@@ -19,9 +19,10 @@ from nqperf.perf.machine.gpu_checks import code_for, require_shared
 from nqperf.perf.machine.gpus import PROCESSES, SETTINGS, Gpu, gpu_settings, listed_gpus, visible_gpus
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.suite import session as session_module
-from nqperf.records.comparison import GPU_SETTINGS, compare
+from nqperf.records.comparison import compare
 from nqperf.records.history import history
 from nqperf.records.results import GPU_FAULT
+from nqperf.records.settings import GPU_SETTINGS
 from nqperf.records.verdict import QUICK_GATE
 from nqperf.report.summary import summarise
 from tests.perf.machine.machines import H100, ZEN_5

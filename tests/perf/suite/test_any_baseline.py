@@ -100,7 +100,7 @@ def test_floors_and_old_runs_of_another_baseline_are_none_for_this_one():
     new = msgspec.structs.replace(
         old, fingerprint=msgspec.structs.replace(old.fingerprint, states={**old.fingerprint.states, HELD_TO: "jax"})
     )
-    with pytest.raises(ConfigError, match="rows held to baseline and to jax"):
+    with pytest.raises(ConfigError, match="baseline baseline and jax"):
         compare(old, new)
     said = "the baseline is the row jax, in the place of TensorFlow's float32"
     assert [said in summarise(run).notes for run in (old, new)] == [False, True]

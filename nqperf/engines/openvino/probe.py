@@ -41,6 +41,9 @@ def _rule(name: str, machine: Machine) -> str | None:
         return None
     units = [one for one in _UNITS[name] if one in machine.fingerprint.isa]
     why = f", though the CPU has {' and '.join(units)}" if units else ": the CPU has no units for it"
+    if units and name == "openvino_int8_bfloat16":
+        # Seen with AMX: it rounds inputs to 8 bits amid layers of float32 alone.
+        why += "; it widens kernels that rest in 8 bits to bfloat16, which openvino_bfloat16 multiplies in as fast"
     return f"OpenVINO multiplies wider than in {what}{why}"
 
 

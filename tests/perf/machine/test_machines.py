@@ -130,6 +130,7 @@ REASONS = [
         "openvino_int8_bfloat16",
         "OpenVINO multiplies wider than in 8 bits amid layers of bfloat16, though the CPU has amx_int8 and avx512_vnni",
     ),
+    ("slow_float16", "openvino_int8_bfloat16", "; it widens kernels that rest in 8 bits to bfloat16"),
     ("slow_float16", "mixed_float16_xla_grappler", "one takes 640 times as long as the product alone here"),
     ("h100", "onednn_on", "is for machines that compute on the CPU"),
     ("h100", "allocator", "is for machines that compute on the CPU"),

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from nqperf.errors import NqPerfError
+from nqperf.formats.files import scratch_folder
 from nqperf.perf.machine.environment import python_command
 from nqperf.perf.machine.resources import Activity, activity
 from nqperf.perf.measuring.limits import TooSlowError
@@ -52,13 +53,16 @@ class WorkerProcess:
     ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
+        # Libraries leave files behind when their process is killed, as AutoGraph the code that it makes.
+        self._folder = contextlib.ExitStack()
+        temporary = self._folder.enter_context(scratch_folder())
         with _held_to(cores):
             self._process = subprocess.Popen(
                 python_command(module or WORKER, str(os.getpid()), python=python),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=environment,
+                env={**environment, "TMPDIR": str(temporary)},
             )
         # Both are pipes, as asked for above; typeshed cannot tell.
         self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))
@@ -116,6 +120,7 @@ class WorkerProcess:
                 pipe.close()
         self._channel.join()
         self._stderr.close()
+        self._folder.close()
 
     def _last_words(self) -> str:
         """Return how the process ended and its last lines."""

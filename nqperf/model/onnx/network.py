@@ -4,6 +4,7 @@ Shapes are named as there: n (features in a batch), s (positions), h (hidden siz
 stream stays [n, s, h] here: runtimes find their own fused attention in this layout.
 """
 
+# Long: one network from its inputs to its outputs, in the order of computation.
 from __future__ import annotations
 
 import importlib.util

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from nqperf.model.onnx.modules import default_wide
 from nqperf.model.onnx.network import onnx_graph
 from nqperf.nq.example import FloatArray
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +158,15 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
         """Return what multiplies large matrices on the provider, and its number of operations."""
         run, size = large_product(self.config.provider, self.product_type())
         return run, 2 * size**3
+
+    def count_work(self) -> CountedWork:
+        """Return what the first batch did: the nodes whose kernels ran, with the sizes of what they were given."""
+        flops = [one for one in (node.product_flops for node in self._nodes) if one]
+        kinds = Counter(node.args.op_name for node in self._nodes)
+        return CountedWork(
+            operations=dict(sorted(kinds.items())),
+            products=len(flops),
+            product_flops=sum(flops),
+            casts=kinds["Cast"],
+            parameters=self.parameters,
+        )

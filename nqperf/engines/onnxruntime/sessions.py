@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +53,16 @@ class Node(msgspec.Struct, frozen=True):
     def is_product(self) -> bool:
         """Whether it multiplies matrices."""
         return any(product in self.args.op_name for product in _PRODUCTS)
+
+    @property
+    def product_flops(self) -> int:
+        """The floating-point operations of a matrix product of two arrays, by their sizes; 0 of all else."""
+        shapes = [shape for one in self.args.input_type_shape for shape in one.values()]
+        if not self.is_product or len(shapes) < 2 or not shapes[0] or not shapes[1]:  # noqa: PLR2004  # two factors
+            return 0
+        inner: int = shapes[0][-1]
+        columns: int = shapes[1][-1] if shapes[1][-1] != inner or shapes[1][-2:] == [inner, inner] else shapes[1][-2]
+        return int(2 * math.prod(shapes[0]) * columns)
 
     @property
     def device(self) -> str:

@@ -5,6 +5,7 @@ To add an engine, write a subclass of `nqperf.engines.engine.Engine` in a file o
 file, by an entry point of the group `nqperf.engines` whose object is an `EngineRow`.
 """
 
+# Long: one row an engine, beside what is asked of a row and of all of them.
 from __future__ import annotations
 
 import contextlib

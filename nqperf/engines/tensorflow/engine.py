@@ -214,8 +214,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
     def product_type(self) -> str:
         """Return the type that the layers compute in; "tf32" where a GPU rounds float32 products so."""
-        dtype = str(self.model.compute_dtype)
-        return "tf32" if dtype == "float32" and self.on_gpu() and _may_round() and tf32_rounds() else dtype
+        return _product_type(str(self.model.compute_dtype))
 
     def large_product(self) -> tuple[Callable[[], object], int]:
         """Return what multiplies large matrices on TensorFlow's device, and its number of operations."""
@@ -238,10 +237,13 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         product.numpy()
 
 
-def _may_round() -> bool:
+def _product_type(dtype: str) -> str:
+    """Return "tf32" where products in float32 may be rounded so and are, else `dtype`."""
     import tensorflow as tf
 
-    return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+    may_round = tf.config.experimental.tensor_float_32_execution_enabled()
+    gpus = tf.config.list_physical_devices("GPU")
+    return "tf32" if dtype == "float32" and gpus and may_round and tf32_rounds() else dtype
 
 
 def _set_process_switches(config: TensorFlowConfig) -> None:

@@ -18,7 +18,8 @@ def set_process_switches(config: TensorFlowConfig) -> None:
     import tensorflow as tf
 
     # On by default where the GPU has it: the engine's wish is set, not hoped for.
-    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
+    if config.tf32 is not None:
+        tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
     if _fusing_stalls(config):

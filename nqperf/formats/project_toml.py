@@ -27,6 +27,7 @@ class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         data: A Natural Questions file or glob.
         limit: Use only so many examples.
         variants: The rows that run, names with commas between or a list.
+        baseline: The row that all others are held to.
         variants_file: Rows of the project's own (TOML).
         batch_size: Windows run at once.
         max_seq_length: Positions of one window.
@@ -49,6 +50,7 @@ class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     data: str | None = None
     limit: int | None = None
     variants: str | list[str] | None = None
+    baseline: str | None = None
     variants_file: str | None = None
     batch_size: int | None = None
     max_seq_length: int | None = None

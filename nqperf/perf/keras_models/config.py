@@ -70,7 +70,7 @@ class KerasBenchConfig:
         if self.vocabulary is not None and self.vocabulary < 1:
             raise ConfigError(f"vocabulary is {self.vocabulary}; expected 1 or more")
         self.suite.refuse(
-            *("model", "data", "against", "recipe", "profiles", "resume"),
+            *("model", "data", "against", "recipe", "profiles", "resume", "baseline"),
             why=f"{self.target} is a Keras model, which is run on inputs of its own",
         )
 

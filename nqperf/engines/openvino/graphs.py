@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from nqperf.engines.threads import requested_threads
+from nqperf.records.work import CountedWork
 
 # The types that layers compute in as OpenVINO names them; those of 8 bits are what stands around the products.
 _TYPES: Mapping[str, str] = {"float32": "f32", "mixed_bfloat16": "bf16", "int8": "f32", "int8_bfloat16": "bf16"}
@@ -24,6 +27,8 @@ _LOST_BESIDE_LARGEST = 0.25
 _ROUNDED_TO_ONE = np.float32(1 + 2.0**-10)
 _LARGE_SIZE = 1536
 _PRODUCTS = ("FullyConnected", "MatMul")
+# What holds values and computes none, by the names of both kinds of graph.
+_HELD = frozenset({"Constant", "Const", "Parameter", "Input", "Result", "Output", "Reshape", "Unsqueeze", "Squeeze"})
 
 
 def round_kernels(model: Any) -> None:
@@ -49,13 +54,23 @@ def _rounded_product(inputs: Any, kernel: np.ndarray) -> Any:
     return ops.matmul(inputs, ops.multiply(narrow, ops.constant(scales[:, None])), False, True)
 
 
-def properties(precision: str) -> dict[str, Any]:
+def parts_of(batch_size: int, threads: int) -> int:
+    """Return into how many equal parts a batch of `batch_size` is cut so that each has one of `threads` at least.
+
+    >>> [parts_of(4, 2), parts_of(4, 3), parts_of(3, 2), parts_of(1, 8)]
+    [2, 2, 1, 1]
+    """
+    return next(parts for parts in range(min(batch_size, threads), 0, -1) if batch_size % parts == 0)
+
+
+def properties(precision: str, *, parts: int = 1) -> dict[str, Any]:
     """Return what a compilation in `precision` is told: nothing about bits or threads is left to a default.
 
-    On a CPU with bfloat16 units the default precision is bfloat16.
+    `parts` of a batch run side by side. On a CPU with bfloat16 units the default precision is bfloat16.
     """
     return {
-        "PERFORMANCE_HINT": "LATENCY",
+        "PERFORMANCE_HINT": "LATENCY" if parts == 1 else "THROUGHPUT",
+        **({} if parts == 1 else {"NUM_STREAMS": parts}),
         "INFERENCE_PRECISION_HINT": _TYPES[precision],
         "INFERENCE_NUM_THREADS": requested_threads(),
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if in_int8(precision) else 0,
@@ -77,6 +92,33 @@ def _executed(compiled: Any) -> Iterator[dict[str, str]]:
     for node in compiled.get_runtime_model().get_ops():
         said = node.get_rt_info()
         yield {name: said[name].astype(str) for name in ("layerType", "runtimePrecision")}
+
+
+def count_graph(model: Any, compiled: Any, parameters: int) -> CountedWork:
+    """Return the work of the graph `model`, of known sizes, and of the layers that were `compiled` of it.
+
+    `parameters` is the number of the weights' values.
+    """
+    kinds = Counter(types["layerType"] for types in _executed(compiled))
+    flops = []
+    size = 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() in _HELD:
+            continue
+        shapes = [list(output.shape) for output in node.outputs()]
+        types = [output.element_type.size for output in node.outputs()]
+        size += sum(math.prod(shape) * width for shape, width in zip(shapes, types, strict=True))
+        if node.get_type_name() == "MatMul":
+            inner = list(node.input_value(0).shape)[-2 if node.get_attributes()["transpose_a"] else -1]
+            flops.append(2 * math.prod(shapes[0]) * inner)
+    return CountedWork(
+        operations={kind: count for kind, count in sorted(kinds.items()) if kind not in _HELD},
+        products=len(flops),
+        product_flops=sum(flops),
+        casts=kinds["Convert"] + kinds["Reorder"],
+        activation_bytes=size,
+        parameters=parameters,
+    )
 
 
 @functools.cache

@@ -16,12 +16,21 @@ from nqperf.engines.tensorflow.config import (
     TensorFlowConfig,
 )
 from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, softmax_widens, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of, may_round
+from nqperf.engines.tensorflow.graphs import (
+    compiled_products,
+    count_nodes,
+    device_kind,
+    executed_nodes,
+    graphs_of,
+    may_round,
+)
+from nqperf.engines.tensorflow.work import count_executed, count_graph
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 
@@ -193,9 +202,19 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
             },
         )
 
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run`, any work's first, and return what the graphs that TensorFlow executed for it show."""
+        return count_executed(executed_nodes(graphs_of(run)))
+
+    def count_work(self) -> CountedWork:
+        """Return what a batch does, counted in the graph that was executed, and in the traced one for its sizes."""
+        executed = () if self.config.xla or self.config.eager else executed_nodes(self._graphs)  # those show none
+        return count_graph(self.steps[self.seq_length].get_concrete_function().graph, executed, self.parameters)
+
     def product_type(self) -> str:
-        """Return the type that the layers compute in."""
-        return str(self.model.compute_dtype)
+        """Return the type that the layers compute in; "tf32" where a GPU rounds float32 products so."""
+        return _product_type(str(self.model.compute_dtype))
 
     def large_product(self) -> tuple[Callable[[], object], int]:
         """Return what multiplies large matrices on TensorFlow's device, and its number of operations."""
@@ -203,7 +222,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         # A GPU must be filled.
         size = 8192 if self.on_gpu() else 1536
-        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), self.product_type())
+        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), str(self.model.compute_dtype))
         product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)), jit_compile=False, autograph=False)
         return lambda: product(matrix).numpy(), 2 * size**3
 
@@ -218,12 +237,22 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         product.numpy()
 
 
+def _product_type(dtype: str) -> str:
+    """Return "tf32" where products in float32 may be rounded so and are, else `dtype`."""
+    import tensorflow as tf
+
+    may_round = tf.config.experimental.tensor_float_32_execution_enabled()
+    gpus = tf.config.list_physical_devices("GPU")
+    return "tf32" if dtype == "float32" and gpus and may_round and tf32_rounds() else dtype
+
+
 def _set_process_switches(config: TensorFlowConfig) -> None:
     """Set what holds for the whole process."""
     import tensorflow as tf
 
     # On by default where the GPU has it: the engine's wish is set, not hoped for.
-    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
+    if config.tf32 is not None:
+        tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
     if _fusing_stalls(config):

@@ -23,12 +23,13 @@ DEVELOPMENT_SEED = 2020
 class DevelopmentSet:
     """The development set, made anew at each pass: the same examples on every machine, in no file.
 
-    `selection` says which of them are taken, `source` is its name in records. `skipped` stays empty: a reader of files
-    puts broken lines there.
+    `selection` says which of them are taken, `source` is its name in records. `count` is how many there are; the first
+    ones are the same, however many. `skipped` stays empty: a reader of files puts broken lines there.
     """
 
     selection: Selection = Selection()
     source: str = f"generated world, split dev, {DEVELOPMENT_EXAMPLES} examples, seed {DEVELOPMENT_SEED}"
+    count: int = DEVELOPMENT_EXAMPLES
     skipped: list[FormatError] = field(default_factory=list)
 
     def examples(self) -> Iterator[Example]:
@@ -39,13 +40,13 @@ class DevelopmentSet:
         from nqperf.world.generate import generate
 
         skip, limit = self.selection.skip, self.selection.limit
-        if skip >= DEVELOPMENT_EXAMPLES:
+        if skip >= self.count:
             raise FormatError(
-                f"has {DEVELOPMENT_EXAMPLES} examples, and skip {skip} passes over all of them: lower it",
+                f"has {self.count} examples, and skip {skip} passes over all of them: lower it",
                 path=self.source,
             )
         made = generate(
-            examples=DEVELOPMENT_EXAMPLES, seed=DEVELOPMENT_SEED, split="dev", median_tokens=DEVELOPMENT_MEDIAN_TOKENS
+            examples=self.count, seed=DEVELOPMENT_SEED, split="dev", median_tokens=DEVELOPMENT_MEDIAN_TOKENS
         )
         stop = None if limit is None else skip + limit
         return (one.example for one in islice(made, skip, stop))

@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# At the start of a line these are commands to GitHub's runners, wherever the line comes from.
-_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+# Commands to GitHub's runners, wherever they come from: the first at the start of a line, the older second anywhere.
+_COMMAND = re.compile(r"^(\s*)(::)|(#)(#\[)", re.MULTILINE)
+# A scheme has an end, so that a long text without any is read in a time that grows no faster than the text.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,63}://[^\s'\"<>]+")
 CUT = "[cut]"
+# Controls but for tabs and line ends, joiners and what turns the direction of text, halves of pairs.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def plain(text: str, limit: int | None = None) -> str:
@@ -20,7 +23,7 @@ def plain(text: str, limit: int | None = None) -> str:
 
     Example: plain("a\\x1b[31mb") is "a\\\\x1b[31mb".
     """
-    shown = _COMMAND.sub(r"\1\\\2", "".join(_spelt(letter) for letter in text))
+    shown = _COMMAND.sub(r"\1\3\\\2\4", "".join(_spelt(letter) for letter in text))
     return (
         shown if limit is None or len(shown) <= limit else f"{shown[:limit]} ... ({len(shown) - limit} more characters)"
     )
@@ -29,6 +32,11 @@ def plain(text: str, limit: int | None = None) -> str:
 def plain_lines(text: str) -> str:
     """Return `text` as `plain` does, its line ends kept."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+def without_controls(text: str) -> str:
+    """Return a page's `text` with its control codes, and what turns or hides text, spelt out; lines and spaces stay."""
+    return _UNSEEN.sub(lambda found: _spelt(found[0]), text)
 
 
 def without_secrets(text: str) -> str:

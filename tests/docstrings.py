@@ -3,7 +3,7 @@
 A name is one where it stands as code (`name`), at the head of a line of its own ("name: ..."), in the shapes, or in an
 interval or a shape ("[start, end)"); a word of the sentence that is spelt the same is none.
 
-`python -m tests.docstrings` prints them; `python -m tests.docstrings --list` writes tests/docs/undocumented.txt.
+`python -m tests.docstrings` prints them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from tests.floors import PACKAGE, sources
 
-LIST = Path(__file__).parent / "docs" / "undocumented.txt"
 # Methods that Keras calls: its own documentation says what it hands over.
 _FRAMEWORK_METHODS = {"call", "build", "compute_output_shape", "compute_loss", "get_config", "train_step", "test_step"}
 _WORD = r"(?<![\w.]){}(?!\w)"
@@ -88,23 +87,7 @@ def _is_known_otherwise(node: Definition) -> bool:
     return re.search(r"\b(command|group|option|argument|fixture|overload|setter)\b", decorators) is not None
 
 
-def counts() -> dict[str, int]:
-    """Return how many are missing, by module; modules that lack nothing are left out."""
-    found = {str(path.relative_to(PACKAGE)): len(list(missing(path))) for path in sources()}
-    return {name: count for name, count in sorted(found.items()) if count}
-
-
-def listed() -> dict[str, int]:
-    """Return what the list allows, by module."""
-    lines = (line.split() for line in LIST.read_text().splitlines() if line and not line.startswith("#"))
-    return {name: int(count) for count, name in lines}
-
-
 if __name__ == "__main__":
-    if "--list" in sys.argv:
-        head = "# Public fields and parameters that no docstring names yet, by module. The numbers may only fall.\n"
-        LIST.write_text(head + "".join(f"{count} {name}\n" for name, count in counts().items()))
-    else:
-        for path in sources():
-            for line, name in missing(path):
-                sys.stdout.write(f"{path.relative_to(PACKAGE.parent)}:{line}: {name}\n")
+    for path in sources():
+        for line, name in missing(path):
+            sys.stdout.write(f"{path.relative_to(PACKAGE.parent)}:{line}: {name}\n")

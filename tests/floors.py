@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -53,6 +54,7 @@ def at_import(node: ast.AST) -> Iterator[ast.AST]:
         yield from at_import(child)
 
 
+@functools.cache
 def modules() -> Graph:
     """Return what each module imports of the package, wherever in it."""
     known = {module_of(path) for path in sources()}

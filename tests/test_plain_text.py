@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError, FormatError
-from nqperf.plain_text import command_line, plain, plain_lines, without_secrets
+from nqperf.plain_text import command_line, plain, plain_lines, without_controls, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,19 @@ from nqperf.plain_text import command_line, plain, plain_lines, without_secrets
         ("\ud800", r"\ud800"),
         ("::error title=x::y", r"\::error title=x::y"),
         ("  ::set-output name=x::y", r"  \::set-output name=x::y"),
-        ("##[error]x", r"\##[error]x"),
+        ("##[error]x", r"#\#[error]x"),
+        ("a row ##[error]x", r"a row #\#[error]x"),
         ("tests/a.py::test_b", "tests/a.py::test_b"),
     ],
 )
 def test_what_is_not_shown_as_it_is_is_spelt_out(text, shown):
     assert plain(text) == shown
+
+
+def test_a_page_keeps_its_lines_and_shows_controls():
+    assert without_controls("<p>a\x1b[31m\u202eb</p>\n\t<p>caf\u00e9\u00a0\ud800</p>") == (
+        "<p>a\\x1b[31m\\u202eb</p>\n\t<p>caf\u00e9\u00a0\\ud800</p>"
+    )
 
 
 @given(st.text())

@@ -6,10 +6,12 @@ The comparisons take two short looks, so a verdict may be any; each test asserts
 import json
 import os
 
+import msgspec
 import pytest
 
 from nqperf.formats.results.results_json import read_results
 from nqperf.pytest_plugin.paired import timeout_of
+from nqperf.records.comparison import compare
 from tests.inner_sessions import ALONE, REPOSITORY, forget_outer_session
 
 pytest_plugins = ["pytester"]
@@ -99,6 +101,43 @@ def test_two_sessions_in_another_order_compare_the_same_rows(project, pytester):
     first, second = (read_results(pytester.path / f"{name}.json") for name in ("first", "second"))
     assert [row.name for row in first.variants] == ["a/test_it.py::test_speed", "b/test_it.py::test_speed"]
     assert [row.name for row in second.variants] == [row.name for row in reversed(first.variants)]
+
+
+PARAMETERS = """
+@pytest.mark.parametrize("size", [1, 2])
+def test_speed(nqperf_paired, size): go(nqperf_paired)
+"""
+CLASSES = """
+class TestOne:
+    def test_speed(self, nqperf_paired): go(nqperf_paired)
+
+class TestTwo:
+    def test_speed(self, nqperf_paired): go(nqperf_paired)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tests", "names"),
+    [
+        (PARAMETERS, ["test_speed[1]", "test_speed[2]"]),
+        (CLASSES, ["TestOne::test_speed", "TestTwo::test_speed"]),
+    ],
+)
+def test_rows_keep_their_names_in_any_order_and_two_such_records_compare(project, pytester, tests, names):
+    source = "import pytest\nfrom short import CONFIG, work\n"
+    source += "def go(paired): paired(work, work, floor=None, config=CONFIG)\n" + tests
+    nodes = [f"test_it.py::{name}" for name in names]
+    project(*nodes, "--nqperf-save-results=first.json", test_it=source)
+    project(*reversed(nodes), "--nqperf-save-results=second.json", test_it=source)
+    first, second = (read_results(pytester.path / f"{name}.json") for name in ("first", "second"))
+    assert [row.name for row in first.variants] == nodes
+    assert [row.name for row in second.variants] == nodes[::-1]
+    valid = [msgspec.structs.replace(run, outcome="REPORTED") for run in (first, second)]
+    found = compare(*valid)
+    assert {change.name for change in found.changes} >= set(nodes)
+    assert (found.missing, found.added) == ({}, ())
+    assert all(0.3 < change.factor < 3 for change in found.changes)
 
 
 @pytest.mark.slow

@@ -120,6 +120,13 @@ def test_zizmor_finds_nothing():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_actionlint_knows_our_runners():
+    """Its package builds from what it fetches from GitHub, so it is no requirement; run by hand it finds nothing."""
+    known = yaml.safe_load((REPOSITORY / ".github" / "actionlint.yaml").read_text())["self-hosted-runner"]["labels"]
+    ours = [job["runs-on"] for path in WORKFLOWS for job in jobs(path) if "self-hosted" in job["runs-on"]]
+    assert {label for labels in ours for label in labels} == {"self-hosted", *known}
+
+
 def test_the_oldest_versions_are_those_of_the_requirements():
     found = dict(line.split("==") for line in oldest())
     assert found["msgspec"] == "0.19"

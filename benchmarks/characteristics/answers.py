@@ -1,16 +1,30 @@
-"""Answers of a 16-bit row: a known share of them truly changes, and more are answered until it is decided."""
+"""Answers of a 16-bit row: a known share of them truly changes, and more are answered until it is decided.
+
+The time allows for some number of examples: when it is up, all alpha that is left is spent, as in a run.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nqperf.statistics.answers import Answered, AnswerLimits, judge_answers
+from nqperf.perf.suite.answering import LOT, MOST_ANSWERS
+from nqperf.perf.suite.parity import ANSWER_LIMITS
+from nqperf.statistics.answers import Answered, judge_answers
 
-LIMITS = AnswerLimits(changed=0.005, micro_f1=0.999)
-LOOKS = (79, 200, 500, 1000, 1500)
+LIMITS = ANSWER_LIMITS["sixteen_bit"]
+FIRST = 79  # the examples of the suite
+ALLOWED = (FIRST, 479, MOST_ANSWERS)  # the examples that the time allows for
 SHARES = (0.0, 0.001, 0.0033, 0.005, 0.01, 0.03, 0.1)
 RIGHT = 0.85  # the share of answers that the baseline gets right
-HEADINGS = ["answers that truly change", "every change a loss?", "FAILS", "HOLDS", "UNDECIDED", "examples answered"]
+HEADINGS = [
+    "answers that truly change",
+    "every change a loss?",
+    "time for so many examples",
+    "FAILS",
+    "HOLDS",
+    "UNDECIDED",
+    "examples answered",
+]
 
 
 def lines(runs: int, seed: int) -> list[list[str]]:
@@ -19,22 +33,28 @@ def lines(runs: int, seed: int) -> list[list[str]]:
     found = []
     for share in SHARES:
         for losing in (False, True) if share else (False,):
-            outcomes, examples = zip(*(_run(share, generator, losing=losing) for _ in range(runs)), strict=True)
-            parts = (f"{outcomes.count(outcome) / runs:.1%}" for outcome in ("FAILS", "HOLDS", "UNDECIDED"))
-            found.append([f"{share:.2%}", "yes" if losing else "no", *parts, f"{np.mean(examples):.0f}"])
+            for most in ALLOWED:
+                told = [_run(share, most, generator, losing=losing) for _ in range(runs)]
+                outcomes, examples = zip(*told, strict=True)
+                parts = (f"{outcomes.count(outcome) / runs:.2%}" for outcome in ("FAILS", "HOLDS", "UNDECIDED"))
+                cells = [f"{share:.2%}", "yes" if losing else "no", f"{most:,}", *parts, f"{np.mean(examples):.0f}"]
+                found.append(cells)
     return found
 
 
-def _run(share: float, generator: np.random.Generator, *, losing: bool) -> tuple[str, int]:
-    changed = generator.random(LOOKS[-1]) < share
-    right = generator.random(LOOKS[-1]) < RIGHT
-    row = np.where(changed, False if losing else generator.random(LOOKS[-1]) < RIGHT, right)
-    ones = np.ones(LOOKS[-1], np.int64)
+def _run(share: float, most: int, generator: np.random.Generator, *, losing: bool) -> tuple[str, int]:
+    changed = generator.random(most) < share
+    right = generator.random(most) < RIGHT
+    row = np.where(changed, False if losing else generator.random(most) < RIGHT, right)
+    ones = np.ones(most, np.int64)
     baseline, other = (np.stack([values.astype(np.int64), ones, ones], axis=1) for values in (right, row))
-    outcome, count = "UNDECIDED", 0
-    for number, count in enumerate(LOOKS):
+    counts = [*range(FIRST, most, LOT), most]
+    outcome = "UNDECIDED"
+    for number, count in enumerate(counts):
         part = Answered(baseline=baseline[:count], row=other[:count], changed=changed[:count])
-        outcome = judge_answers(part, LIMITS, looks=LOOKS[:number], most=LOOKS[-1]).outcome
+        # Only at the end is it known that there are no more.
+        planned = most if count == most else MOST_ANSWERS
+        outcome = judge_answers(part, LIMITS, looks=counts[:number], most=planned).outcome
         if outcome != "UNDECIDED":
-            break
-    return outcome, count
+            return outcome, count
+    return outcome, most

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nqperf.statistics.change_points import ChangePointConfig, divide
-from nqperf.statistics.comparison import ComparisonConfig, compare
+from nqperf.statistics.comparison import Margins, compare
 from nqperf.statistics.sets import Row, Sets
 
 ROWS = (*(Row(name=f"row {number}") for number in range(13)), Row(name="same", role="same"))
@@ -48,9 +48,9 @@ def compared(runs: int, seed: int) -> list[list[str]]:
     generator = np.random.default_rng(seed)
     found = []
     for sd, run_sd, taken, sets in COMPARED:
-        config = ComparisonConfig(run_sd=taken)
+        margins = Margins(run_sd=taken)
         outcomes = {
-            slowdown: [_outcomes(slowdown, (sd, run_sd, sets), generator, config) for _ in range(runs)]
+            slowdown: [_outcomes(slowdown, (sd, run_sd, sets), generator, margins) for _ in range(runs)]
             for slowdown in (0.0, 0.02, 0.05, 0.10)
         }
         same = outcomes.pop(0.0)
@@ -75,7 +75,7 @@ def compared(runs: int, seed: int) -> list[list[str]]:
 
 
 def _outcomes(
-    slowdown: float, noise: tuple[float, float, int], generator: np.random.Generator, config: ComparisonConfig
+    slowdown: float, noise: tuple[float, float, int], generator: np.random.Generator, margins: Margins
 ) -> list[str]:
     """Return the outcome of each row, of which the first is slower in the new run."""
     sd, run_sd, sets = noise
@@ -86,7 +86,7 @@ def _outcomes(
         location[:, :-1] += generator.normal(0, run_sd, 13)
         location[:, 0] -= extra
         both.append(Sets(rows=ROWS, location=location, total=location + generator.normal(0, sd / 10, location.shape)))
-    return [change.outcome for change in compare([(both[0], both[1])], config)]
+    return [change.change for change in compare([(both[0], both[1], margins)])]
 
 
 def histories(runs: int, seed: int) -> list[list[str]]:

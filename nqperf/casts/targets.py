@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nqperf.casts.trace.hooks.variables import bound
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decoding
+from nqperf.formats.keras_file import check_keras_file
 from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.model.config import BertConfig
@@ -177,7 +180,10 @@ def _folder(path: Path, specs: Any, name: str | None = None) -> Target:
 def _loaded(path: Path) -> Any:
     import keras
 
-    with decoding(path, expected="a Keras model that this Keras can load (own layers: --import their module)"):
+    limit = check_keras_file(path)
+    expected = "a Keras model that this Keras can load (own layers: --import their module)"
+    with contextlib.ExitStack() as stack, decoding(path, expected=expected):
+        bound(stack, limit, path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

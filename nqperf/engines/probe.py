@@ -102,6 +102,11 @@ class Probe:
         del baseline
         return {}
 
+    def slow_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
+        """Return why a row with these `settings` is very slow on `machine`, None where nothing is known."""
+        del settings, machine
+        return None
+
     def checks(self, machine: Machine) -> Iterable[Check]:
         """Return what `doctor` says of the engine on a `machine`."""
         del machine

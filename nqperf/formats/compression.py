@@ -20,7 +20,14 @@ _MOST_LAYERS = 4
 _FREE_BYTES = 1 << 24  # what may come out of any file, however small it is
 # The window that an xz or zstd header may ask for; `xz -9` and `zstd -19` need a half of it, `zstd --long` all.
 _WINDOW_BYTES = 1 << 27
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x50\x2a\x4d\x18": "zstd",  # a frame to be skipped, with which pzstd begins
+    b"PK\x03\x04": "zip",
+}
 _NAMES_SHOWN = 4
 
 
@@ -147,7 +154,10 @@ class _Decompressed(io.RawIOBase):
 def _zip_member(stream: BufferedReader, path: str, stack: contextlib.ExitStack) -> Any:
     """Open the only data file of a zip."""
     if not stream.seekable():
-        raise FormatError("is a zip, which cannot be read from a pipe: give the file, or unpack it", path=path)
+        raise FormatError(
+            "is a zip, which cannot be read from a pipe or from within other packing: give the file, or unpack it",
+            path=path,
+        )
     archive = stack.enter_context(zipfile.ZipFile(cast("BinaryIO", stream)))
     names = [name for name in archive.namelist() if not name.endswith("/") and not _is_litter(name)]
     data = [name for name in names if ".json" in name.lower()] or names

@@ -184,6 +184,10 @@ def _begin_or_go_on(journal: Journal, run: Identity) -> None:
             number = int(found[1])
             journal.done[number] = _decoded(Path(entry.path), ShardRecord)
             for name in journal.done[number].files:
+                if "/" in name or os.sep in name:
+                    raise FormatError(
+                        f"names the file {name[:80]!r}; expected files beside it: {_START_OVER}", path=entry.path
+                    )
                 journal.checked(number, name)
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from nqperf.errors import FormatError, NqPerfError
 from nqperf.formats.compression import BufferedReader, Limits, is_damage, unpacked
-from nqperf.formats.decoding import reason, wide_encoding
+from nqperf.formats.decoding import UTF8_MARK, reason, wide_encoding
 from nqperf.formats.reading import exists, opened
 from nqperf.formats.remote import is_url, remote_fault, remote_files, shown_url
 from nqperf.formats.sniffing import ARROW_FILE, ARROW_STREAM, HEAD_BYTES, PARQUET, foreign_kind
@@ -19,6 +19,7 @@ from nqperf.formats.tables import table_rows
 
 STANDARD_INPUT = "-"
 DEFAULT_LIMITS = Limits()
+_MOST_BLANK = 1 << 20  # a packed file of a hundred bytes can hold them for minutes
 
 
 class Line(NamedTuple):
@@ -55,11 +56,14 @@ def lines_of(source: str, *, what: str, limits: Limits = DEFAULT_LIMITS) -> Iter
     limit; MissingExtraError where a library is needed to read it.
     """
     for one in _inputs(source, what):
-        number, layers = 0, list[str]()
+        number, blank, layers = 0, 0, list[str]()
         try:
             with one.open() as file, unpacked(file, one.name, limits, layers) as stream:
                 for number, content in enumerate(_contents(stream, one.name, what, limits), start=1):
-                    if not content.isspace():
+                    if content.isspace() or (number == 1 and _is_mark_alone(content)):
+                        blank += 1
+                        _refuse_blanks(blank, Line(one.name, number, content), what)
+                    else:
                         yield Line(one.name, number, content)
         except NqPerfError:
             raise
@@ -67,6 +71,16 @@ def lines_of(source: str, *, what: str, limits: Limits = DEFAULT_LIMITS) -> Iter
             if one.is_remote and not is_damage(error):
                 raise remote_fault(error, one.name, what=what, line=number) from error
             raise _local_fault(error, one.name, number, " in ".join(reversed(layers))) from error
+
+
+def _is_mark_alone(content: bytes) -> bool:
+    """Tell whether a first line is a byte-order mark and nothing more."""
+    return content.startswith(UTF8_MARK) and not content.removeprefix(UTF8_MARK).strip()
+
+
+def _refuse_blanks(count: int, line: Line, what: str) -> None:
+    if count > _MOST_BLANK:
+        raise line.fault(f"is one of more than {_MOST_BLANK} blank lines; expected {what}")
 
 
 def _contents(stream: BufferedReader, name: str, what: str, limits: Limits) -> Iterator[bytes]:

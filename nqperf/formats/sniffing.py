@@ -11,6 +11,11 @@ HEAD_BYTES = _TAR_AT + len(_TAR)
 _BINARY = {
     b"%PDF-": "a PDF document",
     b"SQLite format 3": "an SQLite database",
+    b"PK\x05\x06": "an empty zip",
+    b"\x1f\x9d": "packed by compress (.Z): unpack it",
+    b"\x04\x22\x4d\x18": "packed by lz4: unpack it",
+    b"\x5d\0\0": "packed by lzma in its older form: unpack it",
+    b"\xff\x06\0\0sNaPpY": "packed by snappy: unpack it",
     b"\x89HDF\r\n": "an HDF5 file",
     b"\x93NUMPY": "a NumPy array (.npy)",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
@@ -34,6 +39,8 @@ def foreign_kind(start: bytes) -> str | None:
     for magic, kind in _BINARY.items():
         if start.startswith(magic):
             return kind
+    if start[:4].strip(b"\0") and start[4:8] == b"\0\0\0\0":  # a length in eight bytes
+        return "a safetensors file" if start[8:10] == b'{"' else "a TFRecord file, as `nqperf prepare` makes it"
     if start[_TAR_AT:HEAD_BYTES] == _TAR:
         return "a tar archive: unpack it, or name a file within as tar://NAME::FILE"
     if _HTML.match(start):

@@ -29,7 +29,10 @@ def table_rows(stream: BufferedReader, path: str) -> Iterator[bytes]:
     except ImportError:
         raise MissingExtraError("parquet", purpose=f"reading {path}, a Parquet or Arrow file,") from None
     if not stream.seekable():
-        raise FormatError("is a Parquet or Arrow file, which cannot be read from a pipe: give the file", path=path)
+        raise FormatError(
+            "is a Parquet or Arrow file, which cannot be read from a pipe or packed: give the file itself",
+            path=path,
+        )
     with decoding(path, expected="a whole Parquet or Arrow file"):
         if start.startswith(PARQUET):
             batches = _parquet_batches(pq.ParquetFile(cast("BinaryIO", stream)))

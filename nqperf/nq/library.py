@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nqperf.errors import ConfigError
-from nqperf.nq.tokenization import BERT_PIECES, Opening, SpecialPieces, opening_of_words
+from nqperf.nq.library_tokenizers import library_errors
+from nqperf.nq.openings import Opening, opening_of_words
+from nqperf.nq.tokenization import BERT_PIECES, GPT2_PIECES, ROBERTA_PIECES, SpecialPieces
 from nqperf.nq.wordpiece import ascii_tokens
 
 if TYPE_CHECKING:
+    from tokenizers import AddedToken
     from tokenizers import Tokenizer as LibraryTokenizer
 
-# RoBERTa puts two separators between the question and the window.
-ROBERTA_PIECES = SpecialPieces(
-    cls="<s>", sep="</s>", separators=2, pad="<pad>", unknown="<unk>", family="roberta", opens_question=False
-)
-# GPT-2 has one piece for all ends.
-GPT2_PIECES = SpecialPieces(
-    cls="<|endoftext|>",
-    sep="<|endoftext|>",
-    pad="<|endoftext|>",
-    unknown="<|endoftext|>",
-    family="gpt2",
-    opens_question=False,
-)
 STYLES = (BERT_PIECES, ROBERTA_PIECES, GPT2_PIECES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddedPiece:
-    """A piece that was added to a vocabulary: `content` is never cut, and `special` ones are never normalised either.
-
-    `number` is the id that the files give it; None leaves it to the order.
-    """
-
-    content: str
-    number: int | None = None
-    special: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BertRules:
-    """How Hugging Face's BERT cuts text, as its `tokenizer_config.json` says it; the defaults are the library's.
-
-    Without `basic`, words are cut at white space alone and stay as they are. `strip_accents` None is as `lower_case`;
-    `split_ideographs` makes a word of each; words of more than `max_characters` are unknown.
-    """
-
-    lower_case: bool = True
-    strip_accents: bool | None = None
-    split_ideographs: bool = True
-    basic: bool = True
-    max_characters: int = 100
+_LONGEST_WORD = 1000
 
 
 class LibraryVocabulary:
@@ -70,6 +34,12 @@ class LibraryVocabulary:
     def __init__(
         self, tokenizer: LibraryTokenizer, special: SpecialPieces | None = None, *, never_split: Collection[str] = ()
     ) -> None:
+        longest = getattr(tokenizer.model, "max_input_chars_per_word", 0)
+        if longest > _LONGEST_WORD:
+            raise ConfigError(
+                f"cuts words of up to {longest} letters, which takes time by their square; expected a bound of at most "
+                f"{_LONGEST_WORD} (max_input_chars_per_word)"
+            )
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
@@ -82,13 +52,13 @@ class LibraryVocabulary:
         if unknown is None:
             raise ConfigError(f"the vocabulary of {self.size} pieces lacks {self.special.unknown}")
         self.unknown_id = unknown
-        try:
-            self._opening = opening_of_words(self._ids, self.unknown_id)
-        except ConfigError:
-            raise
-        except Exception as error:  # the library raises no type of its own
-            raise ConfigError(f"is no tokenizer that can be used ({error}): copy it again") from error
+        own = tokenizer.get_vocab(with_added_tokens=False)
+        by_number = sorted(own, key=lambda piece: own[piece])
         self._ascii = _AsciiWords.of(tokenizer)
+        with library_errors("is no tokenizer that can be used ({}): copy it again"):
+            self._refuse_added(lambda piece: any(map(str.isspace, piece.content)))
+            self._opening = opening_of_words(self._ids, self.unknown_id, pieces=by_number)
+            self._refuse_added(self._eats_a_space)
 
     def _known_style(self) -> SpecialPieces:
         for style in STYLES:
@@ -105,15 +75,29 @@ class LibraryVocabulary:
 
     def encode(self, words: list[str], *, opening: bool = False) -> list[list[int]]:
         """Return the ids of the pieces of each of `words`; an `opening` one has no other before it."""
-        before = Opening() if opening else self._opening
-        return [self._word(word, before) for word in words]
+        around = self._opening.of_first() if opening else self._opening
+        with library_errors("cannot cut a word ({}): use another tokenizer, or copy this one again"):
+            return [self._word(word, around) for word in words]
 
-    def _word(self, word: str, before: Opening) -> list[int]:
+    def _word(self, word: str, around: Opening) -> list[int]:
         if word in self._never_split:
             return [self.pieces.get(word, self.unknown_id)]
         if self._ascii is not None and (ids := self._ascii.ids(word)) is not None:
             return ids
-        return self._ids(before.text + word)[before.skipped :]
+        return around.own(self._ids(around.text(word)))
+
+    def _refuse_added(self, takes_spaces: Callable[[AddedToken], bool]) -> None:
+        """Raise for an added piece that words cut one by one would not meet, or whose neighbour they would cut."""
+        for piece in self._tokenizer.get_added_tokens_decoder().values():
+            if takes_spaces(piece):
+                raise ConfigError(
+                    f"has the added piece {piece.content!r}, which takes in spaces, and documents are cut word by "
+                    "word: leave it out"
+                )
+
+    def _eats_a_space(self, piece: AddedToken) -> bool:
+        text = f"a {piece.content} The"
+        return bool(piece.rstrip) and self._ids(text) != list(chain(*self.encode(text.split(" "))))
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -154,128 +138,3 @@ class _AsciiWords:
         if word.isalnum() and (known := self._plain.get(word)) is not None:
             return [known]  # the longest match of a known plain word is the word
         return [token.id for basic in ascii_tokens(word) for token in self._model.tokenize(basic)]
-
-
-def library_tokenizer(content: str) -> LibraryTokenizer:
-    """Return what the library reads in `content`, the text of a `tokenizer.json`.
-
-    Raises: ConfigError when it cannot.
-    """
-    from tokenizers import Tokenizer as LibraryTokenizer
-
-    return _built(lambda: LibraryTokenizer.from_str(content), "is no tokenizer that can be read ({}): copy it again")
-
-
-def _built(build: Callable[[], LibraryTokenizer], said: str) -> LibraryTokenizer:
-    try:
-        return build()
-    except (KeyboardInterrupt, SystemExit, ConfigError):
-        raise
-    except BaseException as error:  # the library raises no type of its own; a panic is no Exception
-        reason = " ".join(str(error).split())[:200]
-        raise ConfigError(said.format(reason)) from error
-
-
-def bert_tokenizer(pieces: Mapping[str, int], rules: BertRules, special: SpecialPieces) -> LibraryTokenizer:
-    """Return the library's tokenizer of a BERT vocabulary without a `tokenizer.json`.
-
-    `pieces` have their ids, `rules` say how text is cut, and `special` are the pieces that frame an input.
-
-    Raises: ConfigError when the vocabulary lacks its unknown piece.
-    """
-    from tokenizers import Tokenizer as LibraryTokenizer
-    from tokenizers.models import WordPiece
-    from tokenizers.normalizers import BertNormalizer
-    from tokenizers.pre_tokenizers import BertPreTokenizer, WhitespaceSplit
-
-    if special.unknown not in pieces:
-        raise ConfigError(f"the vocabulary lacks {special.unknown}; expected a BERT vocab.txt, one piece a line")
-    tokenizer = LibraryTokenizer(
-        WordPiece(dict(pieces), unk_token=special.unknown, max_input_chars_per_word=rules.max_characters)
-    )
-    tokenizer.pre_tokenizer = WhitespaceSplit()
-    if rules.basic:
-        tokenizer.pre_tokenizer = BertPreTokenizer()
-        tokenizer.normalizer = BertNormalizer(
-            clean_text=True,
-            handle_chinese_chars=rules.split_ideographs,
-            strip_accents=rules.strip_accents,
-            lowercase=rules.lower_case,
-        )
-    framing = dict.fromkeys((special.pad or "[PAD]", special.unknown, special.cls, special.sep, "[MASK]"))
-    add_pieces(tokenizer, [AddedPiece(content=piece) for piece in framing if piece in pieces])
-    return tokenizer
-
-
-def byte_level_tokenizer(
-    pieces: Mapping[str, int], merges: Sequence[tuple[str, str]], *, prefix_space: bool = False
-) -> LibraryTokenizer:
-    """Return the library's tokenizer of a `vocab.json` and the lines of its `merges.txt`, the first merge first.
-
-    `pieces` have their ids; with `prefix_space` a space stands before the first word of a text, too.
-
-    Raises: ConfigError when a merge makes a piece that the vocabulary lacks.
-    """
-    from tokenizers import AddedToken
-    from tokenizers import Tokenizer as LibraryTokenizer
-    from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    tokenizer = _built(
-        lambda: LibraryTokenizer(BPE(dict(pieces), list(merges))),
-        "the merges do not fit the vocabulary ({}): copy both files again",
-    )
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=prefix_space)
-    special = dict.fromkeys((ROBERTA_PIECES.cls, "<pad>", ROBERTA_PIECES.sep, "<unk>", "<mask>", GPT2_PIECES.cls))
-    present = [piece for piece in special if piece in pieces]
-    # As Hugging Face has it: the space before a mask is the mask's.
-    tokenizer.add_special_tokens([AddedToken(piece, lstrip=piece == "<mask>") for piece in present])
-    return tokenizer
-
-
-def add_pieces(tokenizer: LibraryTokenizer, added: Iterable[AddedPiece]) -> None:
-    """Add the pieces `added` to `tokenizer`, those with the lowest ids first, each under the id that it is to have.
-
-    Raises: ConfigError when the library gives one another id.
-    """
-    from tokenizers import AddedToken
-
-    def place(piece: AddedPiece) -> float:
-        return float("inf") if piece.number is None else piece.number
-
-    for piece in sorted(added, key=place):
-        token = AddedToken(piece.content, normalized=not piece.special, special=piece.special)
-        (tokenizer.add_special_tokens if piece.special else tokenizer.add_tokens)([token])
-        found = tokenizer.token_to_id(piece.content)
-        if piece.number is not None and found != piece.number:
-            raise ConfigError(
-                f"the added piece {piece.content!r} is to be {piece.number}, and the vocabulary gives it {found}: put "
-                "files of one tokenizer there"
-            )
-
-
-def observed_rules(tokenizer: LibraryTokenizer) -> dict[str, bool]:
-    """Return what `tokenizer` is seen to do to text, under the names that `tokenizer_config.json` has for it."""
-
-    def normalise(text: str) -> str:
-        found: str = text if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(text)
-        return found
-
-    def parted(text: str) -> bool:
-        text = normalise(text)
-        parts = [text] if tokenizer.pre_tokenizer is None else tokenizer.pre_tokenizer.pre_tokenize_str(text)
-        return len(parts) > 1 or " " in text.strip()
-
-    accents = normalise("\u00e9")
-    return {
-        "do_lower_case": "A" not in normalise("A"),
-        "strip_accents": "\u00e9" not in accents and "\u0301" not in accents,
-        "tokenize_chinese_chars": parted("\u65b0\u897f"),
-        "do_basic_tokenize": parted("x,y"),
-        "add_prefix_space": _encoded(tokenizer, "a") == _encoded(tokenizer, " a"),
-    }
-
-
-def _encoded(tokenizer: LibraryTokenizer, text: str) -> list[int]:
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    return ids

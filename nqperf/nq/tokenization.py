@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 
 from nqperf.errors import ConfigError
 from nqperf.nq.example import IntArray, LongArray
+from nqperf.nq.openings import opening_of_words
 
 # Natural Questions repeats its words: this many keep the hit rate above 95 % and the memory below 100 MB.
 MAX_CACHED_WORDS = 1 << 18
@@ -55,6 +56,19 @@ class SpecialPieces:
 
 
 BERT_PIECES = SpecialPieces()
+# RoBERTa puts two separators between the question and the window.
+ROBERTA_PIECES = SpecialPieces(
+    cls="<s>", sep="</s>", separators=2, pad="<pad>", unknown="<unk>", family="roberta", opens_question=False
+)
+# GPT-2 has one piece for all ends.
+GPT2_PIECES = SpecialPieces(
+    cls="<|endoftext|>",
+    sep="<|endoftext|>",
+    pad="<|endoftext|>",
+    unknown="<|endoftext|>",
+    family="gpt2",
+    opens_question=False,
+)
 # Opens the question in a vocabulary that was made for BERT Joint.
 QUESTION = "[Q]"
 
@@ -173,49 +187,6 @@ def is_marker(word: str) -> bool:
     return len(word) > 1 and word[0] == "[" and word[-1] == "]" and " " not in word
 
 
-# SentencePiece's sign for a space, which opens every word.
-SPACE = "\u2581"
-_TRIAL_WORDS = ("a", "The", "is", "1850", "\u00e9", "\u4e2d", "\u65b0")
-_EMPTY_WORDS = ("", "\u0301", "\u200b")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """What a word needs before it to be cut as it is within a text: `text`, whose own pieces are the first `skipped`.
-
-    That is nothing where every word is cut alike, a space, or a whole word where spaces at the start are trimmed.
-    """
-
-    text: str = ""
-    skipped: int = 0
-
-
-def opening_of_words(encode: Callable[[str], list[int]], unknown: int) -> Opening:
-    """Return what has to stand before a word, so that words cut one by one give their text's own pieces.
-
-    `encode` gives the ids of the pieces of a text. Words with the piece `unknown` are no trial: SentencePiece makes one
-    of several that follow each other.
-
-    Raises: ConfigError when nothing does.
-    """
-
-    def holds(opening: Opening, *words: str) -> bool:
-        first, *others = words
-        cut = (encode(opening.text + other)[opening.skipped :] for other in others)
-        return encode(" ".join(words)) == sum(cut, encode(first))
-
-    openings = (Opening(), Opening(text=" "), Opening(text="a ", skipped=len(encode("a"))))
-    known = [word for word in _TRIAL_WORDS if unknown not in encode(word)]
-    fit = [opening for opening in openings if all(holds(opening, one, other) for one in known for other in known)]
-    if not fit:
-        raise ConfigError(
-            "cuts a word otherwise within a text than by itself, and documents are cut word by word: use a tokenizer "
-            "that parts text at spaces"
-        )
-    # Of a word without a letter that is kept, the space before it may be left.
-    return next((one for one in fit if all(holds(one, "a", empty, "The") for empty in _EMPTY_WORDS)), fit[0])
-
-
 class SentencePieceVocabulary:
     """A SentencePiece `model`, given as the bytes of its file; `special` are the pieces that frame an input.
 
@@ -232,7 +203,7 @@ class SentencePieceVocabulary:
         self.size: int = self._processor.get_piece_size()
         self.unknown_id: int = self._processor.unk_id()
         self.special = special
-        self._opening = opening_of_words(self._processor.encode, self.unknown_id)
+        self._opening = opening_of_words(self._processor.encode, self.unknown_id, pieces=self.pieces())
 
     def pieces(self) -> list[str]:
         """Return every piece, in the order of their ids."""
@@ -255,7 +226,6 @@ class SentencePieceVocabulary:
 
     def _within(self, words: list[str], kind: type, *, opening: bool) -> list[list[Any]]:
         """Return the pieces of each word, as ids (`kind` int) or as they are spelt (str)."""
-        before = Opening() if opening else self._opening
-        texts = [before.text + word for word in words] if before.text else words
-        cut: list[list[Any]] = self._processor.encode(texts, out_type=kind)
-        return [own[before.skipped :] for own in cut] if before.skipped else cut
+        around = self._opening.of_first() if opening else self._opening
+        cut: list[list[Any]] = self._processor.encode(list(map(around.text, words)), out_type=kind)
+        return list(map(around.own, cut))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from nqperf.errors import ConfigError
-from nqperf.nq.tokenization import BERT_PIECES, SPACE, SentencePieceVocabulary, SpecialPieces, Vocabulary
+from nqperf.nq.openings import SPACE
+from nqperf.nq.tokenization import BERT_PIECES, SentencePieceVocabulary, SpecialPieces, Vocabulary
 
 
 class AlbertVocabulary(SentencePieceVocabulary):
@@ -62,12 +63,12 @@ class AlbertVocabulary(SentencePieceVocabulary):
 class ExtendedVocabulary:
     """A `vocabulary` with pieces that were `added` to it: they are never cut, and text beside them is cut by itself.
 
-    `added` has their ids by piece.
+    `added` has their ids by piece; those of `single_words` are found where no letter or digit stands beside them.
 
     Raises: ConfigError when an added piece has the id of another.
     """
 
-    def __init__(self, vocabulary: Vocabulary, added: Mapping[str, int]) -> None:
+    def __init__(self, vocabulary: Vocabulary, added: Mapping[str, int], *, single_words: Collection[str] = ()) -> None:
         self._vocabulary = vocabulary
         self._added = dict(added)
         self.size = max(vocabulary.size, *(number + 1 for number in added.values()))
@@ -80,7 +81,11 @@ class ExtendedVocabulary:
                     "of one tokenizer there"
                 )
         longest_first = sorted(added, key=len, reverse=True)
-        self._places = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
+        patterns = (
+            rf"(?<!\w){re.escape(piece)}(?!\w)" if piece in single_words else re.escape(piece)
+            for piece in longest_first
+        )
+        self._places = re.compile(f"({'|'.join(patterns)})")
 
     def find(self, piece: str) -> int | None:
         """Return the id of the whole `piece`, None when the vocabulary lacks it."""

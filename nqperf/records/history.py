@@ -1,4 +1,4 @@
-"""Runs over time: each variant's ratio by date, and where the machine or its software is another one than before.
+"""Runs over time: each variant's ratio by date, where it changed, and where the machine is another one than before.
 
 Ratios are speed-ups over the baseline of the same run, so they can be held beside each other; a ratio after a change of
 machine is another device's, and says nothing about the code.
@@ -6,13 +6,14 @@ machine is another device's, and says nothing about the code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError
-from nqperf.records.comparison import MEASURING, changed_versions
-from nqperf.records.profiles import sizes_text
+from nqperf.records.levels import Speed, Step, levels
 from nqperf.records.results import BASELINE, Results, RunOutcome, VariantResult
+from nqperf.records.settings import changes_of_setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class Moment:
     """One run: where it is kept, when it was made, what it came to, and what is not as in the run before.
 
     `source` is its file's name, `created` the UTC time (ISO 8601), `outcome` the run's, and `device` the machine in a
-    line. `changes` says in words what makes its ratios and those of the run before two different things.
+    line. `changes` says in words what makes its ratios and those of the run before two different things. `seconds` are
+    those of a batch of the baseline, None where nothing was timed.
     """
 
     source: str
@@ -45,26 +47,35 @@ class Moment:
     outcome: RunOutcome
     device: str
     changes: tuple[str, ...]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """The `runs` in the order in which they were made, and each variant's points in the same.
 
-    `variants` has the points of each variant but the baseline, by name; a run without it has none there.
+    `variants` has the points of each variant but the baseline, by name; a run without it has none there. `steps` are
+    the changes from one level of a row to the next, in runs of one setting. `slower` are the rows that are surely
+    slower than at their best, by 1 % or more, in the latest runs of that work on that machine.
     """
 
     runs: tuple[Moment, ...]
     variants: Mapping[str, tuple[Point, ...]]
+    steps: tuple[Step, ...] = ()
+    slower: tuple[Step, ...] = ()
 
 
-def history(runs: Mapping[str, Results]) -> History:
-    """Return the history of `runs`, which are by the name of their source.
+def history(runs: Mapping[str, Results], *, since: str = "") -> History:
+    """Return the history of `runs` by the name of their source; of those made `since` then or later (ISO 8601, UTC).
 
     Raises: ConfigError when there is none.
     """
     if not runs:
         raise ConfigError("there are no runs; expected at least one")
+    last = max(run.created for run in runs.values())
+    runs = {source: run for source, run in runs.items() if run.created >= since}
+    if not runs:
+        raise ConfigError(f"no run was made since {since}; the last is of {last}")
     # ISO 8601 in UTC sorts as text; the source settles what was made in the same second.
     ordered = sorted(runs.items(), key=lambda item: (item[1].created, item[0]))
     found = [one for _, one in ordered]
@@ -74,12 +85,19 @@ def history(runs: Mapping[str, Results]) -> History:
             created=one.created,
             outcome=one.outcome,
             device=one.fingerprint.device_key,
-            changes=tuple(_changes(found[number - 1], one)) if number else (),
+            changes=tuple(changes_of_setting(found[number - 1], one)) if number else (),
+            seconds=_seconds(one),
         )
         for number, (source, one) in enumerate(ordered)
     )
     names = dict.fromkeys(variant.name for one in found for variant in one.variants if variant.name != BASELINE)
-    return History(runs=moments, variants={name: _points(found, name) for name in names})
+    steps, slower = levels(found, [BASELINE, *names])
+    return History(runs=moments, variants={name: _points(found, name) for name in names}, steps=steps, slower=slower)
+
+
+def exit_status(found: History) -> int:
+    """Return 1 when a row that `found` holds is slower than at its best, else 0."""
+    return 1 if found.slower else 0
 
 
 def _points(runs: Sequence[Results], name: str) -> tuple[Point, ...]:
@@ -101,17 +119,7 @@ def _point(number: int, row: VariantResult) -> Point:
     )
 
 
-def _changes(old: Results, new: Results) -> Iterator[str]:
-    """Yield what makes the ratios of two runs that follow each other two different things."""
-    if old.fingerprint.device_key != new.fingerprint.device_key:
-        yield f"device: {old.fingerprint.device_key} -> {new.fingerprint.device_key}"
-    for name, (before, after) in changed_versions(old.fingerprint, new.fingerprint).items():
-        if name not in MEASURING:
-            yield f"{name}: {before or 'absent'} -> {after or 'absent'}"
-    if old.workload != new.workload:
-        yield f"work: {sizes_text(old.workload)} -> {sizes_text(new.workload)}"
-    for what in ("model", "data"):
-        one, other = getattr(old, what), getattr(new, what)
-        if one != other:
-            names = f"{one.name} -> {other.name}" if one.name != other.name else f"{one.name}, other content"
-            yield f"{what}: {names}"
+def _seconds(run: Results) -> float | None:
+    """Return the seconds of a batch of the baseline."""
+    speed = Speed.of_baseline(0, run)
+    return None if speed is None else math.exp(-speed.value)

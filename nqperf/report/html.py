@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from nqperf.formats.files import write_whole
-from nqperf.records.comparison import Comparison, VariantChange
+from nqperf.records.comparison import Comparison
 from nqperf.records.history import History, Point
 from nqperf.records.results import Results
 from nqperf.report import page as html
@@ -18,11 +18,15 @@ from nqperf.report.summary import counted, interval_text, judged_text, work_text
 from nqperf.report.terminal import (
     CHANGE_HEADINGS,
     HISTORY_HEADINGS,
+    RUN_HEADINGS,
     change_row,
     comparison_notes,
     history_rows,
     machine_letters,
+    run_rows,
+    steps_text,
 )
+from nqperf.statistics.comparison import Change
 
 
 def write_page(path: Path, content: str) -> None:
@@ -77,12 +81,12 @@ def _apart(comparison: Comparison) -> tuple[tuple[str, Sequence[str]], ...]:
     return ("worse", comparison.worse), ("missing", tuple(comparison.missing)), ("new", comparison.added)
 
 
-def _factor(change: VariantChange) -> Mark:
+def _factor(change: Change) -> Mark:
     title = f"{change.name}: factor {change.factor:.3f} in {interval_text(change.interval)}, {change.change}"
     return Mark(ratio=change.factor, interval=change.interval, floor=None, title=title)
 
 
-def _said(change: VariantChange) -> Markup:
+def _said(change: Change) -> Markup:
     return html.said(f"{change.factor:.3f}", interval_text(change.interval), change.change)
 
 
@@ -99,12 +103,10 @@ def _history(found: History) -> Iterator[Markup]:
     changed = [number for number, moment in enumerate(found.runs) if moment.changes]
     dates = html.ends(first.created[:10], last.created[:10])
     yield html.charts(2, [(name, drawing + dates) for name, drawing in _timelines(found, changed)])
+    yield from map(html.paragraph, steps_text(found))
     yield html.title(2, "Runs")
-    rows = [
-        (moment.created, letters[number], moment.outcome, moment.source) for number, moment in enumerate(found.runs)
-    ]
-    headings = ("made", "machine", "outcome", "file")
-    yield html.html_table("Every run, the oldest first", headings, rows, left=headings[1:])
+    left = ("machine", "outcome", "file")
+    yield html.html_table("Every run, the oldest first", RUN_HEADINGS, run_rows(found), left=left)
     yield html.facts({f"machine {letters[number]}": moment.device for number, moment in enumerate(found.runs)})
     if changed:
         yield html.title(2, "Changes from one run to the next")
@@ -128,4 +130,6 @@ def _point_mark(point: Point, found: History) -> Mark | None:
         return None
     when = found.runs[point.run].created
     title = f"{when}: {point.ratio:.3f} in {interval_text(point.interval)}, {point.outcome}"
+    if found.runs[point.run].outcome == "INVALID":
+        title += " (run INVALID)"
     return Mark(ratio=point.ratio, interval=point.interval, floor=point.floor, title=title)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from nqperf.plain_text import without_controls
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 def html_page(title: str, body: Iterable[Markup]) -> str:
     """Return a whole page with this `title`, whose `body` are its parts in order."""
-    return _environment().get_template("page.html").render(title=title, body=body)
+    return without_controls(_environment().get_template("page.html").render(title=title, body=body))
 
 
 @functools.cache

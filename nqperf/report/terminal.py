@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nqperf.plain_text import plain_lines
-from nqperf.records.comparison import Comparison, VariantChange
-from nqperf.records.history import History, Point
+from nqperf.records.comparison import Comparison
+from nqperf.records.history import History, Moment, Point
+from nqperf.records.levels import Step
 from nqperf.records.results import BASELINE, Results
+from nqperf.records.timed import is_of_baseline
 from nqperf.report.summary import NONE, interval_text, milliseconds, summarise
 from nqperf.report.tables import text_table
+from nqperf.statistics.comparison import Change
 
 CHANGE_HEADINGS = ("variant", "old ratio", "new ratio", "factor", "interval", "sets", "change")
+RUN_HEADINGS = ("made", "machine", "baseline's batch", "outcome", "file")
 HISTORY_HEADINGS = ("made", "machine", "ratio", "interval", "pairs", "floor", "verdict")
 
 
@@ -63,7 +67,7 @@ def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def change_row(change: VariantChange) -> tuple[str, ...]:
+def change_row(change: Change) -> tuple[str, ...]:
     """Return the cells of one `change`, under CHANGE_HEADINGS."""
     return (
         change.name,
@@ -71,18 +75,18 @@ def change_row(change: VariantChange) -> tuple[str, ...]:
         f"{change.factor:.3f}",
         interval_text(change.interval),
         f"{change.old_sets}, {change.new_sets}",
-        change.change,
+        f"{change.change} by total time" if change.by_total else change.change,
     )
 
 
 def _speed(name: str, value: float) -> str:
     """Return a speed-up, or of the baseline the time of a batch."""
-    return milliseconds(value) if name == BASELINE else f"{value:.3f}"
+    return milliseconds(value) if is_of_baseline(name) else f"{value:.3f}"
 
 
 def history_text(found: History) -> str:
-    """Return the report of the history `found`: each variant's ratios, then what the machines were."""
-    lines: list[str] = []
+    """Return the report of the history `found`: its runs, each variant's ratios, what changed, and the machines."""
+    lines = [text_table(RUN_HEADINGS, run_rows(found), left=("machine", "outcome", "file")), ""]
     for name in found.variants:
         lines += [name, text_table(HISTORY_HEADINGS, history_rows(found, name), left=("machine", "verdict")), ""]
     letters = machine_letters(found)
@@ -92,8 +96,42 @@ def history_text(found: History) -> str:
     lines += [
         f"changed before {moment.created}: {'; '.join(moment.changes)}" for moment in found.runs if moment.changes
     ]
+    lines += steps_text(found)
     lines.append("ratio: speed-up over the run's own baseline; | stands where machine, software or work changed before")
     return plain_lines("\n".join(lines))
+
+
+def steps_text(found: History) -> list[str]:
+    """Return what was `found` to change among runs of one setting, and at last what is slower than at its best."""
+    lines = [f"changed: {_times(step)} from {_run_text(found.runs[step.run])} on" for step in found.steps]
+    return lines + [
+        f"SLOWER: {_times(step)} since {_run_text(found.runs[step.run])} than at its best, "
+        f"until {_run_text(found.runs[step.last])}"
+        for step in found.slower
+    ]
+
+
+def _times(step: Step) -> str:
+    row = "the baseline's own batch" if step.row == BASELINE else step.row
+    return f"{row} is {step.factor:.3f} times as fast ({interval_text(step.interval)})"
+
+
+def _run_text(run: Moment) -> str:
+    return f"{run.created} ({run.source})"
+
+
+def run_rows(found: History) -> list[tuple[str, ...]]:
+    """Return the cells of each run that was `found`, under RUN_HEADINGS."""
+    return [
+        (
+            moment.created,
+            f"{'| ' if moment.changes else ''}{letter}",
+            NONE if moment.seconds is None else milliseconds(moment.seconds),
+            moment.outcome,
+            moment.source,
+        )
+        for moment, letter in zip(found.runs, machine_letters(found), strict=True)
+    ]
 
 
 def history_rows(found: History, name: str) -> list[tuple[str, ...]]:
@@ -123,5 +161,5 @@ def _history_row(found: History, letters: list[str], point: Point) -> tuple[str,
         interval_text(point.interval) if timed else NONE,
         str(point.pairs) if timed else NONE,
         NONE if point.floor is None else f"{point.floor:.2f}",
-        point.outcome,
+        f"{point.outcome} (run INVALID)" if moment.outcome == "INVALID" else point.outcome,
     )

@@ -86,6 +86,14 @@ class Answered:
                 "expected [n, 3], [n, 3] and n of the same examples"
             )
 
+    def with_more(self, more: Answered) -> Answered:
+        """Return these answers and `more` of them, to other examples."""
+        return Answered(
+            baseline=np.concatenate([self.baseline, more.baseline]),
+            row=np.concatenate([self.row, more.row]),
+            changed=np.concatenate([self.changed, more.changed]),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswersVerdict:

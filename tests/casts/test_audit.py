@@ -3,6 +3,7 @@
 import sys
 import threading
 import types
+import zipfile
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from nqperf.casts.trace import hooks, tracing
 from nqperf.casts.trace.hooks import UnsupportedError, operations
 from nqperf.casts.trace.recorder import Recorder
 from nqperf.casts.trace.self_test import _Hearing, self_test
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.model.bert import BertJoint
 from nqperf.model.config import BertConfig
 
@@ -295,6 +296,18 @@ def test_a_keras_file_is_audited_in_another_precision(tmp_path):
     target = resolve(str(tmp_path / "small.keras"))
     assert audit(target.build).metrics["allow_list_16_bit_share"] == 0.0
     assert audit(target.build, precision="mixed_bfloat16").metrics["allow_list_16_bit_share"] == 1.0
+
+
+def test_a_keras_file_takes_no_more_memory_than_its_weights(tmp_path):
+    keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="dense")]).save(tmp_path / "small.keras")
+    with zipfile.ZipFile(tmp_path / "small.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = members["config.json"].replace(b'"units": 4', b'"units": 4000000000')
+    with zipfile.ZipFile(tmp_path / "large.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(FormatError, match=r"large\.keras, field .*asks for variables of more than \d+ bytes"):
+        resolve(str(tmp_path / "large.keras")).build("float32")
 
 
 def test_a_module_in_the_working_directory_can_be_named(tmp_path, monkeypatch):

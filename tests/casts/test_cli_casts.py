@@ -7,8 +7,11 @@ from pathlib import Path
 import click.testing
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.python.trackable.resource import CapturableResource
 
 from nqperf.casts.trace.hooks import operations
+from nqperf.casts.trace.sealed import sealed_trace
 from nqperf.casts.trace.self_test import self_test
 from nqperf.cli.casts import casts
 from nqperf.errors import ConfigError
@@ -118,6 +121,69 @@ def test_a_saved_model_is_sealed_and_its_constants_are_judged(invoke, tmp_path):
     rules = {finding["rule"] for finding in document["findings"]}
     assert rules == {"NUM101", "NUM105"}  # sealed in 16 bits, which is no fault of its own
     assert "is sealed" in str(invoke("drift", "exported").exception)
+
+
+def test_a_saved_model_is_read_and_nothing_in_it_runs(invoke, tmp_path):
+    """To load a model is to run the ops by which it starts."""
+
+    class Starting(CapturableResource):
+        def __init__(self, path):
+            super().__init__()
+            self.path = path
+
+        def _create_resource(self):
+            return tf.constant(0)
+
+        def _initialize(self):
+            tf.io.write_file(self.path, "ran")
+
+    class Exported(tf.Module):
+        def __init__(self, path):
+            super().__init__()
+            self.starting = Starting(path)
+
+        @tf.function(input_signature=[tf.TensorSpec((2,), tf.float32)])
+        def serve(self, x):
+            return x + tf.cast(self.starting.resource_handle, tf.float32) + tf.constant(1e30)
+
+    module = Exported(str(tmp_path / "ran"))
+    tf.saved_model.save(module, str(tmp_path / "exported"), signatures=module.serve)
+    (tmp_path / "ran").unlink(missing_ok=True)
+    invoke("audit", "exported", "--json")
+    assert not (tmp_path / "ran").exists()
+    tf.saved_model.load(str(tmp_path / "exported"))
+    assert (tmp_path / "ran").exists()
+
+
+def saved_model(folder, *, size, values):
+    """Write a SavedModel of one constant, whose shape says `size` values."""
+    saved = SavedModel()
+    graph = saved.meta_graphs.add()
+    graph.meta_info_def.tags.append("serve")
+    graph.signature_def["serving_default"].outputs["y"].name = "c:0"
+    node = graph.graph_def.node.add(name="c", op="Const")
+    node.attr["dtype"].type = 1
+    tensor = node.attr["value"].tensor
+    tensor.dtype = 1
+    tensor.float_val.extend(values)
+    tensor.tensor_shape.dim.add(size=size)
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+
+
+def test_a_constant_of_a_saved_model_takes_the_memory_that_its_values_take(tmp_path):
+    saved_model(tmp_path / "huge", size=10**14, values=[1.0, 70000.0])
+    constant, _ = sealed_trace(tmp_path / "huge").ops
+    assert (constant.constant.size, constant.constant.high) == (10**14, 70000.0)
+
+
+def test_a_damaged_saved_model_is_refused(invoke, tmp_path):
+    saved_model(tmp_path / "cut", size=1, values=[1.0])
+    file = tmp_path / "cut" / "saved_model.pb"
+    file.write_bytes(file.read_bytes()[:-3])
+    assert "saved_model.pb: cannot be read" in str(invoke("audit", "cut").exception)
+    file.write_bytes(b"")
+    assert "has no signatures" in str(invoke("audit", "cut").exception)
 
 
 @pytest.mark.slow

@@ -316,13 +316,29 @@ def kept(tmp_path):
 def test_history(call, kept, tmp_path):
     code, out, err = call("history", kept, "--report", tmp_path / "history.html")
     assert (code, err) == (0, "")
-    assert out.count("| B") == 3
+    assert out.count("| B") == 4
     assert "9 runs, 3 variants" in (tmp_path / "history.html").read_text()
     code, out, _ = call("history", kept, "--json")
     found = json.loads(out)
     assert [len(points) for points in found["variants"].values()] == [9, 9, 5]
     assert [number for number, moment in enumerate(found["runs"]) if moment["changes"]] == [5]
     assert call("history", kept, "--quiet") == (0, "", "")
+
+
+def test_a_history_that_is_slower_ends_with_1_and_since_it_was_wanted_with_0(call, tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for number in range(12):
+        row = runs.measured("xla", 1.5 if number < 6 else 1.2)
+        write_results(folder / f"{number}.json", runs.run(row, created=f"2026-01-{number + 1:02}T00:00:00Z"))
+    code, out, _ = call("history", folder)
+    assert code == 1
+    assert "SLOWER: xla" in out
+    assert json.loads(call("history", folder, "--json")[1])["slower"][0]["row"] == "xla"
+    code, out, _ = call("history", folder, "--since", "2026-01-07")
+    assert code == 0
+    assert " 5.json" not in out
+    assert " 6.json" in out
 
 
 @pytest.mark.parametrize(
@@ -337,6 +353,7 @@ def test_history(call, kept, tmp_path):
         (("history", "empty", "--report", "h.html"), ["empty", "no *.json"]),
         (("history", ".", "--report", "h.html"), ["broken.json", "no whole JSON"]),
         (("history", ".", "--report", "absent/h.html"), ["--report", "absent/h.html"]),
+        (("history", ".", "--since", "yesterday"), ["--since", "'yesterday' is no date", "2026-05-01"]),
     ],
 )
 def test_pages_that_cannot_be_made(call, saved, tmp_path, monkeypatch, arguments, words):

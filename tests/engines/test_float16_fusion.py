@@ -8,6 +8,8 @@ import pytest
 
 from nqperf.engines.tensorflow import device
 from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.variants.variant import Variant
+from tests.perf.machine.machines import SAPPHIRE_RAPIDS, SLOW_FLOAT16
 
 # In a process of its own, for Grappler's options cannot be unset.
 SCRIPT = """
@@ -49,6 +51,30 @@ def test_what_stalls_is_left_apart_and_nothing_else():
     assert [healthy[0], float32[0], compiled[0]] == [None, None, None]
     assert as_set == [True, healthy[1]]
     assert apart == [False, 0]
+
+
+@pytest.mark.parametrize(
+    ("machine", "settings", "named"),
+    [
+        (SLOW_FLOAT16, {"precision": "mixed_float16", "grappler": {"remapping": True}}, True),
+        (SLOW_FLOAT16, {"precision": "mixed_float16", "autoclustering": True}, True),
+        (SLOW_FLOAT16, {"precision": "mixed_float16", "xla": True}, False),
+        (SLOW_FLOAT16, {"precision": "mixed_float16", "eager": True}, False),
+        (SLOW_FLOAT16, {"precision": "mixed_bfloat16"}, False),
+        (SLOW_FLOAT16, {}, False),
+        (SAPPHIRE_RAPIDS, {"precision": "mixed_float16"}, False),
+    ],
+)
+def test_the_engine_names_why_a_row_is_slow(machine, settings, named):
+    said = Variant(name="mine", description="", effects=(), settings=settings).slow_because(machine)
+    assert (said is not None) == named
+    if said is not None:
+        assert "takes 640 times as long as the product alone here: oneDNN has only a reference kernel for it" in said
+
+
+def test_engines_that_know_of_nothing_name_nothing():
+    row = Variant(name="mine", description="", effects=(), engine="onnxruntime", settings={})
+    assert row.slow_because(SLOW_FLOAT16) is None
 
 
 def test_a_healthy_cpu_does_not_stall():

@@ -24,6 +24,7 @@ from nqperf.errors import NqPerfError
 from nqperf.formats.casts.ledger_json import read_ledger
 from nqperf.formats.compression import Limits
 from nqperf.formats.journal import opened_journal
+from nqperf.formats.keras_file import check_keras_file
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.nq.logits_npz import encode_logits, read_logits
 from nqperf.formats.nq.predictions_json import read_predictions
@@ -37,6 +38,7 @@ from nqperf.formats.results.variants_toml import read_variant_rows
 from nqperf.formats.training.articles import read_qed, read_squad, read_titles
 from nqperf.formats.training.state_file import read_arrays
 from nqperf.formats.weights.checkpoints import convert
+from nqperf.formats.weights.pytorch_file import PyTorchFile
 from nqperf.formats.weights.tokenizers import load_tokenizer
 from nqperf.nq.features import FEATURE_FIELDS, Features
 from nqperf.nq.logits import Logits
@@ -44,6 +46,7 @@ from nqperf.records.results import Fingerprint, Subject
 from nqperf.report.html import run_page
 from nqperf.training.articles import qed_examples, squad_examples
 from tests.documents import original, river_examples, simplified
+from tests.pytorch_files import save_archive
 from tests.runs import full
 
 TESTS = Path(__file__).parents[1]
@@ -187,6 +190,71 @@ def member_seeds() -> list[bytes]:
         return [SPLIT.join(archive.read(name) for name in archive.namelist())]
 
 
+def read_pytorch(path: Path) -> None:
+    """Read every tensor: a shape that is not the storage's would be followed out of it."""
+    file = PyTorchFile(path)
+    for name in file.shapes:
+        _try(lambda name=name: file.float32({name: name})[name].sum())
+
+
+def pickled(folder: Path, content: bytes) -> None:
+    """Read a pickle of any content, whose archive is right."""
+    with zipfile.ZipFile(folder / "input.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/data/0", bytes(64))
+    read_pytorch(folder / "input.bin")
+
+
+@functools.cache
+def pytorch_seeds() -> list[bytes]:
+    out = io.BytesIO()
+    save_archive(out, {"a": np.ones((2, 3), np.float32), "b": np.ones((3, 2), np.float16).T})
+    return [out.getvalue()]
+
+
+def pickle_seeds() -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(pytorch_seeds()[0])) as archive:
+        return [archive.read("archive/data.pkl")]
+
+
+def keras_seeds() -> list[bytes]:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": []}}))
+        archive.writestr("model.weights.h5", b"\x89HDF")
+    return [out.getvalue()]
+
+
+def saved_model(folder: Path, content: bytes) -> None:
+    from nqperf.casts.trace.sealed import sealed_trace
+
+    (folder / "saved_model.pb").write_bytes(content)
+    sealed_trace(folder)
+
+
+@functools.cache
+def saved_model_seeds() -> list[bytes]:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved = SavedModel()
+    graph = saved.meta_graphs.add()
+    graph.meta_info_def.tags.append("serve")
+    graph.signature_def["serving_default"].outputs["y"].name = "call:0"
+    graph.graph_def.node.add(name="call", op="PartitionedCall").attr["f"].func.name = "inner"
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "inner"
+    for number, value in enumerate(([1.0, 7e4], [0.5], [])):
+        node = function.node_def.add(name=f"c{number}", op="Const")
+        node.attr["dtype"].type = 1
+        tensor = node.attr["value"].tensor
+        tensor.dtype = 1
+        tensor.float_val.extend(value)
+        tensor.tensor_shape.dim.add(size=3)
+    cast = function.node_def.add(name="cast", op="Cast", input=["c0"])
+    cast.attr["SrcT"].type, cast.attr["DstT"].type = 1, 19
+    return [saved.SerializeToString()]
+
+
 def read_journal(folder: Path, content: bytes) -> None:
     """A journal's file, and the record of its first shard."""
     journal, _, record = content.partition(SPLIT)
@@ -305,6 +373,9 @@ PLAIN = (
     Reader("variants", of_file(read_variant_rows), seeds("variants", VARIANTS)),
     Reader("ledger", of_file(lambda path: read_ledger(path, model="m")), lambda: [LEDGER]),
     Reader("articles", of_file(read_articles), lambda: [*ARTICLES, *crashes("squad"), *crashes("qed")]),
+    Reader("pytorch", of_file(read_pytorch, "input.bin"), pytorch_seeds),
+    Reader("pytorch pickle", pickled, pickle_seeds),
+    Reader("keras", of_file(check_keras_file), keras_seeds),
     Reader(
         "state",
         of_file(lambda path: read_arrays(path, what="a state")),
@@ -324,6 +395,8 @@ FOLDERS = (
 )
 # TensorFlow reads these.
 CHECKPOINTS = (
+    Reader("saved model", saved_model, saved_model_seeds),
+    of_folder("tf1/squad_bert", "bert_model.ckpt.data-00000-of-00001", weights=True),
     of_folder("tf1/squad_bert", "bert_model.ckpt.index", weights=True),
     of_folder("tf1/squad_bert", "bert_config.json", weights=True),
 )

@@ -9,7 +9,8 @@ from tokenizers import Tokenizer as Library
 
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig, question_ids
-from nqperf.nq.library import LibraryVocabulary, byte_level_tokenizer, library_tokenizer
+from nqperf.nq.library import LibraryVocabulary
+from nqperf.nq.library_tokenizers import byte_level_tokenizer, library_tokenizer
 from nqperf.nq.tokenization import Tokenizer
 from nqperf.nq.vocabularies import AlbertVocabulary
 

@@ -11,9 +11,10 @@ def diagnosis():
 
 
 def test_everything_is_looked_at_and_said_in_one_line_each(diagnosis):
-    names = [check.name for check in diagnosis.checks]
+    # A line of float16 stands there only on a CPU whose float16 products need a word.
+    names = [check.name for check in diagnosis.checks if check.name != "float16"]
     assert names[:9] == ["GPU", "TF32", "XLA", "16 bits", "oneDNN", "threads", "memory", "noise", "profile"]
-    assert len(set(names)) == len(names)
+    assert len({check.name for check in diagnosis.checks}) == len(diagnosis.checks)
     for check in diagnosis.checks:
         assert check.finding.strip()
         assert "\n" not in check.finding + check.advice

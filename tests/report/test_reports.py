@@ -255,6 +255,24 @@ def test_a_history_marks_where_the_machine_changed():
     assert drawings[2].find("circle").get("cx") == "50.00%"
 
 
+def test_a_history_tells_what_is_slower_and_marks_invalid_runs():
+    kept = {}
+    for number in range(24):
+        row = runs.measured("xla", 1.5 if number < 12 else 1.3)
+        outcome = {"outcome": "INVALID"} if number == 5 else {}
+        kept[f"{number:02}.json"] = runs.run(row, created=f"2026-01-{number + 1:02}T00:00:00Z", **outcome)
+    found = history(kept)
+    text = history_text(found)
+    said = r"SLOWER: xla is 0\.8[67]\d times as fast .* since 2026-01-13T00:00:00Z \(12\.json\) than at its best, "
+    assert re.search(said + r"until 2026-01-12T00:00:00Z \(11\.json\)", text)
+    assert re.search(r"changed: xla is 0\.8[67]\d times as fast .* from 2026-01-13T00:00:00Z", text)
+    assert re.search(r"^2026-01-06T00:00:00Z +A +\d+\.\d+ ms +INVALID +05\.json$", text, re.MULTILINE)
+    assert text.count("(run INVALID)") == 1
+    page = html.unescape(history_page(found))
+    assert "SLOWER: xla is" in page
+    assert page.count("(run INVALID)") == 2  # its point, and its line of the table
+
+
 def test_one_run_is_a_history_too():
     found = history({"one.json": runs.full()})
     assert "machine A: cpu: A CPU" in history_text(found)

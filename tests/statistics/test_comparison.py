@@ -2,13 +2,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nqperf.errors import ConfigError
-from nqperf.statistics.comparison import ComparisonConfig, compare
+from nqperf.statistics.comparison import SPEED_UPS, ComparisonConfig, Margins, compare
 from nqperf.statistics.distribution import upper_quantile, upper_tail, welch_satterthwaite
+from nqperf.statistics.estimation import estimates
+from nqperf.statistics.holm import adjusted
 from nqperf.statistics.sets import Row, Sets
 
 ROWS = (*(Row(name=f"row{number}") for number in range(13)), Row(name="same", role="same"))
@@ -22,12 +24,77 @@ def sets_of(shifts=None, *, sets=6, sd=0.008, seed=0, rows=ROWS):
     return Sets(rows=rows, location=values, total=values.copy())
 
 
+def compared(old, new, margins=SPEED_UPS):
+    return compare([(old, new, margins)])
+
+
 def outcomes(changes):
-    return {change.name: change.outcome for change in changes}
+    return {change.name: change.change for change in changes}
+
+
+def reference(old, new, margins, config):
+    """Return the change of each row, row by row and test by test, from what the sets say of it."""
+    before, after = estimates(old), estimates(new)
+    names = [row.name for row in old.rows if row.role == "row"]
+    tests = {}
+    for name in names:
+        one, other = (next(i for i, row in enumerate(run.rows) if row.name == name) for run in (old, new))
+        for view in (0, 1):
+            means = before.mean[view, one], after.mean[view, other]
+            sets = before.error[view, one] ** 2, after.error[view, other] ** 2
+            known = before.freedom[view, one], after.freedom[view, other]
+            whole = sum(sets) + 2 * margins.run_sd**2
+            freedom = whole**2 / (sets[0] ** 2 / known[0] + sets[1] ** 2 / known[1])
+            t = stats.t(freedom)
+            slower, changed = (means[0] - means[1]) / whole**0.5, math.log(margins.changed) / whole**0.5
+            share = (1 - config.total_share, config.total_share)[view]
+            tests[name, view] = {
+                "slower": t.sf(slower) / share,
+                "slower by the margin": t.sf(slower - changed) / share,
+                "faster": t.sf(-slower) / share,
+                "faster by the margin": t.sf(-slower - changed) / share,
+                "surely": means[1] - means[0] - t.ppf((1 + config.confidence) / 2) * whole**0.5,
+            }
+    found = {}
+    p_values = {
+        "slower": {name: min(tests[name, view]["slower"] for view in (0, 1)) for name in names},
+        "faster": {name: tests[name, 0]["faster"] for name in names},
+    }
+    surely = {
+        which: {name for name, p in zip(names, adjusted(np.array([*by.values()])), strict=True) if p <= config.red_runs}
+        for which, by in p_values.items()
+    }
+    for name in names:
+        beyond = [tests[name, view]["slower by the margin"] <= config.beyond_alpha for view in (0, 1)]
+        found[name] = ("INCONCLUSIVE", False)
+        if tests[name, 0]["surely"] > -math.log(margins.same):
+            found[name] = ("SAME", False)
+        if name in surely["faster"] and tests[name, 0]["faster by the margin"] <= config.beyond_alpha:
+            found[name] = ("FASTER", False)
+        if name in surely["slower"] and any(beyond):
+            found[name] = ("SLOWER", not beyond[0])
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([0.004, 0.01, 0.02]),
+    st.tuples(st.integers(2, 7), st.integers(2, 7)),
+    st.lists(st.floats(-0.08, 0.08), min_size=13, max_size=13),
+    st.sampled_from([SPEED_UPS, Margins(changed=1.0, same=1.03, run_sd=0.0), Margins(changed=1.04, same=1.2)]),
+)
+def test_equal_to_the_slow_reference(seed, sd, sets, shifts, margins):
+    old = sets_of(seed=[1, seed], sd=sd, sets=sets[0])
+    new = sets_of({f"row{number}": shift for number, shift in enumerate(shifts)}, seed=[2, seed], sd=sd, sets=sets[1])
+    new.total[:, :6] -= np.random.default_rng(seed).choice([0.0, 0.05], 6)
+    config = ComparisonConfig(red_runs=0.02, beyond_alpha=0.1, confidence=0.95, total_share=0.2)
+    found = {change.name: (change.change, change.by_total) for change in compare([(old, new, margins)], config)}
+    assert found == reference(old, new, margins, config)
 
 
 def test_unchanged_code_is_the_same():
-    changes = compare([(sets_of(seed=1), sets_of(seed=2))])
+    changes = compared(sets_of(seed=1), sets_of(seed=2))
     assert set(outcomes(changes)) == {row.name for row in ROWS if row.role == "row"}
     assert set(outcomes(changes).values()) == {"SAME"}
     assert all(change.interval[0] < change.factor < change.interval[1] for change in changes)
@@ -36,25 +103,25 @@ def test_unchanged_code_is_the_same():
 
 def test_a_run_is_the_same_as_itself_however_noisy():
     noisy = sets_of(sd=0.3)
-    assert set(outcomes(compare([(noisy, noisy)])).values()) == {"SAME"}
+    assert set(outcomes(compared(noisy, noisy)).values()) == {"SAME"}
 
 
 def test_slower_and_faster_are_told():
     changes = {
-        change.name: change for change in compare([(sets_of(seed=1), sets_of({"row3": -0.06, "row5": 0.06}, seed=2))])
+        change.name: change for change in compared(sets_of(seed=1), sets_of({"row3": -0.06, "row5": 0.06}, seed=2))
     }
-    assert (changes["row3"].outcome, changes["row5"].outcome) == ("SLOWER", "FASTER")
+    assert (changes["row3"].change, changes["row5"].change) == ("SLOWER", "FASTER")
     assert changes["row3"].interval[0] < math.exp(-0.06) < changes["row3"].interval[1]
     assert changes["row3"].p_slower < 0.001
     assert not changes["row3"].by_total
-    assert sum(change.outcome == "SAME" for change in changes.values()) == 11
+    assert sum(change.change == "SAME" for change in changes.values()) == 11
 
 
 def test_rare_slow_batches_are_slower_by_total_time():
     new = sets_of(seed=2)
     new.total[:, 4] -= 0.1
-    found = compare([(sets_of(seed=1), new)])[4]
-    assert (found.outcome, found.by_total) == ("SLOWER", True)
+    found = compared(sets_of(seed=1), new)[4]
+    assert (found.change, found.by_total) == ("SLOWER", True)
 
 
 def test_the_baselines_own_seconds_are_judged_too():
@@ -63,38 +130,74 @@ def test_the_baselines_own_seconds_are_judged_too():
         Sets(rows=rows, location=-np.log(times), total=-np.log(times), shared=False)
         for times in (np.array([[0.30], [0.31], [0.30], [0.305]]), np.array([[0.90], [0.93], [0.90], [0.91]]))
     ]
-    changes = outcomes(compare([(sets_of(seed=1), sets_of(seed=2)), (seconds[0], seconds[1])]))
+    pairs = [(sets_of(seed=1), sets_of(seed=2), SPEED_UPS), (seconds[0], seconds[1], Margins(changed=1.25, same=1.5))]
+    changes = outcomes(compare(pairs))
     assert changes["baseline seconds"] == "SLOWER"
     assert {outcome for name, outcome in changes.items() if name != "baseline seconds"} == {"SAME"}
 
 
 def test_noise_is_inconclusive_and_runs_that_scatter_weigh_less():
     old, new = sets_of(seed=1), sets_of({"row3": -0.06}, seed=2)
-    assert outcomes(compare([(old, new)], ComparisonConfig(run_sd=0.03)))["row3"] == "INCONCLUSIVE"
+    assert outcomes(compared(old, new, Margins(run_sd=0.03)))["row3"] == "INCONCLUSIVE"
     noisy = sets_of({"row3": -0.06}, sd=0.1, seed=2)
-    assert outcomes(compare([(old, noisy)]))["row3"] == "INCONCLUSIVE"
+    assert outcomes(compared(old, noisy))["row3"] == "INCONCLUSIVE"
+
+
+def test_rows_have_the_margins_of_their_kind():
+    old, new = sets_of(seed=1), sets_of({"row3": -0.06}, seed=2)
+    assert outcomes(compared(old, new, Margins(changed=1.1, same=1.2)))["row3"] == "SAME"
+    assert outcomes(compared(old, new))["row3"] == "SLOWER"
+
+
+def test_of_a_single_set_as_much_is_known_as_is_given():
+    margins = Margins(changed=1.25, same=1.5, run_sd=0.035, set_sd=0.05)
+    rows = (Row(name="baseline"),)
+    one = Sets(rows=rows, location=np.zeros((1, 1)), total=np.zeros((1, 1)), shared=False)
+    found = {}
+    for slowdown in (0.0, 0.25, 1.1):
+        other = Sets(rows=rows, location=one.location - slowdown, total=one.total - slowdown, shared=False)
+        (found[slowdown],) = compared(one, other, margins)
+    assert [change.change for change in found.values()] == ["SAME", "INCONCLUSIVE", "SLOWER"]
+    # Two runs, two sets: the normal's 99 % of the four variances that are given.
+    half = stats.norm.ppf(0.995) * math.sqrt(2 * 0.035**2 + 2 * 0.05**2)
+    assert found[1.1].interval == pytest.approx((math.exp(-1.1 - half), math.exp(-1.1 + half)), rel=1e-4)
+
+
+def test_what_runs_scatter_is_known_and_what_sets_scatter_is_not():
+    """Two sets a run: one degree of freedom each, but the larger part of the variance is given."""
+    rows = (Row(name="baseline"),)
+    old, new = (
+        Sets(rows=rows, location=np.array(values)[:, None], total=np.array(values)[:, None], shared=False)
+        for values in ([0.0, 0.01], [-1.1, -1.11])
+    )
+    (change,) = compared(old, new, Margins(changed=1.25, same=1.5, run_sd=0.035))
+    assert change.change == "SLOWER"
+    sets, runs = 0.01**2 / 4, 2 * 0.035**2  # the variance of each mean, and that of two runs
+    freedom = (2 * sets + runs) ** 2 / (2 * sets**2)
+    half = stats.t.ppf(0.995, freedom) * math.sqrt(2 * sets + runs)
+    assert change.interval == pytest.approx((math.exp(-1.11 - half), math.exp(-1.11 + half)))
 
 
 def test_one_set_has_no_interval():
-    changes = compare([(sets_of(sets=1, seed=1), sets_of(sets=1, seed=2))])
-    assert all(change.outcome == "INCONCLUSIVE" and change.interval is None for change in changes)
+    changes = compared(sets_of(sets=1, seed=1), sets_of(sets=1, seed=2))
+    assert all(change.change == "INCONCLUSIVE" and change.interval is None for change in changes)
 
 
 def test_rows_are_matched_by_name_and_the_rest_left_out():
     new = sets_of({"row1": -0.2}, seed=2)
     order = [5, 1, 13, 2]
     part = Sets(rows=tuple(ROWS[one] for one in order), location=new.location[:, order], total=new.total[:, order])
-    found = outcomes(compare([(sets_of(seed=1), part)]))
+    found = outcomes(compared(sets_of(seed=1), part))
     assert set(found) == {"row1", "row2", "row5"}
     assert found["row1"] == "SLOWER"
-    assert compare([(sets_of(rows=ROWS[:1]), sets_of(rows=ROWS[2:3]))]) == ()
+    assert compared(sets_of(rows=ROWS[:1]), sets_of(rows=ROWS[2:3])) == ()
 
 
 def test_comparisons_of_unchanged_code_are_hardly_ever_red():
     red = sum(
         "SLOWER"
         in outcomes(
-            compare([(sets_of(sd=0.02, sets=4, seed=[1, seed]), sets_of(sd=0.02, sets=5, seed=[2, seed]))])
+            compared(sets_of(sd=0.02, sets=4, seed=[1, seed]), sets_of(sd=0.02, sets=5, seed=[2, seed]))
         ).values()
         for seed in range(150)
     )
@@ -121,8 +224,19 @@ def test_welch_and_satterthwaite():
 
 
 @pytest.mark.parametrize(
-    "numbers", [{"changed": 1.1}, {"red_runs": 0.0}, {"beyond_alpha": 0.7}, {"confidence": 1.0}, {"run_sd": -1.0}]
+    ("kind", "numbers"),
+    [
+        (Margins, {"changed": 1.1}),
+        (Margins, {"changed": 0.9}),
+        (Margins, {"same": math.inf}),
+        (Margins, {"run_sd": -1.0}),
+        (Margins, {"set_sd": -1.0}),
+        (ComparisonConfig, {"red_runs": 0.0}),
+        (ComparisonConfig, {"beyond_alpha": 0.7}),
+        (ComparisonConfig, {"total_share": 0.5}),
+        (ComparisonConfig, {"confidence": 1.0}),
+    ],
 )
-def test_numbers_out_of_range_are_refused(numbers):
+def test_numbers_out_of_range_are_refused(kind, numbers):
     with pytest.raises(ConfigError, match="expected"):
-        ComparisonConfig(**numbers)
+        kind(**numbers)

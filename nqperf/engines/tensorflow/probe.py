@@ -90,13 +90,16 @@ def _float16(machine: Machine) -> str | None:
 
 
 def _needs_float16_fusion(machine: Machine) -> str | None:
+    stalls = _stalls(machine)
+    return stalls and f"fuses products in float16 with their bias, and {stalls}; mixed_float16 leaves them apart"
+
+
+def _stalls(machine: Machine) -> str | None:
+    """Return what a product in float16 that is fused with its bias takes, None where it is as fast as alone."""
     cost = machine.of(_NAME).states.get("float16_fusion_cost", 1.0)
     if machine.fingerprint.gpus or cost < device.STALLING:
         return None
-    return (
-        f"fuses products in float16 with their bias, and one takes {cost:.0f} times as long as the product alone here: "
-        "oneDNN has only a reference kernel for it; mixed_float16 leaves them apart"
-    )
+    return f"one takes {cost:.0f} times as long as the product alone here: oneDNN has only a reference kernel for it"
 
 
 def _bfloat16(machine: Machine) -> str | None:
@@ -169,6 +172,14 @@ class TensorFlowProbe(Probe):
         own = baseline.own
         told = {"onednn": "onednn_ops", "grappler": "rewritten_nodes"}
         return {state: own[count] > 0 for state, count in told.items() if count in own}
+
+    def slow_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
+        """Return what `machine` is known for where `settings` let Grappler fuse products in float16 with their bias."""
+        compiled = settings.get("xla") or settings.get("eager")
+        if settings.get("precision") != "mixed_float16" or compiled:
+            return None
+        stalls = _stalls(machine)
+        return stalls and f"Grappler fuses products in float16 with their bias, and {stalls}: leave its remapping off"
 
     def checks(self, machine: Machine) -> Iterator[Check]:
         """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls, on this `machine`."""

@@ -14,7 +14,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.compression import Limits
 from nqperf.formats.lines import DEFAULT_LIMITS, STANDARD_INPUT, Line, lines_of, shown_source
 from nqperf.formats.nq.line_faults import decoded_line, named_fault
-from nqperf.formats.nq.plain_rows import plain
+from nqperf.formats.nq.plain_rows import plain_row
 from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, HeadRecord, RecordError
 from nqperf.nq.example import Annotation, Candidates, Example
 
@@ -142,11 +142,11 @@ class NqReader:
 def example_of(record: Mapping[str, Any], *, where: str) -> Example:
     """Return the example that `record`, a line's JSON in any layout, holds; `where` names it in an error.
 
-    Its values may be NumPy's, pandas' or TFDS's: arrays, scalars, bytes, NaN where a cell is empty.
+    It and its values may be NumPy's, pandas' or TFDS's: arrays, scalars, bytes, NaN where a cell is empty.
 
     Raises: FormatError naming the field at fault.
     """
-    return example_in(Line(where, 1, msgspec.json.encode(plain(record))))
+    return example_in(Line(where, 1, msgspec.json.encode(plain_row(record))))
 
 
 class Head(NamedTuple):

@@ -21,6 +21,10 @@ _FOREIGN = {
     "paragraphs": "is an article of SQuAD; expected examples of Natural Questions",
     "data": "is a file of SQuAD; expected examples of Natural Questions",
     "context": "is a row of another data set (question, context); expected examples of Natural Questions",
+    "answer": "is a row of another data set (question, answer); expected examples of Natural Questions",
+    "answers": "is a row of another data set (question, answers); expected examples of Natural Questions",
+    "rows": "is an answer of Hugging Face's datasets server; expected the examples in it, one a line",
+    "error": "is an error that a server told, not the file itself: fetch it again",
 }
 
 
@@ -47,7 +51,7 @@ def named_fault(line: Line, problem: str, field: str) -> FormatError:
 
     Else it says `problem` at `field`, the JSON path at fault.
     """
-    if field in ("example_id", "question_text") and problem.startswith("missing"):
+    if field in ("example_id", "question_text", "document_text") and problem.startswith(("missing", "neither")):
         try:
             keys = msgspec.json.decode(line.content.removeprefix(_MARK), type=dict[str, msgspec.Raw]).keys()
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -69,6 +73,9 @@ def _misfit(line: Line, error: msgspec.ValidationError) -> FormatError:
 
 
 def _no_json(line: Line, error: Exception) -> FormatError:
+    if isinstance(error, UnicodeDecodeError):
+        advice = "if it is Latin-1, write it anew with `iconv -f LATIN1 -t UTF-8`"
+        return line.fault(f"is not UTF-8 ({reason(error)}); {advice}", _last_key(line.content, error))
     kind = _other_layout(line, error)
     if kind is not None:
         return line.fault(kind, "$")

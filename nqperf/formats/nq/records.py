@@ -94,8 +94,14 @@ class _TokenColumns(msgspec.Struct):
     is_html: list[bool]
 
 
+class _TokenRow(msgspec.Struct, gc=False):
+    token: str
+    is_html: bool
+
+
 class _Document(msgspec.Struct):
-    tokens: _TokenColumns
+    # Versions of datasets since 4 hand a sequence of records out as it is.
+    tokens: _TokenColumns | list[_TokenRow]
 
 
 class _Question(msgspec.Struct):
@@ -244,6 +250,8 @@ def _missing(name: str) -> RecordError:
 
 def _columns_document(document: _Document) -> tuple[list[str], BoolArray]:
     columns = document.tokens
+    if isinstance(columns, list):
+        columns = _TokenColumns(token=[row.token for row in columns], is_html=[row.is_html for row in columns])
     _same_length("document.tokens", token=columns.token, is_html=columns.is_html)
     tokens = [token.replace(" ", "") for token in columns.token]
     return tokens, np.array(columns.is_html, dtype=np.bool_)

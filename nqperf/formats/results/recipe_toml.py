@@ -11,7 +11,7 @@ import msgspec
 
 from nqperf.formats.files import write_whole
 from nqperf.formats.toml_file import read_toml, toml_fields, toml_table
-from nqperf.records.results import BASELINE, Fingerprint, Subject
+from nqperf.records.results import Fingerprint, Subject
 
 _ADVICE = "make a recipe with `nqperf tune --out recipe.toml`"
 
@@ -90,11 +90,6 @@ class Recipe(_Table, frozen=True):
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.max_seq_length < 1:
             raise ValueError(f"batch_size {self.batch_size}, max_seq_length {self.max_seq_length}; expected 1 or more")
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether nothing was found that beats the baseline."""
-        return self.row == BASELINE
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -157,7 +157,7 @@ def find_source(source: Path) -> Path:
             "Hugging Face transformers and save them by save_pretrained",
             path=source,
         )
-    if unnamed := [name for name in names if is_tensor_file(name)]:
+    if unnamed := [name for name in names if is_tensor_file(name) and (source / name).is_file()]:
         raise FormatError(
             f"holds no {WEIGHTS}, and it holds {some_of(unnamed)}: name the file that you mean, as in "
             f"{source / unnamed[0]}",

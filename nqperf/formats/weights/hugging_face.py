@@ -14,8 +14,9 @@ from nqperf.model.tensors import LAYOUTS, Layout
 from nqperf.model.weights import check_shapes, expected_shapes, initial_weights, some_of
 
 SOURCE = "a Hugging Face folder"
-# Constants that some versions saved beside the weights: 0, 1, 2, ..., all zeros, and GPT-2's causal mask.
-_CONSTANTS = re.compile(r"(^|\.)(position_ids|embeddings\.token_type_ids)$|\.attn\.(masked_)?bias$")
+# Constants that some versions saved beside the weights: 0, 1, 2, ..., all zeros, and GPT-2's causal mask; and the count
+# that PyTorch's averaged models keep.
+_CONSTANTS = re.compile(r"(^|\.)(position_ids|embeddings\.token_type_ids|n_averaged)$|\.attn\.(masked_)?bias$")
 # Families that are not built here, by the name that stands before their tensors: BERT's own names follow in many.
 _FOREIGN = {
     "electra": "ELECTRA",

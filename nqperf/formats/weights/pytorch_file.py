@@ -15,17 +15,17 @@ import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from nqperf.errors import FormatError
 from nqperf.formats.decoding import decoding
 from nqperf.formats.reading import opened
+from nqperf.formats.sniffing import HEAD_BYTES, foreign_kind
 from nqperf.formats.weights.safetensors_file import StoredTensor, as_float32
 from nqperf.model.tensors import Shape
 from nqperf.model.weights import some_of
@@ -77,18 +77,17 @@ class _MoreThanWeightsError(Exception):
     """A pickle names what is no tensor."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Storage:
-    """Values that tensors are views of: their type, their name in the file, and how many there are."""
+# Both are tuples, which nothing in a pickle can change once they are checked: a frozen dataclass takes any new state.
+class _Storage(NamedTuple):
+    """Values that tensors are views of: their type, their name in the file, and how many there are (`size`)."""
 
     dtype: str
     itemsize: int
     key: str
-    count: int
+    size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(NamedTuple):
     """A tensor: where in its storage it begins, its shape, and the steps between its values."""
 
     storage: _Storage
@@ -102,12 +101,21 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _View
     numbers = (offset, *shape, *strides)
     if not isinstance(storage, _Storage) or not all(isinstance(one, int) and one >= 0 for one in numbers):
         raise ValueError("a tensor is not described by its storage and counts")
-    if len(shape) != len(strides) or prod(shape) > storage.count:
+    if len(shape) != len(strides) or prod(shape) > storage.size:
         raise ValueError("a tensor has another number of values than its storage")
     last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
-    if prod(shape) and last >= storage.count:
+    if prod(shape) and last >= storage.size:
         raise ValueError("a tensor does not lie in its storage")
     return _View(storage, offset, tuple(shape), tuple(strides))
+
+
+def _anew(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls another, and is nobody else's."""
+
+    def called(*given: Any) -> Any:
+        return call(*given)
+
+    return called
 
 
 def _parameter(data: Any, *_: Any) -> Any:
@@ -133,7 +141,9 @@ class _Unpickler(pickle.Unpickler):  # its find_class lets nothing through but w
         if module == "torch" and name in _STORAGES:
             return name
         if (module, name) in _CALLABLE:
-            return _CALLABLE[module, name]
+            call: Any = _CALLABLE[module, name]
+            # A new function each time: a pickle can set attributes of what it is given.
+            return call if isinstance(call, type) else _anew(call)
         raise _MoreThanWeightsError(f"{module}.{name}"[:80])
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -172,14 +182,21 @@ class PyTorchFile:
         try:
             with opened(self.path, what=_EXPECTED) as file, decoding(self.path, expected=_EXPECTED):
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._refuse_other_kinds()
                 zipped = zipfile.is_zipfile(file)
                 content, self._places = self._archive(file) if zipped else self._stream()
+                self._views = self._checked(content)
         except FormatError as error:
             if isinstance(error.__cause__, _MoreThanWeightsError):
                 raise self._more(str(error.__cause__)) from None
             raise
-        self._views = self._checked(content)
         self.shapes: Mapping[str, Shape] = {name: view.shape for name, view in self._views.items()}
+
+    def _refuse_other_kinds(self) -> None:
+        """Raise for a file that is known to be something else."""
+        start = self._mapped[:HEAD_BYTES]
+        if not start.startswith(b"\x80") and (kind := foreign_kind(start)) is not None:
+            raise FormatError(f"is {kind}; expected {_EXPECTED}", path=self.path)
 
     def _more(self, what: str) -> FormatError:
         return FormatError(
@@ -196,7 +213,7 @@ class PyTorchFile:
             raise self._more(some_of(others))
         for name, view in content.items():
             place = self._places.get(view.storage.key)
-            if place is None or place[1] < view.storage.count * view.storage.itemsize:
+            if place is None or place[1] < view.storage.size * view.storage.itemsize:
                 raise FormatError(f"is cut off: copy it again; expected {_EXPECTED}", path=self.path, field=name)
         return dict(content)
 
@@ -254,7 +271,7 @@ class PyTorchFile:
     def _float32(self, name: str) -> FloatArray:
         view = self._views[name]
         start = self._places[view.storage.key][0]
-        stored = StoredTensor(dtype=view.storage.dtype, shape=(view.storage.count,), offset=start)
+        stored = StoredTensor(dtype=view.storage.dtype, shape=(view.storage.size,), offset=start)
         values = as_float32(self._mapped, stored, path=self.path, name=name)
         steps = tuple(step * values.itemsize for step in view.strides)
         shaped = np.lib.stride_tricks.as_strided(values[view.offset :], view.shape, steps, writeable=False)

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import FormatError
+from nqperf.formats.sniffing import HEAD_BYTES, foreign_kind
 from nqperf.formats.weights.folder_files import require_stamp, stamp_of
 from nqperf.model.tensors import Shape
 from nqperf.nq.example import FloatArray
@@ -97,10 +98,20 @@ class SafetensorsFile:
     def _damaged(self, fault: str) -> FormatError:
         return FormatError(f"cannot be read as safetensors ({fault}): copy or make the file again", path=self.path)
 
+    def _other_kind(self) -> str | None:
+        """Return what the file is where it is known to be something else."""
+        start = self._mapped[:HEAD_BYTES]
+        if start.startswith(b"PK\x03\x04"):
+            return "a zip, as PyTorch's weights are: give it their ending, .bin"
+        # The length of a header: no other kind but a TFRecord begins so.
+        return None if start[4:_LENGTH_BYTES] == bytes(4) else foreign_kind(start)
+
     def _read_header(self) -> dict[str, StoredTensor]:
         """Return the header, once it is known to be sound: sizes that fit the shapes, no gap, no overlap, no rest."""
         size = int.from_bytes(self._mapped[:_LENGTH_BYTES], "little")
         start = _LENGTH_BYTES + size
+        if (kind := self._other_kind()) is not None:
+            raise FormatError(f"is {kind}; expected the weights in safetensors format", path=self.path)
         if len(self._mapped) < _LENGTH_BYTES or size > min(_LARGEST_HEADER, len(self._mapped) - _LENGTH_BYTES):
             raise self._damaged(f"its header of {size} bytes does not fit its {len(self._mapped)} bytes")
         try:
@@ -174,7 +185,8 @@ def as_float32(content: mmap.mmap, stored: StoredTensor, *, path: Path, name: st
     values = np.frombuffer(content, _FLOATS[stored.dtype], prod(stored.shape), stored.offset).reshape(stored.shape)
     if stored.dtype == "BF16":  # the upper half of a float32
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    values = values.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused by name
+        values = values.astype(np.float32, copy=False)
     values.flags.writeable = False
     return values
 

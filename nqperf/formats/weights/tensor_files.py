@@ -56,7 +56,7 @@ class ShardedFile:
         content = read_whole(self.path, what="an index of weights")
         places = decode_json(content, _Index, self.path, expected="an index of weights with its weight_map").weight_map
         for shard in set(places.values()):
-            if Path(shard).name != shard or shard in ("", "..") or not is_tensor_file(shard):
+            if Path(shard).name != shard or is_index(shard) or not is_tensor_file(shard):
                 raise FormatError(
                     f"names the file {shard[:80]!r}; expected files of weights beside it",
                     path=self.path,

@@ -12,6 +12,7 @@ import msgspec
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
+from nqperf.formats.weights.merges import MERGES
 from nqperf.formats.weights.tokenizer_settings import (
     CONFIG,
     SETTINGS,
@@ -22,7 +23,6 @@ from nqperf.formats.weights.tokenizer_settings import (
 from nqperf.formats.weights.vocabularies import (
     BYTE_LEVEL,
     LIBRARY,
-    MERGES,
     TokenizerKind,
     VocabularyFiles,
     is_library,

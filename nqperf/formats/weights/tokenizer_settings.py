@@ -9,7 +9,7 @@ from typing import Any
 
 from nqperf.errors import FormatError
 from nqperf.formats.weights.folder_files import FolderFiles
-from nqperf.nq.library import AddedPiece, BertRules
+from nqperf.nq.library_tokenizers import AddedPiece, BertRules
 from nqperf.nq.tokenization import SpecialPieces
 
 SETTINGS = "tokenizer_config.json"
@@ -30,6 +30,7 @@ _ONLY_VALUES: Mapping[str, tuple[object, ...]] = {
     "wordpieces_prefix": ("##",),
     "clean_text": (True,),
     "do_clean_text": (True,),
+    "sp_model_kwargs": ({},),
 }
 # The classes of `tokenizer_class`, without their "Tokenizer" and "Fast", that cut as BERT's, ALBERT's and GPT-2's do.
 _BERT_LIKE = frozenset(
@@ -119,7 +120,7 @@ def read_tokenizer_settings(files: FolderFiles) -> TokenizerSettings:
                 path=path,
                 field=name,
             )
-    if fields.get("auto_map") and "AutoTokenizer" in fields["auto_map"]:
+    if "AutoTokenizer" in str(fields.get("auto_map")):
         raise FormatError(
             "names a tokenizer in Python code, which is never run here: use a model with one of BERT's, RoBERTa's, "
             "GPT-2's or ALBERT's tokenizers",
@@ -211,12 +212,15 @@ def _added(
 ) -> Iterator[AddedPiece]:
     """Yield the pieces that the files add to the vocabulary, under the ids that they give them."""
     named: dict[str, bool] = dict.fromkeys(special.values(), True)
+    flags: dict[str, dict[str, bool]] = {}
     for source, where in ((mapped, SPECIAL), (fields, SETTINGS)):
         for name in ("additional_special_tokens", "extra_special_tokens", "mask_token"):
             values = source.get(name) or []
             for value in values if isinstance(values, list) else [values]:
                 if not (isinstance(value, dict) and "content" not in value):
-                    named[_content(files.folder / where, {name: value}, name)] = True
+                    content = _content(files.folder / where, {name: value}, name)
+                    named[content] = True
+                    flags.setdefault(content, {}).update(_piece_flags(value))
     numbers: dict[str, int] = {}
     if files.has(ADDED):
         numbers |= _numbers(files.folder / ADDED, files.json_object(ADDED, what="added pieces and their ids"))
@@ -230,8 +234,17 @@ def _added(
         content = _content(path, {"added_tokens_decoder": piece}, "added_tokens_decoder")
         numbers |= _numbers(path, {content: int(number)}, known=numbers)
         named.setdefault(content, isinstance(piece, dict) and piece.get("special") is True)
+        flags.setdefault(content, {}).update(_piece_flags(piece))
     for content in dict.fromkeys([*numbers, *named]):
-        yield AddedPiece(content=content, number=numbers.get(content), special=named.get(content, False))
+        said: Any = flags.get(content, {})
+        yield AddedPiece(content=content, number=numbers.get(content), special=named.get(content, False), **said)
+
+
+def _piece_flags(piece: Any) -> dict[str, bool]:
+    """Return what an entry says of where its piece is found; a bare name says nothing."""
+    fields = piece if isinstance(piece, dict) else {}
+    names = ("single_word", "lstrip", "rstrip", "normalized")
+    return {name: fields[name] for name in names if isinstance(fields.get(name), bool)}
 
 
 def _numbers(path: Path, fields: Mapping[str, Any], known: Mapping[str, int] | None = None) -> dict[str, int]:

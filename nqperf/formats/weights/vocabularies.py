@@ -7,23 +7,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.decoding import decode_json
 from nqperf.formats.weights.folder_files import FolderFiles
+from nqperf.formats.weights.merges import MERGES, library_merges, read_merges
 from nqperf.formats.weights.tokenizer_settings import SETTINGS, TokenizerSettings, require_class
-from nqperf.nq.library import (
-    GPT2_PIECES,
-    ROBERTA_PIECES,
-    LibraryVocabulary,
+from nqperf.nq.library import LibraryVocabulary
+from nqperf.nq.library_tokenizers import (
     add_pieces,
     bert_tokenizer,
     byte_level_tokenizer,
     library_tokenizer,
     observed_rules,
 )
-from nqperf.nq.tokenization import BERT_PIECES, SPACE, SentencePieceVocabulary, SpecialPieces, Vocabulary
+from nqperf.nq.openings import SPACE
+from nqperf.nq.tokenization import (
+    BERT_PIECES,
+    GPT2_PIECES,
+    ROBERTA_PIECES,
+    SentencePieceVocabulary,
+    SpecialPieces,
+    Vocabulary,
+)
 from nqperf.nq.vocabularies import AlbertVocabulary, ExtendedVocabulary
 from nqperf.nq.wordpiece import WordPieceVocabulary
 
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as LibraryTokenizer
 
 BYTE_LEVEL = "vocab.json"
-MERGES = "merges.txt"
 LIBRARY = "tokenizer.json"
 
 
@@ -149,7 +153,7 @@ class VocabularyFiles:
                 "that the model was not trained with",
                 path=self.files.folder / self.twin,
             )
-        if self.twin == BYTE_LEVEL and _merges(self.files) != _library_merges(self.files, self.name):
+        if self.twin == BYTE_LEVEL and read_merges(self.files) != library_merges(self.files, self.name):
             raise FormatError(
                 f"has other merges than {LIBRARY} beside it; expected the same: remove what the model was not trained "
                 "with",
@@ -179,7 +183,7 @@ class VocabularyFiles:
 
     def _byte_level(self) -> Vocabulary:
         if self.settings is None:
-            return LibraryVocabulary(byte_level_tokenizer(self._numbered(self.name), _merges(self.files)))
+            return LibraryVocabulary(byte_level_tokenizer(self._numbered(self.name), read_merges(self.files)))
         if self.settings.said.get("do_lower_case"):
             raise FormatError(
                 "is true; expected false: a byte-level BPE keeps its letters as they are",
@@ -187,7 +191,7 @@ class VocabularyFiles:
                 field="do_lower_case",
             )
         prefix_space = self.settings.said.get("add_prefix_space", False)
-        tokenizer = byte_level_tokenizer(self._numbered(self.name), _merges(self.files), prefix_space=prefix_space)
+        tokenizer = byte_level_tokenizer(self._numbered(self.name), read_merges(self.files), prefix_space=prefix_space)
         add_pieces(tokenizer, self.settings.added)
         style = self._style(tokenizer.get_vocab(with_added_tokens=True))
         return LibraryVocabulary(tokenizer, style, never_split=self.settings.never_split)
@@ -238,7 +242,8 @@ class VocabularyFiles:
             )
         vocabulary.special = settings.framing(vocabulary.special)
         added = dict(_numbered_pieces(vocabulary, settings))
-        return ExtendedVocabulary(vocabulary, added) if added else vocabulary
+        single = {piece.content for piece in settings.added if piece.single_word}
+        return ExtendedVocabulary(vocabulary, added, single_words=single) if added else vocabulary
 
     def _numbered(self, name: str) -> dict[str, int]:
         content = self.files.read(name, what="a vocabulary")
@@ -262,38 +267,3 @@ def _numbered_pieces(vocabulary: SentencePieceVocabulary, settings: TokenizerSet
         number = piece.number if piece.number is not None else following if known is None else known
         following = max(following, number + 1)
         yield piece.content, number
-
-
-def _merges(files: FolderFiles) -> list[tuple[str, str]]:
-    """Return the merges of a merges.txt, the first one first.
-
-    Raises: FormatError with the line that is none.
-    """
-    merges = []
-    for number, line in enumerate(files.text(MERGES, what="merges").split("\n"), start=1):
-        pair = line.rstrip("\r").split(" ")
-        if pair == [""] or (number == 1 and line.startswith("#version")):
-            continue
-        if len(pair) != 2:  # noqa: PLR2004  # a pair
-            message = f"holds {len(pair)} pieces; expected two a line"
-            raise FormatError(message, path=files.folder / MERGES, line=number)
-        merges.append((pair[0], pair[1]))
-    return merges
-
-
-class _Merges(msgspec.Struct, frozen=True):
-    merges: list[str | tuple[str, str]] = []
-
-
-class _Merging(msgspec.Struct, frozen=True):
-    """The part of a tokenizer.json that a merges.txt repeats."""
-
-    model: _Merges
-
-
-def _library_merges(files: FolderFiles, name: str) -> list[tuple[str, str]]:
-    """Return the merges in a tokenizer.json, which has each as two pieces or, before 2024, as one text."""
-    content, expected = files.read(name, what="a tokenizer"), "merges of two pieces"
-    found = decode_json(content, _Merging, files.folder / name, expected=expected).model.merges
-    parted = (one.partition(" ")[::2] if isinstance(one, str) else one for one in found)
-    return [(first, second) for first, second in parted]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights.merges import MERGES
 from nqperf.formats.weights.tokenizer_file import ALBERT, SENTENCEPIECE, WORDPIECE, TokenizerFile
 from nqperf.formats.weights.tokenizer_settings import SETTINGS
-from nqperf.formats.weights.vocabularies import BYTE_LEVEL, LIBRARY, MERGES, TokenizerKind, word_list
+from nqperf.formats.weights.vocabularies import BYTE_LEVEL, LIBRARY, TokenizerKind, word_list
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import some_of
-from nqperf.nq.library import GPT2_PIECES, ROBERTA_PIECES
-from nqperf.nq.tokenization import BERT_PIECES, SpecialPieces
+from nqperf.nq.tokenization import BERT_PIECES, GPT2_PIECES, ROBERTA_PIECES, SpecialPieces
 
 _NAMES: dict[TokenizerKind, str] = {
     "sentencepiece": f"SentencePiece ({SENTENCEPIECE})",

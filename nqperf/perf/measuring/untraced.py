@@ -43,9 +43,14 @@ def untraced() -> Iterator[None]:
 
 
 def _take_off(stack: ExitStack, hook: Any, setter: Callable[[Any], None]) -> None:
-    if hook is not None:
+    if hook is None:
+        return
+    if callable(hook):
         stack.callback(setter, hook)
         setter(None)
+    else:  # a profiler in C, as cProfile is before Python 3.12: it is no function, and puts itself on
+        stack.callback(hook.enable)
+        hook.disable()
 
 
 def _tools() -> list[tuple[int, str]]:

@@ -137,7 +137,9 @@ def _git(folder: Path, *arguments: str) -> str:
     Raises: ConfigError with git's last words when it fails.
     """
     environment = {name: value for name, value in os.environ.items() if not _ELSEWHERE.fullmatch(name)}
-    command = ["git", "-c", f"core.hooksPath={os.devnull}", "-c", "advice.detachedHead=false", *arguments]
+    # A repository that was unpacked, and not cloned, may name commands of its own.
+    safe = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
+    command = ["git", *safe, *arguments]
     try:
         done = subprocess.run(
             command,

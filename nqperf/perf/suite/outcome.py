@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nqperf.errors import NqPerfError, OutOfTimeError
+from nqperf.engines.probe import Machine
+from nqperf.errors import OutOfTimeError
 from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.suite.parity import MICRO_F1
@@ -17,6 +18,18 @@ from nqperf.records.verdict import RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
 
 _NOT_REACHED = "not measured: out of time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of rows before they are measured.
+
+    `machine` is the one that they run on, `absent` says why some cannot run there, `floors` what some promise.
+    """
+
+    machine: Machine
+    absent: Mapping[str, str]
+    floors: Mapping[str, Floor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,29 +54,24 @@ class Outcomes:
         session: Session,
         measured: Measurement,
         variants: Sequence[Variant],
-        absent: Mapping[str, str],
-        floors: Mapping[str, Floor],
+        known: Known,
     ) -> Outcomes:
         """Return what the sets, `measured`, and the `session` come to.
 
-        `variants` are the rows but the baseline; `absent` are those that cannot run here, by name, with the reason, and
-        `floors` has what is promised of the others.
+        `variants` are the rows but the baseline; `known` says which of them cannot run here, and what others promise.
         """
         verdicts = row_verdicts(measured)
         rows = []
         for variant in variants:
-            if variant.name in absent:
-                rows.append(_skipped(variant, absent[variant.name]))
+            if variant.name in known.absent:
+                rows.append(_skipped(variant, known.absent[variant.name]))
                 continue
-            run = session.run_of(variant)
-            floor = floors.get(variant.name)
-            lost = measured.lost.get(variant.name)
-            rows.append(_row(run, lost, verdicts.get(variant.name), measured, floor))
+            rows.append(_row(session.run_of(variant), verdicts.get(variant.name), measured, known))
         judgement = measured.judgement
         return cls(
             rows=tuple(rows),
             controls=controls_of(measured, verdicts, session.planted),
-            expected=frozenset(floors) & {variant.name for variant in variants if variant.name not in absent},
+            expected=frozenset(known.floors) & {one.name for one in variants if one.name not in known.absent},
             decided=frozenset(row.name for row in judgement.rows if row.decided) if judgement else frozenset(),
         )
 
@@ -101,14 +109,15 @@ def evidence_fault(session: Session) -> str | None:
     return None
 
 
-def _row(
-    run: VariantRun, lost: NqPerfError | None, verdict: Verdict | None, measured: Measurement, floor: Floor | None
-) -> VariantResult:
+def _row(run: VariantRun, verdict: Verdict | None, measured: Measurement, known: Known) -> VariantResult:
     """Return a row's record."""
-    samples = measured.samples(run.variant.name)
+    name = run.variant.name
+    samples, lost = measured.samples(name), measured.lost.get(name)
     if isinstance(lost, TooSlowError) and verdict is None and lost.times is not None:
-        ratio = None if floor is None else floor.ratio
-        return run.record(verdict=too_slow(ratio, lost.times, measured.gate.judge), note=str(lost))
+        ratio = known.floors[name].ratio if name in known.floors else None
+        cause = run.variant.slow_because(known.machine)
+        note = f"{lost}; {cause}" if cause else str(lost)
+        return run.record(verdict=too_slow(ratio, lost.times, measured.gate.judge), note=note)
     if verdict is None or not isinstance(lost, OutOfTimeError):  # what the end of the time cut off has its sets still
         run.failure = run.failure or lost
     if run.failure is None and verdict is None:

@@ -19,7 +19,7 @@ from nqperf.nq.ranking import rank_spans
 from nqperf.perf.suite.differences import difference
 from nqperf.perf.variants.variant import Tolerance
 from nqperf.records.results import Agreement
-from nqperf.statistics.answers import Answered, AnswerLimits, judge_answers
+from nqperf.statistics.answers import Answered, AnswerLimits, AnswersVerdict, judge_answers
 
 MICRO_F1 = "all-answer-f1"
 # So many changed answers a record keeps in words: enough to see what went wrong, and no second predictions file.
@@ -110,27 +110,22 @@ ANSWER_LIMITS: Mapping[Tolerance, AnswerLimits] = {
 }
 
 
-def check_answers(
-    task: Task, baseline: Answers, variant: Answers, agreed: Agreement, tolerance: Tolerance
-) -> str | None:
-    """Raise where a variant's answers surely differ by more than its `tolerance`; return what cannot be told yet.
-
-    `baseline` and `variant` are the answers of both to `task`, and `agreed` is how far they agree. Exact rows have to
-    be exact. The answers of others are judged by the share that changed and by micro-F1, paired by example, with error
-    rates: one or two flips among few examples prove nothing, either way.
-    Raises: ParityError with what is surely broken.
-    """
-    limits = ANSWER_LIMITS.get(tolerance)
-    if limits is None:
-        check_parity(agreed, tolerance)
-        return None
+def answered(task: Task, baseline: Answers, variant: Answers) -> Answered:
+    """Return the answers of a `variant` to a `task` beside the `baseline`'s, example by example."""
     pairs = zip(baseline.predictions, variant.predictions, strict=True)
     counts = [
         answer_counts(task.gold, answers.predictions, non_null_threshold=task.non_null_threshold)
         for answers in (baseline, variant)
     ]
     changed = np.array([not one.agrees(other) for one, other in pairs])
-    found = judge_answers(Answered(baseline=counts[0], row=counts[1], changed=changed), limits)
+    return Answered(baseline=counts[0], row=counts[1], changed=changed)
+
+
+def require_answers(found: AnswersVerdict, limits: AnswerLimits) -> str | None:
+    """Return what cannot be told yet of answers with such `limits`, None where they hold, by what was `found`.
+
+    Raises: ParityError with what is surely broken.
+    """
     low, high = found.changed_interval
     said = (
         f"{found.changed} of {found.compared} answers changed ({found.wins} better, {found.losses} worse; "
@@ -143,6 +138,30 @@ def check_answers(
         return None
     more = "" if found.more_examples is None else f"; about {found.more_examples} more examples would tell"
     return f"answers undecided: {said}{more}"
+
+
+def check_answers(
+    task: Task,
+    baseline: Answers,
+    variant: Answers,
+    agreed: Agreement,
+    tolerance: Tolerance,
+    *,
+    most: int | None = None,
+) -> str | None:
+    """Raise where a variant's answers surely differ by more than its `tolerance`; return what cannot be told yet.
+
+    `baseline` and `variant` are the answers of both to `task`, and `agreed` is how far they agree. Exact rows have to
+    be exact. The answers of others are judged by the share that changed and by micro-F1, paired by example, with error
+    rates: one or two flips among few examples prove nothing, either way. `most` is how many examples there will be in
+    all, None where there are no more.
+    Raises: ParityError with what is surely broken.
+    """
+    limits = ANSWER_LIMITS.get(tolerance)
+    if limits is None:
+        check_parity(agreed, tolerance)
+        return None
+    return require_answers(judge_answers(answered(task, baseline, variant), limits, most=most), limits)
 
 
 def score_predictions(task: Task, logits: Logits) -> Answers:

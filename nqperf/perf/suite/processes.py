@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from nqperf.errors import OutOfTimeError
 from nqperf.formats.weights.model_folder import OpenedModel
-from nqperf.nq.features import MODEL_INPUTS, Features
+from nqperf.nq.features import Features
 from nqperf.perf.machine.environment import Pages, worker_environment
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
@@ -75,11 +73,12 @@ class VariantProcess:
         """
         return self.workshop.ask(self.worker, request, reply, timeout=timeout)
 
-    def predict(self, rows: int) -> protocol.Predicted:
-        """Return what it makes of the first `rows` features."""
+    def predict(self, rows: int, features: Features | None = None) -> protocol.Predicted:
+        """Return what it makes of the first `rows` features, the session's or other `features`."""
         batches = -(-rows // self.workshop.batch_size)
         timeout = min(self.workshop.timeouts.predict, self.workshop.limits.answers(batches))
-        said = self.ask(protocol.Predict(rows=rows), protocol.Predicted, timeout=timeout)
+        inputs = None if features is None else protocol.packed(features)
+        said = self.ask(protocol.Predict(rows=rows, inputs=inputs), protocol.Predicted, timeout=timeout)
         self.workshop.seconds["models"] += said.seconds
         return said
 
@@ -180,7 +179,7 @@ class Workshop:
             identity=model.identity,
             engine=variant.engine_row(),
             settings=dict(variant.settings),
-            inputs=np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes(),
+            inputs=protocol.packed(features),
             seq_length=features.input_ids.shape[1],
             batch_size=batch_size,
         )

@@ -60,6 +60,7 @@ class Session:
         predictions: What each row answered.
         planted: The shares of a batch's time that were planted, as measured in each process.
         pages_seen: The kind of pages that the baseline's memory was seen on.
+        most_answers: How many examples an undecided row answers in all, after the sets; None for the task's alone.
         workshop: What starts the processes.
     """
 
@@ -77,6 +78,7 @@ class Session:
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     planted: list[float] = field(default_factory=list)
     pages_seen: str = "plain"
+    most_answers: int | None = None
     workshop: Workshop = field(init=False)
     _first: VariantProcess | None = None
 
@@ -258,7 +260,12 @@ class Session:
             run.agreement = self._with_change(run.agreement, challenger, name)
         else:
             run.note = check_answers(
-                self.task, self.baseline_answers(), run.answers, run.agreement, run.variant.tolerance
+                self.task,
+                self.baseline_answers(),
+                run.answers,
+                run.agreement,
+                run.variant.tolerance,
+                most=self.most_answers,
             )
 
     def answers(self, run: VariantRun, process: VariantProcess, task: Task | None = None) -> Answers:
@@ -273,6 +280,14 @@ class Session:
         run.predict_seconds, run.usage = said.seconds, said.usage
         challenger = self._challenger_of(run.variant.name)
         return score_predictions(challenger.task(task) if challenger else task, _logits(task, said))
+
+    def further_answers(self, process: VariantProcess, task: Task) -> Answers:
+        """Return what `process` answers to a `task` of further examples.
+
+        Raises: WorkerError when it fails, ParityError when a logit is not a finite number.
+        """
+        said = process.predict(len(task.features), task.features)
+        return score_predictions(task, _logits(task, said))
 
     def check_again(self, run: VariantRun, process: VariantProcess) -> None:
         """Raise unless `process`, after its rounds, still answers as its row did at first, and traced nothing anew.

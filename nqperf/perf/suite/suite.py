@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
+from nqperf.errors import Interrupted
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.weights.model_folder import open_model
@@ -29,10 +31,11 @@ from nqperf.perf.machine.examination import (
 )
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement
+from nqperf.perf.suite.answering import MOST_ANSWERS, Answering, Further, no_further
 from nqperf.perf.suite.challenger import read_challenger, weighed
 from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
-from nqperf.perf.suite.outcome import Outcomes, evidence_fault
+from nqperf.perf.suite.outcome import Known, Outcomes, evidence_fault
 from nqperf.perf.suite.resume import identity, take_over
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import data_record, make_task, model_record, workload
@@ -42,7 +45,9 @@ from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Doing, Progress, Rows, SetFinished, silent
 from nqperf.records.profiles import PAGES, Profile
 from nqperf.records.results import BASELINE, Fingerprint, Results, utc_now
-from nqperf.statistics.sets import Floor
+
+if TYPE_CHECKING:
+    from nqperf.defaults import DevelopmentSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,8 +94,11 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         run = _Run(
             session=session,
             variants=variants[1:],
-            absent={one.name: reason for one in variants[1:] if (reason := one.missing(machine))},
-            floors=profile.promises() if profile else {},
+            known=Known(
+                machine=machine,
+                absent={one.name: reason for one in variants[1:] if (reason := one.missing(machine))},
+                floors=profile.promises() if profile else {},
+            ),
             on_gpu=bool(fingerprint.gpus),
             progress=progress,
         )
@@ -98,7 +106,10 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         run.given_up += session.answer_baseline(len(run.chosen))
         session.end_baseline()
         kept = KeptFile(path=config.kept, run=identity(session, fingerprint, profile))
+        further = _further(config)
+        session.most_answers = MOST_ANSWERS if further else None
         run.measure(kept, config)
+        run.ask_on(further or no_further)
     results = _results(run, config, source, fingerprint, profile)
     total = time.perf_counter() - started
     spent = session.seconds
@@ -149,8 +160,7 @@ class _Run:
     Fields:
         session: The session.
         variants: All rows but the baseline, in the order of the record.
-        absent: Why some of them cannot run here.
-        floors: What is promised of some of them.
+        known: Why some of them cannot run here, and what is promised of some.
         on_gpu: Whether the machine computes on a GPU.
         progress: Told what is done.
         chosen: The rows that there is time for.
@@ -160,8 +170,7 @@ class _Run:
 
     session: Session
     variants: Sequence[Variant]
-    absent: Mapping[str, str]
-    floors: Mapping[str, Floor]
+    known: Known
     on_gpu: bool
     progress: Progress
     chosen: tuple[Variant, ...] = ()
@@ -176,8 +185,8 @@ class _Run:
 
         Raises: OutOfTimeError when there is no time for a set of one row.
         """
-        able = [variant for variant in self.variants if variant.name not in self.absent]
-        likely = sorted(most_likely_first(able, on_gpu=self.on_gpu), key=lambda one: one.name not in self.floors)
+        able = [variant for variant in self.variants if variant.name not in self.known.absent]
+        likely = sorted(most_likely_first(able, on_gpu=self.on_gpu), key=lambda one: one.name not in self.known.floors)
         session = self.session
         left = session.budget.left()
         count = len(likely)
@@ -195,7 +204,7 @@ class _Run:
         self.measured = measured = Measurement(
             baseline=session.starter(VARIANTS[BASELINE]),
             starts=session.starters(self.chosen),
-            rows=lambda: session.judged_rows(self.chosen, self.floors),
+            rows=lambda: session.judged_rows(self.chosen, self.known.floors),
             gate=session.gate,
             budget=session.budget,
             speed=session.speed,
@@ -219,11 +228,22 @@ class _Run:
         measured.told = looked
         if self.chosen:
             measured.run()
+
+    def ask_on(self, further: Further) -> None:
+        """Ask the rows whose answers are undecided `further` examples, in the time that is left; end the measuring."""
+        measured = self.measured
+        assert measured is not None, "measure comes first"  # noqa: S101
+        signal = measured.interrupted
+        try:
+            Answering(session=self.session, further=no_further if signal else further).run(self.chosen)
+        except (KeyboardInterrupt, Interrupted) as caught:
+            measured.interrupted = caught
+            Answering(session=self.session, further=no_further).run(self.chosen)
         self.outcomes = self._outcomes(measured)
         self._tell_rows(self.outcomes, all_of_them=True)
 
     def _outcomes(self, measured: Measurement) -> Outcomes:
-        return Outcomes.of(self.session, measured, self.variants, self.absent, self.floors)
+        return Outcomes.of(self.session, measured, self.variants, self.known)
 
     def _tell_round(self, number: int) -> None:
         if self.measured is not None:
@@ -303,12 +323,21 @@ def _packaged_model() -> Path:
 
 
 def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
-    from nqperf.defaults import DevelopmentSet
-
-    selection = Selection(limit=config.limit)
-    source = (
-        DevelopmentSet(selection=selection)
-        if config.data is None
-        else NqReader(source=config.data, selection=selection)
-    )
+    source = _source(config, Selection(limit=config.limit))
     return source.source, source.examples()
+
+
+def _further(config: SuiteConfig) -> Further | None:
+    """Return what yields the examples behind those of the suite, None where their number was asked for."""
+    if config.limit is not None:
+        return None
+    return lambda skip: _source(config, Selection(skip=skip), skip + MOST_ANSWERS).examples()
+
+
+def _source(config: SuiteConfig, selection: Selection, count: int | None = None) -> NqReader | DevelopmentSet:
+    """Return the data of a run, of the generated world as many as `count`."""
+    from nqperf.defaults import DEVELOPMENT_EXAMPLES, DevelopmentSet
+
+    if config.data is not None:
+        return NqReader(source=config.data, selection=selection)
+    return DevelopmentSet(selection=selection, count=count or DEVELOPMENT_EXAMPLES)

@@ -14,18 +14,27 @@ from nqperf.errors import ConfigError
 
 _YES_OR_NO = ("0|1|true|false", "0 or 1, true or false")
 _COUNT = (r"\d{1,15}", "a number")
+# So many would be started: ten thousand sleep, a thousand times as many take the machine.
+_THREADS = (r"\d{1,4}", "a number below 10000")
 _OPERATIONS = (r"[A-Za-z0-9_,]*", "names of operations with commas between")
 # An engine's own switch may be a word or a list of words; what could be a path or a command is none.
 _PLAIN = (r"[A-Za-z0-9_.,:+=-]*", "plain words or numbers")
 
 
+# A number is a path, too: a folder called 1 in the working directory. So a flag with one of these words is refused.
+_PLACES = r"\w*_(?:dump|dir|directory|file|files|path|paths|cache|log|logs|from|to|extra|flags|library|data|results)"
+
+
 def _flags(pattern: str) -> tuple[str, str]:
     """Return the form of several flags, each with a number, yes or no, or nothing as its value.
 
-    So no flag takes a path: --xla_dump_to and its like are none of these.
+    So no flag takes a path: --xla_dump_to and its like are none of these. A count of devices has four digits at most.
     """
-    flag = rf"--{pattern}(?:=(?:0|1|true|false|-?\d{{1,15}}))?"
-    return rf"(?:{flag}(?: {flag})*)?", "flags that take a number, true or false, with a space between"
+    flag = rf"--(?!{_PLACES}(?:[_= ]|$))(?!\w*_count=\d{{5}}){pattern}(?:=(?:0|1|true|false|-?\d{{1,15}}))?"
+    return (
+        rf"(?:{flag}(?: {flag})*)?",
+        "flags that take a number, true or false, and name no place, with a space between",
+    )
 
 
 # The values that each variable may have: a regular expression, and the same in words.
@@ -50,21 +59,26 @@ FORMS: Mapping[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            "CUDA_DEVICE_MAX_CONNECTIONS",
             "MALLOC_ARENA_MAX",
             "MALLOC_MMAP_MAX_",
             "MALLOC_MMAP_THRESHOLD_",
             "MALLOC_TOP_PAD_",
             "MALLOC_TRIM_THRESHOLD_",
+            "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
+        ),
+        _COUNT,
+    ),
+    **dict.fromkeys(
+        (
+            "CUDA_DEVICE_MAX_CONNECTIONS",
             "MKL_NUM_THREADS",
             "OMP_NUM_THREADS",
-            "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
             "OPENBLAS_NUM_THREADS",
             "TF_GPU_THREAD_COUNT",
             "TF_NUM_INTEROP_THREADS",
             "TF_NUM_INTRAOP_THREADS",
         ),
-        _COUNT,
+        _THREADS,
     ),
     **{
         f"TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_{kind}LIST_{change}": _OPERATIONS

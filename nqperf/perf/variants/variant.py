@@ -74,6 +74,10 @@ class Variant:
         rules = (rule_of(requirement, row) for requirement in self.requires)
         return row.missing() or next((why for rule in rules if (why := rule(machine))), None)
 
+    def slow_because(self, machine: Machine) -> str | None:
+        """Return why this variant is very slow on `machine`, where its engine can name it."""
+        return self.engine_row().probe_of().slow_because(self.settings, machine)
+
     def elsewhere(self, observed: EngineState, baseline: EngineState) -> str | None:
         """Return on which other device than the `baseline`'s products were executed, or None when on the same.
 

@@ -15,7 +15,7 @@ from nqperf.engines.registry import EngineRow
 from nqperf.engines.state import EngineState
 from nqperf.errors import NqPerfError
 from nqperf.nq.example import FloatArray, IntArray
-from nqperf.nq.features import MODEL_INPUTS
+from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.records.results import Usage
 
 _LENGTH = struct.Struct(">Q")
@@ -23,6 +23,16 @@ _LENGTH = struct.Struct(">Q")
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A message; its type's name travels with it."""
+
+
+def packed(features: Features) -> bytes:
+    """Return MODEL_INPUTS of all `features` as they travel: int32[3, rows, seq_length]."""
+    return np.stack([getattr(features, name) for name in MODEL_INPUTS]).tobytes()
+
+
+def unpacked(inputs: bytes, seq_length: int) -> IntArray:
+    """Return `inputs` of windows of `seq_length` positions as an array: int32[3, rows, seq_length]."""
+    return np.frombuffer(inputs, dtype=np.int32).reshape(len(MODEL_INPUTS), -1, seq_length)
 
 
 class Load(Message, frozen=True):
@@ -42,7 +52,7 @@ class Load(Message, frozen=True):
 
     def arrays(self) -> IntArray:
         """Return `inputs` as an array."""
-        return np.frombuffer(self.inputs, dtype=np.int32).reshape(len(MODEL_INPUTS), -1, self.seq_length)
+        return unpacked(self.inputs, self.seq_length)
 
 
 class Loaded(Message, frozen=True):
@@ -71,9 +81,13 @@ class FirstBatch(Message, frozen=True):
 
 
 class Predict(Message, frozen=True):
-    """Run the first `rows` features once, in whole batches."""
+    """Run the first `rows` features once, in whole batches.
+
+    `inputs` are those of other features than Load's, in the same form; None for those.
+    """
 
     rows: int
+    inputs: bytes | None = None
 
 
 class Predicted(Message, frozen=True):

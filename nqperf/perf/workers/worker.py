@@ -44,6 +44,7 @@ class _Worker:
         self._batches: list[Any] = []
         self._timed: range = range(0)
         self._windows = 0
+        self._seq_length = 0
         self._planted = 0
         self._warm = False
         self._window_flops = 0
@@ -68,7 +69,7 @@ class _Worker:
             seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
             return protocol.Timed(seconds=seconds, windows=self._windows)
         if isinstance(request, protocol.Predict):
-            return self._predict(request.rows)
+            return self._predict(request)
         if isinstance(request, protocol.Plant):
             return self._plant(request.fraction)
         return self._observe(rates=isinstance(request, protocol.Observe) and request.rates)
@@ -132,13 +133,16 @@ class _Worker:
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
         self._timed = range(max(1, rows // request.batch_size))
         self._windows = min(rows, request.batch_size)
-        self._loaded, self._warm = engine, False
+        self._loaded, self._warm, self._seq_length = engine, False, request.seq_length
         self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
         return protocol.Loaded(import_seconds=import_seconds, build_seconds=watch.lap(), batches=len(self._timed))
 
     def _run(self, number: int) -> dict[str, FloatArray]:
         """Run a batch; the outputs are on the host when it returns."""
-        return self._engine.finish(self._engine.run(self._batches[number]))
+        return self._outputs(self._batches[number])
+
+    def _outputs(self, batch: Any) -> dict[str, FloatArray]:
+        return self._engine.finish(self._engine.run(batch))
 
     def _time(self, number: int, planted: int) -> float:
         start = time.perf_counter()
@@ -147,10 +151,15 @@ class _Worker:
             self._engine.multiply(planted)
         return time.perf_counter() - start
 
-    def _predict(self, rows: int) -> protocol.Predicted:
-        batches = range(-(-rows // self._engine.config.batch_size))
+    def _predict(self, request: protocol.Predict) -> protocol.Predicted:
+        rows, size = request.rows, self._engine.config.batch_size
+        batches = self._batches
+        if request.inputs is not None:
+            inputs = protocol.unpacked(request.inputs, self._seq_length)
+            batches = [self._engine.put(batch) for batch in _batches(inputs, size)]
+        batches = batches[: -(-rows // size)]
         before, start = resources.usage(), time.perf_counter()
-        outputs = [self._run(number) for number in batches]
+        outputs = [self._outputs(batch) for batch in batches]
         seconds, after = time.perf_counter() - start, resources.usage()
         whole = {name: np.concatenate([batch[name] for batch in outputs])[:rows] for name in MODEL_OUTPUTS}
         return protocol.Predicted(

@@ -112,6 +112,7 @@ WRAPPINGS = {
     "two streams of bz2": lambda content: bz2.compress(content[:100]) + bz2.compress(content[100:]),
     "two streams of xz": lambda content: lzma.compress(content[:100]) + b"\0" * 4 + lzma.compress(content[100:]),
     "two frames of zstd": lambda content: zstd(content[:100]) + zstd(content[100:]),
+    "zstd as pzstd writes it": lambda content: b"\x50\x2a\x4d\x18\4\0\0\0abcd" + zstd(content),
     "a zip with other files": lambda content: zipped(content, names=("a/train.jsonl", "sample_submission.csv", "a/")),
 }
 
@@ -184,6 +185,12 @@ def test_a_line_that_is_too_long_is_refused(tmp_path):
         Limits(line_bytes=0)
 
 
+def test_a_packed_file_of_blank_lines_has_an_end(tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(bz2.compress(b"\n" * (1 << 21)))
+    assert "is one of more than 1048576 blank lines" in refusal(path)
+
+
 def test_a_document_of_blanks_alone_is_refused(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", [{**RECORD, "document_text": " " * (1 << 23)}])
     assert "field document_text: has more than 8388608 tokens" in refusal(path)
@@ -207,6 +214,11 @@ NAMED = {
     "SQuAD": ('{"version": "1.1", "data": []}', "is a file of SQuAD"),
     "an article of SQuAD": ('{"title": "T", "paragraphs": []}', "is an article of SQuAD"),
     "a row of another set": ('{"question": "q", "context": "c", "answers": {}}', "is a row of another data set"),
+    "a row of an open set": ('{"question": "q", "answer": ["a"]}', "is a row of another data set"),
+    "a row of TFDS's long texts": ('{"id": "1", "question": "q", "context": "c", "answer": ""}', "of another data set"),
+    "rows of a server": ('{"features": [], "rows": [{"row_idx": 0, "row": {}}]}', "Hugging Face's datasets server"),
+    "an error of a server": ('{"error": "gated"}', "is an error that a server told, not the file itself"),
+    "a mark and nothing": ("\ufeff\n", "is empty; expected one example a line"),
     "cut off": (json.dumps(RECORD)[:200], "not JSON: Input data was truncated; the line is damaged or cut off"),
 }
 
@@ -226,6 +238,13 @@ BINARY = {
     "a tar": (b"a.jsonl".ljust(257, b"\0") + b"ustar\x0000", "is a tar archive: unpack it"),
     "a tar in gzip": (gzip.compress(b"a.jsonl".ljust(257, b"\0") + b"ustar\x0000"), "is a tar archive"),
     "an array": (b"\x93NUMPY\x01\0", "is a NumPy array"),
+    "Latin-1": (PLAIN.replace(b"where", b"wh\xe9re"), "is not UTF-8 (byte 2"),
+    "features": (b"\x10\x01\0\0\0\0\0\0abcd", "is a TFRecord file, as `nqperf prepare` makes it"),
+    "weights": (b"\x10\0\0\0\0\0\0\0" + b'{"a":{}}', "is a safetensors file"),
+    "an empty zip": (b"PK\x05\x06" + bytes(18), "is an empty zip"),
+    "a Z": (b"\x1f\x9d\x90abc", "is packed by compress (.Z): unpack it"),
+    "an lz4": (b"\x04\x22\x4d\x18abc", "is packed by lz4: unpack it"),
+    "an lzma": (lzma.compress(PLAIN, format=lzma.FORMAT_ALONE), "is packed by lzma in its older form: unpack it"),
     "a 7z": (b"7z\xbc\xaf\x27\x1c\0\4", "is a 7z archive"),
 }
 
@@ -324,6 +343,23 @@ def test_rows_of_numpy_and_pandas_are_read():
     same_as_plain(example_of(frame.iloc[0].to_dict(), where="a row"))
     second = example_of(frame.to_dict("records")[1], where="a row")
     assert (second.example_id, second.annotations) == (8, ())
+
+
+def test_a_row_of_pandas_is_read_as_it_comes():
+    pandas = pytest.importorskip("pandas")
+    columns = {"document_tokens": None, "document": float("nan"), "document_title": pandas.NA}
+    frame = pandas.DataFrame([{**RECORD, **columns}, {"example_id": None}])
+    assert frame["example_id"].dtype == float
+    same_as_plain(example_of(frame.iloc[0], where="a row"))
+    candidates = pandas.DataFrame(RECORD["long_answer_candidates"])
+    same_as_plain(example_of({**RECORD, "long_answer_candidates": candidates}, where="a row"))
+
+
+def test_tokens_may_be_a_list_of_records():
+    """As versions of datasets since 4 hand them out."""
+    tokens = COLUMNS["document"]["tokens"]
+    rows = [{"token": token, "is_html": html} for token, html in zip(tokens["token"], tokens["is_html"], strict=True)]
+    same_as_plain(example_of({**COLUMNS, "document": {"tokens": rows}}, where="a row"), byte=(21, 32))
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 import os
 import pickle
+import re
 import zipfile
 
 import numpy as np
 import pytest
 
 from nqperf.errors import FormatError
+from nqperf.formats.weights import pytorch_file
 from nqperf.formats.weights.pytorch_file import PyTorchFile
 from tests.pytorch_files import save_archive, save_stream
 
@@ -114,3 +116,45 @@ def test_a_tensor_of_more_values_than_its_storage_is_refused(tmp_path):
     save_archive(tmp_path / "x.bin", {"wide": np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (9,), (0,))})
     with pytest.raises(FormatError, match="another number of values than its storage"):
         PyTorchFile(tmp_path / "x.bin")
+
+
+STORAGE = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04tQ"
+VIEW = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE + b"K\0K\x04\x85K\x01\x85\x89}tR"
+
+
+def archive_of(path, pickled):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02" + pickled + b".")
+        archive.writestr("m/data/0", np.arange(4, dtype="<f4").tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"](" + STORAGE + b"K\0J\0\0\0@\x85K\x01\x85e",
+        b"}X\x05\0\0\0shapeJ\0\0\0@\x85s",
+        b"N}X\x05\0\0\0shapeJ\0\0\0@\x85s\x86",
+    ],
+    ids=["list", "fields", "slots"],
+)
+def test_a_tensor_that_was_checked_cannot_be_given_another_shape(tmp_path, state):
+    """A state set behind the check would let a tensor reach out of its storage, into this process's memory."""
+    whole = archive_of(tmp_path / "whole.bin", b"}X\x01\0\0\0a" + VIEW + b"s")
+    assert PyTorchFile(whole).shapes == {"a": (4,)}
+    changed = archive_of(tmp_path / "changed.bin", b"}X\x01\0\0\0a" + VIEW + state + b"bs")
+    with pytest.raises(FormatError, match=r"changed\.bin: cannot be read"):
+        PyTorchFile(changed)
+
+
+def test_a_pickle_changes_nothing_of_this_process(tmp_path):
+    before = dict(vars(pytorch_file._parameter)), pytorch_file._parameter.__defaults__
+    state = b"N}X\x0c\0\0\0__defaults__K\x01\x85s\x86b"
+    PyTorchFile(archive_of(tmp_path / "x.bin", b"ctorch._utils\n_rebuild_parameter\n" + state + b"0}"))
+    assert (dict(vars(pytorch_file._parameter)), pytorch_file._parameter.__defaults__) == before
+
+
+def test_a_name_that_is_too_deep_to_be_shown_is_refused(tmp_path):
+    deep = archive_of(tmp_path / "x.bin", b"})" + b"\x85" * 50_000 + b"K\x01s")
+    with pytest.raises(FormatError, match=re.escape("x.bin: ")):
+        PyTorchFile(deep)

@@ -243,6 +243,49 @@ def test_shards_are_read_by_their_index(stranger, out):
 
 
 @pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 4\n", "is a Git LFS pointer"),
+        (b"<!DOCTYPE html><html></html>", "is a web page"),
+        (b"PK\x03\x04" + bytes(30), r"is a zip, as PyTorch's weights are: give it their ending, \.bin"),
+    ],
+)
+def test_weights_of_another_kind_are_named(stranger, content, said):
+    folder = stranger("models/config_bom")
+    (folder / "model.safetensors").write_bytes(content)
+    refused(folder, rf"model\.safetensors: {said}")
+
+
+def test_pytorchs_weights_of_another_kind_are_named(stranger):
+    folder = stranger("models/config_bom")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    refused(folder, r"pytorch_model\.bin: is a safetensors file; expected weights")
+    (folder / "pytorch_model.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 4\n")
+    refused(folder, r"pytorch_model\.bin: is a Git LFS pointer")
+
+
+def test_an_averaged_model_is_read(stranger, out):
+    """PyTorch's AveragedModel keeps the count of its steps beside the module."""
+    folder = stranger("models/prefix_module-")
+    rewrite(folder, lambda tensors: {**tensors, "n_averaged": np.array(3)})
+    assert any("'module.'" in note for note in convert(folder, out).notes)
+
+
+def test_weights_that_are_no_file_are_said_to_be_none(stranger):
+    folder = stranger("models/config_bom")
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").mkdir()
+    refused(folder, "holds no model; expected")
+
+
+def test_an_index_that_names_itself_is_refused(stranger):
+    folder = stranger("models/sharded")
+    name = "model.safetensors.index.json"
+    (folder / name).write_text(json.dumps({"weight_map": {"a": name}}))
+    refused(folder, r"names the file 'model\.safetensors\.index\.json'; expected files of weights beside it")
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda index: index["weight_map"].update({"x": "../other.safetensors"}), r"names the file '\.\./other\."),

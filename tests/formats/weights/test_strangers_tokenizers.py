@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Library
-from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from nqperf.cli.main import main
-from nqperf.errors import FormatError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.model_folder import open_model
@@ -199,6 +199,7 @@ def test_settings_of_a_wordpiece_list_are_followed(stranger, fields, text, ids):
         ({"tokenizer_class": "BertJapaneseTokenizer"}, "field tokenizer_class: is BertJapaneseTokenizer, which cuts"),
         ({"tokenizer_class": "XLNetTokenizer"}, "field tokenizer_class: is XLNetTokenizer, which cuts"),
         ({"auto_map": {"AutoTokenizer": ["code.Tokenizer", None]}}, "field auto_map: names a tokenizer in Python code"),
+        ({"auto_map": "code.AutoTokenizer"}, "field auto_map: names a tokenizer in Python code"),
         ({"do_lower_case": "false"}, "field do_lower_case: is 'false'; expected true or false"),
         ({"never_split": "kea"}, "field never_split: is 'kea'; expected a list of words"),
         ({"max_input_chars_per_word": -1}, "field max_input_chars_per_word: is '-1'; expected a count"),
@@ -327,6 +328,111 @@ def test_accents_of_alberts_are_kept_where_it_is_said(stranger):
         assert asked(load_tokenizer(folder), "Caf\u00e9") == spelt.encode(text)
     write(folder, tokenizer_config={"add_dummy_prefix": False})
     with pytest.raises(FormatError, match="says add_dummy_prefix false"):
+        load_tokenizer(folder)
+
+
+# What words cut one by one cannot follow is refused by name.
+
+
+def library(folder, *, model=None, added=(), **parts):
+    """Write a tokenizer.json of a few words, and return what the library makes of it."""
+    pieces = [*FRAMING, "a", "The", "the", "kea", "lives", "in", "\u00e9", " "]
+    model = model or models.WordLevel({piece: number for number, piece in enumerate(pieces)}, "[UNK]")
+    found = Library(model)
+    found.pre_tokenizer = parts.get("pre_tokenizer", pre_tokenizers.WhitespaceSplit())
+    if "normalizer" in parts:
+        found.normalizer = parts["normalizer"]
+    found.add_tokens(list(added))
+    found.save(str(folder / "tokenizer.json"))
+    return found
+
+
+def bpe(pre_tokenizer=None, **options):
+    corpus = ["the kea lives in the mountains", "where the kea lives", "a kea in the alps"] * 20
+    trained = Library(models.BPE(**UNKNOWN, **options))
+    if pre_tokenizer is not None:
+        trained.pre_tokenizer = pre_tokenizer
+    trained.train_from_iterator(corpus, trainers.BpeTrainer(special_tokens=FRAMING, show_progress=False))
+    return trained.model
+
+
+ROBERTAS = ["<s>", "<pad>", "</s>", "<unk>", "a", "T", "h", "e", "\u0120"]
+UNPARTED = pre_tokenizers.Metaspace(split=False)
+TENFOLD = [normalizers.Replace("a", "a" * 10)] * 9
+REFUSED = {
+    "words that are not parted": ({"pre_tokenizer": pre_tokenizers.Punctuation()}, "cuts a word otherwise within"),
+    "pieces over spaces": (
+        {"model": bpe(UNPARTED), "pre_tokenizer": UNPARTED},
+        "otherwise within",
+    ),
+    "a piece added with a space": ({"added": [AddedToken("lives in")]}, "the added piece 'lives in', which takes in"),
+    "a piece that takes spaces": (
+        {
+            "model": models.BPE({piece: n for n, piece in enumerate(ROBERTAS)}, []),
+            "pre_tokenizer": pre_tokenizers.ByteLevel(add_prefix_space=False),
+            "added": [AddedToken("kea", rstrip=True)],
+        },
+        "the added piece 'kea', which takes in spaces",
+    ),
+    "chance": ({"model": bpe(dropout=0.5)}, r"leaves merges out at random \(dropout 0\.5\)"),
+    "growth": ({"normalizer": normalizers.Sequence(TENFOLD)}, "makes of a word more than 16 times its letters"),
+    "many steps": ({"normalizer": normalizers.Sequence([normalizers.NFC()] * 99)}, "in more than 64 steps"),
+    "long words": (
+        {"model": models.WordPiece({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, max_input_chars_per_word=10**9)},
+        "cuts words of up to 1000000000 letters",
+    ),
+}
+
+
+@pytest.mark.parametrize(("parts", "said"), REFUSED.values(), ids=REFUSED)
+def test_a_tokenizer_that_words_cannot_follow_is_refused(tmp_path, parts, said):
+    library(tmp_path, **parts)
+    with pytest.raises(FormatError, match=said):
+        load_tokenizer_of(tmp_path)
+
+
+def test_a_word_that_the_library_breaks_off_at_is_one_line(tmp_path):
+    endless = normalizers.Replace(Regex("(a|aa)+$"), "b")
+    library(tmp_path, normalizer=endless)
+    tokenizer = load_tokenizer_of(tmp_path)
+    with pytest.raises(ConfigError, match="cannot cut a word"):
+        tokenizer.encode(["a" * 40 + "!"])
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        normalizers.Strip(),
+        normalizers.Sequence(
+            [normalizers.NFKC(), normalizers.Strip(left=False), normalizers.Replace(Regex(" {2,}"), " ")]
+        ),
+    ],
+    ids=["strip", "as T5's"],
+)
+def test_white_space_at_words_edges_is_cut_as_in_the_text(tmp_path, normalizer):
+    found = library(tmp_path, model=bpe(), normalizer=normalizer, pre_tokenizer=pre_tokenizers.Metaspace())
+    tokenizer = load_tokenizer_of(tmp_path)
+    for text in ("the  kea", "the kea\x85 lives", "the kea\u00a0 lives", "the \u3000kea lives", "the   kea   a"):
+        assert cut(tokenizer, text.split(" "))[0] == found.encode(text, add_special_tokens=False).ids, text
+
+
+def test_what_is_said_of_added_pieces_is_followed(stranger):
+    """Each entry may say that its piece is a word of its own, and that it is found before the text is normalised."""
+    folder = stranger("vocab_padded")
+    entry = {"content": "ea", "special": False}
+    for flags, text, ids in (
+        ({}, "kea ea", [1, 26, 26]),
+        ({"single_word": True}, "kea ea", [6, 26]),
+        ({"normalized": True}, "EA", [26]),
+        ({"normalized": False}, "EA", [1]),
+    ):
+        assert asked(settings(folder, added_tokens_decoder={"26": {**entry, **flags}}), text) == ids
+    folder = stranger("albert_vocab_padded")
+    plain = asked(load_tokenizer(folder), "keas")
+    write(folder, tokenizer_config={"added_tokens_decoder": {"36": {"content": "kea", "single_word": True}}})
+    assert asked(load_tokenizer(folder), "keas kea") == [*plain, 36]
+    write(folder, tokenizer_config={"sp_model_kwargs": {"enable_sampling": True}})
+    with pytest.raises(FormatError, match="field sp_model_kwargs: is"):
         load_tokenizer(folder)
 
 

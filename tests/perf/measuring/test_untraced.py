@@ -1,5 +1,7 @@
 """What watches a Python program is taken off while it is timed, and put back."""
 
+import cProfile
+import pstats
 import sys
 import threading
 
@@ -43,6 +45,26 @@ def test_each_is_taken_off_and_put_back_however_the_block_ends(get, put, end):
         pass
     assert get() is hook
     assert __name__ in watchers()
+
+
+def test_a_profiler_in_c_is_taken_off_and_goes_on_afterwards():
+    def inside():
+        pass
+
+    def outside():
+        pass
+
+    profiler = cProfile.Profile()
+    profiler.enable()
+    try:
+        with untraced():
+            inside()
+        outside()
+    finally:
+        profiler.disable()
+    names = {function for _, _, function in pstats.Stats(profiler).stats}
+    assert "outside" in names
+    assert "inside" not in names
 
 
 def test_nothing_is_put_on_where_nothing_was():

@@ -1,7 +1,9 @@
 """Candidates that are wrong, or do nothing, and look right: each is failed, or said that it cannot be checked."""
 
+import cProfile
 import itertools
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +14,10 @@ from nqperf.perf.measuring.spoiling import corrupted, same_object, spoiled
 CONFIG = PairedConfig(gate=GateConfig(sets=3, rounds=2), seconds=20, shortest=0.001, seed=2)
 ROWS = np.random.default_rng(1).normal(size=(60, 16))
 WEIGHTS = np.random.default_rng(2).normal(size=(16, 5))
+
+
+def abs_of(number):
+    return number
 
 
 def honest():
@@ -260,6 +266,44 @@ def test_nothing_is_timed_under_a_tracer_and_the_tracer_is_back_afterwards():
     # Under the tracer lines() takes ten times as long and more; without it the two runs say the same.
     assert 0.3 < row.verdict.ratio / free.verdict.ratio < 3
     assert "taken off while timed" not in free.observed or older is not None
+
+
+@pytest.mark.parametrize("watch", ["setprofile", "cProfile"])
+def test_nothing_is_timed_under_a_profiler_and_it_is_back_afterwards(watch):
+    """Each call costs under a profiler; the candidate makes one where the baseline makes three thousand."""
+    profiler = cProfile.Profile() if watch == "cProfile" else lambda *_: None
+
+    def calls():
+        return sum(map(abs_of, range(3000)))
+
+    def one_call():
+        return sum(range(3000))
+
+    older = sys.getprofile()
+    profiler.enable() if watch == "cProfile" else sys.setprofile(profiler)
+    try:
+        row = paired(calls, one_call, floor=None, config=CONFIG).variant("candidate")
+    finally:
+        profiler.disable() if watch == "cProfile" else sys.setprofile(older)
+    free = paired(calls, one_call, floor=None, config=CONFIG).variant("candidate")
+    assert row.observed["taken off while timed"]
+    assert 0.3 < row.verdict.ratio / free.verdict.ratio < 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.03, 0.11])
+def test_what_sleeps_is_not_slower_than_itself(seconds):
+    """Sleeps end late by what the machine does, a little; no red, whatever floor of 1 they are held to."""
+
+    def sleeping():
+        time.sleep(seconds)
+        return np.ones(3)
+
+    config = PairedConfig(gate=GateConfig(sets=6, rounds=3), seconds=60, seed=3)
+    said, reason, row = outcome(sleeping, sleeping, floor=1.0, config=config)
+    assert row.verdict.outcome in {"PASS", "INCONCLUSIVE"}
+    assert said in {"PASS", "INCONCLUSIVE", "INVALID"}, reason
+    assert row.verdict.ratio == pytest.approx(1, rel=0.1)
 
 
 def test_work_that_is_set_up_anew_each_time_is_checked_too():

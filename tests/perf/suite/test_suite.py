@@ -19,6 +19,7 @@ from nqperf.perf.workers.progress import Doing, RowFinished, SetFinished, silent
 from nqperf.records.results import BASELINE, PLANTED, SAME
 from nqperf.records.verdict import GateConfig
 from tests.documents import river_examples, write_lines
+from tests.perf.machine.machines import SLOW_FLOAT16
 from tests.perf.workers.asleep import fall_asleep
 
 # Five sets of few rounds decide; promises are so far from the truth that no noise can reach them.
@@ -250,6 +251,35 @@ def test_rows_that_never_answer_cost_the_others_their_limit_and_are_told_by_what
     assert xla.verdict.sets >= 3
     assert results.outcome == "FAIL"
     assert results.reasons[0] == "failed: grappler"
+
+
+@LINUX
+@pytest.mark.slow
+def test_an_ill_rows_cause_is_named_by_its_engine(sleeping, monkeypatch):
+    monkeypatch.setenv("SLEEPY_ILL", "grappler=busy")
+    monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_START", 2.0)
+    monkeypatch.setattr("nqperf.perf.suite.suite.look_at_machine", lambda **_: SLOW_FLOAT16)
+    fused = row(name="fused", settings={"precision": "mixed_float16", "grappler": {"remapping": True}})
+    found = sleeping([fused, "eager"]).results.variant("fused")
+    assert (found.status, found.verdict.at_most, found.samples) == ("measured", True, ())
+    assert found.note.startswith("more than 20 times slower than the baseline: a batch of fused was ended after ")
+    assert found.note.endswith("oneDNN has only a reference kernel for it: leave its remapping off")
+
+
+@pytest.mark.slow
+def test_undecided_answers_are_asked_on_in_the_data_behind_the_suites_own(sleeping, tmp_path):
+    """Workers that sleep answer all alike: of 40 examples that cannot be told from half a per cent."""
+    data = str(write_lines(tmp_path / "rivers.jsonl", river_examples(40)))
+    narrow = row(name="narrow", tolerance="sixteen_bit")
+    found = sleeping([narrow, "eager"], data=data, windows=12).results
+    details = found.variant("narrow").agreement.details
+    assert found.variant("narrow").agreement.compared == found.data.counts["examples"] < 40
+    assert (details["all_compared"], details["all_changed"]) == (40, 0)
+    assert found.variant("narrow").note.startswith("answers undecided: 0 of 40 answers changed")
+    assert "all_compared" not in found.variant("eager").agreement.details
+    assert "failed" not in " ".join(found.reasons)
+    limited = sleeping([narrow], data=data, windows=12, limit=30).results.variant("narrow")
+    assert "all_compared" not in limited.agreement.details
 
 
 @pytest.mark.slow

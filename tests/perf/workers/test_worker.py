@@ -66,6 +66,16 @@ def test_every_row_is_predicted_as_the_engine_does(worker, tiny_config, tiny_wei
     np.testing.assert_allclose(answer_type, outputs["answer_type_logits"].numpy(), atol=1e-5)
 
 
+def test_other_features_are_predicted_as_those_that_were_loaded(worker):
+    whole = worker.ask(protocol.Predict(rows=5), protocol.Predicted, timeout=300).arrays(5)
+    last = np.ascontiguousarray(load_request("").arrays()[:, 2:]).tobytes()
+    said = worker.ask(protocol.Predict(rows=3, inputs=last), protocol.Predicted, timeout=300)
+    for one, other in zip(said.arrays(3), whole, strict=True):
+        np.testing.assert_allclose(one, other[2:], atol=1e-5)
+    again = worker.ask(protocol.Predict(rows=5), protocol.Predicted, timeout=300).arrays(5)
+    np.testing.assert_array_equal(again[0], whole[0])
+
+
 def test_batches_are_timed_and_none_traces_again(worker):
     times = [worker.ask(protocol.TimeBatch(number=n), protocol.Timed, timeout=300).seconds for n in range(5)]
     assert min(times) > 0

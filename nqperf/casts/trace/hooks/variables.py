@@ -7,10 +7,44 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from nqperf.casts.trace.hooks.listener import Guarded
 from nqperf.casts.trace.hooks.replacing import replace
+from nqperf.errors import FormatError
+
+# Of one value, at most but for float64.
+_BYTES = 4
+
+
+def bound(stack: contextlib.ExitStack, limit: int, path: object) -> None:
+    """Let Keras make variables of at most `limit` bytes in all until `stack` closes, for the model file at `path`.
+
+    A configuration of a hundred bytes can name any size, and variables take memory before weights are looked at.
+
+    Raises (when a variable is made): FormatError.
+    """
+    from keras.src.backend.tensorflow.core import Variable
+
+    taken = 0
+
+    def counted(genuine: Callable[..., Any]) -> Callable[..., Any]:
+        def initialize(variable: Any, initializer: Any) -> None:
+            nonlocal taken
+            taken += prod(variable._shape) * _BYTES
+            if taken > limit:
+                raise FormatError(
+                    f"asks for variables of more than {limit} bytes, and the file has no weights for them: save the "
+                    "model again",
+                    path=path,
+                    field=str(variable.path),
+                )
+            genuine(variable, initializer)
+
+        return initialize
+
+    replace(stack, Variable, "_initialize_with_initializer", counted)
 
 
 def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:

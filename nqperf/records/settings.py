@@ -1,0 +1,85 @@
+"""What must be alike in two runs for their ratios to be held beside each other, and what of it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nqperf.errors import ConfigError
+from nqperf.records.profiles import PAGES, pages_of, sizes_text
+from nqperf.records.results import Fingerprint, Results
+
+# What measures and is no part of what is timed; of these a change is only told. Another major version of anything else
+# that a run has on record computes with other kernels.
+MEASURING = frozenset({"python", "nqperf", "numpy", "scipy"})
+
+
+def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str | None, str | None]]:
+    """Return the versions that the machines `old` and `new` do not share, both by name; None where it is absent."""
+    before, after = old.versions, new.versions
+    names = sorted({*before, *after})
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def work_of(run: Results) -> tuple[object, ...]:
+    """Return what `run` did and on which device: runs that have it in common go on with one another's history."""
+    subjects = ((subject.name, subject.sha256) for subject in (run.model, run.data))
+    return (run.fingerprint.device_key, tuple(sorted(run.workload.items())), *subjects)
+
+
+def changes_of_setting(old: Results, new: Results) -> Iterator[str]:
+    """Yield what makes the ratios of the runs `old` and `new`, which follow each other, two different things."""
+    if old.fingerprint.device_key != new.fingerprint.device_key:
+        yield f"device: {old.fingerprint.device_key} -> {new.fingerprint.device_key}"
+    for name, (before, after) in changed_versions(old.fingerprint, new.fingerprint).items():
+        if name not in MEASURING:
+            yield f"{name}: {before or 'absent'} -> {after or 'absent'}"
+    yield from (f"{name}: {before} -> {after}" for name, before, after in _changed_states(old, new))
+    if old.workload != new.workload:
+        yield f"work: {sizes_text(old.workload)} -> {sizes_text(new.workload)}"
+    for what in ("model", "data"):
+        one, other = getattr(old, what), getattr(new, what)
+        if one != other:
+            names = f"{one.name} -> {other.name}" if one.name != other.name else f"{one.name}, other content"
+            yield f"{what}: {names}"
+
+
+def require_comparable(old: Results, new: Results, *, across_machines: bool) -> tuple[str, ...]:
+    """Return what differs between the runs `old` and `new`, a line each.
+
+    Raises: ConfigError for what makes their ratios incomparable; another machine is let through `across_machines`.
+    """
+    if old.workload != new.workload:
+        sizes = f"{sizes_text(old.workload)} and {sizes_text(new.workload)}"
+        raise ConfigError(f"the runs computed different things: {sizes}; expected the same sizes")
+    serious: list[str] = []
+    notes = [
+        f"{what} {getattr(old, what).name} and {getattr(new, what).name}: not the same content"
+        for what in ("model", "data")
+        if getattr(old, what) != getattr(new, what)
+    ]
+    if old.fingerprint.device_key != new.fingerprint.device_key:
+        serious.append(f"device {old.fingerprint.device_key!r} and {new.fingerprint.device_key!r}")
+    serious += [f"{name} {before} and {after}" for name, before, after in _changed_states(old, new)]
+    for name, (ours, theirs) in changed_versions(old.fingerprint, new.fingerprint).items():
+        apart = name not in MEASURING and None not in {ours, theirs} and _major(ours) != _major(theirs)
+        (serious if apart else notes).append(f"{name} {ours or 'absent'} and {theirs or 'absent'}")
+    if serious and not across_machines:
+        raise ConfigError(
+            f"the runs are from different machines: {'; '.join(serious)}; "
+            "ask for ratios across machines if that is what you want to see"
+        )
+    return (*serious, *notes)
+
+
+def _changed_states(old: Results, new: Results) -> Iterator[tuple[str, str, str]]:
+    """Yield the states that both machines have on record and that differ: the name, the old one, the new one."""
+    before, after = old.fingerprint.states, new.fingerprint.states
+    if pages_of(before) != pages_of(after):
+        yield "memory pages", pages_of(before), pages_of(after)
+    for name in sorted(before.keys() & after.keys() - {PAGES}):
+        if before[name] != after[name]:
+            yield name, before[name], after[name]
+
+
+def _major(version: str | None) -> str:
+    return (version or "").partition(".")[0]

@@ -12,6 +12,7 @@ import pytest
 
 from nqperf.cli.main import COMMANDS, cli
 from nqperf.pytest_plugin.options import OPTIONS
+from nqperf.report.comment import MARK
 from tests.oldest import oldest
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
@@ -77,11 +78,16 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path
 TRIGGERS = True
 
 
+# What the only job with a token to write may do; it runs nothing of the change.
+COMMENTS = {"actions": "read", "pull-requests": "write"}
+
+
 @each_workflow
 def test_a_job_may_read_the_repository_and_ends_in_time(path):
     assert yaml.safe_load(path.read_text())["permissions"] == {}
     for job in jobs(path):
-        assert job["permissions"] == {"contents": "read"}
+        more = COMMENTS if path.stem == "gate-comment" else {}
+        assert job["permissions"] == {"contents": "read", **more}
         assert 0 < job["timeout-minutes"] <= 600
 
 
@@ -105,10 +111,26 @@ def test_no_pull_request_runs_on_a_machine_of_ours_and_no_run_of_one_is_dropped(
 
 def test_the_judge_of_a_pull_request_is_the_bases():
     path = REPOSITORY / ".github" / "workflows" / "gate-cpu.yml"
-    judge = yaml.safe_load(path.read_text())["jobs"]["compare"]["steps"]
-    refs = [step["with"]["ref"] for step in judge if "checkout" in step.get("uses", "")]
-    assert refs == ["${{ github.event.pull_request.base.sha }}"]
-    assert any("nqperf compare base.json change.json" in step.get("run", "") for step in judge)
+    (gate,) = [step for step in steps(path) if "nqperf.cli.main bench" in step.get("run", "")]
+    assert gate["working-directory"] == "change"
+    assert gate["env"] == {"PYTHONPATH": "${{ github.workspace }}/base", "PYTHONSAFEPATH": "1"}
+    assert "--base-path ../base --base-python ../base-venv" in gate["run"]
+    refs = {step["with"]["path"]: step["with"].get("ref") for step in steps(path) if "checkout" in step.get("uses", "")}
+    assert refs == {"base": "${{ github.event.pull_request.base.sha }}", "change": None}
+    words = shlex.split(gate["run"])
+    known = {option for parameter in cli.get_command(None, "bench").params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_comment_is_made_by_a_workflow_that_runs_nothing_of_the_change():
+    path = REPOSITORY / ".github" / "workflows" / "gate-comment.yml"
+    document = yaml.safe_load(path.read_text())
+    gate = yaml.safe_load((path.parent / "gate-cpu.yml").read_text())
+    assert document[TRIGGERS]["workflow_run"]["workflows"] == [gate["name"]]
+    assert all("ref" not in step.get("with", {}) for step in steps(path) if "checkout" in step.get("uses", ""))
+    # Text of strangers reaches the shell in variables alone.
+    assert not any("${{" in step.get("run", "") for step in steps(path))
+    assert MARK in path.read_text()
 
 
 def test_zizmor_finds_nothing():

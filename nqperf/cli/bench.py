@@ -14,6 +14,7 @@ import msgspec
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import warn
+from nqperf.cli.revisions import base_options, compare_rows, deliver, margin_options, names_base, refuse_margins
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import write_results
@@ -68,6 +69,8 @@ _SIGNALLED = 128
 @shared.option("--quick", is_flag=True, help="Few sets and examples: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many rounds, over all sets of processes.")
 @shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
+@base_options
+@margin_options
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
 @shared.option("--resume", is_flag=True, help="Go on from the sets that an earlier start with this --out has taken.")
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
@@ -85,12 +88,20 @@ def bench_command(data: str | None, **options: Any) -> None:
     --variants says more), and the report says of each whether it is faster, whether its micro-F1 is higher, and
     what lies on the frontier of the two.
 
+    With --base, --base-path or --base-python, each row of this working tree is held to the same row of another
+    revision, folder or environment, in the same rounds: first the answers, then the work that is done, then time,
+    memory and time to start. The rows are the baseline and the stages of the route (read, prepare-sentencepiece,
+    prepare-wordpiece, answer, evaluate, route), unless --variants names others; "all" is every row.
+
     \b
     nqperf bench
     nqperf bench --quick --variants xla,mixed_bfloat16
     nqperf bench --out run.json --resume
     nqperf bench --model nq-mini --against student --variants mixed_bfloat16
     nqperf bench --recipe recipe.toml --variants recipe
+    nqperf bench --base main
+    nqperf bench --base main --variants baseline,xla,answer --margin 0.05
+    nqperf bench --base-python /envs/tensorflow-2.20 --variants all
     nqperf bench dev.jsonl.gz --model models/bert-joint --limit 40 --out run.json --report run.html --track
 
     \b
@@ -99,6 +110,16 @@ def bench_command(data: str | None, **options: Any) -> None:
     outcome); 5 all is well, but an output could not be written; 130 interrupted.
     """
     require_places(out=options["out"], report=options["report"])
+    if names_base(options):
+        with suite_progress(quiet=options["quiet"]) as progress:
+            results = compare_rows(data, options, command_line(["nqperf", *sys.argv[1:]]), progress)
+        deliver(results, options)
+    refuse_margins()
+    _run(data, options)
+
+
+def _run(data: str | None, options: dict[str, Any]) -> None:
+    """Run the suite, deliver what is asked for, and end the process with the exit code."""
     if options["tracked"]:
         require_mlflow()
     if why := step_summary_fault():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import FeatureConfig
 from nqperf.nq.ranking import RankingConfig
 from nqperf.nq.scoring import Thresholds
+from nqperf.plain_text import plain
 
 PRECISION_NAMES = ("float32", "mixed_float16", "mixed_bfloat16")
 ENGINE_PRECISIONS = (*PRECISION_NAMES, "int8")
@@ -26,6 +28,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 _NAME_BYTES = 255  # what file systems take for one name
+_SHOWN = 100  # of a path that is none
 
 
 class _LocalPath(click.Path):
@@ -36,7 +39,20 @@ class _LocalPath(click.Path):
             self.fail(f"{value} is a URL; expected a path on this machine: only DATA may be a URL", param, ctx)
         if any(len(os.fsencode(part)) > _NAME_BYTES for part in Path(value).parts):
             self.fail(f"{value} is no path: a name in it has more than {_NAME_BYTES} bytes", param, ctx)
+        if (fault := _path_fault(value)) is not None:
+            self.fail(f"{plain(str(value), _SHOWN)} is no path ({fault})", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def _path_fault(path: str | Path) -> str | None:
+    """Return why the system takes `path` for none, None where it is one, whether something is there or not."""
+    try:
+        os.stat(path)  # noqa: PTH116  # before it is a Path
+    except ValueError as error:  # a NUL
+        return str(error)
+    except OSError as error:
+        return error.strerror if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else None
+    return None
 
 
 PATH = _LocalPath(path_type=Path)
@@ -190,5 +206,5 @@ def refuse_same_file(out: Path, *, option: str = "out", **inputs: Path | str | N
     Raises: ConfigError naming the input.
     """
     for name, path in inputs.items():
-        if path is not None and Path(path).resolve() == out.resolve():
+        if path is not None and _path_fault(path) is None and Path(path).resolve() == out.resolve():
             raise ConfigError(f"--{option} {out} is also the {name}: name another output")

@@ -25,6 +25,7 @@ from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.nq.logits import Logits
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 _LARGE_SIZE = 1536
@@ -62,7 +63,7 @@ Config = TypeVar("Config", bound=EngineConfig)
 
 
 class Engine(ABC, Generic[Config]):
-    """Runs a model's weights over batches of one size, in one of `lengths`.
+    """Runs a model's weights, so many `parameters`, over batches of one size, in one of `lengths`.
 
     `model_config` says which network it is, `weights` has its tensors by their names in the weights' file, `config` is
     what this engine is told, and `seq_length` the number of positions of the inputs.
@@ -93,6 +94,7 @@ class Engine(ABC, Generic[Config]):
         self.config = config
         self.seq_length = seq_length
         self.lengths = config.lengths(seq_length)
+        self.parameters = sum(array.size for array in weights.values())
         self._vocab_size = model_config.vocab_size
         self._warm = False
         self.load(model_config, weights)
@@ -131,6 +133,16 @@ class Engine(ABC, Generic[Config]):
 
     def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do
         """Trace the graph, once for each of `lengths`; the first batch of each would do it too."""
+
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run`, any work's first, and return what this engine's library shows of it; None, uncalled: nothing."""
+        del run
+        return None
+
+    def count_work(self) -> CountedWork | None:
+        """Return what a batch does, counted in what was executed at the run that `watch` was given; None: not told."""
+        return None
 
     def watch(self, first_run: Callable[[], object]) -> None:
         """Call `first_run`, which runs this engine for the first time, and keep of it what `state` reads."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from nqperf.model.onnx.graph import Int8, pair_product
 from nqperf.model.onnx.network import default_wide, onnx_graph
 from nqperf.nq.example import FloatArray
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _PROVIDERS = ["CPUExecutionProvider"]
 _DEVICES = {
@@ -130,6 +133,18 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
             },
         )
 
+    def count_work(self) -> CountedWork:
+        """Return what the first batch did: the nodes whose kernels ran, with the sizes of what they were given."""
+        flops = [one for one in (node.product_flops for node in self._nodes) if one]
+        kinds = Counter(node.args.op_name for node in self._nodes)
+        return CountedWork(
+            operations=dict(sorted(kinds.items())),
+            products=len(flops),
+            product_flops=sum(flops),
+            casts=kinds["Cast"],
+            parameters=self.parameters,
+        )
+
 
 class _Arguments(msgspec.Struct, frozen=True):
     """What a profile says of a node's run."""
@@ -151,6 +166,16 @@ class _Node(msgspec.Struct, frozen=True):
     @property
     def is_product(self) -> bool:
         return any(product in self.args.op_name for product in _PRODUCTS)
+
+    @property
+    def product_flops(self) -> int:
+        """The floating-point operations of a matrix product of two arrays, by their sizes; 0 of all else."""
+        shapes = [shape for one in self.args.input_type_shape for shape in one.values()]
+        if not self.is_product or len(shapes) < 2 or not shapes[0] or not shapes[1]:  # noqa: PLR2004  # two factors
+            return 0
+        inner: int = shapes[0][-1]
+        columns: int = shapes[1][-1] if shapes[1][-1] != inner or shapes[1][-2:] == [inner, inner] else shapes[1][-2]
+        return int(2 * math.prod(shapes[0]) * columns)
 
     @property
     def device(self) -> str:

@@ -13,7 +13,8 @@ import difflib
 import functools
 import importlib
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -28,6 +29,7 @@ from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.extensions import Table
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray
+from nqperf.records.work import CountedWork
 
 DEFAULT_ENGINE = "tensorflow"
 GROUP = "nqperf.engines"
@@ -239,6 +241,16 @@ def find_engine(name: str) -> EngineRow:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ConfigError(f"unknown engine {name!r}; expected one of {', '.join(ENGINES)}{hint}")
     return ENGINES[name]
+
+
+def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+    """Return the work of `run`, which is any and was not called before, as the libraries that are loaded here show it.
+
+    It is called for each engine whose library this process has imported, until one shows something; None where none
+    does.
+    """
+    loaded = (row for row in ENGINES.values() if row.needs and all(name in sys.modules for name in row.needs))
+    return next((found for row in loaded if (found := row.engine_type().count_first_run(run)) is not None), None)
 
 
 def engine_versions() -> dict[str, str]:

@@ -87,7 +87,8 @@ def _contents(stream: BufferedReader, name: str, what: str, limits: Limits) -> I
     """Yield the lines of a stream, or the rows of a table as lines."""
     start = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
     if start.startswith((PARQUET, ARROW_FILE, ARROW_STREAM)):
-        yield from table_rows(stream, name)
+        for number, row in enumerate(table_rows(stream, name), start=1):
+            yield _bounded(row, number, name, what, limits)
         return
     if (kind := foreign_kind(start)) is not None:
         raise FormatError(f"is {kind}; expected {what}", path=name, line=1, field="$")
@@ -97,14 +98,19 @@ def _contents(stream: BufferedReader, name: str, what: str, limits: Limits) -> I
     number = 0
     while content := stream.readline(limits.line_bytes + 1):
         number += 1
-        if len(content) > limits.line_bytes:
-            raise FormatError(
-                f"is longer than {limits.line_bytes} bytes; expected {what}: if it is right, raise --max-line-bytes",
-                path=name,
-                line=number,
-                field="$",
-            )
-        yield content
+        yield _bounded(content, number, name, what, limits)
+
+
+def _bounded(content: bytes, number: int, name: str, what: str, limits: Limits) -> bytes:
+    """Return a line, which is no longer than its limit.
+
+    Raises: FormatError.
+    """
+    if len(content) > limits.line_bytes:
+        raise Line(name, number, b"").fault(
+            f"is longer than {limits.line_bytes} bytes; expected {what}: if it is right, raise --max-line-bytes", "$"
+        )
+    return content
 
 
 def _local_fault(error: Exception, name: str, number: int, packing: str) -> FormatError:

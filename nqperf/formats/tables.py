@@ -43,9 +43,34 @@ def table_rows(stream: BufferedReader, path: str) -> Iterator[bytes]:
             batches = iter(pa.ipc.open_stream(cast("BinaryIO", stream)))
         for batch in batches:
             batch.validate(full=True)  # a damaged offset would be followed out of the buffer
-            for first in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                for row in batch.slice(first, _ROWS_AT_ONCE).to_pylist():
+            at_once = _rows_at_once(batch.schema, path)
+            for first in range(0, batch.num_rows, at_once):
+                for row in batch.slice(first, at_once).to_pylist():
                     yield msgspec.json.encode(row, enc_hook=str) + b"\n"
+
+
+def _rows_at_once(schema: Any, path: str) -> int:
+    """Return how many rows are turned into Python's values at once: one, where rows share long values.
+
+    Raises: FormatError for types whose rows may share all of their values, so that a small file has no end.
+    """
+    import pyarrow as pa
+
+    shared = ("list_view", "large_list_view", "run_end_encoded")
+    types = list(_types(schema))
+    if odd := [one for one in types if any(getattr(pa.types, f"is_{kind}")(one) for kind in shared)]:
+        raise FormatError(
+            f"has a column of the type {str(odd[0])[:80]}; expected lists, as datasets write them", path=path
+        )
+    return 1 if any(map(pa.types.is_dictionary, types)) else _ROWS_AT_ONCE
+
+
+def _types(holder: Any) -> Iterator[Any]:
+    """Yield the types of all fields within a schema or a type, one within the other too."""
+    for number in range(len(holder) if hasattr(holder, "names") else holder.num_fields):
+        inner = holder.field(number).type
+        yield inner
+        yield from _types(inner)
 
 
 def _parquet_batches(file: Any) -> Iterator[Any]:

@@ -46,7 +46,7 @@ class Opening:
         return f"{self.before}{word}{self.after}"
 
     def own(self, cut: list[_Piece]) -> list[_Piece]:
-        """Return a word's own pieces of those that its text was cut into."""
+        """Return a word's own pieces of `cut`, those that its text was cut into."""
         return cut[self.skipped : len(cut) - self.dropped] if self.skipped or self.dropped else cut
 
 

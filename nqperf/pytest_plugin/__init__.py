@@ -22,11 +22,12 @@ from nqperf.pytest_plugin.options import (
     DEFERRED,
     STARTED,
     add_options,
-    asked_of,
+    base_named,
     check_options,
     given_option,
     has_benchmarks,
     is_distributed,
+    row_names,
     usage_errors,
 )
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nqperf.perf.suite.config import SuiteConfig
     from nqperf.perf.suite.suite import SuiteRun
     from nqperf.records.results import Results, VariantResult
+    from nqperf.records.revisions import ComparedRow, RevisionResults
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,10 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `nqperf_variant` once for each variant."""
     if GATED in metafunc.fixturenames:
-        from nqperf.perf.suite.config import SuiteConfig
-
-        rows = asked_of(metafunc.config).over(SuiteConfig()).rows()
-        metafunc.parametrize(GATED, [row.name for row in rows], indirect=True)
+        metafunc.parametrize(GATED, row_names(metafunc.config), indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -125,17 +124,34 @@ def nqperf_suite(nqperf_config: SuiteConfig, pytestconfig: pytest.Config) -> Sui
 
 
 @pytest.fixture(scope="session")
-def nqperf_results(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Results:
-    """Return what the suite measured, written and tracked as the options say."""
+def nqperf_results(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> Results | RevisionResults:
+    """Return what the suite measured, written and tracked as the options say; with a base, what was held to it."""
+    if base_named(request.config):
+        from nqperf.pytest_plugin import revisions
+
+        return revisions.results_of(request, request.getfixturevalue("nqperf_config"))
     from nqperf.pytest_plugin.suite import results_of
 
     return results_of(request, record_testsuite_property)
 
 
 @pytest.fixture
-def nqperf_variant(request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqperf_results: Results) -> VariantResult:
-    """Return what was measured of one variant; its `status` says whether it could be, and its answers were right."""
-    found = nqperf_results.variant(request.param)
+def nqperf_variant(
+    request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqperf_results: Results | RevisionResults
+) -> VariantResult | ComparedRow:
+    """Return what was measured of one variant; its `status` says whether it could be, and its answers were right.
+
+    With a base it is one row beside the same row of the base.
+    """
+    from nqperf.records.revisions import RevisionResults
+
+    found: VariantResult | ComparedRow | None
+    if isinstance(nqperf_results, RevisionResults):
+        found = nqperf_results.row(request.param)
+    else:
+        found = nqperf_results.variant(request.param)
     if found is None:
         pytest.fail(f"the run has no variant {request.param}; expected each one selected", pytrace=False)
     return found
@@ -143,26 +159,33 @@ def nqperf_variant(request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqper
 
 @pytest.fixture
 def nqperf_gate(
-    request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqperf_results: Results
-) -> Callable[[VariantResult], None]:
+    request: pytest.FixtureRequest, _nqperf_benchmark: Any, nqperf_results: Results | RevisionResults
+) -> Callable[[Any], None]:
     """Return a function that gives a variant's times to pytest-benchmark, and ends the test as the verdict says.
 
     Of a variant that failed (its answers are wrong, its worker died) no times are given, and those of one that is too
     slow, or of an INVALID run, are shown but not saved: no later run is to be measured by them.
     """
-    from nqperf.pytest_plugin.suite import gate
+    from nqperf.pytest_plugin import revisions, suite
+    from nqperf.records.revisions import RevisionResults
 
-    return lambda variant: gate(request, _nqperf_benchmark, nqperf_results, variant)
+    if isinstance(nqperf_results, RevisionResults):
+        return lambda row: revisions.gate(request, _nqperf_benchmark, row)
+    results = nqperf_results
+    return lambda variant: suite.gate(request, _nqperf_benchmark, results, variant)
 
 
 @pytest.fixture(name=PAIRED)
-def nqperf_paired(request: pytest.FixtureRequest, _nqperf_benchmark: Any) -> Callable[..., Results | None]:
+def nqperf_paired(
+    request: pytest.FixtureRequest, _nqperf_benchmark: Any
+) -> Callable[..., Results | RevisionResults | None]:
     """Return `nqperf.gate.paired`, which here ends the test as the verdict says.
 
     The options of the gate hold for it: --nqperf-quick, --nqperf-rounds, --nqperf-save-results, --nqperf-report,
     --nqperf-allow-inconclusive. The row's name is the test's node id, unless `name` gives another; a test's first
-    comparison is replayed to pytest-benchmark. Under --benchmark-disable only the outputs are compared, and what
-    is returned is None.
+    comparison is replayed to pytest-benchmark. Called as `nqperf_paired("module:build", base="main")`, or without
+    `base` under --nqperf-base, it holds one builder to the same in another revision. Under --benchmark-disable only the
+    outputs are compared, and what is returned is None.
     """
     from nqperf.pytest_plugin.paired import Comparisons
 

@@ -23,8 +23,12 @@ _OF_THE_SUITE = (
     *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
     *("recipe", "rounds", "budget", "require"),
 )
+# Which base the rows, or a builder, are held to.
+_OF_REVISIONS = ("base", "base-path", "base-python", "margin")
+_NOT_BESIDE_A_BASE = ("recipe", "profile", "rounds", "require", "report", "track")
 OPTIONS = tuple(
-    f"--nqperf-{name}" for name in (*_OF_THE_SUITE, "allow-inconclusive", "save-results", "report", "track")
+    f"--nqperf-{name}"
+    for name in (*_OF_THE_SUITE, *_OF_REVISIONS, "allow-inconclusive", "save-results", "report", "track")
 )
 # What two ways to do anything have no use for.
 SUITE_ALONE = frozenset(f"--nqperf-{name}" for name in _OF_THE_SUITE) - {"--nqperf-quick", "--nqperf-rounds"}
@@ -63,6 +67,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="Seconds that the run may take. Default: 600, 180 with --nqperf-quick.",
     )
+    group.addoption("--nqperf-base", metavar="REVISION", help="Hold each row to the same row of this revision.")
+    group.addoption("--nqperf-base-path", help="The same of a folder with the base's files.", **path)
+    group.addoption("--nqperf-base-python", metavar="PYTHON", help="The same of another interpreter or environment.")
+    group.addoption(
+        "--nqperf-margin", type=float, metavar="SHARE", help="The slowdown against the base that fails. Default: 0.02."
+    )
     group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
     group.addoption("--nqperf-save-results", help="Write the whole run as JSON, for `nqperf compare`.", **path)
     group.addoption("--nqperf-report", help="Write the report as an HTML page.", **path)
@@ -84,6 +94,11 @@ def check_options(config: pytest.Config) -> None:
         from nqperf.perf.suite.config import SuiteConfig
 
         asked_of(config).over(SuiteConfig()).device_profiles()
+    if option.nqperf_margin is not None and not base_named(config):
+        raise pytest.UsageError("--nqperf-margin has no effect without a base: name one by --nqperf-base")
+    for name in _NOT_BESIDE_A_BASE if base_named(config) else ():
+        if getattr(option, f"nqperf_{name}"):
+            raise pytest.UsageError(f"--nqperf-{name} has no effect beside a base: leave it out")
     if option.nqperf_track:
         from nqperf.report.tracking import require_mlflow
 
@@ -102,9 +117,32 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
         from nqperf.plain_text import command_line
 
         asked = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
+        if base_named(config):
+            asked["variants"] = None  # stages of the route are rows too, which the suite alone does not have
         command = command_line(["pytest", *map(str, config.invocation_params.args)])
         config.stash[ASKED] = SuiteOptions.read(command=command, **asked)
     return config.stash[ASKED]
+
+
+def base_named(config: pytest.Config) -> bool:
+    """Return whether the options in `config` name a base."""
+    names = ("nqperf_base", "nqperf_base_path", "nqperf_base_python")
+    return any(getattr(config.option, name) is not None for name in names)
+
+
+def row_names(config: pytest.Config) -> list[str]:
+    """Return the rows that have tests: those of the suite, or with a base those that are held to it.
+
+    Raises: NqPerfError for options in `config` that cannot be met.
+    """
+    from nqperf.perf.suite.config import SuiteConfig
+
+    if not base_named(config):
+        return [row.name for row in asked_of(config).over(SuiteConfig()).rows()]
+    from nqperf.perf.revisions.suite import default_rows
+
+    named = config.option.nqperf_variants
+    return list(default_rows() if named is None else dict.fromkeys(name.strip() for name in named.split(",")))
 
 
 def suite_config(config: pytest.Config, own: SuiteConfig, names: Iterable[str]) -> SuiteConfig:

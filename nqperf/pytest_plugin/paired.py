@@ -21,6 +21,7 @@ from nqperf.pytest_plugin.replay import judge, replay
 from nqperf.pytest_plugin.session import gate_of
 from nqperf.pytest_plugin.state import Compared
 from nqperf.records.results import Results
+from nqperf.records.revisions import RevisionResults
 
 # What of a test's time goes to its rounds; the rest is for what comes before them, and for the last one begun.
 _SHARE = 0.6
@@ -42,15 +43,27 @@ class Comparisons:
         self._state = gate.state
 
     def __call__(
-        self, baseline: Any, candidate: Any, *, name: str | None = None, config: PairedConfig = DEFAULT, **rest: Any
-    ) -> Results | None:
+        self,
+        baseline: Any,
+        candidate: Any = None,
+        *,
+        name: str | None = None,
+        config: PairedConfig = DEFAULT,
+        **rest: Any,
+    ) -> Results | RevisionResults | None:
         """Hold `candidate` to `baseline`, and end the test as the verdict says.
 
         The row is named by the test's node id, or by `name`. `rest` are the other arguments of `nqperf.gate.paired`.
+        Without a `candidate`, `baseline` names a builder, "module:build", which is held to the same in the revision
+        `base` of `rest`, or of the options.
         Where pytest-benchmark's options switch benchmarks off, only the outputs are compared, and None is returned.
 
         Raises: ConfigError when the session has a row of that name already; what `nqperf.gate.paired` raises.
         """
+        if candidate is None:
+            from nqperf.pytest_plugin.revisions import compare_builder
+
+            return compare_builder(self._request, self._benchmark, baseline, rest.pop("base", None), **rest)
         row = name or self._request.node.nodeid
         if row in self._state.compared:
             raise ConfigError(f"{row} was compared before in this session; give this comparison a name= of its own")

@@ -68,7 +68,15 @@ def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[flo
     `seconds` are the times of one run each; without any nothing is given. `benchmark` is the fixture, None where
     pytest-benchmark is not used. Times of an `invalid` run or of a row that is too slow are shown, but not saved.
     """
-    said = _properties(variant)
+    failed = variant.verdict is not None and variant.verdict.outcome == "FAIL"
+    replay_times(item, benchmark, _properties(variant), seconds, failed=invalid or failed)
+
+
+def replay_times(item: Any, benchmark: Any, said: dict[str, Any], seconds: tuple[float, ...], *, failed: bool) -> None:
+    """Note in `item` what is `said`, and give `seconds` to pytest-benchmark; those that `failed` are not saved.
+
+    `benchmark` is the fixture, None where pytest-benchmark is not used.
+    """
     others = [
         entry for entry in item.user_properties if not entry[0].startswith(_OURS)
     ]  # of an earlier run of the test
@@ -80,7 +88,7 @@ def replay(item: Any, benchmark: Any, variant: VariantResult, seconds: tuple[flo
         clock = item.stash[CLOCK]
         clock.load(seconds)
         benchmark.pedantic(clock.tick, setup=clock.rewind, rounds=len(seconds))
-        benchmark.has_error = invalid or (variant.verdict is not None and variant.verdict.outcome == "FAIL")
+        benchmark.has_error = failed
 
 
 def judge(variant: VariantResult, results: Results, *, allow_inconclusive: bool) -> None:

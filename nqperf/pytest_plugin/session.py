@@ -26,6 +26,7 @@ from nqperf.pytest_plugin.replay import CLOCK, set_clock
 from nqperf.pytest_plugin.state import STATE, GateState
 from nqperf.records.merging import merge
 from nqperf.records.results import Results
+from nqperf.records.revisions import RevisionResults, joined
 from nqperf.records.verdict import exit_status
 
 _NAME = "nqperf-gate"
@@ -80,6 +81,8 @@ class GateHooks:
 
     def forget(self, test: str) -> None:
         """Drop what the test `test` found before: it is run again, and only its last run counts."""
+        for name in [name for name, held in self.state.revisions.items() if held.test == test]:
+            del self.state.revisions[name]
         rows = [row for row, compared in self.state.compared.items() if compared.test == test]
         for row in rows:
             dropped = self.state.compared.pop(row).results.outcome
@@ -119,9 +122,11 @@ class GateHooks:
             keep(state, {}, self._config)
         if self._benchmarks is not None:
             self._benchmarks.find_unjudged()
+        if state.revisions:
+            self._keep_revisions(joined([held.results for held in state.revisions.values()]))
         if state.results is not None:
             self._write_job_summary(state.results)
-        else:
+        elif not state.revisions:
             self._tell_that_nothing_was_judged()
         if (self._failed() or state.faults) and session.exitstatus in {
             pytest.ExitCode.OK,
@@ -133,9 +138,13 @@ class GateHooks:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the table of the run."""
         state = self.state
-        if state.results is None and not state.faults and not state.notes:
+        if state.results is None and not state.faults and not state.notes and not state.revisions:
             return
         terminalreporter.section("nqperf")
+        for held in state.revisions.values():
+            from nqperf.report.revisions import revisions_text
+
+            terminalreporter.write_line(revisions_text(held.results))
         if state.results is not None:
             from nqperf.report.terminal import run_text, seconds_text
 
@@ -150,6 +159,9 @@ class GateHooks:
     def _failed(self) -> bool:
         """Return whether a command that found the same would not exit with 0."""
         results, allowed = self.state.results, self._config.option.nqperf_allow_inconclusive
+        held = {one.results.outcome for one in self.state.revisions.values()}
+        if "FAIL" in held or ("INCONCLUSIVE" in held and not allowed):
+            return True
         return results is not None and exit_status(results.outcome, allow_inconclusive=allowed) != 0
 
     def _tell_that_nothing_was_judged(self) -> None:
@@ -164,6 +176,19 @@ class GateHooks:
             state.faults.append(f"{given} was given, and {off} stands in the configuration: {what}; give {lift} too")
         elif state.items or given is not None:
             state.faults.append(what)
+
+    def _keep_revisions(self, results: RevisionResults) -> None:
+        """Write the record of a comparison with another revision, and append it to the job summary, as asked for."""
+        from nqperf.formats.results.revisions_json import write_revisions
+        from nqperf.formats.results.step_summary import append_step_summary
+        from nqperf.report.revisions import revisions_markdown
+
+        try:
+            if self._config.option.nqperf_save_results is not None:
+                write_revisions(self._config.option.nqperf_save_results, results)
+            append_step_summary(revisions_markdown(results))
+        except NqPerfError as error:
+            self.state.faults.append(str(error))
 
     def _write_job_summary(self, results: Results) -> None:
         """Append the report to the job summary of GitHub Actions, if there is one."""

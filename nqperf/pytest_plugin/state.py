@@ -9,6 +9,7 @@ import pytest
 
 from nqperf.pytest_plugin.items import variant_of
 from nqperf.records.results import Results
+from nqperf.records.revisions import RevisionResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +23,25 @@ class Compared:
     results: Results
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRevisions:
+    """What a comparison with another revision found.
+
+    `test` is the node id of the test that asked for it, empty for the rows of the suite; `results` is its record.
+    """
+
+    test: str
+    results: RevisionResults
+
+
 @dataclass(slots=True, kw_only=True)
 class GateState:
     """What is known of the gate.
 
     `started` is when the session did, in seconds of `time.monotonic`. `items` are the tests of the suite, `pairs` those
     that take `nqperf_paired`, `compared` what these found, by the name of the row. `results` is the record of the
-    session, None as long as nothing was measured; `seconds` is where the suite's time went. `faults` fail the session,
-    `notes` are only shown.
+    session, None as long as nothing was measured; `seconds` is where the suite's time went. `revisions` is
+    what was held to another revision, by what it is of. `faults` fail the session, `notes` are only shown.
     """
 
     started: float
@@ -38,6 +50,7 @@ class GateState:
     compared: dict[str, Compared] = field(default_factory=dict)
     results: Results | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    revisions: dict[str, ComparedRevisions] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

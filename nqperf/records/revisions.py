@@ -6,13 +6,15 @@ Ratios are slowdowns here, as people say them of a change: the change's seconds 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from nqperf.records.results import Agreement, Fingerprint
+from nqperf.records.work import CountedWork
 
-REVISIONS_SCHEMA: Final = 1
+REVISIONS_SCHEMA: Final = 2
 
 Word = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 RevisionOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -80,31 +82,71 @@ class Judged(_Record, frozen=True):
             raise ValueError(f"a ratio of {self.ratio} is no finite number above 0")
 
 
+class ComparedRow(_Record, frozen=True):
+    """The row `name` of the base beside the same row of the change.
+
+    `outcome` is FAIL where the answers differ, the change fails or does more work, or a measure is surely slower by
+    more than its margin; None where the row was not judged, and `note` says why. `reasons` say why it fails, a line
+    each. `agreement` says how far the answers agree, `work` what a run of both does, counted (None where nothing
+    tells), and `work_changes` what is different in it. `judged` holds the verdicts, and `sets` what they rest on.
+    """
+
+    name: str
+    outcome: RevisionOutcome | None
+    reasons: tuple[str, ...] = ()
+    note: str | None = None
+    agreement: Agreement | None = None
+    work: tuple[CountedWork | None, CountedWork | None] = (None, None)
+    work_changes: tuple[str, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    sets: tuple[MeasuredSet, ...] = ()
+
+    def measure(self, name: Measure) -> Judged | None:
+        """Return the verdict on the measure `name`, None where it was not reached."""
+        return next((one for one in self.judged if one.measure == name), None)
+
+
 class RevisionResults(_Record, frozen=True):
-    """The whole comparison of `target` in two revisions, `base` and `change`.
+    """The whole comparison of two revisions, `base` and `change`, of a project.
 
-    `command` made it, `created` is when (UTC), `fingerprint` where. `agreement` says how far the outputs agree,
-    `judged` holds the verdicts and `sets` what they rest on. `schema_version` is that of this layout.
+    `command` made it, `created` is when (UTC), `fingerprint` where. `rows` are what was compared: one builder, or rows
+    of the suite. `new` and `gone` name rows that the change or the base alone has. `schema_version` is that of this
+    layout.
 
-    `outcome` is FAIL where the answers differ, a side failed, or a measure is surely slower by more than its margin.
-    `reasons` say why, a line each. `pages` are the memory pages that the processes asked for, `seconds` the wall time.
+    `outcome` is FAIL where a row's is, INCONCLUSIVE where none is and one of them is. `pages` are the memory pages that
+    the processes asked for, `seconds` the wall time.
     """
 
     command: str
     created: str
     fingerprint: Fingerprint
-    target: str
     base: RevisionSide
     change: RevisionSide
     outcome: RevisionOutcome
-    reasons: tuple[str, ...] = ()
-    agreement: Agreement | None = None
-    judged: tuple[Judged, ...] = ()
-    sets: tuple[MeasuredSet, ...] = ()
+    rows: tuple[ComparedRow, ...]
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     pages: str = "plain"
     seconds: float = 0.0
     schema_version: int = REVISIONS_SCHEMA
 
-    def measure(self, name: Measure) -> Judged | None:
-        """Return the verdict on the measure `name`, None where it was not reached."""
-        return next((one for one in self.judged if one.measure == name), None)
+    def row(self, name: str) -> ComparedRow | None:
+        """Return the row `name`, None where there is none."""
+        return next((one for one in self.rows if one.name == name), None)
+
+
+def joined(several: Sequence[RevisionResults]) -> RevisionResults:
+    """Return one record of `several` comparisons of the same two revisions: the sides of the first, the rows of all.
+
+    Raises: ValueError without a comparison.
+    """
+    if not several:
+        raise ValueError("no comparison; expected at least one")
+    outcomes = {one.outcome for one in several}
+    worst: tuple[RevisionOutcome, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
+    return msgspec.structs.replace(
+        several[0],
+        outcome=next(outcome for outcome in worst if outcome in outcomes),
+        rows=tuple(row for one in several for row in one.rows),
+        seconds=sum(one.seconds for one in several),
+    )

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import plain, plain_lines
-from nqperf.records.revisions import Judged, Measure, RevisionResults, RevisionSide, Word
+from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.summary import counted, milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
 
-HEADINGS = ("measure", "base", "change", "ratio", "interval", "margin", "sets", "verdict")
+HEADINGS = ("row", "measure", "base", "change", "ratio", "interval", "margin", "sets", "verdict")
 _NAMES: dict[Measure, str] = {"time": "time of a run", "memory": "peak memory", "start": "time to start"}
 _MORE: dict[Measure, str] = {"time": "slower", "memory": "more memory", "start": "longer to start"}
 _NOTHING = "-"
+# Before so many sets nothing is decided.
+_FEWEST_SETS = 3
 _WORDS: dict[Word, str] = {
     "SLOWER": "surely more than its margin",
     "SAME": "surely less than its margin more",
@@ -25,30 +27,51 @@ _WORDS: dict[Word, str] = {
 def headline(results: RevisionResults) -> str:
     """Return the outcome of `results` as a sentence, such as "4.9 % slower than main (4.1 .. 5.6), answers the same".
 
-    Eturn the outcome of `results` as a sentence, such as "4.9 % slower than main (4.1 .. 5.6), answers the same".
+    Of several rows those that got slower are named; where none did, it says so of all.
     """
     answers = _answers(results)
-    if not results.judged:
-        return plain(f"{results.target}: {answers}; nothing was timed")
-    time = results.measure("time")
-    said = [] if time is None else [f"{_change(time)} than {results.base.label}"]
-    said += [
-        f"{_percent(one)} {_MORE[one.measure]}" for one in results.judged if one.word == "SLOWER" and one is not time
-    ]
-    return plain(f"{results.target}: {', '.join([*said, answers])}")
+    if not any(row.judged for row in results.rows):
+        return plain(f"{answers}; nothing was timed")
+    return plain(", ".join([*_speeds(results), answers]))
 
 
-def _change(time: Judged) -> str:
-    """Return how the time of a run changed, with the interval in per cent."""
-    inside = ""
-    if time.interval is not None:
+def row_sentence(row: ComparedRow) -> str:
+    """Return what is said of `row` beside the base's, why it fails among it."""
+    time = row.measure("time")
+    parts = [*row.reasons, *([] if time is None else [_change(time, "the base")]), *([row.note] if row.note else [])]
+    return plain(f"{row.name}: {'; '.join(parts) or 'nothing was compared'}")
+
+
+def _speeds(results: RevisionResults) -> list[str]:
+    """Return what is said of the speed: of the only row, or of those that are not as before."""
+    base = results.base.label
+    timed = [(row, time) for row in results.rows if (time := row.measure("time")) is not None]
+    said = []
+    if len(results.rows) == 1:
+        more = any(reason.startswith("more work") for reason in results.rows[0].reasons)
+        said = [*(["more work"] if more else []), *(_change(time, base) for _, time in timed)]
+    else:
+        said = [f"{row.name} {_change(time, base)}" for row, time in timed if time.word != "SAME"]
+        same = sum(time.word == "SAME" for _, time in timed)
+        if same:
+            said.append(f"{'the other ' if said else ''}{counted(same, 'row')} no slower than {base}")
+    grown = [(row, one) for row in results.rows for one in row.judged if one.word == "SLOWER" and one.measure != "time"]
+    named = len(results.rows) > 1
+    return said + [f"{row.name + ' ' if named else ''}{_percent(one)} {_MORE[one.measure]}" for row, one in grown]
+
+
+def _change(time: Judged, base: str) -> str:
+    """Return how the time of a run changed beside that of `base`, with the interval in per cent."""
+    if time.interval is None:
+        inside = ""
+    else:
         low, high = (100 * (bound - 1) for bound in time.interval)
-        inside = f" ({low:+.1f} .. {high:+.1f} %)"
+        inside = f" ({-high:.1f} .. {-low:.1f})" if time.word == "FASTER" else f" ({low:.1f} .. {high:.1f})"
     if time.word == "INCONCLUSIVE":
-        return f"not sure whether slower: {_percent(time)}{inside}"
+        return f"not sure whether slower than {base}: {_percent(time)}{inside}"
     if time.word == "SAME":
-        return f"no slower ({_percent(time)}, {inside.strip(' ()')})" if inside else "no slower"
-    return f"{abs(100 * (time.ratio - 1)):.1f} % {'slower' if time.word == 'SLOWER' else 'faster'}{inside}"
+        return f"no slower than {base}: {_percent(time)}{inside}"
+    return f"{abs(100 * (time.ratio - 1)):.1f} % {'slower' if time.word == 'SLOWER' else 'faster'} than {base}{inside}"
 
 
 def _percent(one: Judged) -> str:
@@ -56,12 +79,15 @@ def _percent(one: Judged) -> str:
 
 
 def _answers(results: RevisionResults) -> str:
-    agreed = results.agreement
-    if agreed is None:
+    agreed = [row.agreement for row in results.rows if row.agreement is not None]
+    if not agreed:
         return "answers not compared"
-    return (
-        "answers the same" if not agreed.changed else f"answers differ ({agreed.changed} of {agreed.compared} values)"
-    )
+    differ = [
+        f"{one.agreement.changed} of {one.agreement.compared}" + (f" in {one.name}" if len(results.rows) > 1 else "")
+        for one in results.rows
+        if one.agreement is not None and any(reason.startswith("the answers differ") for reason in one.reasons)
+    ]
+    return f"answers differ ({', '.join(differ)})" if differ else "answers the same"
 
 
 def side_text(side: RevisionSide) -> str:
@@ -79,9 +105,10 @@ def side_text(side: RevisionSide) -> str:
 
 
 def rows(results: RevisionResults) -> list[tuple[str, ...]]:
-    """Return the cells of `results` under HEADINGS, one row a measure."""
+    """Return the cells of `results` under HEADINGS, a line each measure; a row's name stands in its first line."""
     return [
         (
+            row.name if number == 0 else "",
             _NAMES[one.measure],
             _value(one.measure, one.base),
             _value(one.measure, one.change),
@@ -91,7 +118,8 @@ def rows(results: RevisionResults) -> list[tuple[str, ...]]:
             str(one.sets),
             one.word,
         )
-        for one in results.judged
+        for row in results.rows
+        for number, one in enumerate(row.judged)
     ]
 
 
@@ -101,40 +129,61 @@ def _value(measure: Measure, value: float) -> str:
 
 def notes(results: RevisionResults) -> tuple[str, ...]:
     """Return what else is to be said of `results`, a line each."""
-    hows = sorted({taken.how for taken in results.sets})
+    taken = [one for row in results.rows for one in row.sets]
+    hows = sorted({one.how for one in taken})
     ways = {"duet": "both at once, each on half of the cores", "turns": "in turns, each with all cores"}
     said = [f"base: {side_text(results.base)}", f"change: {side_text(results.change)}"]
     if hows:
-        said.append(
-            f"timed {' and '.join(ways[how] for how in hows)}; {counted(len(results.sets), 'set')} of fresh processes"
-        )
-    more = [one.more_sets for one in results.judged if one.more_sets]
-    if results.outcome == "INCONCLUSIVE" and more and results.sets:
-        minutes = max(more) * results.seconds / len(results.sets) / 60
-        said.append(f"about {minutes:.0f} more minutes would decide: --budget {results.seconds + 60 * minutes:.0f}")
-    said += [
-        f"{word}: {meaning}" for word, meaning in _WORDS.items() if any(one.word == word for one in results.judged)
-    ]
+        said.append(f"timed {' and '.join(ways[how] for how in hows)}; {counted(len(taken), 'set')} of fresh processes")
+    said += [f"work of {row.name}: {change}" for row in results.rows for change in row.work_changes]
+    said += [f"{row.name}: {row.note}" for row in results.rows if row.note]
+    said += [f"rows that only the change has: {', '.join(results.new)}"] if results.new else []
+    said += [f"rows that only the base has: {', '.join(results.gone)}"] if results.gone else []
+    judged = [one for row in results.rows for one in row.judged]
+    said += _more_time(results, judged)
+    said += [f"{word}: {meaning}" for word, meaning in _WORDS.items() if any(one.word == word for one in judged)]
     return tuple(said)
+
+
+def _more_time(results: RevisionResults, judged: Sequence[Judged]) -> list[str]:
+    """Return about how much longer it takes, where something is open that more sets would decide."""
+    done = max((len(row.sets) for row in results.rows), default=0)
+    open_ones = [one for one in judged if one.word == "INCONCLUSIVE" and one.measure == "time"]
+    if results.outcome != "INCONCLUSIVE" or not open_ones or not done:
+        return []
+    more = max(max(one.more_sets or 0, _FEWEST_SETS - one.sets) for one in open_ones)
+    if more < 1:
+        return []
+    seconds = more * results.seconds / done
+    minutes = f"about {max(1, round(seconds / 60))} more minutes would decide"
+    return [f"{minutes}: --budget {results.seconds + seconds:.0f}"]
+
+
+def _reasons(results: RevisionResults) -> list[str]:
+    """Return why it fails, a line each, with the row's name where there are several."""
+    named = len(results.rows) > 1
+    return [f"{row.name}: {reason}" if named else reason for row in results.rows for reason in row.reasons]
 
 
 def revisions_text(results: RevisionResults) -> str:
     """Return the report of `results` in plain text."""
-    table = [text_table(HEADINGS, rows(results), left=("verdict",)), ""] if results.judged else []
-    reasons = [f"  {reason}" for reason in results.reasons]
+    cells = rows(results)
+    table = [text_table(HEADINGS, cells, left=("row", "verdict")), ""] if cells else []
+    reasons = [f"  {reason}" for reason in _reasons(results)]
     parts = [*table, *notes(results), "", f"{results.outcome}: {headline(results)}", *reasons]
     return plain_lines("\n".join(parts))
 
 
 def revisions_markdown(results: RevisionResults) -> str:
     """Return the report of `results` in GitHub's Markdown, for job summaries and comments."""
-    table = [markdown_table(HEADINGS, rows(results), left=("verdict",)), ""] if results.judged else []
+    cells, reasons = rows(results), _reasons(results)
+    table = [markdown_table(HEADINGS, cells, left=("row", "verdict")), ""] if cells else []
     return "\n".join(
         (
             f"## {results.outcome}: {markdown_text(headline(results))}",
             "",
-            *(f"- **{markdown_text(reason)}**" for reason in results.reasons),
-            *([""] if results.reasons else []),
+            *(f"- **{markdown_text(reason)}**" for reason in reasons),
+            *([""] if reasons else []),
             *table,
             *(f"- {markdown_text(note)}" for note in notes(results)),
             "",

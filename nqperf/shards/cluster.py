@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nqperf
 from nqperf.engines.registry import find_engine
 from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, MissingExtraError, NqPerfError
@@ -232,7 +233,9 @@ def joined(cluster: ClusterConfig) -> Iterator[Any]:
 @contextlib.contextmanager
 def _for_this_machine_alone() -> Iterator[None]:
     """Let a Ray that is imported and started in the block listen to this machine, and to who knows its token."""
-    wanted = {**_LOCAL_ENVIRONMENT, _TOKEN: secrets.token_hex(32)}
+    # Its workers find this package as this process does, whatever the working directory is.
+    paths = filter(None, (str(Path(nqperf.__file__).parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)))
+    wanted = {**_LOCAL_ENVIRONMENT, _TOKEN: secrets.token_hex(32), "PYTHONPATH": os.pathsep.join(paths)}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -258,7 +261,9 @@ def _connect(ray: Any, cluster: ClusterConfig, scratch: Path) -> None:
     try:
         if host_and_port := _HOST_AND_PORT.fullmatch(cluster.address):  # Ray itself tries for minutes
             socket.create_connection((host_and_port[1], int(host_and_port[2])), timeout=_CONNECT_SECONDS).close()
-        ray.init(log_to_driver=False, logging_level="ERROR", **where)
+        # Ray puts the driver's working directory first on its workers' paths, unless the job is a client's.
+        job = ray.job_config.JobConfig(_client_job=True)
+        ray.init(log_to_driver=False, logging_level="ERROR", job_config=job, **where)
     except (OSError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())[:_LAST_WORDS]
         raise ClusterError(f"no Ray at {cluster.address} ({said}): start one, or leave the address out") from error

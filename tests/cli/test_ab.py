@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,15 +61,14 @@ def test_three_times_the_work_fails_and_says_against_what(folder, ab, tmp_path):
     out = tmp_path / "ab.json"
     done = ab(folder, "work:build", "--base", "HEAD~1", "--out", out, "--budget", 300)
     assert (done.returncode, done.stderr.count("Traceback")) == (1, 0), done.stderr
-    assert "% slower (" in done.stdout
-    assert "than HEAD~1" in done.stdout
+    assert "% slower than HEAD~1 (" in done.stdout
     assert "answers the same" in done.stdout
     record = json.loads(out.read_bytes())
     assert record["outcome"] == "FAIL"
     assert record["change"]["dirty"] is True
     assert record["change"]["branch"] == "main"
     assert record["base"]["commit"] == git(folder, "rev-parse", "HEAD~1").strip()
-    (time,) = [one for one in record["judged"] if one["measure"] == "time"]
+    (time,) = [one for one in record["rows"][0]["judged"] if one["measure"] == "time"]
     assert 2 < time["ratio"] < 4
     assert git(folder, "worktree", "list").count("\n") == 1
 
@@ -84,8 +84,9 @@ def test_another_answer_fails_before_anything_is_timed(folder, ab):
     done = ab(folder, "work:build", "--base", "HEAD", "--json")
     assert done.returncode == 1
     record = json.loads(done.stdout)
-    assert record["sets"] == []
-    assert record["reasons"][0].startswith("the answers differ")
+    (row,) = record["rows"]
+    assert row["sets"] == []
+    assert row["reasons"][0].startswith("the answers differ")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_outside_of_a_repository_two_folders_compare(tmp_path, ab):
         (tmp_path / name / "work.py").write_text(text)
     done = ab(tmp_path / "new", "work:build", "--base-path", "../old", "--budget", 300)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "% slower (" in done.stdout
+    assert "% slower than ../old (" in done.stdout
 
 
 def test_a_base_whose_install_fails_says_its_last_lines(folder, ab):
@@ -144,6 +145,20 @@ def test_a_base_whose_install_fails_says_its_last_lines(folder, ab):
     assert done.returncode == 2
     assert "could not be installed" in done.stderr
     assert "--base-python" in done.stderr
+
+
+def test_a_base_that_has_no_room_on_the_disk_is_one_line(folder, tmp_path):
+    """A limit on the size of files stands for the full disk: git cannot write what it checks out."""
+    commit(folder, {"large.txt": "x" * 100_000}, "a large file")
+    environment = {**os.environ, "PYTHONPATH": str(Path(nqperf.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    words = f"ulimit -f 16; exec '{sys.executable}' -m nqperf.cli.main ab work:build --base HEAD"
+    done = subprocess.run(
+        [shutil.which("bash"), "-c", words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "git worktree" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert git(folder, "worktree", "list").count("\n") == 1
 
 
 def test_bisect_names_the_commit_and_shows_what_it_changed(folder):

@@ -28,3 +28,26 @@ def test_names_that_no_file_system_takes_are_refused(call, tmp_path, wordpiece_f
     ):
         code, _, err = call(*arguments)
         assert (code, len(err.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "command", ["compare {} {}", "history {}", "convert {} out", "convert . {}", "average {} --out o"]
+)
+@pytest.mark.parametrize("kind", ["deep", "loop"])
+def test_paths_that_lead_nowhere_are_one_line(call, tmp_path, command, kind):
+    path = "x/" * 3000 if kind == "deep" else tmp_path / "loop"
+    if kind == "loop":
+        path.symlink_to(path)
+    code, out, err = call(*(word.format(path) for word in command.split()))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "is no path (" in err
+
+
+@pytest.mark.parametrize("kind", ["deep", "loop"])
+def test_data_that_lead_nowhere_are_one_line(call, tmp_path, wordpiece_file, kind):
+    path = "x/" * 3000 if kind == "deep" else tmp_path / "loop"
+    if kind == "loop":
+        path.symlink_to(path)
+    code, out, err = call("prepare", path, "--tokenizer", wordpiece_file, "--out", tmp_path / "o")
+    assert (code, out, err.count("\n")) == (2, "", 1)

@@ -25,7 +25,7 @@ import nqperf
 
 ROOT = Path(nqperf.__file__).parents[1]
 SHORT = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--batch-size", "4")
-BRIEF = ("--max-seq-length", "96", "--variants", "eager", "--budget", "20", "--quiet")
+BRIEF = ("--max-seq-length", "96", "--variants", "eager", "--budget", "90", "--quiet")
 MARK = "NQPERF_KILLS"
 KINDS = ("SIGKILL", "SIGHUP", "full disk", "closed streams")
 # What an ended command may say: that it was ended, that its reader or its disk is gone, or nothing at all.
@@ -166,7 +166,7 @@ def try_moments(names: list[str], moments: int, folder: Path, data: Path, model:
 def main() -> None:
     folder, moments = Path(sys.argv[1]), int(sys.argv[2])
     names = sys.argv[3:] or ["run", "bench", "tune"]
-    faults = try_moments(names, moments, folder, folder / "rivers.jsonl", folder / "tiny")
+    faults = try_moments(names, moments, folder / "work", folder / "rivers.jsonl", folder / "tiny")
     sys.stdout.write(f"{moments} moments of {', '.join(names)}: {len(faults)} faults\n" + "\n".join(faults) + "\n")
     sys.exit(bool(faults))
 

@@ -24,10 +24,10 @@ with joined(ClusterConfig()) as ray:
     @ray.remote(num_cpus=0)
     class Actor:
         def mode(self):
-            return os.environ["RAY_AUTH_MODE"]
-    mode = ray.get(Actor.remote().mode.remote())
+            return os.environ["RAY_AUTH_MODE"], sys.path
+    mode, path = ray.get(Actor.remote().mode.remote())
     folder = ray._private.worker._global_node.get_temp_dir_path()
-    print(json.dumps({"listening": listening(os.getpid()), "folder": folder, "mode": mode}), flush=True)
+    print(json.dumps({"listening": listening(os.getpid()), "folder": folder, "mode": mode, "path": path}), flush=True)
     if sys.argv[1] == "wait":
         time.sleep(100)
 print(json.dumps("RAY_AUTH_TOKEN" in os.environ))
@@ -35,11 +35,13 @@ print(json.dumps("RAY_AUTH_TOKEN" in os.environ))
 HERE = Path(__file__).parents[2]
 
 
-def start(how):
+def start(how, folder=HERE):
     pytest.importorskip("ray", reason="the extra ray is not installed")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment["PYTHONPATH"] = str(HERE)
     words = [sys.executable, "-c", STARTS, how]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, env=environment)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(words, cwd=folder, env=environment, **pipes)
 
 
 def test_it_listens_to_this_machine_alone_and_asks_for_a_token():
@@ -53,6 +55,14 @@ def test_it_listens_to_this_machine_alone_and_asks_for_a_token():
         assert json.loads(process.stdout.readline()) is False
         assert process.wait(60) == 0
     assert not Path(found["folder"]).exists()
+
+
+def test_no_worker_has_the_working_directory_on_its_path(tmp_path):
+    with start("once", tmp_path) as process:
+        path = json.loads(process.stdout.readline())["path"]
+        assert process.wait(60) == 0
+    assert str(HERE) in path
+    assert not {"", ".", str(tmp_path), str(tmp_path.resolve())} & set(path)
 
 
 def test_a_ray_that_would_listen_to_others_is_refused():

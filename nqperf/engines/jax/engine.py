@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from nqperf.engines.engine import Engine, EngineConfig
+from nqperf.engines.jax.work import count_module
 from nqperf.engines.keras_backend import VARIABLE, choose_backend
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import INTRA_OP, requested_threads, threads_named
@@ -17,6 +18,7 @@ from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 # The size of the thread pools that XLA makes when JAX starts. Source: tsl/platform/default/port.cc, MaxParallelism.
@@ -95,13 +97,16 @@ class JaxEngine(Engine[JaxConfig]):
         """Return what runs batches of this one's length, compiled for the first of them."""
         length = inputs[MODEL_INPUTS[0]].shape[1]
         if length not in self._compiled:
-            import jax
-
-            # On Ampere and later GPUs XLA rounds the operands of float32 products unless it is told not to.
-            with jax.default_matmul_precision("float32" if self.config.precision == "float32" else "default"):
-                traced = jax.jit(self._step).lower(*self._variables, dict(inputs))
-            self._compiled[length] = traced.compile()
+            self._compiled[length] = self._lowered(inputs).compile()
         return self._compiled[length]
+
+    def _lowered(self, inputs: Mapping[str, Any]) -> Any:
+        """Return the function for batches of this one's length, traced and not compiled."""
+        import jax
+
+        # On Ampere and later GPUs XLA rounds the operands of float32 products unless it is told not to.
+        with jax.default_matmul_precision("float32" if self.config.precision == "float32" else "default"):
+            return jax.jit(self._step).lower(*self._variables, dict(inputs))
 
     def _step(self, trainable: Any, fixed: Any, inputs: dict[str, Any]) -> dict[str, Any]:
         self._traces += 1  # this is Python: it runs when the function is traced, and not when it is run
@@ -127,6 +132,10 @@ class JaxEngine(Engine[JaxConfig]):
         import numpy as np
 
         return {name: np.asarray(outputs[name]) for name in MODEL_OUTPUTS}
+
+    def count_work(self) -> CountedWork:
+        """Return what a batch does, counted in what XLA is given."""
+        return count_module(self._lowered(self.put(self.empty_batch())).as_text(), self.parameters)
 
     def state(self) -> EngineState:
         """Return the states of the compiled module for the whole length; before the first run there is none.

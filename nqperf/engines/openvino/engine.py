@@ -10,6 +10,7 @@ import numpy as np
 
 from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.openvino.graphs import (
+    count_graph,
     in_int8,
     large_product,
     multiplies_in,
@@ -26,6 +27,7 @@ from nqperf.model.onnx.network import onnx_graph
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _NARROW = frozenset({"bf16", "f16"})
 _EIGHT_BITS = frozenset({"i8", "u8"})
@@ -134,6 +136,13 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
     def _type(self) -> str:
         """The type that layers compute in, in Keras's words; what is in 8 bits is told by the products."""
         return self.config.precision.removeprefix("mixed_").removeprefix("int8_")
+
+    def count_work(self) -> CountedWork:
+        """Return what a batch does: layers as they are executed, products by the sizes in the graph."""
+        model = self._model.clone()
+        model.reshape({name: [self.config.batch_size, self.seq_length] for name in MODEL_INPUTS})
+        self.trace()
+        return count_graph(model, self._compiled[self.seq_length], self.parameters)
 
     def product_type(self) -> str:
         """Return the type that most products are computed in."""

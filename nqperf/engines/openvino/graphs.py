@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from nqperf.engines.threads import requested_threads
+from nqperf.records.work import CountedWork
 
 # The types that layers compute in as OpenVINO names them; those of 8 bits are what stands around the products.
 _TYPES: Mapping[str, str] = {"float32": "f32", "mixed_bfloat16": "bf16", "int8": "f32", "int8_bfloat16": "bf16"}
@@ -24,6 +27,8 @@ _LOST_BESIDE_LARGEST = 0.25
 _ROUNDED_TO_ONE = np.float32(1 + 2.0**-10)
 _LARGE_SIZE = 1536
 _PRODUCTS = ("FullyConnected", "MatMul")
+# What holds values and computes none, by the names of both kinds of graph.
+_HELD = frozenset({"Constant", "Const", "Parameter", "Input", "Result", "Output", "Reshape", "Unsqueeze", "Squeeze"})
 
 
 def round_kernels(model: Any) -> None:
@@ -77,6 +82,33 @@ def _executed(compiled: Any) -> Iterator[dict[str, str]]:
     for node in compiled.get_runtime_model().get_ops():
         said = node.get_rt_info()
         yield {name: said[name].astype(str) for name in ("layerType", "runtimePrecision")}
+
+
+def count_graph(model: Any, compiled: Any, parameters: int) -> CountedWork:
+    """Return the work of the graph `model`, of known sizes, and of the layers that were `compiled` of it.
+
+    `parameters` is the number of the weights' values.
+    """
+    kinds = Counter(types["layerType"] for types in _executed(compiled))
+    flops = []
+    size = 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() in _HELD:
+            continue
+        shapes = [list(output.shape) for output in node.outputs()]
+        types = [output.element_type.size for output in node.outputs()]
+        size += sum(math.prod(shape) * width for shape, width in zip(shapes, types, strict=True))
+        if node.get_type_name() == "MatMul":
+            inner = list(node.input_value(0).shape)[-2 if node.get_attributes()["transpose_a"] else -1]
+            flops.append(2 * math.prod(shapes[0]) * inner)
+    return CountedWork(
+        operations={kind: count for kind, count in sorted(kinds.items()) if kind not in _HELD},
+        products=len(flops),
+        product_flops=sum(flops),
+        casts=kinds["Convert"] + kinds["Reorder"],
+        activation_bytes=size,
+        parameters=parameters,
+    )
 
 
 @functools.cache

@@ -16,12 +16,21 @@ from nqperf.engines.tensorflow.config import (
     TensorFlowConfig,
 )
 from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, softmax_widens, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, device_kind, graphs_of, may_round
+from nqperf.engines.tensorflow.graphs import (
+    compiled_products,
+    count_nodes,
+    device_kind,
+    executed_nodes,
+    graphs_of,
+    may_round,
+)
+from nqperf.engines.tensorflow.work import count_executed, count_graph
 from nqperf.engines.threads import respect_quota
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 
@@ -192,6 +201,16 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
                 "inter_op_threads": int(found["inter_op_threads"]),
             },
         )
+
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run`, any work's first, and return what the graphs that TensorFlow executed for it show."""
+        return count_executed(executed_nodes(graphs_of(run)))
+
+    def count_work(self) -> CountedWork:
+        """Return what a batch does, counted in the graph that was executed, and in the traced one for its sizes."""
+        executed = () if self.config.xla or self.config.eager else executed_nodes(self._graphs)  # those show none
+        return count_graph(self.steps[self.seq_length].get_concrete_function().graph, executed, self.parameters)
 
     def product_type(self) -> str:
         """Return the type that the layers compute in."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
+MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
 _DEVICE = re.compile(r"device:(\w+):\d+$", re.IGNORECASE)
 _WIDE_DOT = re.compile(r"= f32\[[^=]* dot\(f32\[")
 _HIGHEST = "operand_precision={highest"
@@ -60,13 +60,19 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
     return graphs
 
 
+def executed_nodes(graphs: Any) -> list[Any]:
+    """Return all nodes that were executed in the `graphs` that `graphs_of` found; none where they are None."""
+    functions = graphs.function_graphs if graphs is not None else ()
+    return [node for function in functions for part in function.partition_graphs for node in part.node]
+
+
 def count_nodes(graphs: Any) -> GraphCounts:
     """Return what is in the `graphs` that `graphs_of` found; nothing where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()
-    executed = [node for function in functions for part in function.partition_graphs for node in part.node]
+    executed = executed_nodes(graphs)
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
     clusters = sum(node.op == "_XlaRun" for node in executed)
-    computing = (node for node in executed if node.op == "_XlaRun" or _MATMUL.fullmatch(node.op))
+    computing = (node for node in executed if node.op == "_XlaRun" or MATMUL.fullmatch(node.op))
     return GraphCounts(
         devices=frozenset(filter(None, (device_kind(node.device) for node in computing))),
         clusters=clusters,
@@ -115,4 +121,4 @@ def _products(nodes: Iterable[Any]) -> Iterator[bool]:
     from tensorflow import bfloat16, float16
 
     narrow = {bfloat16.as_datatype_enum, float16.as_datatype_enum}
-    return (node.attr["T"].type in narrow for node in nodes if _MATMUL.fullmatch(node.op))
+    return (node.attr["T"].type in narrow for node in nodes if MATMUL.fullmatch(node.op))

@@ -11,10 +11,12 @@ from nqperf.engines.engine import Engine, EngineConfig
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import INTRA_OP, requested_threads
 from nqperf.engines.torch.products import Products, watched_run, watching_compiler
+from nqperf.engines.torch.work import count_calls
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
 from nqperf.nq.logits import MODEL_OUTPUTS
+from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
 _LARGE_ON_CPU, _LARGE_ON_GPU = 1536, 8192
@@ -72,6 +74,7 @@ class TorchEngine(Engine[TorchConfig]):
         network = TorchNetwork(model_config, weights, dtype=self._dtype(), device=self._device)
         self._products = Products()
         self._lengths_run: set[int] = set()
+        self._called: Any = network
         self._network: Any = network
         if self.config.compiled:
             # One shape is one graph, compiled for it; what does not fit into the whole is an error, not another graph.
@@ -110,6 +113,20 @@ class TorchEngine(Engine[TorchConfig]):
             first_run()
         else:
             watched_run(first_run, self._products)
+
+    @staticmethod
+    def count_first_run(run: Callable[[], object]) -> CountedWork | None:
+        """Call `run` and return what it asks PyTorch for; None where that is nothing."""
+        found = count_calls(run, None)
+        return found if found.operations else None
+
+    def count_work(self) -> CountedWork:
+        """Return what a batch does, counted as the network is called; a compiler is given just these calls."""
+        import torch
+
+        inputs = self.put(self.empty_batch())
+        with torch.inference_mode():
+            return count_calls(lambda: self._called(*(inputs[name] for name in MODEL_INPUTS)), self.parameters)
 
     def state(self) -> EngineState:
         """Return the states of the first run; before it there is nothing.

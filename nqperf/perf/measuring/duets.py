@@ -30,11 +30,17 @@ SIDES = ("base", "change")
 
 
 class Process(Protocol):
-    """One side of a pair, ready to be timed; `pid` is its process."""
+    """One side of a pair, which starts when it is made; `pid` is its process."""
 
     @property
     def pid(self) -> int:
         """The number of the process whose threads are held to cores."""
+
+    def ready(self) -> None:
+        """Wait until it can be timed.
+
+        Raises: NqPerfError when it fails before.
+        """
 
     def batch(self, number: int) -> float:
         """Run the batch `number` and return its seconds.
@@ -100,6 +106,15 @@ class _Alive:
             process.end()
         self.sides.clear()
 
+    def wait(self, side: str) -> None:
+        """Wait until a side is ready, where the row is not lost."""
+        if self.lost is not None:
+            return
+        try:
+            self.sides[side].ready()
+        except NqPerfError as error:
+            self.lose(side, error)
+
     def times(self) -> PairTimes:
         """Return the whole rounds; a row that was lost keeps those it had."""
         rounds = min(map(len, self.seconds.values()))
@@ -111,12 +126,10 @@ class _Alive:
 
 
 @contextmanager
-def started_pairs(
-    pairs: Mapping[str, Pair], *, seed: int, ready: Callable[[str, str, Process], None] | None = None
-) -> Iterator[PairsAlive]:
+def started_pairs(pairs: Mapping[str, Pair], *, seed: int, at_once: bool = False) -> Iterator[PairsAlive]:
     """Yield the processes of all `pairs`, started in an order that `seed` draws, and end them behind the block.
 
-    `ready` is given each row, side and process once it is started; NqPerfError takes the row out.
+    Each is ready before the next one starts, or with `at_once` all start and then are waited for.
     """
     drawn = random.Random(seed)  # noqa: S311  # an order, no secret
     rows = {name: _Alive() for name in pairs}
@@ -128,12 +141,15 @@ def started_pairs(
                 continue
             try:
                 process = pairs[name][SIDES.index(side)]()
-                stack.callback(process.end)
-                rows[name].sides[side] = process
-                if ready is not None:
-                    ready(name, side, process)
             except NqPerfError as error:
                 rows[name].lose(side, error)
+                continue
+            stack.callback(process.end)
+            rows[name].sides[side] = process
+            if not at_once:
+                rows[name].wait(side)
+        for name, side in order if at_once else ():
+            rows[name].wait(side)
         yield PairsAlive(seed=seed, order=tuple(f"{name}:{side}" for name, side in order), rows=rows, drawn=drawn)
 
 

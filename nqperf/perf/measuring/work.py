@@ -15,6 +15,7 @@ from nqperf.errors import ConfigError, ParityError
 from nqperf.perf.measuring.planting import multiply_matrices, plant
 from nqperf.perf.measuring.spoiling import same_object, spoiled
 from nqperf.perf.measuring.untraced import untraced, watchers
+from nqperf.records.work import CountedWork
 
 _JAX = frozenset({"jax", "jaxlib"})
 _NOT_ANEW = (
@@ -109,6 +110,19 @@ class Work:
             raise ConfigError(f"the work's warm_up is {self.warm_up!r}; expected a number of runs, 0 or more")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedWork(Work):
+    """Work that is compared by more than one run's output, and whose operations can be counted.
+
+    `answers` returns what is compared with the same work elsewhere (None: a run's output), `again` the part of it that
+    is compared once more after the last round (None: all of it), `count` what a run does (None: nothing tells).
+    """
+
+    answers: Callable[[], Any] | None = None
+    again: Callable[[], Any] | None = None
+    count: Callable[[], CountedWork | None] | None = None
+
+
 def as_work(value: Any, *, origin: str) -> Work:
     """Return `value`, which `origin` names, as Work: one itself, or what is called without arguments.
 
@@ -144,6 +158,26 @@ class TimedRuns:
         output = self._work.run() if self._work.set_up is None else self._work.run(self._work.set_up())
         self._work.synchronise(output)
         return output
+
+    def compared(self, *, again: bool = False) -> Any:
+        """Return what is compared with the same work elsewhere: the work's answers, or the output of a run.
+
+        With `again` they were compared before, and a part of them is enough.
+        """
+        work = self._work
+        if not isinstance(work, WatchedWork) or work.answers is None:
+            return self.output()
+        return work.again() if again and work.again is not None else work.answers()
+
+    @property
+    def counts(self) -> bool:
+        """Whether the work itself tells what a run does."""
+        return isinstance(self._work, WatchedWork) and self._work.count is not None
+
+    def counted(self) -> CountedWork | None:
+        """Return what a run does, counted; None where nothing tells."""
+        work = self._work
+        return work.count() if isinstance(work, WatchedWork) and work.count is not None else None
 
     def output_anew(self, handed_out: Any) -> Any:
         """Run once more while all that was `handed_out` before holds other values; return a copy of the output.

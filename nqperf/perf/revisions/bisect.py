@@ -17,8 +17,9 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
 from nqperf.perf.measuring.duets import can_duet, halves, started_pairs
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
-from nqperf.perf.revisions.compare import require_target, runs_of_a_round
+from nqperf.perf.revisions.compare import require_target
 from nqperf.perf.revisions.git import Commit, Repository
+from nqperf.perf.revisions.rows import runs_of_a_round
 from nqperf.perf.revisions.sides import Side, side_of_commit
 from nqperf.perf.workers.progress import Doing, Progress, silent
 from nqperf.statistics.search import Finding, Measured, SearchConfig, search
@@ -186,7 +187,7 @@ class _Measuring:
         both = halves() if duet else (None, None)
         first, second = (dataclasses.replace(starting, cores=cores) for cores in both)
         pair = (lambda: BuilderProcess("good", good, first), lambda: BuilderProcess("commit", side, second))
-        with started_pairs({self.target: pair}, seed=seed) as alive:
+        with started_pairs({self.target: pair}, seed=seed, at_once=duet) as alive:
             row = alive.rows[self.target]
             if row.lost is None:
                 processes = [process for process in row.sides.values() if isinstance(process, BuilderProcess)]

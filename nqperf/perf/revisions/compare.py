@@ -1,38 +1,31 @@
-"""One builder in two revisions: the same answers first, then time, memory and start, in sets of fresh processes."""
+"""Rows in two revisions: passes over all rows that are open, a look after each, until all is decided or time is up."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import random
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.fingerprint import take_fingerprint
-from nqperf.perf.measuring.duets import How, Pair, PairsAlive, can_duet, halves, started_pairs
+from nqperf.perf.measuring.duets import How, Pair, can_duet, halves
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
 from nqperf.perf.revisions.builders import BuilderProcess, RevisionProcess, Starting, package_alone
 from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
-from nqperf.perf.revisions.judging import MeasuresJudge, round_scatter
+from nqperf.perf.revisions.judging import MeasuresJudge
+from nqperf.perf.revisions.rows import PairedRow, RowRun
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
-from nqperf.records.revisions import MeasuredSet, RevisionOutcome, RevisionResults
+from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
 from nqperf.statistics.verdicts import Plan
 
 _CLOSE = Close()
-# Rounds of a duet whose log ratios scatter by less are a quiet machine's.
-_QUIET = 0.03
-# A clock's grain and a call's own time are small beside a round of this many seconds.
-_SHORTEST = 0.05
-_LONGEST = 2.0
-_INSTANT = 1e-8
 # Starts a side's process, which is told its name; NqPerfError when it cannot.
 StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
@@ -52,7 +45,10 @@ def compare_revisions(
     Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
     """
     require_target(target)
-    began = time.monotonic()
+
+    def compared(base: Any, change: Any) -> tuple[Agreement, str | None, str | None]:
+        return (*agree(same, base, change), None)
+
     with package_alone() as alone:
         starting = Starting(
             target=target,
@@ -62,9 +58,29 @@ def compare_revisions(
             build_seconds=config.build_seconds,
             run_seconds=config.run_seconds,
         )
-        session = _Session(sides=sides, starting=starting, same=same, config=config, began=began, start=start)
+        row = PairedRow(name=target, starts=starter(sides, (starting, starting), start), same=compared)
+        session = RowsSession(rows=(row,), config=config)
         session.run()
-    return session.results(target)
+    error = session.runs[0].base_error
+    if error is not None:
+        raise error
+    return session.results(sides)
+
+
+def starter(
+    sides: tuple[Side, Side], startings: tuple[Starting, Starting], start: StartSide = BuilderProcess
+) -> Callable[[How], Pair]:
+    """Return what starts the processes of both `sides` as `startings` say, by `start`, for a way of being timed."""
+
+    def starts(how: How) -> Pair:
+        both = halves() if how == "duet" else (None, None)
+        (base, change), (first, second) = (
+            sides,
+            (dataclasses.replace(one, cores=cores) for one, cores in zip(startings, both, strict=True)),
+        )
+        return lambda: start("base", base, first), lambda: start("change", change, second)
+
+    return starts
 
 
 def require_target(target: str) -> None:
@@ -74,166 +90,128 @@ def require_target(target: str) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Session:
-    """One comparison while it is made."""
+class RowsSession:
+    """One comparison of `rows` while it is made, as `config` says.
 
-    sides: tuple[Side, Side]
-    starting: Starting
-    same: Compare | Metric
+    `runs` are the rows with what was found of them, `judge` judges their sets, and `began` is when it started, in
+    seconds of `time.monotonic`.
+    """
+
+    rows: Sequence[PairedRow]
     config: RevisionsConfig
-    began: float
-    start: StartSide
-    sets: list[MeasuredSet] = field(default_factory=list)
-    agreement: Agreement | None = None
+    runs: tuple[RowRun, ...] = field(init=False)
     judge: MeasuresJudge = field(init=False)
-    faults: list[str] = field(default_factory=list)
-    how: How | None = None
-    repeats: int = 1
-    drawn: random.Random = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+    _drawn: random.Random = field(init=False)
+    _passes: int = 0
 
     def __post_init__(self) -> None:
-        self.judge = MeasuresJudge(config=self.config)
-        self.drawn = random.Random(self.config.seed)  # noqa: S311  # orders, no secret
-        if self.config.how != "auto":
-            self.how = self.config.how
-        elif not can_duet():
-            self.how = "turns"
+        config = self.config
+        how: How | None = None if config.how == "auto" else config.how
+        self.runs = tuple(
+            RowRun(
+                row=row,
+                how=how if can_duet() else "turns",
+                rounds=config.rounds,
+                work_margin=config.margin,
+            )
+            for row in self.rows
+        )
+        self.judge = MeasuresJudge(config=config, rows={row.name: row.measures for row in self.rows})
+        self._drawn = random.Random(config.seed)  # noqa: S311  # orders, no secret
 
     def run(self) -> None:
-        """Compare the answers, then take sets until all is decided or the time is up."""
+        """Compare answers and work, and take sets, row by row, until all is decided or the time is up."""
         while True:
-            self._take_one(self._next())
-            if self.faults:
-                return
-            if self.how is None and not self._choose():
-                continue
+            for run in self._open():
+                if self._passes and self._left() < run.seconds:
+                    continue
+                if not self._passes and self._spent() > self.config.budget:
+                    continue  # a row that was not reached
+                self._take(run)
+            self._passes += 1
             last = not self._another_fits()
-            self.judge.look_at(self.sets, self._plan(time_is_up=last))
-            if last or not self.judge.is_open:
+            if any(run.sets for run in self.runs):
+                self.judge.look_at({run.name: run.sets for run in self.runs}, self._plan(time_is_up=last))
+            if last or not self._open():
                 return
 
-    def _next(self) -> How:
-        """Return how the next set is timed: as was chosen; before that at once first, and then in turns."""
-        return self.how or ("turns" if self.sets else "duet")
+    def _take(self, run: RowRun) -> None:
+        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets)))
+        # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
+        differ = any(one.faults and not one.sets for one in self.runs)
+        run.take(self._drawn.randrange(1 << 32), timed=not differ)
 
-    def _choose(self) -> bool:
-        """Choose how to time, once the sets so far tell; return whether they do.
+    def _open(self) -> list[RowRun]:
+        """Return the rows of which a further set may decide something."""
+        if self._passes and any(one.faults and not one.sets for one in self.runs):
+            return []
+        return [run for run in self.runs if not run.ended and self.judge.is_open(run.name)]
 
-        On a quiet machine a duet is the better way. Where its rounds scatter, turns are tried beside it, and what gives
-        the smaller variance times seconds is taken; the other's set is left out, for its ratio is another quantity.
-        """
-        scatter = round_scatter(self.sets[0])
-        if len(self.sets) == 1 and scatter <= _QUIET:
-            self.how = "duet"
-        elif len(self.sets) > 1:
-            costs = [
-                round_scatter(taken) ** 2 * (statistics.median(taken.base) * rounds)
-                for taken, rounds in zip(self.sets, (1, 2), strict=True)
-            ]
-            self.how = "turns" if costs[1] < costs[0] else "duet"
-            self.sets = [taken for taken in self.sets if taken.how == self.how]
-        return self.how is not None
+    def _spent(self) -> float:
+        return max(time.monotonic() - self.began, 1e-3)
 
-    def _take_one(self, how: How) -> None:
-        """Take a set whose processes are started for being timed so."""
-        target = self.starting.target
-        self.config.progress(Doing(stage="set", name=target, pairs=len(self.sets)))
-        with started_pairs({target: self._starts(how)}, seed=self.drawn.randrange(1 << 32)) as alive:
-            self._take(alive, how)
-
-    def _starts(self, how: How) -> Pair:
-        base, change = self.sides
-        both = halves() if how == "duet" else (None, None)
-        first, second = (dataclasses.replace(self.starting, cores=cores) for cores in both)
-        return lambda: self.start("base", base, first), lambda: self.start("change", change, second)
-
-    def _take(self, alive: PairsAlive, how: How) -> None:
-        """Take one set; at the first, the answers come before."""
-        row = alive.rows[self.starting.target]
-        if self._lost(alive):
-            return
-        base, change = (cast("RevisionProcess", row.sides[side]) for side in ("base", "change"))
-        if self.agreement is None:
-            self.agreement, fault = agree(self.same, base.output(), change.output())
-            if fault is not None:
-                self.faults.append(f"the answers differ: {fault}")
-                return
-        if not self.sets:
-            self.repeats = runs_of_a_round(max(base.warm_up_seconds, change.warm_up_seconds))
-        for process in (base, change):
-            process.repeat(self.repeats)
-        taken = alive.take(how, self.config.rounds)
-        if self._lost(alive):
-            return
-        times = taken.rows[self.starting.target]
-        for process in (base, change):
-            process.repeat(self.repeats)  # its reply tells the memory once more, after the rounds
-        _, fault = agree(self.same, base.output(), change.output())
-        if fault is not None:
-            self.faults.append(f"the answers differ after the timed rounds: {fault}")
-            return
-        self.sets.append(
-            MeasuredSet(
-                seed=taken.seed,
-                how=how,
-                order=taken.order,
-                base=times.base,
-                change=times.change,
-                starts=(base.start_seconds, change.start_seconds),
-                peaks=(base.peak_bytes, change.peak_bytes),
-            )
-        )
-
-    def _lost(self, alive: PairsAlive) -> bool:
-        """Note what became of a side that failed. Raises: the base's own failure."""
-        lost = alive.rows[self.starting.target].lost
-        if lost is None:
-            return False
-        side, error = lost
-        if side == "base":
-            raise error
-        if self.agreement is None:
-            # What neither side has is a fault of the call, not of the change.
-            self.start("base", self.sides[0], self.starting).end()
-        self.faults.append(f"the change fails: {error}")
-        return True
-
-    def _plan(self, *, time_is_up: bool) -> Plan:
-        """Return how many sets there will be in all, by what those so far took."""
-        spent = max(time.monotonic() - self.began, 1e-3)
-        return Plan(sets=max(len(self.sets), int(self.config.budget * len(self.sets) / spent)), time_is_up=time_is_up)
+    def _left(self) -> float:
+        return self.config.budget - self._spent()
 
     def _another_fits(self) -> bool:
-        """Return whether another set fits into the budget."""
-        spent = time.monotonic() - self.began
-        return spent * (1 + 1 / len(self.sets)) <= self.config.budget
+        """Return whether a further pass over the rows that are open fits into the budget."""
+        return sum(run.seconds for run in self._open()) <= self._left()
 
-    def results(self, target: str) -> RevisionResults:
-        """Return the record."""
-        judged = self.judge.judged(self.sets)
-        slower = [one for one in judged if one.word == "SLOWER"]
-        reasons = [*self.faults, *(f"{one.measure}: {100 * (one.ratio - 1):.1f} % more" for one in slower)]
-        time_word = next((one.word for one in judged if one.measure == "time"), "INCONCLUSIVE")
-        outcome: RevisionOutcome = "FAIL" if reasons else "INCONCLUSIVE" if time_word == "INCONCLUSIVE" else "PASS"
-        base, change = self.sides
+    def _plan(self, *, time_is_up: bool) -> Plan:
+        """Return how many passes there will be in all, by what those so far took."""
+        planned = int(self.config.budget * self._passes / self._spent())
+        return Plan(sets=max(self._passes, planned), time_is_up=time_is_up)
+
+    def results(self, sides: tuple[Side, Side], new: Sequence[str] = (), gone: Sequence[str] = ()) -> RevisionResults:
+        """Return the record of a comparison of these `sides`; `new` and `gone` are rows that only one of them has."""
+        rows = tuple(map(self._row, self.runs))
+        outcomes = {row.outcome for row in rows}
+        outcome: RevisionOutcome = (
+            "FAIL"
+            if "FAIL" in outcomes
+            else "PASS"
+            if outcomes <= {"PASS", None} and "PASS" in outcomes
+            else "INCONCLUSIVE"
+        )
+        base, change = sides
         return RevisionResults(
             command=self.config.command,
             created=utc_now(),
             fingerprint=take_fingerprint(),
-            target=target,
             base=base.record,
             change=change.record,
             outcome=outcome,
-            reasons=tuple(reasons),
-            agreement=self.agreement,
-            judged=judged,
-            sets=tuple(self.sets),
+            rows=rows,
+            new=tuple(new),
+            gone=tuple(gone),
             pages=self.config.pages,
             seconds=time.monotonic() - self.began,
         )
 
-
-def runs_of_a_round(seconds: float) -> int:
-    """Return how many runs of so many `seconds` make a round long enough for the clock, and no longer than needed."""
-    seconds = max(seconds, _INSTANT)
-    return max(1, min(math.ceil(_SHORTEST / seconds), math.ceil(_LONGEST / seconds)))
+    def _row(self, run: RowRun) -> ComparedRow:
+        judged = self.judge.judged(run.name, run.sets)
+        slower = [f"{one.measure}: {100 * (one.ratio - 1):.1f} % more" for one in judged if one.word == "SLOWER"]
+        reasons = (*run.faults, *slower)
+        word = next((one.word for one in judged if one.measure == "time"), None)
+        outcome: RevisionOutcome | None = (
+            "FAIL" if reasons else "INCONCLUSIVE" if word in {None, "INCONCLUSIVE"} else "PASS"
+        )
+        note = run.note
+        if run.base_error is not None:
+            outcome, note = None, f"the base fails: {run.base_error}"
+        elif not reasons and run.agreement is None:
+            note = "not measured: the time was up"
+        elif not reasons and not run.sets:
+            note = "its answers are the same; nothing was timed, for those of another row differ"
+        return ComparedRow(
+            name=run.name,
+            outcome=outcome,
+            reasons=reasons,
+            note=note,
+            agreement=run.agreement,
+            work=run.work,
+            work_changes=run.work_change.said,
+            judged=judged,
+            sets=tuple(run.sets),
+        )

@@ -55,7 +55,15 @@ class Repository:
 
         Raises: ConfigError without git, without a repository, or with one that belongs to somebody else.
         """
-        return cls(root=Path(_git(folder, "rev-parse", "--show-toplevel").strip()))
+        try:
+            return cls(root=Path(_git(folder, "rev-parse", "--show-toplevel").strip()))
+        except ConfigError as error:
+            if "not a git repository" not in str(error):
+                raise
+            raise ConfigError(
+                f"{folder} lies in no git repository, and a revision is one of a repository: start in the project's "
+                "folder, or name a folder with the base's files (--base-path)"
+            ) from None
 
     def commit(self, revision: str) -> Commit:
         """Return the commit that `revision` names: a branch, a tag, part of a commit's name, `main~3`, `@{u}`.

@@ -1,11 +1,14 @@
-"""The verdicts on two revisions: time of a run, peak memory and time to start, each judged by its own margin."""
+"""The verdicts on two revisions: time of a run, peak memory and time to start, each judged by its own margin.
+
+A measure is judged over all rows together: a comparison of equal code is red no more often than one row would be.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,40 +23,57 @@ from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
 MEASURES: tuple[Measure, ...] = ("time", "memory", "start")
 # The SD of a normal beside the median distance from its median.
 _MAD = 1.4826
+# The sets of each row so far, by its name.
+SetsByRow = Mapping[str, Sequence[MeasuredSet]]
 
 
 @dataclass(slots=True, kw_only=True)
 class MeasuresJudge:
     """The `judgements` so far, by measure.
 
-    A measure that was not told in every set has none. `config` has the margins.
+    `config` has the margins, `rows` the measures that are judged of each row, by its name.
     """
 
     config: RevisionsConfig
+    rows: Mapping[str, Sequence[Measure]]
     judgements: dict[Measure, Judgement | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
 
-    @property
-    def is_open(self) -> bool:
-        """Whether more sets may decide something."""
-        return any(judged is not None and judged.open_rows for judged in self.judgements.values())
+    def is_open(self, row: str) -> bool:
+        """Return whether more sets of `row` may decide something.
 
-    def look_at(self, sets: Sequence[MeasuredSet], plan: Plan) -> None:
-        """Look at all `sets` so far, measure by measure, once after each; `plan` says how many there will be."""
+        Memory and start are decided beside the time: they ask for sets of their own only to confirm that they grew.
+        """
+        verdicts = {measure: self._verdict(measure, row) for measure in MEASURES}
+        time = verdicts["time"]
+        if time is None or not time.decided:
+            return True
+        return any(one is not None and not one.decided and one.suspected_at is not None for one in verdicts.values())
+
+    def look_at(self, sets: SetsByRow, plan: Plan) -> None:
+        """Look at all `sets` so far, measure by measure, once after each pass; `plan` says how many there will be."""
+        passes = max(map(len, sets.values()), default=0)
         for measure in MEASURES:
+            names = [name for name, measures in self.rows.items() if measure in measures]
             known: list[dict[str, SetEstimate]] = [
-                {measure: estimate} for taken in sets if (estimate := _estimate(measure, taken)) is not None
+                {
+                    name: estimate
+                    for name in names
+                    if number < len(sets.get(name, ()))
+                    and (estimate := _estimate(measure, sets[name][number])) is not None
+                }
+                for number in range(passes)
             ]
-            if len(known) == len(sets):
-                rows = Sets.of((Row(name=measure, floor=Floor(ratio=1.0)),), known, shared=False)
-                before = self.judgements[measure]
-                self.judgements[measure] = look(rows, plan, before=before, config=self._judge_config(measure))
+            if not any(known):
+                continue
+            rows = Sets.of([Row(name=name, floor=Floor(ratio=1.0)) for name in names], known, shared=False)
+            before = self.judgements[measure]
+            self.judgements[measure] = look(rows, plan, before=before, config=self._judge_config(measure))
 
-    def judged(self, sets: Sequence[MeasuredSet]) -> tuple[Judged, ...]:
-        """Return the verdicts on these `sets`, for the record."""
+    def judged(self, row: str, sets: Sequence[MeasuredSet]) -> tuple[Judged, ...]:
+        """Return the verdicts on `row` with these `sets`, for the record."""
         found = []
         for measure in MEASURES:
-            judgement = self.judgements[measure]
-            verdict = judgement.rows[0] if judgement is not None else None
+            verdict = self._verdict(measure, row)
             if verdict is None or verdict.ratio is None:
                 continue
             values = [_values(measure, taken) for taken in sets]
@@ -72,6 +92,12 @@ class MeasuresJudge:
                 )
             )
         return tuple(found)
+
+    def _verdict(self, measure: Measure, row: str) -> RowVerdict | None:
+        judgement = self.judgements[measure]
+        if judgement is None or measure not in self.rows[row]:
+            return None
+        return judgement.row(row)
 
     def _judge_config(self, measure: Measure) -> JudgeConfig:
         margins = {"time": self.config.margin, "memory": self.config.memory_margin, "start": self.config.start_margin}

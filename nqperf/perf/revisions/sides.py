@@ -23,13 +23,17 @@ _SOURCE_FOLDERS = ("src",)
 class Side:
     """One side: `record` is what is said of it, `root` the folder with its files, `python` its interpreter.
 
-    `own` says that the interpreter's own libraries are its, else they are this process's.
+    `own` says that the interpreter's own libraries are its, else they are this process's. `package` is the folder that
+    nqperf itself is imported from in its process: that of a revision of nqperf has its own, all others this one's
+    (None). With `installed` it is the one among the interpreter's libraries.
     """
 
     record: RevisionSide
     root: Path
     python: str = sys.executable
     own: bool = False
+    package: Path | None = None
+    installed: bool = False
 
     def search_path(self, project: Path) -> tuple[str, ...]:
         """Return where its process looks for modules: its own files first, and nothing of the other side's.
@@ -78,15 +82,16 @@ def project_of(folder: Path) -> tuple[Path, Repository | None]:
 
 
 @contextmanager
-def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
+def both_sides(asked: BaseAsked, folder: Path, *, rows: bool = False) -> Iterator[tuple[Side, Side]]:
     """Yield base, as `asked`, and change for the project that `folder` lies in.
 
-    What was made for the base goes with the block.
+    What was made for the base goes with the block. With `rows`, the suite's own rows are compared: then a Python that
+    has nqperf among its libraries runs that one.
 
     Raises: ConfigError for a revision without a repository, or as `Repository`, `environment_for` and `python_of`.
     """
     project, repository = project_of(folder)
-    change = Side(record=_change_record(repository), root=project)
+    change = Side(record=_change_record(repository), root=project, package=own_package(project))
     if asked.revision is not None:
         repository = Repository.around(folder)
         commit = repository.commit(asked.revision)
@@ -97,7 +102,10 @@ def both_sides(asked: BaseAsked, folder: Path) -> Iterator[tuple[Side, Side]]:
     root = project if asked.path is None else _folder(asked.path)
     label = str(asked.path if asked.path is not None else asked.python)
     record = RevisionSide(label=label, environment="named" if named else "shared")
-    yield Side(record=record, root=root, python=python_of(asked.python), own=named), change
+    python = python_of(asked.python)
+    installed = rows and named and asked.path is None and _has_nqperf(python)
+    package = None if installed else own_package(root)
+    yield Side(record=record, root=root, python=python, own=named, package=package, installed=installed), change
 
 
 def side_of_commit(
@@ -118,7 +126,19 @@ def side_of_commit(
     record = RevisionSide(
         label=label or commit.short, commit=commit.sha, subject=commit.subject, environment=environment
     )
-    return Side(record=record, root=place, python=python, own=environment != "shared")
+    return Side(record=record, root=place, python=python, own=environment != "shared", package=own_package(place))
+
+
+def own_package(root: Path) -> Path | None:
+    """Return the folder in the project at `root` that nqperf is imported from, None where the project is another."""
+    places = (root, *(root / name for name in _SOURCE_FOLDERS))
+    return next((place for place in places if (place / "nqperf" / "__init__.py").is_file()), None)
+
+
+def _has_nqperf(python: str) -> bool:
+    """Return whether nqperf is among the libraries of an interpreter."""
+    command = [python, "-I", "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('nqperf') is None)"]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode == 0
 
 
 def _change_record(repository: Repository | None) -> RevisionSide:

@@ -9,15 +9,18 @@ import importlib
 import pickle
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from nqperf.engines.registry import count_first_run
 from nqperf.errors import ConfigError
 from nqperf.perf.machine import resources
 from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
+from nqperf.records.work import CountedWork
 
 # The form of a builder's name, "module:function".
 BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -27,13 +30,16 @@ class Build(protocol.Message, frozen=True):
     """Call the builder `target`, found along the module search `path`, and run what it returns.
 
     With `own`, what stands in `path` comes before this process's own search path, else in its place. With `warm_up`,
-    the runs that come before any time is taken are done at once.
+    the runs that come before any time is taken are done at once. With `count`, the first of them is looked at, to count
+    what it does. `arguments` are the builder's keyword arguments.
     """
 
     target: str
     path: tuple[str, ...]
     own: bool = False
     warm_up: bool = True
+    count: bool = False
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class WarmUp(protocol.Message, frozen=True):
@@ -54,6 +60,25 @@ class Built(protocol.Message, frozen=True):
     pages: str = "plain"
 
 
+class Answers(protocol.Message, frozen=True):
+    """Send what is compared with the other side's: the output of a run, or what the work says is.
+
+    `again`: it was compared before, and a part of it is enough.
+    """
+
+    again: bool = False
+
+
+class Count(protocol.Message, frozen=True):
+    """Count the work of a run, where it can be counted."""
+
+
+class Counted(protocol.Message, frozen=True):
+    """The `work` of a run, counted; None where nothing tells."""
+
+    work: CountedWork | None
+
+
 class Repeat(protocol.Message, frozen=True):
     """From now on let a round be `count` runs."""
 
@@ -72,8 +97,8 @@ class Output(protocol.Message, frozen=True):
     content: bytes
 
 
-Request = Build | WarmUp | Repeat | Run | protocol.Plant | protocol.TimeBatch | protocol.Stop
-Reply = Built | Output | protocol.Planted | protocol.Timed | protocol.Failed
+Request = Build | WarmUp | Answers | Count | Repeat | Run | protocol.Plant | protocol.TimeBatch | protocol.Stop
+Reply = Built | Counted | Output | protocol.Planted | protocol.Timed | protocol.Failed
 
 
 def main() -> None:
@@ -88,6 +113,7 @@ class _Worker:
         self._runs: TimedRuns | None = None
         self._origin = ""
         self._handed_out: Any = None
+        self._counted: CountedWork | None = None
 
     def answer(self, request: msgspec.Struct) -> msgspec.Struct:
         """Do what is asked."""
@@ -95,16 +121,24 @@ class _Worker:
             return self._build(request)
         if self._runs is None:
             raise ConfigError(f"{type(request).__name__} before Build; expected Build first")
-        if isinstance(request, protocol.TimeBatch):
-            return protocol.Timed(seconds=self._runs(request.number))
-        if isinstance(request, protocol.Plant):
-            return protocol.Planted(fraction=self._runs.plant(request.fraction))
-        if isinstance(request, Repeat):
-            self._runs.repeats = request.count
-            return self._built(self._runs(0))
-        if isinstance(request, WarmUp):
-            return self._built(self._runs.warm_up())
-        return self._run(self._runs, again=isinstance(request, Run) and request.again)
+        return self._answer_built(self._runs, request)
+
+    def _answer_built(self, runs: TimedRuns, request: msgspec.Struct) -> msgspec.Struct:
+        """Do what only work that was built can do."""
+        answers: dict[type[msgspec.Struct], Callable[[Any], msgspec.Struct]] = {
+            protocol.TimeBatch: lambda asked: protocol.Timed(seconds=runs(asked.number)),
+            protocol.Plant: lambda asked: protocol.Planted(fraction=runs.plant(asked.fraction)),
+            Repeat: lambda asked: self._repeat(runs, asked.count),
+            WarmUp: lambda _: self._built(runs.warm_up()),
+            Answers: lambda asked: Output(content=pickle.dumps(to_host(runs.compared(again=asked.again)))),
+            Count: lambda _: Counted(work=runs.counted() or self._counted),
+            Run: lambda asked: self._run(runs, again=asked.again),
+        }
+        return answers[type(request)](request)
+
+    def _repeat(self, runs: TimedRuns, count: int) -> Built:
+        runs.repeats = count
+        return self._built(runs(0))
 
     def _built(self, seconds: float) -> Built:
         return Built(
@@ -122,8 +156,10 @@ class _Worker:
         name, _, attribute = request.target.partition(":")
         module = importlib.import_module(name)
         builder = getattr(module, attribute)
-        self._runs = TimedRuns(as_work(builder(), origin=f"what {request.target} returns"))
+        self._runs = TimedRuns(as_work(builder(**request.arguments), origin=f"what {request.target} returns"))
         self._origin = str(getattr(module, "__file__", "") or "")
+        if request.count and not self._runs.counts:
+            self._counted = count_first_run(self._runs.output)
         return self._built(self._runs.warm_up() if request.warm_up else 0.0)
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from nqperf.errors import NqPerfError
+from nqperf.formats.files import scratch_folder
 from nqperf.perf.machine.environment import python_command
 from nqperf.perf.machine.resources import Activity, activity
 from nqperf.perf.measuring.limits import TooSlowError
@@ -52,22 +53,30 @@ class WorkerProcess:
     ) -> None:
         self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
+        # Libraries leave files behind when their process is killed, as AutoGraph the code that it makes.
+        self._folder = contextlib.ExitStack()
+        temporary = self._folder.enter_context(scratch_folder())
         with _held_to(cores):
             self._process = subprocess.Popen(
                 python_command(module or WORKER, str(os.getpid()), python=python),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=environment,
+                env={**environment, "TMPDIR": str(temporary)},
             )
         # Both are pipes, as asked for above; typeshed cannot tell.
         self._pipes = (cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout))
-        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], replies)
+        self._channel = protocol.Channel(self._pipes[1], self._pipes[0], replies | protocol.Hello)
 
     @property
     def pid(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def replied(self) -> float:
+        """When the last reply arrived, in seconds of `time.perf_counter`."""
+        return self._channel.arrived
 
     @property
     def alive(self) -> bool:
@@ -86,10 +95,27 @@ class WorkerProcess:
         Raises: WorkerError when the worker is dead, says that it failed, or gives no reply within `timeout` seconds (it
         is ended then); TooSlowError where it was seen to compute all the while.
         """
-        what = type(request).__name__
-        before = activity(self.pid)
+        self.send(request)
+        return self.reply_to(type(request), reply, timeout=timeout)
+
+    def send(self, request: msgspec.Struct) -> None:
+        """Send `request` and do not wait for its reply, which `reply_to` takes.
+
+        Raises: WorkerError when the worker is dead.
+        """
         try:
             self._channel.send(request)
+        except protocol.ClosedError:
+            raise self._died(type(request).__name__) from None
+
+    def reply_to(self, request: type[msgspec.Struct], reply: type[Reply], *, timeout: float) -> Reply:
+        """Return the next reply, a `reply`, to a `request` that was sent; `timeout` seconds run from now.
+
+        Raises: as `ask`.
+        """
+        what = request.__name__
+        before = activity(self.pid)
+        try:
             answer = self._channel.receive(timeout)
         except TimeoutError:
             after = activity(self.pid)
@@ -99,13 +125,16 @@ class WorkerProcess:
                 raise TooSlowError(f"{late}, in which it computed", seconds=timeout) from None
             raise WorkerError(f"{late}: {_doing(after)}") from None
         except protocol.ClosedError:
-            raise WorkerError(f"worker of {self.name} died at {what}: {self._last_words()}") from None
+            raise self._died(what) from None
         if isinstance(answer, protocol.Failed):
             raise WorkerError(f"worker of {self.name} failed at {what}: {answer.reason}")
         if not isinstance(answer, reply):
             self.end()
             raise WorkerError(f"worker of {self.name} replied {type(answer).__name__} to {what}")
         return answer
+
+    def _died(self, what: str) -> WorkerError:
+        return WorkerError(f"worker of {self.name} died at {what}: {self._last_words()}")
 
     def end(self) -> None:
         """End the process and wait for it."""
@@ -116,6 +145,7 @@ class WorkerProcess:
                 pipe.close()
         self._channel.join()
         self._stderr.close()
+        self._folder.close()
 
     def _last_words(self) -> str:
         """Return how the process ended and its last lines."""

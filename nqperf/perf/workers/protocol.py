@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -18,6 +19,8 @@ from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.records.results import Usage
 
+# Raised with every change that a process of another version would not understand.
+VERSION = 1
 _LENGTH = struct.Struct(">Q")
 
 
@@ -33,6 +36,12 @@ def packed(features: Features) -> bytes:
 def unpacked(inputs: bytes, seq_length: int) -> IntArray:
     """Return `inputs` of windows of `seq_length` positions as an array: int32[3, rows, seq_length]."""
     return np.frombuffer(inputs, dtype=np.int32).reshape(len(MODEL_INPUTS), -1, seq_length)
+
+
+class Hello(Message, frozen=True):
+    """Say which `version` of the protocol is spoken; every worker answers it so, and it never changes."""
+
+    version: int
 
 
 class Load(Message, frozen=True):
@@ -176,13 +185,14 @@ class Channel:
     """Messages in both directions; a thread of its own reads, so that waiting can end after a while.
 
     They are read from `incoming`, as messages of the type `kind`, and written to `outgoing`. `on_close` is called in
-    that thread when the other side is gone.
+    that thread when the other side is gone. `arrived` is when the last message came, in seconds of `time.perf_counter`.
     """
 
     def __init__(
         self, incoming: BinaryIO, outgoing: BinaryIO, kind: Any, on_close: Callable[[], None] = lambda: None
     ) -> None:
         self._outgoing = outgoing
+        self.arrived = time.perf_counter()
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._reader = threading.Thread(
             target=self._read,
@@ -226,7 +236,9 @@ class Channel:
         try:
             while True:
                 (length,) = _LENGTH.unpack(_exactly(incoming, _LENGTH.size))
-                self._arrived.put(decoder.decode(_exactly(incoming, length)))
+                content = _exactly(incoming, length)
+                self.arrived = time.perf_counter()
+                self._arrived.put(decoder.decode(content))
         except (EOFError, OSError, ValueError, msgspec.DecodeError) as error:
             self._arrived.put(error)
             on_close()

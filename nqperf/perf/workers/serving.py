@@ -33,8 +33,11 @@ def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -
     outgoing = os.fdopen(os.dup(1), "wb")
     incoming = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
-    channel = protocol.Channel(incoming, outgoing, requests, on_close=lambda: os._exit(0))
+    channel = protocol.Channel(incoming, outgoing, requests | protocol.Hello, on_close=lambda: os._exit(0))
     while not isinstance(request := channel.receive(), protocol.Stop):
+        if isinstance(request, protocol.Hello):
+            channel.send(protocol.Hello(version=protocol.VERSION))
+            continue
         try:
             reply = answer(request)
         except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides

@@ -10,9 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from nqperf.casts import building
-from nqperf.casts.audit import judge
-from nqperf.casts.trace import tracing
+from tests.casts.public.findings import findings_of
 from tests.casts.public.keras_hub_models import backbone
 
 
@@ -174,10 +172,7 @@ def outcome(case):
         site = plant(layers[case.number % len(layers)], case.conflict)
         return model
 
-    # As an audit does, but for its edits: trying those of 48 models would take most of the time.
-    with building.policies_restored():
-        built, model = building.built(build, None, case.precision)
-        findings = judge(tracing.trace(built)[0], model)
+    findings, _ = findings_of(build, case.precision)
     return site, any(
         finding.rule in PLANTS[case.conflict]
         and finding.layer == site

@@ -409,6 +409,16 @@ def test_damaged_tables_are_refused(tmp_path, arrow):
                 assert len(str(error).splitlines()) == 1  # noqa: PT017  # or the flipped bit changes nothing
 
 
+def test_tables_whose_rows_share_their_values_have_an_end(tmp_path, arrow):
+    views = arrow.ListViewArray.from_arrays([0] * 9, [5] * 9, arrow.array(range(5)))
+    text = arrow.DictionaryArray.from_arrays([0] * 9, arrow.array(["x" * 5000]))
+    for values, said in ((views, "has a column of the type list_view"), (text, "is longer than 4096 bytes")):
+        table = arrow.record_batch([values], names=["question_text"])
+        with arrow.ipc.new_stream(str(tmp_path / "a.arrow"), table.schema) as writer:
+            writer.write_batch(table)
+        assert said in refusal(tmp_path / "a.arrow", line_bytes=4096)
+
+
 def test_a_table_through_a_pipe_is_refused(tmp_path, arrow):
     path = table_files(arrow, [COLUMNS], tmp_path)[0]
     path.write_bytes(gzip.compress(path.read_bytes()))

@@ -20,6 +20,9 @@ class Scripted:
         self.pid = 0
         log.append(("start", name))
 
+    def ready(self):
+        self.log.append(("ready", self.name))
+
     def batch(self, number):
         if number == self.fails_at:
             raise NqPerfError(f"{self.name} fails")
@@ -68,11 +71,20 @@ def test_the_order_is_drawn_by_the_seed_and_told():
     def order(seed):
         log = []
         with started_pairs(pairs(log, a=(1, 1), b=(1, 1)), seed=seed) as alive:
-            assert [f"{name.replace('.', ':')}" for _, name in log] == list(alive.order)
+            started = [name for what, name in log if what == "start"]
+            assert [name.replace(".", ":") for name in started] == list(alive.order)
             return alive.order
 
     assert order(3) == order(3)
     assert len({order(seed) for seed in range(20)}) > 5
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_all_are_ready_before_they_are_timed_one_by_one_or_at_once(at_once):
+    log = []
+    with started_pairs(pairs(log, a=(1, 1), b=(1, 1)), seed=0, at_once=at_once):
+        order = [what for what, _ in log]
+    assert order == (["start"] * 4 + ["ready"] * 4 if at_once else ["start", "ready"] * 4)
 
 
 def test_both_sides_go_first_in_turns():

@@ -10,13 +10,20 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.revisions_json import read_revisions, write_revisions
-from nqperf.perf.revisions.compare import compare_revisions
+from nqperf.perf.pairs.sameness import Close, agree
+from nqperf.perf.revisions.compare import RowsSession, compare_revisions
 from nqperf.perf.revisions.config import RevisionsConfig
+from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.sides import Side
-from nqperf.records.revisions import RevisionSide
+from nqperf.records.revisions import RevisionSide, joined
+from nqperf.records.work import CountedWork
 from nqperf.report.revisions import headline, revisions_markdown, revisions_text
 
 MIB = 1 << 20
+SIDES = tuple(
+    Side(record=RevisionSide(label=label, commit="c0ffee" * 6), root=Path("/there") / label)
+    for label in ("main", "the working tree")
+)
 
 
 class Scripted:
@@ -32,6 +39,13 @@ class Scripted:
         self.peak_bytes = script.get("peak", 100 * MIB)
         self.runs = 0
 
+    def ready(self):
+        if "build_fault" in self.script:
+            raise NqPerfError(self.script["build_fault"])
+
+    def work(self):
+        return self.script.get("work")
+
     def batch(self, number):
         self.runs += 1
         if number >= self.script.get("fails_at", math.inf):
@@ -41,7 +55,8 @@ class Scripted:
     def repeat(self, count):
         pass
 
-    def output(self):
+    def output(self, *, again=False):
+        assert again is bool(self.runs)
         return self.script.get("later", self.script.get("output", 1.0)) if self.runs else self.script.get("output", 1.0)
 
     def end(self):
@@ -54,21 +69,42 @@ def no_cores(monkeypatch):
     monkeypatch.setattr("nqperf.perf.measuring.duets.hold_to", lambda *_: None)
 
 
+def compare_rows(scripts, seed=1, **settings):
+    """Compare rows that are given as (base, change) scripts by their names."""
+    drawn = random.Random(seed)
+
+    def starts(pair):
+        return lambda _: tuple(lambda script=script: Scripted(script, drawn) for script in pair)
+
+    def same(base, change):
+        return (*agree(Close(), base, change), None)
+
+    rows = [PairedRow(name=name, starts=starts(pair), same=same) for name, pair in scripts.items()]
+    session = RowsSession(rows=rows, config=RevisionsConfig(budget=3600, seed=seed, **settings))
+    session.run()
+    return session.results(SIDES, new=["mine"], gone=["theirs"])
+
+
 def compare(base=None, change=None, seed=1, **settings):
     drawn = random.Random(seed)
     scripts = {"base": base or {}, "change": change or {}}
-    sides = tuple(
-        Side(record=RevisionSide(label=label, commit="c0ffee" * 6), root=Path("/there") / label)
-        for label in ("main", "the working tree")
-    )
     config = RevisionsConfig(budget=3600, seed=seed, **settings)
     return compare_revisions(
-        "work:build", sides, Path("/there"), config=config, start=lambda name, *_: Scripted(scripts[name], drawn)
+        "work:build", SIDES, Path("/there"), config=config, start=lambda name, *_: Scripted(scripts[name], drawn)
     )
 
 
 def words(results):
-    return {one.measure: one.word for one in results.judged}
+    (row,) = results.rows
+    return {one.measure: one.word for one in row.judged}
+
+
+def reasons(results):
+    return results.rows[0].reasons
+
+
+def sets(results):
+    return results.rows[0].sets
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -76,7 +112,7 @@ def test_equal_code_is_the_same(seed):
     results = compare(seed=seed)
     assert results.outcome == "PASS"
     assert words(results) == {"time": "SAME", "memory": "SAME", "start": "SAME"}
-    assert results.reasons == ()
+    assert reasons(results) == ()
     assert "no slower" in headline(results)
     assert headline(results).endswith("answers the same")
 
@@ -85,12 +121,13 @@ def test_equal_code_is_the_same(seed):
 def test_a_slowdown_fails_with_its_size(seed):
     results = compare(change={"seconds": 0.105}, seed=seed)
     assert results.outcome == "FAIL"
-    time = results.measure("time")
+    time = results.rows[0].measure("time")
     assert time.word == "SLOWER"
     assert time.interval[0] < 1.05 < time.interval[1]
     assert words(results)["memory"] == "SAME"
-    assert f"{100 * (time.ratio - 1):.1f} % slower (+" in headline(results)
-    assert "than main" in headline(results)
+    low, high = (100 * (bound - 1) for bound in time.interval)
+    said = f"{100 * (time.ratio - 1):.1f} % slower than main ({low:.1f} .. {high:.1f}), answers the same"
+    assert headline(results) == said
 
 
 def test_a_speed_up_is_faster():
@@ -103,7 +140,7 @@ def test_more_memory_and_a_longer_start_fail_by_themselves():
     results = compare(change={"peak": 130 * MIB})
     assert results.outcome == "FAIL"
     assert words(results) == {"time": "SAME", "memory": "SLOWER", "start": "SAME"}
-    assert results.reasons == ("memory: 30.0 % more",)
+    assert reasons(results) == ("memory: 30.0 % more",)
     results = compare(change={"start": 4.0})
     assert words(results)["start"] == "SLOWER"
     assert results.outcome == "FAIL"
@@ -112,24 +149,27 @@ def test_more_memory_and_a_longer_start_fail_by_themselves():
 def test_other_answers_fail_before_anything_is_timed():
     results = compare(change={"output": 1.5, "seconds": 0.2})
     assert results.outcome == "FAIL"
-    assert results.sets == ()
-    assert results.judged == ()
-    assert results.reasons[0].startswith("the answers differ: 1 of 1 values")
+    assert sets(results) == ()
+    assert words(results) == {}
+    assert reasons(results)[0].startswith("the answers differ: 1 of 1 values")
     assert "answers differ" in headline(results)
 
 
 def test_answers_that_change_after_the_first_run_fail():
     results = compare(change={"later": 0.0, "seconds": 0.01})
     assert results.outcome == "FAIL"
-    assert "after the timed rounds" in results.reasons[0]
+    assert "after the timed rounds" in reasons(results)[0]
 
 
 def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():
-    assert compare(change={"start_fault": "does not build"}).reasons == ("the change fails: does not build",)
+    for when in ("start_fault", "build_fault"):
+        assert reasons(compare(change={when: "does not build"})) == ("the change fails: does not build",)
+        with pytest.raises(NqPerfError, match="does not build"):
+            compare(base={when: "does not build"})
     results = compare(change={"fails_at": 3})
-    assert (results.outcome, results.reasons) == ("FAIL", ("the change fails: gave no reply",))
-    with pytest.raises(NqPerfError, match="does not build"):
-        compare(base={"start_fault": "does not build"})
+    assert (results.outcome, reasons(results)) == ("FAIL", ("the change fails: gave no reply",))
+    with pytest.raises(NqPerfError, match="gave no reply"):
+        compare(base={"fails_at": 3})
 
 
 def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch):
@@ -142,21 +182,17 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch):
 
 
 def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
-    monkeypatch.setattr(
-        "nqperf.perf.revisions.compare.round_scatter", lambda taken: 0.2 if taken.how == "duet" else 0.01
-    )
+    monkeypatch.setattr("nqperf.perf.revisions.rows.round_scatter", lambda taken: 0.2 if taken.how == "duet" else 0.01)
     monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: True)
-    assert {taken.how for taken in compare().sets} == {"turns"}
-    monkeypatch.setattr(
-        "nqperf.perf.revisions.compare.round_scatter", lambda taken: 0.2 if taken.how == "turns" else 0.1
-    )
-    assert {taken.how for taken in compare().sets} == {"duet"}
+    assert {taken.how for taken in sets(compare())} == {"turns"}
+    monkeypatch.setattr("nqperf.perf.revisions.rows.round_scatter", lambda taken: 0.2 if taken.how == "turns" else 0.1)
+    assert {taken.how for taken in sets(compare())} == {"duet"}
 
 
 def test_one_core_takes_turns(monkeypatch):
     for module in ("compare", "config"):
         monkeypatch.setattr(f"nqperf.perf.revisions.{module}.can_duet", lambda: False)
-    assert {taken.how for taken in compare().sets} == {"turns"}
+    assert {taken.how for taken in sets(compare())} == {"turns"}
     with pytest.raises(ConfigError, match="a duet needs two cores"):
         compare(how="duet")
 
@@ -183,3 +219,57 @@ def test_the_report_escapes_what_strangers_wrote():
     assert "\x1b" not in revisions_text(results)
     assert "\x1b" not in revisions_markdown(results)
     assert "<b>" not in revisions_markdown(results)
+
+
+def test_a_slower_row_fails_alone_and_is_named():
+    results = compare_rows({"baseline": ({}, {}), "read": ({}, {}), "answer": ({}, {"seconds": 0.11})})
+    assert {row.name: row.outcome for row in results.rows} == {"baseline": "PASS", "read": "PASS", "answer": "FAIL"}
+    said = headline(results)
+    assert said.startswith("answer ")
+    assert "% slower than main (" in said
+    assert said.endswith("the other 2 rows no slower than main, answers the same")
+    text = revisions_text(results)
+    assert "rows that only the change has: mine" in text
+    assert "rows that only the base has: theirs" in text
+
+
+def test_answers_that_differ_in_one_row_end_the_timing_of_all():
+    results = compare_rows({"baseline": ({}, {"output": 2.0}), "read": ({}, {"seconds": 1.0}), "answer": ({}, {})})
+    assert results.outcome == "FAIL"
+    assert [row.outcome for row in results.rows] == ["FAIL", "INCONCLUSIVE", "INCONCLUSIVE"]
+    assert all(row.sets == () for row in results.rows)
+    assert results.rows[1].agreement.changed == 0
+    assert headline(results) == "answers differ (1 of 1 in baseline); nothing was timed"
+
+
+def test_a_base_that_fails_in_a_row_is_no_fault_of_the_change():
+    results = compare_rows({"baseline": ({}, {}), "xla": ({"build_fault": "no compiler"}, {"build_fault": "none"})})
+    assert [row.outcome for row in results.rows] == ["PASS", None]
+    assert results.outcome == "PASS"
+    assert "xla: the base fails: no compiler" in revisions_text(results)
+
+
+def test_more_work_fails_after_one_set_which_says_what_it_costs():
+    once, thrice = (CountedWork(products=times, product_flops=times * 10**9) for times in (24, 72))
+    results = compare_rows({"baseline": ({"work": once}, {"work": thrice, "seconds": 0.3})})
+    (row,) = results.rows
+    assert row.outcome == "FAIL"
+    assert row.reasons == ("more work: MatMul 24 -> 72, 3 times the GFLOP of products (24 -> 72)",)
+    assert len(row.sets) == 1
+    assert row.work == (once, thrice)
+    assert 2.5 < row.measure("time").ratio < 3.5
+    assert "work of baseline: MatMul 24 -> 72" in revisions_text(results)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_seven_equal_rows_are_all_the_same(seed):
+    results = compare_rows({f"row {number}": ({}, {}) for number in range(7)}, seed=seed)
+    assert results.outcome == "PASS"
+    assert headline(results) == "7 rows no slower than main, answers the same"
+
+
+def test_several_comparisons_are_one_record_with_the_worst_outcome():
+    whole = joined([compare(), compare(change={"seconds": 0.2})])
+    assert (whole.outcome, len(whole.rows)) == ("FAIL", 2)
+    with pytest.raises(ValueError, match="no comparison"):
+        joined([])

@@ -96,7 +96,7 @@ def test_a_branch_of_a_remote_that_was_not_fetched_says_so(folder, tmp_path):
 
 
 def test_no_repository_no_folder_and_no_git_are_named(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="not a git repository"):
+    with pytest.raises(ConfigError, match="lies in no git repository"):
         Repository.around(tmp_path)
     with pytest.raises(ConfigError, match="no such folder"):
         Repository.around(tmp_path / "none")

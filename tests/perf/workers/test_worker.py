@@ -1,8 +1,10 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -169,6 +171,16 @@ def test_a_worker_ends_with_its_parent(killed_with):
 
 
 @LINUX
+def test_what_libraries_leave_behind_goes_with_the_worker(monkeypatch, tmp_path):
+    """AutoGraph writes the code that it makes into the temporary folder, and a kill leaves it there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with started():
+        (folder,) = tmp_path.iterdir()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "left.py").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_worker_ends_when_its_pipe_is_closed():
     process = started()
     try:

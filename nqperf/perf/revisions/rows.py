@@ -1,0 +1,214 @@
+"""One row while two revisions are compared: its answers first, then its work, then sets of fresh processes."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from nqperf.errors import NqPerfError
+from nqperf.perf.measuring.duets import How, Pair, PairsAlive, started_pairs
+from nqperf.perf.revisions.builders import RevisionProcess
+from nqperf.perf.revisions.judging import MEASURES, round_scatter
+from nqperf.perf.revisions.work import WorkChange, work_change
+from nqperf.records.results import Agreement
+from nqperf.records.revisions import Measure, MeasuredSet
+from nqperf.records.work import CountedWork
+
+# Rounds of a duet whose log ratios scatter by less are a quiet machine's.
+_QUIET = 0.03
+# A clock's grain and a call's own time are small beside a round of this many seconds.
+_SHORTEST = 0.05
+_LONGEST = 2.0
+_INSTANT = 1e-8
+# Compares the answers of base and change: how far they agree, why they are not the same (None: they are), and what else
+# is to be said of them.
+SameAnswers = Callable[[Any, Any], tuple[Agreement, str | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedRow:
+    """What is compared: one piece of work, `name`, that base and change both have.
+
+    `starts` returns what starts both sides, for being timed the way that it is given. `same` compares the answers,
+    `measures` are what is judged.
+    """
+
+    name: str
+    starts: Callable[[How], Pair]
+    same: SameAnswers
+    measures: tuple[Measure, ...] = MEASURES
+
+
+@dataclass(slots=True, kw_only=True)
+class RowRun:
+    """The row `row` while it is measured.
+
+    `how` is the way that its sets are timed, None until a short trial has chosen. `rounds` are taken in a set, and work
+    that grows by more than `work_margin` fails. What is found: `agreement` and `note` of the answers, `work` of both
+    with its `work_change`, the `sets`, and `faults`, why the change fails, a line each. `base_error` is why the base
+    does not run. `seconds` are those of the last set.
+    """
+
+    row: PairedRow
+    how: How | None
+    rounds: int
+    work_margin: float
+    agreement: Agreement | None = None
+    note: str | None = None
+    work: tuple[CountedWork | None, CountedWork | None] = (None, None)
+    work_change: WorkChange = field(default_factory=WorkChange)
+    sets: list[MeasuredSet] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    base_error: NqPerfError | None = None
+    seconds: float = 0.0
+    _repeats: int = 1
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return self.row.name
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is measured of it: a side fails, or the answers or the work are others."""
+        return self.base_error is not None or bool(self.faults)
+
+    def take(self, seed: int, *, timed: bool = True) -> None:
+        """Take one set, or two of which the better way is kept, as long as no way is chosen; `seed` draws the orders.
+
+        At the first, answers and work come before; without `timed` nothing else is done.
+        """
+        began = time.monotonic()
+        self._take_one(self.how or "duet", seed, timed=timed)
+        if timed and not self.ended and self.how is None:
+            self._choose(seed + 1)
+        self.seconds = time.monotonic() - began
+
+    def _choose(self, seed: int) -> None:
+        """Choose how to time this row, now that there is a set of a duet.
+
+        On a quiet machine a duet is the better way. Where its rounds scatter, turns are tried beside it, and what gives
+        the smaller variance times seconds is taken; the other's set is left out, for its ratio is another quantity.
+        """
+        self.how = "duet"
+        if round_scatter(self.sets[0]) <= _QUIET:
+            return
+        self._take_one("turns", seed, timed=True)
+        if self.ended:
+            return
+        costs = [
+            round_scatter(taken) ** 2 * (statistics.median(taken.base) * rounds)
+            for taken, rounds in zip(self.sets, (1, 2), strict=True)
+        ]
+        self.how = "turns" if costs[1] < costs[0] else "duet"
+        self.sets = [taken for taken in self.sets if taken.how == self.how]
+
+    def _take_one(self, how: How, seed: int, *, timed: bool) -> None:
+        """Take a set whose processes are started for being timed so."""
+        with started_pairs({self.name: self.row.starts(how)}, seed=seed, at_once=how == "duet") as alive:
+            if self._lost(alive, how):
+                return
+            base, change = (cast("RevisionProcess", alive.rows[self.name].sides[side]) for side in ("base", "change"))
+            try:
+                if self.agreement is None and not self._compared(base, change):
+                    return
+                if timed:
+                    self._timed(alive, how, base, change)
+            except _SideError as failed:
+                if failed.side == "base":
+                    self.base_error = failed.error
+                else:
+                    self.faults.append(f"the change fails: {failed.error}")
+
+    def _compared(self, base: RevisionProcess, change: RevisionProcess) -> bool:
+        """Compare answers and work; return whether there is anything to be timed."""
+        self.agreement, fault, self.note = self.row.same(*self._both(lambda side: side.output(), base, change))
+        if fault is not None:
+            self.faults.append(f"the answers differ: {fault}")
+            return False
+        first, second = self.work = self._both(lambda side: side.work(), base, change)
+        self.work_change = work_change(first, second, self.work_margin)
+        return True
+
+    def _timed(self, alive: PairsAlive, how: How, base: RevisionProcess, change: RevisionProcess) -> None:
+        """Take the rounds, and look at the answers once more."""
+        if not self.sets:
+            self._repeats = runs_of_a_round(max(base.warm_up_seconds, change.warm_up_seconds))
+        self._both(lambda side: side.repeat(self._repeats), base, change)
+        taken = alive.take(how, self.rounds)
+        if self._lost(alive, how):
+            return
+        self._both(lambda side: side.repeat(self._repeats), base, change)  # it tells the memory once more
+        _, fault, _ = self.row.same(*self._both(lambda side: side.output(again=True), base, change))
+        if fault is not None:
+            self.faults.append(f"the answers differ after the timed rounds: {fault}")
+            return
+        times = taken.rows[self.name]
+        self.sets.append(
+            MeasuredSet(
+                seed=taken.seed,
+                how=how,
+                order=taken.order,
+                base=times.base,
+                change=times.change,
+                starts=(base.start_seconds, change.start_seconds),
+                peaks=(base.peak_bytes, change.peak_bytes),
+            )
+        )
+        # Work that grew is known for sure; the clock's first set says what it costs.
+        self.faults += self.work_change.faults
+
+    def _both(
+        self, ask: Callable[[RevisionProcess], Any], base: RevisionProcess, change: RevisionProcess
+    ) -> tuple[Any, Any]:
+        """Ask both sides at once. Raises: _SideError when one fails, the base's where both do."""
+        answers = []
+        with ThreadPoolExecutor(max_workers=2) as threads:
+            asked = [(side, threads.submit(ask, process)) for side, process in (("base", base), ("change", change))]
+            for side, answer in asked:
+                try:
+                    answers.append(answer.result())
+                except NqPerfError as error:
+                    raise _SideError(side, error) from error
+        return answers[0], answers[1]
+
+    def _lost(self, alive: PairsAlive, how: How) -> bool:
+        """Note what became of a side that failed; return whether one did."""
+        lost = alive.rows[self.name].lost
+        if lost is None:
+            return False
+        side, error = lost
+        if side == "change" and self.agreement is None:
+            # What neither side has is a fault of the call, not of the change.
+            try:
+                process = self.row.starts(how)[0]()
+                try:
+                    process.ready()
+                finally:
+                    process.end()
+            except NqPerfError as its_own:
+                side, error = "base", its_own
+        if side == "base":
+            self.base_error = error
+        else:
+            self.faults.append(f"the change fails: {error}")
+        return True
+
+
+class _SideError(Exception):
+    """A side that failed."""
+
+    def __init__(self, side: str, error: NqPerfError) -> None:
+        super().__init__(side)
+        self.side, self.error = side, error
+
+
+def runs_of_a_round(seconds: float) -> int:
+    """Return how many runs of so many `seconds` make a round long enough for the clock, and no longer than needed."""
+    seconds = max(seconds, _INSTANT)
+    return max(1, min(math.ceil(_SHORTEST / seconds), math.ceil(_LONGEST / seconds)))

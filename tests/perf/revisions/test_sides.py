@@ -1,0 +1,75 @@
+"""Whose nqperf a side's process runs, and what is said when it speaks another version of the workers' protocol."""
+
+import sys
+
+import pytest
+
+from nqperf.errors import ConfigError
+from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
+from nqperf.perf.revisions.sides import BaseAsked, Side, both_sides, own_package
+from nqperf.perf.workers import protocol
+from nqperf.records.revisions import RevisionSide
+
+ANOTHER = """
+import os, struct, sys
+import msgspec
+
+def say(message):
+    content = msgspec.msgpack.encode(message)
+    os.write(1, struct.pack(">Q", len(content)) + content)
+
+sys.stdin.buffer.read(1)
+say({"type": "Hello", "version": 7})
+sys.stdin.buffer.read()
+"""
+OLDER = "import sys\nsys.stdin.buffer.read(1)\nsys.exit('no such message')\n"
+
+
+def package(folder, worker):
+    """Make a project that is a package called nqperf with this worker; return its side."""
+    for name in ("nqperf", "nqperf/perf", "nqperf/perf/workers"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("")
+    (folder / "nqperf" / "perf" / "workers" / "builder_worker.py").write_text(worker)
+    return Side(record=RevisionSide(label="v0.3"), root=folder, package=own_package(folder))
+
+
+@pytest.mark.parametrize(
+    ("worker", "said"),
+    [
+        (ANOTHER, f"the nqperf of v0.3 speaks version 7 of the workers' protocol; expected {protocol.VERSION}"),
+        (OLDER, f"the nqperf of v0.3 speaks no known version of the workers' protocol; expected {protocol.VERSION}"),
+    ],
+    ids=["another", "older"],
+)
+def test_another_version_is_refused_by_its_number(tmp_path, worker, said):
+    with package_alone() as alone:
+        starting = Starting(target="work:build", project=tmp_path, alone=alone, build_seconds=30)
+        process = BuilderProcess("base", package(tmp_path / "project", worker), starting)
+        try:
+            with pytest.raises(ConfigError, match=said) as found:
+                process.ready()
+        finally:
+            process.end()
+    assert "\n" not in str(found.value)
+
+
+def test_a_revision_of_nqperf_runs_its_own_code(tmp_path):
+    side = package(tmp_path / "project", ANOTHER)
+    assert side.package == tmp_path / "project"
+    starting = Starting(target="work:build", project=tmp_path, alone=tmp_path / "alone")
+    assert starting.environment(side)["PYTHONPATH"].split(":")[0] == str(tmp_path / "project")
+    own = Side(record=side.record, root=side.root, own=True, installed=True)
+    assert "PYTHONPATH" not in starting.environment(own)
+    assert own_package(tmp_path) is None
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_named_python_with_nqperf_runs_that_one_where_rows_are_compared(tmp_path, monkeypatch, has):
+    monkeypatch.setattr("nqperf.perf.revisions.sides._has_nqperf", lambda _: has)
+    asked = BaseAsked(python=sys.executable)
+    with both_sides(asked, tmp_path, rows=True) as (base, change):
+        assert (base.own, base.installed) == (True, has)
+        assert change.package is None
+    with both_sides(asked, tmp_path) as (base, _):
+        assert base.installed is False

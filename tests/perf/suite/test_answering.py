@@ -61,6 +61,7 @@ class Session:
     """Rows that answer wrongly where `wrong` says so; each window takes a second, and a start ten."""
 
     folder = None
+    baseline = SimpleNamespace(name=BASELINE)
     speed = Speed(start=10.0, batch=1.0)
 
     def __init__(self, wrong, seconds=1e6, tolerance="sixteen_bit", notes="answers undecided: few"):

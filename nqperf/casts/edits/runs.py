@@ -27,7 +27,7 @@ _MOST_WEIGHTS = 30_000_000  # larger models are traced and not run
 def is_large(model: Any) -> bool:
     """Whether `model`, which has been traced (None for a function), has too many weights to be run for real."""
     weights = model.weights if model is not None else ()
-    return sum(math.prod(each.shape) for each in weights) > _MOST_WEIGHTS
+    return bool(sum(math.prod(each.shape) for each in weights) > _MOST_WEIGHTS)
 
 
 class Yardstick:

@@ -35,7 +35,18 @@ HEAVY = {"tensorflow", "keras", "jax", "openvino", "onnxruntime"}
 # Rooms that run what any engine is asked for.
 ENGINE_NEUTRAL = {"cli", "perf", "tuning", "report", "run", "shards", "records", "pytest_plugin"}
 # What all engines share; every other module of the room is one engine's own.
-SHARED_ENGINES = {"batches", "effects", "engine", "keras_backend", "probe", "registry", "state", "threads", "turns"}
+SHARED_ENGINES = {
+    "batches",
+    "conflicts",
+    "effects",
+    "engine",
+    "keras_backend",
+    "probe",
+    "registry",
+    "state",
+    "threads",
+    "turns",
+}
 OPENING = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "savez", "memmap", "fromfile", "loadtxt"}
 DOORS = {"formats", "cli"}
 # The machine's and the process's own description, which is no format of ours.

@@ -45,10 +45,11 @@ suite_options = shared.together(
 variants_option = shared.together(
     shared.option("--variants", help="Names with commas between.  [default: all that run here]"),
     shared.option("--variants-file", type=shared.PATH, help="Variants of your own (TOML), beside the table's."),
+    shared.baseline_option,
 )
 _ASKED = {
     *("model", "limit", "batch_size", "max_seq_length", "variants", "variants_file", "against", "recipe", "profile"),
-    *("quick", "rounds", "budget", "resume", "pages", "require"),
+    *("quick", "rounds", "budget", "resume", "pages", "require", "baseline"),
 }
 
 

@@ -137,6 +137,9 @@ require_option = option(
     type=click.Choice(["gpu", "cpu"]),
     help="Exit with 1 unless the baseline computes on such a device.  [default: any]",
 )
+baseline_option = option(
+    "--baseline", metavar="ROW", help="The row that the others are held to, of any engine.  [default: baseline]"
+)
 quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors only.")
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 

@@ -38,7 +38,7 @@ _INTERRUPTED = 130
 def tune_command(model: Path | None, data: str | None, out: Path, **options: Any) -> None:
     """Race every way to run MODEL (a model folder) on this machine, and write the one that wins to --out.
 
-    Engines, precisions, XLA, memory, threads and batch sizes race in fresh processes against TensorFlow's default. The
+    Engines, precisions, XLA, memory, threads and batch sizes race in fresh processes against the baseline. The
     winner answers all of DATA within the tolerance, and its ratio, per window, is measured once more in fresh
     processes. Without MODEL and DATA it is the packaged model on the development set of the generated world. Ctrl-C
     keeps the best so far, which the recipe then calls not confirmed.

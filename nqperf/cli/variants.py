@@ -40,10 +40,10 @@ def variants_command(
     rows = named_variants(wanted or None, read_own_variants(variants_file))
     machine = None
     if look:
-        from nqperf.perf.machine.examination import look_at_machine
+        from nqperf.perf.machine.examination import look_at_machine, usual_engine
 
         with quiet_start_up():
-            machine = look_at_machine()
+            machine = look_at_machine(usual_engine())
     found = listed(rows, machine)
     if as_json:
         click.echo(msgspec.json.encode(found).decode())

@@ -12,6 +12,11 @@ import msgspec
 from nqperf.engines.state import EngineState
 from nqperf.records.results import Fingerprint
 
+# What a fingerprint has observed of a library on a GPU: for which GPUs its kernels are, as "sm_80 compute_90".
+BUILT_FOR = "gpu_code"
+# The state of a sight that holds what the library itself says, line by line, of GPUs that it does not use.
+GPU_WORDS = "gpu_words"
+
 CheckState = Literal["ok", "missing", "note"]
 
 
@@ -88,7 +93,7 @@ class Probe:
         return fingerprint
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the states that the libraries' own words, their `output` on standard output, tell."""
+        """Return the states that the libraries' own words, their `output` on standard output and error, tell."""
         del output
         return {}
 
@@ -123,3 +128,20 @@ def for_gpus(machine: Machine) -> str | None:
     if machine.fingerprint.gpus:
         return None
     return f"needs a GPU that {machine.engine} sees: nqperf doctor tells what is missing"
+
+
+def elsewhere(library: str, device: str, machine: Machine, advice: str) -> str | None:
+    """Return why a `library` that computes on `device` is not held to the baseline of `machine`; None: one device.
+
+    `advice` is how the library comes to compute on a GPU.
+    """
+    if device == machine.device:
+        return None
+    ours, theirs = (f"the {device}" for device in (device, machine.device))
+    what = f": {advice}" if machine.device == "gpu" else ""
+    return f"{library} computes on {ours} here, and the baseline, in {machine.engine}, on {theirs}{what}"
+
+
+def on_cpu(fingerprint: Fingerprint) -> Fingerprint:
+    """Return `fingerprint` as an engine that computes on the CPU alone has it."""
+    return msgspec.structs.replace(fingerprint, gpus=(), driver=None, cuda=None)

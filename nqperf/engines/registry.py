@@ -5,6 +5,7 @@ To add an engine, write a subclass of `nqperf.engines.engine.Engine` in a file o
 file, by an entry point of the group `nqperf.engines` whose object is an `EngineRow`.
 """
 
+# Long: one row an engine, beside what is asked of a row and of all of them.
 from __future__ import annotations
 
 import contextlib
@@ -189,10 +190,12 @@ _ROWS = (
     ),
     EngineRow(
         name="onnxruntime",
-        target="nqperf.engines.onnxruntime:OnnxRuntimeEngine",
+        target="nqperf.engines.onnxruntime.engine:OnnxRuntimeEngine",
         needs=("onnx", "onnxruntime"),
         extra="onnxruntime",
         libraries={"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "ort-nightly")},
+        probe="nqperf.engines.onnxruntime.probe:OnnxRuntimeProbe",
+        effects="nqperf.engines.onnxruntime.effects:EFFECTS",
     ),
     EngineRow(
         name="jax",
@@ -200,6 +203,7 @@ _ROWS = (
         needs=("jax", "keras"),
         extra="jax",
         libraries={"jax": ("jax",), "jaxlib": ("jaxlib",), "keras": _KERAS},
+        probe="nqperf.engines.jax.probe:JaxProbe",
         effects="nqperf.engines.jax.effects:EFFECTS",
     ),
     EngineRow(

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nqperf.engines.probe import Check, Machine
+from nqperf.engines.conflicts import conflicts
+from nqperf.engines.probe import GPU_WORDS, Check, Machine
 from nqperf.engines.registry import ENGINES, find_engine
 from nqperf.engines.threads import INTRA_OP
-from nqperf.perf.machine.examination import look_at_machine
-from nqperf.perf.machine.fingerprint import listed_gpus
+from nqperf.perf.machine.examination import look_at_machine, usual_engine
+from nqperf.perf.machine.gpu_checks import gpu_checks
+from nqperf.perf.machine.gpus import listed_gpus
 from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
 from nqperf.perf.variants.floors import read_floors
 from nqperf.perf.variants.table import VARIANTS
-from nqperf.records.results import Fingerprint
+from nqperf.perf.variants.variant import Variant
+from nqperf.records.results import GPU_FAULT, Fingerprint
 
 # Above this scatter from pair to pair the gate's 320 pairs seldom tell 2 % from 5 %.
 STEADY = 0.05
@@ -37,12 +40,14 @@ class Diagnosis:
     checks: tuple[Check, ...]
 
 
-def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
+def examine(*, noise_seconds: float = 5.0, baseline: Variant | None = None) -> Diagnosis:
     """Look at this machine; takes `noise_seconds` and the seconds in which each engine with a probe starts.
 
-    Raises: NqPerfError where the baseline's engine does not start.
+    `baseline` is the row whose engine says which device computes; None is the table's own, or where TensorFlow is not
+    installed, any row of an engine that is.
+    Raises: NqPerfError where that engine is not installed or does not start.
     """
-    machine = look_at_machine()
+    machine = look_at_machine(usual_engine() if baseline is None else baseline.engine)
     listed = tuple(gpu.name for gpu in listed_gpus().gpus)
     checks = (
         *machine_checks(machine, listed),
@@ -51,6 +56,7 @@ def examine(*, noise_seconds: float = 5.0) -> Diagnosis:
         *_engines(),
         *_extras(),
         *_extensions(),
+        *(Check(name="packages", state="missing", finding=found, advice="pip list") for found in conflicts()),
     )
     return Diagnosis(machine=machine, checks=checks)
 
@@ -59,6 +65,7 @@ def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple
     """Return what is to be said of a `machine`, and of the `listed_gpus`, the names of those that its driver lists."""
     return (
         _gpu(machine, listed_gpus),
+        *gpu_checks(machine),
         *(check for name in machine.sights for check in find_engine(name).probe_of().checks(machine)),
         _threads(machine),
         _memory(machine),
@@ -79,15 +86,24 @@ def _gpu(machine: Machine, listed: tuple[str, ...]) -> Check:
         return Check(
             name="GPU",
             state="missing",
-            finding=f"the driver lists {', '.join(listed)}, {machine.engine} sees none",
+            finding=f"the driver lists {', '.join(listed)}, {machine.engine} sees none{_own_words(machine)}",
             advice=find_engine(machine.engine).probe_of().gpu_advice or f"install {machine.engine} for GPUs",
         )
+    if fault := fingerprint.observed.get(GPU_FAULT):
+        finding = f"the driver lists none, and everything would run on the CPU: {fault}"
+        return Check(name="GPU", state="missing", finding=finding, advice="load or install NVIDIA's driver: nvidia-smi")
     return Check(
         name="GPU",
         state="note",
         finding="none; everything runs on the CPU",
         advice="on a machine with one: NVIDIA's driver, then pip install 'nqperf[gpu]'",
     )
+
+
+def _own_words(machine: Machine) -> str:
+    """Return what the engine's library itself says of GPUs, in a sentence to append."""
+    said = machine.of(machine.engine).states.get(GPU_WORDS) or ()
+    return f"; it says: {'; '.join(said)}" if said else ""
 
 
 def _threads(machine: Machine) -> Check:

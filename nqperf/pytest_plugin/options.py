@@ -21,7 +21,7 @@ DEFERRED = pytest.StashKey[Any]()
 # Not all that start so: the cast audit has options of its own.
 _OF_THE_SUITE = (
     *("model", "data", "limit", "variants", "variants-file", "batch-size", "max-seq-length", "profile", "quick"),
-    *("recipe", "rounds", "budget", "require"),
+    *("recipe", "rounds", "budget", "require", "baseline"),
 )
 # Which base the rows, or a builder, are held to.
 _OF_REVISIONS = ("base", "base-path", "base-python", "margin")
@@ -56,6 +56,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--nqperf-require", choices=("gpu", "cpu"), help="Fail unless the baseline computes on such a device."
     )
+    group.addoption("--nqperf-baseline", metavar="ROW", help="The row that the others are held to, of any engine.")
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
     group.addoption(
         "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
@@ -152,8 +153,8 @@ def suite_config(config: pytest.Config, own: SuiteConfig, names: Iterable[str]) 
 
     Raises: NqPerfError for options that cannot be met together, and for a field of `own` that has no effect.
     """
-    rows = "options say which rows have tests: --nqperf-variants, --nqperf-variants-file and --nqperf-recipe"
-    own.refuse("variants", "own", "recipe", why=rows)
+    rows = "options say which rows have tests: --nqperf-variants, --nqperf-variants-file, --nqperf-recipe and -baseline"
+    own.refuse("variants", "own", "recipe", "baseline", why=rows)
     own.refuse("spent", why="it is what the tests before the suite's have taken")
     return asked_of(config).over(own).only(names)
 

@@ -14,6 +14,8 @@ from nqperf.statistics.sets import Floor
 
 # The state of a fingerprint that says which memory pages processes were seen on; absent, they are plain.
 PAGES = "pages"
+# The one that says which row the others were held to; absent, it is the table's own baseline.
+HELD_TO = "baseline"
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -26,8 +28,9 @@ class Device(_Table, frozen=True):
     Without `gpu` it is for machines that compute on the CPU, so a machine with a visible GPU does not fit; with it the
     machine has `gpu_count` of them. `cpu` is the processor's name, `cpu_id` its vendor-family-model, `cores` the number
     that a process may use. `isa` names all instruction sets that the machine has of those that a fingerprint tells:
-    more of them are another speed-up. `states` are those of the fingerprint that must be the same; on a CPU that of
-    memory pages counts also where it is not named, and is "plain" then: ratios on huge pages are others.
+    more of them are another speed-up. `states` are those of the fingerprint that must be the same. Two count also
+    where they are not named, for ratios are others then: the row that others are held to, which is "baseline" then, and
+    on a CPU memory pages, which are "plain".
 
     Raises: ValueError when it names no device, or a number is below 1.
     """
@@ -60,6 +63,7 @@ class Device(_Table, frozen=True):
             and self.cores in {None, fingerprint.cores}
             and (not self.isa or set(self.isa) == set(fingerprint.isa))
             and self.states.items() <= fingerprint.states.items()
+            and held_to(self.states) == held_to(fingerprint.states)
             and (self.gpu is not None or pages_of(self.states) == pages_of(fingerprint.states))
         )
 
@@ -67,6 +71,11 @@ class Device(_Table, frozen=True):
 def pages_of(states: Mapping[str, str]) -> str:
     """Return the kind of memory pages that the `states` of a fingerprint tell of."""
     return states.get(PAGES, "plain")
+
+
+def held_to(states: Mapping[str, str]) -> str:
+    """Return the row that the others are held to, of which `states` tell."""
+    return states.get(HELD_TO, BASELINE)
 
 
 class Provenance(_Table, frozen=True):

@@ -22,6 +22,8 @@ SAME = "baseline again"
 PLANTED = "baseline with planted work"
 # What a fingerprint has observed where the driver lists GPUs that the baseline's engine does not see: their names.
 UNUSED_GPUS = "unused_gpus"
+# What it has observed where NVIDIA's tool is there and lists no GPU: what it says instead.
+GPU_FAULT = "gpu_fault"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.

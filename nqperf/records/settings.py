@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nqperf.errors import ConfigError
-from nqperf.records.profiles import PAGES, pages_of, sizes_text
+from nqperf.records.profiles import HELD_TO, PAGES, held_to, pages_of, sizes_text
 from nqperf.records.results import Fingerprint, Results
 
 # What measures and is no part of what is timed; of these a change is only told. Another major version of anything else
 # that a run has on record computes with other kernels.
 MEASURING = frozenset({"python", "nqperf", "numpy", "scipy"})
+# What a fingerprint has observed of a GPU that decides about times on it.
+GPU_SETTINGS = (
+    *("cudnn", "gpu_power_limit", "gpu_clock", "gpu_memory_clock", "gpu_application_clock", "gpu_persistence"),
+    *("gpu_mig", "gpu_ecc", "gpu_compute_mode", "gpu_memory"),
+)
 
 
 def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str | None, str | None]]:
@@ -18,6 +23,17 @@ def changed_versions(old: Fingerprint, new: Fingerprint) -> dict[str, tuple[str 
     before, after = old.versions, new.versions
     names = sorted({*before, *after})
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def changed_settings(old: Fingerprint, new: Fingerprint) -> Iterator[tuple[str, str, str]]:
+    """Yield what decides about times on a GPU and is other in `new` than in `old`: its name, before and after."""
+    before, after = (
+        {"driver": one.driver, "CUDA": one.cuda, **{name: one.observed.get(name) for name in GPU_SETTINGS}}
+        for one in (old, new)
+    )
+    for name, value in before.items():
+        if value != after[name]:
+            yield name.replace("_", " "), value or "unknown", after[name] or "unknown"
 
 
 def work_of(run: Results) -> tuple[object, ...]:
@@ -34,6 +50,8 @@ def changes_of_setting(old: Results, new: Results) -> Iterator[str]:
         if name not in MEASURING:
             yield f"{name}: {before or 'absent'} -> {after or 'absent'}"
     yield from (f"{name}: {before} -> {after}" for name, before, after in _changed_states(old, new))
+    settings = changed_settings(old.fingerprint, new.fingerprint)
+    yield from (f"{name}: {before} -> {after}" for name, before, after in settings)
     if old.workload != new.workload:
         yield f"work: {sizes_text(old.workload)} -> {sizes_text(new.workload)}"
     for what in ("model", "data"):
@@ -60,6 +78,8 @@ def require_comparable(old: Results, new: Results, *, across_machines: bool) -> 
     if old.fingerprint.device_key != new.fingerprint.device_key:
         serious.append(f"device {old.fingerprint.device_key!r} and {new.fingerprint.device_key!r}")
     serious += [f"{name} {before} and {after}" for name, before, after in _changed_states(old, new)]
+    settings = changed_settings(old.fingerprint, new.fingerprint)
+    notes += [f"{name} {before} and {after}" for name, before, after in settings]
     for name, (ours, theirs) in changed_versions(old.fingerprint, new.fingerprint).items():
         apart = name not in MEASURING and None not in {ours, theirs} and _major(ours) != _major(theirs)
         (serious if apart else notes).append(f"{name} {ours or 'absent'} and {theirs or 'absent'}")
@@ -72,11 +92,16 @@ def require_comparable(old: Results, new: Results, *, across_machines: bool) -> 
 
 
 def _changed_states(old: Results, new: Results) -> Iterator[tuple[str, str, str]]:
-    """Yield the states that both machines have on record and that differ: the name, the old one, the new one."""
+    """Yield the states that both machines have on record and that differ: the name, the old one, the new one.
+
+    Without a record of them memory pages are plain, and rows are held to the table's own baseline.
+    """
     before, after = old.fingerprint.states, new.fingerprint.states
     if pages_of(before) != pages_of(after):
         yield "memory pages", pages_of(before), pages_of(after)
-    for name in sorted(before.keys() & after.keys() - {PAGES}):
+    if held_to(before) != held_to(after):
+        yield "baseline", held_to(before), held_to(after)
+    for name in sorted(before.keys() & after.keys() - {PAGES, HELD_TO}):
         if before[name] != after[name]:
             yield name, before[name], after[name]
 

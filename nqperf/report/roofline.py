@@ -13,7 +13,7 @@ from typing import Any
 from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.times import baseline_seconds
 
-_WIDTHS = {"float32": "float32", "float16": "16 bits", "bfloat16": "16 bits", "int8": "8 bits"}
+_WIDTHS = {"float32": "float32", "tf32": "TF32", "float16": "16 bits", "bfloat16": "16 bits", "int8": "8 bits"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,4 +79,7 @@ def _width(seen: Mapping[str, Any]) -> str:
     matmuls, eight = seen.get("matmuls") or 0, seen.get("int8_matmuls") or 0
     if matmuls and eight * 2 >= matmuls:
         return "8 bits"
-    return "16 bits" if (seen.get("low_precision_matmul_share") or 0) * 2 >= 1 else "float32"
+    if (seen.get("low_precision_matmul_share") or 0) * 2 >= 1:
+        return "16 bits"
+    # What may round its operands on such a GPU is held to the rate of products that do.
+    return "TF32" if seen.get("product_type") == "tf32" else "float32"

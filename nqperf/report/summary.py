@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nqperf.records.profiles import held_to
 from nqperf.records.results import (
     BASELINE,
+    GPU_FAULT,
     PLANTED,
     SAME,
     UNUSED_GPUS,
@@ -60,7 +62,7 @@ def summarise(results: Results) -> Summary:
         explanations=explanations,
         notes=(
             f"work: {work_text(results)}",
-            *_unused_gpus(results),
+            *_of_the_baseline(results),
             *_absences(results),
             *_given_up(results),
             floors,
@@ -75,10 +77,14 @@ def summarise(results: Results) -> Summary:
     )
 
 
-def _unused_gpus(results: Results) -> Iterator[str]:
-    """Yield a line on GPUs that the driver lists and the baseline's engine does not see."""
+def _of_the_baseline(results: Results) -> Iterator[str]:
+    """Yield a line on the row that the others are held to, and on GPUs that its engine does not see."""
+    if (row := held_to(results.fingerprint.states)) != BASELINE:
+        yield f"the baseline is the row {row}, in the place of TensorFlow's float32"
     if names := results.fingerprint.observed.get(UNUSED_GPUS):
         yield f"the driver lists {names}, and the baseline's engine sees none: all of this was computed on the CPU"
+    if fault := results.fingerprint.observed.get(GPU_FAULT):
+        yield f"NVIDIA's driver lists no GPU ({fault}): all of this was computed on the CPU"
 
 
 def milliseconds(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nqperf.records.profiles import held_to
+from nqperf.records.results import BASELINE
 from nqperf.report.summary import NONE, interval_text
 from nqperf.report.tables import text_table
 from nqperf.tuning.tune import Tried, Tuned
@@ -31,8 +33,10 @@ def headline(found: Tuned) -> str:
         return found.recipe.note
     low, high = found.interval
     broken_off = f"; {found.recipe.note}" if found.recipe.note else ""
+    baseline = held_to(found.recipe.device.states)
+    against = "TensorFlow's float32" if baseline == BASELINE else f"the baseline, {baseline}"
     return (
-        f"{found.ratio:.2f} ({low:.2f} .. {high:.2f}) times TensorFlow's default, "
+        f"{found.ratio:.2f} ({low:.2f} .. {high:.2f}) times {against}, "
         f"{found.changed} of {found.examples} predictions changed{broken_off}"
     )
 

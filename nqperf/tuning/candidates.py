@@ -11,7 +11,6 @@ from nqperf.engines.probe import Machine
 from nqperf.engines.threads import INTRA_OP
 from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
 from nqperf.perf.variants.floors import most_likely_first
-from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.tensorflow_rows import KEEP_MEMORY, KEEPS_MEMORY
 from nqperf.perf.variants.variant import Tolerance, Variant
 from nqperf.records.results import BASELINE
@@ -79,10 +78,6 @@ class Space:
     machine: Machine
     batch_size: int
     windows: int
-
-    def baseline(self) -> Candidate:
-        """Return the baseline."""
-        return self.of(VARIANTS[BASELINE])
 
     def of(self, variant: Variant) -> Candidate:
         """Return how `variant`, a row of the table, is run here: with its own batch size, else the run's."""

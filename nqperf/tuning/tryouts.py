@@ -14,7 +14,6 @@ from nqperf.perf.suite.parity import LIMITS, SPAN_AGREEMENT, Answers, Task, agre
 from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.variant_run import VariantRun
-from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Tolerance
 from nqperf.records.results import BASELINE, SAME, Pairs
 from nqperf.records.verdict import GateConfig
@@ -88,7 +87,7 @@ class WorkerTryouts:
         run = VariantRun(variant=candidate.variant)
         visiting = _Visiting(session=session, run=run, hopeless=hopeless, check=self._check_some)
         one = take_set(
-            session.starter(VARIANTS[BASELINE]),
+            session.starter(session.baseline),
             {name: session.starter(candidate.variant)},
             seed=self._visits,
             rounds=VISIT_ROUNDS,
@@ -114,8 +113,8 @@ class WorkerTryouts:
         session, variant = self.session, candidate.variant
         run = session.runs[variant.name] = VariantRun(variant=variant)
         measured = Measurement(
-            baseline=session.starter(VARIANTS[BASELINE]),
-            starts={variant.name: session.starter(variant), SAME: session.starter(VARIANTS[BASELINE], name=SAME)},
+            baseline=session.starter(session.baseline),
+            starts={variant.name: session.starter(variant), SAME: session.starter(session.baseline, name=SAME)},
             rows=lambda: (Row(name=variant.name), Row(name=SAME, role="same")),
             gate=self.gate,
             # A winner that does not hold what it promised is not the last word.

@@ -14,7 +14,8 @@ import msgspec
 from nqperf.engines.threads import INTRA_OP
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.recipe_toml import Figures, Recipe
-from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, require_device, seen_by
+from nqperf.perf.machine.examination import seen_by
+from nqperf.perf.suite.baseline import machine_of
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.suite import open_session
@@ -128,8 +129,8 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
     suite = config.suite
     session, source = open_session(suite, progress)
     with session:
-        machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
-        require_device(suite.require, machine)
+        machine = machine_of(suite)
+        session.on_gpu = machine.device == "gpu"
         session.set_pages(config.suite.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
         racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)
@@ -142,7 +143,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
             relieves=lambda one: space.relieved(one) is not None,
             gate=suite.gate,
         )
-        search = Search(space=space, tryouts=tryouts, baseline=space.baseline())
+        search = Search(space=space, tryouts=tryouts, baseline=space.of(session.baseline))
         search.told = _callback(progress, search)
         interrupted = False
         try:
@@ -229,7 +230,7 @@ def _note(search: Search, *, interrupted: bool) -> str:
     leader = search.leader
     broken_off = "the search was interrupted" if interrupted else ""
     if leader.name == BASELINE:
-        said = "nothing was found that is surely faster than TensorFlow's default and keeps its answers"
+        said = "nothing was found that is surely faster than the baseline and keeps its answers"
         return f"{said}; {broken_off}" if interrupted else said
     if leader.proof is None:
         why = broken_off or "the time was up"

@@ -13,7 +13,7 @@ def listed(monkeypatch, capsys):
     """Return what the command prints on a machine, which is looked at in place of this one."""
 
     def run(*arguments, machine=ZEN_3):
-        monkeypatch.setattr(examination, "look_at_machine", lambda: machine)
+        monkeypatch.setattr(examination, "look_at_machine", lambda _engine: machine)
         main(["variants", *map(str, arguments)])
         return capsys.readouterr().out
 
@@ -34,7 +34,7 @@ def test_the_reasons_are_the_machines(listed):
     found = json.loads(listed("--json", machine=H100))
     rows = {row["name"]: row for row in found}
     assert rows["tf32"]["runs"] is True
-    assert (rows["jax"]["runs"], rows["jax"]["why_not"]) == (False, "is for machines that compute on the CPU")
+    assert (rows["openvino"]["runs"], rows["openvino"]["why_not"]) == (False, "is for machines that compute on the CPU")
 
 
 def test_what_is_named_is_told_whole(listed):
@@ -56,7 +56,7 @@ def test_what_is_named_is_told_whole(listed):
 
 
 def test_nothing_is_looked_at_where_it_is_not_wanted(monkeypatch, capsys):
-    monkeypatch.setattr(examination, "look_at_machine", lambda: pytest.fail("looked"))
+    monkeypatch.setattr(examination, "look_at_machine", lambda _engine: pytest.fail("looked"))
     main(["variants", "--no-look", "--json"])
     rows = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in rows] == list(VARIANTS)

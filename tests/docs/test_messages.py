@@ -15,7 +15,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 # Options of other programs that are told to be given to these.
 OTHERS = {"--benchmark-compare", "--benchmark-compare-fail", "--benchmark-json", "--benchmark-storage"}
 OTHERS |= {"--benchmark-disable", "--benchmark-enable", "--benchmark-group-by", "--benchmark-histogram"}
-OTHERS |= {"--benchmark-autosave", "--benchmark-timer", "--query-gpu"}
+OTHERS |= {"--benchmark-autosave", "--benchmark-timer", "--query-gpu", "--query-compute-apps"}
 # Those of git, which a message about a repository names.
 OTHERS |= {"--all", "--stat", "--unshallow"}
 SOURCES = [path for path in sources() if path.parent.name != "world"]

@@ -3,11 +3,13 @@
 import dataclasses
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pytest
 
 from nqperf.defaults import PACKAGED_MODEL
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES
+from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import open_model, write_model_folder
@@ -131,6 +133,25 @@ def test_float32_is_tensorflows_for_every_family(engine, network, logits_of, net
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("network", ["bert", "bert_tanh", "gpt2"])
+@pytest.mark.parametrize(("engine", "settings"), [("jax", {"attention": "xla"}), ("openvino", {"split": False})])
+def test_another_way_within_an_engine_gives_the_same_logits(engine, settings, network, logits_of, network_folder):
+    *_, length, rows, batch_size = NETWORKS[network]
+    folder = network_folder(network)
+    inputs = some_inputs(open_model(folder).config.vocab_size, rows, length)
+    found, states = logits_of(engine, folder, inputs, batch_size, **settings)
+    expected, _ = logits_of(DEFAULT_ENGINE, folder, inputs, batch_size)
+    assert_near(found, expected, 1e-4)
+    assert states.low_precision_matmul_share == 0
+    if engine == "openvino":
+        split, parted = logits_of(engine, folder, inputs, batch_size)
+        assert_near(found, split, 1e-5)
+        assert states.own["parts"] == 1
+        assert parted.own["streams"] == parted.own["parts"]
+        assert batch_size % parted.own["parts"] == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFERENCES)
 @pytest.mark.parametrize("engine", OTHERS)
 def test_float32_is_tensorflows_for_other_peoples_weights(engine, name, logits_of, shared, tmp_path_factory):
@@ -231,6 +252,40 @@ def test_batches_one_after_the_other_keep_their_own_rows(engine, buckets, networ
         real = mask.astype(bool) if name != "answer_type_logits" else slice(None)
         one, other = (getattr(logits, name)[real] for logits in found)
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+
+
+def test_cudnns_attention_is_for_sixteen_bits():
+    from nqperf.engines.jax import JaxConfig
+
+    assert JaxConfig(attention="cudnn", precision="mixed_float16").attention == "cudnn"
+    with pytest.raises(ConfigError, match="attention is cudnn in float32; expected mixed_bfloat16 or mixed_float16"):
+        JaxConfig(attention="cudnn")
+
+
+def test_fused_kernels_of_attention_are_seen_in_the_module():
+    row = VARIANTS["jax_bfloat16_attention"]
+    own = {"xla_compiled": True, "fused_attention": 12}
+    seen = EngineState(
+        engine="jax",
+        compute_dtype="bfloat16",
+        batch_size=32,
+        traces=1,
+        matmuls=75,
+        low_precision_matmul_share=0.97,
+        intra_op_threads=1,
+        process_threads=None,
+        own=own,
+    )
+    assert row.without_effect(seen) is None
+    plain = msgspec.structs.replace(seen, own={**own, "fused_attention": 0})
+    assert row.without_effect(plain) == "no kernel of cuDNN's computes attention"
+
+
+@pytest.mark.parametrize(("batch", "threads", "parts"), [(4, 2, 2), (4, 16, 4), (3, 2, 1), (6, 4, 3), (1, 8, 1)])
+def test_a_batch_is_cut_into_equal_parts(batch, threads, parts):
+    from nqperf.engines.openvino.graphs import parts_of
+
+    assert parts_of(batch, threads) == parts
 
 
 def test_a_process_has_one_keras_backend_and_says_so():

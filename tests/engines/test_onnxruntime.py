@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from nqperf.cli.main import main
 from nqperf.defaults import PACKAGED_MODEL
-from nqperf.engines import onnxruntime as engine_module
+from nqperf.engines.onnxruntime import engine as engine_module
+from nqperf.engines.onnxruntime import sessions
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
@@ -144,7 +145,7 @@ def test_eight_bits_are_near_and_what_is_left_wide_is_told(folder):
         assert state.own["int8_matmuls"] == 39 - len(state.own["wide"].split(", "))
     state = loaded(folder, precision="int8").state()
     assert state.own["wide"] == "answer_type, blocks.0.output_dense, blocks.1.output_dense, pooler, span"
-    assert state.own["reduced_range"] is engine_module.products_overflow()
+    assert state.own["reduced_range"] is sessions.products_overflow()
 
 
 def test_weights_of_eight_bits_are_refused_where_products_overflow(folder, monkeypatch):
@@ -160,8 +161,8 @@ def test_products_that_come_out_wrong_overflow(found, overflows, monkeypatch):
         def run(self, _names, _inputs):
             return [np.full((64, 64), found, np.int32)]
 
-    monkeypatch.setattr(engine_module, "_session", lambda _path: Session())
-    assert engine_module.products_overflow() is overflows
+    monkeypatch.setattr(sessions, "session", lambda _path: Session())
+    assert sessions.products_overflow() is overflows
 
 
 def test_a_module_that_is_none_is_refused(folder):
@@ -209,9 +210,9 @@ def test_a_set_that_cannot_stay_wide_is_one_line_and_leaves_nothing(options, sai
 def test_run_leaves_wide_what_it_is_told_to(model_folder, tmp_path, monkeypatch):
     seen = []
 
-    def build(config, weights, int8, *, fused):
+    def build(config, weights, int8, **form):
         seen.append(int8)
-        return onnx_graph(config, weights, int8, fused=fused)
+        return onnx_graph(config, weights, int8, **form)
 
     monkeypatch.setattr(engine_module, "onnx_graph", build)
     data = write_lines(tmp_path / "data.jsonl", river_examples(1))

@@ -29,10 +29,11 @@ def write_wheel(folder, name, source, *, version="1.0", **groups):
     return path
 
 
-def fresh_environment(folder, *, renamed=None):
+def fresh_environment(folder, *, renamed=None, without=()):
     """Make an environment that has what this one has, for packages of its own to be installed in; return its Python.
 
-    Of `renamed` = (old, new), the distribution of the one name has the other there; None takes its name away.
+    Of `renamed` = (old, new), the distribution of the one name has the other there; None takes its name away. Modules
+    `without` which it is are not there, nor are their distributions.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     inside = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)}))
@@ -40,6 +41,7 @@ def fresh_environment(folder, *, renamed=None):
     found = [path for path in sys.path if Path(path).is_dir() and Path(path) not in {library, library / "lib-dynload"}]
     if renamed is not None:
         found = [str(_mirrored(Path(path), folder / f"mirror{number}", *renamed)) for number, path in enumerate(found)]
+    found = [str(_left_out(Path(path), folder / f"part{number}", without)) for number, path in enumerate(found)]
     (inside / "outside.pth").write_text("".join(f"{path}\n" for path in found))
     return folder / "bin" / "python"
 
@@ -59,6 +61,18 @@ def _mirrored(path, mirror, old, new):
         text = (names[0] / "METADATA").read_text()
         (info / "METADATA").write_text(text.replace(f"\nName: {old}\n", f"\nName: {new}\n", 1))
     return mirror
+
+
+def _left_out(path, part, modules):
+    """Return a folder of packages as it is, where it has one of `modules` one of links to all else."""
+    gone = {entry for name in modules for entry in (path / name, *path.glob(f"{name}-*.dist-info")) if entry.exists()}
+    if not gone:
+        return path
+    part.mkdir()
+    for entry in path.iterdir():
+        if entry not in gone:
+            (part / entry.name).symlink_to(entry)
+    return part
 
 
 def install(python, *wheels):

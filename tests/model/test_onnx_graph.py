@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nqperf.engines.onnxruntime import products_overflow
+from nqperf.engines.onnxruntime.sessions import products_overflow
 from nqperf.engines.registry import find_engine
 from nqperf.formats.weights.onnx_file import write_onnx
 from nqperf.model.families import FAMILIES
@@ -17,8 +17,10 @@ from tests.rows import batch_of
 onnx = pytest.importorskip("onnx", reason="the extra onnxruntime is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
 
+from nqperf.errors import ConfigError  # noqa: E402
 from nqperf.model.onnx.graph import Int8, rounded_kernel  # noqa: E402
-from nqperf.model.onnx.network import kernel_modules, onnx_graph  # noqa: E402
+from nqperf.model.onnx.modules import kernel_modules  # noqa: E402
+from nqperf.model.onnx.network import onnx_graph  # noqa: E402
 
 
 def computed(path, inputs):
@@ -56,6 +58,29 @@ def test_the_graph_computes_what_the_network_computes(family, gelu, tmp_path):
         for fused, path in paths.items():
             for name, values in computed(path, inputs).items():
                 np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-4, err_msg=f"fused: {fused}")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("half", "apart"), [(False, 1e-5), (True, 0.02)])
+def test_the_graph_in_the_form_for_gpus_computes_what_the_network_computes(family, half, apart, tmp_path):
+    """On a CPU, where ONNX Runtime widens float16: what is rounded is rounded, whatever then multiplies it."""
+    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2)
+    weights = random_weights(config)
+    graph = onnx_graph(config, weights, fused=True, half=half, for_gpu=True)
+    write_onnx(tmp_path / "gpu.onnx", graph.proto, graph.values)
+    inputs = batch_of(config, [40, 30, 11], 40)
+    expected = expected_of(config, weights, inputs)
+    for name, values in computed(tmp_path / "gpu.onnx", inputs).items():
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, expected[name], rtol=0, atol=apart * np.abs(expected[name]).max())
+    types = {str(values.dtype) for values in graph.values.values()}
+    assert types == ({"float16", "float32"} if half else {"float32"})
+
+
+def test_half_is_for_a_fused_graph():
+    config = CONFIGS["bert"]
+    with pytest.raises(ConfigError, match="half is for a fused graph"):
+        onnx_graph(config, initial_weights(config, seed=2), half=True)
 
 
 @pytest.mark.parametrize(("reduced", "largest"), [(False, 127), (True, 63)])

@@ -217,6 +217,7 @@ def test_lesser_differences_are_told_and_that_one_session_tells_more():
     new = run({"xla": 1.5}, seed=1, fingerprint=other, model=Subject(name="n"))
     assert compare(run({"xla": 1.5}), new).notes == (
         "model m and n: not the same content",
+        "driver unknown and 1",
         "numpy 2.4.6 and absent",
         "scipy absent and 1.17",
         "tensorflow 2.21.0 and 2.20.0",

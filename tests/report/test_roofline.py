@@ -53,6 +53,19 @@ def test_each_row_is_held_to_the_rate_of_what_it_multiplies_in():
     assert roofline_text(found) in summarise(found).notes
 
 
+def test_what_rounds_to_tf32_is_held_to_the_rate_of_products_that_do():
+    """Before: it made the rate of float32, to which strict rows were held."""
+    found = roofline(
+        run(
+            row("tf32", 2.0, product_type="tf32", product_gflops=400.0),
+            baseline={**COMMON, "product_type": "float32", "product_gflops": 100.0},
+        )
+    )
+    assert found.rates == {"float32": 100.0, "TF32": 400.0}
+    assert found.rows[BASELINE] == ("float32", pytest.approx(50.0), pytest.approx(0.5))
+    assert found.rows["tf32"] == ("TF32", pytest.approx(100.0), pytest.approx(0.25))
+
+
 def test_a_run_without_rates_has_no_roofline():
     assert roofline(run(row("old", 2.0), baseline=COMMON)) is None
     assert roofline_text(run(row("old", 2.0), baseline={})) is None

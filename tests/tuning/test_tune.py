@@ -12,12 +12,12 @@ from nqperf.cli.main import main
 from nqperf.engines.registry import ENGINES
 from nqperf.errors import NqPerfError
 from nqperf.formats.results.recipe_toml import read_recipe
+from nqperf.perf.suite import baseline
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Doing, RowFinished
 from nqperf.records.results import BASELINE, SAME
 from nqperf.records.verdict import GateConfig
-from nqperf.tuning import tune as tuning
 from nqperf.tuning.tune import TuneConfig, tune
 from tests.documents import river_examples, write_lines
 from tests.engines import trap_engines
@@ -45,7 +45,7 @@ def config(model_folder, data):
 @pytest.fixture
 def traps(monkeypatch, tmp_path):
     """Put the traps into the table; return their names."""
-    monkeypatch.setattr(tuning, "look_at_machine", lambda **_: ZEN_5)
+    monkeypatch.setattr(baseline, "look_at_machine", lambda *_, **__: ZEN_5)
     monkeypatch.setenv(trap_engines.MARK, str(tmp_path / "mark"))
     for row in trap_engines.ROWS:
         monkeypatch.setitem(ENGINES, row.name, row)
@@ -82,7 +82,7 @@ def test_traps_are_not_chosen_and_the_recipe_says_how_the_winner_runs(config, tr
 def asleep(monkeypatch):
     def fall(factor):
         fall_asleep(monkeypatch, factor)
-        monkeypatch.setattr(tuning, "look_at_machine", lambda **_: ZEN_5)
+        monkeypatch.setattr(baseline, "look_at_machine", lambda *_, **__: ZEN_5)
         return monkeypatch
 
     return fall

@@ -12,4 +12,9 @@ EFFECTS: Mapping[str, Effect] = {
         failure="XLA did not compile the function",
         holds=lambda seen: seen.own["xla_compiled"],
     ),
+    "fused_attention": Effect(
+        shows="cuDNN's fused kernels compute attention",
+        failure="no kernel of cuDNN's computes attention",
+        holds=lambda seen: seen.own.get("fused_attention", 0) > 0,
+    ),
 }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from nqperf.engines.engine import Engine, EngineConfig
+from nqperf.engines.jax.attention import Implementation, fused_attention
 from nqperf.engines.jax.work import count_module
 from nqperf.engines.keras_backend import VARIABLE, choose_backend
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.threads import INTRA_OP, requested_threads, threads_named
+from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
 from nqperf.nq.example import FloatArray, IntArray
 from nqperf.nq.features import MODEL_INPUTS
@@ -21,19 +23,32 @@ from nqperf.nq.logits import MODEL_OUTPUTS
 from nqperf.records.work import CountedWork
 
 _PRODUCT_SIZE = 256
+_LARGE_ON_CPU, _LARGE_ON_GPU = 1536, 8192
 # The size of the thread pools that XLA makes when JAX starts. Source: tsl/platform/default/port.cc, MaxParallelism.
 _POOL_SIZE = "NPROC"
 _POOL_THREAD = "tf_XLAEigen"
 # A product of the compiled module, XLA's own or a library's: its name is right of "=", its type is the result's.
 _PRODUCT = re.compile(r"= \(?(\w+)\[.*(?: dot\(|custom_call_target=\"[^\"]*(?:matmul|gemm))", re.IGNORECASE)
+_FUSED_ATTENTION = re.compile(r'custom_call_target="__cudnn\$fmha')
 _NARROW = frozenset({"bf16", "f16"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JaxConfig(EngineConfig):
-    """How the weights are run: `precision` is the policy of the layers, by Keras's name."""
+    """How the weights are run: `precision` is the policy of the layers, by Keras's name.
+
+    `attention` is what computes between its projections: the network's own layers, `jax.nn.dot_product_attention` as
+    XLA compiles it, or cuDNN's fused kernel, which is for 16 bits on a GPU.
+    Raises: ConfigError for cuDNN's kernel in float32.
+    """
 
     precision: str = "float32"
+    attention: Implementation = "layers"
+
+    def __post_init__(self) -> None:
+        EngineConfig.__post_init__(self)  # a class with slots is made twice, and super() knows the first one only
+        if self.attention == "cudnn" and self.precision == "float32":
+            raise ConfigError("attention is cudnn in float32; expected mixed_bfloat16 or mixed_float16, or xla")
 
 
 class JaxEngine(Engine[JaxConfig]):
@@ -75,7 +90,11 @@ class JaxEngine(Engine[JaxConfig]):
         from nqperf.model.bert import BertJoint
         from nqperf.model.variables import assign_weights, build
 
-        self.model = build(BertJoint(model_config, self.config.precision), self.seq_length)
+        model = BertJoint(model_config, self.config.precision)
+        if self.config.attention != "layers":
+            for block in model.blocks:
+                block.attention.fused = fused_attention(self.config.attention)
+        self.model = build(model, self.seq_length)
         assign_weights(self.model, weights)
         self._variables = tuple(
             [variable.value for variable in variables]
@@ -140,13 +159,15 @@ class JaxEngine(Engine[JaxConfig]):
     def state(self) -> EngineState:
         """Return the states of the compiled module for the whole length; before the first run there is none.
 
-        Its own: `xla_compiled` says that it is there and does the products, `device_name` on what it runs.
+        Its own: `xla_compiled` says that it is there and does the products, `device_name` on what it runs,
+        `fused_attention` how many kernels of cuDNN's do attention, each of which stands for two products.
         """
         import jax
         import keras
 
         whole = self._compiled.get(self.seq_length)
-        products = compiled_products(whole.as_text()) if whole is not None else []
+        module = whole.as_text() if whole is not None else ""
+        products, fused = compiled_products(module), len(_FUSED_ATTENTION.findall(module))
         return EngineState(
             engine=self.name,
             compute_dtype=self.model.compute_dtype,
@@ -160,12 +181,28 @@ class JaxEngine(Engine[JaxConfig]):
             own={
                 "requested_threads": requested_threads(),
                 "xla_compiled": bool(products),
+                "fused_attention": fused,
                 "device_name": str(jax.devices()[0].device_kind),
                 "jax": jax.__version__,
                 "keras": keras.__version__,
                 "seq_length": self.seq_length,
             },
         )
+
+    def product_type(self) -> str:
+        """Return the type that the layers compute in."""
+        return str(self.model.compute_dtype)
+
+    def large_product(self) -> tuple[Callable[[], object], int]:
+        """Return what multiplies large matrices on JAX's device, and its number of operations."""
+        import jax
+        import jax.numpy as jnp
+
+        size = _LARGE_ON_GPU if self.on_gpu() else _LARGE_ON_CPU
+        matrix = jax.random.normal(jax.random.key(1), (size, size)).astype(self.product_type())
+        precision = "float32" if self.product_type() == "float32" else "default"
+        product = jax.jit(lambda x: jnp.max(jnp.matmul(x, x, precision=precision)))
+        return lambda: product(matrix).block_until_ready(), 2 * size**3
 
     def multiply(self, count: int) -> None:
         """Do `count` matrix products on JAX's device, and wait for them."""

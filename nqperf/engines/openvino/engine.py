@@ -14,6 +14,7 @@ from nqperf.engines.openvino.graphs import (
     in_int8,
     large_product,
     multiplies_in,
+    parts_of,
     product_types,
     properties,
     round_kernels,
@@ -38,9 +39,12 @@ class OpenVinoConfig(EngineConfig):
     """How the weights are run: `precision` is what the layers compute in.
 
     "int8" keeps all kernels but the heads' in 8 bits, and rounds their inputs to 8 bits when it runs; all else is
-    computed in float32, and with "int8_bfloat16" in bfloat16.
+    computed in float32, and with "int8_bfloat16" in bfloat16. With `split` a batch is cut into equal parts that run
+    side by side, as many as it has threads for, each with threads of its own: they need not wait for each other after
+    every layer.
     """
 
+    split: bool = True
     precision: Literal["float32", "mixed_bfloat16", "int8", "int8_bfloat16"] = "float32"
 
 
@@ -76,33 +80,40 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         if in_int8(self.config.precision):
             round_kernels(self._model)
         self._compiled: dict[int, Any] = {}
-        self._requests: dict[int, Any] = {}
+        self._requests: dict[int, tuple[Any, ...]] = {}
+        self._parts = parts_of(self.config.batch_size, requested_threads()) if self.config.split else 1
 
     def trace(self) -> None:
         """Compile the graph, once for each of `lengths`; the first batch of each would do it too."""
         for length in self.lengths:
-            self._request(length)
+            self._of_length(length)
 
-    def _request(self, length: int) -> Any:
-        """Return what runs batches of this length, compiled for the first of them."""
+    def _of_length(self, length: int) -> tuple[Any, ...]:
+        """Return what runs the parts of batches of this length, compiled for the first of them."""
         if length not in self._requests:
             model = self._model.clone()
-            model.reshape({name: [self.config.batch_size, length] for name in MODEL_INPUTS})
-            self._compiled[length] = self._core.compile_model(model, "CPU", properties(self.config.precision))
-            self._requests[length] = self._compiled[length].create_infer_request()
+            model.reshape({name: [self.config.batch_size // self._parts, length] for name in MODEL_INPUTS})
+            told = properties(self.config.precision, parts=self._parts)
+            self._compiled[length] = compiled = self._core.compile_model(model, "CPU", told)
+            self._requests[length] = tuple(compiled.create_infer_request() for _ in range(self._parts))
         return self._requests[length]
 
     def run(self, inputs: Mapping[str, IntArray]) -> dict[str, FloatArray]:
         """Run the batch `inputs`; the outputs are copies, for the next batch is written to the same place."""
-        request = self._request(inputs[MODEL_INPUTS[0]].shape[1])
-        request.infer({name: np.ascontiguousarray(inputs[name]) for name in MODEL_INPUTS}, share_inputs=True)
-        return {name: request.get_tensor(name).data.copy() for name in MODEL_OUTPUTS}
+        requests = self._of_length(inputs[MODEL_INPUTS[0]].shape[1])
+        parts = {name: np.split(np.ascontiguousarray(inputs[name]), self._parts) for name in MODEL_INPUTS}
+        for number, request in enumerate(requests):
+            request.start_async({name: parts[name][number] for name in MODEL_INPUTS}, share_inputs=True)
+        for request in requests:
+            request.wait()
+        return {name: np.concatenate([one.get_tensor(name).data for one in requests]) for name in MODEL_OUTPUTS}
 
     def state(self) -> EngineState:
         """Return the states of the compiled graph of the whole length, as OpenVINO tells what it executes.
 
         Its own: `precision_hint` is what it says it was told. `int8_matmuls` counts the products that multiply in 8
         bits: they are kept so, and this CPU is seen to multiply so. Attention's two products are fused into others.
+        `parts` are those that a batch is run in, `streams` how many of them OpenVINO says it runs side by side.
         """
         import openvino
 
@@ -127,6 +138,8 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
                 "requested_threads": requested_threads(),
                 "precision_hint": compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name(),
                 "int8_matmuls": eight,
+                "parts": self._parts,
+                "streams": int(compiled.get_property("NUM_STREAMS")),
                 "openvino": openvino.__version__,
                 "seq_length": self.seq_length,
             },

@@ -54,13 +54,23 @@ def _rounded_product(inputs: Any, kernel: np.ndarray) -> Any:
     return ops.matmul(inputs, ops.multiply(narrow, ops.constant(scales[:, None])), False, True)
 
 
-def properties(precision: str) -> dict[str, Any]:
+def parts_of(batch_size: int, threads: int) -> int:
+    """Return into how many equal parts a batch of `batch_size` is cut so that each has one of `threads` at least.
+
+    >>> [parts_of(4, 2), parts_of(4, 3), parts_of(3, 2), parts_of(1, 8)]
+    [2, 2, 1, 1]
+    """
+    return next(parts for parts in range(min(batch_size, threads), 0, -1) if batch_size % parts == 0)
+
+
+def properties(precision: str, *, parts: int = 1) -> dict[str, Any]:
     """Return what a compilation in `precision` is told: nothing about bits or threads is left to a default.
 
-    On a CPU with bfloat16 units the default precision is bfloat16.
+    `parts` of a batch run side by side. On a CPU with bfloat16 units the default precision is bfloat16.
     """
     return {
-        "PERFORMANCE_HINT": "LATENCY",
+        "PERFORMANCE_HINT": "LATENCY" if parts == 1 else "THROUGHPUT",
+        **({} if parts == 1 else {"NUM_STREAMS": parts}),
         "INFERENCE_PRECISION_HINT": _TYPES[precision],
         "INFERENCE_NUM_THREADS": requested_threads(),
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if in_int8(precision) else 0,

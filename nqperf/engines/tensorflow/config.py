@@ -76,9 +76,10 @@ class TensorFlowConfig(EngineConfig):
 
     `precision` is what the layers compute in: "float32", "mixed_float16" or "mixed_bfloat16". `narrow_weights` keeps
     the kernels of what computes in 16 bits so. `tf32` lets float32 matrix products on Ampere and later GPUs round to 10
-    bits. `eager` runs operation by operation, without a graph. `xla` compiles the whole of it, `autoclustering` parts.
-    `autoclustering` and `grappler` hold for the whole process and cannot be unset. In mixed_float16 on a CPU where
-    products that Grappler fuses with their bias are seen to stall, its option `remapping` is off unless it is set here.
+    bits; None leaves that as TensorFlow has it. `eager` runs operation by operation, without a graph. `xla` compiles
+    the whole of it, `autoclustering` parts. `autoclustering` and `grappler` hold for the whole process and cannot be
+    unset. In mixed_float16 on a CPU where products that Grappler fuses with their bias are seen to stall, its option
+    `remapping` is off unless it is set here.
     Raises: ConfigError for two settings that do not fit each other, or a Grappler option that TensorFlow lacks.
     """
 
@@ -86,7 +87,7 @@ class TensorFlowConfig(EngineConfig):
     narrow_weights: bool = False
     eager: bool = False
     xla: bool = False
-    tf32: bool = False
+    tf32: bool | None = False
     autoclustering: bool = False
     grappler: dict[str, bool] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
+from nqperf.engines.probe import BUILT_FOR
 from nqperf.engines.tensorflow.graphs import GraphCounts, count_nodes, graphs_of
 from nqperf.engines.turns import speedup_in_turns
 from nqperf.records.results import Fingerprint
@@ -33,6 +34,8 @@ def with_tensorflow(fingerprint: Fingerprint) -> Fingerprint:
     observed = dict(fingerprint.observed)
     if details and "compute_capability" in details[0]:
         observed["compute_capability"] = ".".join(map(str, details[0]["compute_capability"]))
+    if gpus and "cuda_compute_capabilities" in build:
+        observed[BUILT_FOR] = " ".join(map(str, build["cuda_compute_capabilities"]))
     if "cudnn_version" in build:
         observed["cudnn"] = str(build["cudnn_version"])
     return msgspec.structs.replace(

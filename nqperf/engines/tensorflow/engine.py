@@ -213,8 +213,8 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         return count_graph(self.steps[self.seq_length].get_concrete_function().graph, executed, self.parameters)
 
     def product_type(self) -> str:
-        """Return the type that the layers compute in."""
-        return str(self.model.compute_dtype)
+        """Return the type that the layers compute in; "tf32" where a GPU rounds float32 products so."""
+        return _product_type(str(self.model.compute_dtype))
 
     def large_product(self) -> tuple[Callable[[], object], int]:
         """Return what multiplies large matrices on TensorFlow's device, and its number of operations."""
@@ -222,7 +222,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         # A GPU must be filled.
         size = 8192 if self.on_gpu() else 1536
-        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), self.product_type())
+        matrix = tf.cast(tf.random.stateless_normal((size, size), seed=(1, 2)), str(self.model.compute_dtype))
         product = tf.function(lambda x: tf.reduce_max(tf.linalg.matmul(x, x)), jit_compile=False, autograph=False)
         return lambda: product(matrix).numpy(), 2 * size**3
 
@@ -237,12 +237,22 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         product.numpy()
 
 
+def _product_type(dtype: str) -> str:
+    """Return "tf32" where products in float32 may be rounded so and are, else `dtype`."""
+    import tensorflow as tf
+
+    may_round = tf.config.experimental.tensor_float_32_execution_enabled()
+    gpus = tf.config.list_physical_devices("GPU")
+    return "tf32" if dtype == "float32" and gpus and may_round and tf32_rounds() else dtype
+
+
 def _set_process_switches(config: TensorFlowConfig) -> None:
     """Set what holds for the whole process."""
     import tensorflow as tf
 
     # On by default where the GPU has it: the engine's wish is set, not hoped for.
-    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
+    if config.tf32 is not None:
+        tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     if config.grappler:
         tf.config.optimizer.set_experimental_options(config.grappler)
     if _fusing_stalls(config):

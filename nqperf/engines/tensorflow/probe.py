@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from nqperf.engines.probe import Check, Machine, Probe, Rule, Sight, Step, for_cpus, for_gpus
+from nqperf.engines.probe import GPU_WORDS, Check, Machine, Probe, Rule, Sight, Step, for_cpus, for_gpus
 from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow import device
 from nqperf.engines.turns import FASTER
@@ -14,7 +14,13 @@ from nqperf.records.results import Fingerprint
 
 _NAME = "tensorflow"
 # oneDNN then says which instruction sets it uses; nothing else tells.
-_VERBOSE = {"ONEDNN_VERBOSE": "1"}
+# TensorFlow's own log says why it uses no GPU, as warnings.
+_VERBOSE = {"ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "0"}
+_LOG = re.compile(r"^(?:\d{4}-\d\d-\d\d \S+ |[WEIF]\d{4} \S+ +\d+ )[WE]? ?\S+\.(?:cc|h):\d+\] (.*)$", re.MULTILINE)
+_OF_GPUS = re.compile(
+    r"cuInit|dlopen|libcu\w+|cuda driver|GPU will not be used|Skipping registering GPU", re.IGNORECASE
+)
+_FEW = 3
 _ISA = re.compile(r"^onednn_verbose,(?:v\d+,)?info,cpu,isa:(.*)$", re.MULTILINE)
 
 
@@ -154,9 +160,10 @@ class TensorFlowProbe(Probe):
         return device.with_tensorflow(fingerprint)
 
     def heard(self, output: str) -> Mapping[str, Any]:
-        """Return the instruction sets that oneDNN says it uses, in its `output`."""
+        """Return the instruction sets that oneDNN says it uses, in its `output`, and what TensorFlow says of GPUs."""
         isa = _ISA.search(output)
-        return {"onednn_isa": isa[1].strip()} if isa else {}
+        words = [line for line in dict.fromkeys(_LOG.findall(output)) if _OF_GPUS.search(line)][:_FEW]
+        return {**({"onednn_isa": isa[1].strip()} if isa else {}), **({GPU_WORDS: words} if words else {})}
 
     def defaults(self, sight: Sight) -> dict[str, str]:
         """Return whether oneDNN computes, and by which instruction sets, by `sight`."""

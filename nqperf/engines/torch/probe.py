@@ -7,13 +7,27 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from nqperf.engines.probe import Check, Machine, Probe, Rule, Step
+from nqperf.engines.probe import BUILT_FOR, Check, Machine, Probe, Rule, Step, elsewhere
 from nqperf.engines.turns import FASTER, speedup_in_turns
 from nqperf.records.results import Fingerprint
 
 _NAME = "torch"
+_ADVICE = "install the PyTorch that is built for its CUDA: pytorch.org says which"
 _ON_CPU, _ON_GPU = 1024, 4096
 _TYPES = ("bfloat16", "float16")
+
+
+def _device() -> dict[str, Any]:
+    import torch
+
+    return {"torch_device": "gpu" if torch.cuda.is_available() else "cpu"}
+
+
+def _same_device(machine: Machine) -> str | None:
+    sight = machine.of(_NAME)
+    if "torch_device" not in sight.states:
+        return sight.unseen("PyTorch", "torch_device")
+    return elsewhere("PyTorch", sight.states["torch_device"], machine, _ADVICE)
 
 
 def _compiler() -> dict[str, Any]:
@@ -55,19 +69,21 @@ def _needs_type(dtype: str, machine: Machine) -> str | None:
 
 
 class TorchProbe(Probe):
-    """Tries PyTorch's compiler, and products in 16 bits beside float32 ones; steps, states and rules have one name."""
+    """Looks at PyTorch's device and compiler, and at products in 16 bits; steps, states and rules have one name."""
 
     steps: ClassVar[Mapping[str, Step]] = {
+        "torch_device": _device,
         "torch_bfloat16": lambda: _speedup("bfloat16"),
         "torch_float16": lambda: _speedup("float16"),
         "torch_compiler": _compiler,
     }
     rules: ClassVar[Mapping[str, Rule]] = {
+        "torch_device": _same_device,
         "torch_compiler": _needs_compiler,
         "torch_bfloat16": lambda machine: _needs_type("bfloat16", machine),
         "torch_float16": lambda machine: _needs_type("float16", machine),
     }
-    gpu_advice = "install the PyTorch that is built for its CUDA: pytorch.org says which"
+    gpu_advice = _ADVICE
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
         """Return `fingerprint` with the GPUs that PyTorch sees, and its CUDA."""
@@ -77,6 +93,7 @@ class TorchProbe(Probe):
         observed = dict(fingerprint.observed)
         if count:
             observed["compute_capability"] = ".".join(map(str, torch.cuda.get_device_capability(0)))
+            observed[BUILT_FOR] = " ".join(torch.cuda.get_arch_list())
             observed["cudnn"] = str(torch.backends.cudnn.version())
         return msgspec.structs.replace(
             fingerprint,

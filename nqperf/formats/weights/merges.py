@@ -12,7 +12,7 @@ MERGES = "merges.txt"
 
 
 def read_merges(files: FolderFiles) -> list[tuple[str, str]]:
-    """Return the merges of a merges.txt, the first one first.
+    """Return the merges of the merges.txt among `files`, the first one first.
 
     Raises: FormatError with the line that is none.
     """
@@ -39,7 +39,12 @@ class _Merging(msgspec.Struct, frozen=True):
 
 
 def library_merges(files: FolderFiles, name: str) -> list[tuple[str, str]]:
-    """Return the merges in a tokenizer.json, which has each as two pieces or, before 2024, as one text."""
+    """Return the merges in the tokenizer.json called `name` among `files`, the first one first.
+
+    It has each as two pieces or, before 2024, as one text.
+
+    Raises: FormatError when it is no such file.
+    """
     content, expected = files.read(name, what="a tokenizer"), "merges of two pieces"
     found = decode_json(content, _Merging, files.folder / name, expected=expected).model.merges
     parted = (one.partition(" ")[::2] if isinstance(one, str) else one for one in found)

@@ -12,6 +12,7 @@ Source: Vaswani et al. 2017, Devlin et al. 2018.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -44,6 +45,8 @@ class SelfAttention(keras.layers.Layer):
     """Multi-head self-attention with its output projection: [n * s, h] -> [n * s, h].
 
     The mask is int[n, s] where all queries see the same keys, and int[n, s, s] (query, key) where they do not.
+    `fused`, where an engine sets it, is a function of its library for all between the projections, without dropout:
+    queries, keys and values [n, s, a, d] and the mask -> [n, s, a, d].
     `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of
     the softmax ("float32"); `name` is the layer's.
     """
@@ -56,6 +59,7 @@ class SelfAttention(keras.layers.Layer):
         self.add_projections(config, dtype)
         self.output_dense = dense(config, config.hidden_size, dtype, "output")
         self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob, dtype=dtype, name="dropout")
+        self.fused: Callable[[Any, Any, Any, Any], Any] | None = None
 
     def add_projections(self, config: BertConfig, dtype: keras.DTypePolicy) -> None:
         """Make the layers that `project` runs: of the sizes in `config`, computing by the policy `dtype`."""
@@ -69,6 +73,11 @@ class SelfAttention(keras.layers.Layer):
 
     def call(self, hidden: Any, mask: Any, training: bool | None = None) -> Any:
         seq_length = mask.shape[1]
+        if self.fused is not None:
+            shape = (-1, seq_length, self.heads, self.head_size)
+            query, key, value = (ops.reshape(each, shape) for each in self.project(hidden))
+            mixed = self.fused(query, key, value, mask)
+            return self.output_dense(ops.reshape(mixed, (-1, self.heads * self.head_size)))
         query, key, value = (self._split(each, seq_length) for each in self.project(hidden))  # [n, a, s, d]
         probabilities = attention_probabilities(self._scores(query, key), mask, self.softmax_dtype)
         probabilities = self.dropout(probabilities, training=training)

@@ -70,6 +70,8 @@ class GraphBuilder:
         self._constants: dict[str, Any] = {}
         self._values: dict[str, np.ndarray] = {}
         self._rounded: dict[str, tuple[str, str, str]] = {}
+        self._halves: set[str] = set()
+        self._typed: dict[str, str] = {}
 
     def node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """Add a node of the operator `op` with one output; `inputs` are names, `attributes` the operator's.
@@ -96,6 +98,11 @@ class GraphBuilder:
         """Add a node of ONNX Runtime's own; `op`, `inputs`, `name` and `attributes` are as in `node`."""
         return self.node(op, *inputs, name=name, domain=_FUSED_DOMAIN, **attributes)
 
+    @property
+    def values(self) -> Mapping[str, np.ndarray]:
+        """The tensors of the weights, by name."""
+        return MappingProxyType(self._values)
+
     def value(self, name: str, values: np.ndarray) -> str:
         """Add a tensor of the weights, the `values` of `name`."""
         self._values[name] = values
@@ -110,7 +117,7 @@ class GraphBuilder:
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
-    def product(self, module: str, inputs: str, kernel: FloatArray, *, lowest: float | None = None) -> str:
+    def product(self, module: str, inputs: str, kernel: npt.NDArray[Any], *, lowest: float | None = None) -> str:
         """Multiply `inputs` by `kernel`, that of `module`, [..., in] -> [..., out], in 8 bits where `Int8` says so.
 
         No input is less than `lowest`, where that is known: 8 bits then tell more values apart.
@@ -152,6 +159,21 @@ class GraphBuilder:
         """Return the values of `inputs` in the type `dtype`."""
         return self.node("Cast", inputs, to=_type(dtype))
 
+    def half(self, name: str) -> str:
+        """Note that the values of `name` are in float16, and return the name."""
+        self._halves.add(name)
+        return name
+
+    def typed(self, inputs: str, *, half: bool) -> str:
+        """Return the values of `inputs` in float16 where `half`, else in float32: cast, once, if in the other."""
+        if (inputs in self._halves) == half:
+            return inputs
+        if inputs not in self._typed:
+            self._typed[inputs] = self.cast(inputs, "float16" if half else "float32")
+            if half:
+                self._halves.add(self._typed[inputs])
+        return self._typed[inputs]
+
     def finished(self, shapes: Mapping[str, Sequence[str | int]], *, about: Mapping[str, str]) -> OnnxGraph:
         """Return the graph with MODEL_INPUTS and MODEL_OUTPUTS of these `shapes`, once `onnx.checker` has seen it.
 
@@ -159,28 +181,30 @@ class GraphBuilder:
         """
         from onnx import checker, helper
 
+        inputs, outputs = dict.fromkeys(MODEL_INPUTS, "int32"), dict.fromkeys(MODEL_OUTPUTS, "float32")
+        proto = self.model(inputs, outputs, shapes)
+        helper.set_model_props(proto, dict(about))
+        checker.check_model(_with_values_as_inputs(proto), full_check=True)
+        return OnnxGraph(proto=proto, values=self.values, int8=tuple(self._narrow))
+
+    def model(
+        self, inputs: Mapping[str, str], outputs: Mapping[str, str], shapes: Mapping[str, Sequence[str | int]]
+    ) -> Any:
+        """Return the nodes as a model: `inputs` and `outputs` are its types by name, `shapes` those of both."""
+        from onnx import helper
+
         graph = helper.make_graph(
             self._nodes,
             "nqperf",
-            [_described(name, "int32", shapes) for name in MODEL_INPUTS],
-            [_described(name, "float32", shapes) for name in MODEL_OUTPUTS],
+            [_described(name, dtype, shapes) for name, dtype in inputs.items()],
+            [_described(name, dtype, shapes) for name, dtype in outputs.items()],
             initializer=[
                 *self._constants.values(),
                 *(_without_values(name, values) for name, values in self._values.items()),
             ],
         )
-        proto = helper.make_model(
-            graph,
-            producer_name="nqperf",
-            ir_version=_IR_VERSION,
-            opset_imports=[
-                helper.make_opsetid("", _OPSET),
-                *([helper.make_opsetid(_FUSED_DOMAIN, 1)] if self.fused else []),
-            ],
-        )
-        helper.set_model_props(proto, dict(about))
-        checker.check_model(_with_values_as_inputs(proto), full_check=True)
-        return OnnxGraph(proto=proto, values=MappingProxyType(self._values), int8=tuple(self._narrow))
+        opsets = [helper.make_opsetid("", _OPSET), *([helper.make_opsetid(_FUSED_DOMAIN, 1)] if self.fused else [])]
+        return helper.make_model(graph, producer_name="nqperf", ir_version=_IR_VERSION, opset_imports=opsets)
 
 
 def rounded_kernel(kernel: FloatArray, *, reduced_range: bool) -> tuple[npt.NDArray[np.int8], FloatArray]:
@@ -230,16 +254,45 @@ def _with_values_as_inputs(proto: Any) -> Any:
 
 def pair_product() -> tuple[Any, dict[str, np.ndarray]]:
     """Return a model of one product in 8 bits, and the inputs that overflow it where pairs are summed in 16 bits."""
-    from onnx import helper
-
     shape = (_PAIR_SIZE, _PAIR_SIZE)
     inputs = {"left": np.full(shape, 255, np.uint8), "right": np.full(shape, _FULL_RANGE, np.int8)}
-    described = dict.fromkeys((*inputs, "sums"), shape)
+    return _product_of(inputs, "MatMulInteger", "int32"), inputs
+
+
+def float_product() -> tuple[Any, dict[str, np.ndarray]]:
+    """Return a model of one product in float32, and its inputs."""
+    ones = np.ones((_PAIR_SIZE, _PAIR_SIZE), np.float32)
+    inputs = {"left": ones, "right": ones}
+    return _product_of(inputs, "MatMul", "float32"), inputs
+
+
+def large_product(size: int, dtype: str) -> OnnxGraph:
+    """Return a graph of one product of matrices [size, size] of type `dtype` that rest in it.
+
+    Its input `scale`, float32[1], keeps it from being computed beforehand; all that comes out is the largest sum. In
+    int8 the inputs are rounded as the network's are.
+    """
+    matrix = np.random.default_rng(1).standard_normal((size, size), np.float32)
+    build = GraphBuilder(Int8() if dtype == "int8" else None, fused=dtype == "int8")
+    half = dtype == "float16"
+    kernel: npt.NDArray[Any] = matrix.astype(np.float16) if half else matrix
+    left = build.node("Mul", build.value("left", kernel), build.cast("scale", "float16") if half else "scale")
+    sums = build.cast(build.product("large", left, kernel), "float32")
+    proto = build.model(
+        {"scale": "float32"}, {build.node("ReduceMax", sums, keepdims=0): "float32"}, {"scale": (1,), "ReduceMax": ()}
+    )
+    return OnnxGraph(proto=proto, values=build.values)
+
+
+def _product_of(inputs: Mapping[str, np.ndarray], op: str, dtype: str) -> Any:
+    """Return a model of one product of two square inputs, whose output is of the type `dtype`."""
+    from onnx import helper
+
+    described = dict.fromkeys((*inputs, "sums"), next(iter(inputs.values())).shape)
     graph = helper.make_graph(
-        [helper.make_node("MatMulInteger", list(inputs), ["sums"])],
+        [helper.make_node(op, list(inputs), ["sums"])],
         "pair",
         [_described(name, str(values.dtype), described) for name, values in inputs.items()],
-        [_described("sums", "int32", described)],
+        [_described("sums", dtype, described)],
     )
-    opsets = [helper.make_opsetid("", _OPSET)]
-    return helper.make_model(graph, ir_version=_IR_VERSION, opset_imports=opsets), inputs
+    return helper.make_model(graph, ir_version=_IR_VERSION, opset_imports=[helper.make_opsetid("", _OPSET)])

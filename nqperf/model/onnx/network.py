@@ -4,6 +4,7 @@ Shapes are named as there: n (features in a batch), s (positions), h (hidden siz
 stream stays [n, s, h] here: runtimes find their own fused attention in this layout.
 """
 
+# Long: one network from its inputs to its outputs, in the order of computation.
 from __future__ import annotations
 
 import importlib.util
@@ -16,13 +17,15 @@ from nqperf.errors import ConfigError, MissingExtraError
 from nqperf.model.config import TANH_GELU, BertConfig
 from nqperf.model.families import RobertaConfig
 from nqperf.model.onnx.graph import GraphBuilder, Int8, OnnxGraph
+from nqperf.model.onnx.modules import kernel_modules
 from nqperf.model.tensors import Tensor, tensors_of
 from nqperf.nq.answers import ANSWER_TYPES
 from nqperf.nq.example import FloatArray
 
-_KERNEL = ".kernel"
 # As in nqperf.model.precision, which needs Keras.
 _MASKED_SCORE = -10_000.0
+# What computes in float16 where anything does: embeddings and heads do not.
+_HALVED = ("blocks.", "pooler")
 # The least value of either gelu, at -0.75.
 _LOWEST_GELU = -0.1701
 _SHAPES: Mapping[str, tuple[str | int, ...]] = {
@@ -32,17 +35,27 @@ _SHAPES: Mapping[str, tuple[str | int, ...]] = {
 
 
 def onnx_graph(
-    config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None = None, *, fused: bool = False
+    config: BertConfig,
+    weights: Mapping[str, FloatArray],
+    int8: Int8 | None = None,
+    *,
+    fused: bool = False,
+    half: bool = False,
+    for_gpu: bool = False,
 ) -> OnnxGraph:
     """Return the network of `config` with these `weights`, float32 or with products in 8 bits, seen by `onnx.checker`.
 
     Batch and length are symbolic; inputs are int32 under the names of MODEL_INPUTS, outputs float32 under those of
     MODEL_OUTPUTS. A `fused` graph has operators of ONNX Runtime's own for attention and for products in 8 bits, which
-    save it passes over memory; without them any runtime takes it.
+    save it passes over memory; without them any runtime takes it. In `half` the layers of the blocks and the pooler
+    compute in float16, with kernels that rest in it. `for_gpu` gives attention its mask in the form that the fused
+    kernels of GPUs take.
 
     Raises: MissingExtraError when the package onnx is not installed, ConfigError when `int8` leaves wide what is no
-    module with a kernel.
+    module with a kernel, or for half of a graph that is not fused.
     """
+    if half and not fused:
+        raise ConfigError("half is for a fused graph, whose attention takes float16: leave it out")
     if importlib.util.find_spec("onnx") is None:
         raise MissingExtraError("onnxruntime", purpose="an ONNX graph")
     unknown = sorted(int8.wide.difference(kernel_modules(config))) if int8 else []
@@ -51,39 +64,34 @@ def onnx_graph(
             f"{', '.join(unknown)} cannot stay in float32, for the network has no such module; "
             f"expected some of {', '.join(kernel_modules(config))}"
         )
-    return _Network(config, weights, int8, fused=fused).whole()
+    return _Network(config, weights, int8, fused=fused, half=half, for_gpu=for_gpu).whole()
 
 
-def kernel_modules(config: BertConfig) -> tuple[str, ...]:
-    """Return the modules of `config` with a kernel, whose products can be in 8 bits, in the order of computation."""
-    variables = [tensor.variable for tensor in tensors_of(config)]
-    return tuple(name.removesuffix(_KERNEL) for name in variables if name.endswith(_KERNEL))
-
-
-def default_wide(config: BertConfig) -> tuple[str, ...]:
-    """Return what is left in float32 where nothing else is said: all outside of blocks, and two feed-forward outputs.
-
-    `config` is the network's. Those of the first two blocks lose most by 8 bits, and what they lose goes through all
-    the others.
-    """
-    rough = {"blocks.0.output_dense", "blocks.1.output_dense"}
-    return tuple(module for module in kernel_modules(config) if not module.startswith("blocks.") or module in rough)
-
-
+# Long: the nodes of one network, in the order of computation.
 class _Network:
     """The nodes of one network; modules have the names that `nqperf.model.tensors` gives them."""
 
     def __init__(
-        self, config: BertConfig, weights: Mapping[str, FloatArray], int8: Int8 | None, *, fused: bool
+        self,
+        config: BertConfig,
+        weights: Mapping[str, FloatArray],
+        int8: Int8 | None,
+        *,
+        fused: bool,
+        half: bool,
+        for_gpu: bool,
     ) -> None:
         self._config = config
+        self._half = half
         self._weights = weights
         self._tensors: dict[str, Tensor] = {tensor.variable: tensor for tensor in tensors_of(config)}
         self._int8 = int8
         self._build = GraphBuilder(int8, fused=fused)
         self._head_size = config.head_size
         # It has no way to tell the keys apart that a query does not see yet.
-        self._flash = fused and not config.causal
+        self._flash = fused and not config.causal and not for_gpu
+        # The fused kernels of GPUs take a mask that has all queries.
+        self._mask_has_queries = fused and for_gpu
 
     def whole(self) -> OnnxGraph:
         config, build = self._config, self._build
@@ -96,7 +104,9 @@ class _Network:
         if config.causal:
             hidden = self._summary_first(hidden)
         first = build.node("Gather", hidden, build.constant(0), axis=1)  # [n, h]
-        pooled = build.node("Tanh", self._dense("pooler", first)) if config.has_pooler else first
+        pooled = first
+        if config.has_pooler:
+            pooled = self._like_layers(build.node("Tanh", self._dense("pooler", first)))
         span = self._dense("span", hidden)  # [n, s, 2]
         build.node("Gather", span, build.constant(0), axis=2, name="start_logits")
         build.node("Gather", span, build.constant(1), axis=2, name="end_logits")
@@ -151,7 +161,10 @@ class _Network:
             query = build.node("Unsqueeze", position, build.constant([1]))
             earlier = build.cast(build.node("LessOrEqual", position, query), "int32")  # [s, s]
             seen = build.node("Mul", seen, earlier)
-        return self._masked(seen, _MASKED_SCORE)
+        elif self._mask_has_queries:
+            one = build.constant([1])
+            seen = build.node("Expand", seen, build.node("Concat", one, one, self._length(), one, axis=0))
+        return build.typed(self._masked(seen, _MASKED_SCORE), half=self._half)
 
     def _masked_keys(self) -> str:
         """Return what is added to a key that has one element more for each head, where every query's is 1."""
@@ -170,16 +183,18 @@ class _Network:
 
     def _block(self, module: str, hidden: str, mask: str) -> str:
         """Return the stream with attention and feed-forward added to it."""
-        build = self._build
         attention, feed_forward = f"{module}.attention_norm", f"{module}.output_norm"
         if self._config.pre_norm:
-            hidden = build.node(
-                "Add", hidden, self._attention(f"{module}.attention", self._norm(attention, hidden), mask)
-            )
-            return build.node("Add", hidden, self._feed_forward(module, self._norm(feed_forward, hidden)))
+            attended = self._attention(f"{module}.attention", self._norm(attention, hidden), mask)
+            hidden = self._added(attended, hidden)
+            return self._added(self._feed_forward(module, self._norm(feed_forward, hidden)), hidden)
         attended = self._attention(f"{module}.attention", hidden, mask)
-        hidden = self._norm(attention, build.node("Add", attended, hidden))
-        return self._norm(feed_forward, build.node("Add", self._feed_forward(module, hidden), hidden))
+        hidden = self._norm(attention, self._added(attended, hidden))
+        return self._norm(feed_forward, self._added(self._feed_forward(module, hidden), hidden))
+
+    def _added(self, layer: str, hidden: str) -> str:
+        """Return the stream, which is float32 in every type, with a layer's output added to it."""
+        return self._build.node("Add", self._build.typed(layer, half=False), hidden)
 
     def _attention(self, module: str, hidden: str, mask: str) -> str:
         build, config, size = self._build, self._config, self._head_size
@@ -193,7 +208,7 @@ class _Network:
         if build.fused:
             heads = config.num_attention_heads
             mixed = build.fused_node("MultiHeadAttention", *parts, "", "", mask, name=module, num_heads=heads)
-            return self._dense(f"{module}.output_dense", mixed)
+            return self._dense(f"{module}.output_dense", self._like_layers(mixed))
         by_head = build.constant([0, 0, config.num_attention_heads, size])
         split = [build.node("Reshape", part, by_head) for part in parts]  # [n, s, a, d]
         orders = ((0, 2, 1, 3), (0, 2, 3, 1), (0, 2, 1, 3))
@@ -228,7 +243,11 @@ class _Network:
     def _feed_forward(self, module: str, hidden: str) -> str:
         approximate = "tanh" if self._config.hidden_act == TANH_GELU else "none"
         widened = self._build.node("Gelu", self._dense(f"{module}.intermediate", hidden), approximate=approximate)
-        return self._dense(f"{module}.output_dense", widened, lowest=_LOWEST_GELU)
+        return self._dense(f"{module}.output_dense", self._like_layers(widened), lowest=_LOWEST_GELU)
+
+    def _like_layers(self, name: str) -> str:
+        """Return the name of what was computed of layers' outputs, and so in their type."""
+        return self._build.half(name) if self._half else name
 
     def _summary_first(self, sequence: str) -> str:
         """Return the sequence with the last real position's state first; see `nqperf.model.encoders.gpt2`."""
@@ -245,8 +264,15 @@ class _Network:
         return build.node("Concat", summary, rest, axis=1)
 
     def _dense(self, module: str, hidden: str, *, lowest: float | None = None) -> str:
-        product = self._build.product(module, hidden, self._kernel(module), lowest=lowest)
-        return self._build.node("Add", product, self._weight(f"{module}.bias"), name=f"{module}")
+        build, half = self._build, self._half and module.startswith(_HALVED)
+        hidden, kernel = build.typed(hidden, half=half), self._kernel(module)
+        if not half:
+            product = build.product(module, hidden, kernel, lowest=lowest)
+            return build.node("Add", product, self._weight(f"{module}.bias"), name=f"{module}")
+        bias = self._weights[self._tensors[f"{module}.bias"].name]
+        product = build.product(module, hidden, kernel.astype(np.float16))
+        added = build.node("Add", product, build.value(f"{module}.bias", bias.astype(np.float16)), name=f"{module}")
+        return build.half(added)
 
     def _kernel(self, module: str) -> FloatArray:
         """Return a module's kernel, [in, out]."""

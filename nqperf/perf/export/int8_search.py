@@ -11,7 +11,7 @@ from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError, ParityError
 from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.model.config import BertConfig
-from nqperf.model.onnx.network import kernel_modules
+from nqperf.model.onnx.modules import kernel_modules
 from nqperf.nq.example import Example
 from nqperf.nq.logits import concatenate
 from nqperf.perf.suite.parity import Answers, Task, agreement, check_parity, score_predictions

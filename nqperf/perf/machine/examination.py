@@ -21,7 +21,8 @@ from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, EngineRow, find_eng
 from nqperf.engines.state import EngineState
 from nqperf.errors import DeviceError, NqPerfError
 from nqperf.perf.machine.environment import python_command, worker_environment
-from nqperf.perf.machine.fingerprint import listed_gpus, take_fingerprint
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.gpus import listed_gpus
 from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
 
@@ -32,19 +33,27 @@ def look_at_machine(baseline: str = DEFAULT_ENGINE, *, timeout: float = PROBE_SE
     """Return what this machine is and does, looked at in processes that are ended after `timeout` seconds.
 
     `baseline` is the engine that says on which device it computes.
-    Raises: NqPerfError when that engine cannot even say so.
+    Raises: NqPerfError when that engine is not installed, or cannot even say so.
     """
-    return _look(tuple(_looks(find_engine(baseline), timeout)))
+    row = find_engine(baseline)
+    row.require()
+    return _look(tuple(_looks(row, timeout)))
 
 
-def device_fingerprint() -> Fingerprint:
-    """Return the fingerprint of the device that the baseline's engine computes on.
+def device_fingerprint(baseline: str = DEFAULT_ENGINE) -> Fingerprint:
+    """Return the fingerprint of the device that the baseline's engine computes on; `baseline` is that engine.
 
     No process is started for it where the driver lists no GPU, for then there is none to ask about.
     Raises: NqPerfError as `look_at_machine`.
     """
     listed = take_fingerprint()
-    return look_at_machine().fingerprint if listed.gpus else listed
+    return look_at_machine(baseline).fingerprint if listed.gpus else listed
+
+
+def usual_engine() -> str:
+    """Return the engine of the table's own baseline, or where that is not installed, the first one that is."""
+    installed = (row.name for row in ENGINES.values() if row.missing() is None)
+    return DEFAULT_ENGINE if find_engine(DEFAULT_ENGINE).missing() is None else next(installed, DEFAULT_ENGINE)
 
 
 def require_device(wanted: str | None, machine: Machine) -> None:
@@ -184,7 +193,8 @@ def _run(look: _Look, steps: list[str]) -> tuple[list[Finding], str, dict[str, A
         for line in text.splitlines()
         if line.startswith(MARK)
     ]
-    return found, _ending(status, words, look.timeout), dict(find_engine(look.engine).probe_of().heard(text))
+    said = "\n".join((text, *words))
+    return found, _ending(status, words, look.timeout), dict(find_engine(look.engine).probe_of().heard(said))
 
 
 def _ending(status: int | None, words: list[str], timeout: float) -> str:

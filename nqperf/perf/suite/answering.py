@@ -21,7 +21,6 @@ from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import make_task
 from nqperf.perf.suite.variant_run import VariantRun
-from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.results import BASELINE
 from nqperf.statistics.answers import Answered, judge_answers
@@ -135,7 +134,7 @@ class Answering:
             if task is None:
                 return None
             try:
-                self._baseline = self._baseline or session.start(VARIANTS[BASELINE])
+                self._baseline = self._baseline or session.start(session.baseline)
                 self._lots.append(_Lot(task=task, baseline=session.further_answers(self._baseline, task)))
             except NqPerfError:  # its times and first answers stand; the rows stay undecided
                 self._end_baseline()

@@ -18,7 +18,7 @@ from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite.recipes import RecipeRow, read_recipe_row
 from nqperf.perf.variants.floors import DeviceProfiles, read_floors
 from nqperf.perf.variants.own import read_own_variants
-from nqperf.perf.variants.table import VARIANTS, select_variants
+from nqperf.perf.variants.table import DISPLACED, VARIANTS, checked_baseline, find_baseline, select_variants
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.results import BASELINE
 from nqperf.records.verdict import QUICK_GATE, REFERENCE_GATE, GateConfig
@@ -39,6 +39,7 @@ class SuiteConfig:
         limit: At most so many examples are used; None is all.
         variants: The rows that run, beside the baseline; None is all rows, with `against` the baseline and `own`.
         own: Rows beside those of the table, which profiles may have floors for.
+        baseline: The row that all others are held to, of any engine; None is the table's own, which TensorFlow runs.
         recipe: A recipe of `nqperf tune`, whose row is one of `own`; it has a floor of its own on its own device.
         profiles: The device profiles that floors come from; None is the packaged ones.
         against: A second model folder, which runs in the same variants, as NAME:VARIANT; None is no second model.
@@ -66,6 +67,7 @@ class SuiteConfig:
     limit: int | None = None
     variants: tuple[Variant, ...] | None = None
     own: tuple[Variant, ...] = ()
+    baseline: Variant | None = None
     recipe: RecipeRow | None = None
     profiles: DeviceProfiles | None = None
     against: Path | None = None
@@ -92,6 +94,8 @@ class SuiteConfig:
             raise ConfigError(f"require is {self.require!r}; expected gpu or cpu")
         if not isinstance(self.budget, int | float):
             raise ConfigError(f"the budget is {self.budget!r}; expected seconds")
+        if self.baseline is not None:
+            checked_baseline(self.baseline)
         if any(not isinstance(row, Variant) for row in (*(self.variants or ()), *self.own)):
             raise ConfigError("variants are Variant objects here; SuiteConfig.from_options(variants=...) takes names")
         if self.resume and self.kept is None:
@@ -114,16 +118,18 @@ class SuiteConfig:
 
     def rows(self) -> tuple[Variant, ...]:
         """Return the rows that run, the baseline first."""
+        whole = select_variants(None, self.own, self.baseline)
+        held = {BASELINE, *(() if self.baseline is None else (self.baseline.name,))}
         if self.variants is not None:
-            return (VARIANTS[BASELINE], *(row for row in self.variants if row.name != BASELINE))
-        return select_variants(None, self.own) if self.against is None else (VARIANTS[BASELINE], *self.own)
+            return (whole[0], *(row for row in self.variants if row.name not in held))
+        return whole if self.against is None else (whole[0], *(row for row in self.own if row.name not in held))
 
     def only(self, names: Iterable[str]) -> SuiteConfig:
         """Return the same run of the rows in `names` alone.
 
         Raises: VariantError for an unknown name, or when only the baseline is left.
         """
-        return dataclasses.replace(self, variants=select_variants(names, self.own))
+        return dataclasses.replace(self, variants=select_variants(names, self.own, self.baseline))
 
     def device_profiles(self) -> DeviceProfiles:
         """Return the device profiles that floors come from, once their floors are known to be of rows that there are.
@@ -131,7 +137,7 @@ class SuiteConfig:
         Raises: ConfigError for a floor of a variant, or a size, that the suite does not have.
         """
         profiles = self.profiles or read_floors()
-        profiles.check_names(row.name for row in self.own)
+        profiles.check_names([DISPLACED, *(row.name for row in self.own)])
         return profiles
 
     def refuse(self, *names: str, why: str) -> None:
@@ -165,8 +171,8 @@ class SuiteOptions:
         """Return what is `asked`, by keyword; None, or leaving it out, asks for nothing.
 
         Keywords are the fields of `SuiteConfig`, of which `variants` takes names (a text with commas between, or
-        several) and Variants, `recipe` the path of a recipe; and `variants_file` and `profile`, paths of TOML files,
-        `quick`, and `rounds`, the number of pairs at most.
+        several) and Variants, `baseline` one of either, `recipe` the path of a recipe; and `variants_file` and
+        `profile`, paths of TOML files, `quick`, and `rounds`, the number of pairs at most.
 
         Raises: ConfigError for an unknown keyword, or one without effect; FormatError for a file that cannot be read;
         VariantError for an unknown variant; MissingExtraError for a recipe of an engine that is not installed.
@@ -184,7 +190,9 @@ class SuiteOptions:
         if "recipe" in fields:
             fields["recipe"] = read_recipe_row(_path("recipe", fields["recipe"]))
             own.append(fields["recipe"].variant)
-        fields |= _rows(fields.get("variants"), own, fields.get("recipe"))
+        if isinstance(fields.get("baseline"), str):
+            fields["baseline"] = _baseline(fields["baseline"], own)
+        fields |= _rows(fields.get("variants"), own, fields.get("recipe"), fields.get("baseline"))
         rounds = asked.get("rounds")
         if not isinstance(rounds, int | None):
             raise ConfigError(f"rounds is {rounds!r}; expected a whole number")
@@ -244,21 +252,32 @@ def _path(name: str, value: object) -> Path:
     return Path(value)
 
 
+def _baseline(name: str, own: list[Variant]) -> Variant | None:
+    """Return the row that is asked for as the baseline; None for the table's own.
+
+    Raises: VariantError as `find_baseline`.
+    """
+    return None if name == BASELINE else find_baseline(name, own)
+
+
 def _rows(
-    asked: str | Iterable[str | Variant] | None, own: list[Variant], recipe: RecipeRow | None
+    asked: str | Iterable[str | Variant] | None,
+    own: list[Variant],
+    recipe: RecipeRow | None,
+    baseline: Variant | None,
 ) -> dict[str, tuple[Variant, ...]]:
     """Return the fields that say which rows there are and which run.
 
     Raises: VariantError for an unknown variant, ConfigError for a recipe that is not among those asked for.
     """
     if asked is None:
-        select_variants(None, own)
+        select_variants(None, own, baseline)
         return {"own": tuple(own)} if own else {}
     rows = asked.split(",") if isinstance(asked, str) else list(asked) if isinstance(asked, Iterable) else [asked]
     if any(not isinstance(row, str | Variant) for row in rows):
         raise ConfigError(f"variants is {asked!r:.80}; expected names with commas between, or names and Variants")
     own = [*own, *(row for row in rows if isinstance(row, Variant) and row not in VARIANTS.values())]
-    selected = select_variants([row.name if isinstance(row, Variant) else row for row in rows], own)
+    selected = select_variants([row.name if isinstance(row, Variant) else row for row in rows], own, baseline)
     if recipe is not None and recipe.variant not in selected:
         raise ConfigError(
             f"{recipe.path} is a row more, {recipe.variant.name}, which the variants leave out: name it among them"

@@ -17,7 +17,7 @@ from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.perf.machine.examination import device_fingerprint
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
-from nqperf.records.profiles import Device, Profile, Provenance
+from nqperf.records.profiles import Device, Profile, Provenance, held_to
 from nqperf.records.results import Fingerprint, Workload
 
 # The name of a recipe's row in the suite.
@@ -54,7 +54,7 @@ class RecipeRow:
 
     def other_device(self) -> str | None:
         """Return why this machine is not the recipe's, or None when it is."""
-        here, there = device_fingerprint().device_key, self.recipe.device.device_key
+        here, there = device_fingerprint(self.recipe.engine).device_key, self.recipe.device.device_key
         return None if here == there else f"it was found on {there}; this is {here}"
 
     def engine_and_settings(self) -> tuple[str, dict[str, Any]]:
@@ -62,7 +62,7 @@ class RecipeRow:
         return self.recipe.engine, {**self.recipe.settings, "batch_size": self.recipe.batch_size}
 
     def added_to(self, profile: Profile | None, fingerprint: Fingerprint, sizes: Workload) -> Profile | None:
-        """Return the `profile` with the recipe's own floor for its row, where the recipe is for this device and work.
+        """Return the `profile` with the recipe's own floor for its row, where it is for this device, work and baseline.
 
         `fingerprint` is the machine's, `sizes` are those of the work; the profile is None where nothing else is
         promised.
@@ -71,7 +71,8 @@ class RecipeRow:
         same_work = recipe.max_seq_length == sizes["max_seq_length"]
         if figures is None or figures.floor is None:
             return profile
-        if recipe.device.device_key != fingerprint.device_key or not same_work:
+        same_baseline = held_to(recipe.device.states) == held_to(fingerprint.states)
+        if recipe.device.device_key != fingerprint.device_key or not (same_work and same_baseline):
             return profile
         floors, sds = {RECIPE: figures.floor}, {RECIPE: figures.floor_sd}
         if profile is not None:

@@ -47,6 +47,7 @@ class Session:
 
     Fields:
         folder: The model.
+        baseline: The row that the others are held to, by the baseline's name.
         task: What is answered: of the examples as many as the budget allows.
         batch_size: Windows run at once, where a variant has no number of its own.
         gate: How rows are judged, and how much is measured for it.
@@ -55,6 +56,7 @@ class Session:
         progress: Told the stage and the name of what is done.
         challenger: A second model, which runs in rows of its own and need not give the same answers.
         pages: The kind of memory pages that all processes ask for.
+        on_gpu: Whether the baseline computes on a GPU.
         speed: The machine's, as measured with the baseline.
         runs: What was found of each row.
         predictions: What each row answered.
@@ -73,6 +75,8 @@ class Session:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     challenger: Challenger | None = None
     pages: Pages = "plain"
+    baseline: Variant = field(default_factory=lambda: VARIANTS[BASELINE])
+    on_gpu: bool = False
     speed: Speed = field(default_factory=lambda: Speed(start=0.0, batch=0.0))
     runs: dict[str, VariantRun] = field(default_factory=dict)
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
@@ -114,7 +118,10 @@ class Session:
         The process stays until `end_baseline`; none of its times count for a row.
         Raises: WorkerError, VariantError or OutOfTimeError when the baseline does not work.
         """
-        run = self.runs[BASELINE] = VariantRun(variant=VARIANTS[BASELINE])
+        run = self.runs[BASELINE] = VariantRun(variant=self.baseline)
+        if self.on_gpu:
+            # The first process on a GPU may compile all kernels and load the driver: no other one does that again.
+            self.start(run.variant, name="warm-up").end()
         began = time.perf_counter()
         process = self._first = self.start(run.variant)
         ready = time.perf_counter() - began
@@ -209,11 +216,10 @@ class Session:
 
         `planted` is the share of a batch's time that is planted in the control of that kind.
         """
-        baseline = VARIANTS[BASELINE]
         return {
             **{variant.name: self.starter(variant) for variant in variants},
-            SAME: self.starter(baseline, name=SAME),
-            PLANTED: self.starter(baseline, name=PLANTED, planted=planted),
+            SAME: self.starter(self.baseline, name=SAME),
+            PLANTED: self.starter(self.baseline, name=PLANTED, planted=planted),
         }
 
     def judged_rows(self, variants: Iterable[Variant], floors: Mapping[str, Floor]) -> tuple[Row, ...]:

@@ -22,16 +22,11 @@ from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.results.kept_rows import KeptFile
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.example import Example, Prediction
-from nqperf.perf.machine.examination import (
-    PROBE_SECONDS,
-    device_fingerprint,
-    look_at_machine,
-    require_device,
-    seen_by,
-)
+from nqperf.perf.machine.examination import device_fingerprint, seen_by
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement
 from nqperf.perf.suite.answering import MOST_ANSWERS, Answering, Further, no_further
+from nqperf.perf.suite.baseline import machine_of, require_installed
 from nqperf.perf.suite.challenger import read_challenger, weighed
 from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
@@ -40,11 +35,10 @@ from nqperf.perf.suite.resume import identity, take_over
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import data_record, make_task, model_record, workload
 from nqperf.perf.variants.floors import most_likely_first
-from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Doing, Progress, Rows, SetFinished, silent
 from nqperf.records.profiles import PAGES, Profile
-from nqperf.records.results import BASELINE, Fingerprint, Results, utc_now
+from nqperf.records.results import Fingerprint, Results, utc_now
 
 if TYPE_CHECKING:
     from nqperf.defaults import DevelopmentSet
@@ -82,8 +76,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
     if session.challenger is not None:
         variants = (*variants, *session.challenger.rows(variants))
     with session:
-        machine = look_at_machine(timeout=min(PROBE_SECONDS, config.budget))
-        require_device(config.require, machine)
+        machine = machine_of(config)
+        session.on_gpu = machine.device == "gpu"
         sizes = workload(session.folder, session.task, session.batch_size)
         session.set_pages(config.pages or profiles.pages_for(machine.fingerprint, sizes))
         machine = seen_by(machine, session.start_baseline())
@@ -130,6 +124,8 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     Raises: NqPerfError for a model, data or profiles that cannot be used.
     """
     budget = Budget(seconds=config.budget, spent=config.spent)
+    baseline = config.rows()[0]
+    require_installed(baseline)
     folder = open_model(config.model or _packaged_model())
     if config.recipe is not None:
         config.recipe.require_model(folder)
@@ -138,7 +134,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
     source, examples = _examples(config)
     progress(Doing(stage="features"))
     task = make_task(folder, examples, max_seq_length=config.max_seq_length, windows=config.windows)
-    batch_size = config.batch_size or (GPU_BATCH if device_fingerprint().gpus else CPU_BATCH)
+    batch_size = config.batch_size or (GPU_BATCH if device_fingerprint(baseline.engine).gpus else CPU_BATCH)
     session = Session(
         folder=folder,
         challenger=challenger,
@@ -148,6 +144,7 @@ def open_session(config: SuiteConfig, progress: Progress) -> tuple[Session, str]
         budget=budget,
         timeouts=config.timeouts,
         pages=config.pages or "huge",
+        baseline=baseline,
         progress=lambda stage, name: progress(Doing(stage=stage, name=name)),
     )
     return session, source
@@ -202,7 +199,7 @@ class _Run:
         """Take the sets."""
         session = self.session
         self.measured = measured = Measurement(
-            baseline=session.starter(VARIANTS[BASELINE]),
+            baseline=session.starter(session.baseline),
             starts=session.starters(self.chosen),
             rows=lambda: session.judged_rows(self.chosen, self.known.floors),
             gate=session.gate,

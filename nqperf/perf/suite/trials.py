@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nqperf.errors import ConfigError
-from nqperf.perf.machine.examination import look_at_machine, require_device, seen_by
+from nqperf.perf.machine.examination import seen_by
 from nqperf.perf.measuring.looks import Measurement, row_verdicts
+from nqperf.perf.suite.baseline import machine_of
 from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.suite import on_pages, open_session
 from nqperf.perf.suite.task import workload
-from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Progress, Rows, SetFinished, silent
 from nqperf.records import calibration
 from nqperf.records.calibration import Calibration
 from nqperf.records.proof import Proof, Trial
-from nqperf.records.results import BASELINE, SAME, Fingerprint, Verdict, Workload
+from nqperf.records.results import SAME, Fingerprint, Verdict, Workload
 from nqperf.records.verdict import GateConfig
 from nqperf.statistics.sets import Floor, Row
 
@@ -67,8 +67,8 @@ def measure_calibration(
     gate = GateConfig(judge=config.gate.judge, sets=sets, rounds=pairs)
     session, _ = open_session(dataclasses.replace(config, gate=gate, budget=math.inf), progress)
     with session:
-        machine = look_at_machine()
-        require_device(config.require, machine)
+        machine = machine_of(config)
+        session.on_gpu = machine.device == "gpu"
         session.set_pages(config.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
         left_out = {one.name: reason for one in variants if (reason := one.missing(machine))}
@@ -104,7 +104,7 @@ def _measured(session: Session, variants: list[Variant], seed: int | None, progr
         progress(SetFinished(number=number, left=measured.sets_left(), rows=measured.judgement.rows, seconds=0.0))
 
     return Measurement(
-        baseline=session.starter(VARIANTS[BASELINE]),
+        baseline=session.starter(session.baseline),
         starts=starts,
         rows=lambda: (*(Row(name=one.name) for one in variants), Row(name=SAME, role="same")),
         gate=session.gate,
@@ -147,7 +147,7 @@ def prove(config: SuiteConfig, *, trials: int, slowdown: float = SLOWDOWN, progr
 
 
 def _trial(session: Session, slowdown: float, seed: int | None) -> tuple[Trial, Verdict]:
-    baseline, floor = VARIANTS[BASELINE], Floor(ratio=1.0)
+    baseline, floor = session.baseline, Floor(ratio=1.0)
     session.planted.clear()
     measured = Measurement(
         baseline=session.starter(baseline),

@@ -29,13 +29,68 @@ OTHER_ROWS = (
         requires=("cpu",),
         effects=_seen("int8", "threads", engine="onnxruntime"),
     ),
+    # The graph has the form that each provider's fused kernels are for; the provider that really ran is looked at.
+    Variant(
+        name="onnxruntime_cuda",
+        description="ONNX Runtime's CUDA kernels on the same weights",
+        engine="onnxruntime",
+        settings={"provider": "cuda"},
+        requires=("onnxruntime_cuda",),
+        effects=_seen("wide", "provider", engine="onnxruntime"),
+    ),
+    Variant(
+        name="onnxruntime_cuda_float16",
+        description="onnxruntime_cuda with products in float16",
+        engine="onnxruntime",
+        settings={"provider": "cuda", "precision": "mixed_float16"},
+        tolerance="sixteen_bit",
+        requires=("onnxruntime_cuda",),
+        effects=_seen("narrow", "provider", engine="onnxruntime"),
+    ),
+    # TensorRT tells nothing of its products; its switch and the provider are all that is seen.
+    Variant(
+        name="onnxruntime_tensorrt_float16",
+        description="ONNX Runtime with TensorRT, which may compute in float16",
+        engine="onnxruntime",
+        settings={"provider": "tensorrt", "precision": "mixed_float16"},
+        tolerance="sixteen_bit",
+        requires=("onnxruntime_tensorrt",),
+        effects=_seen("provider", engine="onnxruntime"),
+    ),
     # No row of bfloat16: on a CPU, XLA widens such products to float32, also where the CPU has units for them.
     Variant(
         name="jax",
         description="the same network on JAX, compiled by XLA",
         engine="jax",
-        requires=("cpu",),
+        requires=("jax_device",),
         effects=_seen("compiled", "wide", "threads", engine="jax"),
+    ),
+    Variant(
+        name="jax_bfloat16",
+        description="jax with products in bfloat16",
+        engine="jax",
+        settings={"precision": "mixed_bfloat16"},
+        tolerance="sixteen_bit",
+        requires=("jax_gpu",),
+        effects=_seen("compiled", "narrow", engine="jax"),
+    ),
+    Variant(
+        name="jax_bfloat16_attention",
+        description="jax_bfloat16 with cuDNN's fused attention",
+        engine="jax",
+        settings={"precision": "mixed_bfloat16", "attention": "cudnn"},
+        tolerance="sixteen_bit",
+        requires=("jax_gpu",),
+        effects=_seen("compiled", "narrow", "fused_attention", engine="jax"),
+    ),
+    Variant(
+        name="jax_float16_attention",
+        description="jax with products in float16 and cuDNN's fused attention",
+        engine="jax",
+        settings={"precision": "mixed_float16", "attention": "cudnn"},
+        tolerance="sixteen_bit",
+        requires=("jax_gpu",),
+        effects=_seen("compiled", "narrow", "fused_attention", engine="jax"),
     ),
     Variant(
         name="openvino",
@@ -75,6 +130,7 @@ OTHER_ROWS = (
         name="torch",
         description="the same network in PyTorch",
         engine="torch",
+        requires=("torch_device",),
         effects=_seen("as_called", "wide", "no_tf32", "threads", engine="torch"),
     ),
     Variant(
@@ -82,7 +138,7 @@ OTHER_ROWS = (
         description="torch, compiled as a whole by PyTorch's compiler",
         engine="torch",
         settings={"compiled": True},
-        requires=("torch_compiler",),
+        requires=("torch_device", "torch_compiler"),
         effects=_seen("compiled", "wide", "no_tf32", "threads", engine="torch"),
     ),
     Variant(
@@ -91,7 +147,7 @@ OTHER_ROWS = (
         engine="torch",
         settings={"precision": "mixed_bfloat16"},
         tolerance="sixteen_bit",
-        requires=("torch_bfloat16",),
+        requires=("torch_device", "torch_bfloat16"),
         effects=_seen("as_called", "narrow", "threads", engine="torch"),
     ),
     Variant(
@@ -100,7 +156,7 @@ OTHER_ROWS = (
         engine="torch",
         settings={"precision": "mixed_bfloat16", "compiled": True},
         tolerance="sixteen_bit",
-        requires=("torch_bfloat16", "torch_compiler"),
+        requires=("torch_device", "torch_bfloat16", "torch_compiler"),
         effects=_seen("compiled", "narrow", "threads", engine="torch"),
     ),
     Variant(
@@ -109,7 +165,7 @@ OTHER_ROWS = (
         engine="torch",
         settings={"precision": "mixed_float16"},
         tolerance="sixteen_bit",
-        requires=("torch_float16",),
+        requires=("torch_device", "torch_float16"),
         effects=_seen("as_called", "narrow", "threads", engine="torch"),
     ),
     Variant(
@@ -118,7 +174,7 @@ OTHER_ROWS = (
         engine="torch",
         settings={"precision": "mixed_float16", "compiled": True},
         tolerance="sixteen_bit",
-        requires=("torch_float16", "torch_compiler"),
+        requires=("torch_device", "torch_float16", "torch_compiler"),
         effects=_seen("compiled", "narrow", "threads", engine="torch"),
     ),
 )

@@ -8,9 +8,11 @@ them.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from nqperf.engines.registry import DEFAULT_ENGINE
 from nqperf.errors import VariantError
 from nqperf.extensions import Table
 from nqperf.perf.variants.other_rows import OTHER_ROWS
@@ -22,35 +24,82 @@ GROUP = "nqperf.variants"
 VARIANTS: Table[Variant] = Table(GROUP, Variant, (*TENSORFLOW_ROWS, *OTHER_ROWS))
 
 
-def select_variants(names: Iterable[str] | None = None, own: Iterable[Variant] = ()) -> tuple[Variant, ...]:
+# What the table's own baseline is called where another row is the baseline.
+DISPLACED = DEFAULT_ENGINE
+
+
+def select_variants(
+    names: Iterable[str] | None = None, own: Iterable[Variant] = (), baseline: Variant | None = None
+) -> tuple[Variant, ...]:
     """Return the rows of `names` in the table's order, then of `own`, the baseline always first; all rows when None.
 
+    `baseline` is the row that is the baseline, None the table's own.
     Raises: VariantError for a name that is in no row or in two, or when only the baseline is left.
     """
     own = tuple(own)
     if names is None:
-        return named_variants(None, own)
-    found = named_variants({BASELINE, *names}, own)
+        return named_variants(None, own, baseline)
+    found = named_variants({BASELINE, *names}, own, baseline)
     if len(found) == 1:
-        known = (row.name for row in named_variants(None, own))
+        known = (row.name for row in named_variants(None, own, baseline))
         raise VariantError(f"no variant beside {BASELINE} is selected; expected some of {', '.join(known)}")
     return found
 
 
-def named_variants(names: Iterable[str] | None = None, own: Iterable[Variant] = ()) -> tuple[Variant, ...]:
+def named_variants(
+    names: Iterable[str] | None = None, own: Iterable[Variant] = (), baseline: Variant | None = None
+) -> tuple[Variant, ...]:
     """Return the rows of `names` in the table's order, then of `own`; all rows when None.
 
+    Where `baseline` is another row than the table's own, it goes by the baseline's name, and that one by DISPLACED.
     Raises: VariantError for a name that is in no row or in two.
     """
     known = dict(VARIANTS)
     for variant in own:
         if known.setdefault(variant.name, variant) is not variant:
             raise VariantError(f"two variants are called {variant.name}; give yours another name")
+    if baseline is not None and baseline.name != BASELINE:
+        known = _held_to(baseline, known)
     if names is None:
         return tuple(known.values())
     wanted = {name.strip() for name in names}
     for name in sorted(wanted - set(known)):
+        if baseline is not None and name == baseline.name:
+            raise VariantError(f"{name} is the baseline here, which all others are held to: leave it out")
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise VariantError(f"unknown variant {name!r}; expected some of {', '.join(known)}{hint}")
     return tuple(row for row in known.values() if row.name in wanted)
+
+
+def _held_to(baseline: Variant, known: Mapping[str, Variant]) -> dict[str, Variant]:
+    """Return the rows where `baseline` is the one that the others are held to."""
+    if DISPLACED in known:
+        raise VariantError(f"a variant is called {DISPLACED}, as the table's own baseline is beside {baseline.name}")
+    return {
+        BASELINE: dataclasses.replace(baseline, name=BASELINE),
+        DISPLACED: dataclasses.replace(known[BASELINE], name=DISPLACED),
+        **{name: row for name, row in known.items() if name not in {BASELINE, baseline.name}},
+    }
+
+
+def find_baseline(name: str, own: Iterable[Variant] = ()) -> Variant:
+    """Return the row called `name`, of the table or of `own`, as one that others can be held to.
+
+    Raises: VariantError for a name that is in no row, or a row whose answers are not exact.
+    """
+    (row,) = named_variants([name], own)
+    return checked_baseline(row)
+
+
+def checked_baseline(row: Variant) -> Variant:
+    """Return `row`, which others can be held to.
+
+    Raises: VariantError for a row whose answers are not exact.
+    """
+    if row.tolerance != "exact":
+        raise VariantError(
+            f"{row.name} cannot be the baseline: its answers are those of {row.tolerance}, and exact rows are held to "
+            "the baseline's; expected a row in float32"
+        )
+    return row

@@ -54,7 +54,7 @@ def _seen(*effects: str) -> tuple[Effect, ...]:
 TENSORFLOW_ROWS = (
     Variant(
         name=BASELINE,
-        description="float32, graph, TF32 off, XLA off, Grappler at TensorFlow's defaults",
+        description="strict float32 (TF32 off), graph, XLA off, Grappler at TensorFlow's defaults",
         effects=_seen("graph", "not_compiled", "wide", "no_tf32"),
     ),
     Variant(
@@ -175,9 +175,18 @@ TENSORFLOW_ROWS = (
         requires=("xla", "bfloat16"),
         effects=(*_seen("graph", "clusters", "narrow"), _THESIS_OPTIONS),
     ),
+    # What a program gets that sets nothing: on a CPU and on older GPUs that is the baseline.
+    Variant(
+        name="default",
+        description="float32 with all as TensorFlow has it: on Ampere and later GPUs products are rounded to TF32",
+        settings={"tf32": None},
+        tolerance="sixteen_bit",
+        requires=("tf32",),
+        effects=_seen("graph", "not_compiled", "wide", "tf32"),
+    ),
     Variant(
         name="tf32",
-        description="float32 as TensorFlow does it by default on Ampere and later GPUs: products rounded to TF32",
+        description="the baseline with products rounded to TF32, where TensorFlow is told so",
         settings={"tf32": True},
         tolerance="sixteen_bit",
         requires=("tf32",),

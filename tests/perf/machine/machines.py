@@ -51,7 +51,16 @@ ZEN_5 = Machine(
             }
         ),
         "openvino": Sight(states=dict.fromkeys(("openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"), True)),
-        "torch": Sight(states={"torch_compiler": True, "torch_bfloat16": near(1.8), "torch_float16": near(0.9)}),
+        "jax": Sight(states={"jax_device": "cpu"}),
+        "onnxruntime": Sight(states={"onnxruntime_cuda": False, "onnxruntime_tensorrt": False}),
+        "torch": Sight(
+            states={
+                "torch_device": "cpu",
+                "torch_compiler": True,
+                "torch_bfloat16": near(1.8),
+                "torch_float16": near(0.9),
+            }
+        ),
     },
 )
 
@@ -63,7 +72,8 @@ def like(machine, fingerprint=None, faults=None, **states):
     machine_faults = {name: faults.pop(name) for name in ("memory",) if name in faults}
 
     def engine_of(name):
-        return next((engine for engine in ("openvino", "torch") if name.startswith(engine)), "tensorflow")
+        others = ("openvino", "torch", "jax", "onnxruntime")
+        return next((engine for engine in others if name.startswith(engine)), "tensorflow")
 
     def of(engine, found):
         return {name: value for name, value in found.items() if engine_of(name) == engine}
@@ -179,6 +189,7 @@ def gpu(name, capability, **changes):
     )
     states = {"onednn": False, "float16": near(3.0), "torch_float16": near(3.0), "bfloat16_softmax": False}
     states["torch_bfloat16"] = changes.get("bfloat16")
+    states |= {"torch_device": "gpu", "jax_device": "gpu", "onnxruntime_cuda": True, "onnxruntime_tensorrt": True}
     return like(SAPPHIRE_RAPIDS, fingerprint, **{**states, **changes})
 
 
@@ -195,6 +206,18 @@ GPU_NO_FLOAT16 = gpu(
     faults={"float16": "no kernel"},
 )
 H100 = gpu("NVIDIA H100 80GB HBM3", "9.0", tf32=True, bfloat16=near(12.0))
+# JAX and PyTorch without CUDA, and an ONNX Runtime whose CUDA libraries cannot be loaded.
+GPU_FOR_TENSORFLOW = gpu(
+    "NVIDIA H100 80GB HBM3",
+    "9.0",
+    tf32=True,
+    bfloat16=near(12.0),
+    torch_device="cpu",
+    jax_device="cpu",
+    onnxruntime_cuda=None,
+    onnxruntime_tensorrt=False,
+    faults={"onnxruntime_cuda": "ONNX Runtime cannot use its CUDAExecutionProvider here"},
+)
 NO_COMPILER = like(SAPPHIRE_RAPIDS, torch_compiler=None, faults={"torch_compiler": "Failed to find C++ compiler"})
 GPU_NO_XLA = like(H100, xla=None, faults={"xla": "libdevice is not found"})
 

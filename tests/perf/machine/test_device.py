@@ -8,9 +8,9 @@ from nqperf.cli.main import main
 from nqperf.engines.tensorflow.graphs import device_kind
 from nqperf.errors import DeviceError
 from nqperf.perf.doctor import Diagnosis, machine_checks
-from nqperf.perf.machine import examination, fingerprint
+from nqperf.perf.machine import examination, gpus
 from nqperf.perf.machine.examination import device_fingerprint, require_device, seen_by
-from nqperf.perf.suite import suite as suite_module
+from nqperf.perf.suite import baseline
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.report.summary import summarise
 from tests.documents import river_examples, write_lines
@@ -56,7 +56,7 @@ def test_a_gpu_that_is_required_and_not_there_is_refused_with_the_reason(driver,
 
 def test_a_driver_that_hangs_is_told(driver, monkeypatch):
     driver("/bin/sleep 60")
-    monkeypatch.setattr(fingerprint, "_COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr(gpus, "_SECONDS", 0.2)
     with pytest.raises(DeviceError, match=r"nvidia-smi gives no answer within 0\.2 s"):
         require_device("gpu", ZEN_5)
 
@@ -102,7 +102,7 @@ def test_a_row_that_is_computed_elsewhere_than_the_baseline_is_told(row, baselin
 
 def test_who_asks_which_device_is_answered_by_the_engine_where_the_driver_lists_one(driver, monkeypatch):
     asked = []
-    monkeypatch.setattr(examination, "look_at_machine", lambda: asked.append(1) or H100)
+    monkeypatch.setattr(examination, "look_at_machine", lambda _engine: asked.append(1) or H100)
     driver("true")
     assert device_fingerprint().gpus == ()
     assert asked == []
@@ -111,7 +111,7 @@ def test_who_asks_which_device_is_answered_by_the_engine_where_the_driver_lists_
 
 def test_a_gpu_that_the_engine_does_not_see_gives_no_batch_of_a_gpu(driver, monkeypatch):
     driver(f"echo '{LISTED}'")
-    monkeypatch.setattr(examination, "look_at_machine", lambda: ZEN_5)
+    monkeypatch.setattr(examination, "look_at_machine", lambda _engine: ZEN_5)
     assert device_fingerprint() == ZEN_5.fingerprint
 
 
@@ -145,7 +145,7 @@ def test_doctor_exits_with_one_where_the_device_is_not_there(driver, monkeypatch
 
 def test_bench_exits_with_one_before_anything_is_measured(driver, monkeypatch, capsys, tmp_path, model_folder):
     driver(None)
-    monkeypatch.setattr(suite_module, "look_at_machine", lambda **_: ZEN_5)
+    monkeypatch.setattr(baseline, "look_at_machine", lambda *_, **__: ZEN_5)
     data = write_lines(tmp_path / "data.jsonl", river_examples(2))
     with pytest.raises(SystemExit) as left:
         main(["bench", str(data), "--model", str(model_folder), "--max-seq-length", "48", "--require", "gpu"])

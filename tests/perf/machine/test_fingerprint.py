@@ -7,7 +7,8 @@ import pytest
 
 from nqperf.engines.tensorflow.device import with_tensorflow
 from nqperf.perf.machine import fingerprint as module
-from nqperf.perf.machine.fingerprint import Gpu, parse_cpuinfo, parse_gpus, take_fingerprint, visible_gpus
+from nqperf.perf.machine.fingerprint import parse_cpuinfo, take_fingerprint
+from nqperf.perf.machine.gpus import Gpu, parse_gpus, visible_gpus
 
 AMD = """processor\t: 0
 vendor_id\t: AuthenticAMD

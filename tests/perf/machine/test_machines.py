@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from nqperf.engines import turns
+from nqperf.engines.jax.probe import JaxProbe
+from nqperf.engines.onnxruntime.probe import OnnxRuntimeProbe
 from nqperf.engines.openvino.probe import OpenVinoProbe
 from nqperf.engines.probe import Machine
 from nqperf.engines.registry import ENGINES, EngineRow
@@ -24,8 +26,12 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import BASELINE
 from tests.perf.machine.machines import MACHINES, ZEN_3, ZEN_5, like
 
-TF32 = {"tf32", "xla_tf32"}
-GPU_ROWS = {"amp_float16", "mixed_float16_xla", "mixed_bfloat16_xla", "mixed_float16_weights", *TF32}
+TF32 = {"default", "tf32", "xla_tf32"}
+OTHERS_ON_GPUS = {
+    *("jax_bfloat16", "jax_bfloat16_attention", "jax_float16_attention"),
+    *("onnxruntime_cuda", "onnxruntime_cuda_float16", "onnxruntime_tensorrt_float16"),
+}
+GPU_ROWS = {*OTHERS_ON_GPUS, "amp_float16", "mixed_float16_xla", "mixed_bfloat16_xla", "mixed_float16_weights", *TF32}
 FLOAT16 = {"mixed_float16", "amp_float16", "mixed_float16_xla_grappler", "mixed_float16_xla", "mixed_float16_weights"}
 BFLOAT16 = {
     *("mixed_bfloat16", "amp_bfloat16", "mixed_bfloat16_xla_grappler"),
@@ -40,11 +46,12 @@ XLA = {
 TORCH_FLOAT16 = {"torch_float16", "torch_float16_compile"}
 TORCH_BFLOAT16 = {"torch_bfloat16", "torch_bfloat16_compile"}
 TORCH_COMPILE = {"torch_compile", "torch_bfloat16_compile", "torch_float16_compile"}
+TORCH = {"torch", *TORCH_FLOAT16, *TORCH_BFLOAT16, *TORCH_COMPILE}
 OPENVINO = {"openvino_int8", "openvino_bfloat16", "openvino_int8_bfloat16"}
 # What other engines than TensorFlow skip where the CPU has no units for it.
 NARROW_OPENVINO = {*OPENVINO, *TORCH_BFLOAT16}
 ENGINES_OF_THE_CPU = {
-    *("jax", "onnxruntime", "onnxruntime_int8", "openvino"),
+    *("onnxruntime", "onnxruntime_int8", "openvino"),
     *OPENVINO,
 }
 CPU_ONLY = {"onednn_off", *ONEDNN_ON, *ALLOCATOR, "amp_bfloat16", *ENGINES_OF_THE_CPU}
@@ -82,6 +89,7 @@ SKIPPED = {
     "a100": CPU_ONLY,
     "gpu_no_xla": {*CPU_ONLY, *XLA},
     "h100": CPU_ONLY,
+    "gpu_for_tensorflow": {*CPU_ONLY, *OTHERS_ON_GPUS, "jax", *TORCH},
 }
 # In which words.
 REASONS = [
@@ -122,9 +130,19 @@ REASONS = [
         "openvino_int8_bfloat16",
         "OpenVINO multiplies wider than in 8 bits amid layers of bfloat16, though the CPU has amx_int8 and avx512_vnni",
     ),
+    ("slow_float16", "openvino_int8_bfloat16", "; it widens kernels that rest in 8 bits to bfloat16"),
     ("slow_float16", "mixed_float16_xla_grappler", "one takes 640 times as long as the product alone here"),
     ("h100", "onednn_on", "is for machines that compute on the CPU"),
     ("h100", "allocator", "is for machines that compute on the CPU"),
+    ("zen_5", "jax_bfloat16", "needs a GPU that tensorflow sees"),
+    (
+        "gpu_for_tensorflow",
+        "jax",
+        "JAX computes on the cpu here, and the baseline, in tensorflow, on the gpu",
+    ),
+    ("gpu_for_tensorflow", "torch", "PyTorch computes on the cpu here"),
+    ("gpu_for_tensorflow", "onnxruntime_cuda", "ONNX Runtime cannot use its CUDAExecutionProvider here"),
+    ("gpu_for_tensorflow", "onnxruntime_tensorrt_float16", "was built without TensorrtExecutionProvider: uninstall"),
 ]
 # What doctor says: the machine, the check, its state, and words of it.
 SAID = [
@@ -145,6 +163,7 @@ SAID = [
     ("musl", "memory", "note", "allocator sets glibc's malloc"),
     ("no_xla", "XLA", "missing", "XLA is not built in"),
     ("v100", "TF32", "note", "do not round to TF32"),
+    ("gpu_for_tensorflow", "JAX", "note", "JAX computes on the cpu here"),
     ("h100", "GPU", "ok", "NVIDIA H100 80GB HBM3; driver 550.54, CUDA 12.5"),
     ("h100", "TF32", "ok", "available; off for the baseline"),
     ("slow_float16", "float16", "note", "takes 640 times as long as it takes alone: oneDNN computes it in its ref"),
@@ -197,11 +216,8 @@ def test_turning_onednn_on_is_advised_only_where_it_can_be():
     }
 
 
-RULES = {
-    name: rules
-    for rules in (requirements.RULES, TensorFlowProbe.rules, OpenVinoProbe.rules, TorchProbe.rules)
-    for name in rules
-}
+PROBES = (TensorFlowProbe, OpenVinoProbe, TorchProbe, JaxProbe, OnnxRuntimeProbe)
+RULES = {name: rules for rules in (requirements.RULES, *(probe.rules for probe in PROBES)) for name in rules}
 
 
 def turned_round(rule):
@@ -211,12 +227,7 @@ def turned_round(rule):
 @pytest.mark.parametrize("requirement", RULES)
 def test_each_rule_turned_round_makes_the_table_red(requirement, monkeypatch):
     """Plant the opposite of a rule: what it allowed is refused and what it refused is allowed."""
-    for owner, name in (
-        (TensorFlowProbe, "rules"),
-        (OpenVinoProbe, "rules"),
-        (TorchProbe, "rules"),
-        (requirements, "RULES"),
-    ):
+    for owner, name in (*((probe, "rules") for probe in PROBES), (requirements, "RULES")):
         rules = dict(getattr(owner, name))
         if requirement in rules:
             rules[requirement] = turned_round(rules[requirement])

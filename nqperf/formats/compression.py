@@ -179,6 +179,7 @@ class _Counted(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._into: Any = getattr(file, "readinto1", None)
         self.bytes = 0
 
     def readable(self) -> bool:
@@ -194,10 +195,14 @@ class _Counted(io.RawIOBase):
         return self._file.tell()
 
     def readinto(self, buffer: Any) -> int:
-        content = self._file.read1(len(buffer)) if hasattr(self._file, "read1") else self._file.read(len(buffer))
-        buffer[: len(content)] = content
-        self.bytes += len(content)
-        return len(content)
+        if self._into is not None:  # a file on disk: no copy is made
+            count = int(self._into(buffer) or 0)
+        else:
+            content = self._file.read1(len(buffer)) if hasattr(self._file, "read1") else self._file.read(len(buffer))
+            count = len(content)
+            buffer[:count] = content
+        self.bytes += count
+        return count
 
 
 class _Bounded(io.RawIOBase):

@@ -16,8 +16,8 @@ SPACE = "\u2581"
 _SPACES = f" {SPACE}\u0120"
 _SPANS = re.compile(rf"[^\s{_SPACES}][{_SPACES}]")
 _TRIAL_WORDS = ("a", "The", "is", "1850", "\u00e9", "\u4e2d", "\u65b0")
-# Nothing, what may come to nothing, and white space of other kinds at a word's edges.
-_EDGE_WORDS = ("", "\u0301", "\u200b", "a\u00a0", "a\x85", "a\u3000", "\u00a0a", "\x85")
+# Nothing, what may come to nothing (\u0e70 is no character), and white space of other kinds at a word's edges.
+_EDGE_WORDS = ("", "\u0301", "\u200b", "a\u00a0", "a\x85", "a\u3000", "\u00a0a", "\x85", "\u0e70")
 # Of a vocabulary's own words, and of its pieces with a space within, that are tried.
 _MOST_TRIED = 40
 

@@ -416,6 +416,14 @@ def test_white_space_at_words_edges_is_cut_as_in_the_text(tmp_path, normalizer):
         assert cut(tokenizer, text.split(" "))[0] == found.encode(text, add_special_tokens=False).ids, text
 
 
+def test_a_word_that_is_nothing_by_itself_is_cut_as_in_the_text(tmp_path):
+    """What is no character is of no script, and the library drops it where nothing stands before it."""
+    parts = pre_tokenizers.Sequence([pre_tokenizers.UnicodeScripts(), pre_tokenizers.WhitespaceSplit()])
+    found = library(tmp_path, pre_tokenizer=parts)
+    text = "the \u0e70 kea lives \u0e70"
+    assert cut(load_tokenizer_of(tmp_path), text.split(" "))[0] == found.encode(text, add_special_tokens=False).ids
+
+
 def test_what_is_said_of_added_pieces_is_followed(stranger):
     """Each entry may say that its piece is a word of its own, and that it is found before the text is normalised."""
     folder = stranger("vocab_padded")

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import numpy as np
 import pytest
 import scipy.optimize
@@ -35,7 +34,7 @@ _SWAPPED = {
     ast.FloorDiv: (ast.Mult,), ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,), ast.And: (ast.Or,),
     ast.Or: (ast.And,),
 }  # fmt: skip
-__all__ = ["hypothesis", "np", "scipy"]  # imported once, before any child
+__all__ = ["np", "scipy"]  # imported once, before any child
 
 
 def sites(tree: ast.AST) -> Iterator[ast.AST]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nqperf.casts import building
-from nqperf.casts.edits.runs import TOLERANCE, Yardstick
+from nqperf.casts.edits.runs import TOLERANCE, Yardstick, is_large
 from nqperf.casts.edits.verified import verified
 from nqperf.casts.findings import Audit, Finding, unnumbered
 from nqperf.casts.folding import folded
@@ -86,7 +86,8 @@ def audited_trace(
             tried, _ = tracing.trace(rebuilt, device=device)
             return judge(tried) if tried.stopped is None else None
 
-        yardstick = Yardstick(target, inputs) if any(finding.proposals for finding in findings) else None
+        runs = any(finding.proposals for finding in findings) and not is_large(model)
+        yardstick = Yardstick(target, inputs) if runs else None
 
         def sound() -> bool:
             error = yardstick.error(precision) if yardstick is not None else None

@@ -36,7 +36,9 @@ def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Buil
         with_precision(target, precision), default_dtype=compute_dtype(precision) or "float32"
     )
     model, inputs = model_of(model, inputs)
-    return _of_model(model, inputs, recorder, precision), model
+    found = _of_model(model, inputs, recorder, precision)
+    found.by_name = precision in _global_policies() and not _takes_precision(target)
+    return found, model
 
 
 def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
@@ -59,15 +61,11 @@ def with_precision(builder: Callable[..., Any], precision: str | None) -> Callab
     A builder without a precision parameter gets the global policy. The policy stays in force after the builder has
     returned: layers may be made when the model is first called.
     """
-    try:
-        accepts = "precision" in inspect.signature(builder).parameters
-    except (TypeError, ValueError):
-        accepts = False
 
     def audited() -> Any:
         if precision is None:
             return builder()
-        if accepts:
+        if _takes_precision(builder):
             return builder(precision=precision)
         known = _kerases()
         set_policy(precision)
@@ -78,6 +76,18 @@ def with_precision(builder: Callable[..., Any], precision: str | None) -> Callab
         return model
 
     return audited
+
+
+def _global_policies() -> set[str]:
+    """Return the names of the policies in force: a builder may have set another one than it was to have."""
+    return {str(keras.mixed_precision.global_policy().name) for keras in _kerases()}
+
+
+def _takes_precision(builder: Callable[..., Any]) -> bool:
+    try:
+        return "precision" in inspect.signature(builder).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 @contextlib.contextmanager

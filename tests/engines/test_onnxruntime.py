@@ -220,3 +220,21 @@ def test_run_leaves_wide_what_it_is_told_to(model_folder, tmp_path, monkeypatch)
     arguments = ("run", data, "--model", model_folder, "--out", tmp_path / "out", *SHORT_WINDOWS, *options)
     main([str(argument) for argument in arguments])
     assert [int8.wide for int8 in seen] == [{"span", "blocks.0.output_dense"}]
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e-4), ("float16", 0.02), ("int8", 0.03)])
+def test_a_large_product_is_one_of_its_type(dtype, apart, monkeypatch):
+    monkeypatch.setattr(sessions, "_LARGE_ON_CPU", 96)
+    multiply, size = sessions.large_product("cpu", dtype)
+    matrix = np.random.default_rng(1).standard_normal((96, 96), np.float32)
+    (found,) = multiply()
+    assert size == 96
+    np.testing.assert_allclose(found, (matrix @ matrix).max(), rtol=apart)
+
+
+def test_every_precision_has_a_rate(folder):
+    for precision in ("float32", "int8"):
+        engine = loaded(folder, precision=precision)
+        multiply, operations = engine.large_product()
+        multiply()
+        assert (engine.product_type(), operations) == (precision, 2 * 1536**3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,12 @@ TOLERANCE = {"float16": 0.05, "bfloat16": 0.25}
 _MASK = 1e4 * (1 - 2.0**-8)  # numbers from here on are masks; bfloat16 rounds to this share
 _SEED = 0
 _MOST_WEIGHTS = 30_000_000  # larger models are traced and not run
+
+
+def is_large(model: Any) -> bool:
+    """Whether `model`, which has been traced (None for a function), has too many weights to be run for real."""
+    weights = model.weights if model is not None else ()
+    return bool(sum(math.prod(each.shape) for each in weights) > _MOST_WEIGHTS)
 
 
 class Yardstick:
@@ -45,8 +52,8 @@ class Yardstick:
     def error(self, precision: str | None) -> float | None:
         """Return the largest relative L2 error of an output in `precision` against float32.
 
-        Both have the same random weights and inputs. None where nothing can be said: the model is there already, is
-        large, draws random numbers, does not run in float32, or has other weights in 16 bits.
+        Both have the same random weights and inputs. None where nothing can be said: the model is there already,
+        draws random numbers, does not run in float32, or has other weights in 16 bits.
         Raises: ConfigError when it does not run.
         """
         if self._expected is None:
@@ -75,8 +82,6 @@ class Yardstick:
         model, specs = building.model_of(building.with_precision(self._target, "float32")(), self._inputs)
         arguments = _arguments(specs, model)
         expected = _floats(model(*arguments))
-        if sum(int(np.prod(each.shape)) for each in model.weights) > _MOST_WEIGHTS:
-            return
         if _error(expected, _floats(model(*arguments))) == 0.0:
             self._weights = [np.asarray(each) for each in model.weights]
             self._expected = expected

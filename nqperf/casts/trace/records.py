@@ -168,7 +168,8 @@ class Trace:
     `model_dtype` is what the model's policy computes in, `layers` are the paths of the layers that were seen. `stopped`
     says why the trace is not complete. `unused` are the ops that nobody reads and that are no result either: what code
     computes and throws away. `device` is where the model is to run, "CPU" or "GPU"; `failures` are what went wrong in
-    the audit itself. `functions` are sealed functions by name, with their ops as "type dtype".
+    the audit itself. `functions` are sealed functions by name, with their ops as "type dtype". `by_name` says that the
+    policy was in force for all layers, so that one of float32 was asked for by name.
     """
 
     ops: tuple[OpRecord, ...]
@@ -179,4 +180,5 @@ class Trace:
     unused: frozenset[int] = frozenset()
     device: str = "CPU"  # where the model is to run: CPU or GPU
     failures: tuple[str, ...] = ()  # what went wrong in the audit itself
+    by_name: bool = False
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)  # sealed functions: their ops as "type dtype"

@@ -21,7 +21,10 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 class Built:
-    """A model ready to be traced: what to `call`, on which `specs`, and what its building already told."""
+    """A model ready to be traced: what to `call`, on which `specs`, and what its building already told.
+
+    `by_name` says that it was built under the global policy: layers of float32 were asked for by name.
+    """
 
     def __init__(self, call: Callable[..., Any], specs: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
         self.call = call
@@ -29,6 +32,7 @@ class Built:
         self.births: dict[int, SourceLocation] = {}
         self.alive: Any = None
         self.model_dtype = "float32"
+        self.by_name = False
 
 
 def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -> tuple[Any, Recorder]:
@@ -181,6 +185,7 @@ def _finished(recorder: Recorder, concrete: Any, stopped: str | None, built: Bui
         ops=tuple(ops),
         events=tuple(dict.fromkeys(recorder.events)),
         model_dtype=built.model_dtype,
+        by_name=built.by_name,
         layers=tuple(recorder.where.layers),
         stopped=stopped,
         unused=_unused(ops, recorder, concrete),

@@ -38,8 +38,14 @@ class _Arguments(msgspec.Struct, frozen=True):
     op_name: str = ""
     provider: str = ""
     input_type_shape: tuple[dict[str, Any], ...] = ()
+    output_type_shape: tuple[dict[str, Any], ...] = ()
     # An empty string where there is one thread.
     thread_scheduling_stats: dict[str, dict[str, Any]] | str = ""
+
+
+def _first_shape(values: tuple[dict[str, list[int]], ...]) -> list[int]:
+    """Return the sizes of the first of these arrays, which come by their types; none where there is none."""
+    return next((shape for one in values for shape in one.values()), [])
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -56,13 +62,12 @@ class Node(msgspec.Struct, frozen=True):
 
     @property
     def product_flops(self) -> int:
-        """The floating-point operations of a matrix product of two arrays, by their sizes; 0 of all else."""
-        shapes = [shape for one in self.args.input_type_shape for shape in one.values()]
-        if not self.is_product or len(shapes) < 2 or not shapes[0] or not shapes[1]:  # noqa: PLR2004  # two factors
-            return 0
-        inner: int = shapes[0][-1]
-        columns: int = shapes[1][-1] if shapes[1][-1] != inner or shapes[1][-2:] == [inner, inner] else shapes[1][-2]
-        return int(2 * math.prod(shapes[0]) * columns)
+        """The floating-point operations of a matrix product, by the sizes of its first factor and of what it gives.
+
+        Factors that are kept packed are not among its inputs. 0 for all else.
+        """
+        given, found = (_first_shape(shapes) for shapes in (self.args.input_type_shape, self.args.output_type_shape))
+        return 2 * math.prod(found) * given[-1] if self.is_product and given and found else 0
 
     @property
     def device(self) -> str:

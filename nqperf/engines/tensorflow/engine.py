@@ -18,9 +18,9 @@ from nqperf.engines.tensorflow.config import (
 from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, softmax_widens, tf32_rounds
 from nqperf.engines.tensorflow.graphs import (
     compiled_products,
+    computing_nodes,
     count_nodes,
     device_kind,
-    executed_nodes,
     graphs_of,
     may_round,
 )
@@ -205,11 +205,11 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
     @staticmethod
     def count_first_run(run: Callable[[], object]) -> CountedWork | None:
         """Call `run`, any work's first, and return what the graphs that TensorFlow executed for it show."""
-        return count_executed(executed_nodes(graphs_of(run)))
+        return count_executed(computing_nodes(graphs_of(run)))
 
     def count_work(self) -> CountedWork:
         """Return what a batch does, counted in the graph that was executed, and in the traced one for its sizes."""
-        executed = () if self.config.xla or self.config.eager else executed_nodes(self._graphs)  # those show none
+        executed = () if self.config.xla or self.config.eager else computing_nodes(self._graphs)  # those show none
         return count_graph(self.steps[self.seq_length].get_concrete_function().graph, executed, self.parameters)
 
     def product_type(self) -> str:

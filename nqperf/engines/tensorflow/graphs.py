@@ -66,6 +66,17 @@ def executed_nodes(graphs: Any) -> list[Any]:
     return [node for function in functions for part in function.partition_graphs for node in part.node]
 
 
+def computing_nodes(graphs: Any) -> list[Any]:
+    """Return the nodes of those functions in `graphs` that multiply matrices, of all where none does.
+
+    What else ran meanwhile, such as the reading of a data set, is no part of the work.
+    """
+    functions = graphs.function_graphs if graphs is not None else ()
+    executed = [[node for part in function.partition_graphs for node in part.node] for function in functions]
+    computing = [nodes for nodes in executed if any(MATMUL.fullmatch(node.op) for node in nodes)]
+    return [node for nodes in computing or executed for node in nodes]
+
+
 def count_nodes(graphs: Any) -> GraphCounts:
     """Return what is in the `graphs` that `graphs_of` found; nothing where they are None."""
     functions = graphs.function_graphs if graphs is not None else ()

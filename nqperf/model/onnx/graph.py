@@ -278,9 +278,8 @@ def large_product(size: int, dtype: str) -> OnnxGraph:
     kernel: npt.NDArray[Any] = matrix.astype(np.float16) if half else matrix
     left = build.node("Mul", build.value("left", kernel), build.cast("scale", "float16") if half else "scale")
     sums = build.cast(build.product("large", left, kernel), "float32")
-    proto = build.model(
-        {"scale": "float32"}, {build.node("ReduceMax", sums, keepdims=0): "float32"}, {"scale": (1,), "ReduceMax": ()}
-    )
+    largest = build.node("ReduceMax", sums, keepdims=0, name="largest")  # rounding to 8 bits has a node of this kind
+    proto = build.model({"scale": "float32"}, {largest: "float32"}, {"scale": (1,), largest: ()})
     return OnnxGraph(proto=proto, values=build.values)
 
 

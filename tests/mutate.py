@@ -117,7 +117,12 @@ def survives(module: str, path: str, source: str, tests: list[str]) -> bool:
         os.dup2(quiet, 2)
         signal.alarm(_LIMIT)
         sys.meta_path.insert(0, Loading(module, path, source))
-        os._exit(pytest.main(["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-m", "not slow", *tests]))
+        # pytest's own import hook would load the modules of a package with a pytest plugin, before this one.
+        os._exit(
+            pytest.main(
+                ["-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "-m", "not slow", *tests]
+            )
+        )
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

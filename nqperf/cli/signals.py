@@ -16,15 +16,33 @@ from nqperf.errors import Interrupted
 ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 _ENDING_SOON = b"nqperf: ending when the shard under way is done; once more to end at once\n"
+_AGAIN_SECONDS = 0.05
 Handler = Callable[[int, FrameType | None], None]
 
 
-def end_now(signum: int, _frame: FrameType | None) -> None:
-    """End the program as the signal `signum` asks for.
+def end_now(signum: int, frame: FrameType | None) -> None:
+    """End the program as the signal `signum` asks for, `frame` being where it came; after an import that is under way.
+
+    A compiled library, such as TensorFlow, does not outlive an exception in the middle of its import: the process would
+    end by SIGSEGV. There the signal is sent again a moment later.
 
     Raises: Interrupted.
     """
+    if _imports(frame):
+        again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signum))
+        again.daemon = True
+        again.start()
+        return
     raise Interrupted(signum)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Return whether `frame` stands in an import."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -17,6 +18,8 @@ ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
 
 _ENDING_SOON = b"nqperf: ending when the shard under way is done; once more to end at once\n"
 _AGAIN_SECONDS = 0.05
+_AT_MOST = 600
+_put_off: Counter[int] = Counter()
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -24,11 +27,12 @@ def end_now(signum: int, frame: FrameType | None) -> None:
     """End the program as the signal `signum` asks for, `frame` being where it came; after an import that is under way.
 
     A compiled library, such as TensorFlow, does not outlive an exception in the middle of its import: the process would
-    end by SIGSEGV. There the signal is sent again a moment later.
+    end by SIGSEGV. There the signal is sent again a moment later, for half a minute at the most.
 
     Raises: Interrupted.
     """
-    if _imports(frame):
+    if _imports(frame) and _put_off[signum] < _AT_MOST:
+        _put_off[signum] += 1
         again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signum))
         again.daemon = True
         again.start()

@@ -47,6 +47,8 @@ def commands(text):
     for line in text.replace("\\\n", " ").splitlines():
         if line.strip():
             words = shlex.split(line, comments=True)
+            while re.fullmatch(r"[A-Z_]+=\S*", words[0]):  # variables of the command that follows
+                words = words[1:]
             yield [Path(words[0]).name, *words[1:]]
 
 

@@ -302,7 +302,7 @@ def test_what_sleeps_is_not_slower_than_itself(seconds):
     config = PairedConfig(gate=GateConfig(sets=6, rounds=3), seconds=60, seed=3)
     said, reason, row = outcome(sleeping, sleeping, floor=1.0, config=config)
     assert row.verdict.outcome in {"PASS", "INCONCLUSIVE"}
-    assert said in {"PASS", "INCONCLUSIVE", "INVALID"}, reason
+    assert said != "FAIL", reason
     assert row.verdict.ratio == pytest.approx(1, rel=0.1)
 
 

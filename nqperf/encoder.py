@@ -13,6 +13,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.hugging_face import read_hugging_face
 from nqperf.formats.weights.model_folder import CONFIG, read_config
+from nqperf.formats.weights.packaged import named_path
 from nqperf.formats.weights.tensor_files import WEIGHTS, find_tensors
 from nqperf.model.weights import check_finite
 from nqperf.nq.example import FloatArray, IntArray
@@ -92,13 +93,14 @@ class Encoder:
 def load_encoder(folder: str | Path, precision: str = "float32") -> Encoder:
     """Return the encoder in `folder`: a Hugging Face folder (config.json and weights) or a model folder.
 
+    `folder` may be "nq-mini", the packaged model.
     The weights are safetensors or PyTorch's, whole or in shards. A pooler that they lack is no part of the encoder:
     `pooler_output` is None then. `precision` is what the layers compute in: "float32", "mixed_float16" or
     "mixed_bfloat16".
 
     Raises: FormatError when the folder holds no such encoder, ConfigError for an unknown precision.
     """
-    folder = Path(folder)
+    folder = named_path(folder)
     if not folder.is_dir():
         raise FormatError(f"no such folder; expected one with {CONFIG} and {WEIGHTS}", path=folder)
     config = read_config(folder / CONFIG, read_json_object(folder / CONFIG, what="a configuration"))

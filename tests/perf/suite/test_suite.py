@@ -258,7 +258,7 @@ def test_rows_that_never_answer_cost_the_others_their_limit_and_are_told_by_what
 def test_an_ill_rows_cause_is_named_by_its_engine(sleeping, monkeypatch):
     monkeypatch.setenv("SLEEPY_ILL", "grappler=busy")
     monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_START", 2.0)
-    monkeypatch.setattr("nqperf.perf.suite.suite.look_at_machine", lambda **_: SLOW_FLOAT16)
+    monkeypatch.setattr("nqperf.perf.suite.baseline.look_at_machine", lambda *_, **__: SLOW_FLOAT16)
     fused = row(name="fused", settings={"precision": "mixed_float16", "grappler": {"remapping": True}})
     found = sleeping([fused, "eager"]).results.variant("fused")
     assert (found.status, found.verdict.at_most, found.samples) == ("measured", True, ())

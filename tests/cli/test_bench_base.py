@@ -78,6 +78,7 @@ def plant(folder, name, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.long
 def test_equal_code_has_the_same_answers_and_the_same_work(bench, folders):
     plant(folders[1], "model/bert.py", ENCODER, "\n            # Only a comment." + ENCODER)
     done = bench("--variants", "baseline,read,answer", "--budget", 240, "--margin", 5, "--start-margin", 9)

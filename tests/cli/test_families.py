@@ -65,6 +65,7 @@ def test_the_casts_of_a_model_folder(call, family, family_folder, data):
 
 # The two whose graphs differ most from BERT's; a run starts a worker six times.
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("family", ["albert", "gpt2"])
 def test_bench_measures_another_family(call, family, family_folder, data, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["nqperf", "bench", str(data)])

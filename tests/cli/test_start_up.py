@@ -71,7 +71,9 @@ def nqperf(folder, command, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "bench" else []) for name in COMMANDS]
+)
 def test_a_command_shows_none_of_tensorflows_log(places, name):
     done = nqperf(places["folder"], COMMANDS[name].format(**places))
     assert done.returncode in ((0, 3, 4) if name == "bench" else (0,)), done.stderr

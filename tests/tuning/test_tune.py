@@ -57,6 +57,7 @@ def traps(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_traps_are_not_chosen_and_the_recipe_says_how_the_winner_runs(config, traps):
     told = []
     found = tune(config(budget=300.0, variants=traps), told.append)

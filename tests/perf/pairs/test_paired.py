@@ -142,7 +142,7 @@ def test_a_wrong_builder_is_never_timed():
 )
 @pytest.mark.usefixtures("importable")
 def test_a_builder_that_does_not_build(target, said):
-    config = dataclasses.replace(CONFIG, build_seconds=8) if "asleep" in target else CONFIG
+    config = dataclasses.replace(CONFIG, build_seconds=20) if "asleep" in target else CONFIG
     results = paired(BUILDERS[1], target, config=config)
     assert results.outcome == "FAIL"
     assert said in candidate_of(results).reason

@@ -115,7 +115,11 @@ def _widened(spec: Any) -> Any:
 def _floats(outputs: Any) -> list[Any]:
     import tensorflow as tf
 
-    kept = [each for each in tf.nest.flatten(outputs) if getattr(getattr(each, "dtype", None), "name", "") in FLOATS]
+    def is_float(each: Any) -> bool:
+        # A branch that is a number of Python's comes back as one where nothing is traced.
+        return isinstance(each, float) or getattr(getattr(each, "dtype", None), "name", "") in FLOATS
+
+    kept = [each for each in tf.nest.flatten(outputs) if is_float(each)]
     return [np.asarray(tf.cast(each, tf.float64)) for each in kept]
 
 

@@ -88,8 +88,16 @@ def missed(rows, lines):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-@pytest.mark.parametrize("legacy", [False, True], ids=["keras", "tf_keras"])
+# Five minutes each: `.ci/run` has the first alone.
+@pytest.mark.parametrize(
+    ("legacy", "folder"),
+    [
+        pytest.param(legacy, folder, id=f"{'tf_keras' if legacy else 'keras'}-{folder.name}", marks=marks)
+        for legacy in (False, True)
+        for folder in FOLDERS
+        for marks in [() if folder == FOLDERS[0] and not legacy else (pytest.mark.long,)]
+    ],
+)
 def test_the_audit_agrees_with_real_runs_and_every_edit_works(legacy, folder):
     rows, lines = judged(legacy, folder), expected()
     assert rows

@@ -19,6 +19,7 @@ def test_every_command_of_the_page_is_in_a_session():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_end_as_the_page_says(tmp_path):
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)

@@ -88,14 +88,13 @@ def missed(rows, lines):
 
 
 @pytest.mark.slow
-# Five minutes each: `.ci/run` has the first alone.
+# Five minutes each.
 @pytest.mark.parametrize(
     ("legacy", "folder"),
     [
-        pytest.param(legacy, folder, id=f"{'tf_keras' if legacy else 'keras'}-{folder.name}", marks=marks)
+        pytest.param(legacy, folder, id=f"{'tf_keras' if legacy else 'keras'}-{folder.name}", marks=pytest.mark.long)
         for legacy in (False, True)
         for folder in FOLDERS
-        for marks in [() if folder == FOLDERS[0] and not legacy else (pytest.mark.long,)]
     ],
 )
 def test_the_audit_agrees_with_real_runs_and_every_edit_works(legacy, folder):

@@ -59,6 +59,7 @@ def sizes(model):
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy", "ignore::DeprecationWarning:mlflow.*")
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     """The times are noise here, so any verdict may come out; what is written must agree with it."""
@@ -85,6 +86,7 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
         check_tracked(results, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_models_are_weighed(call, inputs, challengers, tmp_path):
     model, data = inputs

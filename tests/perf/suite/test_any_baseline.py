@@ -138,6 +138,7 @@ def nqperf(python, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_where_tensorflow_is_not_installed_a_run_says_how_to_go_on(nqperf, inputs, tmp_path):
     model, data = inputs
     code, out, err = nqperf("bench", data, "--model", model, "--max-seq-length", SEQ_LENGTH, "--out", "run.json")
@@ -148,6 +149,7 @@ def test_where_tensorflow_is_not_installed_a_run_says_how_to_go_on(nqperf, input
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_path):
     """The times are noise here, so any verdict may come out; what is written must agree with it."""
     model, data = inputs
@@ -173,6 +175,7 @@ def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_doctor_run_tune_and_pairs_work_without_tensorflow(nqperf, inputs, tmp_path):
     model, data = inputs
     sizes = ("--max-seq-length", SEQ_LENGTH)
@@ -192,6 +195,7 @@ def test_doctor_run_tune_and_pairs_work_without_tensorflow(nqperf, inputs, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_callables_are_held_to_each_other_without_tensorflow(python, tmp_path):
     (tmp_path / "test_own.py").write_text(
         "import numpy as np\n"

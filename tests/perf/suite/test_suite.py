@@ -112,6 +112,7 @@ def test_other_answers_are_told_and_so_are_answers_that_change_afterwards(sessio
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_whole_run(config, tmp_path):
     from nqperf.perf.machine.fingerprint import take_fingerprint
 

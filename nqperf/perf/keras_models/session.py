@@ -196,13 +196,7 @@ class KerasSession:
         def start() -> VariantProcess:
             process = self.workshop.start(variant, None, name=name)
             if planted:
-                try:
-                    request = protocol.Plant(fraction=planted)
-                    added = process.ask(request, protocol.Planted, timeout=self.workshop.timeouts.load)
-                except BaseException:
-                    process.end()
-                    raise
-                self.planted.append(added.fraction)
+                self.planted.append(process.plant(planted))
             return process
 
         return start

@@ -89,6 +89,20 @@ class VariantProcess:
         """Return the states that its switches are in, and its memory; with `rates` how fast a large product is too."""
         return self.ask(protocol.Observe(rates=rates), protocol.ObservedStates, timeout=self.workshop.timeouts.load)
 
+    def plant(self, fraction: float) -> float:
+        """Plant work of about `fraction` of a batch's time in it; return the share that was measured.
+
+        The process is ended where that fails.
+
+        Raises: as `ask`.
+        """
+        try:
+            request = protocol.Plant(fraction=fraction)
+            return self.ask(request, protocol.Planted, timeout=self.workshop.timeouts.load).fraction
+        except BaseException:
+            self.end()
+            raise
+
     def end(self) -> None:
         """End the process."""
         self.worker.end()

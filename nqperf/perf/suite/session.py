@@ -201,13 +201,7 @@ class Session:
         def start() -> VariantProcess:
             process = self.start(variant, name=name)
             if planted:
-                try:
-                    request = protocol.Plant(fraction=planted)
-                    added = process.ask(request, protocol.Planted, timeout=self.timeouts.load)
-                except BaseException:
-                    process.end()
-                    raise
-                self.planted.append(added.fraction)
+                self.planted.append(process.plant(planted))
             return process
 
         return start

@@ -6,6 +6,7 @@ MLFLOW_TRACKING_URI names the store, as everywhere with MLflow; without it MLflo
 from __future__ import annotations
 
 import importlib.util
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def track(results: Results, predictions: Mapping[str, Sequence[Prediction]]) -> 
     Raises: MissingExtraError without MLflow, ConfigError when its store cannot be used.
     """
     require_mlflow()
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it tells its makers of every run
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 

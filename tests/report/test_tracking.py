@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from nqperf.errors import ConfigError, MissingExtraError
@@ -22,10 +24,12 @@ def client(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("store"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "")  # so that it is taken back
+        patch.delenv("MLFLOW_DISABLE_TELEMETRY")
         from mlflow.tracking import MlflowClient
 
         assert set(tracking.track(RESULTS, PREDICTIONS)) == {"baseline", "xla", "mixed_float16"}
+        assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
         yield MlflowClient()
 
 

@@ -7,26 +7,27 @@ import pytest
 from nqperf.casts.building import _by_parameters
 
 
-def one(self, images, training=False):
-    return images
+class One:
+    def call(self, images, *, training=False):
+        return images, training
 
 
-def two(self, ids, mask=None, training=False):
-    return ids, mask
+class Two:
+    def call(self, ids, mask=None, *, training=False):
+        return ids, mask, training
 
 
 @pytest.mark.parametrize(
-    ("call", "named", "places"),
+    ("model", "named", "places"),
     [
-        (one, ["images"], ["images"]),
-        (two, ["mask", "ids"], ["ids", "mask"]),
-        (two, ["ids"], ["ids"]),
-        (two, ["mask"], None),
-        (one, ["ids", "mask"], None),
+        (One(), ["images"], ["images"]),
+        (Two(), ["mask", "ids"], ["ids", "mask"]),
+        (Two(), ["ids"], ["ids"]),
+        (Two(), ["mask"], None),
+        (One(), ["ids", "mask"], None),
     ],
 )
-def test_named_inputs_are_given_as_the_call_names_them(call, named, places):
-    model = SimpleNamespace(call=call.__get__(object()))
+def test_named_inputs_are_given_as_the_call_names_them(model, named, places):
     specs = ({name: f"spec of {name}" for name in named},)
     expected = specs if places is None else tuple(f"spec of {name}" for name in places)
     assert _by_parameters(model, specs) == expected
@@ -34,5 +35,5 @@ def test_named_inputs_are_given_as_the_call_names_them(call, named, places):
 
 def test_a_model_that_knows_its_inputs_is_left_alone():
     specs = ({"images": "a spec"},)
-    assert _by_parameters(SimpleNamespace(call=one.__get__(object()), inputs=["known"]), specs) == specs
-    assert _by_parameters(SimpleNamespace(call=one.__get__(object())), None) is None
+    assert _by_parameters(SimpleNamespace(call=One().call, inputs=["known"]), specs) == specs
+    assert _by_parameters(One(), None) is None

@@ -13,7 +13,7 @@ from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.headline import by_speed
-from nqperf.report.roofline import roofline
+from nqperf.report.roofline import roofline, too_low_text
 from nqperf.report.summary import (
     NONE,
     absence,
@@ -232,9 +232,13 @@ def _memory(results: Results, level: int) -> Iterator[Markup]:
 def _roofline(results: Results, level: int) -> Iterator[Markup]:
     """Yield how much of the device's matrix-product rate each variant reaches."""
     found = roofline(results)
-    if found is None or not found.rows:
+    if found is None or not (found.rows or found.too_low):
         return
     yield html.title(level, "Roofline")
+    if found.too_low:
+        yield html.paragraph(f"No share is told where {too_low_text(found)}.")
+    if not found.rows:
+        return
     rates = ", ".join(f"{width} {rate:.0f} GFLOP/s" for width, rate in found.rates.items())
     yield html.paragraph(
         f"The most that a large matrix product alone reached in this run: {rates}. "

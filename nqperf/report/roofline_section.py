@@ -12,7 +12,7 @@ from nqperf.report.roofline import roofline, too_low_text
 
 
 def roofline_section(results: Results, level: int) -> Iterator[Markup]:
-    """Yield how much of the device's matrix-product rate each variant of `results` reaches, under a title of `level`."""
+    """Yield how much of the device's matrix-product rate each row of `results` reaches; `level` is of its title."""
     found = roofline(results)
     if found is None or not (found.rows or found.too_low):
         return

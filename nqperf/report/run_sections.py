@@ -263,12 +263,13 @@ def _facts(results: Results) -> dict[str, str]:
         "threads": _threads(results),
         "versions": ", ".join(f"{name} {version}" for name, version in machine.versions.items()),
         "by default": ", ".join(f"{name} {state}" for name, state in machine.states.items()),
-        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items()),
+        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items() if name != "commit"),
         "work": work_text(results),
         "model": results.model.sha256 and f"{results.model.name}, SHA-256 {results.model.sha256}",
         "data": results.data.sha256 and f"{results.data.name}, SHA-256 {results.data.sha256}",
         "floors": "none: no device profile is for this" if results.profile is None else f"profile {results.profile}",
         "made": results.created,
+        "commit": machine.observed.get("commit"),
         "command": results.command,
     }
     return {name: text for name, text in known.items() if text}

@@ -272,6 +272,7 @@ def test_a_history_tells_what_is_slower_and_marks_invalid_runs():
     assert text.count("(run INVALID)") == 1
     page = html.unescape(history_page(found))
     assert "SLOWER: xla is" in page
+    assert page.count('class="step"') == 1
     assert page.count("(run INVALID)") == 2  # its point, and its line of the table
 
 

@@ -35,7 +35,7 @@ LENGTHS = f"--max-seq-length {SEQ_LENGTH}"
 COMMANDS = {
     "run": f"run {{data}} --model {{model}} --out {{folder}}/out {LENGTHS}",
     "predict": "predict {features} --model {model} --out {folder}/logits.npz",
-    "bench": f"bench {{data}} --model {{model}} {LENGTHS} --variants eager --quick --rounds 10",
+    "bench": f"bench {{data}} --model {{model}} {LENGTHS} --variants eager --quick --rounds 1 --limit 2",
     "train": "train --source world:20:1 --start {model} --out {folder}/new --work {folder}/work --steps 2 "
     f"--warmup-steps 0 --batch-size 2 --doc-stride 32 {LENGTHS}",
     "doctor": "doctor --noise-seconds 0.1",
@@ -71,9 +71,7 @@ def nqperf(folder, command, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "bench" else []) for name in COMMANDS]
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_shows_none_of_tensorflows_log(places, name):
     done = nqperf(places["folder"], COMMANDS[name].format(**places))
     assert done.returncode in ((0, 3, 4) if name == "bench" else (0,)), done.stderr

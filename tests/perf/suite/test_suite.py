@@ -130,8 +130,8 @@ def test_a_whole_run(config, tmp_path):
         seen.append,
     )
     results = run.results
-    baseline, broken, kept, cuda = results.variants
-    assert [one.name for one in results.variants] == [BASELINE, "broken", "kept", "onnxruntime_cuda"]
+    baseline, cuda, broken, kept = results.variants
+    assert [one.name for one in results.variants] == [BASELINE, "onnxruntime_cuda", "broken", "kept"]
     assert baseline.status == "measured"
     assert baseline.agreement is None
     assert baseline.metrics["all-answer-f1"] == kept.metrics["all-answer-f1"]

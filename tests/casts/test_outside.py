@@ -93,7 +93,7 @@ def faults_of(rows, lines):
     return {f"{row['file']}.{row['name']} {row['policy']}": found for row in rows if (found := list(wrong(row, lines)))}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.parametrize("legacy", [False, True], ids=["keras", "tf_keras"])
 def test_the_audit_agrees_with_real_runs_and_every_edit_works(legacy):
     rows, lines = judged(legacy, "--first", *FOLDERS), expected()

@@ -59,7 +59,7 @@ def sizes(model):
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy", "ignore::DeprecationWarning:mlflow.*")
-@pytest.mark.slow
+@pytest.mark.slow(45)
 def test_a_real_run(call, inputs, tmp_path, monkeypatch):
     """The times of one set are noise, so any verdict may come out; what is written must agree with it."""
     tracks = find_spec("mlflow") is not None and find_spec("alembic") is not None
@@ -85,7 +85,7 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
         check_tracked(results, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_two_models_are_weighed(call, inputs, challengers, tmp_path):
     model, data = inputs
     requested = (*sizes(model), "--against", challengers / "small", "--baseline", "onnxruntime", "--rounds", 1)

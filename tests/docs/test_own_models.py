@@ -18,7 +18,7 @@ def test_every_command_of_the_page_is_in_a_session():
     assert sum(text.count("\n") for _, text in SESSIONS) == PAGE.count("\nnqperf ") + PAGE.count("\npython ")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(130)
 def test_the_commands_end_as_the_page_says(tmp_path):
     """Rows are timed in one round each: what is measured is not the page's."""
     for name, text in FILES.items():

@@ -147,7 +147,7 @@ def test_where_tensorflow_is_not_installed_a_run_says_how_to_go_on(nqperf, input
     assert not (tmp_path / "run.json").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_path):
     """The times are noise here, so any verdict may come out; what is written must agree with it."""
     model, data = inputs
@@ -172,7 +172,7 @@ def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_pat
     assert not any(name.startswith("tensorflow") for name in results.fingerprint.versions)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_doctor_run_tune_and_pairs_work_without_tensorflow(nqperf, inputs, tmp_path):
     model, data = inputs
     sizes = ("--max-seq-length", SEQ_LENGTH)

@@ -113,7 +113,7 @@ def test_other_answers_are_told_and_so_are_answers_that_change_afterwards(sessio
         process.end()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(35)
 def test_a_whole_run(config, tmp_path):
     """In ONNX Runtime, whose processes are ready far sooner than TensorFlow's; cli/test_bench.py has one with those."""
     from nqperf.perf.machine.fingerprint import take_fingerprint

@@ -13,7 +13,7 @@ from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.headline import by_speed
-from nqperf.report.roofline import roofline
+from nqperf.report.roofline_section import roofline_section
 from nqperf.report.summary import (
     NONE,
     absence,
@@ -52,7 +52,7 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     yield from _rounds(results, level)
     yield from _answers(results, level)
     yield from _memory(results, level)
-    yield from _roofline(results, level)
+    yield from roofline_section(results, level)
     yield from _missing(results, level)
     yield html.title(level, "Machine and run")
     yield html.facts(_facts(results))
@@ -185,9 +185,10 @@ def _answers(results: Results, level: int) -> Iterator[Markup]:
     if not compared:
         return
     yield html.title(level, "Answers that changed")
-    same = [variant.name for variant in compared if variant.agreement and not variant.agreement.changed]
-    if same:
-        yield html.paragraph(f"None in {', '.join(same)}: every answer is the baseline's.", kind="")
+    same = [variant for variant in compared if variant.agreement and not variant.agreement.changed]
+    for undecided, ends in ((False, "every answer is the baseline's"), (True, "too few to decide")):
+        if names := [variant.name for variant in same if variant.undecided == undecided]:
+            yield html.paragraph(f"None in {', '.join(names)}: {ends}.", kind="")
     for variant in compared:
         found = variant.agreement
         if found is None or not found.changed:
@@ -226,24 +227,6 @@ def _memory(results: Results, level: int) -> Iterator[Markup]:
             )
             for name, usage in used
         ],
-    )
-
-
-def _roofline(results: Results, level: int) -> Iterator[Markup]:
-    """Yield how much of the device's matrix-product rate each variant reaches."""
-    found = roofline(results)
-    if found is None or not found.rows:
-        return
-    yield html.title(level, "Roofline")
-    rates = ", ".join(f"{width} {rate:.0f} GFLOP/s" for width, rate in found.rates.items())
-    yield html.paragraph(
-        f"The most that a large matrix product alone reached in this run: {rates}. "
-        f"A window's products come to {found.window_gflops:.2f} GFLOP, padding counted."
-    )
-    yield html.html_table(
-        "What the network reaches of it",
-        ("variant", "type of most products", "GFLOP/s", "of the device's"),
-        [(name, width, f"{reached:.0f}", f"{share:.0%}") for name, (width, reached, share) in found.rows.items()],
     )
 
 

@@ -55,7 +55,7 @@ class LoadModel(protocol.Message, frozen=True):
 
 
 class LoadedModel(protocol.Loaded, frozen=True):
-    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and the inputs' `shapes`."""
+    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and its inputs' `shapes`."""
 
     parameters: int
     rows: int
@@ -141,7 +141,10 @@ class KerasWorker(Worker):
             parameters=sum(int(np.prod(weight.shape)) for weight in built.model.weights),
             rows=size * len(batches),
             batch_size=size,
-            shapes={name: f"{one.dtype.name}{list(one.shape)}" for name, one in keras_model.named_leaves(specs)},
+            shapes={
+                name: f"{array.dtype.name}{list(array.shape)}"
+                for (name, _), array in zip(keras_model.named_leaves(specs), batches[0], strict=True)
+            },
         )
 
 

@@ -20,6 +20,7 @@ from nqperf.engines.probe import Machine, Sight
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, EngineRow, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import DeviceError, NqPerfError
+from nqperf.formats.files import scratch_folder
 from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.machine.gpus import listed_gpus
@@ -189,7 +190,9 @@ def _run(look: _Look, steps: list[str]) -> tuple[list[Finding], str, dict[str, A
     """Return the findings of a process that does `steps`, how it ended, and what its libraries said of themselves."""
     command = python_command("nqperf.perf.machine.probe", look.engine, *steps)
     try:
-        done = subprocess.run(command, env=dict(look.variables), capture_output=True, timeout=look.timeout, check=False)
+        with scratch_folder() as temporary:  # AutoGraph leaves its code behind when its process is killed
+            environment = {**dict(look.variables), "TMPDIR": str(temporary)}
+            done = subprocess.run(command, env=environment, capture_output=True, timeout=look.timeout, check=False)
         status, output, errors = done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired as late:
         status, output, errors = None, late.stdout or b"", late.stderr or b""

@@ -4,6 +4,7 @@ import dataclasses
 import random
 import subprocess
 import sys
+import tempfile
 
 import msgspec
 import pytest
@@ -403,6 +404,15 @@ def test_a_step_that_kills_its_process_is_told_and_those_behind_it_are_done(monk
     assert found.of("tensorflow").faults == {"tf32": "the process was ended by SIGABRT", "xla": "division by zero"}
     assert found.malloc or found.keeps_memory is None
     assert [*found.sights] == ["tensorflow"]
+
+
+def test_what_a_step_leaves_when_its_process_is_killed_goes(monkeypatch, tmp_path):
+    """As AutoGraph leaves the code that it makes in the temporary folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    leaves = "steps['memory'] = lambda: {'at': os.open(os.environ['TMPDIR'] + '/left', os.O_CREAT)}"
+    fake(monkeypatch, tmp_path, f"{leaves}\nsteps['fingerprint'] = lambda: {{'fingerprint': probe.take_fingerprint()}}")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_machine_that_cannot_start_tensorflow_is_an_error_with_its_words(monkeypatch, tmp_path):

@@ -24,6 +24,10 @@ PLANTED = "baseline with planted work"
 UNUSED_GPUS = "unused_gpus"
 # What it has observed where NVIDIA's tool is there and lists no GPU: what it says instead.
 GPU_FAULT = "gpu_fault"
+# How a row's note begins where too few answers were compared to judge them.
+UNDECIDED = "answers undecided"
+# Where an agreement has, among its details, what was compared in all after more was asked, and what of it changed.
+ALL_COMPARED, ALL_CHANGED = "all_compared", "all_changed"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.
@@ -202,6 +206,12 @@ class Agreement(_Record, frozen=True):
     details: dict[str, float] = msgspec.field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
 
+    @property
+    def changed_text(self) -> str:
+        """How many of all that were compared have changed, those asked on after the sets too: "0 of 17"."""
+        changed, compared = self.details.get(ALL_CHANGED, self.changed), self.details.get(ALL_COMPARED, self.compared)
+        return f"{changed:.0f} of {compared:.0f}"
+
 
 class Usage(_Record, frozen=True):
     """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
@@ -254,6 +264,11 @@ class VariantResult(_Record, frozen=True):
     verdict: Verdict | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether too few answers were compared to tell if they are the baseline's within the row's tolerance."""
+        return self.note is not None and self.note.startswith(UNDECIDED)
 
     def __post_init__(self) -> None:
         if (self.status == "measured") != (self.reason is None):

@@ -185,9 +185,10 @@ def _answers(results: Results, level: int) -> Iterator[Markup]:
     if not compared:
         return
     yield html.title(level, "Answers that changed")
-    same = [variant.name for variant in compared if variant.agreement and not variant.agreement.changed]
-    if same:
-        yield html.paragraph(f"None in {', '.join(same)}: every answer is the baseline's.", kind="")
+    same = [variant for variant in compared if variant.agreement and not variant.agreement.changed]
+    for undecided, ends in ((False, "every answer is the baseline's"), (True, "too few to decide")):
+        if names := [variant.name for variant in same if variant.undecided == undecided]:
+            yield html.paragraph(f"None in {', '.join(names)}: {ends}.", kind="")
     for variant in compared:
         found = variant.agreement
         if found is None or not found.changed:

@@ -184,7 +184,7 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
         NONE if ratio is None or seconds is None else _time(seconds / ratio, verdict),
         NONE if verdict is None or verdict.at_most else f"{100 / verdict.ratio - 100:+.1f} %",
         NONE if score is None else f"{score:.4f}",
-        NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
+        NONE if agreement is None else f"{agreement.changed_text}{', undecided' if variant.undecided else ''}",
         *_speed(verdict),
         outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(verdict),
     )

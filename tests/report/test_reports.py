@@ -42,6 +42,9 @@ def test_what_the_time_did_not_allow_and_what_each_variant_took_of_the_system_is
     major = msgspec.structs.replace(usage, major_faults=2.5)
     assert "xla 6240 + 2.5, 25%" in run_text(runs.run(msgspec.structs.replace(xla, usage=major)))
     assert "page faults" not in run_text(RUN)
+    on_gpu = msgspec.structs.replace(xla, usage=msgspec.structs.replace(usage, gpu_peak_memory=5 << 29))
+    assert "xla 6240, 25%, 1.50 GiB, 2.50 GiB of the GPU" in run_text(runs.run(on_gpu))
+    assert "2.50 GiB" in str(run_page(runs.run(on_gpu)))
 
 
 def rows(results):

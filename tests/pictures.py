@@ -25,7 +25,7 @@ from tests.browser import FLAGS, NAMES
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 RECORD, DRAWING = FOLDER / "run.json", FOLDER / "run.svg"
 WIDTHS = (1200, 500)  # Chromium opens no narrower window; tests/browser.py looks at 400
-_WIDE, _ROW, _LEFT, _RIGHT = 760, 24, 250, 520
+_WIDE, _ROW, _LEFT, _RIGHT = 760, 24, 230, 480
 _STYLE = (
     "text{font:13px sans-serif;fill:#1f2328}.small{font-size:11px;fill:#59636e}.bar{stroke:#0969da;stroke-width:4}"
     ".dot{fill:#0969da}.one{stroke:#59636e;stroke-dasharray:4 3}"
@@ -38,7 +38,7 @@ def drawing(results: Results) -> str:
     rows = [row for row in by_speed(results) if row.verdict is not None and row.verdict.interval is not None]
     ends = [end for row in rows if row.verdict for end in row.verdict.interval or ()]
     scale = Scale.around([1.0, *ends])
-    said = textwrap.wrap(fastest_sentence(results) or results.outcome, 105)
+    said = textwrap.wrap(fastest_sentence(results) or results.outcome, 98)
     top = 20 * len(said) + 16
     height = top + _ROW * len(rows) + 44
     parts = [f'<text x="10" y="{20 * number + 20}">{escape(line)}</text>' for number, line in enumerate(said)]
@@ -69,7 +69,7 @@ def _row(row: VariantResult, scale: Scale, y: int) -> Iterator[str]:
     yield f'<line class="bar" x1="{low:.1f}" x2="{high:.1f}" y1="{y - 4}" y2="{y - 4}"/>'
     yield f'<circle class="dot" cx="{dot:.1f}" cy="{y - 4}" r="5"/>'
     yield f'<text x="{_RIGHT + 20}" y="{y}">{verdict.ratio:.2f}</text>'
-    yield f'<text x="{_RIGHT + 70}" y="{y}">{escape(answers)}</text>'
+    yield f'<text x="{_RIGHT + 65}" y="{y}">{escape(answers)}</text>'
 
 
 def photograph(page: str, folder: Path) -> list[Path]:

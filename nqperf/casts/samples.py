@@ -63,7 +63,8 @@ def _looked_up(specs: Any, model: Any) -> dict[int, int]:
     import tensorflow as tf
 
     leaves = tf.nest.flatten(specs)
-    tensors = tf.nest.flatten(getattr(model, "_inputs_struct", None) or getattr(model, "inputs", None) or [])
+    struct = getattr(model, "_inputs_struct", None)
+    tensors = tf.nest.flatten(struct if struct is not None else getattr(model, "inputs", None))
     if len(leaves) != len(tensors):
         return {}
     rows = dict(_lookups(model))
@@ -81,6 +82,14 @@ def _lookups(model: Any) -> Iterator[tuple[int, int]]:
                     yield id(tensor), layer.input_dim
 
 
+def _weights(model: Any) -> list[Any]:
+    """Return the weights of `model`, none where there is no model, or one of the old Keras that was not called yet."""
+    try:
+        return list(getattr(model, "weights", ()))
+    except ValueError:
+        return []
+
+
 def _vocabulary(model: Any) -> int:
     """Return how many rows the model's largest table of embeddings has, 2 where it has none that is known."""
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()  # noqa: SLF001  # no public walk
@@ -89,7 +98,7 @@ def _vocabulary(model: Any) -> int:
     # A layer that keeps its table in a variable of its own.
     tables += [
         each.shape[0]
-        for each in getattr(model, "weights", ())
+        for each in _weights(model)
         if "embed" in str(getattr(each, "path", each.name)).lower() and len(each.shape) == 2  # noqa: PLR2004
     ]
     return max([2, *(table for table in tables if isinstance(table, int))])

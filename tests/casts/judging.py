@@ -163,7 +163,7 @@ def judged(file, name, function, policy):
         for each in found.findings
     ]
     after = under_edits(found.findings, lambda: outcome(function, policy, *known)) if wide == "ok" else None
-    return {**row, "refused": None, "findings": rows, "complete": found.complete, "edited": after}
+    return {**row, "refused": found.stopped, "findings": rows, "complete": found.complete, "edited": after}
 
 
 def main(folders):

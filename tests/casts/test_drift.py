@@ -349,6 +349,8 @@ def test_an_input_is_of_the_rows_of_the_embedding_that_looks_it_up_even_where_it
     assert seen.max() > 20
     assert set(kinds.ravel()) == {0, 1, 2}
     assert (numbers < 0).any()
+    alone = keras.Model(tokens, keras.layers.Embedding(40, 4)(tokens))
+    assert np.asarray(sample(specs[0], alone)).max() > 20
 
 
 def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not_fit(tmp_path):

@@ -20,7 +20,7 @@ def sample(
     Which integers an input takes is told by its name and type: a mask (or a boolean) is 1 with padding at the end, less
     in one row than in the next; segments are 0 and then 1; positions count. What is left are ids, from 0 to below
     `vocabulary`, by default the rows of the embedding that `model` looks them up in, else of its largest, or to 1 where
-    it has none. An input of floats that is looked up so holds ids, too. Dimensions without a size get `rows` and `size`.
+    it has none. An input of floats that is looked up so holds ids, too. An open dimension gets `rows` or `size`.
     """
     import tensorflow as tf
 

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 # Commands to GitHub's runners, wherever they come from: the first at the start of a line, the older second anywhere.
 _COMMAND = re.compile(r"^(\s*)(::)|(#)(#\[)", re.MULTILINE)
 # A scheme has an end, so that a long text without any is read in a time that grows no faster than the text.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,63}://[^\s'\"<>]+")
+# One within another, as fsspec chains them with `::`, is an address of its own; a quote before a letter is part of one.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,63}://"
+_URL = re.compile(rf"{_SCHEME}(?:(?!::{_SCHEME})[^\s'\"<>]|'(?=['\w%@.~-]))+")
 CUT = "[cut]"
 # Controls but for tabs and line ends, joiners and what turns the direction of text, halves of pairs.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")

@@ -18,7 +18,7 @@ import msgspec
 from nqperf import __version__
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.files import sha256_of, write_whole
+from nqperf.formats.files import refuse_links, sha256_of, write_whole
 from nqperf.formats.journal import Identity, Journal, opened_journal
 from nqperf.formats.json_object import encode_json
 from nqperf.formats.nq.chunks import ChunkSource
@@ -254,6 +254,7 @@ def _output_folder(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FormatError(f"cannot be made a folder ({error.strerror}): name another --out", path=out) from error
+    refuse_links(out, (FEATURES, LOGITS, PREDICTIONS, METRICS, RECORD))
     try:
         yield
     except BaseException:

@@ -105,6 +105,12 @@ def measured(name, ratio, floor=None, *, noise=0.01, drift=1.0, predict_seconds=
     )
 
 
+def undecided(row, compared):
+    """Return `row` as it is where so few answers were compared, none of them changed, that nothing is known."""
+    agreed = msgspec.structs.replace(row.agreement, compared=compared, changed=0)
+    return msgspec.structs.replace(row, agreement=agreed, note=f"answers undecided: 0 of {compared} answers changed")
+
+
 def broken(name="mixed_float16"):
     return VariantResult(
         name=name,

@@ -19,7 +19,7 @@ def lines(chosen: argparse.Namespace) -> Iterator[list[str]]:
     elif chosen.table == "revisions":
         yield revisions.HEADINGS
         for name in chosen.models or revisions.MODELS:
-            yield revisions.line(name, chosen.runs, chosen.sets, chosen.seed, quick=chosen.quick)
+            yield revisions.line(name, chosen.runs, chosen.sets, chosen.seed, chosen.rows)
     elif chosen.table == "compare":
         yield runs.COMPARED_HEADINGS
         yield from runs.compared(chosen.runs, chosen.seed)
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=8, help="sets of processes that the budget has room for (8)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--models", nargs="*", help="models of noise (all)")
-    parser.add_argument("--quick", action="store_true", help="revisions: first look at two sets, one to confirm")
+    parser.add_argument("--rows", type=int, default=revisions.ROWS, help="revisions: rows of a run (6)")
     chosen = parser.parse_args()
     start = time.perf_counter()
     for number, cells in enumerate(lines(chosen)):

@@ -49,23 +49,21 @@ class Counted:
     sets: int = 0
 
 
-def line(name: str, runs: int, sets: int, seed: int, *, quick: bool) -> list[str]:
-    """Return the cells of one model of noise; `quick` looks first at two sets and confirms in one."""
+def line(name: str, runs: int, sets: int, seed: int, rows: int = ROWS) -> list[str]:
+    """Return the cells of one model of noise, in runs of so many `rows`."""
     generator = np.random.default_rng([seed, *name.encode()])
     noise = MODELS[name]
     pilot = measure(noise, [0.0], (400, 1, ROUNDS), generator)
     spread = float(np.std(set_estimates(pilot.baseline[:, :, None], pilot.rows)[0]))
     error = spread / math.sqrt(max(1, sets - 1))
-    margin = max(ASKED, math.ceil(1000 * least_margin(error, family=ROWS)) / 1000)
+    margin = max(ASKED, math.ceil(1000 * least_margin(error, family=rows)) / 1000)
     config = JudgeConfig.for_margin(margin)
-    if quick:
-        config = dataclasses.replace(config, first_look=2, confirming=1)
-    same, two, five = (_simulate(noise, slowdown, (runs, sets), generator, config) for slowdown in SLOWDOWNS)
+    same, two, five = (_simulate(noise, slowdown, (runs, sets, rows), generator, config) for slowdown in SLOWDOWNS)
     return [
         name,
         f"{margin:.1%}",
         f"{same.red / runs:.2%}",
-        f"{(same.others_passed + same.passed) / (runs * ROWS):.1%}",
+        f"{(same.others_passed + same.passed) / (runs * rows):.1%}",
         *(
             f"{one.failed / runs:.1%} / {one.passed / runs:.1%} / {1 - (one.failed + one.passed) / runs:.1%}"
             for one in (two, five)
@@ -76,13 +74,13 @@ def line(name: str, runs: int, sets: int, seed: int, *, quick: bool) -> list[str
 
 
 def _simulate(
-    noise: Noise, slowdown: float, size: tuple[int, int], generator: np.random.Generator, config: JudgeConfig
+    noise: Noise, slowdown: float, size: tuple[int, int, int], generator: np.random.Generator, config: JudgeConfig
 ) -> Counted:
     """Return the counts of runs whose first row is slower by `slowdown`."""
-    runs, sets = size
-    rows = tuple(Row(name=f"row {number}", floor=Floor(ratio=1.0)) for number in range(ROWS))
-    location, total = (np.empty((runs, sets, ROWS)) for _ in range(2))
-    for column in range(ROWS):
+    runs, sets, count = size
+    rows = tuple(Row(name=f"row {number}", floor=Floor(ratio=1.0)) for number in range(count))
+    location, total = (np.empty((runs, sets, count)) for _ in range(2))
+    for column in range(count):
         seconds = measure(noise, [slowdown if column == 0 else 0.0], (runs, sets, ROUNDS), generator)
         both = set_estimates(seconds.baseline[:, :, None], seconds.rows)
         location[..., column], total[..., column] = both[0][..., 0], both[1][..., 0]

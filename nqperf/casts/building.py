@@ -52,7 +52,19 @@ def model_of(value: Any, inputs: Any = None) -> tuple[Any, Any]:
         value, inputs = value[0], inputs if inputs is not None else value[1]
     if not is_model(value):
         raise ConfigError(f"the builder returned {type(value).__name__}, expected a Keras model or (model, inputs)")
-    return value, inputs
+    return value, _by_parameters(value, inputs)
+
+
+def _by_parameters(model: Any, inputs: Any) -> Any:
+    """Return `inputs`, specs of a `model`; what is named as the parameters of its call is given to them by place.
+
+    A subclassed model says `call(self, images)` and takes no dictionary; one that knows its inputs is left alone.
+    """
+    named = inputs[0] if isinstance(inputs, tuple) and len(inputs) == 1 else None
+    if not isinstance(named, dict) or tracing.known_inputs(model) is not None:
+        return inputs
+    first = [name for name in inspect.signature(model.call).parameters if name != "training"][: len(named)]
+    return tuple(named[name] for name in first) if set(first) == set(named) else inputs
 
 
 def with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:

@@ -53,6 +53,6 @@ def ab_command(target: str, **options: Any) -> None:
             **{name: options[name] for name in names},
         )
         folder = Path.cwd()
-        with both_sides(asked, folder) as sides:
+        with both_sides(asked, folder, target=target) as sides:
             results = compare_revisions(target, sides, project_of(folder)[0], config=config)
     deliver(results, options)

@@ -30,7 +30,7 @@ from nqperf.report.html import run_page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.progress import doing_text, row_lines, set_text
 from nqperf.report.terminal import run_text, seconds_text
-from nqperf.report.tracking import require_mlflow, track
+from nqperf.report.tracking import store_fault, track
 
 # What is run; `calibrate` and `prove` run the same.
 suite_options = shared.together(
@@ -152,8 +152,8 @@ def bench_command(data: str | None, **options: Any) -> None:
 
 def _run(data: str | None, options: dict[str, Any]) -> None:
     """Run the suite, deliver what is asked for, and end the process with the exit code."""
-    if options["tracked"]:
-        require_mlflow()
+    if options["tracked"] and (why := store_fault()):
+        warn(f"{why}; the run goes on without it")
     if why := step_summary_fault():
         warn(f"{why}; the run goes on without it")
     config = _keras_config(data, options) if data and names_keras_model(data) else _config(data, options)

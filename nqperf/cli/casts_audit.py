@@ -92,13 +92,14 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
     nqperf casts audit broken:forward --input float16[2,8] --input float32[2,8]
     """
     from nqperf.casts.targets import resolve
+    from nqperf.formats.files import require_places, write_whole
 
+    require_places(sarif=options["sarif"])
     target = resolve(model, options["inputs"], imports=options["imports"])
     outcomes = outcomes_of(target, precision, options["device"])
     audits = [each for each, _ in outcomes]
     _show(audits, "json" if options["as_json"] else form, verbose=options["verbose"])
     if options["sarif"] is not None:
-        from nqperf.formats.files import write_whole
         from nqperf.report.sarif import to_sarif
 
         write_whole(options["sarif"], to_sarif(audits).encode())

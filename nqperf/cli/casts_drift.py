@@ -103,9 +103,11 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
     from nqperf.casts.keeping import patch_to_keep
     from nqperf.casts.targets import resolve
     from nqperf.casts.twins import build_twins
+    from nqperf.formats.files import require_places, write_whole
     from nqperf.report.casts_text import bisection_text
 
     patch, anywhere = options.pop("patch"), options.pop("anywhere")
+    require_places(patch=patch)
     target = resolve(model, options.pop("inputs"))
     data = inputs_for(target, **options)
     found = search(build_twins(target, precision, data.batches[0]), data.batches, tolerance=tolerance)
@@ -123,8 +125,6 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
         if found.layers:
             click.echo(f"\nno patch: {why}" if why else f"\n{_about(kept)}\n{diff}", nl=bool(why))
     if patch is not None and diff:
-        from nqperf.formats.files import write_whole
-
         write_whole(patch, diff.encode())
 
 

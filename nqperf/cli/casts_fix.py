@@ -37,10 +37,11 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
     from nqperf.casts.edits.patch import patch_of
     from nqperf.casts.targets import resolve
     from nqperf.formats.casts.source_files import write_sources
-    from nqperf.formats.files import write_whole
+    from nqperf.formats.files import require_places, write_whole
 
     if write and patch is not None:
         raise ConfigError("--write and --patch are two ways to keep the edits: choose one")
+    require_places(patch=patch)
     target = resolve(model, options["inputs"], imports=options["imports"])
     ((audit, _),) = outcomes_of(target, (precision,), options["device"])
     made = patch_of(audit.findings, anywhere=anywhere)

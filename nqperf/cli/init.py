@@ -13,7 +13,7 @@ from nqperf.perf.workers.builder_worker import BUILDER
 
 _NEXT = """next:
   {work}: put your own work there
-  python -m pytest benchmarks                              # measures it on this machine
+  python -m pytest benchmarks                              # measures it here (with pytest-xdist: -n 0)
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
 settings of your own stand in [tool.nqperf] of pyproject.toml"""

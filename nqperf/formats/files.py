@@ -12,7 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nqperf.errors import FormatError
@@ -98,6 +98,16 @@ def writable_file(path: Path) -> Path:
     if any(place.is_relative_to(folder) for place in places for folder in _SYSTEMS):
         raise FormatError("is the system's own place, a file is written here: name another output", path=path)
     return target
+
+
+def refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Raise where one of `names` in `folder` is a link: nobody named it, and a stranger's folder may hold any.
+
+    Raises: FormatError naming it.
+    """
+    for name in names:
+        if (folder / name).is_symlink():
+            raise FormatError("is a link that you did not name: remove it, or name another output", path=folder / name)
 
 
 def _keep_mode_and_owner(partial: Path, target: Path) -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from nqperf.errors import FormatError, Interrupted, NqPerfError
 from nqperf.formats.decoding import JSON_BYTES, decode_json
-from nqperf.formats.files import open_lock, remove_leftovers, take_lock, write_whole
+from nqperf.formats.files import open_lock, refuse_links, remove_leftovers, take_lock, write_whole
 from nqperf.formats.reading import read_whole
 
 JOURNAL_SCHEMA = 1
@@ -135,7 +135,7 @@ class Journal:
 
     def remove(self) -> None:
         """Remove all that is ours, in an order in which a kill leaves nothing that looks done and is not."""
-        names = sorted(entry.name for entry in os.scandir(self.folder) if _OURS.fullmatch(entry.name))
+        names = _ours(self.folder)
         records = [name for name in names if _RECORD.fullmatch(name)]
         for name in [*records, *(name for name in names if name not in records), _JOURNAL]:
             (self.folder / name).unlink(missing_ok=True)
@@ -154,6 +154,7 @@ def opened_journal(folder: Path, run: Identity, *, fresh: bool = False) -> Itera
     """
     with _locked(folder):
         journal = Journal(folder=folder)
+        refuse_links(folder, [_JOURNAL, *_ours(folder)])
         remove_leftovers(folder)
         if fresh:
             journal.remove()
@@ -225,6 +226,7 @@ def _decoded(path: Path, record_type: type[_Record]) -> _Record:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Make the folder, lock it for the block, and remove it behind when nothing is kept in it."""
+    refuse_links(folder.parent, [folder.name])
     try:
         folder.mkdir(exist_ok=True)
         lock = open_lock(folder / _LOCK)
@@ -252,6 +254,10 @@ def _locked(folder: Path) -> Iterator[None]:
                     folder.rmdir()
     finally:
         os.close(lock)
+
+
+def _ours(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if _OURS.fullmatch(entry.name))
 
 
 def _name(number: int, name: str) -> str:

@@ -23,6 +23,11 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "nqperf_paired" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.skip(reason="measured alone: pytest benchmarks -n 0"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if any("measured alone" in str(one.longrepr) for one in terminalreporter.stats.get("skipped", ())):
+        terminalreporter.write_line("the speed gate measures alone and was left out here: pytest benchmarks -n 0")
 '''
 _WORK = '''"""What is measured: `build` runs once in each process; what it returns is timed, its output compared."""
 
@@ -84,7 +89,11 @@ def starter_files(function: str | None) -> dict[str, str]:
     imports, prepare, call = _OWN
     if function is not None:
         module, _, name = function.partition(":")
-        imports, prepare, call = f"from {module} import {name}\n", f"{name}()  # warm", f"{name}()"
+        imports, prepare, call = (
+            f"from {module} import {name}\n",
+            f"{name}()  # warm; with the arguments it needs",
+            f"{name}()",
+        )
     work = _WORK.format(imports=imports, prepare=prepare, call=call)
     return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: _WORKFLOW}
 

@@ -40,8 +40,6 @@ class LibraryVocabulary:
                 f"cuts words of up to {longest} letters, which takes time by their square; expected a bound of at most "
                 f"{_LONGEST_WORD} (max_input_chars_per_word)"
             )
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._never_split = frozenset(never_split)
         self.pieces: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)

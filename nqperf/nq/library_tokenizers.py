@@ -50,7 +50,7 @@ class BertRules:
 
 
 def library_tokenizer(content: str) -> LibraryTokenizer:
-    """Return what the library reads in `content`, the text of a `tokenizer.json`.
+    """Return what the library reads in `content`, the text of a `tokenizer.json`; it neither cuts texts off nor pads.
 
     Raises: ConfigError when it cannot.
     """
@@ -58,6 +58,9 @@ def library_tokenizer(content: str) -> LibraryTokenizer:
 
     with library_errors("is no tokenizer that can be read ({}): copy it again"):
         tokenizer = LibraryTokenizer.from_str(content)
+    # Before the first word is cut: a padding of a billion would take all of the memory.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     if dropout := getattr(tokenizer.model, "dropout", None):
         raise ConfigError(f"leaves merges out at random (dropout {dropout:g}), as for training; set it to null")
     for part in (tokenizer.normalizer, tokenizer.pre_tokenizer):

@@ -117,7 +117,7 @@ def compare_builder(
             raise ConfigError(
                 f"unknown setting {', '.join(unknown)}; expected same or some of {', '.join(sorted(known))}"
             )
-        with both_sides(wanted, folder) as sides:
+        with both_sides(wanted, folder, target=target) as sides:
             measured = dataclasses.replace(measured, **asked)
             results = compare_revisions(target, sides, project_of(folder)[0], config=measured, **same)
     test = request.node.nodeid

@@ -24,6 +24,10 @@ PLANTED = "baseline with planted work"
 UNUSED_GPUS = "unused_gpus"
 # What it has observed where NVIDIA's tool is there and lists no GPU: what it says instead.
 GPU_FAULT = "gpu_fault"
+# How a row's note begins where too few answers were compared to judge them.
+UNDECIDED = "answers undecided"
+# Where an agreement has, among its details, what was compared in all after more was asked, and what of it changed.
+ALL_COMPARED, ALL_CHANGED = "all_compared", "all_changed"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.
@@ -202,12 +206,19 @@ class Agreement(_Record, frozen=True):
     details: dict[str, float] = msgspec.field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
 
+    @property
+    def changed_text(self) -> str:
+        """How many of all that were compared have changed, those asked on after the sets too: "0 of 17"."""
+        changed, compared = self.details.get(ALL_CHANGED, self.changed), self.details.get(ALL_COMPARED, self.compared)
+        return f"{changed:.0f} of {compared:.0f}"
+
 
 class Usage(_Record, frozen=True):
     """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
 
     `minor_faults` are page faults that need no disk, `major_faults` those that do. `user_seconds` and `system_seconds`
-    are CPU time over all cores, in the program and in the system for it; `peak_memory` is in bytes.
+    are CPU time over all cores, in the program and in the system for it; `peak_memory` is in bytes, and so is
+    `gpu_peak_memory`, the most that the engine's allocator held of a GPU, None where there is none.
     """
 
     minor_faults: float
@@ -215,6 +226,7 @@ class Usage(_Record, frozen=True):
     user_seconds: float
     system_seconds: float
     peak_memory: int | None = None
+    gpu_peak_memory: int | None = None
 
     @property
     def system_share(self) -> float:
@@ -252,6 +264,11 @@ class VariantResult(_Record, frozen=True):
     verdict: Verdict | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether too few answers were compared to tell if they are the baseline's within the row's tolerance."""
+        return self.note is not None and self.note.startswith(UNDECIDED)
 
     def __post_init__(self) -> None:
         if (self.status == "measured") != (self.reason is None):

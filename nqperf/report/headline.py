@@ -20,25 +20,34 @@ def by_speed(results: Results) -> tuple[VariantResult, ...]:
 def fastest_sentence(results: Results) -> str | None:
     """Return what the fastest row of `results` with right answers gains, or that none does; None where none has times.
 
-    A row gains where its whole interval lies above 1.
+    A row gains where its whole interval lies above 1. One whose answers are undecided is named as that, and beside it
+    the fastest whose answers are known.
     """
     timed = [row for row in by_speed(results) if row.verdict is not None and row.name != BASELINE]
-    safe = [row for row in timed if row.status == "measured" and row.verdict and row.verdict.outcome != "FAIL"]
+    right = [row for row in timed if row.status == "measured" and row.verdict and row.verdict.outcome != "FAIL"]
     if not timed:
         return None
-    for row in safe:
-        assert row.verdict is not None  # noqa: S101  # as `timed` has it
-        interval = row.verdict.interval
-        if interval is not None and interval[0] > 1:
-            gained = f"Fastest safe way: {row.name}, {row.verdict.ratio:.2f} times the baseline"
-            return f"{gained} ({interval_text(interval)}); {_answers(row)}."
-    if safe and all(row.verdict is not None and row.verdict.interval is None for row in safe):
+    gaining = [row for row in right if row.verdict and row.verdict.interval and row.verdict.interval[0] > 1]
+    safe = next((row for row in gaining if _answers_known(row)), None)
+    said = [] if safe is None else [f"Fastest safe way: {_gain(safe)}"]
+    if gaining and not _answers_known(gaining[0]):
+        said.insert(0, f"Fastest way, not known to be safe: {_gain(gaining[0])}")
+    if said:
+        return " ".join(said)
+    if right and all(row.verdict is not None and row.verdict.interval is None for row in right):
         return "A single set of processes was taken: which way is fastest is not sure yet."
     return "No way is surely faster than the baseline with the answers kept."
 
 
-def _answers(row: VariantResult) -> str:
-    agreed = row.agreement
-    if agreed is None:
-        return "answers were not compared"
-    return f"{agreed.changed} of {agreed.compared} answers changed" if agreed.changed else "all answers are the same"
+def _answers_known(row: VariantResult) -> bool:
+    return row.agreement is not None and not row.undecided
+
+
+def _gain(row: VariantResult) -> str:
+    """Return what `row`, which has a verdict, gains, and what is known of its answers."""
+    assert row.verdict is not None  # noqa: S101  # only such rows gain
+    gained = f"{row.name}, {row.verdict.ratio:.2f} times the baseline ({interval_text(row.verdict.interval)})"
+    if row.agreement is None:
+        return f"{gained}; answers were not compared."
+    few = ": too few to decide" if row.undecided else ""
+    return f"{gained}; {row.agreement.changed_text} answers changed{few}."

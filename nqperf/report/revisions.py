@@ -10,7 +10,7 @@ from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResul
 from nqperf.report.summary import milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
 
-HEADINGS = ("row", "measure", "base", "change", "ratio", "interval", "margin", "sets", "verdict")
+HEADINGS = ("row", "measure", "base", "change", "change / base", "interval", "margin", "sets", "verdict")
 _NAMES: dict[Measure, str] = {"time": "time of a run", "memory": "peak memory", "start": "time to start"}
 _MORE: dict[Measure, str] = {"time": "slower", "memory": "more memory", "start": "longer to start"}
 _NOTHING = "-"

@@ -13,6 +13,8 @@ from typing import Any
 from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.times import baseline_seconds
 
+# A row that reaches more of a rate than this says that the rate was taken while something else had the cores.
+_MOST = 1.05
 _WIDTHS = {"float32": "float32", "tf32": "TF32", "float16": "16 bits", "bfloat16": "16 bits", "int8": "8 bits"}
 
 
@@ -24,11 +26,13 @@ class Roofline:
         window_gflops: The GFLOP of a window's matrix products.
         rates: The device's rate in GFLOP a second, by width ("float32", "16 bits", "8 bits").
         rows: Each row's width, its own rate in GFLOP a second, and its share of the device's, by name.
+        too_low: Widths whose rate was measured too low, since a row goes beyond it; no share of them is in `rows`.
     """
 
     window_gflops: float
     rates: Mapping[str, float]
     rows: Mapping[str, tuple[str, float, float]]
+    too_low: tuple[str, ...] = ()
 
 
 def roofline(results: Results) -> Roofline | None:
@@ -48,20 +52,34 @@ def roofline(results: Results) -> Roofline | None:
         width, reached = _width(variant.observed), _reached(results, variant)
         if reached is not None and width in rates:
             rows[variant.name] = width, reached, reached / rates[width]
-    return Roofline(window_gflops=windows[0], rates=rates, rows=rows)
+    too_low = tuple(width for width in rates if any(row[0] == width and row[2] > _MOST for row in rows.values()))
+    return Roofline(
+        window_gflops=windows[0],
+        rates=rates,
+        rows={name: row for name, row in rows.items() if row[0] not in too_low},
+        too_low=too_low,
+    )
 
 
 def roofline_text(results: Results) -> str | None:
     """Return the roofline of the run `results` in a line, None where there is none."""
     found = roofline(results)
-    if found is None or not found.rows:
+    if found is None or not (found.rows or found.too_low):
         return None
+    if not found.rows:
+        return f"no share of the device's rate is told: {too_low_text(found)}"
     rates = ", ".join(f"{width} {rate:.0f}" for width, rate in found.rates.items())
     rows = "; ".join(f"{name} {share:.0%} of {width}" for name, (width, _, share) in found.rows.items())
     return (
         f"matrix products reach so much of the device's rate ({rates} GFLOP/s; {found.window_gflops:.2f} GFLOP a "
-        f"window): {rows}"
+        f"window): {rows}{f'; no share where {too_low_text(found)}' if found.too_low else ''}"
     )
+
+
+def too_low_text(found: Roofline) -> str:
+    """Return which rates of `found` were measured too low, and why."""
+    rates = ", ".join(f"{width} ({found.rates[width]:.0f} GFLOP/s)" for width in found.too_low)
+    return f"rows reach more than the rate that was measured for {rates}, as when the machine was busy then"
 
 
 def _reached(results: Results, variant: VariantResult) -> float | None:

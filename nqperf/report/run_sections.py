@@ -13,7 +13,7 @@ from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.headline import by_speed
-from nqperf.report.roofline import roofline
+from nqperf.report.roofline_section import roofline_section
 from nqperf.report.summary import (
     NONE,
     absence,
@@ -52,7 +52,7 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     yield from _rounds(results, level)
     yield from _answers(results, level)
     yield from _memory(results, level)
-    yield from _roofline(results, level)
+    yield from roofline_section(results, level)
     yield from _missing(results, level)
     yield html.title(level, "Machine and run")
     yield html.facts(_facts(results))
@@ -185,9 +185,10 @@ def _answers(results: Results, level: int) -> Iterator[Markup]:
     if not compared:
         return
     yield html.title(level, "Answers that changed")
-    same = [variant.name for variant in compared if variant.agreement and not variant.agreement.changed]
-    if same:
-        yield html.paragraph(f"None in {', '.join(same)}: every answer is the baseline's.", kind="")
+    same = [variant for variant in compared if variant.agreement and not variant.agreement.changed]
+    for undecided, ends in ((False, "every answer is the baseline's"), (True, "too few to decide")):
+        if names := [variant.name for variant in same if variant.undecided == undecided]:
+            yield html.paragraph(f"None in {', '.join(names)}: {ends}.", kind="")
     for variant in compared:
         found = variant.agreement
         if found is None or not found.changed:
@@ -211,40 +212,28 @@ def _memory(results: Results, level: int) -> Iterator[Markup]:
     peaks = {name: usage.peak_memory for name, usage in used if usage.peak_memory}
     yield html.title(level, "Memory")
     headings = ("variant", "peak memory", "of the baseline's", "minor faults", "major faults", "user", "system")
+    on_gpu = any(usage.gpu_peak_memory is not None for _, usage in used)
     yield html.html_table(
         "The most memory held; page faults and CPU time of a batch",
-        headings,
+        (*headings, *(("peak on the GPU",) if on_gpu else ())),
         [
             (
                 name,
-                NONE if name not in peaks else f"{peaks[name] / (1 << 30):.2f} GiB",
+                _gib(peaks.get(name)),
                 NONE if name not in peaks or BASELINE not in peaks else f"{peaks[name] / peaks[BASELINE]:.0%}",
                 f"{usage.minor_faults:.0f}",
                 f"{usage.major_faults:.1f}",
                 f"{usage.user_seconds:.3f} s",
                 f"{usage.system_seconds:.3f} s ({usage.system_share:.0%})",
+                *((_gib(usage.gpu_peak_memory),) if on_gpu else ()),
             )
             for name, usage in used
         ],
     )
 
 
-def _roofline(results: Results, level: int) -> Iterator[Markup]:
-    """Yield how much of the device's matrix-product rate each variant reaches."""
-    found = roofline(results)
-    if found is None or not found.rows:
-        return
-    yield html.title(level, "Roofline")
-    rates = ", ".join(f"{width} {rate:.0f} GFLOP/s" for width, rate in found.rates.items())
-    yield html.paragraph(
-        f"The most that a large matrix product alone reached in this run: {rates}. "
-        f"A window's products come to {found.window_gflops:.2f} GFLOP, padding counted."
-    )
-    yield html.html_table(
-        "What the network reaches of it",
-        ("variant", "type of most products", "GFLOP/s", "of the device's"),
-        [(name, width, f"{reached:.0f}", f"{share:.0%}") for name, (width, reached, share) in found.rows.items()],
-    )
+def _gib(size: int | None) -> str:
+    return NONE if size is None else f"{size / (1 << 30):.2f} GiB"
 
 
 def _notes(results: Results) -> Iterator[Markup]:
@@ -280,12 +269,13 @@ def _facts(results: Results) -> dict[str, str]:
         "threads": _threads(results),
         "versions": ", ".join(f"{name} {version}" for name, version in machine.versions.items()),
         "by default": ", ".join(f"{name} {state}" for name, state in machine.states.items()),
-        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items()),
+        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items() if name != "commit"),
         "work": work_text(results),
         "model": results.model.sha256 and f"{results.model.name}, SHA-256 {results.model.sha256}",
         "data": results.data.sha256 and f"{results.data.name}, SHA-256 {results.data.sha256}",
         "floors": "none: no device profile is for this" if results.profile is None else f"profile {results.profile}",
         "made": results.created,
+        "commit": machine.observed.get("commit"),
         "command": results.command,
     }
     return {name: text for name, text in known.items() if text}

@@ -184,7 +184,7 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
         NONE if ratio is None or seconds is None else _time(seconds / ratio, verdict),
         NONE if verdict is None or verdict.at_most else f"{100 / verdict.ratio - 100:+.1f} %",
         NONE if score is None else f"{score:.4f}",
-        NONE if agreement is None else f"{agreement.changed} of {agreement.compared}",
+        NONE if agreement is None else f"{agreement.changed_text}{', undecided' if variant.undecided else ''}",
         *_speed(verdict),
         outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(verdict),
     )
@@ -277,7 +277,8 @@ def _usages(results: Results) -> tuple[str, ...]:
 def _usage(name: str, usage: Usage) -> str:
     major = f" + {usage.major_faults:.1f}" if usage.major_faults else ""
     peak = "" if usage.peak_memory is None else f", {usage.peak_memory / (1 << 30):.2f} GiB"
-    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}"
+    gpu = "" if usage.gpu_peak_memory is None else f", {usage.gpu_peak_memory / (1 << 30):.2f} GiB of the GPU"
+    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}{gpu}"
 
 
 def _planted(control: Control | None) -> str:

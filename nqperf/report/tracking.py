@@ -6,8 +6,11 @@ MLFLOW_TRACKING_URI names the store, as everywhere with MLflow; without it MLflo
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,10 @@ from nqperf.records.results import Results, VariantResult
 
 EXPERIMENT = "nqperf"
 EXTRA = "mlflow"
+# MLflow asks a server that does not answer seven times more, over four minutes.
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_FEW_RETRIES = "2"
+_NO_ANSWER = re.compile(r"API request to (\S+?)/api/\S* failed .*?((?:\[Errno -?\d+\] )?[\w ]+)['\")]*")
 # What MLflow's local store, a database, needs beyond the client.
 _MODULES = ("mlflow", "sqlalchemy", "alembic")
 
@@ -31,6 +38,20 @@ def require_mlflow() -> None:
         raise MissingExtraError(EXTRA, purpose="tracking runs in MLflow")
 
 
+def store_fault() -> str | None:
+    """Return why MLflow's store cannot be used now, None where it can: it is asked once.
+
+    Raises: MissingExtraError without MLflow.
+    """
+    require_mlflow()
+    try:
+        with _retries("0"):
+            _experiment()
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 def track(results: Results, predictions: Mapping[str, Sequence[Prediction]]) -> dict[str, str]:
     """Log each variant of `results` that was measured or failed as a run of its own; return the run ids by variant.
 
@@ -38,21 +59,56 @@ def track(results: Results, predictions: Mapping[str, Sequence[Prediction]]) -> 
     Raises: MissingExtraError without MLflow, ConfigError when its store cannot be used.
     """
     require_mlflow()
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
+    with _retries(_FEW_RETRIES):
+        client, experiment = _experiment()
+        with _store_errors():
+            return {
+                variant.name: _log(client, experiment, results, variant, predictions.get(variant.name))
+                for variant in results.variants
+                if variant.status != "skipped"
+            }
 
-    try:
+
+def _experiment() -> tuple[Any, str]:
+    """Return MLflow's client and the id of the experiment, which is made where it is not there.
+
+    Raises: ConfigError when the store cannot be used.
+    """
+    with _store_errors():
+        from mlflow.tracking import MlflowClient
+
         client = MlflowClient()
         found = client.get_experiment_by_name(EXPERIMENT)
-        experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT)
-        return {
-            variant.name: _log(client, experiment, results, variant, predictions.get(variant.name))
-            for variant in results.variants
-            if variant.status != "skipped"
-        }
+        return client, found.experiment_id if found else client.create_experiment(EXPERIMENT)
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it tells its makers of every run
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
     except MlflowException as error:
         reason = str(error).splitlines()[0]
+        # Of a server that does not answer, the address and the system's own words are enough.
+        if whole := re.fullmatch(
+            r"API request to (\S+?)/api/\S* failed .*?((?:\[Errno -?\d+\] )?[\w ]+)['\")]*", reason
+        ):
+            reason = f"{whole[1]} does not answer: {whole[2]}"
         raise ConfigError(f"MLflow cannot keep the runs ({reason}): see its setting MLFLOW_TRACKING_URI") from error
+
+
+@contextmanager
+def _retries(count: str) -> Iterator[None]:
+    """Ask a server that does not answer only `count` times more, unless the user says how often."""
+    own = _RETRIES in os.environ
+    os.environ.setdefault(_RETRIES, count)
+    try:
+        yield
+    finally:
+        if not own:
+            del os.environ[_RETRIES]
 
 
 def metric_name(name: str) -> str:

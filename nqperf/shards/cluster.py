@@ -34,7 +34,12 @@ _HOST_AND_PORT = re.compile(r"([\w.-]+):(\d+)")
 _CONNECT_SECONDS = 10.0
 _LOOPBACK = "127.0.0.1"
 # Ray asks this variable whether it may listen for other machines; without it the ports of a local one are open to all.
-_LOCAL_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+# Nor does it tell its makers of the run.
+_LOCAL_ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 _TOKEN = "RAY_AUTH_TOKEN"  # noqa: S105  # the name of the variable that holds it
 
 

@@ -84,6 +84,9 @@ class Finding:
 REFERENCE = SearchConfig()
 # Both sides of the step that is named are measured so often, which shows when there is another step.
 _AT_LEAST, _AT_MOST = 2, 12
+# A step in between is said only of a commit measured so often, and of a bad commit measured so often: a single set that
+# something else on the machine disturbed looks like one.
+_STEP_SETS = 3
 # A side is measured again while it looks so much like a step in between.
 _DOUBTFUL = 0.1
 
@@ -126,9 +129,9 @@ def _next_step(model: _Model, config: SearchConfig) -> _Step:
         return _Step(reason=f"the bad commit is not {config.factor - 1:.0%} slower than the good one")
     steps = model.steps()
     if steps:
-        return _Step(steps=steps, reason="the slowdown came in several steps")
+        return _in_between(steps, model, config)
     if len(model.values) >= config.most:
-        return _Step(reason=f"{config.most} sets do not tell which")
+        return _too_many(config)
     best = int(np.argmax(model.probabilities))
     if model.probabilities[best] < config.confidence or not model.bad_is_slower():
         return _Step(following=model.most_telling(), reason="in doubt")
@@ -137,6 +140,20 @@ def _next_step(model: _Model, config: SearchConfig) -> _Step:
         return _Step(following=unsure, reason="both sides of the step are measured again")
     since = int(model.usable[best - 1]) + 1 if best else 1
     return _Step(commits=tuple(range(since, int(model.usable[best]) + 1)), reason="found")
+
+
+def _in_between(steps: tuple[int, ...], model: _Model, config: SearchConfig) -> _Step:
+    """Return that the slowdown came in these `steps`, or what to measure again before that can be said."""
+    seldom = min((*steps, int(model.usable[-1])), key=model.count)
+    if model.count(seldom) >= _STEP_SETS:
+        return _Step(steps=steps, reason="the slowdown came in several steps")
+    if len(model.values) >= config.most:
+        return _too_many(config)
+    return _Step(following=seldom, reason="what looks like a step in between is measured again")
+
+
+def _too_many(config: SearchConfig) -> _Step:
+    return _Step(reason=f"{config.most} sets do not tell which")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -52,10 +52,14 @@ class JudgeConfig:
     def for_margin(cls, margin: float) -> JudgeConfig:
         """Return the judge that finds a slowdown of `margin` (0.02: 2 %) between two revisions.
 
-        >>> JudgeConfig.for_margin(0.05) == JudgeConfig()
-        True
+        It looks first at two sets, and a FAIL must hold in one more: base and change run in the same rounds, so a set
+        scatters less than one of the table does, and starting processes is most of what a set takes.
+
+        >>> judge = JudgeConfig.for_margin(0.05)
+        >>> judge.fail_margin, judge.pass_margin, judge.first_look, judge.confirming
+        (1.02, 1.05, 2, 1)
         """
-        return cls(fail_margin=round(1 + 0.4 * margin, 10), pass_margin=1 + margin)
+        return cls(fail_margin=round(1 + 0.4 * margin, 10), pass_margin=1 + margin, first_look=2, confirming=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

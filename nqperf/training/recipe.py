@@ -12,7 +12,7 @@ import msgspec
 
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decode_json
-from nqperf.formats.files import write_whole
+from nqperf.formats.files import refuse_links, write_whole
 from nqperf.formats.reading import read_whole
 from nqperf.formats.training.state_file import read_arrays, write_arrays
 from nqperf.formats.weights.model_folder import FolderSettings, OpenedModel, check_replaceable, open_model
@@ -130,6 +130,7 @@ def train(job: TrainingJob, report: Report) -> None:
     a vocabulary that lacks a symbol, or an output that cannot be written; MissingExtraError without MiniLM's package.
     """
     check_replaceable(job.out)
+    refuse_links(job.work, (CHECKPOINT, BEST, LOG))
     teacher = None if job.lesson is None else open_model(job.lesson.teacher)
     file, network, weights = _starting_point(job, teacher)
     network.require_positions(job.features.max_seq_length)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import write_whole
+from nqperf.formats.files import refuse_links, write_whole
 from nqperf.formats.json_object import read_json_object
 from nqperf.formats.weights.model_folder import CONFIG, open_model
 from nqperf.formats.weights.packaged import PACKAGED_MODEL
@@ -67,6 +67,7 @@ def calibrate(job: CalibrationJob) -> Calibration:
     from nqperf.model.variables import assign_weights, build
 
     folder = open_model(job.model)
+    refuse_links(job.model, [CONFIG])
     if folder.path == PACKAGED_MODEL:
         raise ConfigError(f"{job.model} is the packaged model, which stays as it is: copy its folder, name the copy")
     examples = [

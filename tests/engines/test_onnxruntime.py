@@ -1,6 +1,9 @@
 """The ONNX Runtime engine: its logits are TensorFlow's, and what it is said to do is what it was seen to do."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -17,7 +20,7 @@ from nqperf.defaults import PACKAGED_MODEL
 from nqperf.engines.onnxruntime import engine as engine_module
 from nqperf.engines.onnxruntime import sessions
 from nqperf.engines.registry import find_engine
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.model.config import BertConfig
@@ -238,3 +241,18 @@ def test_every_precision_has_a_rate(folder):
         multiply, operations = engine.large_product()
         multiply()
         assert (engine.product_type(), operations) == (precision, 2 * 1536**3)
+
+
+def test_nobody_is_told_of_its_sessions(tmp_path):
+    """What it would tell, and to whom it belongs, it keeps in these folders from its import on."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
+    code = "from nqperf.engines.registry import find_engine; find_engine('onnxruntime').engine_type().start()"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_profile_that_a_full_disk_cut_off_is_refused_in_one_line(tmp_path):
+    (tmp_path / "profile.json").write_bytes(b'[{"cat": "Node", "na')
+    with pytest.raises(FormatError, match="is the disk of temporary files full"):
+        sessions.executed(tmp_path / "profile.json")

@@ -10,6 +10,7 @@ import pytest
 from nqperf.errors import FormatError
 from nqperf.formats.files import open_lock, scratch_folder, whole_file, whole_folder, write_whole
 from nqperf.formats.journal import opened_journal
+from nqperf.formats.results.kept_rows import KeptFile
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="only root may give a file to another user")
@@ -135,6 +136,27 @@ def test_what_is_no_lock_is_refused_and_stays(tmp_path):
         with pytest.raises(FormatError, match="lock"):
             open_lock(path)
     assert victim.read_bytes() == b"must stay as it is\n"
+
+
+def test_links_in_a_strangers_folder_lead_nowhere(tmp_path):
+    """The user named the folder, and none of these files; what they lead to must stay as it is."""
+    victim, folder = tmp_path / "victim", tmp_path / "strangers"
+    victim.write_bytes(b"must stay as it is\n")
+    (folder / "work").mkdir(parents=True)
+    for name in ("journal.json", "shard-00000.json", "shard-00000.logits.npz"):
+        link = folder / "work" / name
+        link.symlink_to(victim)
+        with pytest.raises(FormatError, match=f"{name}: is a link"), opened_journal(folder / "work", {}):
+            pass
+        link.unlink()
+    (folder / "other").symlink_to(tmp_path)
+    with pytest.raises(FormatError, match="other: is a link"), opened_journal(folder / "other", {}):
+        pass
+    (folder / "bench.json.rows").symlink_to(victim)
+    with pytest.raises(FormatError, match="rows: is a link"):
+        KeptFile(path=folder / "bench.json.rows", run={})
+    assert victim.read_bytes() == b"must stay as it is\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["strangers", "victim"]
 
 
 @as_root

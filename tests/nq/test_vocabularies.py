@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceTrainer
 from tokenizers import Tokenizer as Library
+from tokenizers import models
 
 from nqperf.errors import ConfigError
 from nqperf.nq.features import FeatureConfig, question_ids
@@ -159,3 +160,12 @@ def test_a_plain_vocabulary_of_berts_kind_needs_no_question_marker(albert_model)
         Tokenizer(vocabulary)
     plain = Tokenizer(vocabulary, plain=True)
     assert plain.encode_question("the river").tolist() == plain.encode(["the", "river"]).ids.tolist()
+
+
+def test_a_padding_of_a_billion_is_gone_before_a_word_is_cut():
+    """Each word that is tried while a folder is opened would take gigabytes."""
+    plain = Library(models.WordPiece({"[UNK]": 0, "kea": 1}))
+    plain.enable_padding(length=10**9)
+    plain.enable_truncation(max_length=1)
+    found = library_tokenizer(plain.to_str())
+    assert (found.padding, found.truncation) == (None, None)

@@ -53,6 +53,20 @@ def test_each_row_is_held_to_the_rate_of_what_it_multiplies_in():
     assert roofline_text(found) in summarise(found).notes
 
 
+def test_a_rate_that_rows_go_beyond_is_no_rate():
+    """Before: "baseline 242% of float32", where the rate was taken while another program ran."""
+    narrow = row("narrow", 4.0, product_type="bfloat16", product_gflops=400.0, low_precision_matmul_share=0.9)
+    baseline = {**COMMON, "product_type": "float32", "product_gflops": 40.0}
+    found = run(row("faster", 2.0), narrow, baseline=baseline)
+    lines = roofline(found)
+    assert lines.too_low == ("float32",)
+    assert list(lines.rows) == ["narrow"]
+    assert "narrow 50% of 16 bits; no share where rows reach more than" in roofline_text(found)
+    alone = roofline_text(run(row("faster", 2.0), baseline=baseline))
+    assert alone.startswith("no share of the device's rate is told: rows reach more than")
+    assert "float32 (40 GFLOP/s)" in alone
+
+
 def test_what_rounds_to_tf32_is_held_to_the_rate_of_products_that_do():
     """Before: it made the rate of float32, to which strict rows were held."""
     found = roofline(

@@ -229,6 +229,17 @@ def test_a_journal_of_another_schema_or_none_is_refused(data, config, name):
         answer(data, config)
 
 
+@pytest.mark.parametrize("name", [*FILES, "work"])
+def test_a_link_in_a_strangers_run_folder_is_refused_and_what_it_leads_to_stays(data, config, tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.mkdir() if name == "work" else victim.write_bytes(b"mine")
+    config.out.mkdir()
+    (config.out / name).symlink_to(victim)
+    with pytest.raises(FormatError, match=f"{name}: is a link that you did not name"):
+        answer(data, config)
+    assert list(victim.iterdir()) == [] if name == "work" else victim.read_bytes() == b"mine"
+
+
 def test_files_of_others_in_the_work_folder_are_left_alone(data, config):
     config.work.mkdir(parents=True)
     (config.work / "notes.txt").write_text("mine")

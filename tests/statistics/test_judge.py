@@ -131,7 +131,7 @@ def test_sets_are_made_of_estimates_by_name():
 
 
 def test_margins_of_two_revisions():
-    assert JudgeConfig.for_margin(0.05) == JudgeConfig()
+    assert JudgeConfig.for_margin(0.05) == JudgeConfig(first_look=2, confirming=1)
     assert JudgeConfig.for_margin(0.02).fail_margin == 1.008
 
 

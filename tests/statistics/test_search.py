@@ -75,6 +75,19 @@ def test_two_steps_in_one_slowdown_are_said():
     assert all(set(one.steps) <= {4, 5, 6, 7} and "several steps" in one.reason for one in told)
 
 
+def test_one_disturbed_set_is_no_step():
+    """Commit 3 is as fast as the good one; its first set was disturbed by something else on the machine."""
+    slow, measured, disturbed = step(5, 4, 3.0), [], False
+    while (found := search(5, measured)).next_commit is not None:
+        slowdown = slow[found.next_commit - 1]
+        if found.next_commit == 3 and not disturbed:
+            slowdown, disturbed = 0.4, True
+        measured.append(Measured(commit=found.next_commit, slowdown=slowdown))
+    assert disturbed
+    assert found.commits == (4,)
+    assert found.steps == ()
+
+
 def test_too_much_noise_ends_without_an_answer():
     found, measured = searched(step(10, 7, 1.03), 0.2, config=SearchConfig(most=20))
     assert found.commits == ()

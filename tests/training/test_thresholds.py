@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.formats.weights.tokenizers import read_tokenizer
 from nqperf.nq.example import NULL_SPAN
@@ -111,6 +111,15 @@ def test_the_best_thresholds_are_stored_and_nothing_else(model):
     assert validation.micro_f1(predictions, (chosen.long_threshold, chosen.short_threshold)) == chosen.micro_f1
     others = np.random.default_rng(7).uniform(0, 20, (50, 2)).round().tolist()
     assert all(validation.micro_f1(predictions, (long, short)) <= chosen.micro_f1 for long, short in others)
+
+
+def test_a_link_in_the_model_folder_is_not_written_through(model, tmp_path):
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_bytes((model / "config.json").read_bytes())
+    (model / "config.json").unlink()
+    (model / "config.json").symlink_to(elsewhere)
+    with pytest.raises(FormatError, match=r"config.json: is a link"):
+        calibrate(CalibrationJob(model=model, sources=(of_kind(tmp_path, "squad"),), features=FEATURES))
 
 
 def test_a_model_is_left_alone_where_nothing_is_held_out(model, tmp_path):

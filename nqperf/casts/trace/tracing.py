@@ -106,9 +106,7 @@ def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], di
     """
     import tensorflow as tf
 
-    inputs = getattr(model, "_inputs_struct", None)
-    if inputs is None and getattr(model, "inputs", None):
-        inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    inputs = known_inputs(model)
     if inputs is not None:
         return (tf.nest.map_structure(_spec, inputs),), {}
     seen = recorder.where.model_arguments.get(id(model)) if recorder is not None else None
@@ -120,8 +118,17 @@ def specs_of(model: Any, recorder: Recorder | None) -> tuple[tuple[Any, ...], di
         }
     raise ConfigError(
         f"the model {getattr(model, 'name', model)!r} has no known inputs: build it by calling it once on keras.Input "
-        "tensors, return (model, inputs) from the builder, or name them with --input"
+        "tensors, return (model, inputs) from the builder, or name them as its call does: --input 'ids=int32[?,128]' "
+        "or --input 'images=float32[?,96,96,3]'"
     )
+
+
+def known_inputs(model: Any) -> Any:
+    """Return the structure of symbolic inputs that `model` was made of, None where it was made otherwise."""
+    inputs = getattr(model, "_inputs_struct", None)
+    if inputs is None and getattr(model, "inputs", None):
+        return model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    return inputs
 
 
 def _spec(value: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nqperf.engines.threads import requested_threads
 from nqperf.errors import ConfigError
+from nqperf.formats.decoding import decode_json
 from nqperf.formats.files import scratch_folder
 from nqperf.formats.reading import read_whole
 from nqperf.formats.weights.onnx_file import write_onnx
@@ -102,8 +103,12 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def executed(profile: Path) -> list[Node]:
-    """Return the nodes whose kernels ran, of ONNX Runtime's own graph, as its file `profile` tells."""
-    events = msgspec.json.decode(read_whole(profile, what="a profile of ONNX Runtime"), type=list[Node])
+    """Return the nodes whose kernels ran, of ONNX Runtime's own graph, as its file `profile` tells.
+
+    Raises: FormatError when it is cut off, which ONNX Runtime does not say where its disk is full.
+    """
+    whole = "a profile of ONNX Runtime, whole: is the disk of temporary files full"
+    events = decode_json(read_whole(profile, what="a profile of ONNX Runtime"), list[Node], profile, expected=whole)
     return [event for event in events if event.cat == "Node" and event.name.endswith("_kernel_time")]
 
 

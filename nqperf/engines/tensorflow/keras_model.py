@@ -108,7 +108,8 @@ def input_specs(built: BuiltModel, arrays: Mapping[str, Array] | None) -> Any:
     if arrays is None:
         raise ConfigError(
             f"the model {getattr(built.model, 'name', built.model)!r} has no known inputs: give real ones by "
-            "--inputs FILE.npz, name them by --input such as ids=int32[?,128], or return (model, inputs)"
+            "--inputs FILE.npz, name them as its call does (--input 'ids=int32[?,128]' or "
+            "--input 'images=float32[?,96,96,3]'), or return (model, inputs)"
         )
     specs = {name: tf.TensorSpec((None, *array.shape[1:]), _dtype_of(array)) for name, array in arrays.items()}
     return (next(iter(specs.values())),) if len(specs) == 1 else (specs,)

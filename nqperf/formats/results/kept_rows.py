@@ -10,7 +10,7 @@ import msgspec
 
 from nqperf.errors import FormatError
 from nqperf.formats.decoding import JSON_BYTES, decode_json
-from nqperf.formats.files import write_whole
+from nqperf.formats.files import refuse_links, write_whole
 from nqperf.formats.journal import differences
 from nqperf.formats.reading import read_whole
 from nqperf.records.results import SCHEMA_VERSION, Controls, ProcessSet, VariantResult
@@ -34,10 +34,17 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFile:
-    """The file `path` in which a run's sets are kept, None for none; `run` names what decides about them."""
+    """The file `path` in which a run's sets are kept, None for none; `run` names what decides about them.
+
+    Raises: FormatError when it is a link.
+    """
 
     path: Path | None
     run: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            refuse_links(self.path.parent, [self.path.name])
 
     def write(self, rows: tuple[VariantResult, ...], controls: Controls, sets: tuple[ProcessSet, ...]) -> None:
         """Keep the `rows`, `controls` and `sets` measured so far, in place of what was kept before.

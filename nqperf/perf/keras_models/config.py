@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from nqperf.records.results import BASELINE
 
 KERAS_FILE = ".keras"
 _LENGTH = 128
-# Where nothing else is said, so many batches are drawn and compared.
-_DRAWN_BATCHES = 8
+# Where nothing else is said, so many batches are drawn and compared, and so many rows at least: with fewer decisions
+# "none changed" does not tell that at most 5 % do.
+_DRAWN_BATCHES, _DRAWN_ROWS = 8, 80
 # Settings that are of nqperf's own network alone.
 _OWN_SETTINGS = {"narrow_weights"}
 _DOTTED = re.compile(r"[\w.]+:[\w.]+")
@@ -102,7 +104,9 @@ class KerasBenchConfig:
         """Return how many rows of the inputs are run at the most, `batch_size` at once."""
         if self.suite.limit is not None:
             return self.suite.limit
-        return (self.suite.windows or 1 << 20) if self.inputs is not None else _DRAWN_BATCHES * batch_size
+        if self.inputs is not None:
+            return self.suite.windows or 1 << 20
+        return batch_size * max(_DRAWN_BATCHES, math.ceil(_DRAWN_ROWS / batch_size))
 
 
 def _foreign(row: Variant) -> str | None:

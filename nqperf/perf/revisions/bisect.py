@@ -167,12 +167,12 @@ class _Measuring:
         """Return the log slowdown of one set. Raises: NqPerfError when the commit does not build or run."""
         if self._good_side is None or self._alone is None:
             place = self.stack.enter_context(self.repository.checked_out(self.good))
-            self._good_side = side_of_commit(self.good, place, self.repository.root)
+            self._good_side = side_of_commit(self.good, place, self.repository.root, target=self.target)
             self._alone = self.stack.enter_context(package_alone())
         drawn = random.Random(f"{self.config.seed} {self._sets} {commit.sha}")  # noqa: S311  # an order, no secret
         self._sets += 1
         with self.repository.checked_out(commit) as place:
-            side = side_of_commit(commit, place, self.repository.root)
+            side = side_of_commit(commit, place, self.repository.root, target=self.target)
             return self._set(side, self._good_side, self._alone, drawn.randrange(1 << 32))
 
     def _set(self, side: Side, good: Side, alone: Path, seed: int) -> float:

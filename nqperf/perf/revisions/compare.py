@@ -64,6 +64,9 @@ def compare_revisions(
     error = session.runs[0].base_error
     if error is not None:
         raise error
+    if lent := sides[0].lent:
+        said = f"{lent} is not in {sides[0].record.label}: this tree's is used on both sides"
+        session.runs[0].note = "; ".join(filter(None, (session.runs[0].note, said)))
     return session.results(sides)
 
 

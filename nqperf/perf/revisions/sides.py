@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from nqperf.errors import ConfigError
+from nqperf.formats.files import write_whole
 from nqperf.formats.project_files import dependency_digest
+from nqperf.formats.reading import read_whole
 from nqperf.perf.revisions.environments import environment_for
 from nqperf.perf.revisions.git import Commit, Repository
 from nqperf.records.revisions import RevisionSide
@@ -25,7 +27,8 @@ class Side:
 
     `own` says that the interpreter's own libraries are its, else they are this process's. `package` is the folder that
     nqperf itself is imported from in its process: that of a revision of nqperf has its own, all others this one's
-    (None). With `installed` it is the one among the interpreter's libraries.
+    (None). With `installed` it is the one among the interpreter's libraries. `lent` names the file of a benchmark that
+    the revision does not have and the change's is put in place of.
     """
 
     record: RevisionSide
@@ -34,6 +37,7 @@ class Side:
     own: bool = False
     package: Path | None = None
     installed: bool = False
+    lent: str | None = None
 
     def search_path(self, project: Path) -> tuple[str, ...]:
         """Return where its process looks for modules: its own files first, and nothing of the other side's.
@@ -82,11 +86,14 @@ def project_of(folder: Path) -> tuple[Path, Repository | None]:
 
 
 @contextmanager
-def both_sides(asked: BaseAsked, folder: Path, *, rows: bool = False) -> Iterator[tuple[Side, Side]]:
+def both_sides(
+    asked: BaseAsked, folder: Path, *, rows: bool = False, target: str | None = None
+) -> Iterator[tuple[Side, Side]]:
     """Yield base, as `asked`, and change for the project that `folder` lies in.
 
     What was made for the base goes with the block. With `rows`, the suite's own rows are compared: then a Python that
-    has nqperf among its libraries runs that one.
+    has nqperf among its libraries runs that one. `target` is the builder that both are to run, "module:build": a
+    revision from before its file was written is lent it.
 
     Raises: ConfigError for a revision without a repository, or as `Repository`, `environment_for` and `python_of`.
     """
@@ -96,7 +103,8 @@ def both_sides(asked: BaseAsked, folder: Path, *, rows: bool = False) -> Iterato
         repository = Repository.around(folder)
         commit = repository.commit(asked.revision)
         with repository.checked_out(commit) as place:
-            yield side_of_commit(commit, place, project, label=asked.revision, named=asked.python), change
+            label = asked.revision
+            yield side_of_commit(commit, place, project, label=label, named=asked.python, target=target), change
         return
     named = asked.python is not None
     root = project if asked.path is None else _folder(asked.path)
@@ -109,12 +117,18 @@ def both_sides(asked: BaseAsked, folder: Path, *, rows: bool = False) -> Iterato
 
 
 def side_of_commit(
-    commit: Commit, place: Path, project: Path, *, label: str | None = None, named: str | None = None
+    commit: Commit,
+    place: Path,
+    project: Path,
+    *,
+    label: str | None = None,
+    named: str | None = None,
+    target: str | None = None,
 ) -> Side:
     """Return the side of `commit`, whose files stand at `place`, with the libraries that it says it needs.
 
     `project` is the folder of the change's files, whose libraries are shared where both say the same of them. `label`
-    is what people call the commit, `named` another Python that is to run it.
+    is what people call the commit, `named` another Python that is to run it, `target` the builder that it runs.
     Raises: ConfigError as `environment_for` and `python_of`.
     """
     environment: Literal["shared", "its own", "named"] = "shared"
@@ -126,7 +140,32 @@ def side_of_commit(
     record = RevisionSide(
         label=label or commit.short, commit=commit.sha, subject=commit.subject, environment=environment
     )
-    return Side(record=record, root=place, python=python, own=environment != "shared", package=own_package(place))
+    return Side(
+        record=record,
+        root=place,
+        python=python,
+        own=environment != "shared",
+        package=own_package(place),
+        lent=target and _lend(target, place, project),
+    )
+
+
+def _lend(target: str, place: Path, project: Path) -> str | None:
+    """Copy the file of the builder `target` from `project` to `place` where only that lacks it; return its name.
+
+    So the first change that brings a benchmark is measured too, and commits from before it.
+    """
+    module = Path(*target.partition(":")[0].split("."))
+    for folder in ("", *_SOURCE_FOLDERS):
+        file = folder / module.with_suffix(".py")
+        if (project / file).is_file() and not (place / file).exists() and not (place / folder / module).exists():
+            package = file.with_name("__init__.py")
+            for each in (file, package) if (project / package).is_file() else (file,):
+                if not (place / each).exists():
+                    (place / each).parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(place / each, read_whole(project / each, what="a benchmark"))
+            return str(file)
+    return None
 
 
 def own_package(root: Path) -> Path | None:

@@ -22,7 +22,7 @@ from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import make_task
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
-from nqperf.records.results import BASELINE
+from nqperf.records.results import ALL_CHANGED, ALL_COMPARED, BASELINE
 from nqperf.statistics.answers import Answered, judge_answers
 
 # So many examples tell a true 3 % of changed answers from half a per cent; micro-F1 within a thousandth takes more than
@@ -30,8 +30,6 @@ from nqperf.statistics.answers import Answered, judge_answers
 MOST_ANSWERS = 1500
 # They are looked at after so many each.
 LOT = 100
-# The details of an agreement that tell of all answers, where a row was asked more.
-ALL_COMPARED, ALL_CHANGED = "all_compared", "all_changed"
 # Examples from the one with this number on, without end or as long as the data lasts.
 Further = Callable[[int], Iterator[Example]]
 

@@ -18,7 +18,7 @@ from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.nq.ranking import rank_spans
 from nqperf.perf.suite.differences import difference
 from nqperf.perf.variants.variant import Tolerance
-from nqperf.records.results import Agreement
+from nqperf.records.results import UNDECIDED, Agreement
 from nqperf.statistics.answers import Answered, AnswerLimits, AnswersVerdict, judge_answers
 
 MICRO_F1 = "all-answer-f1"
@@ -137,7 +137,7 @@ def require_answers(found: AnswersVerdict, limits: AnswerLimits) -> str | None:
     if found.outcome == "HOLDS":
         return None
     more = "" if found.more_examples is None else f"; about {found.more_examples} more examples would tell"
-    return f"answers undecided: {said}{more}"
+    return f"{UNDECIDED}: {said}{more}"
 
 
 def check_answers(

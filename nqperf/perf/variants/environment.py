@@ -22,7 +22,9 @@ _PLAIN = (r"[A-Za-z0-9_.,:+=-]*", "plain words or numbers")
 
 
 # A number is a path, too: a folder called 1 in the working directory. So a flag with one of these words is refused.
-_PLACES = r"\w*_(?:dump|dir|directory|file|files|path|paths|cache|log|logs|from|to|extra|flags|library|data|results)"
+_PLACES = (
+    r"\w*_(?:dump|dir|directory|file|filename|files|path|paths|cache|log|logs|from|to|extra|flags|library|data|results)"
+)
 
 
 def _flags(pattern: str) -> tuple[str, str]:
@@ -106,6 +108,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "XLA_PYTHON_CLIENT_MEM_FRACTION": (r"0?\.\d{1,6}|1", "a fraction of 1"),
 }
 _SHOWN = 40
+_LONGEST = 4096  # a process cannot be started with a hundred thousand letters in one
 
 
 def check_environment(environment: Mapping[str, str], switches: Collection[str] = ()) -> None:
@@ -124,5 +127,8 @@ def check_environment(environment: Mapping[str, str], switches: Collection[str] 
                 f"of memory: leave it out, or set it yourself before nqperf starts{hint}"
             )
         pattern, words = form
-        if not re.fullmatch(pattern, value):
-            raise ConfigError(f"environment sets {name} to {value[:_SHOWN]!r}; expected {words}: change it")
+        if len(value) > _LONGEST or not re.fullmatch(pattern, value, re.ASCII):
+            raise ConfigError(
+                f"environment sets {name} to {value[:_SHOWN]!r}; expected {words}, and at most {_LONGEST} letters: "
+                "change it"
+            )

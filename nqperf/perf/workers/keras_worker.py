@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -55,7 +54,7 @@ class LoadModel(protocol.Message, frozen=True):
 
 
 class LoadedModel(protocol.Loaded, frozen=True):
-    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and the inputs' `shapes`."""
+    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and its inputs' `shapes`."""
 
     parameters: int
     rows: int
@@ -118,7 +117,7 @@ class KerasWorker(Worker):
         if isinstance(request, Run):
             outputs = [self._run(number) for number in range(len(self._batches))]
             joined = {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
-            return Output(content=pickle.dumps(joined))
+            return Output.of(joined)
         return super()._answer_warm(request)
 
     def _load(self, request: Any) -> LoadedModel:
@@ -141,7 +140,10 @@ class KerasWorker(Worker):
             parameters=sum(int(np.prod(weight.shape)) for weight in built.model.weights),
             rows=size * len(batches),
             batch_size=size,
-            shapes={name: f"{one.dtype.name}{list(one.shape)}" for name, one in keras_model.named_leaves(specs)},
+            shapes={
+                name: f"{array.dtype.name}{list(array.shape)}"
+                for (name, _), array in zip(keras_model.named_leaves(specs), batches[0], strict=True)
+            },
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.perf.workers import protocol
 
 _PR_SET_PDEATHSIG = 1
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_KERAS = "Exception encountered when calling"
 
 
 def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -> None:
@@ -61,4 +64,8 @@ def _end_with(parent: int) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "no message")
+    """Return the first line of a message, and the next where Keras has set one of its own before the cause."""
+    lines = [line for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return "no message"
+    return " ".join(lines[: 2 if lines[0].startswith(_KERAS) else 1])

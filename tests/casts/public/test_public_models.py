@@ -47,9 +47,9 @@ def test_a_backbone_of_keras_hub_has_only_findings_that_are_right(name):
 
 
 @with_keras_hub
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_planted_conflicts_are_found_with_their_layers():
-    cases = planting.cases(48)
+    cases = planting.cases(20)
     missed = [case for case in cases if not planting.outcome(case)[1]]
     assert len(missed) <= len(cases) // 20, missed
 

@@ -84,3 +84,19 @@ def test_values_stand_where_there_are_no_decisions():
 def test_outputs_that_depend_on_no_input_prove_nothing():
     assert evidence_fault(ONE) is None
     assert "proves nothing" in evidence_fault({"output": np.ones((4, 3), np.float32)})
+
+
+def test_outputs_that_hardly_depend_on_the_input_are_undecided_in_16_bits():
+    faint = {"output": np.float32(0.05) + np.float32(5e-4) * SCORES}
+    rounded = {"output": np.float32(0.05) + np.float32(4e-4) * SCORES}
+    assert "answers undecided: output varies by 1.0% of its size" in judged(faint, rounded, "sixteen_bit")
+    with pytest.raises(ParityError, match=r"expected 0\.1"):
+        judged(faint, {"output": faint["output"] * np.float32(1.05)}, "sixteen_bit")
+    with pytest.raises(ParityError, match=r"expected 0\.1"):  # another output decides
+        judged({**faint, "sure": SCORES}, {**rounded, "sure": SCORES * np.float32(1.3)}, "sixteen_bit")
+
+
+def test_none_changed_of_few_decisions_is_undecided():
+    assert "answers undecided: 0 of 64" in judged(ONE, ONE, "sixteen_bit")
+    many = {"output": np.concatenate([SCORES, SCORES])}
+    assert not judged(many, many, "sixteen_bit").startswith("answers undecided")

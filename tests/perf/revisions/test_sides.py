@@ -9,6 +9,7 @@ from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alo
 from nqperf.perf.revisions.sides import BaseAsked, Side, both_sides, own_package
 from nqperf.perf.workers import protocol
 from nqperf.records.revisions import RevisionSide
+from tests.perf.revisions.projects import project
 
 ANOTHER = """
 import os, struct, sys
@@ -73,3 +74,18 @@ def test_a_named_python_with_nqperf_runs_that_one_where_rows_are_compared(tmp_pa
         assert change.package is None
     with both_sides(asked, tmp_path) as (base, _):
         assert base.installed is False
+
+
+def test_a_base_from_before_a_benchmark_is_lent_it(tmp_path):
+    folder = project(tmp_path / "mine", {"mine.py": "FAST = True\n"})
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "work.py").write_text("from mine import FAST\n")
+    (folder / "mine.py").write_text("FAST = False\n")
+    with both_sides(BaseAsked(revision="main"), folder, target="benchmarks.work:build") as (base, change):
+        assert base.lent == "benchmarks/work.py"
+        assert (base.root / base.lent).read_text() == "from mine import FAST\n"
+        assert (base.root / "mine.py").read_text() == "FAST = True\n"
+        assert change.lent is None
+    with both_sides(BaseAsked(revision="main"), folder, target="mine:build") as (base, _):
+        assert base.lent is None
+        assert (base.root / "mine.py").read_text() == "FAST = True\n"

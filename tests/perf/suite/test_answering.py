@@ -12,8 +12,8 @@ from nqperf.errors import FormatError, OutOfTimeError, ParityError, VariantError
 from nqperf.formats.nq.jsonl import Selection
 from nqperf.perf.measuring.budget import Budget, Speed
 from nqperf.perf.suite import answering
-from nqperf.perf.suite.answering import ALL_CHANGED, ALL_COMPARED, MOST_ANSWERS, Answering, no_further
-from nqperf.records.results import BASELINE, Agreement
+from nqperf.perf.suite.answering import MOST_ANSWERS, Answering, no_further
+from nqperf.records.results import ALL_CHANGED, ALL_COMPARED, BASELINE, Agreement
 from tests import runs
 
 FIRST = 80

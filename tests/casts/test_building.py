@@ -1,0 +1,39 @@
+"""How inputs that a user names reach a model: by place where its call names them, else as one dictionary."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from nqperf.casts.building import _by_parameters
+
+
+class One:
+    def call(self, images, *, training=False):
+        return images, training
+
+
+class Two:
+    def call(self, ids, mask=None, *, training=False):
+        return ids, mask, training
+
+
+@pytest.mark.parametrize(
+    ("model", "named", "places"),
+    [
+        (One(), ["images"], ["images"]),
+        (Two(), ["mask", "ids"], ["ids", "mask"]),
+        (Two(), ["ids"], ["ids"]),
+        (Two(), ["mask"], None),
+        (One(), ["ids", "mask"], None),
+    ],
+)
+def test_named_inputs_are_given_as_the_call_names_them(model, named, places):
+    specs = ({name: f"spec of {name}" for name in named},)
+    expected = specs if places is None else tuple(f"spec of {name}" for name in places)
+    assert _by_parameters(model, specs) == expected
+
+
+def test_a_model_that_knows_its_inputs_is_left_alone():
+    specs = ({"images": "a spec"},)
+    assert _by_parameters(SimpleNamespace(call=One().call, inputs=["known"]), specs) == specs
+    assert _by_parameters(One(), None) is None

@@ -143,7 +143,7 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 def judged_text(results: Results) -> str:
     """Return how much of the run `results` was judged."""
     if not results.expected and not results.judged:
-        return "nothing was promised, so nothing was judged"
+        return "no speed was promised, so none was judged"
     return f"judged {results.judged} of {results.expected} expected comparisons"
 
 

@@ -453,7 +453,7 @@ def test_an_option_without_effect_on_pairs_is_refused(project):
     result.stderr.fnmatch_lines(["*--nqperf-budget has no effect on tests of nqperf_paired*leave it out*"])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_config, sentencepiece_file):
     """The times of so small a model are noise, so any verdict may come out; the session must end as it says."""
     model, data = write_inputs(pytester.path, tiny_config, sentencepiece_file)
@@ -466,7 +466,7 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
 
         @pytest.fixture(scope="session")
         def nqperf_config():
-            gate = GateConfig(sets=2, rounds=2)
+            gate = GateConfig(sets=1, rounds=2)
             return SuiteConfig(model=Path({str(model)!r}), data={str(data)!r}, max_seq_length={SEQ_LENGTH}, gate=gate)
     """)
     pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")

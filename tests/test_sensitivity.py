@@ -17,7 +17,7 @@ from nqperf.nq.logits import concatenate
 from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
 from nqperf.perf.suite.task import make_task
 
-EXAMPLES = 24
+EXAMPLES = 10
 SEQ_LENGTH = 512
 # What a gross defect costs in micro-F1, at least.
 GROSS = 0.05
@@ -25,7 +25,7 @@ GROSS = 0.05
 FAR_ABOVE_ROUNDING = 1000
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow(15),
     pytest.mark.skipif(
         not (PACKAGED_MODEL / "model.safetensors").exists(), reason="the packaged model is not in this checkout"
     ),

@@ -1,8 +1,8 @@
-"""Judge the audit by real runs: python -m tests.casts.judging FOLDER... prints one JSON object a case and policy.
+"""Judge the audit by real runs: python -m tests.casts.judging [--first] FOLDER... prints JSON, a line for each case.
 
 A case is a function build... or fixed... of a file. Under each policy its model is built and run as it is, without the
 audit; it is audited; and it is built and run again with the audit's own edits in force. TF_USE_LEGACY_KERAS decides
-which Keras tf.keras is.
+which Keras tf.keras is. With --first, the first case of each file is judged alone, in mixed_float16.
 """
 
 import importlib
@@ -23,6 +23,7 @@ import tensorflow as tf
 from nqperf.casts.audit import audit
 from nqperf.casts.edits.in_memory import in_force
 from nqperf.casts.edits.text import edited
+from nqperf.casts.samples import sample
 from nqperf.casts.trace import source
 from nqperf.errors import NqPerfError
 
@@ -33,24 +34,17 @@ KERAS_3 = re.compile(r"^(import keras|from keras)|import branches", re.MULTILINE
 KERAS_2 = re.compile(r'environ\["TF_USE_LEGACY_KERAS"\] = "1"')
 
 
-def cases(folder):
-    """Yield (file, name, function) of what this Keras can build."""
+def cases(folder, *, first=False):
+    """Yield (file, name, function) of what this Keras can build, the `first` of each file or all."""
     sys.path.insert(0, str(folder))
     for path in sorted(folder.glob("*.py")):
         text = path.read_text()
         if (KERAS_3 if LEGACY else KERAS_2).search(text):
             continue
         module = importlib.import_module(path.stem)
-        for name, function in list(vars(module).items()):
-            if name.startswith(("build", "fixed")) and callable(function):
-                yield path.stem, name, function
-
-
-def drawn(spec, generator):
-    shape = [size or 2 for size in spec.shape]
-    if tf.as_dtype(spec.dtype).is_integer:
-        return tf.constant(generator.integers(0, 2, shape), spec.dtype)
-    return tf.cast(generator.standard_normal(shape), spec.dtype)
+        named = [(name, value) for name, value in vars(module).items() if name.startswith(("build", "fixed"))]
+        for name, function in [one for one in named if callable(one[1])][: 1 if first else None]:
+            yield path.stem, name, function
 
 
 def run(function, policy):
@@ -69,8 +63,7 @@ def ran(function, policy, weights=None):
         model, specs = built if isinstance(built, tuple) else (built, None)
         if specs is None:
             specs = [tf.TensorSpec(each.shape, getattr(each.dtype, "name", each.dtype)) for each in model.inputs]
-        generator = np.random.default_rng(0)
-        inputs = tf.nest.map_structure(lambda spec: drawn(spec, generator), specs)
+        inputs = sample(specs, model)
         inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
         call = getattr(model, "predict_on_batch", None) or tf.function(model)
         if weights is not None:
@@ -150,8 +143,9 @@ def under_edits(findings, act):
         return act()
 
 
-def judged(file, name, function, policy):
-    wide, reference, weights = in_float32(function)
+def judged(file, name, function, policy, float32):
+    """Return the row of one case under one policy; `float32` is what `in_float32` returns of it."""
+    wide, reference, weights = float32
     known = (None, None) if "random" in name else (reference, weights)
     row = {"file": file, "name": name, "policy": policy, "float32": wide, "truth": outcome(function, policy, *known)}
     try:
@@ -170,15 +164,17 @@ def judged(file, name, function, policy):
         for each in found.findings
     ]
     after = under_edits(found.findings, lambda: outcome(function, policy, *known)) if wide == "ok" else None
-    return {**row, "refused": None, "findings": rows, "complete": found.complete, "edited": after}
+    return {**row, "refused": found.stopped, "findings": rows, "complete": found.complete, "edited": after}
 
 
 def main(folders):
     warnings.simplefilter("ignore")
-    for folder in folders:
-        for file, name, function in cases(Path(folder)):
-            for policy in POLICIES:
-                print(json.dumps(judged(file, name, function, policy)), flush=True)  # noqa: T201
+    first = folders[0] == "--first"
+    for folder in folders[first:]:
+        for file, name, function in cases(Path(folder), first=first):
+            float32 = in_float32(function)
+            for policy in POLICIES[: 1 if first else None]:
+                print(json.dumps(judged(file, name, function, policy, float32)), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -161,7 +161,6 @@ def test_a_base_that_has_no_room_on_the_disk_is_one_line(folder, tmp_path):
     assert git(folder, "worktree", "list").count("\n") == 1
 
 
-@pytest.mark.long
 def test_bisect_names_the_commit_and_shows_what_it_changed(folder):
     for number in range(3):
         commit(folder, {"README": f"words {number}"}, f"words {number}")

@@ -59,17 +59,16 @@ def sizes(model):
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader that this calls deprecated; nothing here can change it.
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy", "ignore::DeprecationWarning:mlflow.*")
-@pytest.mark.long
-@pytest.mark.slow
+@pytest.mark.slow(45)
 def test_a_real_run(call, inputs, tmp_path, monkeypatch):
-    """The times are noise here, so any verdict may come out; what is written must agree with it."""
+    """The times of one set are noise, so any verdict may come out; what is written must agree with it."""
     tracks = find_spec("mlflow") is not None and find_spec("alembic") is not None
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     model, data = inputs
-    requested = (*sizes(model), "--variants", "onednn_off", "--quick", "--rounds", 10)
+    requested = (*sizes(model), "--variants", "onednn_off", "--quick", "--rounds", 1)
     outputs = ("--out", "run.json", "--report", "run.html", "--json", "--quiet", *(["--track"] if tracks else []))
     monkeypatch.setattr(sys, "argv", ["nqperf", "bench", str(data)])
     code, out, err = call("bench", data, *requested, *outputs)
@@ -86,11 +85,10 @@ def test_a_real_run(call, inputs, tmp_path, monkeypatch):
         check_tracked(results, tmp_path)
 
 
-@pytest.mark.long
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_two_models_are_weighed(call, inputs, challengers, tmp_path):
     model, data = inputs
-    requested = (*sizes(model), "--against", challengers / "small", "--quick", "--rounds", 10)
+    requested = (*sizes(model), "--against", challengers / "small", "--baseline", "onnxruntime", "--rounds", 1)
     code, out, err = call("bench", data, *requested, "--out", tmp_path / "run.json", "--report", tmp_path / "run.html")
     results = read_results(tmp_path / "run.json")
     assert code == EXIT[results.outcome], err

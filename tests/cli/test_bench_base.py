@@ -78,13 +78,13 @@ def plant(folder, name, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-@pytest.mark.long
 def test_equal_code_has_the_same_answers_and_the_same_work(bench, folders):
     plant(folders[1], "model/bert.py", ENCODER, "\n            # Only a comment." + ENCODER)
-    done = bench("--variants", "baseline,read,answer", "--budget", 240, "--margin", 5, "--start-margin", 9)
+    margins = ("--margin", 5, "--memory-margin", 5, "--start-margin", 9)  # so wide that the first look decides
+    done = bench("--variants", "baseline,read", "--budget", 240, *margins)
     assert done.returncode in (0, 3), done.stdout + done.stderr
     found = json.loads(done.stdout)
-    assert [row["name"] for row in found["rows"]] == ["baseline", "read", "answer"]
+    assert [row["name"] for row in found["rows"]] == ["baseline", "read"]
     for row in found["rows"]:
         assert (row["agreement"]["changed"], row["reasons"], row["work_changes"]) == (0, [], [])
         assert row["sets"]

@@ -13,6 +13,16 @@ MARK = "NQPERF_TRAP_MARK"
 _SLOW_SECONDS = 0.05
 
 
+class SteadyEngine(NumpyEngine):
+    """Answers rightly, and takes its time for each batch: what the others are held to."""
+
+    name = "steady"
+
+    def run(self, inputs):
+        time.sleep(_SLOW_SECONDS)
+        return super().run(inputs)
+
+
 class RememberingEngine(NumpyEngine):
     """Answers rightly, and the second time at once."""
 
@@ -58,5 +68,5 @@ class OnceFastEngine(RememberingEngine):
 
 ROWS = tuple(
     EngineRow(name=kind.name, target=f"tests.engines.trap_engines:{kind.__name__}", needs=("numpy",), extra="test")
-    for kind in (RememberingEngine, WrongEngine, OnceFastEngine)
+    for kind in (RememberingEngine, WrongEngine, OnceFastEngine, SteadyEngine)
 )

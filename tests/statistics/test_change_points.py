@@ -2,11 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError
-from nqperf.statistics.change_points import ChangePointConfig, best_division, divide
+from nqperf.statistics.change_points import ChangePointConfig, Division, Level, best_division, divide
 
 
 def cost(values, weights, edges, penalty):
@@ -57,6 +58,25 @@ def test_a_history_that_got_faster_is_not_slower_than_its_best():
 def test_what_recovered_is_still_told():
     found = divide(*history(0.5, 0.4, 0.5))
     assert [change.at for change in found.changes] == [10, 20]
+
+
+def test_a_change_is_that_from_one_level_to_the_next_and_since_the_best_that_to_the_last():
+    edges, values, errors = (0, 4, 9, 12), (0.5, 0.4, 0.3), (0.003, 0.004, 0.012)
+    levels = tuple(
+        Level(first=first, end=end, value=value, error=error)
+        for (first, end), value, error in zip(itertools.pairwise(edges), values, errors, strict=True)
+    )
+    found = Division(levels=levels, run_sd=0.01, freedom=7.0, confidence=0.98)
+    changes = (*found.changes, found.since_best)
+    quantile = scipy.stats.t.ppf(0.99, 7)
+    # Errors add as the sides of a right angle: 3, 4, 5; 4, 12; 3, 12.
+    expected = ((4, -0.1, 0.005), (9, -0.1, 0.16**0.5 * 0.01 * 10**0.5), (4, -0.2, 0.153**0.5 * 0.01 * 10**0.5))
+    assert len(found.changes) == 2
+    for change, (place, value, error) in zip(changes, expected, strict=True):
+        assert change.at == place
+        assert change.factor == pytest.approx(np.exp(value))
+        bounds = np.exp([value - quantile * error, value + quantile * error])
+        assert change.interval == pytest.approx(tuple(bounds), rel=1e-6)
 
 
 def test_ten_small_steps_do_not_pass_one_by_one():

@@ -48,9 +48,8 @@ def student_job(folder: Path, teacher: Path, name: str) -> TrainingJob:
 
 def averaged_job(folder: Path, start: Path, name: str) -> TrainingJob:
     plain = job(folder, start, name)
-    every = 0 if name == "averaged-unvalidated" else plain.validate_every
     training = dataclasses.replace(plain.training, ema_momentum=EMA_MOMENTUM)
-    return dataclasses.replace(plain, training=training, validate_every=every)
+    return dataclasses.replace(plain, training=training)
 
 
 def shortened(whole: TrainingJob, name: str) -> TrainingJob:

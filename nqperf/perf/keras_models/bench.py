@@ -54,11 +54,12 @@ def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> 
             pages=suite.pages or "huge",
             progress=lambda stage, name: progress(Doing(stage=stage, name=name)),
         )
-        machine = look_at_machine(timeout=min(PROBE_SECONDS, suite.budget))
+        rows = config.rows()
+        engines = {row.engine for row in rows}
+        machine = look_at_machine(engines=engines, timeout=min(PROBE_SECONDS, suite.budget))
         require_device(suite.require, machine)
         machine = seen_by(machine, session.start_baseline())
         data = sha256_of(Path(folder) / INPUTS)
-        rows = config.rows()
         absent = {row.name: why for row in rows if (why := row.missing(machine))}
         known = Known(machine=machine, absent=absent, floors={})
         run = _Run(session=session, variants=rows, known=known, progress=progress)

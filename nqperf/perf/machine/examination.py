@@ -10,8 +10,9 @@ import functools
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from nqperf.errors import DeviceError, NqPerfError
 from nqperf.formats.files import scratch_folder
 from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.git_command import commit_at
 from nqperf.perf.machine.gpus import listed_gpus
 from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
@@ -30,15 +32,18 @@ from nqperf.records.results import Fingerprint
 PROBE_SECONDS = 300.0
 
 
-def look_at_machine(baseline: str = DEFAULT_ENGINE, *, timeout: float = PROBE_SECONDS) -> Machine:
+def look_at_machine(
+    baseline: str = DEFAULT_ENGINE, *, engines: Collection[str] | None = None, timeout: float = PROBE_SECONDS
+) -> Machine:
     """Return what this machine is and does, looked at in processes that are ended after `timeout` seconds.
 
-    `baseline` is the engine that says on which device it computes.
-    Raises: NqPerfError when that engine is not installed, or cannot even say so.
+    `baseline` is the engine that says on which device it computes. Beside it, the `engines` of these names are looked
+    at as far as they are installed; None is all of them.
+    Raises: NqPerfError when the baseline's engine is not installed, or cannot even say so.
     """
     row = find_engine(baseline)
     row.require()
-    return _look(tuple(_looks(row, timeout)))
+    return _look(tuple(_looks(row, ENGINES if engines is None else engines, timeout)))
 
 
 def device_fingerprint(baseline: str = DEFAULT_ENGINE) -> Fingerprint:
@@ -119,11 +124,11 @@ class _Seen:
     faults: dict[str, str] = field(default_factory=dict)
 
 
-def _looks(baseline: EngineRow, timeout: float) -> Iterator[_Look]:
-    """Yield what is looked at: the machine with the baseline's engine, then each other engine that is installed."""
+def _looks(baseline: EngineRow, engines: Collection[str], timeout: float) -> Iterator[_Look]:
+    """Yield what is looked at: the machine with the baseline's engine, then those of `engines` that are installed."""
     yield _look_of(baseline, (MEMORY, FINGERPRINT), timeout)
     for row in ENGINES.values():
-        if row.name != baseline.name and row.missing() is None and row.probe_of().steps:
+        if row.name in engines and row.name != baseline.name and row.missing() is None and row.probe_of().steps:
             yield _look_of(row, (), timeout)
 
 
@@ -134,12 +139,11 @@ def _look_of(row: EngineRow, before: tuple[str, ...], timeout: float) -> _Look:
     return _Look(engine=row.name, steps=steps, variables=variables, timeout=timeout)
 
 
-@functools.cache
 def _look(looks: tuple[_Look, ...]) -> Machine:
-    """Return what is seen; within one process a machine stays what it is."""
+    """Return what is seen."""
     seen = {look.engine: _seen(look) for look in looks}
     engine = looks[0].engine
-    first = seen[engine]
+    first = seen[engine] = _Seen(states=dict(seen[engine].states), faults=dict(seen[engine].faults))
     if FINGERPRINT not in first.states:
         raise NqPerfError(
             f"{engine} cannot be looked at on this machine: {first.faults[FINGERPRINT]}; "
@@ -153,7 +157,7 @@ def _look(looks: tuple[_Look, ...]) -> Machine:
         fingerprint=msgspec.structs.replace(
             fingerprint,
             states=find_engine(engine).probe_of().defaults(sights[engine]),
-            observed={**fingerprint.observed, "malloc": malloc or "unknown"},
+            observed={**fingerprint.observed, "malloc": malloc or "unknown", **commit_at(Path.cwd())},
         ),
         engine=engine,
         malloc=malloc,
@@ -163,8 +167,12 @@ def _look(looks: tuple[_Look, ...]) -> Machine:
     )
 
 
+@functools.cache
 def _seen(look: _Look) -> _Seen:
-    """Return what the steps of one engine saw; those behind one that ended its process are done in another."""
+    """Return what the steps of one engine saw; those behind one that ended its process are done in another.
+
+    Within one process a machine stays what it is.
+    """
     seen = _Seen()
     left = list(look.steps)
     while left:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -153,8 +152,7 @@ class _Elsewhere:
         self._worker.end()
 
     def _output(self, request: builder_worker.Run) -> Any:
-        said = self._ask(request, builder_worker.Output, timeout=self._patience.build)
-        return pickle.loads(said.content)  # noqa: S301  # of a process that runs the caller's own code
+        return self._ask(request, builder_worker.Output, timeout=self._patience.build).value()
 
     def _ask(self, request: Any, reply: type[Reply], *, timeout: float) -> Reply:
         """Ask the worker.

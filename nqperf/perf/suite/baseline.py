@@ -35,8 +35,9 @@ def machine_of(config: SuiteConfig) -> Machine:
     Raises: DeviceError where it is not the device that is required, or only one process may have it; ConfigError where
     the baseline cannot run on it; NqPerfError as `look_at_machine`.
     """
-    row = config.rows()[0]
-    machine = look_at_machine(row.engine, timeout=min(PROBE_SECONDS, config.budget))
+    rows = config.rows()
+    row, engines = rows[0], {one.engine for one in rows}
+    machine = look_at_machine(row.engine, engines=engines, timeout=min(PROBE_SECONDS, config.budget))
     require_device(config.require, machine)
     require_shared(machine)
     if config.baseline is None or config.baseline.name == BASELINE:

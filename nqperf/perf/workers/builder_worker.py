@@ -96,6 +96,18 @@ class Output(protocol.Message, frozen=True):
 
     content: bytes
 
+    @classmethod
+    def of(cls, value: Any) -> Output:
+        """Return the message that holds `value`."""
+        return cls(content=pickle.dumps(value))
+
+    def value(self) -> Any:
+        """Return the output. A pickle is trusted: it is of a process that runs the user's own code, as this one may.
+
+        Raises: whatever unpickling raises, as where a type of the worker's is not known here.
+        """
+        return pickle.loads(self.content)  # noqa: S301
+
 
 Request = Build | WarmUp | Answers | Count | Repeat | Run | protocol.Plant | protocol.TimeBatch | protocol.Stop
 Reply = Built | Counted | Output | protocol.Planted | protocol.Timed | protocol.Failed
@@ -130,7 +142,7 @@ class _Worker:
             protocol.Plant: lambda asked: protocol.Planted(fraction=runs.plant(asked.fraction)),
             Repeat: lambda asked: self._repeat(runs, asked.count),
             WarmUp: lambda _: self._built(runs.warm_up()),
-            Answers: lambda asked: Output(content=pickle.dumps(to_host(runs.compared(again=asked.again)))),
+            Answers: lambda asked: Output.of(to_host(runs.compared(again=asked.again))),
             Count: lambda _: Counted(work=runs.counted() or self._counted),
             Run: lambda asked: self._run(runs, again=asked.again),
         }
@@ -147,9 +159,9 @@ class _Worker:
 
     def _run(self, runs: TimedRuns, *, again: bool) -> Output:
         if again:
-            return Output(content=pickle.dumps(runs.output_anew(self._handed_out)))
+            return Output.of(runs.output_anew(self._handed_out))
         self._handed_out = runs.output()
-        return Output(content=pickle.dumps(to_host(self._handed_out)))
+        return Output.of(to_host(self._handed_out))
 
     def _build(self, request: Build) -> Built:
         sys.path[:] = [*request.path, *(sys.path if request.own else ())]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -118,7 +117,7 @@ class KerasWorker(Worker):
         if isinstance(request, Run):
             outputs = [self._run(number) for number in range(len(self._batches))]
             joined = {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
-            return Output(content=pickle.dumps(joined))
+            return Output.of(joined)
         return super()._answer_warm(request)
 
     def _load(self, request: Any) -> LoadedModel:

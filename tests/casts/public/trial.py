@@ -51,7 +51,7 @@ def main(package, *rest):
     for name, build in packages.models(package).items():
         if chosen and name not in chosen:
             continue
-        row = judging.judged(package, name, build, policy)
+        row = judging.judged(package, name, build, policy, judging.in_float32(build))
         print(told(row, name), flush=True)  # noqa: T201
         for line in details(row) if "--details" in rest else ():
             print(f"    {line}", flush=True)  # noqa: T201

@@ -40,10 +40,9 @@ def ends(*arguments):
     return leave.value.code
 
 
-@pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.slow(40)
 def test_a_model_in_a_row_of_16_bits(folder, capsys):
-    options = ("--quick", "--budget", "150", "--rounds", "3", "--variants", "mixed_bfloat16")
+    options = ("--quick", "--budget", "150", "--rounds", "1", "--variants", "mixed_bfloat16")
     code = ends("bench_models:build", *options, "--out", "run.json", "--report", "run.html")
     out, err = capsys.readouterr()
     assert code in (0, 4), out + err
@@ -58,18 +57,16 @@ def test_a_model_in_a_row_of_16_bits(folder, capsys):
     assert "rows/s" in (folder / "run.html").read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.slow(30)
 def test_a_model_that_overflows_in_float16_fails(folder, capsys):
-    options = ("--quick", "--budget", "150", "--rounds", "3", "--variants", "mixed_float16", "--out", "run.json")
+    options = ("--quick", "--budget", "150", "--rounds", "1", "--variants", "mixed_float16", "--out", "run.json")
     assert ends("bench_models:overflowing", *options) in (1, 4), capsys.readouterr()
     row = read_results(folder / "run.json").variant("mixed_float16")
     assert row.status == "failed"
     assert "NaN or infinite" in row.reason
 
 
-@pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.slow(10)
 def test_a_builder_that_needs_arguments_is_one_line(folder, capsys):
     (folder / "bench_needs.py").write_text("def build(size):\n    return size\n")
     assert ends("bench_needs:build", "--quick", "--budget", "150") == 2

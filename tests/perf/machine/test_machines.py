@@ -348,6 +348,12 @@ def test_this_machine_is_seen(here):
     assert skipped(here) < set(VARIANTS)
 
 
+def test_engines_that_no_row_runs_in_are_not_looked_at(monkeypatch, tmp_path):
+    quick = "steps['fingerprint'] = lambda: {'fingerprint': probe.take_fingerprint()}"
+    found = fake(monkeypatch, tmp_path, quick, engines=("onnxruntime",))
+    assert [*found.sights] == ["tensorflow", "onnxruntime"]
+
+
 @pytest.mark.slow
 def test_onednn_is_as_the_user_set_it(here, monkeypatch):
     on_x86 = here.fingerprint.system == "Linux" and here.fingerprint.machine == "x86_64"
@@ -355,7 +361,7 @@ def test_onednn_is_as_the_user_set_it(here, monkeypatch):
         pytest.skip("oneDNN cannot be turned on and off here")
     for value, rows in (("0", {"onednn_on"}), ("1", {"onednn_off"})):
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
-        seen = look_at_machine()
+        seen = look_at_machine(engines=())
         assert seen.of("tensorflow").states["onednn"] is (value == "1")
         assert {"onednn_on", "onednn_off"} - skipped(seen) == rows
 
@@ -373,8 +379,8 @@ probe.main(steps, names)
 """
 
 
-def fake(monkeypatch, tmp_path, more=""):
-    """Look at a machine on which one step kills its process and one raises."""
+def fake(monkeypatch, tmp_path, more="", engines=()):
+    """Look at a machine on which one step kills its process and one raises, with TensorFlow and these `engines`."""
     script = tmp_path / "probe.py"
     script.write_text(FAKE.format(more=more))
     real = subprocess.run
@@ -383,11 +389,11 @@ def fake(monkeypatch, tmp_path, more=""):
         return real([command[0], str(script), *command[4:]], **settings)
 
     monkeypatch.setattr(machine_module.subprocess, "run", run)
-    machine_module._look.cache_clear()
+    machine_module._seen.cache_clear()
     try:
-        return look_at_machine(timeout=60)
+        return look_at_machine(engines=engines, timeout=60)
     finally:
-        machine_module._look.cache_clear()
+        machine_module._seen.cache_clear()
 
 
 def test_a_step_that_kills_its_process_is_told_and_those_behind_it_are_done(monkeypatch, tmp_path):
@@ -397,6 +403,7 @@ def test_a_step_that_kills_its_process_is_told_and_those_behind_it_are_done(monk
     found = fake(monkeypatch, tmp_path, quick)
     assert found.of("tensorflow").faults == {"tf32": "the process was ended by SIGABRT", "xla": "division by zero"}
     assert found.malloc or found.keeps_memory is None
+    assert [*found.sights] == ["tensorflow"]
 
 
 def test_what_a_step_leaves_when_its_process_is_killed_goes(monkeypatch, tmp_path):

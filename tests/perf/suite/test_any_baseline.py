@@ -138,7 +138,6 @@ def nqperf(python, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_where_tensorflow_is_not_installed_a_run_says_how_to_go_on(nqperf, inputs, tmp_path):
     model, data = inputs
     code, out, err = nqperf("bench", data, "--model", model, "--max-seq-length", SEQ_LENGTH, "--out", "run.json")
@@ -148,15 +147,14 @@ def test_where_tensorflow_is_not_installed_a_run_says_how_to_go_on(nqperf, input
     assert not (tmp_path / "run.json").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.slow(20)
 def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_path):
     """The times are noise here, so any verdict may come out; what is written must agree with it."""
     model, data = inputs
     sizes = ("--model", model, "--max-seq-length", SEQ_LENGTH)
     code, out, err = nqperf(
         *("bench", data, *sizes, "--baseline", "onnxruntime", "--variants", "openvino,tensorflow"),
-        *("--quick", "--rounds", 10, "--out", "run.json", "--json"),
+        *("--rounds", 2, "--out", "run.json", "--json"),
     )
     results = read_results(tmp_path / "run.json")
     assert code == EXIT[results.outcome], err
@@ -174,8 +172,7 @@ def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_pat
     assert not any(name.startswith("tensorflow") for name in results.fingerprint.versions)
 
 
-@pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.slow(30)
 def test_doctor_run_tune_and_pairs_work_without_tensorflow(nqperf, inputs, tmp_path):
     model, data = inputs
     sizes = ("--max-seq-length", SEQ_LENGTH)
@@ -195,7 +192,6 @@ def test_doctor_run_tune_and_pairs_work_without_tensorflow(nqperf, inputs, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_two_callables_are_held_to_each_other_without_tensorflow(python, tmp_path):
     (tmp_path / "test_own.py").write_text(
         "import numpy as np\n"
@@ -205,7 +201,7 @@ def test_two_callables_are_held_to_each_other_without_tensorflow(python, tmp_pat
         "    assert found.outcome == 'REPORTED'\n"
         "    assert 'jax' in found.fingerprint.versions\n"
     )
-    options = ("-q", "-p", "no:cacheprovider", "--nqperf-quick", "--nqperf-rounds", "10")
+    options = ("-q", "-p", "no:cacheprovider", "--nqperf-quick", "--nqperf-rounds", "2")
     done = subprocess.run(
         [python, "-m", "pytest", "test_own.py", *options],
         cwd=tmp_path,

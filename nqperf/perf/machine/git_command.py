@@ -58,8 +58,9 @@ def git(folder: Path, *arguments: str, seconds: float = _SECONDS) -> str:
 
 def commit_at(folder: Path) -> dict[str, str]:
     """Return the commit that `folder` stands at, under COMMIT, and whether files differ from it; nothing elsewhere."""
-    words = ("describe", "--always", "--abbrev=10", "--exclude=*", "--dirty= and changes")
+    words = ("describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+")
     try:
-        return {COMMIT: git(folder, *words, seconds=_STANDING_SECONDS).strip()}
+        said = git(folder, *words, seconds=_STANDING_SECONDS).strip()
     except ConfigError:  # no repository, no git, or no commit yet
         return {}
+    return {COMMIT: f"{said[:-1]} and changes" if said.endswith("+") else said}

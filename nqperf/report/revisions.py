@@ -18,7 +18,7 @@ _NOTHING = "-"
 # Before so many sets nothing is decided.
 _FEWEST_SETS = 3
 _WORDS: dict[Word, str] = {
-    "SLOWER": "surely more than its margin",
+    "SLOWER": "surely more than the smaller half of its margin, and seen again in new sets",
     "SAME": "surely less than its margin more",
     "FASTER": "surely less than before",
     "INCONCLUSIVE": "not sure yet",

@@ -13,6 +13,9 @@ from nqperf.casts.task_drift import TaskDrift
 _OUTSIDE = 2.0
 _SHOWN = 4
 
+# A layer this far off on inputs of float32 does more than round: values that cancel, or a kernel that is wrong.
+_MORE_THAN_ROUNDING = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -63,9 +66,15 @@ def _blame(drift: Drift, error: float) -> str:
     worst = max(_innermost(drift.layers), key=lambda each: each.local.relative_l2, default=None)
     if worst is None:
         return "no layer is known"
-    return (
+    told = (
         f"{worst.layer} makes most of it ({worst.local.relative_l2:.3g} on float32 inputs): "
         "`nqperf casts bisect` finds the layers to keep in float32"
+    )
+    if worst.local.relative_l2 < _MORE_THAN_ROUNDING:
+        return told
+    return (
+        f"{told}. That is more than rounding: values cancel, or a kernel of this machine is wrong; "
+        "see whether TF_ENABLE_ONEDNN_OPTS=0 changes it"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,14 @@ def sample(
 
     Which integers an input takes is told by its name and type: a mask (or a boolean) is 1 with padding at the end, less
     in one row than in the next; segments are 0 and then 1; positions count. What is left are ids, from 0 to below
-    `vocabulary`, by default the rows of the largest embedding of `model`, or to 1 where it has none. Dimensions without
-    a size get `rows` and `size`.
+    `vocabulary`, by default the rows of the embedding that `model` looks them up in, else of its largest, or to 1 where
+    it has none. An input of floats that is looked up so holds ids, too. An open dimension gets `rows` or `size`.
     """
     import tensorflow as tf
 
     generator = np.random.default_rng(_SEED)
-    top = vocabulary or _vocabulary(model)
+    largest = vocabulary or _vocabulary(model)
+    looked_up = _looked_up(specs, model)
 
     def fill(spec: Any, path: str) -> Any:
         if isinstance(spec, Mapping):
@@ -35,9 +36,10 @@ def sample(
         if not isinstance(spec, tf.TensorSpec):
             return spec
         shape = [(rows if axis == 0 else size) if known is None else known for axis, known in enumerate(spec.shape)]
-        if not (spec.dtype.is_integer or spec.dtype.is_bool):
+        if not (spec.dtype.is_integer or spec.dtype.is_bool or id(spec) in looked_up):
             return tf.cast(generator.standard_normal(shape), spec.dtype)
         name = "mask" if spec.dtype.is_bool else f"{path}/{spec.name or ''}".lower()
+        top = vocabulary or looked_up.get(id(spec), largest)
         return tf.cast(_integers(name, shape, top, generator), spec.dtype)
 
     return fill(specs, "")
@@ -56,6 +58,38 @@ def _integers(name: str, shape: list[int], top: int, generator: np.random.Genera
     return generator.integers(0, top, shape)
 
 
+def _looked_up(specs: Any, model: Any) -> dict[int, int]:
+    """Return the rows of the embedding that each input of a functional model goes into, by the id of its spec."""
+    import tensorflow as tf
+
+    leaves = tf.nest.flatten(specs)
+    struct = getattr(model, "_inputs_struct", None)
+    tensors = tf.nest.flatten(struct if struct is not None else getattr(model, "inputs", None))
+    if len(leaves) != len(tensors):
+        return {}
+    rows = dict(_lookups(model))
+    return {id(leaf): rows[id(each)] for leaf, each in zip(leaves, tensors, strict=True) if id(each) in rows}
+
+
+def _lookups(model: Any) -> Iterator[tuple[int, int]]:
+    """Yield the id of each tensor that an embedding of a functional `model` takes, with the embedding's rows."""
+    import tensorflow as tf
+
+    for layer in getattr(model, "layers", ()):
+        if any(kind.__name__ == "Embedding" for kind in type(layer).__mro__):
+            for node in layer._inbound_nodes:  # noqa: SLF001  # no public way to a functional model's edges
+                for tensor in tf.nest.flatten(node.input_tensors):
+                    yield id(tensor), layer.input_dim
+
+
+def _weights(model: Any) -> list[Any]:
+    """Return the weights of `model`, none where there is no model, or one of the old Keras that was not called yet."""
+    try:
+        return list(getattr(model, "weights", ()))
+    except ValueError:
+        return []
+
+
 def _vocabulary(model: Any) -> int:
     """Return how many rows the model's largest table of embeddings has, 2 where it has none that is known."""
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()  # noqa: SLF001  # no public walk
@@ -64,7 +98,7 @@ def _vocabulary(model: Any) -> int:
     # A layer that keeps its table in a variable of its own.
     tables += [
         each.shape[0]
-        for each in getattr(model, "weights", ())
+        for each in _weights(model)
         if "embed" in str(getattr(each, "path", each.name)).lower() and len(each.shape) == 2  # noqa: PLR2004
     ]
     return max([2, *(table for table in tables if isinstance(table, int))])

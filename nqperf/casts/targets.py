@@ -15,6 +15,7 @@ from nqperf.casts.trace.hooks.variables import bound
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decoding
 from nqperf.formats.keras_file import check_keras_file
+from nqperf.formats.reading import exists
 from nqperf.formats.weights.model_folder import CONFIG, OpenedModel, open_model
 from nqperf.formats.weights.packaged import PACKAGED, PACKAGED_MODEL
 from nqperf.formats.weights.tensor_files import WEIGHTS
@@ -64,10 +65,11 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     if target is None or (target == PACKAGED and not Path(target).exists()):
         return packaged()
     path = Path(target)
-    if path.is_dir():
+    there = exists(path)
+    if there and path.is_dir():
         return _folder(path, specs)
     if target.endswith(".keras"):
-        if not path.is_file():
+        if not (there and path.is_file()):
             raise ConfigError(f"{target}: no such file; expected a saved Keras model")
         return Target(name=path.stem, build=_keras_file(path), inputs=specs, weights=_weights_of(path))
     module, separator, function = target.partition(":")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nqperf.cli.options import PATH
 from nqperf.cli.start_up import show_logs
 from nqperf.errors import ConfigError, NqPerfError
 
@@ -25,7 +26,6 @@ CODES = (
     "Exit codes: 0 clean; 1 findings, or the ledger does not hold; 2 bad input; 3 no verdict (UNSUPPORTED versions, "
     "a trace that stopped early, or a fault of the audit itself)."
 )
-_PATH = click.Path(path_type=Path)
 
 
 def outcomes_of(target: Target, precision: tuple[str, ...], device: str | None) -> list[tuple[Audit, Trace]]:
@@ -69,8 +69,8 @@ def outcomes_of(target: Target, precision: tuple[str, ...], device: str | None) 
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), help="Where it is to run; without it, what is here.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--sarif", type=_PATH, help="Write SARIF 2.1.0 here too.")
-@click.option("--ledger", type=_PATH, help="Compare the casts with this ledger.")
+@click.option("--sarif", type=PATH, help="Write SARIF 2.1.0 here too.")
+@click.option("--ledger", type=PATH, help="Compare the casts with this ledger.")
 @click.option("--update", is_flag=True, help="Write the ledger instead of comparing; refused when CI is set.")
 @click.option(
     "-v",

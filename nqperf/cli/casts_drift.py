@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, PRECISIONS
+from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _data_options = (
     click.option(
         "--inputs",
         "arrays",
-        type=click.Path(path_type=Path),
+        type=PATH,
         metavar="FILE",
         help="Run the rows of this .npz: an array an input.",
     ),
@@ -85,7 +85,7 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
 @click.option(
     "--tolerance", type=float, default=0.01, show_default=True, help="Largest relative L2 error of an output."
 )
-@click.option("--patch", type=click.Path(path_type=Path), help="Write what keeps the layers in float32 to this file.")
+@click.option("--patch", type=PATH, help="Write what keeps the layers in float32 to this file.")
 @click.option("--anywhere", is_flag=True, help="Edit files outside of the project too, and installed ones.")
 @_with_data
 def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool, **options: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, EXIT_UNSURE, PRECISIONS, outcomes_of
+from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 from nqperf.plain_text import counted
 
@@ -21,7 +22,7 @@ from nqperf.plain_text import counted
 @click.option("--import", "imports", multiple=True, metavar="MODULE", help="Import this first.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), help="Where it is to run; without it, what is here.")
 @click.option("--write", is_flag=True, help="Write the edits to the files.")
-@click.option("--patch", type=click.Path(path_type=Path), help="Write the edits to this file, as a patch.")
+@click.option("--patch", type=PATH, help="Write the edits to this file, as a patch.")
 @click.option("--anywhere", is_flag=True, help="Edit files outside of the project too, and installed ones.")
 def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path | None, **options: Any) -> None:
     """Mend what the audit finds in MODEL: every edit has been applied in memory, traced and run before.

@@ -12,9 +12,11 @@ import msgspec
 from nqperf.cli import options as shared
 from nqperf.cli.bench import suite_asked, suite_progress, variants_option
 from nqperf.cli.console import warn
+from nqperf.errors import ConfigError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.recipe_toml import write_recipe
 from nqperf.formats.weights.packaged import named_path
+from nqperf.perf.keras_models.config import names_keras_model
 from nqperf.report.tune import headline, tuned_text
 from nqperf.tuning.candidates import TOLERANCES
 from nqperf.tuning.tune import TuneConfig, tune
@@ -73,8 +75,13 @@ def tune_command(words: tuple[str, ...], model: Path | None, out: Path, **option
 def _model_and_data(words: tuple[str, ...], model: Path | None) -> tuple[Path | None, str | None]:
     """Return the model and the data that the arguments name; a model folder before DATA is the older order.
 
-    Raises: UsageError for further words.
+    Raises: UsageError for further words, ConfigError for a Keras model of the user's own.
     """
+    if own := next((word for word in (*words, str(model)) if names_keras_model(word)), None):
+        raise ConfigError(
+            f"{own} is a Keras model, and the search is for nqperf's own networks: `nqperf bench {own}` runs every row "
+            "that can run it and names the fastest safe one; repeat it with other --batch-size"
+        )
     before = words[:1] if model is None and words and named_path(words[0]).is_dir() else ()
     data = words[len(before) :]
     if len(data) > 1:

@@ -108,6 +108,11 @@ class Engine(ABC, Generic[Config]):
         """Return whether batches are run on a GPU; `start` has found the devices."""
         return False
 
+    @staticmethod
+    def gpu_peak_memory() -> int | None:
+        """Return the most bytes of a GPU that this process ever held; None on a CPU, or where nothing tells."""
+        return None
+
     @abstractmethod
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Make the `weights` of the network `model_config` ready to run."""

@@ -217,7 +217,8 @@ class Usage(_Record, frozen=True):
     """What a process took of the system, for one batch, in one pass over the data; and the most memory it ever held.
 
     `minor_faults` are page faults that need no disk, `major_faults` those that do. `user_seconds` and `system_seconds`
-    are CPU time over all cores, in the program and in the system for it; `peak_memory` is in bytes.
+    are CPU time over all cores, in the program and in the system for it; `peak_memory` is in bytes, and so is
+    `gpu_peak_memory`, the most that the engine's allocator held of a GPU, None where there is none.
     """
 
     minor_faults: float
@@ -225,6 +226,7 @@ class Usage(_Record, frozen=True):
     user_seconds: float
     system_seconds: float
     peak_memory: int | None = None
+    gpu_peak_memory: int | None = None
 
     @property
     def system_share(self) -> float:

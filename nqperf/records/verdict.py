@@ -191,7 +191,7 @@ def judge_run(
     if failed:
         findings.append(("FAIL", f"failed: {', '.join(sorted(failed))}"))
     if not outcomes and not failed:
-        findings.append(("FAIL", "nothing was measured; expected at least one row"))
+        findings.append(("FAIL", "nothing was measured; expected at least one row: give a larger budget"))
     missing = sorted(name for name in expected if outcomes.get(name) not in JUDGED and name not in failed)
     if missing:
         reached = len(expected) - len(missing)

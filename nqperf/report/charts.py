@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -116,15 +116,21 @@ def rounds(sets: Sequence[Sequence[float]], mark: Mark) -> Markup:
     return _with_labels(scale, _svg(_ROUNDS_HEIGHT, parts, mark.title))
 
 
-def timeline(marks: Sequence[Mark | None], changed: Sequence[int], title: str) -> Markup:
+def timeline(
+    marks: Sequence[Mark | None], changed: Sequence[int], title: str, steps: Mapping[int, str] | None = None
+) -> Markup:
     """Return ratios with their intervals in the order of the runs: a mark a run in `marks`, None where a run has none.
 
-    A broken line stands before each run in `changed`, by its place in `marks`; `title` is read out for the whole.
+    A broken line stands before each run in `changed`, by its place in `marks`, and a whole one where a level ends, in
+    `steps`, with what is said of it; `title` is read out for the whole.
     """
     drawn = [mark for mark in marks if mark is not None]
     scale = Scale.around(end for mark in drawn for end in mark.ends)
     parts = [*_frame(scale, None)]
     parts += [_line("change", run / len(marks), 0, run / len(marks), _ROUNDS_HEIGHT) for run in changed]
+    for run, said in (steps or {}).items():
+        line = _line("step", run / len(marks), 0, run / len(marks), _ROUNDS_HEIGHT)
+        parts.append(f"<g>{line}<title>{escape(said)}</title></g>")
     for number, mark in enumerate(marks):
         if mark is not None:
             parts += _upright(mark, scale, _place(number, len(marks)))

@@ -26,6 +26,7 @@ from nqperf.report.terminal import (
     history_rows,
     machine_letters,
     run_rows,
+    step_text,
     steps_text,
 )
 from nqperf.statistics.comparison import Change
@@ -101,7 +102,7 @@ def _history(found: History) -> Iterator[Markup]:
     yield html.paragraph(
         "Ratio: speed-up over the run's own baseline, with its interval and floor, in the order of the runs. An "
         "upright broken line: the machine, its software or the work is another one than before, and the two sides do "
-        "not compare."
+        "not compare. An upright whole line: the ratio is another one from there on, surely."
     )
     changed = [number for number, moment in enumerate(found.runs) if moment.changes]
     dates = html.ends(first.created[:10], last.created[:10])
@@ -125,7 +126,8 @@ def _timelines(found: History, changed: Sequence[int]) -> Iterator[tuple[str, Ma
         for point in points:
             marks[point.run] = _point_mark(point, found)
         if any(marks):
-            yield name, timeline(marks, changed, f"{name}: ratio of {counted(len(points), 'run')}")
+            steps = {step.run: step_text(step, found) for step in found.steps if step.row == name}
+            yield name, timeline(marks, changed, f"{name}: ratio of {counted(len(points), 'run')}", steps)
 
 
 def _point_mark(point: Point, found: History) -> Mark | None:

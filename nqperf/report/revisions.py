@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import counted, plain, plain_lines
+from nqperf.records.results import UNDECIDED
 from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.summary import milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
@@ -17,7 +18,7 @@ _NOTHING = "-"
 # Before so many sets nothing is decided.
 _FEWEST_SETS = 3
 _WORDS: dict[Word, str] = {
-    "SLOWER": "surely more than its margin",
+    "SLOWER": "surely more than the smaller half of its margin, and seen again in new sets",
     "SAME": "surely less than its margin more",
     "FASTER": "surely less than before",
     "INCONCLUSIVE": "not sure yet",
@@ -87,7 +88,13 @@ def _answers(results: RevisionResults) -> str:
         for one in results.rows
         if one.agreement is not None and any(reason.startswith("the answers differ") for reason in one.reasons)
     ]
-    return f"answers differ ({', '.join(differ)})" if differ else "answers the same"
+    if differ:
+        return f"answers differ ({', '.join(differ)})"
+    changed, compared = sum(one.changed for one in agreed), sum(one.compared for one in agreed)
+    if not changed:
+        return "answers the same"
+    undecided = any(row.note is not None and row.note.startswith(UNDECIDED) for row in results.rows)
+    return f"{changed} of {compared} answers changed, {'too few to decide' if undecided else 'within the tolerance'}"
 
 
 def side_text(side: RevisionSide) -> str:

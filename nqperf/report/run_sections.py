@@ -212,22 +212,28 @@ def _memory(results: Results, level: int) -> Iterator[Markup]:
     peaks = {name: usage.peak_memory for name, usage in used if usage.peak_memory}
     yield html.title(level, "Memory")
     headings = ("variant", "peak memory", "of the baseline's", "minor faults", "major faults", "user", "system")
+    on_gpu = any(usage.gpu_peak_memory is not None for _, usage in used)
     yield html.html_table(
         "The most memory held; page faults and CPU time of a batch",
-        headings,
+        (*headings, *(("peak on the GPU",) if on_gpu else ())),
         [
             (
                 name,
-                NONE if name not in peaks else f"{peaks[name] / (1 << 30):.2f} GiB",
+                _gib(peaks.get(name)),
                 NONE if name not in peaks or BASELINE not in peaks else f"{peaks[name] / peaks[BASELINE]:.0%}",
                 f"{usage.minor_faults:.0f}",
                 f"{usage.major_faults:.1f}",
                 f"{usage.user_seconds:.3f} s",
                 f"{usage.system_seconds:.3f} s ({usage.system_share:.0%})",
+                *((_gib(usage.gpu_peak_memory),) if on_gpu else ()),
             )
             for name, usage in used
         ],
     )
+
+
+def _gib(size: int | None) -> str:
+    return NONE if size is None else f"{size / (1 << 30):.2f} GiB"
 
 
 def _notes(results: Results) -> Iterator[Markup]:
@@ -263,12 +269,13 @@ def _facts(results: Results) -> dict[str, str]:
         "threads": _threads(results),
         "versions": ", ".join(f"{name} {version}" for name, version in machine.versions.items()),
         "by default": ", ".join(f"{name} {state}" for name, state in machine.states.items()),
-        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items()),
+        "observed": ", ".join(f"{name} {state}" for name, state in machine.observed.items() if name != "commit"),
         "work": work_text(results),
         "model": results.model.sha256 and f"{results.model.name}, SHA-256 {results.model.sha256}",
         "data": results.data.sha256 and f"{results.data.name}, SHA-256 {results.data.sha256}",
         "floors": "none: no device profile is for this" if results.profile is None else f"profile {results.profile}",
         "made": results.created,
+        "commit": machine.observed.get("commit"),
         "command": results.command,
     }
     return {name: text for name, text in known.items() if text}

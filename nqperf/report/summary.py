@@ -143,7 +143,7 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 def judged_text(results: Results) -> str:
     """Return how much of the run `results` was judged."""
     if not results.expected and not results.judged:
-        return "nothing was promised, so nothing was judged"
+        return "no speed was promised, so none was judged"
     return f"judged {results.judged} of {results.expected} expected comparisons"
 
 
@@ -277,7 +277,8 @@ def _usages(results: Results) -> tuple[str, ...]:
 def _usage(name: str, usage: Usage) -> str:
     major = f" + {usage.major_faults:.1f}" if usage.major_faults else ""
     peak = "" if usage.peak_memory is None else f", {usage.peak_memory / (1 << 30):.2f} GiB"
-    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}"
+    gpu = "" if usage.gpu_peak_memory is None else f", {usage.gpu_peak_memory / (1 << 30):.2f} GiB of the GPU"
+    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}{gpu}"
 
 
 def _planted(control: Control | None) -> str:

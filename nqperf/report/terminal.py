@@ -105,12 +105,17 @@ def history_text(found: History) -> str:
 
 def steps_text(found: History) -> list[str]:
     """Return what was `found` to change among runs of one setting, and at last what is slower than at its best."""
-    lines = [f"changed: {_times(step)} from {_run_text(found.runs[step.run])} on" for step in found.steps]
+    lines = [f"changed: {step_text(step, found)}" for step in found.steps]
     return lines + [
         f"SLOWER: {_times(step)} since {_run_text(found.runs[step.run])} than at its best, "
         f"until {_run_text(found.runs[step.last])}"
         for step in found.slower
     ]
+
+
+def step_text(step: Step, found: History) -> str:
+    """Return what a `step` of the history `found` changed, and from which run on."""
+    return f"{_times(step)} from {_run_text(found.runs[step.run])} on"
 
 
 def _times(step: Step) -> str:

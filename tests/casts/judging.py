@@ -23,6 +23,7 @@ import tensorflow as tf
 from nqperf.casts.audit import audit
 from nqperf.casts.edits.in_memory import in_force
 from nqperf.casts.edits.text import edited
+from nqperf.casts.samples import sample
 from nqperf.casts.trace import source
 from nqperf.errors import NqPerfError
 
@@ -46,13 +47,6 @@ def cases(folder, *, first=False):
             yield path.stem, name, function
 
 
-def drawn(spec, generator):
-    shape = [size or 2 for size in spec.shape]
-    if tf.as_dtype(spec.dtype).is_integer:
-        return tf.constant(generator.integers(0, 2, shape), spec.dtype)
-    return tf.cast(generator.standard_normal(shape), spec.dtype)
-
-
 def run(function, policy):
     """Return the flat outputs of a real build and run under `policy`, with weights of one seed."""
     return ran(function, policy)[0]
@@ -68,9 +62,9 @@ def ran(function, policy, weights=None):
         built = function()
         model, specs = built if isinstance(built, tuple) else (built, None)
         if specs is None:
-            specs = [tf.TensorSpec(each.shape, getattr(each.dtype, "name", each.dtype)) for each in model.inputs]
-        generator = np.random.default_rng(0)
-        inputs = tf.nest.map_structure(lambda spec: drawn(spec, generator), specs)
+            struct = getattr(model, "_inputs_struct", None)
+            specs = tf.nest.map_structure(specified, model.inputs if struct is None else struct)
+        inputs = sample(specs, model)
         inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
         call = getattr(model, "predict_on_batch", None) or tf.function(model)
         if weights is not None:
@@ -80,6 +74,10 @@ def ran(function, policy, weights=None):
         return flat(outputs), [np.asarray(each) for each in model.weights]
     finally:
         keras.mixed_precision.set_global_policy("float32")
+
+
+def specified(tensor):
+    return tf.TensorSpec(tensor.shape, getattr(tensor.dtype, "name", tensor.dtype))
 
 
 def flat(outputs):
@@ -171,7 +169,7 @@ def judged(file, name, function, policy, float32):
         for each in found.findings
     ]
     after = under_edits(found.findings, lambda: outcome(function, policy, *known)) if wide == "ok" else None
-    return {**row, "refused": None, "findings": rows, "complete": found.complete, "edited": after}
+    return {**row, "refused": found.stopped, "findings": rows, "complete": found.complete, "edited": after}
 
 
 def main(folders):

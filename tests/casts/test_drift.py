@@ -292,6 +292,24 @@ def test_a_verdict_names_the_layer_to_blame_and_what_is_not_finite():
     assert "makes infinity, which reaches the outputs" in judged.reason
 
 
+def test_a_layer_that_does_more_than_round_is_told_from_one_that_rounds():
+    class WrongKernel(keras.layers.Layer):
+        def call(self, x):
+            return ops.roll(x, 1, axis=-1) if self.compute_dtype == "float16" else x
+
+    judged = {
+        make: verdict(drift.measure(*_one_batch(make), name="small", precision="mixed_float16"), tolerance=1e-6).reason
+        for make in (WrongKernel, Coarse)
+    }
+    assert "or a kernel of this machine is wrong; see whether TF_ENABLE_ONEDNN_OPTS=0" in judged[WrongKernel]
+    assert "more than rounding" not in judged[Coarse]
+
+
+def _one_batch(layer):
+    twins, batch = small_twins(layer)
+    return twins, [batch]
+
+
 class Looked(keras.layers.Layer):
     """An embedding whose table is a variable of its own, masked."""
 
@@ -318,6 +336,21 @@ def test_seeded_inputs_are_of_the_vocabulary_with_masks_of_different_lengths():
     assert set(mask.ravel()) == {0, 1}
     assert len(set(mask.sum(axis=1))) > 1
     assert (np.diff(mask, axis=1) <= 0).all()
+
+
+def test_an_input_is_of_the_rows_of_the_embedding_that_looks_it_up_even_where_it_takes_floats():
+    """keras.Input is of floats unless told otherwise, and old code did not tell."""
+    tokens, types = keras.Input((64,)), keras.Input((64,), dtype="int32")
+    rows = keras.layers.Embedding(40, 4)(tokens) + keras.layers.Embedding(3, 4)(types)
+    model = keras.Model([tokens, types, floats := keras.Input((4,))], rows + floats[:, None])
+    specs = [tf.TensorSpec((2, *each.shape[1:]), each.dtype) for each in model.inputs]
+    seen, kinds, numbers = (np.asarray(each) for each in sample(specs, model))
+    assert set(seen.ravel()) <= set(range(40))
+    assert seen.max() > 20
+    assert set(kinds.ravel()) == {0, 1, 2}
+    assert (numbers < 0).any()
+    alone = keras.Model(tokens, keras.layers.Embedding(40, 4)(tokens))
+    assert np.asarray(sample(specs[0], alone)).max() > 20
 
 
 def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not_fit(tmp_path):

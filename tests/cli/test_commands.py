@@ -376,3 +376,21 @@ def test_an_onnx_file_is_no_model_folder(call, refused, model_folder, data, tmp_
     assert (code, said.startswith(f"{out}: ")) == (0, True)
     refused("run", data, "--model", out, "--out", tmp_path / "run", words=["is a file; expected the model folder"])
     refused("convert", out, tmp_path / "b.onnx", words=["is a file; expected the model folder"])
+
+
+@pytest.mark.parametrize("odd", ["a" * 300, "b/" * 3000])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("casts", "audit"),
+        ("casts", "audit", "m:f", "--sarif"),
+        ("casts", "audit", "m:f", "--ledger"),
+        ("casts", "fix", "m:f", "--patch"),
+        ("casts", "bisect", "m:f", "--patch"),
+        ("casts", "drift", "m:f", "--inputs"),
+        ("ab", "m:f", "--base-python"),
+    ],
+    ids=" ".join,
+)
+def test_what_the_system_takes_for_no_path_is_refused_wherever_a_path_is_named(refused, words, odd):
+    refused(*words, odd, words=[])

@@ -195,6 +195,8 @@ def test_it_is_a_row_of_the_suite_with_a_floor_on_its_own_device(saved, recipe):
         (("--model", "model.onnx"), ["model.onnx", "model folder"]),
         (("--model", "absent"), ["absent", "no such folder"]),
         (("absent",), ["absent", "no such file"]),
+        (("mymodel:build",), ["a Keras model", "nqperf bench mymodel:build"]),
+        (("--model", "own.keras"), ["a Keras model", "nqperf bench own.keras"]),
         (("absent", "data.jsonl"), ["2 arguments", "--model"]),
         (("--budget", "0"), ["the budget is 0 s"]),
         (("--budget", "inf"), ["without an end"]),

@@ -18,6 +18,7 @@ import pytest
 import nqperf
 from nqperf.cli.main import COMMANDS, cli, main
 from nqperf.formats.results.profiles_toml import read_profiles
+from tests.browser import measure
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -240,4 +241,8 @@ def test_the_site_builds_without_a_warning(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "index.html").is_file()
+    for page in ("own-models", "ci", "thesis"):  # those that a new user reads first
+        place = tmp_path / "site" / page
+        text = (place / "index.html").read_text().replace("<head>", f'<head><base href="{place.as_uri()}/">', 1)
+        shown = measure(text, "(shown) => shown.document.documentElement.scrollWidth", (400, 1200), tmp_path)
+        assert shown == {400: 400, 1200: 1200}, page

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections import Counter
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
 
 from nqperf.defaults import PACKAGED_MODEL
-from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES
+from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, find_engine
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import convert
@@ -309,3 +310,20 @@ def test_products_of_a_compiled_module_are_counted_by_their_type():
       %e = f32[8] custom-call(%x), custom_call_target="TopK"
     """
     assert Counter(compiled_products(module)) == {True: 2, False: 1}
+
+
+def test_the_peak_of_gpu_memory_is_the_librarys_own(monkeypatch):
+    """No GPU is needed: each library's own account is what is read, and on a CPU there is none."""
+    jax = pytest.importorskip("jax", reason="the extra jax is not installed")
+    import tensorflow as tf
+
+    peaks = {name: find_engine(name).engine_type().gpu_peak_memory for name in ("tensorflow", "jax", "openvino")}
+    assert [peak() for peak in peaks.values()] == [None, None, None]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda device: {"current": 1, "peak": len(device)})
+    assert peaks["tensorflow"]() == len("GPU:0")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: [SimpleNamespace(memory_stats=lambda: {"peak_bytes_in_use": 7})])
+    assert peaks["jax"]() == 7
+    monkeypatch.setattr(jax, "local_devices", lambda: [SimpleNamespace(memory_stats=lambda: None)])
+    assert peaks["jax"]() is None

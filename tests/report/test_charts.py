@@ -53,3 +53,10 @@ def test_an_open_dot_has_no_interval():
     assert 'class="dot open"' in ratio_line(mark(1.2), scale)
     assert 'class="bar"' not in ratio_line(mark(1.2), scale)
     assert 'class="bar"' in ratio_line(mark(1.2, (1.1, 1.25)), scale)
+
+
+def test_a_change_point_is_drawn_where_a_level_ends():
+    drawn = timeline([mark(1.2)] * 4, [], "a title", {2: "xla is 0.9 times as fast"})
+    (line,) = (each for each in ET.fromstring(drawn).iter() if each.get("class") == "step")
+    assert (line.get("x1"), line.get("x2")) == ("50.00%", "50.00%")
+    assert "<title>xla is 0.9 times as fast</title>" in drawn

@@ -42,6 +42,9 @@ def test_what_the_time_did_not_allow_and_what_each_variant_took_of_the_system_is
     major = msgspec.structs.replace(usage, major_faults=2.5)
     assert "xla 6240 + 2.5, 25%" in run_text(runs.run(msgspec.structs.replace(xla, usage=major)))
     assert "page faults" not in run_text(RUN)
+    on_gpu = msgspec.structs.replace(xla, usage=msgspec.structs.replace(usage, gpu_peak_memory=5 << 29))
+    assert "xla 6240, 25%, 1.50 GiB, 2.50 GiB of the GPU" in run_text(runs.run(on_gpu))
+    assert "2.50 GiB" in str(run_page(runs.run(on_gpu)))
 
 
 def rows(results):
@@ -272,6 +275,7 @@ def test_a_history_tells_what_is_slower_and_marks_invalid_runs():
     assert text.count("(run INVALID)") == 1
     page = html.unescape(history_page(found))
     assert "SLOWER: xla is" in page
+    assert page.count('class="step"') == 1
     assert page.count("(run INVALID)") == 2  # its point, and its line of the table
 
 

@@ -10,6 +10,7 @@ import ast
 import math
 from collections.abc import Iterator, Sequence
 
+from nqperf.casts.edits import widening
 from nqperf.casts.edits.branches import for_functions
 from nqperf.casts.edits.casting import OWN, and_back, cast_call, first, is_cast, names_of_dtypes, retargeted, wrapped
 from nqperf.casts.edits.text import Change, Edit, expression
@@ -160,6 +161,7 @@ def _up(event: Event) -> Iterator[Edit | None]:
     for chosen in spans:
         wide = wrapped(location.path, chosen, '"float32"')
         if event.kind == "unsupported":
+            yield from widening.told_float32(location, event.op_type)
             yield from (and_back(wide, source.span(node), dtype) for dtype in (*event.dtype_names, OWN))
         yield wide
         yield from (and_back(wide, source.span(node), dtype) for dtype in event.dtype_names)

@@ -58,7 +58,7 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
             message=f"the number {number:.12g} becomes {_NAMES[becomes]} in {dtype}, {harm.why}",
             edit='compute it in float32: cast what goes in to "float32", and the result back',
             origin=origin,
-            proposals=widening.in_float32(harm.start, harm.end.location),
+            proposals=(*widening.in_float32(harm.start, harm.end.location), *_left_unrounded(flow, harm.start)),
         )
 
 
@@ -151,6 +151,15 @@ def _infinite(flow: Flow, op: OpRecord) -> bool:
         source = before
     source = flow.moved_from(op) if source is op and op.op_type in MOVES else source
     return source is not None and source.constant is not None and source.constant.infinite
+
+
+def _left_unrounded(flow: Flow, guarded: OpRecord) -> tuple[Edit, ...]:
+    """Return edits by which what a guard is added to stays wide, where it was made wide and rounded for nothing.
+
+    tf.nn.moments computes in float32 and rounds: casting its result would round and widen, so what it gets is cast.
+    """
+    rounded = [each for each in flow.inputs(guarded) if each.op_type == "Cast" and each.in_dtypes[0] in WIDE]
+    return tuple(edit for each in rounded for edit in widening.kept_wide(each))
 
 
 def _left_wide(flow: Flow, event: Event) -> tuple[Edit, ...]:

@@ -84,6 +84,16 @@ class JaxEngine(Engine[JaxConfig]):
 
         return bool(jax.default_backend() == "gpu")
 
+    @staticmethod
+    def gpu_peak_memory() -> int | None:
+        """Return the most bytes that JAX's own allocator ever held of the GPU; None on a CPU."""
+        import jax
+
+        if jax.default_backend() != "gpu":
+            return None
+        # Some allocators keep no account.
+        return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Build the network of `model_config` and give it the `weights`."""
         self.start()

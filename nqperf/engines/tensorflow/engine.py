@@ -56,6 +56,15 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
 
         return bool(tf.config.list_physical_devices("GPU"))
 
+    @staticmethod
+    def gpu_peak_memory() -> int | None:
+        """Return the most bytes that TensorFlow's allocator ever held of the GPU; None on a CPU."""
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            return None
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Set the process's switches, build the network of `model_config` and give it the `weights`."""
         choose_backend("tensorflow")

@@ -62,6 +62,13 @@ class TorchEngine(Engine[TorchConfig]):
 
         return bool(torch.cuda.is_available())
 
+    @staticmethod
+    def gpu_peak_memory() -> int | None:
+        """Return the most bytes that PyTorch's allocator ever held of the GPU; None on a CPU."""
+        import torch
+
+        return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else None
+
     def load(self, model_config: BertConfig, weights: Mapping[str, FloatArray]) -> None:
         """Set the process's switches and bring the `weights` of the network `model_config` to the device."""
         self.start()

@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from nqperf.errors import DeviceError, NqPerfError
 from nqperf.formats.files import scratch_folder
 from nqperf.perf.machine.environment import python_command, worker_environment
 from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.git_command import commit_at
 from nqperf.perf.machine.gpus import listed_gpus
 from nqperf.perf.machine.probe import FINGERPRINT, MARK, MEMORY, Finding
 from nqperf.records.results import Fingerprint
@@ -155,7 +157,7 @@ def _look(looks: tuple[_Look, ...]) -> Machine:
         fingerprint=msgspec.structs.replace(
             fingerprint,
             states=find_engine(engine).probe_of().defaults(sights[engine]),
-            observed={**fingerprint.observed, "malloc": malloc or "unknown"},
+            observed={**fingerprint.observed, "malloc": malloc or "unknown", **commit_at(Path.cwd())},
         ),
         engine=engine,
         malloc=malloc,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -21,6 +22,7 @@ import msgspec
 from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError, ParityError
 from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.machine.git_command import commit_at
 from nqperf.perf.measuring.budget import Budget, Speed
 from nqperf.perf.measuring.limits import Limits, TooSlowError
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
@@ -346,6 +348,8 @@ class _Session:
 
     def _fingerprint(self) -> Fingerprint:
         fingerprint = take_fingerprint()
+        observed = {**fingerprint.observed, **commit_at(Path.cwd())}
+        fingerprint = msgspec.structs.replace(fingerprint, observed=observed)
         if self.pages == "plain":
             return fingerprint
         return msgspec.structs.replace(fingerprint, states={**fingerprint.states, PAGES: self.pages})

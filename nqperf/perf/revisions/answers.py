@@ -15,7 +15,7 @@ from nqperf.perf.pairs.sameness import Close, agree
 from nqperf.perf.suite.differences import difference
 from nqperf.perf.suite.parity import ANSWER_LIMITS, LIMITS, LOGIT_DIFFERENCE, MICRO_F1
 from nqperf.perf.variants.variant import Tolerance
-from nqperf.records.results import Agreement
+from nqperf.records.results import UNDECIDED, Agreement
 from nqperf.statistics.answers import Answered, judge_answers
 
 _EXACT = Close(rtol=0, atol=0)
@@ -101,7 +101,7 @@ class SamePredictions:
         )
         if found.outcome == "FAILS":
             return said, None
-        return None, None if found.outcome == "HOLDS" else f"answers undecided: {said}"
+        return None, None if found.outcome == "HOLDS" else f"{UNDECIDED}: {said}"
 
 
 def _changed(agreed: Agreement) -> str:

@@ -1,14 +1,7 @@
-"""A project's repository: which commit a name means, what stands there, and its files in a folder of their own.
-
-Git is asked by its own command. Hooks of the repository do not run, and variables that a hook of the caller's has set
-(GIT_DIR, GIT_INDEX_FILE) do not reach it.
-"""
+"""A project's repository: which commit a name means, what stands there, and its files in a folder of their own."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +9,7 @@ from pathlib import Path
 
 from nqperf.errors import ConfigError
 from nqperf.formats.files import scratch_folder
-
-_SECONDS = 600.0
-_LAST_LINES = 3
-# What a hook of the caller's has set to point git at its own repository.
-_ELSEWHERE = re.compile(
-    r"GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|NAMESPACE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES)"
-)
-_ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+from nqperf.perf.machine.git_command import git
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +42,7 @@ class Repository:
         Raises: ConfigError without git, without a repository, or with one that belongs to somebody else.
         """
         try:
-            return cls(root=Path(_git(folder, "rev-parse", "--show-toplevel").strip()))
+            return cls(root=Path(git(folder, "rev-parse", "--show-toplevel").strip()))
         except ConfigError as error:
             if "not a git repository" not in str(error):
                 raise
@@ -73,20 +59,20 @@ class Repository:
         if not revision.strip() or revision.startswith("-"):
             raise ConfigError(f"{revision!r} is no revision; expected a branch, a tag or a commit")
         try:
-            sha = _git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+            sha = git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except ConfigError:
             raise ConfigError(f"{self.root} has no revision {revision!r}{self._hint(revision)}") from None
-        subject, date = _git(self.root, "log", "-1", "--format=%s%x00%cI", sha.strip()).rstrip("\n").split("\0")
+        subject, date = git(self.root, "log", "-1", "--format=%s%x00%cI", sha.strip()).rstrip("\n").split("\0")
         return Commit(sha=sha.strip(), subject=subject, date=date)
 
     def branch(self) -> str | None:
         """Return the name of the branch that is checked out, None where it is a commit alone."""
-        name = _git(self.root, "rev-parse", "--abbrev-ref", "HEAD").strip()
+        name = git(self.root, "rev-parse", "--abbrev-ref", "HEAD").strip()
         return None if name == "HEAD" else name
 
     def dirty(self) -> bool:
         """Return whether files that git tracks differ from the commit that is checked out."""
-        return bool(_git(self.root, "status", "--porcelain", "--untracked-files=no").strip())
+        return bool(git(self.root, "status", "--porcelain", "--untracked-files=no").strip())
 
     def between(self, good: str, bad: str) -> tuple[Commit, ...]:
         """Return the commits after `good` up to `bad`, the oldest first, along the first parents.
@@ -94,8 +80,8 @@ class Repository:
         Raises: ConfigError for an unknown revision, or when `good` is no ancestor of `bad`.
         """
         first, last = self.commit(good), self.commit(bad)
-        found = _git(self.root, "rev-list", "--first-parent", "--reverse", f"{first.sha}..{last.sha}").split()
-        ancestors = _git(self.root, "rev-list", "--first-parent", last.sha).split()
+        found = git(self.root, "rev-list", "--first-parent", "--reverse", f"{first.sha}..{last.sha}").split()
+        ancestors = git(self.root, "rev-list", "--first-parent", last.sha).split()
         if first.sha not in ancestors or not found:
             raise ConfigError(
                 f"{good} ({first.short}) does not come before {bad} ({last.short}) on one line of commits; expected an "
@@ -105,11 +91,11 @@ class Repository:
 
     def own_folder(self) -> Path:
         """Return the folder in which git keeps what is the repository's own, one for all of its working trees."""
-        return (self.root / _git(self.root, "rev-parse", "--git-common-dir").strip()).resolve()
+        return (self.root / git(self.root, "rev-parse", "--git-common-dir").strip()).resolve()
 
     def stat(self, sha: str) -> str:
         """Return what the commit `sha` changed, as `git show --stat` says it."""
-        return _git(self.root, "show", "--stat", "--no-color", sha)
+        return git(self.root, "show", "--stat", "--no-color", sha)
 
     @contextmanager
     def checked_out(self, commit: Commit) -> Iterator[Path]:
@@ -118,62 +104,30 @@ class Repository:
         After a kill the next start removes it. Raises: ConfigError when git cannot make it, as on a full disk.
         """
         with scratch_folder() as scratch:
-            _git(self.root, "worktree", "prune")
+            git(self.root, "worktree", "prune")
             # The folder's own name is the project's, as some projects look at it.
             folder = scratch / self.root.name
-            _git(self.root, "worktree", "add", "--quiet", "--detach", str(folder), commit.sha)
+            git(self.root, "worktree", "add", "--quiet", "--detach", str(folder), commit.sha)
             try:
                 if (folder / ".gitmodules").is_file():
-                    _git(folder, "submodule", "update", "--quiet", "--init", "--recursive")
+                    git(folder, "submodule", "update", "--quiet", "--init", "--recursive")
                 yield folder
             finally:
                 _quietly(self.root, "worktree", "remove", "--force", "--force", str(folder))
         _quietly(self.root, "worktree", "prune")
 
     def _hint(self, revision: str) -> str:
-        if _git(self.root, "rev-parse", "--is-shallow-repository").strip() == "true":
+        if git(self.root, "rev-parse", "--is-shallow-repository").strip() == "true":
             return ": this is a shallow clone, so fetch the rest first: git fetch --unshallow"
         remote, _, branch = revision.partition("/")
-        if branch and remote in _git(self.root, "remote").split():
+        if branch and remote in git(self.root, "remote").split():
             return f": fetch it first: git fetch {remote} {branch}"
         return "; expected a branch, a tag or a commit: git branch --all lists the branches"
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Return what a git command prints.
-
-    Raises: ConfigError with git's last words when it fails.
-    """
-    environment = {name: value for name, value in os.environ.items() if not _ELSEWHERE.fullmatch(name)}
-    # A repository that was unpacked, and not cloned, may name commands of its own.
-    safe = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
-    command = ["git", *safe, *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**environment, **_ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError:
-        missing = "no such folder" if not folder.is_dir() else "git is not installed; expected its command on the path"
-        raise ConfigError(f"{folder}: {missing}") from None
-    except (NotADirectoryError, PermissionError) as error:
-        raise ConfigError(f"{folder}: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise ConfigError(f"git {arguments[0]} in {folder} did not end within {_SECONDS:g} s") from None
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
-        raise ConfigError(f"git {arguments[0]} in {folder}: {' | '.join(words) or 'failed without a word'}")
-    return done.stdout.decode(errors="surrogateescape")
 
 
 def _quietly(folder: Path, *arguments: str) -> None:
     """Do what tidies up; the next start tries again where it fails."""
     try:
-        _git(folder, *arguments)
+        git(folder, *arguments)
     except ConfigError:
         return

@@ -13,7 +13,7 @@ from typing import Literal
 from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
 from nqperf.formats.project_files import dependency_digest
-from nqperf.formats.reading import read_whole
+from nqperf.formats.reading import exists, read_whole
 from nqperf.perf.revisions.environments import environment_for
 from nqperf.perf.revisions.git import Commit, Repository
 from nqperf.records.revisions import RevisionSide
@@ -207,11 +207,11 @@ def python_of(named: str | None) -> str:
     if named is None:
         return sys.executable
     path = Path(named)
-    python = str(path / "bin" / "python") if path.is_dir() else named
+    python = str(path / "bin" / "python") if exists(path) and path.is_dir() else named
     script = "import sys, numpy, msgspec; sys.exit(sys.version_info < (3, 10))"
     try:
         done = subprocess.run([python, "-c", script], capture_output=True, timeout=120, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"--base-python {named} does not run ({error}); expected a Python of 3.10 or later") from None
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it is older than 3.10"]

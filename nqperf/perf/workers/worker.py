@@ -23,6 +23,7 @@ from nqperf.perf.machine import resources
 from nqperf.perf.measuring.planting import plant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
+from nqperf.records.results import Usage
 
 _GIGA = 1e9
 _FEWEST_PRODUCTS = 3
@@ -175,8 +176,15 @@ class Worker:
         return protocol.Predicted(
             **{name: array.tobytes() for name, array in whole.items()},
             seconds=seconds,
-            usage=after.since(before).of_each(len(batches)) if before and after else None,
+            usage=self._usage(before, after, len(batches)),
         )
+
+    def _usage(self, before: resources.Usage | None, after: resources.Usage | None, count: int) -> Usage | None:
+        """Return what each of `count` batches used of the system; None where that does not tell."""
+        if before is None or after is None:
+            return None
+        used = after.since(before).of_each(count)
+        return msgspec.structs.replace(used, gpu_peak_memory=self._engine.gpu_peak_memory())
 
     def _plant(self, fraction: float) -> protocol.Planted:
         """Choose the number of products by measuring, then measure what it adds."""

@@ -13,6 +13,9 @@ class G(keras.layers.Layer):
             return x * tf.math.rsqrt(tf.maximum(tf.abs(x), 1e-12))  # EXPECT: NUM102
         if self.how == "square":
             return x * tf.cast(tf.reduce_mean(tf.cast(tf.square(x), "float32"), -1, keepdims=True), x.dtype)  # EXPECT: NUM105
+        if self.how == "moments":
+            mean, variance = tf.nn.moments(x, -1, keepdims=True)
+            return x * tf.math.rsqrt(variance + 1e-12) - tf.cast(mean, x.dtype)  # EXPECT: NUM102
         if self.how == "harmless":
             return tf.nn.relu(x + 1e-9)
         raise ValueError(self.how)
@@ -21,4 +24,5 @@ def _m(how):
 def build_clip(): return _m("clip")
 def build_normalize(): return _m("normalize")
 def build_square(): return _m("square")
+def build_moments(): return _m("moments")
 def fixed_harmless(): return _m("harmless")

@@ -4,7 +4,10 @@ A builder returns a model, or (model, specs). Sizes are such that a model is tra
 does is all there. A package that is not installed has none.
 """
 
+import contextlib
+import importlib
 import os
+import sys
 from importlib.util import find_spec
 
 LENGTH = 16
@@ -50,8 +53,6 @@ def keras_bert():
 
 def bert_for_tf2():
     """bert-for-tf2 0.14: a layer, in a functional model and in a subclassed one."""
-    import sys
-
     import tensorflow as tf
 
     # The package takes its Keras from within TensorFlow, where only a part of it is left.
@@ -186,6 +187,24 @@ NO_TYPES = (
 )
 
 
+@contextlib.contextmanager
+def _keras_2():
+    """Hand tf_keras to what imports Keras 2 by the name keras, as transformers did before 4.37."""
+
+    def taken(root):
+        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == root}
+
+    for name in ("tf_keras.__internal__", "tf_keras.src.engine.base_layer_utils"):
+        importlib.import_module(name)
+    kept, old = taken("keras"), {name: each for name, each in sys.modules.items() if name.startswith("tf_keras")}
+    sys.modules.update({name.removeprefix("tf_"): each for name, each in old.items()})
+    try:
+        yield
+    finally:
+        taken("keras")
+        sys.modules.update(kept)
+
+
 def _hugging_face(family, sizes, specs):
     def build():
         import transformers
@@ -211,7 +230,8 @@ def transformers():
         size = sizes.get("image_size", 32)
         pixels = {"pixel_values": tf.TensorSpec((2, 3, size, size), tf.float32, name="pixel_values")}
         made[family] = _hugging_face(family, sizes, pixels)
-    return {family: build for family, build in made.items() if hasattr(package, f"TF{family}Model")}
+    with _keras_2():
+        return {family: build for family, build in made.items() if hasattr(package, f"TF{family}Model")}
 
 
 def model_garden():

@@ -242,6 +242,20 @@ def test_answers_that_differ_in_one_row_end_the_timing_of_all():
     assert headline(results) == "answers differ (1 of 1 in baseline); nothing was timed"
 
 
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        (None, "1 of 17 answers changed, within the tolerance"),
+        ("answers undecided: 1 of 17", "1 of 17 answers changed, too few to decide"),
+    ],
+)
+def test_answers_that_changed_are_not_said_to_be_the_same(note, said):
+    results = compare()
+    agreed = msgspec.structs.replace(results.rows[0].agreement, changed=1, compared=17)
+    row = msgspec.structs.replace(results.rows[0], agreement=agreed, note=note)
+    assert headline(msgspec.structs.replace(results, rows=(row,))).endswith(said)
+
+
 def test_a_base_that_fails_in_a_row_is_no_fault_of_the_change():
     results = compare_rows({"baseline": ({}, {}), "xla": ({"build_fault": "no compiler"}, {"build_fault": "none"})})
     assert [row.outcome for row in results.rows] == ["PASS", None]

@@ -11,6 +11,7 @@ import pytest
 
 import nqperf
 from nqperf.errors import ConfigError
+from nqperf.perf.machine.git_command import commit_at
 from nqperf.perf.revisions.git import Repository
 from tests.perf.revisions.projects import commit, git, project
 
@@ -146,6 +147,7 @@ HOLD = """
 import sys, tempfile, time
 from pathlib import Path
 tempfile.tempdir = sys.argv[2]
+from nqperf.perf.machine.git_command import commit_at
 from nqperf.perf.revisions.git import Repository
 repository = Repository.around(Path(sys.argv[1]))
 with repository.checked_out(repository.commit("HEAD~1")) as place:
@@ -167,3 +169,11 @@ def test_what_a_killed_run_leaves_is_gone_after_the_next(folder, scratch):
         assert worktrees(folder) == 2
     assert not place.exists()
     assert worktrees(folder) == 1
+
+
+def test_a_run_tells_the_commit_that_it_stands_at(folder, tmp_path):
+    sha = git(folder, "rev-parse", "HEAD").strip()
+    assert commit_at(folder) == {"commit": sha[:10]}
+    (folder / "work.py").write_text("three\n")
+    assert commit_at(folder) == {"commit": f"{sha[:10]} and changes"}
+    assert commit_at(tmp_path) == {}

@@ -62,7 +62,8 @@ def ran(function, policy, weights=None):
         built = function()
         model, specs = built if isinstance(built, tuple) else (built, None)
         if specs is None:
-            specs = [tf.TensorSpec(each.shape, getattr(each.dtype, "name", each.dtype)) for each in model.inputs]
+            struct = getattr(model, "_inputs_struct", None)
+            specs = tf.nest.map_structure(specified, model.inputs if struct is None else struct)
         inputs = sample(specs, model)
         inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
         call = getattr(model, "predict_on_batch", None) or tf.function(model)
@@ -73,6 +74,10 @@ def ran(function, policy, weights=None):
         return flat(outputs), [np.asarray(each) for each in model.weights]
     finally:
         keras.mixed_precision.set_global_policy("float32")
+
+
+def specified(tensor):
+    return tf.TensorSpec(tensor.shape, getattr(tensor.dtype, "name", tensor.dtype))
 
 
 def flat(outputs):

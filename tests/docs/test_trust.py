@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from scipy import stats
+
 from benchmarks.characteristics import answers, revisions, search, suite
 
 PAGE = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
@@ -25,8 +27,11 @@ def test_every_model_of_noise_has_its_line_and_hardly_any_run_is_red():
     assert set(lines) == set(suite.MODELS)
     for line in lines.values():
         assert shares(line["runs of unchanged code that are red"])[0] <= 1.0
-        assert shares(line["2 % slower: FAIL"])[0] <= 5.0
-        assert int(line["runs"].replace(",", "")) >= 300
+        runs = int(line["runs"].replace(",", ""))
+        assert runs >= 2000
+        # 5 % is promised: so many in so many runs must not say that it is more.
+        failed = round(shares(line["2 % slower: FAIL"])[0] / 100 * runs)
+        assert stats.binomtest(failed, runs, 0.05, alternative="greater").pvalue > 0.05
 
 
 def test_the_other_tables_are_the_scripts_too():

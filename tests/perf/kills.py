@@ -27,7 +27,7 @@ ROOT = Path(nqperf.__file__).parents[1]
 SHORT = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--batch-size", "4")
 # No process of these starts TensorFlow, which would take most of the time.
 FAST = ("--baseline", "onnxruntime", "--variants", "openvino")
-BRIEF = ("--max-seq-length", "96", *FAST, "--budget", "300", "--rounds", "3", "--quiet")
+BRIEF = ("--max-seq-length", "96", *FAST, "--budget", "300", "--rounds", "2", "--quiet")
 MARK = "NQPERF_KILLS"
 KINDS = ("SIGKILL", "SIGHUP", "full disk", "closed streams")
 # What an ended command may say: that it was ended, that its reader or its disk is gone, or nothing at all.

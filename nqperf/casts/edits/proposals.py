@@ -10,6 +10,7 @@ import ast
 import math
 from collections.abc import Iterator, Sequence
 
+from nqperf.casts.edits import widening
 from nqperf.casts.edits.branches import for_functions
 from nqperf.casts.edits.casting import OWN, and_back, cast_call, first, is_cast, names_of_dtypes, retargeted, wrapped
 from nqperf.casts.edits.text import Change, Edit, expression
@@ -160,20 +161,10 @@ def _up(event: Event) -> Iterator[Edit | None]:
     for chosen in spans:
         wide = wrapped(location.path, chosen, '"float32"')
         if event.kind == "unsupported":
-            yield from _made_wide(location.path, node)
+            yield from widening.told_float32(location, event.op_type)
             yield from (and_back(wide, source.span(node), dtype) for dtype in (*event.dtype_names, OWN))
         yield wide
         yield from (and_back(wide, source.span(node), dtype) for dtype in event.dtype_names)
-
-
-def _made_wide(path: str, node: ast.AST) -> Iterator[Edit | None]:
-    """Yield the edit of a call that is told its dtype: it is told float32, and the result brought back."""
-    if not isinstance(node, ast.Call):
-        return
-    for each in node.keywords:
-        if each.arg == "dtype":
-            wide = Change(span=source.span(each.value), before='"float32"', drops=True)
-            yield and_back(Edit(path=path, changes=(wide,)), source.span(node), ast.unparse(each.value))
 
 
 def _partners(event: Event, node: ast.AST | None) -> list[str]:

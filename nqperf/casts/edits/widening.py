@@ -55,6 +55,22 @@ def kept_wide(op: OpRecord) -> tuple[Edit, ...]:
     )
 
 
+def told_float32(location: SourceLocation | None, op_type: str) -> tuple[Edit, ...]:
+    """Return the edit of the call at `location` that is told the dtype of its `op_type`.
+
+    It is told float32, and its result is brought back to what it was told.
+    """
+    node = source.expression(location, op_type) if location is not None else None
+    if location is None or not isinstance(node, ast.Call):
+        return ()
+    told = [each.value for each in node.keywords if each.arg == "dtype"]
+    wide = [
+        Edit(path=location.path, changes=(Change(span=source.span(each), before='"float32"', drops=True),))
+        for each in told
+    ]
+    return first(and_back(edit, source.span(node), ast.unparse(each)) for edit, each in zip(wide, told, strict=True))
+
+
 def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
     """Return edits of the cast written at `location` that put it on what is computed, not on the result."""
     node = source.expression(location, "Cast") if location is not None else None

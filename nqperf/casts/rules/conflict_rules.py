@@ -17,6 +17,8 @@ from nqperf.casts.trace.lists import ALLOW
 from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, SourceLocation
 
 _SILENT = ("Cast", "Const", "Identity", "Placeholder", "ReadVariableOp")
+# Ops that declare a half type: an open length is traced, and a model that is called on arrays is refused.
+_REFUSED_WHERE_KNOWN = frozenset({("Range", "float16")})
 _NEAR = 64  # ops after a conflict among which is the one that it was about
 _SHAPES = ("Shape", "ShapeN", "Size", "Rank")  # they read a tensor, but not its values
 
@@ -71,19 +73,29 @@ def no_kernel(flow: Flow) -> Iterator[Finding]:
     """CAST001: an op of `flow` that cannot run in a half type on the device."""
     for op in flow.trace.ops:
         half = next((dtype for dtype in op.in_dtypes if dtype in HALVES), None)
-        if half is None or op.op_type in _SILENT or has_kernel(op.op_type, op.in_dtypes, flow.trace.device):
+        if half is None or op.op_type in _SILENT:
+            continue
+        if (op.op_type, half) in _REFUSED_WHERE_KNOWN:
+            yield _without_kernel(op, f"TensorFlow refuses {op.op_type} in {half} where its length is known")
+            continue
+        if has_kernel(op.op_type, op.in_dtypes, flow.trace.device):
             continue
         wide = tuple("float32" if dtype in HALVES else dtype for dtype in op.in_dtypes)
         if not has_kernel(op.op_type, wide, flow.trace.device):
             continue  # it is another device's, and stands beside what runs here
-        yield Finding(
-            rule="CAST001",
-            location=op.location,
-            layer=op.layer,
-            message=f"{op.op_type} cannot run in {half}: TensorFlow has no kernel for it on the {flow.trace.device}",
-            edit='compute it in float32: cast its operand to "float32", and the result back',
-            proposals=widening.in_float32(op),
-        )
+        why = f"{op.op_type} cannot run in {half}: TensorFlow has no kernel for it on the {flow.trace.device}"
+        yield _without_kernel(op, why)
+
+
+def _without_kernel(op: OpRecord, why: str) -> Finding:
+    return Finding(
+        rule="CAST001",
+        location=op.location,
+        layer=op.layer,
+        message=why,
+        edit='compute it in float32: cast its operand to "float32", and the result back',
+        proposals=(*widening.told_float32(op.location, op.op_type), *widening.in_float32(op)),
+    )
 
 
 def leak_origin(flow: Flow) -> Iterator[Finding]:

@@ -22,6 +22,8 @@ class Op(keras.layers.Layer):
             return x + tf.range(8, dtype=x.dtype)  # EXPECT: CAST001
         if self.how == "arange":
             return x + keras.ops.arange(x.shape[-1], dtype=self.compute_dtype)  # EXPECT: CAST001
+        if self.how == "open":
+            return x * tf.range(tf.shape(x)[1], dtype=x.dtype)[None, :, None]  # EXPECT: CAST001
         if self.how == "reflected":
             return np.float32(2.0) * x + np.ones(8, "float32")
         raise ValueError(self.how)
@@ -30,3 +32,5 @@ def _m(how):
     i = keras.Input((8,), batch_size=2); return keras.Model(i, Op(how)(keras.layers.Dense(8)(i)))
 for _h in HOW:
     globals()["build_" + _h] = (lambda h: lambda: _m(h))(_h)
+def build_open():
+    i = keras.Input((None, 8)); return keras.Model(i, Op("open")(keras.layers.Dense(8)(i)))

@@ -15,6 +15,7 @@ COUNTED = "positions are counted in 16 bits: in float16 neighbours beyond 2048 a
 # (rule, file) -> (verdict, why), for keras-hub 0.32
 KERAS_HUB = {
     ("CAST001", "esm_attention.py"): (FAULT, "TensorFlow refuses Range in float16: predict() cannot be compiled"),
+    ("CAST001", "roformer_v2_attention.py"): (FAULT, "TensorFlow refuses Range in float16 of a known length"),
     ("CAST002", "roformer_v2_attention.py"): (FAULT, COUNTED),
     ("CAST003", "roformer_v2_attention.py"): (FAULT, COUNTED),
     ("CAST004", "gemma3_decoder_block.py"): (

@@ -43,6 +43,16 @@ def pytest_runtest_setup(item):
         pytest.skip(fault)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def modules_of_one_file(tmp_path_factory):
+    """Forget what a file's tests imported from their temporary folders: another file may call a module the same."""
+    yield
+    written = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__dict__", {}).get("__file__")).startswith(written):
+            del sys.modules[name]
+
+
 @pytest.fixture(scope="session")
 def sentencepiece_file(tmp_path_factory):
     """Train a small SentencePiece model: <pad> 0, <unk> 1, then [CLS], [SEP], [Q] and the markers."""

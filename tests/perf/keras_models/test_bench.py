@@ -52,7 +52,7 @@ def test_a_model_in_a_row_of_16_bits(folder, capsys):
     assert row.agreement.metric == "same decisions"
     assert 0 < row.agreement.details["relative_error"] < 0.1
     assert results.model.name == "bench_models:build"
-    assert results.data.counts == {"rows": 32}
+    assert results.data.counts == {"rows": 80}
     assert "same decisions" in out
     assert "rows/s" in (folder / "run.html").read_text()
 

@@ -64,6 +64,7 @@ def test_the_casts_of_a_model_folder(call, family, family_folder, data):
 
 
 # The two whose graphs differ most from BERT's. The baseline's three workers start faster than TensorFlow's would.
+@pytest.mark.long
 @pytest.mark.slow(25)
 @pytest.mark.parametrize("family", ["albert", "gpt2"])
 def test_bench_measures_another_family(call, family, family_folder, data, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from tests.perf.kills import KINDS, try_moments
 from tests.suites import write_inputs
 
 
+@pytest.mark.long
 @pytest.mark.slow(70)
 @pytest.mark.parametrize(("name", "moments"), [("run", len(KINDS)), ("bench", 2)])
 def test_a_command_that_ends_anywhere_leaves_nothing(tmp_path, tiny_config, sentencepiece_file, name, moments):

@@ -40,6 +40,7 @@ def ends(*arguments):
     return leave.value.code
 
 
+@pytest.mark.long
 @pytest.mark.slow(40)
 def test_a_model_in_a_row_of_16_bits(folder, capsys):
     options = ("--quick", "--budget", "150", "--rounds", "1", "--variants", "mixed_bfloat16")
@@ -57,6 +58,7 @@ def test_a_model_in_a_row_of_16_bits(folder, capsys):
     assert "rows/s" in (folder / "run.html").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.slow(30)
 def test_a_model_that_overflows_in_float16_fails(folder, capsys):
     options = ("--quick", "--budget", "150", "--rounds", "1", "--variants", "mixed_float16", "--out", "run.json")

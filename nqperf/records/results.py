@@ -268,7 +268,7 @@ class VariantResult(_Record, frozen=True):
     @property
     def undecided(self) -> bool:
         """Whether too few answers were compared to tell if they are the baseline's within the row's tolerance."""
-        return self.note is not None and self.note.startswith(UNDECIDED)
+        return is_undecided(self.note)
 
     def __post_init__(self) -> None:
         if (self.status == "measured") != (self.reason is None):
@@ -347,6 +347,11 @@ class Results(_Record, frozen=True):
     def variant(self, name: str) -> VariantResult | None:
         """Return the row called `name`, or None."""
         return next((variant for variant in self.variants if variant.name == name), None)
+
+
+def is_undecided(note: str | None) -> bool:
+    """Return whether a row's `note` says that too few answers were compared to judge them."""
+    return note is not None and note.startswith(UNDECIDED)
 
 
 def utc_now() -> str:

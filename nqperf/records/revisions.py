@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from nqperf.records.results import Agreement, Fingerprint
+from nqperf.records.results import Agreement, Fingerprint, is_undecided
 from nqperf.records.work import CountedWork
 
 REVISIONS_SCHEMA: Final = 2
@@ -100,6 +100,11 @@ class ComparedRow(_Record, frozen=True):
     work_changes: tuple[str, ...] = ()
     judged: tuple[Judged, ...] = ()
     sets: tuple[MeasuredSet, ...] = ()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether too few answers were compared to tell if they are the base's within the row's tolerance."""
+        return is_undecided(self.note)
 
     def measure(self, name: Measure) -> Judged | None:
         """Return the verdict on the measure `name`, None where it was not reached."""

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import counted, plain, plain_lines
-from nqperf.records.results import UNDECIDED
 from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.summary import milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
+from nqperf.statistics.verdicts import JudgeConfig
 
 HEADINGS = ("row", "measure", "base", "change", "change / base", "interval", "margin", "sets", "verdict")
 _NAMES: dict[Measure, str] = {"time": "time of a run", "memory": "peak memory", "start": "time to start"}
 _MORE: dict[Measure, str] = {"time": "slower", "memory": "more memory", "start": "longer to start"}
 _NOTHING = "-"
-# Before so many sets nothing is decided.
-_FEWEST_SETS = 3
 _WORDS: dict[Word, str] = {
-    "SLOWER": "surely more than the smaller half of its margin, and seen again in new sets",
+    "SLOWER": "surely more than the smaller half of its margin, and seen again in a new set",
     "SAME": "surely less than its margin more",
     "FASTER": "surely less than before",
     "INCONCLUSIVE": "not sure yet",
@@ -93,8 +91,8 @@ def _answers(results: RevisionResults) -> str:
     changed, compared = sum(one.changed for one in agreed), sum(one.compared for one in agreed)
     if not changed:
         return "answers the same"
-    undecided = any(row.note is not None and row.note.startswith(UNDECIDED) for row in results.rows)
-    return f"{changed} of {compared} answers changed, {'too few to decide' if undecided else 'within the tolerance'}"
+    few = any(row.undecided for row in results.rows)
+    return f"{changed} of {compared} answers changed, {'too few to decide' if few else 'within the tolerance'}"
 
 
 def side_text(side: RevisionSide) -> str:
@@ -158,7 +156,8 @@ def _more_time(results: RevisionResults, judged: Sequence[Judged]) -> list[str]:
     open_ones = [one for one in judged if one.word == "INCONCLUSIVE" and one.measure == "time"]
     if results.outcome != "INCONCLUSIVE" or not open_ones or not done:
         return []
-    more = max(max(one.more_sets or 0, _FEWEST_SETS - one.sets) for one in open_ones)
+    # Before its first look nothing is decided.
+    more = max(max(one.more_sets or 0, JudgeConfig.for_margin(one.margin).first_look - one.sets) for one in open_ones)
     if more < 1:
         return []
     seconds = more * results.seconds / done

@@ -58,9 +58,27 @@ def git(folder: Path, *arguments: str, seconds: float = _SECONDS) -> str:
 
 def commit_at(folder: Path) -> dict[str, str]:
     """Return the commit that `folder` stands at, under COMMIT, and whether files differ from it; nothing elsewhere."""
-    words = ("describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+")
     try:
-        said = git(folder, *words, seconds=_STANDING_SECONDS).strip()
+        commit = git(folder, "rev-parse", "--short=10", "HEAD", seconds=_STANDING_SECONDS).strip()
     except ConfigError:  # no repository, no git, or no commit yet
         return {}
-    return {COMMIT: f"{said[:-1]} and changes" if said.endswith("+") else said}
+    try:
+        if _names_filters(folder):
+            return {COMMIT: f"{commit}, changes not looked for: the repository names filters of its own"}
+        words = ("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+        changed = git(folder, *words, seconds=_STANDING_SECONDS).strip()
+    except ConfigError:  # an old git, or files too many for the time
+        return {COMMIT: f"{commit}, changes not looked for"}
+    return {COMMIT: f"{commit} and changes" if changed else commit}
+
+
+def _names_filters(folder: Path) -> bool:
+    """Return whether the repository's own settings name filters: commands that git runs to see what has changed.
+
+    Nobody asked for that who measures in a folder that was unpacked. Those of the user or the system may run.
+    """
+    told = git(folder, "config", "--list", "--includes", "--show-scope", "-z", seconds=_STANDING_SECONDS).split("\0")
+    return any(
+        scope not in ("system", "global") and setting.startswith("filter.")
+        for scope, setting in zip(told[::2], told[1::2], strict=False)
+    )

@@ -104,11 +104,12 @@ class RowsSession:
     config: RevisionsConfig
     runs: tuple[RowRun, ...] = field(init=False)
     judge: MeasuresJudge = field(init=False)
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(init=False)
     _drawn: random.Random = field(init=False)
     _passes: int = 0
 
     def __post_init__(self) -> None:
+        self.began = time.monotonic()
         config = self.config
         how: How | None = None if config.how == "auto" else config.how
         self.runs = tuple(

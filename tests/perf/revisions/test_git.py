@@ -177,3 +177,20 @@ def test_a_run_tells_the_commit_that_it_stands_at(folder, tmp_path):
     (folder / "work.py").write_text("three\n")
     assert commit_at(folder) == {"commit": f"{sha[:10]} and changes"}
     assert commit_at(tmp_path) == {}
+
+
+def test_a_command_that_an_unpacked_repository_names_does_not_run(folder, tmp_path):
+    """To see what has changed, git runs the filters of the repository's own settings: nobody asked for that here."""
+    ran = tmp_path / "ran"
+    (folder / ".gitattributes").write_text("* filter=x\n")
+    settings = folder / ".git" / "config"
+    settings.write_text(f"{settings.read_text()}[include]\npath = more\n[core]\nfsmonitor = touch {ran}\n")
+    (folder / ".git" / "more").write_text(f'[filter "x"]\nclean = "touch {ran}; cat"\n')
+    (folder / "work.py").write_text("three\n")
+    found = commit_at(folder)["commit"]
+    assert not ran.exists()
+    assert found == git(folder, "rev-parse", "--short=10", "HEAD").strip() + (
+        ", changes not looked for: the repository names filters of its own"
+    )
+    git(folder, "status")
+    assert ran.exists()  # so it does run where git is asked in a plain way

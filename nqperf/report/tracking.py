@@ -39,11 +39,14 @@ def require_mlflow() -> None:
 
 
 def store_fault() -> str | None:
-    """Return why MLflow's store cannot be used now, None where it can: it is asked once.
+    """Return why the store that MLFLOW_TRACKING_URI names cannot be used now, None where it can: it is asked once.
 
+    MLflow's local default is not asked, for asking makes it, and the run may yet be refused.
     Raises: MissingExtraError without MLflow.
     """
     require_mlflow()
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return None
     try:
         with _retries("0"):
             _experiment()

@@ -94,8 +94,13 @@ def test_a_server_that_does_not_answer_is_told_before_and_after_within_seconds(m
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
 
 
-@pytest.mark.usefixtures("client")
-def test_a_store_that_answers_has_no_fault():
+def test_a_store_that_answers_has_no_fault_and_the_default_is_not_made_by_asking(monkeypatch, tmp_path):
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking.store_fault() is None
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
     assert tracking.store_fault() is None
 
 

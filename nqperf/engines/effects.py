@@ -50,6 +50,11 @@ SHARED: Mapping[str, Effect] = {
         failure="an operation has another number of threads than was asked for",
         holds=lambda seen: seen.intra_op_threads == seen.own.get("requested_threads"),
     ),
+    "in_flight": Effect(
+        shows="the device had two batches or more at once",
+        failure="the device never had two batches at once",
+        holds=lambda seen: (seen.in_flight or 0) > 1,
+    ),
     "keeps_memory": Effect(
         shows="malloc keeps large blocks that were freed",
         failure="malloc keeps no memory",

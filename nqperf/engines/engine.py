@@ -30,6 +30,9 @@ from nqperf.records.work import CountedWork
 _PRODUCT_SIZE = 256
 _LARGE_SIZE = 1536
 _BATCHES_AHEAD = 4
+_OVER_A_FILE = 2
+# More batches than these only take memory: one is computed, one waits, and one is on its way.
+MOST_IN_FLIGHT = 8
 _Item = TypeVar("_Item")
 
 
@@ -39,15 +42,20 @@ class EngineConfig:
 
     `batch_size` is the number of windows that are run at once. `buckets` are lengths, shorter ones first, in which
     windows that fit are run together; the others are run in the length of the inputs. Each is another graph.
+    `in_flight` is how many batches the device is given before the first one's outputs are waited for, where they are
+    timed; over a file they are two at least.
     Raises: ConfigError when a number is out of range.
     """
 
     batch_size: int = 32
     buckets: tuple[int, ...] = ()
+    in_flight: int = 1
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ConfigError(f"batch_size is {self.batch_size}; expected at least 1")
+        if not 1 <= self.in_flight <= MOST_IN_FLIGHT:
+            raise ConfigError(f"in_flight is {self.in_flight}; expected 1 to {MOST_IN_FLIGHT} batches")
         if any(later <= length for length, later in pairwise((0, *self.buckets))):
             raise ConfigError(
                 f"buckets are {', '.join(map(str, self.buckets))}; expected lengths of 1 or more, each longer than the "
@@ -119,7 +127,10 @@ class Engine(ABC, Generic[Config]):
 
     @abstractmethod
     def run(self, inputs: Any) -> Any:
-        """Run one batch, `inputs` of `put`; return its outputs, possibly before the device has finished them."""
+        """Run one batch, `inputs` of `put`; return its outputs, possibly before the device has finished them.
+
+        As many as `at_once` are run before the first one's outputs are asked for.
+        """
 
     @abstractmethod
     def state(self) -> EngineState:
@@ -135,6 +146,16 @@ class Engine(ABC, Generic[Config]):
     def finish(self, outputs: Any) -> dict[str, FloatArray]:
         """Wait for `outputs` of `run` and return them as arrays of the host, float32, by MODEL_OUTPUTS."""
         return dict(outputs)
+
+    def computes(self, outputs: Any) -> bool:
+        """Return whether the device still computes `outputs` of `run`; False also where nothing tells."""
+        del outputs
+        return False
+
+    @property
+    def at_once(self) -> int:
+        """How many batches may be run before the first one's outputs are asked for."""
+        return max(_OVER_A_FILE, self.config.in_flight)
 
     def trace(self) -> None:  # an engine that builds its graph when it loads has nothing to do
         """Trace the graph, once for each of `lengths`; the first batch of each would do it too."""
@@ -173,18 +194,18 @@ class Engine(ABC, Generic[Config]):
         return in_order(self._predict(bucketed(rows, size, self.lengths, order)), order)
 
     def _predict(self, batches: Iterator[Batch]) -> Iterator[Logits]:
-        pending: tuple[Batch, Any] | None = None
+        pending: deque[tuple[Batch, Any]] = deque()
         for batch, inputs in self.feed(batches):
             outputs = self.run(inputs)
             if not self._warm:
                 self._warm = True
                 yield self._logits(batch, outputs)
                 continue
-            if pending:  # the device has the next batch before the last one's output is waited for
-                yield self._logits(*pending)
-            pending = batch, outputs
-        if pending:
-            yield self._logits(*pending)
+            pending.append((batch, outputs))
+            if len(pending) == self.at_once:  # the device has the next batch before this one's output is waited for
+                yield self._logits(*pending.popleft())
+        while pending:
+            yield self._logits(*pending.popleft())
 
     def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Any]]:
         """Yield each of `batches` with what `run` reads of it, made in a thread, some ahead of the device."""

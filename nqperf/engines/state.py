@@ -20,9 +20,11 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     number of matrix products of a batch, `low_precision_matmul_share` the share of them in 16 bits or fewer; None where
     nothing tells. `intra_op_threads` are those that share one operation, 0 where the library takes all cores;
     `process_threads` all of the process, None where the system does not tell. `keeps_memory` tells whether malloc keeps
-    large blocks that were freed; the worker sees it, no engine. `window_gflops` is what a window's matrix products come
-    to in billions of operations, `product_gflops` how many of them a second a large product alone reaches in
-    `product_type`; the worker finds them. `own` holds what only this engine has.
+    large blocks that were freed; the worker sees it, no engine. So it does `in_flight`: the most batches that the
+    device had at once, none of them finished when the last was handed over; None where they are waited for one by one.
+    `window_gflops` is what a window's matrix products come to in billions of operations, `product_gflops` how many of
+    them a second a large product alone reaches in `product_type`; the worker finds them. `own` holds what only this
+    engine has.
     """
 
     engine: str
@@ -35,6 +37,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     intra_op_threads: int
     process_threads: int | None
     keeps_memory: bool | None = None
+    in_flight: int | None = None
     window_gflops: float | None = None
     product_type: str | None = None
     product_gflops: float | None = None

@@ -133,13 +133,14 @@ class ProcessSet(_Record, frozen=True):
 
     `seed` is what the orders were drawn by; `order` is that in which the processes were started, `rounds` names the
     rows in the order of each round, `baseline_seconds` has the baseline's two batches of each, first and last. The
-    rows' own times stand in their rows.
+    rows' own times stand in their rows. All times are of one batch: the mean of so many `batches` that are run at once.
     """
 
     seed: int
     order: tuple[str, ...]
     rounds: tuple[tuple[str, ...], ...]
     baseline_seconds: tuple[tuple[float, float], ...]
+    batches: int = 1
 
 
 class Verdict(_Record, frozen=True):

@@ -249,9 +249,20 @@ def _columns(results: Results) -> str:
     return (
         f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}; "
         "in total: the same of total times; time: of one batch, the baseline's median over all rounds, over the ratio; "
+        f"{_turns(results)}"
         "change: of this time; changed: results that differ from the baseline's; finds: the slowdown against the floor "
         "that these sets find in 4 of 5 runs"
     )
+
+
+def _turns(results: Results) -> str:
+    """Return over how many batches a round times each row, where they are several: one is over too soon to be timed."""
+    counts = sorted({one.batches for one in results.sets} - {1})
+    if not counts:
+        return ""
+    size, shown = results.workload.get("batch_size"), " or ".join(map(str, counts))
+    each = f" of {size} windows" if isinstance(size, int) else ""
+    return f"a round times each row over {shown} batches{each}, for one is over too soon; "
 
 
 def _passes(results: Results) -> tuple[str, ...]:

@@ -64,14 +64,15 @@ class WorkerTryouts:
         """Return about how long a visit takes, were the `candidate` as fast as the baseline."""
         speed = self.session.speed
         own = candidate.batch_size / self.session.batch_size
-        return _SLACK * (2 * speed.start + speed.batch * (VISIT_ROUNDS * (2 + own) + VISIT_ROUNDS + 3 * own))
+        rounds = VISIT_ROUNDS * (2 + own) * speed.turn
+        return _SLACK * (2 * speed.start + rounds + speed.batch * (VISIT_ROUNDS + 3 * own))
 
     def prove_seconds(self, candidate: Candidate, speedup: float) -> float:
         """Return about how long a proof of the `candidate` takes if it has that `speedup`, a logarithm."""
         session, sets = self.session, self.gate.judge.first_look
         answers = len(session.task.features) / session.batch_size * session.speed.batch / math.exp(speedup)
         own = candidate.batch_size / session.batch_size / math.exp(speedup)
-        round_seconds = session.speed.batch * (3 + own)
+        round_seconds = session.speed.turn * (3 + own)
         return _PROOF_SLACK * (answers + sets * (3 * session.speed.start + FEWEST_ROUNDS * round_seconds))
 
     def visit(self, candidate: Candidate, hopeless: Hopeless | None) -> Visit:
@@ -184,7 +185,7 @@ class _Visiting(Conduct):
         """Return whether there is hope, after the first few rounds, and time."""
         if rounds == _FIRST_ROUNDS and self.hopeless is not None:
             self.beaten = self.hopeless(self.speedups)
-        return not self.beaten and self.session.budget.left() > self.session.speed.batch
+        return not self.beaten and self.session.budget.left() > self.session.speed.turn
 
     def over(self, name: str, process: Process) -> None:
         """Look at some answers of a candidate that is visited for the first time and has hope."""

@@ -184,7 +184,7 @@ def _racing_seconds(session: Session, rows: int) -> float:
     The baseline gives them, and what is proven, which is no slower. Half of the rows are soon seen to be far behind;
     the close ones come again, and then the ways next to the best.
     """
-    return (rows // 2 + _CLOSE_ONES) * (2 * session.speed.start + 3 * VISIT_ROUNDS * session.speed.batch)
+    return (rows // 2 + _CLOSE_ONES) * (2 * session.speed.start + 3 * VISIT_ROUNDS * session.speed.turn)
 
 
 def _way(search: Search) -> dict[str, Any]:

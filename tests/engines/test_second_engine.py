@@ -81,7 +81,7 @@ def test_one_stage_gives_them_too(data, model_folder, tmp_path):
         ),
         (
             ["--engine", "numpy", "--xla"],
-            "the engine numpy has no setting xla; expected some of batch_size, buckets, doubled",
+            "the engine numpy has no setting xla; expected some of batch_size, buckets, in_flight, doubled",
         ),
         (["--engine", "numpy", "--batch-size", "0"], "batch_size is 0; expected at least 1"),
         (["--engine", "far"], "the engine far needs the extra 'far': pip install 'nqperf[far]'"),

@@ -132,7 +132,7 @@ def test_what_is_compiled_is_seen_to_be_the_whole_function(settings, row):
         ({"precision": "int8"}, "a setting of the engine torch: Invalid enum value 'int8'"),
         (
             {"xla": True},
-            "the engine torch has no setting xla; expected some of batch_size, buckets, precision",
+            "the engine torch has no setting xla; expected some of batch_size, buckets, in_flight, precision",
         ),
     ],
 )

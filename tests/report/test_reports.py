@@ -12,7 +12,7 @@ from nqperf.errors import FormatError
 from nqperf.formats.results.step_summary import append_step_summary
 from nqperf.records.comparison import compare
 from nqperf.records.history import history
-from nqperf.records.results import Subject, Usage, VariantResult
+from nqperf.records.results import ProcessSet, Subject, Usage, VariantResult
 from nqperf.report.html import comparison_page, history_page, run_page, write_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.summary import summarise
@@ -181,6 +181,21 @@ def test_a_run_that_measured_nothing_is_shown_too():
     run = runs.run(runs.broken(), runs.SKIPPED, missing=["mixed_float16"])
     for render in (run_text, run_markdown, run_page):
         assert "judged 0 of 1" in render(run)
+
+
+def test_how_many_batches_a_round_times_is_told_where_they_are_several():
+    def said(*batches):
+        sets = tuple(ProcessSet(seed=1, order=(), rounds=(), baseline_seconds=(), batches=one) for one in batches)
+        changed = msgspec.structs.replace(runs.full(), sets=sets, workload={"batch_size": 32})
+        return next(line for line in summarise(changed).explanations if "time: of one batch" in line)
+
+    assert "batches of" not in said(1, 1)
+    assert "a round times each row over 13 batches of 32 windows, for one is over too soon" in said(13, 13)
+    assert "over 12 or 13 batches of 32 windows" in said(13, 12, 1)
+    older = msgspec.json.decode(
+        msgspec.json.encode({"seed": 1, "order": (), "rounds": (), "baseline_seconds": ()}), type=ProcessSet
+    )
+    assert older.batches == 1
 
 
 def test_the_page_needs_nothing_else_and_shows_every_pair():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,6 +49,14 @@ class OpenVinoConfig(EngineConfig):
     precision: Literal["float32", "mixed_bfloat16", "int8", "int8_bfloat16"] = "float32"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Begun:
+    """A batch that is computed: the `requests` of its parts, and the `inputs` that they read meanwhile."""
+
+    requests: tuple[Any, ...]
+    inputs: Mapping[str, list[IntArray]]
+
+
 class OpenVinoEngine(Engine[OpenVinoConfig]):
     """Runs a model's weights over batches of one size; a length is compiled when it first comes.
 
@@ -80,7 +89,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         if in_int8(self.config.precision):
             round_kernels(self._model)
         self._compiled: dict[int, Any] = {}
-        self._requests: dict[int, tuple[Any, ...]] = {}
+        self._requests: dict[int, Iterator[tuple[Any, ...]]] = {}
         self._parts = parts_of(self.config.batch_size, requested_threads()) if self.config.split else 1
 
     def trace(self) -> None:
@@ -88,25 +97,38 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
         for length in self.lengths:
             self._of_length(length)
 
-    def _of_length(self, length: int) -> tuple[Any, ...]:
-        """Return what runs the parts of batches of this length, compiled for the first of them."""
+    def _of_length(self, length: int) -> Iterator[tuple[Any, ...]]:
+        """Return what runs the parts of each next batch of this length, compiled for the first of them.
+
+        There are as many as batches may be run at once, each with a place of its own for the outputs.
+        """
         if length not in self._requests:
             model = self._model.clone()
             model.reshape({name: [self.config.batch_size // self._parts, length] for name in MODEL_INPUTS})
             told = properties(self.config.precision, parts=self._parts)
             self._compiled[length] = compiled = self._core.compile_model(model, "CPU", told)
-            self._requests[length] = tuple(compiled.create_infer_request() for _ in range(self._parts))
+            self._requests[length] = itertools.cycle(
+                [tuple(compiled.create_infer_request() for _ in range(self._parts)) for _ in range(self.at_once)]
+            )
         return self._requests[length]
 
-    def run(self, inputs: Mapping[str, IntArray]) -> dict[str, FloatArray]:
-        """Run the batch `inputs`; the outputs are copies, for the next batch is written to the same place."""
-        requests = self._of_length(inputs[MODEL_INPUTS[0]].shape[1])
+    def run(self, inputs: Mapping[str, IntArray]) -> _Begun:
+        """Begin the batch `inputs`, where no other one is computed that was not asked for."""
+        requests = next(self._of_length(inputs[MODEL_INPUTS[0]].shape[1]))
         parts = {name: np.split(np.ascontiguousarray(inputs[name]), self._parts) for name in MODEL_INPUTS}
         for number, request in enumerate(requests):
             request.start_async({name: parts[name][number] for name in MODEL_INPUTS}, share_inputs=True)
-        for request in requests:
+        return _Begun(requests=requests, inputs=parts)
+
+    def finish(self, outputs: _Begun) -> dict[str, FloatArray]:
+        """Wait for a batch; its `outputs` are copies, for a later batch is written to the same place."""
+        for request in outputs.requests:
             request.wait()
-        return {name: np.concatenate([one.get_tensor(name).data for one in requests]) for name in MODEL_OUTPUTS}
+        return {name: np.concatenate([one.get_tensor(name).data for one in outputs.requests]) for name in MODEL_OUTPUTS}
+
+    def computes(self, outputs: _Begun) -> bool:
+        """Return whether a part of a batch, `outputs` of `run`, is still computed."""
+        return not all(request.wait_for(0) for request in outputs.requests)
 
     def state(self) -> EngineState:
         """Return the states of the compiled graph of the whole length, as OpenVINO tells what it executes.

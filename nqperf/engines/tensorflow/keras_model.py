@@ -271,6 +271,11 @@ class KerasModelRun:
             found[name or "output"] = (tf.cast(tensor, tf.float32) if tensor.dtype.is_floating else tensor).numpy()
         return found
 
+    @staticmethod
+    def computes(_outputs: Any) -> bool:
+        """Return False: TensorFlow does not tell whether a GPU still computes outputs."""
+        return False
+
     def trace(self) -> None:
         """Trace the graph; a model that branches on a tensor is rewritten by autograph, as `predict` does it."""
         if self.config.eager:

@@ -188,7 +188,7 @@ class _Conduct(Conduct):
 
     def goes_on(self, rounds: int) -> bool:
         """Return whether there is time for a further round; one is taken whatever it takes."""
-        return not rounds or self.session.budget.left() > (self._inside + 1) * self.session.speed.batch
+        return not rounds or self.session.budget.left() > (self._inside + 1) * self.session.speed.turn
 
     def before_round(self, number: int) -> None:
         """Tell of it."""

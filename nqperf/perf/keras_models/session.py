@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from nqperf.perf.keras_models.config import KerasBenchConfig
 from nqperf.perf.keras_models.outputs import Outputs, check_outputs, compare_outputs
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import Pages
-from nqperf.perf.measuring.budget import SLOWER, Budget, Speed
+from nqperf.perf.measuring.budget import SLOWER, Budget, Speed, batches_of_turn
 from nqperf.perf.measuring.limits import Limits
 from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Start
@@ -36,7 +35,6 @@ from nqperf.statistics.planning import FEWEST_ROUNDS, Cost
 from nqperf.statistics.sets import Row
 
 _SPEED_BATCHES = 3
-_SHORTEST = 0.05  # seconds of a round
 CONTROLS = (SAME, PLANTED)
 # Whose outputs are not the same twice in one process is no baseline.
 _UNSTABLE = 1e-3
@@ -61,7 +59,6 @@ class KerasSession:
         expected: What the baseline computes.
         workshop: Starts the processes.
         loaded: What the first process built.
-        repeats: The batches of a round: enough that the clock can tell them apart.
     """
 
     config: KerasBenchConfig
@@ -77,7 +74,6 @@ class KerasSession:
     expected: Outputs = field(default_factory=dict)
     workshop: Workshop = field(init=False)
     loaded: keras_worker.LoadedModel | None = None
-    repeats: int = 1
 
     def __post_init__(self) -> None:
         self.workshop = Workshop(
@@ -113,8 +109,8 @@ class KerasSession:
             seen = self.observe(run, process)
             self.pages_seen = resources.Pages(huge=seen.huge_page_bytes, resident=seen.resident_bytes).kind
             batch = min(process.batch(number) for number in range(_SPEED_BATCHES))
-            self.repeats = max(1, math.ceil(_SHORTEST / batch))
-            self.speed = Speed(start=ready, batch=batch * self.repeats)
+            self.speed = Speed(start=ready, batch=batch, batches=batches_of_turn(batch))
+            self.workshop.batches = self.speed.batches
             self.workshop.limits = Limits.of(start=ready, batch=self.speed.batch)
             self.expected = self.outputs(process)
             self._require_steady(process)
@@ -213,7 +209,7 @@ class KerasSession:
         processes = 1 + len(CONTROLS) + rows
         cost = Cost(
             start_seconds=max(processes * self.speed.start, 1e-9),
-            round_seconds=max((2 + len(CONTROLS) + SLOWER * rows) * self.speed.batch, 1e-9),
+            round_seconds=max((2 + len(CONTROLS) + SLOWER * rows) * self.speed.turn, 1e-9),
         )
         return cost.set_seconds(self.config.suite.gate.rounds or FEWEST_ROUNDS)
 
@@ -238,7 +234,6 @@ class KerasSession:
             vocabulary=config.vocabulary,
             inputs=config.specs,
             imports=config.imports,
-            repeats=self.repeats,
         )
 
 

@@ -13,6 +13,8 @@ from nqperf.errors import ConfigError, OutOfTimeError
 _MEASURING = 0.96
 # Unknown before they are measured, rows are taken to be this slow beside the baseline: on the mean, 1.3 was measured.
 SLOWER = 1.5
+# Seconds of the baseline's that a round times each row over: less is noise of the clock and of waking a device.
+SHORTEST_TURN = 0.05
 # However slow the machine, this share is for the answers: nobody wants the speed of what was hardly seen to answer.
 _ANSWERS = 0.2
 
@@ -21,11 +23,26 @@ _ANSWERS = 0.2
 class Speed:
     """How fast this machine is with the baseline; units: seconds.
 
-    `start` is how long a worker takes until it is ready, `batch` one batch.
+    `start` is how long a worker takes until it is ready, `batch` one batch, of which a round times so many `batches`.
     """
 
     start: float
     batch: float
+    batches: int = 1
+
+    @property
+    def turn(self) -> float:
+        """The seconds of the baseline's batches in a round, at one end of it."""
+        return self.batch * self.batches
+
+
+def batches_of_turn(batch: float) -> int:
+    """Return over how many batches a round times each row, where the baseline takes `batch` seconds for one.
+
+    >>> batches_of_turn(0.2), batches_of_turn(0.004)
+    (1, 13)
+    """
+    return max(1, math.ceil(SHORTEST_TURN / max(batch, 1e-9)))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -51,6 +51,10 @@ class Limits:
             baseline_batch=batch,
         )
 
+    def turn(self, batches: float) -> float:
+        """Return how long so many `batches` may take that are timed at once."""
+        return self.batch if batches <= 1 else max(self.batch, TIMES * batches * self.baseline_batch)
+
     def answers(self, batches: int) -> float:
         """Return how long so many `batches` may take."""
         return max(LEAST_START, TIMES * batches * self.baseline_batch)

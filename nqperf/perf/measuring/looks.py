@@ -145,7 +145,13 @@ class Measurement:
     def record(self) -> tuple[ProcessSet, ...]:
         """Return the sets for the record."""
         return tuple(
-            ProcessSet(seed=one.seed, order=one.order, rounds=one.rounds, baseline_seconds=one.baseline)
+            ProcessSet(
+                seed=one.seed,
+                order=one.order,
+                rounds=one.rounds,
+                baseline_seconds=one.baseline,
+                batches=self.speed.batches,
+            )
             for one in self.taken
         )
 
@@ -269,7 +275,7 @@ class _Costs:
         rows = [BASELINE, BASELINE, *names]
         return Cost(
             start_seconds=sum(self._start(name) for name in rows[1:]),
-            round_seconds=sum(self._batch(name) for name in rows),
+            round_seconds=self.speed.batches * sum(self._batch(name) for name in rows),
         )
 
     def _start(self, name: str) -> float:

@@ -97,13 +97,13 @@ class SuiteConduct(Conduct):
             run.failure = run.failure or error
 
     def _round_seconds(self) -> float:
-        return (self._inside + 1) * self.session.speed.batch
+        return (self._inside + 1) * self.session.speed.turn
 
     def _reserve(self) -> float:
         """Return the seconds that must be left for a row to be worth starting: its start, its answers, a few rounds."""
         session = self.session
         answers = len(session.task.features) / session.batch_size * session.speed.batch
-        return session.speed.start + answers + 3 * (self._inside + 3) * session.speed.batch
+        return session.speed.start + answers + 3 * (self._inside + 3) * session.speed.turn
 
 
 @dataclass(slots=True, kw_only=True)

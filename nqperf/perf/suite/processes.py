@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from nqperf.engines.in_flight import FILL
 from nqperf.errors import OutOfTimeError
 from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.features import Features
@@ -45,27 +47,29 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantProcess:
-    """A variant's worker, warm; its batches are timed per as many windows as a batch of the session has.
+    """A variant's worker, warm; its turns are timed per as many windows as a batch of the session has.
 
     Fields:
         worker: The process.
         warmed: How it came to be ready.
         workshop: What started it, for its limits.
         batch_size: The windows that it runs at once.
+        in_flight: The batches that its device has at once.
     """
 
     worker: WorkerProcess
     warmed: Warmed
     workshop: Workshop
     batch_size: int
+    in_flight: int = 1
 
     def batch(self, number: int) -> float:
-        """Run the batch `number`; return its seconds for as many windows as the session's batch has.
+        """Run its turn `number`; return the seconds of it for as many windows as the session's batch has.
 
         Raises: WorkerError when it fails, TooSlowError when it was ended at its limit, OutOfTimeError when the budget
         is spent.
         """
-        return self.workshop.timed(self.worker, number, self.batch_size)
+        return self.workshop.timed(self.worker, number, self.batch_size, self.in_flight)
 
     def ask(self, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send the worker a `request` and return its answer, a message of the type `reply`.
@@ -90,14 +94,16 @@ class VariantProcess:
         return self.ask(protocol.Observe(rates=rates), protocol.ObservedStates, timeout=self.workshop.timeouts.load)
 
     def plant(self, fraction: float) -> float:
-        """Plant work of about `fraction` of a batch's time in it; return the share that was measured.
+        """Plant work of about `fraction` of a turn's time in it; return the share that was measured.
 
         The process is ended where that fails.
 
         Raises: as `ask`.
         """
         try:
-            request = protocol.Plant(fraction=fraction)
+            request = protocol.Plant(
+                fraction=fraction, batches=self.workshop.batches_of(self.batch_size, self.in_flight)
+            )
             return self.ask(request, protocol.Planted, timeout=self.workshop.timeouts.load).fraction
         except BaseException:
             self.end()
@@ -136,6 +142,8 @@ class Workshop:
         budget: The seconds that there are.
         timeouts: The seconds that a step may take at the most.
         limits: Those that follow from the baseline's own seconds, once they are known.
+        batches: The batches of the session's size that are timed at once, a row's turn in a round: it has as many
+            windows for all, but for what a row's own size of batches adds.
         told: Called with the name of what is started.
         seconds: The wall time spent in models and in starting processes.
         module: What a process runs; None is the worker of variants.
@@ -148,6 +156,7 @@ class Workshop:
     budget: Budget
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     limits: Limits = field(default_factory=Limits)
+    batches: int = 1
     told: Callable[[str], None] = lambda _: None
     seconds: dict[str, float] = field(default_factory=lambda: {"models": 0.0, "start": 0.0})
     module: str | None = None
@@ -169,11 +178,11 @@ class Workshop:
         worker = WorkerProcess(shown, environment, module=self.module, replies=self.replies)
         with contextlib.ExitStack() as ending:
             ending.callback(worker.end)
-            size = variant.batch_size or self.batch_size
-            warmed = self._warmed(worker, self.request(variant, model, size), size)
+            size, in_flight = variant.batch_size or self.batch_size, variant.settings.get("in_flight", 1)
+            warmed = self._warmed(worker, self.request(variant, model, size), size, in_flight)
             ending.pop_all()
         self.seconds["start"] += time.perf_counter() - began - (self.seconds["models"] - spent)
-        return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size)
+        return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size, in_flight=in_flight)
 
     def ask(self, worker: WorkerProcess, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send `worker` a `request` and return its answer, a message of the type `reply`.
@@ -189,19 +198,27 @@ class Workshop:
                 raise
             raise OutOfTimeError(f"out of time at {type(request).__name__}: {error}") from error
 
-    def timed(self, worker: WorkerProcess, number: int, batch_size: int) -> float:
-        """Return the seconds that `worker` takes for the batch `number`, per as many windows as the session's have.
+    def batches_of(self, batch_size: int, in_flight: int = 1) -> int:
+        """Return the batches of `batch_size` windows that are a turn: as many windows as any other row's, or more.
 
-        `batch_size` is how many it runs at once.
+        With several `in_flight` there are more: the first and the last batch have fewer beside them.
+        """
+        return max(math.ceil(self.batches * self.batch_size / batch_size), FILL * in_flight if in_flight > 1 else 1)
+
+    def timed(self, worker: WorkerProcess, number: int, batch_size: int, in_flight: int = 1) -> float:
+        """Return the seconds that `worker` takes for the turn `number`, per as many windows as the session's batch has.
+
+        `batch_size` is how many it runs at once, `in_flight` how many such batches its device has at once.
 
         Raises: as `ask`; TooSlowError says how many times as long as the baseline it took.
         """
-        share = batch_size / self.batch_size
-        limit = max(1.0, share) * self.limits.batch
+        count = self.batches_of(batch_size, in_flight)
+        share = count * batch_size / self.batch_size
+        limit = self.limits.turn(share)
         try:
             said = self.ask(
                 worker,
-                protocol.TimeBatch(number=number),
+                protocol.TimeBatch(number=number, batches=count),
                 protocol.Timed,
                 timeout=min(self.timeouts.batch, limit),
             )
@@ -211,7 +228,7 @@ class Workshop:
         self.seconds["models"] += said.seconds
         return said.seconds * (self.batch_size / said.windows if said.windows else 1)
 
-    def _warmed(self, worker: WorkerProcess, request: msgspec.Struct, batch_size: int) -> Warmed:
+    def _warmed(self, worker: WorkerProcess, request: msgspec.Struct, batch_size: int, in_flight: int) -> Warmed:
         """Load the model, trace it, and run two batches: the first may compile, the second still fills caches."""
         start = min(self.timeouts.load, self.limits.start)
         try:
@@ -226,7 +243,7 @@ class Workshop:
         except TooSlowError as error:
             raise TooSlowError(_too_slow(worker.name, TIMES, error), seconds=error.seconds, times=TIMES) from error
         self.seconds["models"] += first.seconds
-        again = self.timed(worker, 1, batch_size)
+        again = self.timed(worker, 1, batch_size, in_flight)
         return Warmed(
             loaded=loaded, trace_seconds=traced.seconds, warm_up_seconds=first.seconds + again, first_batch=again
         )

@@ -17,7 +17,7 @@ from nqperf.nq.example import Prediction
 from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import Pages
-from nqperf.perf.measuring.budget import SLOWER, Budget, Speed
+from nqperf.perf.measuring.budget import SLOWER, Budget, Speed, batches_of_turn
 from nqperf.perf.measuring.limits import Limits
 from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Start
@@ -129,7 +129,9 @@ class Session:
         run.warmed = process.warmed
         seen = self.observe(run, process)
         self.pages_seen = resources.Pages(huge=seen.huge_page_bytes, resident=seen.resident_bytes).kind
-        self.speed = Speed(start=ready, batch=min(process.batch(number) for number in range(_SPEED_BATCHES)))
+        batch = min(process.batch(number) for number in range(_SPEED_BATCHES))
+        self.speed = Speed(start=ready, batch=batch, batches=batches_of_turn(batch))
+        self.workshop.batches = self.speed.batches
         self.workshop.limits = Limits.of(start=ready, batch=self.speed.batch)
         return seen.states
 
@@ -160,7 +162,7 @@ class Session:
         processes = 1 + len(CONTROLS) + rows
         cost = Cost(
             start_seconds=max(processes * self.speed.start, 1e-9),
-            round_seconds=max((2 + len(CONTROLS) + SLOWER * rows) * self.speed.batch, 1e-9),
+            round_seconds=max((2 + len(CONTROLS) + SLOWER * rows) * self.speed.turn, 1e-9),
         )
         return cost.set_seconds(self.gate.rounds or FEWEST_ROUNDS)
 

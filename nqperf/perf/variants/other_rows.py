@@ -92,6 +92,25 @@ OTHER_ROWS = (
         requires=("jax_gpu",),
         effects=_seen("compiled", "narrow", "fused_attention", engine="jax"),
     ),
+    # The next batch is handed over before the last one's outputs are fetched; only an engine that tells whether a batch
+    # is still computed can show that it was so, and TensorFlow tells nobody.
+    Variant(
+        name="jax_in_flight",
+        description="jax with two batches at once on the GPU",
+        engine="jax",
+        settings={"in_flight": 2},
+        requires=("jax_gpu",),
+        effects=_seen("compiled", "wide", "in_flight", engine="jax"),
+    ),
+    Variant(
+        name="jax_bfloat16_in_flight",
+        description="jax_bfloat16 with two batches at once on the GPU",
+        engine="jax",
+        settings={"precision": "mixed_bfloat16", "in_flight": 2},
+        tolerance="sixteen_bit",
+        requires=("jax_gpu",),
+        effects=_seen("compiled", "narrow", "in_flight", engine="jax"),
+    ),
     Variant(
         name="openvino",
         description="OpenVINO on the same weights",

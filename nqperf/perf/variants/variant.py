@@ -62,6 +62,8 @@ class Variant:
         """Return the switches as the results file holds them."""
         settings = dataclasses.asdict(self.engine_row().config(self.settings))
         del settings["buckets"]
+        if settings["in_flight"] == 1:
+            del settings["in_flight"]
         if self.batch_size is None:
             del settings["batch_size"]
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import numpy as np
 
 from nqperf.engines.registry import DEFAULT_ENGINE, find_engine
 from nqperf.formats.arrays_npz import Array, read_arrays, write_arrays
-from nqperf.perf.measuring.planting import plant
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.builder_worker import Output, Run
 from nqperf.perf.workers.serving import serve
@@ -50,7 +48,6 @@ class LoadModel(protocol.Message, frozen=True):
     inputs: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     seed: int = 0
-    repeats: int = 1
 
 
 class LoadedModel(protocol.Loaded, frozen=True):
@@ -92,30 +89,11 @@ class KerasWorker(Worker):
     """A user's model in one row of the table."""
 
     load_type = LoadModel
-    _repeats = 1
-
-    def _time(self, number: int, planted: int) -> float:
-        """Return the seconds of a batch, the mean of a round's: one alone may be too short for the clock."""
-        start = time.perf_counter()
-        for _ in range(self._repeats):
-            self._run(number)
-        if planted:
-            self._engine.multiply(planted)
-        return (time.perf_counter() - start) / self._repeats
-
-    def _plant(self, fraction: float) -> protocol.Planted:
-        """Choose the number of products by measuring, beside a whole round; then measure what it adds."""
-        self._planted = 0
-        if fraction == 0:
-            return protocol.Planted(fraction=0.0)
-        whole = self._repeats
-        self._planted, added = plant(fraction, lambda: whole * self._time(self._timed[0], 0), self._engine.multiply)
-        return protocol.Planted(fraction=added)
 
     def _answer_warm(self, request: Any) -> msgspec.Struct:
         """Do the `request` of a model that has run; its outputs are those of all batches."""
         if isinstance(request, Run):
-            outputs = [self._run(number) for number in range(len(self._batches))]
+            outputs = list(self._outputs(self._batches))
             joined = {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
             return Output.of(joined)
         return super()._answer_warm(request)
@@ -132,7 +110,6 @@ class KerasWorker(Worker):
         run = keras_model.KerasModelRun(built.model, specs, batches[0], dataclasses.replace(config, batch_size=size))
         _same_weights(request, run, batches[0])
         self._take(run, batches, rows=size * len(batches))
-        self._repeats = request.repeats
         return LoadedModel(
             import_seconds=import_seconds,
             build_seconds=watch.lap(),

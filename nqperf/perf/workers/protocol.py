@@ -128,21 +128,26 @@ class Observe(Message, frozen=True):
 
 
 class Plant(Message, frozen=True):
-    """Measure how much further work adds `fraction` to the time of a batch; 0 takes it away again."""
+    """Measure how much further work adds `fraction` to the time of so many `batches`; 0 takes it away again."""
 
     fraction: float
+    batches: int = 1
 
 
 class Planted(Message, frozen=True):
-    """The `fraction` of a batch's time that the planted work takes, as measured."""
+    """The `fraction` of its batches' time that the planted work takes, as measured."""
 
     fraction: float
 
 
 class TimeBatch(Message, frozen=True):
-    """Run the batch `number`, with the planted work if there is any; numbers beyond the last batch begin anew."""
+    """Run so many `batches`, and the planted work, if there is any, once beside them.
+
+    The first follows those of the requests with a smaller `number`; behind the last batch they begin anew.
+    """
 
     number: int
+    batches: int = 1
 
 
 class Timed(Message, frozen=True):

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from nqperf.engines.in_flight import FILL, in_flight
 from nqperf.errors import ConfigError
 from nqperf.model.flops import window_flops
 from nqperf.nq.example import FloatArray, IntArray
@@ -71,12 +73,12 @@ class Worker:
     def _answer_warm(self, request: Any) -> msgspec.Struct:
         """Do what only an engine that has run can do."""
         if isinstance(request, protocol.TimeBatch):
-            seconds = self._time(self._timed[request.number % len(self._timed)], self._planted)
-            return protocol.Timed(seconds=seconds, windows=self._windows)
+            seconds = self._time(request.number, request.batches, self._planted)
+            return protocol.Timed(seconds=seconds, windows=request.batches * self._windows)
         if isinstance(request, protocol.Predict):
             return self._predict(request)
         if isinstance(request, protocol.Plant):
-            return self._plant(request.fraction)
+            return self._plant(request.fraction, request.batches)
         return self._observe(rates=isinstance(request, protocol.Observe) and request.rates)
 
     def _trace(self) -> protocol.Traced:
@@ -90,13 +92,16 @@ class Worker:
             return 0.0
         self._warm = True
         watch = Laps()
-        self._engine.watch(lambda: self._run(0))
+        self._engine.watch(lambda: list(self._outputs(self._batches[:1])))
         return watch.lap()
 
     def _observe(self, *, rates: bool) -> protocol.ObservedStates:
         pages = resources.pages()  # before anything is taken to look at malloc and at products
         states = msgspec.structs.replace(
-            self._engine.state(), keeps_memory=resources.keeps_memory(), **(self._roofline() if rates else {})
+            self._engine.state(),
+            keeps_memory=resources.keeps_memory(),
+            in_flight=self._batches_at_once(),
+            **(self._roofline() if rates else {}),
         )
         return protocol.ObservedStates(states=states, huge_page_bytes=pages.huge, resident_bytes=pages.resident)
 
@@ -147,17 +152,35 @@ class Worker:
         self._windows = min(rows, size)
         self._loaded, self._warm = engine, False
 
-    def _run(self, number: int) -> dict[str, FloatArray]:
-        """Run a batch; the outputs are on the host when it returns."""
-        return self._outputs(self._batches[number])
+    def _outputs(
+        self, batches: Iterable[Any], told: Callable[[list[Any]], None] | None = None
+    ) -> Iterator[dict[str, FloatArray]]:
+        """Yield what the engine makes of `batches`, on the host, with as many at once as its config says.
 
-    def _outputs(self, batch: Any) -> dict[str, FloatArray]:
-        outputs: dict[str, FloatArray] = self._engine.finish(self._engine.run(batch))
-        return outputs
+        `told` is called after each beginning with the outputs that are not asked for yet.
+        """
+        return in_flight(self._engine, batches, self._engine.config.in_flight, told)
 
-    def _time(self, number: int, planted: int) -> float:
+    def _batches_at_once(self) -> int | None:
+        """Return the most batches that the device was seen to have at once; None where they are run one by one."""
+        engine = self._engine
+        if engine.config.in_flight == 1:
+            return None
+        most = 0
+
+        def look(begun: list[Any]) -> None:
+            nonlocal most
+            most = max(most, sum(map(engine.computes, begun)))
+
+        deque(self._outputs((self._batches[0] for _ in range(FILL * engine.config.in_flight)), look), maxlen=0)
+        return most
+
+    def _time(self, number: int, count: int, planted: int) -> float:
+        """Return the seconds of the `number`th `count` of batches, with so much `planted` work beside them."""
+        batches = [self._timed[one % len(self._timed)] for one in range(number * count, (number + 1) * count)]
         start = time.perf_counter()
-        self._run(number)
+        for _ in self._outputs(self._batches[one] for one in batches):
+            pass
         if planted:
             self._engine.multiply(planted)
         return time.perf_counter() - start
@@ -170,7 +193,7 @@ class Worker:
             batches = [self._engine.put(batch) for batch in _batches(inputs, size)]
         batches = batches[: -(-rows // size)]
         before, start = resources.usage(), time.perf_counter()
-        outputs = [self._outputs(batch) for batch in batches]
+        outputs = list(self._outputs(batches))
         seconds, after = time.perf_counter() - start, resources.usage()
         whole = {name: np.concatenate([batch[name] for batch in outputs])[:rows] for name in MODEL_OUTPUTS}
         return protocol.Predicted(
@@ -186,12 +209,12 @@ class Worker:
         used = after.since(before).of_each(count)
         return msgspec.structs.replace(used, gpu_peak_memory=self._engine.gpu_peak_memory())
 
-    def _plant(self, fraction: float) -> protocol.Planted:
+    def _plant(self, fraction: float, count: int) -> protocol.Planted:
         """Choose the number of products by measuring, then measure what it adds."""
         self._planted = 0
         if fraction == 0:
             return protocol.Planted(fraction=0.0)
-        self._planted, added = plant(fraction, lambda: self._time(self._timed[0], 0), self._engine.multiply)
+        self._planted, added = plant(fraction, lambda: self._time(0, count, 0), self._engine.multiply)
         return protocol.Planted(fraction=added)
 
 

@@ -29,7 +29,7 @@ from tests.perf.machine.machines import MACHINES, ZEN_3, ZEN_5, like
 
 TF32 = {"default", "tf32", "xla_tf32"}
 OTHERS_ON_GPUS = {
-    *("jax_bfloat16", "jax_bfloat16_attention", "jax_float16_attention"),
+    *("jax_bfloat16", "jax_bfloat16_attention", "jax_float16_attention", "jax_in_flight", "jax_bfloat16_in_flight"),
     *("onnxruntime_cuda", "onnxruntime_cuda_float16", "onnxruntime_tensorrt_float16"),
 }
 GPU_ROWS = {*OTHERS_ON_GPUS, "amp_float16", "mixed_float16_xla", "mixed_bfloat16_xla", "mixed_float16_weights", *TF32}

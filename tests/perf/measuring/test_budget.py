@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nqperf.errors import ConfigError, OutOfTimeError
-from nqperf.perf.measuring.budget import Budget
+from nqperf.perf.measuring.budget import SHORTEST_TURN, Budget, Speed, batches_of_turn
 
 
 class Clock:
@@ -52,3 +52,13 @@ def test_windows_leave_the_time_for_measuring_but_a_fifth_is_theirs():
     assert budget.windows(99.0, passes=1, **ten) == 40 * 4
     assert budget.windows(1e6, passes=1, batch=50.0, batch_size=4) == 4
     assert Budget().windows(60.0, passes=1, **ten) is None
+
+
+@pytest.mark.parametrize(
+    ("batch", "batches"), [(4.0, 1), (0.2, 1), (0.05, 1), (0.049, 2), (0.007, 8), (0.001, 50), (1 / 4096, 205)]
+)
+def test_a_turn_has_the_fewest_batches_that_take_the_baseline_long_enough(batch, batches):
+    assert batches_of_turn(batch) == batches
+    speed = Speed(start=1.0, batch=batch, batches=batches)
+    assert speed.turn >= SHORTEST_TURN or speed.turn == pytest.approx(SHORTEST_TURN)
+    assert batches == 1 or speed.turn - batch < SHORTEST_TURN

@@ -127,7 +127,7 @@ def test_the_baseline_alone_is_no_comparison(names):
         ),
         (
             {"settings": {"lxa": True}},
-            "the engine tensorflow has no setting lxa; expected some of batch_size, buckets, prec",
+            "the engine tensorflow has no setting lxa; expected some of batch_size, buckets, in_flight, prec",
         ),
         ({"settings": {"xla": "yes"}}, r"engine tensorflow: Expected `bool`, got `str` - at `\$.xla`"),
         ({"settings": {"xla": True, "eager": True}}, "eager and xla are both on"),

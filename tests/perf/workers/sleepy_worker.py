@@ -60,8 +60,9 @@ class Sleeper:
 
     def answer_warm(self, request):
         if isinstance(request, protocol.TimeBatch):
-            windows = min(self.request.batch_size, self.request.arrays().shape[1])
-            return protocol.Timed(seconds=self.sleep(BATCH_SECONDS * (1 + self.planted)), windows=windows)
+            count, windows = request.batches, min(self.request.batch_size, self.request.arrays().shape[1])
+            seconds = self.sleep(count * BATCH_SECONDS * (1 + self.planted))
+            return protocol.Timed(seconds=seconds, windows=count * windows)
         if isinstance(request, protocol.Predict):
             seconds = self.sleep(BATCH_SECONDS * -(-request.rows // self.request.batch_size))
             span = np.zeros((request.rows, self.request.seq_length), np.float32).tobytes()

@@ -198,13 +198,12 @@ class Session:
         in it.
         """
 
-        def start() -> VariantProcess:
-            process = self.start(variant, name=name)
+        def warm(process: VariantProcess) -> None:
             if planted:
                 self.planted.append(process.plant(planted))
-            return process
 
-        return start
+        model = (self._challenger_of(variant.name) or self).folder
+        return self.workshop.starter(variant, model, name=name, warm=warm)
 
     def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
         """Return what starts each row's process: the `variants`', then the controls'.

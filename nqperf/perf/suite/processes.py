@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 
 from nqperf.errors import OutOfTimeError
-from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.features import Features
 from nqperf.perf.machine.environment import Pages, worker_environment
 from nqperf.perf.measuring.budget import Budget
-from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
+from nqperf.perf.measuring.limits import DEFAULT_TIMEOUTS, TIMES, Limits, Timeouts, TooSlowError
 from nqperf.perf.suite.variant_run import Warmed
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
@@ -23,24 +22,6 @@ from nqperf.perf.workers.process import Reply, WorkerError, WorkerProcess
 
 # A worker that has answered already needs a moment to be heard.
 _LEAST_WAIT = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long a worker may take at the most, whatever the baseline takes; units: seconds.
-
-    Fields:
-        load: Each step of a start, and of a look at what was started.
-        predict: The answers to all features.
-        batch: One batch.
-    """
-
-    load: float = 600.0
-    predict: float = 3600.0
-    batch: float = 120.0
-
-
-DEFAULT_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +89,6 @@ class VariantProcess:
         self.worker.end()
 
 
-def features_request(features: Features) -> Callable[[Variant, OpenedModel, int], protocol.Load]:
-    """Return what asks a process to load a model folder: each gets the same `features`, so all time the same."""
-
-    def request(variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
-        return protocol.Load(
-            model=str(model.path),
-            identity=model.identity,
-            engine=variant.engine_row(),
-            settings=dict(variant.settings),
-            inputs=protocol.packed(features),
-            seq_length=features.input_ids.shape[1],
-            batch_size=batch_size,
-        )
-
-    return request
-
-
 @dataclass(slots=True, kw_only=True)
 class Workshop:
     """Starts the processes of one session, which are all asked to load the same, and so time the same batches.
@@ -171,7 +135,10 @@ class Workshop:
         name: str | None = None,
         warm: Callable[[VariantProcess], object] = lambda _: None,
     ) -> WorkerStarter:
-        """Return what starts workers as `start` does, for sets; `warm` is called with each that is warm."""
+        """Return what starts workers as `start` does, for sets; `warm` is called with each that is warm.
+
+        `variant`, `model` and `name` are those of `start`.
+        """
         return WorkerStarter(workshop=self, variant=variant, model=model, name=name or variant.name, warm=warm)
 
     def ask(self, worker: WorkerProcess, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
@@ -208,7 +175,7 @@ class Workshop:
     def reply(
         self, worker: WorkerProcess, request: type[msgspec.Struct], reply: type[Reply], *, timeout: float
     ) -> Reply:
-        """Return the answer of `worker` to a `request` that was sent to it, as `ask` does."""
+        """Return the answer of `worker`, a `reply`, to a `request` that was sent to it; `timeout` and errors are as in `ask`."""
         return self._within(request, lambda seconds: worker.reply_to(request, reply, timeout=seconds), timeout)
 
     def _within(self, request: type[msgspec.Struct], asked: Callable[[float], Reply], timeout: float) -> Reply:

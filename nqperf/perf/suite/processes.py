@@ -175,7 +175,7 @@ class Workshop:
     def reply(
         self, worker: WorkerProcess, request: type[msgspec.Struct], reply: type[Reply], *, timeout: float
     ) -> Reply:
-        """Return the answer of `worker`, a `reply`, to a `request` that was sent; `timeout` and errors are as in `ask`."""
+        """Return the answer of `worker`, a `reply`, to a `request` that was sent; `timeout` and errors as in `ask`."""
         return self._within(request, lambda seconds: worker.reply_to(request, reply, timeout=seconds), timeout)
 
     def _within(self, request: type[msgspec.Struct], asked: Callable[[float], Reply], timeout: float) -> Reply:

@@ -120,6 +120,19 @@ def test_the_packaged_model_keeps_its_thresholds(refused):
     refused("thresholds", "nq-mini", "--source", "world:2", words=["packaged model", "copy"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ["MODULE:BUILD", "--variants ROW"]),
+        (("work:build", "--variants", "xla"), ["MODULE:BUILD", "--variants ROW"]),
+        (("work:build", "--model", "nq-mini"), ["--model is of a row", "--variants ROW"]),
+        (("--variants", "xla,answer"), ["xla, answer is named", "expected one row"]),
+    ],
+)
+def test_a_search_for_a_commit_is_about_one_thing(refused, arguments, words):
+    refused("bisect", *arguments, "--good", "HEAD", words=words)
+
+
 def test_older_names_of_options_are_still_read(call, data, tmp_path, model_folder):
     prepared = ("--out", tmp_path / "f", *SHORT_WINDOWS, "--json")
     assert call("prepare", data, "--tokenizer", model_folder, *prepared) == call(

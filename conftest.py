@@ -11,6 +11,9 @@ from tests.skips import NoSkips
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# What is imported is kept: a collector that looks through it at every few hundred objects finds nothing.
+gc.disable()
+
 # Installed, entry points bring the package's own plugins; run from the source, this does.
 _INSTALLED = {entry.value for entry in entry_points(group="pytest11")}
 pytest_plugins = [name for name in ("nqperf.pytest_plugin", "nqperf.pytest_casts") if name not in _INSTALLED]
@@ -41,9 +44,13 @@ def shared() -> Path:
 
 
 def pytest_collection_finish():
-    """Spare the collector what was imported: it would look through it again and again, as long as the tests run."""
-    gc.collect()
+    """Spare the collector what was imported: it would look through it again and again, as long as the tests run.
+
+    Traced graphs and models are many objects, so it comes more rarely, too.
+    """
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):

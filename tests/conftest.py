@@ -1,5 +1,7 @@
+import fcntl
 import functools
 import io
+import os
 import subprocess
 import sys
 
@@ -27,20 +29,34 @@ MARKERS = marker_words(ContextConfig(max_position=3), max_context_id=6)
 WORDS = "the river is in a of was built by who over long hill ##s ##ed ##e ##i ##n ##v lake v bridge miles ada qui ##ll"
 
 
-@functools.cache
-def bfloat16_fault():
-    """Return how a process ends that multiplies in bfloat16, None where it does."""
-    command = [sys.executable, "-m", "nqperf.perf.machine.probe", "tensorflow", "bfloat16"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else f"bfloat16 cannot be used here: exit status {done.returncode}"
+@pytest.fixture(scope="session")
+def bfloat16_fault(tmp_path_factory):
+    """Return how a process ends that multiplies in bfloat16, "" where it does; one worker sees it for all of them."""
+    folder = tmp_path_factory.getbasetemp()
+    seen = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "bfloat16"
+    with seen.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if not (status := file.read()):
+            command = [sys.executable, "-m", "nqperf.perf.machine.probe", "tensorflow", "bfloat16"]
+            status = str(subprocess.run(command, capture_output=True, text=True, check=False).returncode)
+            file.write(status)
+    return "" if status == "0" else f"bfloat16 cannot be used here: exit status {status}"
 
 
-def pytest_runtest_setup(item):
-    """Skip a test that multiplies in bfloat16 where that ends the process: one so marked, or with such a parameter."""
-    values = [getattr(item, "callspec", None) and item.callspec.params.get(name) for name in ("precision", "dtype")]
-    named = any(str(value).endswith("bfloat16") for value in values)
-    if (named or item.get_closest_marker("bfloat16")) and (fault := bfloat16_fault()):
-        pytest.skip(fault)
+@pytest.fixture
+def bfloat16_works(bfloat16_fault):
+    """Skip the test where multiplying in bfloat16 ends the process."""
+    if bfloat16_fault:
+        pytest.skip(bfloat16_fault)
+
+
+def pytest_collection_modifyitems(items):
+    """Let a test ask first whether bfloat16 works here that multiplies in it: one so marked, or with such a parameter."""
+    for item in items:
+        values = [getattr(item, "callspec", None) and item.callspec.params.get(name) for name in ("precision", "dtype")]
+        if any(str(value).endswith("bfloat16") for value in values) or item.get_closest_marker("bfloat16"):
+            item.fixturenames.insert(0, "bfloat16_works")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,7 +18,7 @@ from nqperf.model.config import BertConfig
 from nqperf.model.encoders import PARTS
 from nqperf.model.encoders.blocks import Composed, LayerNorm, dense
 from nqperf.model.encoders.gpt2 import summary_first
-from nqperf.model.precision import WIDE, causal_mask, dtype_policy
+from nqperf.model.precision import WIDE, causal_mask, dtype_policy, real_positions
 from nqperf.nq.answers import ANSWER_TYPES
 
 
@@ -71,7 +71,8 @@ class BertJoint(Composed, keras.Model):
         """
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
         seq_length, size = hidden.shape[1:]
-        mask = causal_mask(inputs["input_mask"]) if self.config.causal else inputs["input_mask"]
+        real = real_positions(inputs["input_mask"])
+        mask = causal_mask(real) if self.config.causal else real
         hidden = ops.reshape(hidden, (-1, size))
         states = [] if states is None else states
         states.append(hidden)

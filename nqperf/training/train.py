@@ -14,6 +14,7 @@ import numpy as np
 from nqperf.errors import ConfigError
 from nqperf.formats.training.state_file import Arrays
 from nqperf.model.config import BertConfig
+from nqperf.nq.answers import ANSWER_TYPES
 from nqperf.nq.example import FloatArray
 from nqperf.training.corpus import Batch
 
@@ -133,6 +134,15 @@ class Trainer:
             loss["loss"] = {"start_logits": span_loss, "end_logits": span_loss, "answer_type_logits": type_loss}
             loss["loss_weights"] = HEAD_WEIGHTS
         self._model.compile(**loss)
+        if taught is None:
+            self._meet_losses(seq_length)
+
+    def _meet_losses(self, seq_length: int) -> None:
+        """Let Keras make the variables of its losses now: made within a step, they would have it traced twice."""
+        spans = {name: np.zeros((1, seq_length), np.float32) for name in ("start_logits", "end_logits")}
+        types = np.zeros((1, len(ANSWER_TYPES)), np.float32)
+        targets = {**spans, "answer_type_logits": np.zeros(1, np.int32)}
+        self._model.compute_loss(y=targets, y_pred={**spans, "answer_type_logits": types})
 
     def train(self, batch: Batch) -> dict[str, float]:
         """Take one step with `batch` and return its "loss", and the parts of that by name."""

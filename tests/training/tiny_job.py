@@ -1,7 +1,8 @@
 """A training job of seconds, run in a process of its own: training makes TensorFlow deterministic for good.
 
-python tiny_job.py FOLDER START KILL_AT NAME...; a NAME that begins with "student" learns from START, one that begins
-with "averaged" is the moving average of its weights, and one that ends with "-after-N" stops after N steps.
+python tiny_job.py FOLDER START KILL_AT NAME...; a NAME that begins with "student" learns from START. A student and what
+begins with "averaged" are moving averages of their weights; of "unbroken" the weights after each step are kept. At step
+KILL_AT, unless it is 0, the next job begins, and amid the last one SIGKILL ends the process, and so all of them.
 """
 
 import dataclasses
@@ -11,12 +12,15 @@ import signal
 import sys
 from pathlib import Path
 
+from nqperf.formats.training.state_file import write_arrays
 from nqperf.nq.features import FeatureConfig
+from nqperf.training import recipe
+from nqperf.training.corpus import Batch
 from nqperf.training.distillation import Lesson
 from nqperf.training.recipe import TrainingJob, train
 from nqperf.training.sources import Source
 from nqperf.training.student import StudentShape
-from nqperf.training.train import Progress, TrainingConfig
+from nqperf.training.train import Progress, Trainer, TrainingConfig
 
 STEPS = 50
 EMA_MOMENTUM = 0.5
@@ -43,7 +47,7 @@ def job(folder: Path, start: Path, name: str) -> TrainingJob:
 
 def student_job(folder: Path, teacher: Path, name: str) -> TrainingJob:
     lesson = Lesson(teacher=teacher, shape=StudentShape(layers=1, hidden=16))
-    return dataclasses.replace(job(folder, teacher, name), start=None, lesson=lesson)
+    return dataclasses.replace(averaged_job(folder, teacher, name), start=None, lesson=lesson)
 
 
 def averaged_job(folder: Path, start: Path, name: str) -> TrainingJob:
@@ -52,26 +56,38 @@ def averaged_job(folder: Path, start: Path, name: str) -> TrainingJob:
     return dataclasses.replace(plain, training=training)
 
 
-def shortened(whole: TrainingJob, name: str) -> TrainingJob:
-    """Return a job that stops where its name says, with the steps until there as they would have been."""
-    _, after, steps = name.partition("-after-")
-    if not after:
-        return whole
-    training = dataclasses.replace(whole.training, steps=int(steps), decay_steps=STEPS)
-    return dataclasses.replace(whole, training=training, validate_every=0)
+def weights_after(folder: Path, step: int) -> Path:
+    """Return the file of the weights that "unbroken" had after a step."""
+    return folder / "unbroken-work" / f"weights-{step}.safetensors"
 
 
-def main(folder: str, start: str, kill_at: int, names: list[str]) -> None:
+def main(folder: Path, start: Path, kill_at: int, names: list[str]) -> None:
     gc.disable()  # half of TensorFlow's import
 
-    def report(what: object) -> None:
-        if isinstance(what, Progress) and what.step == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+    class Watched(Trainer):
+        """Keeps its weights after each step."""
 
+        def train(self, batch: Batch) -> dict[str, float]:
+            told = super().train(batch)
+            write_arrays(weights_after(folder, self.step), self.weights())
+            return told
+
+    def begin(name: str, *others: str) -> None:
+        def report(what: object) -> None:
+            if isinstance(what, Progress) and what.step == kill_at:
+                if others:
+                    begin(*others)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        recipe.Trainer = Watched if name == "unbroken" else Trainer
+        made = {"student": student_job, "averaged": averaged_job}.get(name.partition("-")[0], job)
+        train(made(folder, start, name), report)
+
+    if kill_at:
+        begin(*names)
     for name in names:
-        made = {"student": student_job, "averaged": averaged_job}.get(name.split("-")[0], job)
-        train(shortened(made(Path(folder), Path(start), name), name), report)
+        begin(name)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -52,7 +52,7 @@ class Composed(keras.layers.Layer):
 class SelfAttention(Composed):
     """Multi-head self-attention with its output projection: [n * s, h] -> [n * s, h].
 
-    The mask is int[n, s] where all queries see the same keys, and int[n, s, s] (query, key) where they do not.
+    The mask is bool[n, s] where all queries see the same keys, and bool[n, s, s] (query, key) where they do not.
     `fused`, where an engine sets it, is a function of its library for all between the projections, without dropout:
     queries, keys and values [n, s, a, d] and the mask -> [n, s, a, d].
     `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of
@@ -102,7 +102,7 @@ class SelfAttention(Composed):
     def mixed(self, hidden: Any, mask: Any) -> Any:
         """Return what the output projection reads where nothing is dropped: `hidden` [n * s, h] -> [n * s, a * d].
 
-        `mask` is int[n, s] or int[n, s, s], as in a call.
+        `mask` is bool[n, s] or bool[n, s, s], as in a call.
         """
         query, key, value = (self._split(each, mask.shape[1]) for each in self.project(hidden))
         return self._mixed(attention_probabilities(self._scores(query, key), mask, self.softmax_dtype), value)

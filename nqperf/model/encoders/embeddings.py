@@ -46,4 +46,4 @@ class Embeddings(Composed):
 
     def position_ids(self, input_ids: Any) -> Any:
         """Return the row of the position table for each piece of `input_ids`, int[n, s]: int[s] or int[n, s]."""
-        return ops.arange(input_ids.shape[1])
+        return ops.arange(input_ids.shape[1], dtype=input_ids.dtype)

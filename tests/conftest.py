@@ -12,6 +12,7 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
+from nqperf.engines.registry import EngineRow
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.folder_files import FolderFiles
@@ -52,7 +53,7 @@ def bfloat16_works(bfloat16_fault):
 
 
 def pytest_collection_modifyitems(items):
-    """Let a test ask first whether bfloat16 works here that multiplies in it: one so marked, or with such a parameter."""
+    """Let a test that multiplies in bfloat16, by its mark or a parameter, ask first whether that works here."""
     for item in items:
         values = [getattr(item, "callspec", None) and item.callspec.params.get(name) for name in ("precision", "dtype")]
         if any(str(value).endswith("bfloat16") for value in values) or item.get_closest_marker("bfloat16"):
@@ -67,6 +68,27 @@ def modules_of_one_file(tmp_path_factory):
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__dict__", {}).get("__file__")).startswith(written):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def loaded_engines():
+    """Hold the engines that `engines_loaded_once` was asked for."""
+    return {}
+
+
+@pytest.fixture
+def engines_loaded_once(monkeypatch, loaded_engines):
+    """Load each engine once for all tests of this process, for those that are about the commands around it."""
+    load = EngineRow.load
+
+    def once(row, model_config, weights, settings, *, seq_length):
+        tensors = tuple((name, values.tobytes()) for name, values in weights.items())
+        key = (row.name, model_config, tensors, repr(sorted(settings.items())), seq_length)
+        if key not in loaded_engines:
+            loaded_engines[key] = load(row, model_config, weights, settings, seq_length=seq_length)
+        return loaded_engines[key]
+
+    monkeypatch.setattr(EngineRow, "load", once)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,15 @@ class LayerNorm(keras.layers.Layer):
         return layer_norm(hidden, self.gamma, self.beta, self.epsilon)
 
 
-class SelfAttention(keras.layers.Layer):
+class Composed(keras.layers.Layer):
+    """A layer that holds nothing but layers; its call builds each of them as it comes to it."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        # Without a `build` of its own Keras would trace the call to build what is inside, twice more at each depth.
+        pass
+
+
+class SelfAttention(Composed):
     """Multi-head self-attention with its output projection: [n * s, h] -> [n * s, h].
 
     The mask is bool[n, s] where all queries see the same keys, and bool[n, s, s] (query, key) where they do not.
@@ -113,7 +121,7 @@ class SelfAttention(keras.layers.Layer):
         return ops.transpose(by_head, (0, 2, 1, 3))
 
 
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(Composed):
     """Attention and feed-forward, each added to the residual stream, float32[n * s, h], which is then normalised.
 
     `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of

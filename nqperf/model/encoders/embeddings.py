@@ -8,11 +8,11 @@ import keras
 from keras import ops
 
 from nqperf.model.config import BertConfig
-from nqperf.model.encoders.blocks import LayerNorm, initializer
+from nqperf.model.encoders.blocks import Composed, LayerNorm, initializer
 from nqperf.model.precision import WIDE
 
 
-class Embeddings(keras.layers.Layer):
+class Embeddings(Composed):
     """Word, position and segment embeddings, added and normalised: int[n, s] -> float32[n, s, h].
 
     They are float32 under every precision, as there is no product to speed up: a 16-bit policy would round the whole

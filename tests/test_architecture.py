@@ -40,6 +40,7 @@ SHARED_ENGINES = {
     "conflicts",
     "effects",
     "engine",
+    "in_flight",
     "keras_backend",
     "probe",
     "registry",

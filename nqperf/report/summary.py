@@ -260,9 +260,8 @@ def _turns(results: Results) -> str:
     counts = sorted({one.batches for one in results.sets} - {1})
     if not counts:
         return ""
-    size, shown = results.workload.get("batch_size"), " or ".join(map(str, counts))
-    each = f" of {size} windows" if isinstance(size, int) else ""
-    return f"a round times each row over {shown} batches{each}, for one is over too soon; "
+    size = results.workload.get("batch_size", "some")
+    return f"a round times each row over {' or '.join(map(str, counts))} batches of {size}, for one is over too soon; "
 
 
 def _passes(results: Results) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ def test_the_main_command_gives_the_same_logits(data, model_folder, tmp_path):
     assert np.array_equal(logits["unique_id"], expected["unique_id"])
     for name in MODEL_OUTPUTS:
         np.testing.assert_allclose(logits[name], expected[name], rtol=0, atol=1e-4)
-    assert record["configuration"]["engine"] == {"name": "numpy", "batch_size": 3, "buckets": [], "doubled": False}
+    settings = {"name": "numpy", "batch_size": 3, "buckets": [], "in_flight": 1, "doubled": False}
+    assert record["configuration"]["engine"] == settings
     assert record["observed"]["compute_dtype"] == "float64"
 
 

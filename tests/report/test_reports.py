@@ -190,8 +190,8 @@ def test_how_many_batches_a_round_times_is_told_where_they_are_several():
         return next(line for line in summarise(changed).explanations if "time: of one batch" in line)
 
     assert "batches of" not in said(1, 1)
-    assert "a round times each row over 13 batches of 32 windows, for one is over too soon" in said(13, 13)
-    assert "over 12 or 13 batches of 32 windows" in said(13, 12, 1)
+    assert "a round times each row over 13 batches of 32, for one is over too soon" in said(13, 13)
+    assert "over 12 or 13 batches of 32" in said(13, 12, 1)
     older = msgspec.json.decode(
         msgspec.json.encode({"seed": 1, "order": (), "rounds": (), "baseline_seconds": ()}), type=ProcessSet
     )

@@ -1,5 +1,7 @@
+import fcntl
 import functools
 import io
+import os
 import subprocess
 import sys
 
@@ -10,6 +12,7 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
+from nqperf.engines.registry import EngineRow
 from nqperf.formats.nq.jsonl import NqReader
 from nqperf.formats.weights.checkpoints import convert
 from nqperf.formats.weights.folder_files import FolderFiles
@@ -27,20 +30,34 @@ MARKERS = marker_words(ContextConfig(max_position=3), max_context_id=6)
 WORDS = "the river is in a of was built by who over long hill ##s ##ed ##e ##i ##n ##v lake v bridge miles ada qui ##ll"
 
 
-@functools.cache
-def bfloat16_fault():
-    """Return how a process ends that multiplies in bfloat16, None where it does."""
-    command = [sys.executable, "-m", "nqperf.perf.machine.probe", "tensorflow", "bfloat16"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else f"bfloat16 cannot be used here: exit status {done.returncode}"
+@pytest.fixture(scope="session")
+def bfloat16_fault(tmp_path_factory):
+    """Return how a process ends that multiplies in bfloat16, "" where it does; one worker sees it for all of them."""
+    folder = tmp_path_factory.getbasetemp()
+    seen = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "bfloat16"
+    with seen.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if not (status := file.read()):
+            command = [sys.executable, "-m", "nqperf.perf.machine.probe", "tensorflow", "bfloat16"]
+            status = str(subprocess.run(command, capture_output=True, text=True, check=False).returncode)
+            file.write(status)
+    return "" if status == "0" else f"bfloat16 cannot be used here: exit status {status}"
 
 
-def pytest_runtest_setup(item):
-    """Skip a test that multiplies in bfloat16 where that ends the process: one so marked, or with such a parameter."""
-    values = [getattr(item, "callspec", None) and item.callspec.params.get(name) for name in ("precision", "dtype")]
-    named = any(str(value).endswith("bfloat16") for value in values)
-    if (named or item.get_closest_marker("bfloat16")) and (fault := bfloat16_fault()):
-        pytest.skip(fault)
+@pytest.fixture
+def bfloat16_works(bfloat16_fault):
+    """Skip the test where multiplying in bfloat16 ends the process."""
+    if bfloat16_fault:
+        pytest.skip(bfloat16_fault)
+
+
+def pytest_collection_modifyitems(items):
+    """Let a test that multiplies in bfloat16, by its mark or a parameter, ask first whether that works here."""
+    for item in items:
+        values = [getattr(item, "callspec", None) and item.callspec.params.get(name) for name in ("precision", "dtype")]
+        if any(str(value).endswith("bfloat16") for value in values) or item.get_closest_marker("bfloat16"):
+            item.fixturenames.insert(0, "bfloat16_works")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,6 +68,27 @@ def modules_of_one_file(tmp_path_factory):
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__dict__", {}).get("__file__")).startswith(written):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def loaded_engines():
+    """Hold the engines that `engines_loaded_once` was asked for."""
+    return {}
+
+
+@pytest.fixture
+def engines_loaded_once(monkeypatch, loaded_engines):
+    """Load each engine once for all tests of this process, for those that are about the commands around it."""
+    load = EngineRow.load
+
+    def once(row, model_config, weights, settings, *, seq_length):
+        tensors = tuple((name, values.tobytes()) for name, values in weights.items())
+        key = (row.name, model_config, tensors, repr(sorted(settings.items())), seq_length)
+        if key not in loaded_engines:
+            loaded_engines[key] = load(row, model_config, weights, settings, seq_length=seq_length)
+        return loaded_engines[key]
+
+    monkeypatch.setattr(EngineRow, "load", once)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,16 @@
 """The pictures of README and docs, made of one real run: `python -m tests.pictures RUN.json`.
 
-It keeps the record in docs/pictures, draws it as an SVG for the README, and takes the report's page at two widths where
-a browser is installed. A test holds the drawing to the record that is kept. Take the run on a machine that is idle.
+It keeps the record in docs/pictures, draws it as an SVG for the README, writes the thesis's rows of it into
+docs/thesis.md, and takes the report's page at two widths where a browser is installed. A test holds the drawing and the
+rows to the record that is kept. Take the run on a machine that is idle.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
+import statistics
 import subprocess
 import tempfile
 import textwrap
@@ -16,7 +19,7 @@ from html import escape
 from pathlib import Path
 
 from nqperf.formats.results.results_json import read_results, write_results
-from nqperf.records.results import Results, VariantResult
+from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.charts import Scale
 from nqperf.report.headline import by_speed, fastest_sentence
 from nqperf.report.html import run_page
@@ -24,6 +27,10 @@ from tests.browser import FLAGS, NAMES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 RECORD, DRAWING = FOLDER / "run.json", FOLDER / "run.svg"
+THESIS = FOLDER.parent / "thesis.md"
+# The rows of the thesis's Table 5, in its order.
+THESIS_ROWS = (BASELINE, "xla_clusters", "xla_grappler", "mixed_float16", "mixed_float16_xla_grappler")
+_BETWEEN = re.compile(r"(?<=<!-- live: begin -->\n).*?(?=<!-- live: end -->)", re.DOTALL)
 WIDTHS = (1200, 500)  # Chromium opens no narrower window; tests/browser.py looks at 400
 _WIDE, _ROW, _LEFT, _RIGHT = 760, 24, 230, 480
 _STYLE = (
@@ -72,6 +79,42 @@ def _row(row: VariantResult, scale: Scale, y: int) -> Iterator[str]:
     yield f'<text x="{_RIGHT + 65}" y="{y}">{escape(answers)}</text>'
 
 
+def thesis_rows(results: Results) -> str:
+    """Return the rows of the thesis's Table 5 as `results` has them, in Markdown; a row that did not run says why."""
+    device = results.fingerprint.device_key.partition(" (")[0]
+    lines = [
+        f"`{results.model.name}` on {device}, {results.created[:10]}, in batches of {results.workload['batch_size']}",
+        "",
+        "| row | seconds a batch | ratio | interval | answers changed | micro-F1 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in filter(None, map(results.variant, THESIS_ROWS)):
+        verdict, agreed = row.verdict, row.agreement
+        baseline = [pair for taken in results.sets for pair in taken.baseline_seconds] if row.name == BASELINE else []
+        times = [*sum(baseline, ()), *(seconds for pairs in row.samples for seconds in pairs.variant_seconds)]
+        interval = verdict.interval if verdict is not None else None
+        cells = (
+            f"`{row.name}`",
+            f"{statistics.median(times):.3f}" if times else row.reason or "",
+            f"{verdict.ratio:.2f}" if verdict is not None else "1" if row.name == BASELINE else "",
+            f"{interval[0]:.2f} .. {interval[1]:.2f}" if interval is not None else "",
+            agreed.changed_text if agreed is not None else "",
+            f"{agreed.value:.4f}" if agreed is not None else "",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_rows(page: str, results: Results) -> str:
+    """Return `page`, the text of docs/thesis.md, with the rows of `results` between its two marks.
+
+    Raises: ValueError where the marks are not there.
+    """
+    if not _BETWEEN.search(page):
+        raise ValueError(f"{THESIS} has no marks of live rows; expected <!-- live: begin --> and <!-- live: end -->")
+    return _BETWEEN.sub(lambda _: thesis_rows(results), page)
+
+
 def photograph(page: str, folder: Path) -> list[Path]:
     """Write what a browser shows of `page` at each width into `folder`; nothing without a browser."""
     browser = next(filter(None, map(shutil.which, NAMES)), None)
@@ -96,6 +139,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     write_results(RECORD, results)
     DRAWING.write_text(drawing(results))
+    THESIS.write_text(with_rows(THESIS.read_text(), results))
     photograph(run_page(results), FOLDER)
 
 

@@ -1,6 +1,7 @@
 """Runs as the suite would record them, with times drawn from a seed and the verdicts that these times give."""
 
 import dataclasses
+import functools
 
 import msgspec
 import numpy as np
@@ -63,12 +64,14 @@ def pairs(ratio, count=20, seed=0, noise=0.01, drift=1.0, number=0):
     return Pairs(baseline_seconds=tuple(baseline.tolist()), variant_seconds=tuple(variant.tolist()), number=number)
 
 
+@functools.cache
 def sets_of(ratio, sets=SETS, offset=0.004, **changes):
     """Return times of a variant in so many sets of fresh processes, which differ by `offset`."""
     rng = np.random.default_rng([changes.get("seed", 0), 99])
     return tuple(pairs(ratio * np.exp(rng.normal(0, offset)), number=number, **changes) for number in range(sets))
 
 
+@functools.cache
 def judged(samples, floor=None, role="row", planted=0.0):
     """Return the verdict that the judge reaches on a row's times alone."""
     row = Row(name="row", floor=None if floor is None else Floor(ratio=floor), role=role, planted=planted)
@@ -92,6 +95,7 @@ def agreement(changed=0, micro_f1=1.0):
     )
 
 
+@functools.cache
 def measured(name, ratio, floor=None, *, noise=0.01, drift=1.0, predict_seconds=None, sets=SETS):
     samples = sets_of(ratio, sets, seed=1, noise=noise, drift=drift)
     return VariantResult(

@@ -17,6 +17,7 @@ ALLOWED = (
     (r"this machine is too noisy for the controls", "a quiet machine"),
     (r"gives no huge pages|malloc is|malloc does not serve|sets glibc's malloc", "another kernel or C library"),
     (r"Linux|POSIX signals|no SIGHUP|no locks are known there|/dev/full|/proc", "another system"),
+    (r"TensorFlow has no kernels for GPUs", "TensorFlow's wheel for Linux on x86-64"),
     (r"only root may", "another user"),
     (r"\.\./shared", "reference files, which are not in the repository"),
     (r"PyTorch is not installed|the engine torch needs the extra", "PyTorch: 200 MB, for one engine and one test"),

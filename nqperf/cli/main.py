@@ -43,7 +43,7 @@ GROUPS = {
         "tune": _Lazy("nqperf.cli.tune:tune_command", "Find the fastest way to run a model here, and prove it."),
         "init": _Lazy("nqperf.cli.init:init_command", "Give a project a gate of its own: a benchmark and a workflow."),
         "ab": _Lazy("nqperf.cli.ab:ab_command", "Hold one builder of your project against another revision of it."),
-        "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder slower."),
+        "bisect": _Lazy("nqperf.cli.bisect:bisect_command", "Find the commit that made a builder or a row slower."),
         "compare": _Lazy("nqperf.cli.compare:compare_command", "Compare the speed-ups of two benchmark runs."),
         "history": _Lazy("nqperf.cli.history:history_command", "Show the speed-ups of saved runs over time."),
     },

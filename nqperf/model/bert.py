@@ -16,13 +16,13 @@ from keras import ops
 
 from nqperf.model.config import BertConfig
 from nqperf.model.encoders import PARTS
-from nqperf.model.encoders.blocks import LayerNorm, dense
+from nqperf.model.encoders.blocks import Composed, LayerNorm, dense
 from nqperf.model.encoders.gpt2 import summary_first
-from nqperf.model.precision import WIDE, causal_mask, dtype_policy
+from nqperf.model.precision import WIDE, causal_mask, dtype_policy, real_positions
 from nqperf.nq.answers import ANSWER_TYPES
 
 
-class BertJoint(keras.Model):
+class BertJoint(Composed, keras.Model):
     """The whole network of `config`: features in, start, end and answer-type logits out; `name` is Keras's for it.
 
     Position 0 holds the null answer's span logits in every family. The answer type is read from the pooled output; from
@@ -71,7 +71,8 @@ class BertJoint(keras.Model):
         """
         hidden = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
         seq_length, size = hidden.shape[1:]
-        mask = causal_mask(inputs["input_mask"]) if self.config.causal else inputs["input_mask"]
+        real = real_positions(inputs["input_mask"])
+        mask = causal_mask(real) if self.config.causal else real
         hidden = ops.reshape(hidden, (-1, size))
         states = [] if states is None else states
         states.append(hidden)

@@ -40,14 +40,23 @@ def dtype_policy(precision: str, *, narrow_weights: bool = False) -> keras.DType
 WIDE = dtype_policy("float32")
 
 
-def causal_mask(input_mask: Any) -> Any:
-    """Return which keys each query sees where no position sees those after it: int[n, s] -> int[n, s, s].
+def real_positions(input_mask: Any) -> Any:
+    """Return where `input_mask`, int[n, s], is not 0: bool[n, s], the form in which all layers take a mask.
 
-    `input_mask` is 1 at real positions. One mask of both kinds: a key that is padding and comes later, too, would else
-    get MASKED_SCORE twice.
+    TensorFlow keeps int32 in the host's memory beside a GPU and computes it there; truth values stay on the device, and
+    Keras does not cast them down to a layer's compute dtype, as it does floats.
     """
-    position = keras.ops.arange(input_mask.shape[1])
-    return keras.ops.where(position[None, :] <= position[:, None], input_mask[:, None, :], 0)
+    return keras.ops.cast(input_mask, "bool")
+
+
+def causal_mask(real: Any) -> Any:
+    """Return which keys each query sees where no position sees those after it: bool[n, s] -> bool[n, s, s].
+
+    `real` is true at real positions. One mask of both kinds: a key that is padding and comes later, too, would else get
+    MASKED_SCORE twice.
+    """
+    position = keras.ops.arange(real.shape[1], dtype="float32")  # on the device, where integers would not be
+    return keras.ops.logical_and(position[None, :] <= position[:, None], real[:, None, :])
 
 
 def attention_probabilities(scores: Any, mask: Any, softmax_dtype: str) -> Any:
@@ -55,12 +64,11 @@ def attention_probabilities(scores: Any, mask: Any, softmax_dtype: str) -> Any:
 
     `softmax_dtype` is "float32" but where the kernel is known to widen a 16-bit type by itself: 512 terms summed in a
     type of 8 or 11 significant bits would lose the small ones. The mask is added before the cast, where it joins the
-    matrix product: real keys get an exact 0, and the others' rounded scores end as 0 all the same. The mask comes as
-    integers: Keras casts every floating argument of a layer down to its compute dtype.
+    matrix product: real keys get an exact 0, and the others' rounded scores end as 0 all the same.
 
-    Shapes: scores [n, a, s, s], mask int[n, s] or int[n, s, s] (query, key) -> [n, a, s, s].
+    Shapes: scores [n, a, s, s], mask bool[n, s] or bool[n, s, s] (query, key) -> [n, a, s, s].
     """
-    hidden = keras.ops.cast(1 - mask, scores.dtype)
+    hidden = keras.ops.cast(keras.ops.logical_not(mask), scores.dtype)
     hidden = hidden[:, None, None, :] if len(mask.shape) == 2 else hidden[:, None]  # noqa: PLR2004  # one row of keys
     masked = keras.ops.cast(scores + hidden * MASKED_SCORE, softmax_dtype)
     return keras.ops.cast(keras.ops.softmax(masked, axis=-1), scores.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from nqperf.model.bert import BertJoint
-from nqperf.model.precision import WIDE, causal_mask
+from nqperf.model.precision import WIDE, causal_mask, real_positions
 from nqperf.nq.example import FloatArray
 from nqperf.training import losses
 from nqperf.training.distillation_config import DistillationConfig
@@ -86,8 +86,9 @@ class Distiller(keras.Model):
         real positions: int32[n, s].
         """
         real = ops.cast(ops.reshape(mask, (-1,)), "float32")
-        keys = causal_mask(mask) if self.student.config.causal else mask[:, None, :]
-        seen = ops.cast(keys * mask[:, :, None], "float32")  # by query
+        truth = real_positions(mask)
+        keys = causal_mask(truth) if self.student.config.causal else truth[:, None, :]
+        seen = ops.cast(ops.logical_and(keys, truth[:, :, None]), "float32")  # by query
 
         def states() -> list[Any]:
             return [self._as_wide(state) for state in ours["states"]]

@@ -40,12 +40,13 @@ def inner_moments(
     That is what they read at the real positions of `batches`. A 1 stands behind what is read, for the bias. Shapes: ->
     [heads' width + 1, same] and [units + 1, same], by the kernel's module.
     """
-    from nqperf.model.precision import causal_mask
+    from nqperf.model.precision import causal_mask, real_positions
 
     sums: dict[str, Moments] = {}
     for inputs in batches:
         real = inputs["input_mask"].reshape(-1) > 0
-        mask = causal_mask(inputs["input_mask"]) if network.config.causal else inputs["input_mask"]
+        mask = real_positions(inputs["input_mask"])
+        mask = causal_mask(mask) if network.config.causal else mask
         states: list[FloatArray] = []
         network.encode(dict(inputs), training=False, states=states)
         for number, hidden in zip(network.config.block_order, states, strict=False):  # no block reads the last state

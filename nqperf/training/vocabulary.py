@@ -112,6 +112,9 @@ def normalization_rules(alphabet: str) -> Iterator[tuple[str, str]]:
         character = chr(code)
         if unicodedata.category(character) in ("Cs", "Co", "Cn"):
             continue
+        base = unicodedata.normalize("NFD", character.lower())[0]
+        if base not in known and base != "\ufffd" and unicodedata.category(base)[0] not in "CMZ":
+            continue  # nearly all, and quickly: BERT drops no such character, so it would stand in the result
         plain = _plain(character)
         if plain != character and known.issuperset(plain):
             yield character, plain

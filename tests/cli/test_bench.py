@@ -112,7 +112,7 @@ def test_a_model_against_itself_is_neither_better_nor_worse(call, inputs, monkey
     """An A/A control: the same folder twice, in two variants each."""
     fall_asleep(monkeypatch, 0.2)
     model, data = inputs
-    options = ("--against", model, "--variants", "xla", "--quick", "--rounds", 10, "--json", "--quiet")
+    options = ("--against", model, "--variants", "xla", "--quick", "--rounds", 1, "--json", "--quiet")
     _, out, _ = call("bench", data, *sizes(model), *options)
     rows = json.loads(out)["variants"]
     assert [row["name"] for row in rows] == ["baseline", "xla", "tiny:baseline", "tiny:xla"]
@@ -134,7 +134,7 @@ def test_an_output_that_fails_costs_neither_the_table_nor_the_other_outputs(call
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     model, data = inputs
     out = tmp_path / "run.json"
-    options = ("--variants", "xla", "--rounds", 5, "--track", "--out", out, "--report", tmp_path / "run.html")
+    options = ("--variants", "xla", "--rounds", 1, "--track", "--out", out, "--report", tmp_path / "run.html")
     code, said, err = call("bench", data, *sizes(model), *options)
     results = read_results(out)
     assert re.search(r"^xla +\d", said, re.MULTILINE)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nqperf
+from tests.perf.revisions.projects import commit, git
 from tests.suites import SEQ_LENGTH, write_inputs
 
 pytestmark = pytest.mark.slow(9)
@@ -153,3 +154,20 @@ def test_a_margin_without_a_base_is_refused(tmp_path):
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--margin has no effect without a base" in done.stderr
+
+
+def test_bisect_names_the_commit_that_slowed_a_stage(folders, tmp_path):
+    folder = folders[1]
+    git(folder, "init", "--quiet")
+    commit(folder, {"README": "first"}, "first")
+    commit(folder, {"README": "second"}, "second")
+    scored = "evaluate(gold, predictions, non_null_threshold=threshold)"
+    plant(folder, "perf/revisions/side_rows.py", f"lambda: {scored}", f"lambda: [{scored} for _ in range(3)][0]")
+    commit(folder, {}, "the slow one")
+    commit(folder, {"README": "last"}, "last words")
+    words = [sys.executable, "-c", TOOL, "bisect", "--variants", "evaluate", "--good", "HEAD~3", "--factor", "1.5"]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the slow one made it" in done.stdout
+    assert "side_rows.py" in done.stdout

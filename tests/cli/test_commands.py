@@ -15,6 +15,8 @@ from nqperf.errors import FormatError
 from nqperf.formats.weights.model_folder import open_model
 from tests.documents import river_examples, write_lines
 
+# Of tests that are not about what an engine computes.
+one_engine = pytest.mark.usefixtures("engines_loaded_once")
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
 
 
@@ -120,6 +122,19 @@ def test_the_packaged_model_keeps_its_thresholds(refused):
     refused("thresholds", "nq-mini", "--source", "world:2", words=["packaged model", "copy"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ["MODULE:BUILD", "--variants ROW"]),
+        (("work:build", "--variants", "xla"), ["MODULE:BUILD", "--variants ROW"]),
+        (("work:build", "--model", "nq-mini"), ["--model is of a row", "--variants ROW"]),
+        (("--variants", "xla,answer"), ["xla, answer is named", "expected one row"]),
+    ],
+)
+def test_a_search_for_a_commit_is_about_one_thing(refused, arguments, words):
+    refused("bisect", *arguments, "--good", "HEAD", words=words)
+
+
 def test_older_names_of_options_are_still_read(call, data, tmp_path, model_folder):
     prepared = ("--out", tmp_path / "f", *SHORT_WINDOWS, "--json")
     assert call("prepare", data, "--tokenizer", model_folder, *prepared) == call(
@@ -194,6 +209,7 @@ def test_features_are_used_again(call, tmp_path, data, model_folder):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+@one_engine
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_precision_reaches_the_model(call, tmp_path, data, model_folder, precision):
     features = tmp_path / "f.tfrecord"
@@ -209,6 +225,7 @@ def test_precision_reaches_the_model(call, tmp_path, data, model_folder, precisi
     assert 0 < difference < 0.1
 
 
+@one_engine
 def test_data_without_annotations_is_only_predicted(call, tmp_path, model_folder):
     records = river_examples(3)
     for record in records:
@@ -236,6 +253,7 @@ def test_faulty_lines_are_left_out_counted_and_listed(call, tmp_path, model_fold
     assert f"{data}, line 1" in err
 
 
+@one_engine
 def test_bad_data_is_refused(refused, tmp_path, data, model_folder):
     empty, cut, twice = tmp_path / "empty.jsonl", tmp_path / "cut.jsonl.gz", tmp_path / "twice.jsonl"
     empty.touch()
@@ -260,6 +278,7 @@ def test_bad_data_is_refused(refused, tmp_path, data, model_folder):
         refused("run", path, "--model", model_folder, "--out", tmp_path / "out", *SHORT_WINDOWS, words=[path, *words])
 
 
+@one_engine
 def test_models_and_lengths_that_do_not_fit_are_refused(refused, call, tmp_path, data, model_folder, wordpiece_file):
     out = tmp_path / "f.tfrecord"
     refused("prepare", data, "--tokenizer", tmp_path / "none", "--out", out, words=["none", "no such file"])
@@ -284,6 +303,7 @@ def test_models_and_lengths_that_do_not_fit_are_refused(refused, call, tmp_path,
     refused("predict", data, "--model", model_folder, "--out", tmp_path / "l.npz", words=[data, "no TFRecord"])
 
 
+@one_engine
 def test_stages_of_different_data_are_refused(refused, call, tmp_path, data, model_folder):
     features, fewer, logits = tmp_path / "f.tfrecord", tmp_path / "g.tfrecord", tmp_path / "l.npz"
     prepare = ("prepare", data, "--tokenizer", model_folder, *SHORT_WINDOWS, "--quiet")
@@ -298,6 +318,7 @@ def test_stages_of_different_data_are_refused(refused, call, tmp_path, data, mod
     refused("evaluate", "--gold", data, "--predictions", out, "--non-null-threshold", 0, words=["threshold"])
 
 
+@one_engine
 def test_a_run_that_fails_leaves_no_folder(refused, tmp_path, data, model_folder):
     lines = data.read_text().splitlines()
     broken = tmp_path / "broken.jsonl"
@@ -306,6 +327,7 @@ def test_a_run_that_fails_leaves_no_folder(refused, tmp_path, data, model_folder
     refused("run", broken, "--model", model_folder, "--out", out, *SHORT_WINDOWS, words=[broken, "line 5"])
 
 
+@one_engine
 def test_the_development_set_is_the_default(call, tmp_path, model_folder):
     code, text, _ = call(
         "run", "--model", model_folder, "--out", tmp_path / "out", "--limit", 2, *SHORT_WINDOWS, "--json"

@@ -3,6 +3,8 @@
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
+
 from nqperf.formats.results.results_json import read_results
 from tests import pictures, runs
 
@@ -13,6 +15,25 @@ def test_the_readme_shows_the_drawing_of_the_kept_run_or_none():
     kept = pictures.RECORD.exists()
     assert ("docs/pictures/run.svg" in README.read_text()) == kept
     assert not kept or pictures.DRAWING.read_text() == pictures.drawing(read_results(pictures.RECORD))
+
+
+def test_the_thesis_page_has_the_rows_of_the_kept_run():
+    page = pictures.THESIS.read_text()
+    assert not pictures.RECORD.exists() or page == pictures.with_rows(page, read_results(pictures.RECORD))
+
+
+def test_rows_of_the_thesis_stand_in_its_order_and_say_why_one_did_not_run():
+    measured = runs.run(runs.broken("mixed_float16"), runs.measured("xla_clusters", 1.2), runs.measured("jax", 1.9))
+    page = pictures.with_rows("before\n<!-- live: begin -->\nold\n<!-- live: end -->\nafter\n", measured)
+    lines = page.splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert "old" not in lines
+    rows = [line for line in lines if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == ["baseline", "xla_clusters", "mixed_float16"]
+    assert "| 1.20 |" in rows[1]
+    assert measured.variant("mixed_float16").reason in rows[2]
+    with pytest.raises(ValueError, match="no marks"):
+        pictures.with_rows("nothing", measured)
 
 
 def test_rows_with_an_interval_stand_by_their_speed_within_the_drawing():

@@ -1,14 +1,16 @@
 """The ONNX graph of every family computes what the Keras network computes."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from nqperf.engines.onnxruntime.sessions import products_overflow
-from nqperf.engines.registry import find_engine
 from nqperf.formats.weights.onnx_file import write_onnx
+from nqperf.model.bert import BertJoint
 from nqperf.model.families import FAMILIES
+from nqperf.model.variables import assign_weights, build
 from nqperf.model.weights import initial_weights
 from nqperf.nq.logits import MODEL_OUTPUTS
 from tests.families import CONFIGS
@@ -28,10 +30,18 @@ def computed(path, inputs):
     return dict(zip(MODEL_OUTPUTS, session.run(list(MODEL_OUTPUTS), inputs), strict=True))
 
 
-def expected_of(config, weights, inputs):
-    rows, length = inputs["input_ids"].shape
-    engine = find_engine("tensorflow").load(config, weights, {"batch_size": rows}, seq_length=length)
-    return engine.finish(engine.run(engine.put(inputs)))
+@functools.cache
+def network_of(family, gelu="gelu"):
+    """Return a family's configuration with kernels large enough that pieces differ, weights, and the Keras network."""
+    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2, hidden_act=gelu)
+    weights = random_weights(config)
+    network = build(BertJoint(config), 48)
+    assign_weights(network, weights)
+    return config, weights, network
+
+
+def expected_of(network, inputs):
+    return {name: values.numpy() for name, values in network(inputs, training=False).items()}
 
 
 def random_weights(config, seed=1):
@@ -46,15 +56,14 @@ def random_weights(config, seed=1):
 
 @pytest.mark.parametrize(("family", "gelu"), [*((family, "gelu") for family in FAMILIES), ("bert", "gelu_new")])
 def test_the_graph_computes_what_the_network_computes(family, gelu, tmp_path):
-    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2, hidden_act=gelu)
-    weights = random_weights(config)
+    config, weights, network = network_of(family, gelu)
     paths = {fused: tmp_path / f"{fused}.onnx" for fused in (False, True)}
     for fused, path in paths.items():
         graph = onnx_graph(config, weights, fused=fused)
         write_onnx(path, graph.proto, graph.values)
     for lengths, longest in (([40, 30, 11], 40), ([7], 7), ([1, 48], 48)):
         inputs = batch_of(config, lengths, longest)
-        expected = expected_of(config, weights, inputs)
+        expected = expected_of(network, inputs)
         for fused, path in paths.items():
             for name, values in computed(path, inputs).items():
                 np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-4, err_msg=f"fused: {fused}")
@@ -64,12 +73,11 @@ def test_the_graph_computes_what_the_network_computes(family, gelu, tmp_path):
 @pytest.mark.parametrize(("half", "apart"), [(False, 1e-5), (True, 0.02)])
 def test_the_graph_in_the_form_for_gpus_computes_what_the_network_computes(family, half, apart, tmp_path):
     """On a CPU, where ONNX Runtime widens float16: what is rounded is rounded, whatever then multiplies it."""
-    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2)
-    weights = random_weights(config)
+    config, weights, network = network_of(family)
     graph = onnx_graph(config, weights, fused=True, half=half, for_gpu=True)
     write_onnx(tmp_path / "gpu.onnx", graph.proto, graph.values)
     inputs = batch_of(config, [40, 30, 11], 40)
-    expected = expected_of(config, weights, inputs)
+    expected = expected_of(network, inputs)
     for name, values in computed(tmp_path / "gpu.onnx", inputs).items():
         assert values.dtype == np.float32
         np.testing.assert_allclose(values, expected[name], rtol=0, atol=apart * np.abs(expected[name]).max())
@@ -126,8 +134,7 @@ def test_a_file_is_whole_in_one_part_and_in_two(family, int8, fused, tmp_path):
 def test_eight_bits_are_near_and_do_not_depend_on_what_else_is_in_a_batch(family, reduced, fused, tmp_path):
     if not reduced and products_overflow():
         pytest.skip("products of 8-bit weights overflow on this CPU")
-    config = dataclasses.replace(CONFIGS[family], initializer_range=0.2)
-    weights = random_weights(config)
+    config, weights, _ = network_of(family)
     for name, int8 in {"wide": None, "narrow": Int8(reduced_range=reduced)}.items():
         graph = onnx_graph(config, weights, int8, fused=fused)
         write_onnx(tmp_path / f"{name}.onnx", graph.proto, graph.values)

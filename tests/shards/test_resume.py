@@ -44,6 +44,13 @@ class Stopping:
             raise Interrupted(signal.SIGTERM)
 
 
+@pytest.fixture(autouse=True)
+def one_engine(request):
+    """Share the engine among runs; the slow tests, which hold whole runs to each other, load it anew for each."""
+    if request.node.get_closest_marker("slow") is None:
+        request.getfixturevalue("engines_loaded_once")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return write_lines(tmp_path_factory.mktemp("data") / "rivers.jsonl", river_examples(11))

@@ -1,5 +1,6 @@
 """Which units and heads a student keeps: those that cost most to leave out, fitted so that little is missed."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -101,13 +102,19 @@ def test_units_that_others_can_stand_in_for_go_first():
     assert np.square(found - whole).mean() < 1e-4 * np.square(whole).mean()
 
 
+@functools.cache
+def looked_at(family):
+    """Return some batches, and the moments of all blocks of a family's network on them."""
+    batches = [batch(seed)[0] for seed in range(6)]
+    return batches, inner_moments(teacher_of(family).network, batches, set(CONFIGS[family].block_order))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("part", ["heads", "units"])
 def test_a_network_with_fewer_of_them_computes_nearly_the_same(family, part):
     config, weights = CONFIGS[family], weights_of(CONFIGS[family])
-    network, batches = teacher_of(family).network, [batch(seed)[0] for seed in range(6)]
-    blocks = set(config.block_order)
-    moments = inner_moments(network, batches, blocks)
+    network, blocks = teacher_of(family).network, set(config.block_order)
+    batches, moments = looked_at(family)
     assert {place: len(moment) for place, moment in moments.items()} == {
         **{f"blocks.{number}.output_dense": config.intermediate_size + 1 for number in blocks},
         **{f"blocks.{number}.attention.output_dense": config.attention_size + 1 for number in blocks},
@@ -115,8 +122,7 @@ def test_a_network_with_fewer_of_them_computes_nearly_the_same(family, part):
     whole = {"heads": config.num_attention_heads, "units": config.intermediate_size}
     fewer = {**whole, part: whole[part] * 3 // 4}
 
-    def distance(config, weights, _heads):
-        other = build(BertJoint(config, "float32"), LENGTH)
+    def distance(weights):
         assign_weights(other, weights)
         found, expected = (np.asarray(one.encode(dict(batches[0]), training=False)[0]) for one in (other, network))
         real = batches[0]["input_mask"] == 1
@@ -131,9 +137,10 @@ def test_a_network_with_fewer_of_them_computes_nearly_the_same(family, part):
     assert all(np.array_equal(unchanged[name], values) for name, values in weights.items())
     # Chosen by the weights alone, as if nothing were known of what heads and units give.
     blind = {place: np.eye(len(moment)) for place, moment in moments.items()}
+    other = build(BertJoint(few, "float32"), LENGTH)
     # Drawn at random, a few heads can hardly stand in for another one.
     most = {"heads": 0.7, "units": 0.5}[part]
-    assert distance(few, made, heads) < most * distance(*pruned(config, weights, blind, **fewer))
+    assert distance(made) < most * distance(pruned(config, weights, blind, **fewer)[1])
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -12,8 +12,8 @@ _ONE_ROW_OF_KEYS = 2
 def fused_attention(implementation: Literal["xla", "cudnn"]) -> Callable[[Any, Any, Any, Any], Any]:
     """Return the function of queries, keys, values and mask that a layer calls, computed by this `implementation`.
 
-    Shapes: [n, s, a, d] each, mask int[n, s], or int[n, s, s] where no query sees keys behind it -> [n, s, a, d]. Keys
-    that are not seen stand behind those that are: cuDNN is told how many there are.
+    Shapes: [n, s, a, d] each, mask bool[n, s], or bool[n, s, s] where no query sees keys behind it -> [n, s, a, d].
+    Keys that are not seen stand behind those that are: cuDNN is told how many there are.
     """
     import jax
     import jax.numpy as jnp
@@ -21,7 +21,7 @@ def fused_attention(implementation: Literal["xla", "cudnn"]) -> Callable[[Any, A
     def attend(query: Any, key: Any, value: Any, mask: Any) -> Any:
         causal = mask.ndim != _ONE_ROW_OF_KEYS
         if implementation == "xla":
-            seen = (mask[:, None] if causal else mask[:, None, None, :]).astype(bool)
+            seen = mask[:, None] if causal else mask[:, None, None, :]
             return jax.nn.dot_product_attention(query, key, value, mask=seen, implementation="xla")
         lengths = jnp.sum(mask[:, -1] if causal else mask, axis=-1, dtype=jnp.int32)
         # A row of padding alone sees its first key: a softmax over nothing is not a number.

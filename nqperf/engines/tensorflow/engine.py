@@ -89,7 +89,7 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         import tensorflow as tf
 
         shape = (self.config.batch_size, length)
-        signature = {name: tf.TensorSpec(shape, tf.int32, name) for name in MODEL_INPUTS}
+        signature = {name: tf.TensorSpec(shape, tf.int64, name) for name in MODEL_INPUTS}
         # jit_compile is said outright: None would leave it to the environment. Autograph has nothing to rewrite here,
         # and would leave a file of generated code in the temporary folder when the process is killed.
         return tf.function(
@@ -100,10 +100,10 @@ class TensorFlowEngine(Engine[TensorFlowConfig]):
         )
 
     def put(self, inputs: Mapping[str, IntArray]) -> dict[str, Any]:
-        """Return the batch `inputs` as tensors."""
+        """Return the batch `inputs` as tensors: int64, for TensorFlow keeps int32 off a GPU and computes it there."""
         import tensorflow as tf
 
-        return {name: tf.constant(array) for name, array in inputs.items()}
+        return {name: tf.constant(array, tf.int64) for name, array in inputs.items()}
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run the batch `inputs`; return the output tensors, possibly before the device has finished them."""

@@ -1,15 +1,10 @@
-"""What TensorFlow really ran, read from its graphs: as traced, and as executed after Grappler, oneDNN and XLA.
-
-The graphs are read through `tf.summary`'s trace, the public way.
-"""
+"""What TensorFlow really ran, read from its graphs: as traced, and as executed after Grappler, oneDNN and XLA."""
 
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 MATMUL = re.compile(r"_?(Mkl)?(Native)?(Fused)?(Batch)?MatMul(V\d)?")
@@ -44,23 +39,21 @@ def graphs_of(first_run: Callable[[], object]) -> Any:
 
     Executable graphs are recorded when they are made, at the first run and never again.
     """
+    # Not by `tf.summary.trace_off`: the graphs of the whole process are recorded on behind it, and shown at the next
+    # trace (TensorFlow 2.20 and 2.21).
     import tensorflow as tf
+    from tensorflow.python.eager.context import context
 
-    graphs = tf.compat.v1.RunMetadata()
-    with tempfile.TemporaryDirectory(prefix="nqperf-") as folder:
-        tf.summary.trace_on(graph=True, profiler=False)
-        try:
-            first_run()
-        finally:
-            writer = tf.summary.create_file_writer(folder)
-            with writer.as_default():
-                tf.summary.trace_export("run", step=0)
-            writer.close()
-        for path in sorted(Path(folder).iterdir()):
-            for record in tf.data.TFRecordDataset(str(path)):
-                for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
-                    graphs.MergeFromString(value.tensor.string_val[0])
-    return graphs
+    runtime = context()
+    runtime.enable_graph_collection()
+    try:
+        # What is left of a function whose first run failed is recorded with the next one's, and so is dropped here.
+        tf.compat.v1.wrap_function(lambda: tf.constant(0), [])()
+        runtime.export_run_metadata()
+        first_run()
+        return runtime.export_run_metadata()
+    finally:
+        runtime.disable_graph_collection()
 
 
 def executed_nodes(graphs: Any) -> list[Any]:

@@ -41,10 +41,18 @@ class LayerNorm(keras.layers.Layer):
         return layer_norm(hidden, self.gamma, self.beta, self.epsilon)
 
 
-class SelfAttention(keras.layers.Layer):
+class Composed(keras.layers.Layer):
+    """A layer that holds nothing but layers; its call builds each of them as it comes to it."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        # Without a `build` of its own Keras would trace the call to build what is inside, twice more at each depth.
+        pass
+
+
+class SelfAttention(Composed):
     """Multi-head self-attention with its output projection: [n * s, h] -> [n * s, h].
 
-    The mask is int[n, s] where all queries see the same keys, and int[n, s, s] (query, key) where they do not.
+    The mask is bool[n, s] where all queries see the same keys, and bool[n, s, s] (query, key) where they do not.
     `fused`, where an engine sets it, is a function of its library for all between the projections, without dropout:
     queries, keys and values [n, s, a, d] and the mask -> [n, s, a, d].
     `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of
@@ -94,7 +102,7 @@ class SelfAttention(keras.layers.Layer):
     def mixed(self, hidden: Any, mask: Any) -> Any:
         """Return what the output projection reads where nothing is dropped: `hidden` [n * s, h] -> [n * s, a * d].
 
-        `mask` is int[n, s] or int[n, s, s], as in a call.
+        `mask` is bool[n, s] or bool[n, s, s], as in a call.
         """
         query, key, value = (self._split(each, mask.shape[1]) for each in self.project(hidden))
         return self._mixed(attention_probabilities(self._scores(query, key), mask, self.softmax_dtype), value)
@@ -113,7 +121,7 @@ class SelfAttention(keras.layers.Layer):
         return ops.transpose(by_head, (0, 2, 1, 3))
 
 
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(Composed):
     """Attention and feed-forward, each added to the residual stream, float32[n * s, h], which is then normalised.
 
     `config` has the sizes, `dtype` the policy that the products are computed by, and `softmax_dtype` names the type of

@@ -8,11 +8,11 @@ import keras
 from keras import ops
 
 from nqperf.model.config import BertConfig
-from nqperf.model.encoders.blocks import LayerNorm, initializer
+from nqperf.model.encoders.blocks import Composed, LayerNorm, initializer
 from nqperf.model.precision import WIDE
 
 
-class Embeddings(keras.layers.Layer):
+class Embeddings(Composed):
     """Word, position and segment embeddings, added and normalised: int[n, s] -> float32[n, s, h].
 
     They are float32 under every precision, as there is no product to speed up: a 16-bit policy would round the whole
@@ -46,4 +46,4 @@ class Embeddings(keras.layers.Layer):
 
     def position_ids(self, input_ids: Any) -> Any:
         """Return the row of the position table for each piece of `input_ids`, int[n, s]: int[s] or int[n, s]."""
-        return ops.arange(input_ids.shape[1])
+        return ops.arange(input_ids.shape[1], dtype=input_ids.dtype)

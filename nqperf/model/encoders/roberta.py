@@ -22,5 +22,5 @@ class RobertaEmbeddings(Embeddings):
 
     def position_ids(self, input_ids: Any) -> Any:
         """Return the row of the position table for each piece of `input_ids`: int[n, s] -> int[n, s]."""
-        real = ops.where(ops.equal(input_ids, self.pad_token_id), 0, 1)  # [n, s]
+        real = ops.cast(ops.not_equal(input_ids, self.pad_token_id), input_ids.dtype)  # [n, s]
         return ops.cumsum(real, axis=1) * real + self.pad_token_id

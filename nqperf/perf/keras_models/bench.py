@@ -25,7 +25,7 @@ from nqperf.perf.machine.examination import (
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.sets import Conduct, Process
-from nqperf.perf.suite.conduct import Memory
+from nqperf.perf.suite.conduct import Memory, loads_side_by_side
 from nqperf.perf.suite.outcome import Known, row_of, skipped_row
 from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.suite import SuiteRun, on_pages
@@ -62,8 +62,9 @@ def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> 
         data = sha256_of(Path(folder) / INPUTS)
         absent = {row.name: why for row in rows if (why := row.missing(machine))}
         known = Known(machine=machine, absent=absent, floors={})
-        run = _Run(session=session, variants=rows, known=known, progress=progress)
-        run.choose(on_gpu=bool(machine.fingerprint.gpus))
+        on_gpu = bool(machine.fingerprint.gpus)
+        run = _Run(session=session, variants=rows, known=known, on_gpu=on_gpu, progress=progress)
+        run.choose()
         run.measure()
     fingerprint = on_pages(machine.fingerprint, session.pages_seen)
     results = _results(run, fingerprint, data)
@@ -85,18 +86,21 @@ class _Run:
     session: KerasSession
     variants: Sequence[Variant]
     known: Known
+    on_gpu: bool
     progress: Progress
     chosen: tuple[Variant, ...] = ()
     measured: Measurement | None = None
     _since: float = field(default_factory=time.perf_counter)
 
-    def choose(self, *, on_gpu: bool) -> None:
+    def choose(self) -> None:
         """Choose the rows that one set has time for, first those that have won somewhere.
 
         Raises: OutOfTimeError when there is no time for a set of one row.
         """
         session = self.session
-        likely = most_likely_first((row for row in self.variants if row.name not in self.known.absent), on_gpu=on_gpu)
+        likely = most_likely_first(
+            (row for row in self.variants if row.name not in self.known.absent), on_gpu=self.on_gpu
+        )
         count, left = len(likely), session.budget.left()
         while count > 1 and session.set_seconds(count) > left:
             count -= 1
@@ -115,7 +119,12 @@ class _Run:
             gate=suite.gate,
             budget=session.budget,
             speed=session.speed,
-            conduct=_Conduct(session=session, variants={row.name: row for row in self.chosen}, told=self._tell_round),
+            conduct=_Conduct(
+                session=session,
+                variants={row.name: row for row in self.chosen},
+                on_gpu=self.on_gpu,
+                told=self._tell_round,
+            ),
             seed=random.SystemRandom().getrandbits(32) if suite.seed is None else suite.seed,
             told=self._tell_look,
         )
@@ -158,6 +167,7 @@ class _Conduct(Conduct):
 
     session: KerasSession
     variants: dict[str, Variant]
+    on_gpu: bool
     told: Callable[[int], None]
     memory: Memory = field(default_factory=Memory)
     _inside: int = 0
@@ -172,6 +182,10 @@ class _Conduct(Conduct):
         if name in self.variants and not session.could_run(name) and session.budget.left() < session.speed.start:
             return f"out of time: {max(session.budget.left(), 0.0):.0f} s were left"
         return self.memory.refuses(name, self._inside)
+
+    def loads_together(self, names: tuple[str, ...]) -> bool:
+        """Return whether the processes of the rows `names` may load at once: they have cores and memory for it."""
+        return not self.on_gpu and loads_side_by_side(self.memory, names, self._inside)
 
     def started(self, name: str, process: Process) -> None:
         """Look at a row's states and outputs, the first time; wrong outputs are only noted, and it is timed.

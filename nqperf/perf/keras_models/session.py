@@ -191,13 +191,11 @@ class KerasSession:
         return self._starter(VARIANTS[BASELINE])
 
     def _starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> Start:
-        def start() -> VariantProcess:
-            process = self.workshop.start(variant, None, name=name)
+        def warm(process: VariantProcess) -> None:
             if planted:
                 self.planted.append(process.plant(planted))
-            return process
 
-        return start
+        return self.workshop.starter(variant, None, name=name, warm=warm)
 
     def judged_rows(self, variants: Iterable[Variant]) -> tuple[Row, ...]:
         """Return the `variants` as the judge is told of them: nothing is promised of what nobody measured before."""

@@ -58,3 +58,21 @@ class Limits:
     def times_slower(self, seconds: float) -> float:
         """Return how many times as long as the baseline's a batch surely takes that had so many `seconds`."""
         return seconds / self.baseline_batch if self.baseline_batch > 0 else TIMES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a worker may take at the most, whatever the baseline takes; units: seconds.
+
+    Fields:
+        load: Each step of a start, and of a look at what was started.
+        predict: The answers to all features.
+        batch: One batch.
+    """
+
+    load: float = 600.0
+    predict: float = 3600.0
+    batch: float = 120.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()

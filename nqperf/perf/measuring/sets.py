@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,25 @@ class Process(Protocol):
 
 # Starts a new process and returns it when it is warm; raises NqPerfError when it cannot.
 Start = Callable[[], Process]
+# So many processes load side by side: a load keeps one core busy, and it is what a set costs most.
+_AT_ONCE = 2
+
+
+@runtime_checkable
+class Starter(Protocol):
+    """A `Start` in two steps, so that another process can load meanwhile."""
+
+    def launch(self) -> None:
+        """Let the next process begin to load, and do not wait for it; `__call__` then takes it."""
+
+    def drop(self) -> None:
+        """End the process that was launched and never taken, if there is one."""
+
+    def __call__(self) -> Process:
+        """Return a process that is warm: the launched one, or else a new one.
+
+        Raises: NqPerfError when it cannot.
+        """
 
 
 class Conduct:
@@ -47,6 +66,10 @@ class Conduct:
     def refuses(self, name: str) -> str | None:  # noqa: ARG002
         """Return why the process of the row `name` is not to be started in this set, None where it is."""
         return None
+
+    def loads_together(self, names: tuple[str, ...]) -> bool:  # noqa: ARG002
+        """Return whether the processes of the rows `names` may load at the same time, before either is let in."""
+        return True
 
     def started(self, name: str, process: Process) -> None:
         """Do what is to be done with the `process` of the row `name` before the first round.
@@ -83,7 +106,7 @@ class TakenSet:
         seconds: Each row's batch of each round, fewer for a row that was lost on the way.
         lost: What was lost, and why.
         refused: What was not started, and why.
-        starts: The seconds that each process took to start.
+        starts: The seconds that each process took to start, or what it took longer than the one it loaded beside.
         broken: The baseline's own failure, which ended the set.
         interrupted: The signal that ended the set.
     """
@@ -133,15 +156,28 @@ class _Taking:
         """
         order = [BASELINE, *self.names]
         self.drawn.shuffle(order)
-        for name in order:
-            if name != BASELINE and (reason := self.conduct.refuses(name)):
-                self.refused[name] = reason
-                continue
-            began = self.clock()
-            with self._losing(name):
-                self.alive[name] = self.starts[name]()
-                self.started[name] = self.clock() - began
-                self.conduct.started(name, self.alive[name])
+        for first in range(0, len(order), _AT_ONCE):
+            together = tuple(order[first : first + _AT_ONCE])
+            if len(together) > 1 and self.conduct.loads_together(together):
+                for start in self._starters(together):
+                    start.launch()
+            for name in together:
+                self._start(name)
+
+    def _start(self, name: str) -> None:
+        if name != BASELINE and (reason := self.conduct.refuses(name)):
+            self.refused[name] = reason
+            for start in self._starters((name,)):
+                start.drop()
+            return
+        began = self.clock()
+        with self._losing(name):
+            self.alive[name] = self.starts[name]()
+            self.started[name] = self.clock() - began
+            self.conduct.started(name, self.alive[name])
+
+    def _starters(self, names: Iterable[str]) -> list[Starter]:
+        return [start for start in map(self.starts.__getitem__, names) if isinstance(start, Starter)]
 
     def take_round(self) -> None:
         """Take the next round; a row that fails in it is lost.
@@ -172,6 +208,8 @@ class _Taking:
 
     def end(self) -> None:
         """End all processes."""
+        for start in self._starters(self.starts):
+            start.drop()
         for process in self.alive.values():
             process.end()
         self.alive.clear()

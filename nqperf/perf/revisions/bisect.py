@@ -1,8 +1,7 @@
-"""The commit that made a builder slower: each step measures one commit beside the good one, in fresh processes."""
+"""The commit that made something slower: each step measures one commit beside the good one, in fresh processes."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 import random
@@ -15,12 +14,15 @@ import msgspec
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
-from nqperf.perf.measuring.duets import can_duet, halves, started_pairs
+from nqperf.perf.machine.examination import device_fingerprint
+from nqperf.perf.measuring.duets import How, Pair, can_duet, started_pairs
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
-from nqperf.perf.revisions.compare import require_target
+from nqperf.perf.revisions.compare import require_target, starter
 from nqperf.perf.revisions.git import Commit, Repository
 from nqperf.perf.revisions.rows import runs_of_a_round
 from nqperf.perf.revisions.sides import Side, side_of_commit
+from nqperf.perf.revisions.suite import RowsAsked, row_starts
+from nqperf.perf.revisions.task import shared_task
 from nqperf.perf.workers.progress import Doing, Progress, silent
 from nqperf.statistics.search import Finding, Measured, SearchConfig, search
 
@@ -78,6 +80,9 @@ class GoodFailedError(NqPerfError):
 
 
 DEFAULT = BisectConfig()
+# Of the good side and a commit's, what starts both for being timed in a way. Raises: GoodFailedError, and NqPerfError
+# where the commit cannot be measured.
+StartsOf = Callable[[tuple[Side, Side]], Callable[[How], Pair]]
 # Measures one set: the log slowdown of a commit beside the good one; NqPerfError when the commit does not build.
 MeasureSet = Callable[[Commit], float]
 
@@ -85,18 +90,71 @@ MeasureSet = Callable[[Commit], float]
 def bisect(target: str, good: str, bad: str, folder: Path, config: BisectConfig = DEFAULT) -> Bisected:
     """Find the commit after `good`, up to `bad`, that made `target` slower, in the repository around `folder`.
 
-    `config` says how. What is measured is kept in the repository's own folder of git, so that the same call goes on
-    after a kill.
+    `target` is a builder, "module:build"; `config` says how. What is measured is kept in the repository's own folder of
+    git, so that the same call goes on after a kill.
     Raises: ConfigError for bad input; GoodFailedError when the good revision does not build or run.
     """
     require_target(target)
     repository = Repository.around(folder)
+    with package_alone() as alone:
+        starting = _starting(repository, alone, config, target=target)
+
+        def starts_of(sides: tuple[Side, Side]) -> Callable[[How], Pair]:
+            return starter(sides, (starting, starting), names=("good", "commit"))
+
+        return _bisect(repository, good, bad, config, _Sought(name=target, target=target, starts_of=starts_of))
+
+
+def bisect_row(asked: RowsAsked, good: str, bad: str, folder: Path, config: BisectConfig = DEFAULT) -> Bisected:
+    """Find the commit after `good`, up to `bad`, that made a row of the suite slower, as `bisect` does of a builder.
+
+    `asked` names the row, one of its variants or stages. Each revision of the repository around `folder` runs its own
+    code by its own table of variants, between `good` and `bad`, as `config` says.
+    Raises: ConfigError for bad input, also where not one row is named; GoodFailedError when the good revision does not
+    run it.
+    """
+    if asked.variants is None or len(asked.variants) != 1:
+        raise ConfigError(
+            f"{', '.join(asked.variants or ()) or 'no row'} is named; expected one row: a search is for one"
+        )
+    repository = Repository.around(folder)
+    with package_alone() as alone, shared_task(asked.data, asked.limit) as task:
+        starting = _starting(repository, alone, config, target="")
+
+        def starts_of(sides: tuple[Side, Side]) -> Callable[[How], Pair]:
+            return row_starts(asked, sides, task, starting)
+
+        name = f"row {asked.variants[0]}"
+        of = "".join(f", {what} {value}" for what, value in (("model", asked.model), ("data", asked.data)) if value)
+        return _bisect(repository, good, bad, config, _Sought(name=name + of, target=None, starts_of=starts_of))
+
+
+def _starting(repository: Repository, alone: Path, config: BisectConfig, *, target: str) -> Starting:
+    return Starting(
+        target=target,
+        project=repository.root,
+        alone=alone,
+        build_seconds=config.build_seconds,
+        run_seconds=config.run_seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sought:
+    """What a search is about: its `name`, the builder that a commit may lack (`target`), and what starts two sides."""
+
+    name: str
+    target: str | None
+    starts_of: StartsOf
+
+
+def _bisect(repository: Repository, good: str, bad: str, config: BisectConfig, sought: _Sought) -> Bisected:
     first, commits = repository.commit(good), repository.between(good, bad)
-    state = BisectState(target=target, good=first.sha, bad=commits[-1].sha)
+    state = BisectState(target=sought.name, good=first.sha, bad=commits[-1].sha)
     path = repository.own_folder() / "nqperf" / f"bisect-{_key(state)}.json"
     kept = None if config.fresh else read_state(path)
     with ExitStack() as stack:
-        measuring = _Measuring(repository=repository, good=first, target=target, config=config, stack=stack)
+        measuring = _Measuring(repository=repository, good=first, sought=sought, config=config, stack=stack)
         found, state = find(commits, kept or state, measuring, config, lambda state: write_state(path, state))
     path.unlink(missing_ok=True)
     by_number = dict(enumerate(commits, start=1))
@@ -155,46 +213,36 @@ class _Measuring:
 
     repository: Repository
     good: Commit
-    target: str
+    sought: _Sought
     config: BisectConfig
     stack: ExitStack
     _good_side: Side | None = None
-    _alone: Path | None = None
     _runs: int | None = None
     _sets: int = 0
 
     def __call__(self, commit: Commit) -> float:
         """Return the log slowdown of one set. Raises: NqPerfError when the commit does not build or run."""
-        if self._good_side is None or self._alone is None:
+        target, root = self.sought.target, self.repository.root
+        if self._good_side is None:
             place = self.stack.enter_context(self.repository.checked_out(self.good))
-            self._good_side = side_of_commit(self.good, place, self.repository.root, target=self.target)
-            self._alone = self.stack.enter_context(package_alone())
+            self._good_side = side_of_commit(self.good, place, root, target=target)
         drawn = random.Random(f"{self.config.seed} {self._sets} {commit.sha}")  # noqa: S311  # an order, no secret
         self._sets += 1
         with self.repository.checked_out(commit) as place:
-            side = side_of_commit(commit, place, self.repository.root, target=self.target)
-            return self._set(side, self._good_side, self._alone, drawn.randrange(1 << 32))
+            side = side_of_commit(commit, place, root, target=target)
+            return self._set(self.sought.starts_of((self._good_side, side)), drawn.randrange(1 << 32))
 
-    def _set(self, side: Side, good: Side, alone: Path, seed: int) -> float:
-        starting = Starting(
-            target=self.target,
-            project=self.repository.root,
-            alone=alone,
-            build_seconds=self.config.build_seconds,
-            run_seconds=self.config.run_seconds,
-        )
-        duet = can_duet()
-        both = halves() if duet else (None, None)
-        first, second = (dataclasses.replace(starting, cores=cores) for cores in both)
-        pair = (lambda: BuilderProcess("good", good, first), lambda: BuilderProcess("commit", side, second))
-        with started_pairs({self.target: pair}, seed=seed, at_once=duet) as alive:
-            row = alive.rows[self.target]
+    def _set(self, starts: Callable[[How], Pair], seed: int) -> float:
+        how: How = "duet" if can_duet() and not device_fingerprint().gpus else "turns"
+        name = self.sought.name
+        with started_pairs({name: starts(how)}, seed=seed, at_once=how == "duet") as alive:
+            row = alive.rows[name]
             if row.lost is None:
                 processes = [process for process in row.sides.values() if isinstance(process, BuilderProcess)]
                 self._runs = self._runs or runs_of_a_round(max(one.warm_up_seconds for one in processes))
                 for process in processes:
                     process.repeat(self._runs)
-            taken = alive.take("duet" if duet else "turns", _ROUNDS).rows[self.target]
+            taken = alive.take(how, _ROUNDS).rows[name]
         if taken.lost is not None:
             role, error = taken.lost
             raise GoodFailedError(f"the good revision fails: {error}") if role == "base" else error

@@ -71,9 +71,15 @@ def compare_revisions(
 
 
 def starter(
-    sides: tuple[Side, Side], startings: tuple[Starting, Starting], start: StartSide = BuilderProcess
+    sides: tuple[Side, Side],
+    startings: tuple[Starting, Starting],
+    start: StartSide = BuilderProcess,
+    names: tuple[str, str] = ("base", "change"),
 ) -> Callable[[How], Pair]:
-    """Return what starts the processes of both `sides` as `startings` say, by `start`, for a way of being timed."""
+    """Return what starts the processes of both `sides` as `startings` say, by `start`, for a way of being timed.
+
+    `names` are what messages call them.
+    """
 
     def starts(how: How) -> Pair:
         both = halves() if how == "duet" else (None, None)
@@ -81,7 +87,7 @@ def starter(
             sides,
             (dataclasses.replace(one, cores=cores) for one, cores in zip(startings, both, strict=True)),
         )
-        return lambda: start("base", base, first), lambda: start("change", change, second)
+        return lambda: start(names[0], base, first), lambda: start(names[1], change, second)
 
     return starts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError, NqPerfError, VariantError
 from nqperf.perf.machine.examination import device_fingerprint, look_at_machine
+from nqperf.perf.measuring.duets import How, Pair
 from nqperf.perf.revisions.answers import SamePredictions, equal_values
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
 from nqperf.perf.revisions.compare import RowsSession, starter
@@ -97,6 +98,22 @@ def compare_suite(
     if errors and all(error is not None for error in errors):
         raise NqPerfError(f"no row runs on the base: {errors[0]}")
     return session.results(sides, new=sorted({*change} - {*base}), gone=sorted({*base} - {*change}))
+
+
+def row_starts(
+    asked: RowsAsked, sides: tuple[Side, Side], task: SharedTask, starting: Starting
+) -> Callable[[How], Pair]:
+    """Return what starts both `sides` of the one row that is `asked`, on the data of `task`, for a way of being timed.
+
+    `starting` is what all processes have in common.
+
+    Raises: NqPerfError for a name that neither side has or one of them lacks, or when the first side cannot be asked.
+    """
+    made = _Rows(asked=asked, sides=sides, task=task, starting=starting, on_gpu=bool(device_fingerprint().gpus))
+    named = set(asked.variants or ())
+    base, change = ({}, {}) if named <= {*STAGES} - {"route"} else made.listed()
+    (name,) = _chosen(asked, base, change)
+    return made.row(name, base, change).starts
 
 
 def default_rows() -> tuple[str, ...]:

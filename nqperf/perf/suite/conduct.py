@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from nqperf.engines.threads import available_cores
 from nqperf.errors import ParityError
 from nqperf.perf.machine.gpu_memory import free_gpu_memory
 from nqperf.perf.machine.resources import available_memory
@@ -51,6 +52,13 @@ class SuiteConduct(Conduct):
         if first and self.session.budget.left() < self._reserve():
             return f"out of time: {max(self.session.budget.left(), 0.0):.0f} s were left"
         return self._memory.refuses(name, self._inside)
+
+    def loads_together(self, names: tuple[str, ...]) -> bool:
+        """Return whether the processes of the rows `names` may load at once: they have cores and memory for it.
+
+        On a GPU they load one after the other, for what each takes of its memory is what the others leave.
+        """
+        return not self.on_gpu and loads_side_by_side(self._memory, names, self._inside)
 
     def started(self, name: str, process: Process) -> None:
         """Note the memory that a row's process took, and the first time look at its states and answers.
@@ -106,6 +114,11 @@ class SuiteConduct(Conduct):
         return session.speed.start + answers + 3 * (self._inside + 3) * session.speed.batch
 
 
+def loads_side_by_side(memory: Memory, names: tuple[str, ...], inside: int) -> bool:
+    """Return whether the rows `names` have a core and `memory` each, beside the `inside` processes that are there."""
+    return available_cores() >= len(names) and memory.holds(names, inside)
+
+
 @dataclass(slots=True, kw_only=True)
 class Memory:
     """What processes are known to take of memory, and whether a further one has room; units: bytes.
@@ -127,11 +140,19 @@ class Memory:
         """
         if self.on_gpu:
             self._gpu_free = free_gpu_memory()
+        return self._lacks((name,), inside)
+
+    def holds(self, names: tuple[str, ...], inside: int) -> bool:
+        """Return whether the rows `names` have room for a process each, beside the `inside` ones that are there."""
+        return self._lacks(names, inside) is None
+
+    def _lacks(self, names: tuple[str, ...], inside: int) -> str | None:
         if inside < 2:  # noqa: PLR2004  # the baseline and one row are the least that says anything
             return None
         rooms = ((available_memory(), self.peaks), (self._gpu_free, self._gpu_peaks))
         for free, peaks in rooms:
-            needed = peaks.get(name, max(peaks.values(), default=0))
+            most = max(peaks.values(), default=0)
+            needed = sum(peaks.get(name, most) for name in names)
             if free is not None and needed > (1 - _SPARE) * free:
                 return f"no memory: it takes up to {needed / (1 << 30):.1f} GiB, and {free / (1 << 30):.1f} are left"
         return None

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.measuring.budget import Budget
-from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts
+from nqperf.perf.measuring.limits import DEFAULT_TIMEOUTS, Timeouts
 from nqperf.perf.suite.recipes import RecipeRow, read_recipe_row
 from nqperf.perf.variants.floors import DeviceProfiles, read_floors
 from nqperf.perf.variants.own import read_own_variants

@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 
 from nqperf.errors import OutOfTimeError
-from nqperf.formats.weights.model_folder import OpenedModel
 from nqperf.nq.features import Features
 from nqperf.perf.machine.environment import Pages, worker_environment
 from nqperf.perf.measuring.budget import Budget
-from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
+from nqperf.perf.measuring.limits import DEFAULT_TIMEOUTS, TIMES, Limits, Timeouts, TooSlowError
 from nqperf.perf.suite.variant_run import Warmed
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
@@ -23,24 +22,6 @@ from nqperf.perf.workers.process import Reply, WorkerError, WorkerProcess
 
 # A worker that has answered already needs a moment to be heard.
 _LEAST_WAIT = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long a worker may take at the most, whatever the baseline takes; units: seconds.
-
-    Fields:
-        load: Each step of a start, and of a look at what was started.
-        predict: The answers to all features.
-        batch: One batch.
-    """
-
-    load: float = 600.0
-    predict: float = 3600.0
-    batch: float = 120.0
-
-
-DEFAULT_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +89,6 @@ class VariantProcess:
         self.worker.end()
 
 
-def features_request(features: Features) -> Callable[[Variant, OpenedModel, int], protocol.Load]:
-    """Return what asks a process to load a model folder: each gets the same `features`, so all time the same."""
-
-    def request(variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
-        return protocol.Load(
-            model=str(model.path),
-            identity=model.identity,
-            engine=variant.engine_row(),
-            settings=dict(variant.settings),
-            inputs=protocol.packed(features),
-            seq_length=features.input_ids.shape[1],
-            batch_size=batch_size,
-        )
-
-    return request
-
-
 @dataclass(slots=True, kw_only=True)
 class Workshop:
     """Starts the processes of one session, which are all asked to load the same, and so time the same batches.
@@ -161,19 +125,21 @@ class Workshop:
         Raises: WorkerError when it fails or hangs, TooSlowError when its first batch was ended at its limit,
         OutOfTimeError when the budget is spent.
         """
-        shown = name or variant.name
-        self.told(shown)
-        engine = variant.engine_row()
-        began, spent = time.perf_counter(), self.seconds["models"]
-        environment = worker_environment(engine, variant.environment, pages=self.pages)
-        worker = WorkerProcess(shown, environment, module=self.module, replies=self.replies)
-        with contextlib.ExitStack() as ending:
-            ending.callback(worker.end)
-            size = variant.batch_size or self.batch_size
-            warmed = self._warmed(worker, self.request(variant, model, size), size)
-            ending.pop_all()
-        self.seconds["start"] += time.perf_counter() - began - (self.seconds["models"] - spent)
-        return VariantProcess(worker=worker, warmed=warmed, workshop=self, batch_size=size)
+        return self.starter(variant, model, name=name)()
+
+    def starter(
+        self,
+        variant: Variant,
+        model: Any,
+        *,
+        name: str | None = None,
+        warm: Callable[[VariantProcess], object] = lambda _: None,
+    ) -> WorkerStarter:
+        """Return what starts workers as `start` does, for sets; `warm` is called with each that is warm.
+
+        `variant`, `model` and `name` are those of `start`.
+        """
+        return WorkerStarter(workshop=self, variant=variant, model=model, name=name or variant.name, warm=warm)
 
     def ask(self, worker: WorkerProcess, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send `worker` a `request` and return its answer, a message of the type `reply`.
@@ -182,12 +148,7 @@ class Workshop:
 
         Raises: WorkerError or TooSlowError as the worker does, OutOfTimeError when the budget is spent.
         """
-        try:
-            return worker.ask(request, reply, timeout=min(timeout, max(self.budget.left(), _LEAST_WAIT)))
-        except (WorkerError, TooSlowError) as error:
-            if self.budget.left() > 0:
-                raise
-            raise OutOfTimeError(f"out of time at {type(request).__name__}: {error}") from error
+        return self._within(type(request), lambda seconds: worker.ask(request, reply, timeout=seconds), timeout)
 
     def timed(self, worker: WorkerProcess, number: int, batch_size: int) -> float:
         """Return the seconds that `worker` takes for the batch `number`, per as many windows as the session's have.
@@ -211,11 +172,30 @@ class Workshop:
         self.seconds["models"] += said.seconds
         return said.seconds * (self.batch_size / said.windows if said.windows else 1)
 
-    def _warmed(self, worker: WorkerProcess, request: msgspec.Struct, batch_size: int) -> Warmed:
-        """Load the model, trace it, and run two batches: the first may compile, the second still fills caches."""
+    def reply(
+        self, worker: WorkerProcess, request: type[msgspec.Struct], reply: type[Reply], *, timeout: float
+    ) -> Reply:
+        """Return the answer of `worker`, a `reply`, to a `request` that was sent; `timeout` and errors as in `ask`."""
+        return self._within(request, lambda seconds: worker.reply_to(request, reply, timeout=seconds), timeout)
+
+    def _within(self, request: type[msgspec.Struct], asked: Callable[[float], Reply], timeout: float) -> Reply:
+        try:
+            return asked(min(timeout, max(self.budget.left(), _LEAST_WAIT)))
+        except (WorkerError, TooSlowError) as error:
+            if self.budget.left() > 0:
+                raise
+            raise OutOfTimeError(f"out of time at {request.__name__}: {error}") from error
+
+    def warmed(self, worker: WorkerProcess, request: type[msgspec.Struct], batch_size: int) -> Warmed:
+        """Wait for `worker` to load, as a `request` has told it to, trace the model, and run two batches.
+
+        The first batch may compile, the second still fills caches; each is of `batch_size` windows.
+
+        Raises: as `start`.
+        """
         start = min(self.timeouts.load, self.limits.start)
         try:
-            loaded = self.ask(worker, request, protocol.Loaded, timeout=start)
+            loaded = self.reply(worker, request, protocol.Loaded, timeout=start)
             traced = self.ask(worker, protocol.Trace(), protocol.Traced, timeout=start)
         except TooSlowError as error:
             raise WorkerError(f"{error}; the baseline is long ready by then") from error
@@ -230,6 +210,80 @@ class Workshop:
         return Warmed(
             loaded=loaded, trace_seconds=traced.seconds, warm_up_seconds=first.seconds + again, first_batch=again
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkerStarter:
+    """Starts workers of one row of a session, each when it is called; the next one may begin to load before.
+
+    Fields:
+        workshop: What they are started by.
+        variant: The row's variant.
+        model: The model's files.
+        name: What they are called.
+        warm: Called with each process that is warm, before anybody gets it; where it raises, the process is ended.
+    """
+
+    workshop: Workshop
+    variant: Variant
+    model: Any
+    name: str
+    warm: Callable[[VariantProcess], object]
+    _launched: _Loading | None = None
+
+    def launch(self) -> None:
+        """Let the next worker begin to load, and do not wait for it."""
+        if self._launched is None:
+            with contextlib.suppress(WorkerError):  # it comes again where somebody waits for a worker
+                self._launched = self._load()
+
+    def drop(self) -> None:
+        """End the worker that was launched and never taken, if there is one."""
+        loading, self._launched = self._launched, None
+        if loading is not None:
+            loading.worker.end()
+
+    def __call__(self) -> VariantProcess:
+        """Return a worker that is warm: the launched one, or else a new one.
+
+        Raises: as `Workshop.start`.
+        """
+        workshop = self.workshop
+        workshop.told(self.name)
+        began, spent = time.perf_counter(), workshop.seconds["models"]
+        loading, self._launched = self._launched or self._load(), None
+        with contextlib.ExitStack() as ending:
+            ending.callback(loading.worker.end)
+            warmed = workshop.warmed(loading.worker, loading.request, loading.batch_size)
+            workshop.seconds["start"] += time.perf_counter() - began - (workshop.seconds["models"] - spent)
+            process = VariantProcess(
+                worker=loading.worker, warmed=warmed, workshop=workshop, batch_size=loading.batch_size
+            )
+            self.warm(process)
+            ending.pop_all()
+        return process
+
+    def _load(self) -> _Loading:
+        workshop, variant = self.workshop, self.variant
+        size = variant.batch_size or workshop.batch_size
+        request = workshop.request(variant, self.model, size)
+        environment = worker_environment(variant.engine_row(), variant.environment, pages=workshop.pages)
+        worker = WorkerProcess(self.name, environment, module=workshop.module, replies=workshop.replies)
+        try:
+            worker.send(request)
+        except BaseException:
+            worker.end()
+            raise
+        return _Loading(worker=worker, request=type(request), batch_size=size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loading:
+    """A worker that was told to load by a message of the type `request`, to run `batch_size` windows at once."""
+
+    worker: WorkerProcess
+    request: type[msgspec.Struct]
+    batch_size: int
 
 
 def _too_slow(name: str, times: float, error: TooSlowError) -> str:

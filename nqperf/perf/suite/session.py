@@ -18,12 +18,13 @@ from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import Pages
 from nqperf.perf.measuring.budget import SLOWER, Budget, Speed
-from nqperf.perf.measuring.limits import Limits
+from nqperf.perf.measuring.limits import DEFAULT_TIMEOUTS, Limits, Timeouts
 from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Start
 from nqperf.perf.suite.challenger import Challenger, score_change
 from nqperf.perf.suite.parity import Answers, Task, agreement, check_answers, score_predictions
-from nqperf.perf.suite.processes import DEFAULT_TIMEOUTS, Timeouts, VariantProcess, Workshop, features_request
+from nqperf.perf.suite.processes import VariantProcess, Workshop
+from nqperf.perf.suite.task import features_request
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
@@ -198,13 +199,12 @@ class Session:
         in it.
         """
 
-        def start() -> VariantProcess:
-            process = self.start(variant, name=name)
+        def warm(process: VariantProcess) -> None:
             if planted:
                 self.planted.append(process.plant(planted))
-            return process
 
-        return start
+        model = (self._challenger_of(variant.name) or self).folder
+        return self.workshop.starter(variant, model, name=name, warm=warm)
 
     def starters(self, variants: Iterable[Variant], planted: float = PLANTED_SHARE) -> dict[str, Start]:
         """Return what starts each row's process: the `variants`', then the controls'.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from nqperf.nq.answers import AnswerConfig
 from nqperf.nq.context import ContextConfig
 from nqperf.nq.evaluation import default_non_null_threshold
 from nqperf.nq.example import Example
-from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, build_features, concatenate
+from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.perf.suite.parity import Task
 from nqperf.perf.variants.floors import SIZES
+from nqperf.perf.variants.variant import Variant
+from nqperf.perf.workers import protocol
 from nqperf.plain_text import without_secrets
 from nqperf.records.results import Size, Subject
 
@@ -81,3 +83,20 @@ def workload(folder: OpenedModel, task: Task, batch_size: int) -> dict[str, Size
     network = folder.config
     sizes = (network.hidden_size, network.num_hidden_layers, batch_size, task.features.input_ids.shape[1])
     return dict(zip(SIZES, sizes, strict=True))
+
+
+def features_request(features: Features) -> Callable[[Variant, OpenedModel, int], protocol.Load]:
+    """Return what asks a process to load a model folder: each gets the same `features`, so all time the same."""
+
+    def request(variant: Variant, model: OpenedModel, batch_size: int) -> protocol.Load:
+        return protocol.Load(
+            model=str(model.path),
+            identity=model.identity,
+            engine=variant.engine_row(),
+            settings=dict(variant.settings),
+            inputs=protocol.packed(features),
+            seq_length=features.input_ids.shape[1],
+            batch_size=batch_size,
+        )
+
+    return request

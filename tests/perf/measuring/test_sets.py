@@ -91,6 +91,72 @@ def test_a_ratio_is_held_to_the_mean_log_of_the_rounds_own_two_baselines():
     assert abs(found.estimates()["a"].location) < 0.003  # drift within a round cancels
 
 
+class TwoSteps:
+    """A start that can be launched before it is awaited, and writes down both."""
+
+    def __init__(self, name, log, *, fails=False):
+        self.name, self.log, self.fails = name, log, fails
+
+    def launch(self):
+        self.log.append(("launch", self.name))
+
+    def drop(self):
+        self.log.append(("drop", self.name))
+
+    def __call__(self):
+        if self.fails:
+            raise NqPerfError("it died")
+        return Scripted(self.name, lambda _: 1.0, self.log)
+
+
+class Admitting(Conduct):
+    """Lets rows load together as told, and refuses one."""
+
+    def __init__(self, *, together=True, refused=None):
+        self.together, self.refused, self.asked = together, refused, []
+
+    def loads_together(self, names):
+        self.asked.append(names)
+        return self.together
+
+    def refuses(self, name):
+        return "no room" if name == self.refused else None
+
+
+def launched(conduct):
+    log = []
+    rows = {name: TwoSteps(name, log) for name in "abc"}
+    found = take_set(TwoSteps(BASELINE, log), rows, seed=3, rounds=1, conduct=conduct)
+    return log, found
+
+
+def test_two_processes_load_at_once_and_nothing_loads_while_another_is_looked_at():
+    conduct = Admitting()
+    log, found = launched(conduct)
+    kinds = [entry[0] for entry in log[:8]]
+    assert kinds == ["launch", "launch", "start", "start"] * 2
+    assert [entry[1] for entry in log[:2]] == [entry[1] for entry in log[2:4]] == list(found.order[:2])
+    assert conduct.asked == [found.order[:2], found.order[2:]]
+
+
+def test_where_there_is_no_room_for_two_each_starts_alone():
+    log, found = launched(Admitting(together=False))
+    assert not [entry for entry in log if entry[0] == "launch"]
+    assert len(found.order) == 4
+
+
+def test_what_was_launched_and_is_not_taken_is_dropped():
+    log, found = launched(Admitting(refused="b"))
+    assert found.refused == {"b": "no room"}
+    assert log.index(("drop", "b")) < [entry[0] for entry in log].index("batch")
+    # The baseline fails before the row that loaded beside it is awaited.
+    log = []
+    rows = {name: TwoSteps(name, log) for name in "abc"}
+    found = take_set(TwoSteps(BASELINE, log, fails=True), rows, seed=3, rounds=1, conduct=Admitting())
+    assert str(found.broken) == "it died"
+    assert {entry[1] for entry in log if entry[0] == "drop"} == {"a", "b", "c", BASELINE}
+
+
 def test_a_row_that_fails_on_the_way_keeps_its_rounds_and_the_others_go_on():
     log = []
     broken = NqPerfError("it died")

@@ -7,8 +7,9 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
-from nqperf.perf.revisions.bisect import BisectConfig, GoodFailedError, find
+from nqperf.perf.revisions.bisect import BisectConfig, GoodFailedError, bisect_row, find
 from nqperf.perf.revisions.git import Commit
+from nqperf.perf.revisions.suite import RowsAsked
 
 COMMITS = tuple(Commit(sha=f"{number:040x}", subject=f"change {number}", date="2026-01-01") for number in range(1, 11))
 START = BisectState(target="work:build", good="0" * 40, bad=COMMITS[-1].sha)
@@ -97,3 +98,9 @@ def test_no_state_is_none_and_another_file_is_refused(tmp_path):
     (tmp_path / "odd.json").write_text("[]")
     with pytest.raises(NqPerfError, match="--fresh starts over"):
         read_state(tmp_path / "odd.json")
+
+
+@pytest.mark.parametrize("names", [None, (), ("xla", "answer")])
+def test_a_search_is_about_one_row(names, tmp_path):
+    with pytest.raises(ConfigError, match="expected one row"):
+        bisect_row(RowsAsked(variants=names), "HEAD~1", "HEAD", tmp_path)

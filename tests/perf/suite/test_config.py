@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import nqperf
 from nqperf.errors import ConfigError, FormatError, NqPerfError, VariantError
+from nqperf.perf.measuring.limits import Timeouts
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
-from nqperf.perf.suite.session import Timeouts
 from nqperf.perf.suite.trials import measure_calibration, prove
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant

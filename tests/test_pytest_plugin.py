@@ -453,9 +453,12 @@ def test_an_option_without_effect_on_pairs_is_refused(project):
     result.stderr.fnmatch_lines(["*--nqperf-budget has no effect on tests of nqperf_paired*leave it out*"])
 
 
-@pytest.mark.slow(40)
+@pytest.mark.slow(15)
 def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_config, sentencepiece_file):
-    """The times of so small a model are noise, so any verdict may come out; the session must end as it says."""
+    """The times of so small a model are noise, so any verdict may come out; the session must end as it says.
+
+    Against ONNX Runtime, whose processes are ready far sooner than TensorFlow's.
+    """
     model, data = write_inputs(pytester.path, tiny_config, sentencepiece_file)
     forget_outer_session(monkeypatch)
     pytester.makeconftest(f"""
@@ -466,17 +469,17 @@ def test_someone_elses_suite_measures_for_real(pytester, monkeypatch, tiny_confi
 
         @pytest.fixture(scope="session")
         def nqperf_config():
-            gate = GateConfig(sets=1, rounds=2)
-            return SuiteConfig(model=Path({str(model)!r}), data={str(data)!r}, max_seq_length={SEQ_LENGTH}, gate=gate)
+            inputs = dict(model=Path({str(model)!r}), data={str(data)!r}, max_seq_length={SEQ_LENGTH})
+            return SuiteConfig(**inputs, gate=GateConfig(sets=1, rounds=2))
     """)
     pytester.makepyfile("def test_mine(nqperf_variant, nqperf_gate): nqperf_gate(nqperf_variant)")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
-    saving = ("--nqperf-save-results=run.json", "--benchmark-json=b.json")
-    result = pytester.runpytest_inprocess(*ALONE, "-k", "onednn_off", *saving)
+    options = ("--nqperf-baseline=onnxruntime", "--nqperf-save-results=run.json", "--benchmark-json=b.json")
+    result = pytester.runpytest_inprocess(*ALONE, "-k", "openvino and not 16 and not int8", *options)
     results = read_results(pytester.path / "run.json")
-    assert [variant.name for variant in results.variants] == ["baseline", "onednn_off"]
+    assert [variant.name for variant in results.variants] == ["baseline", "openvino"]
     assert (result.ret == pytest.ExitCode.OK) == (results.outcome in {"PASS", "REPORTED"})
-    result.stdout.fnmatch_lines(["onednn_off *", "REPORT ONLY: *", "wall time: *"])
-    if results.outcome == "REPORTED" and results.variant("onednn_off").status == "measured":
+    result.stdout.fnmatch_lines(["openvino *", "REPORT ONLY: *", "wall time: *"])
+    if results.outcome == "REPORTED" and results.variant("openvino").status == "measured":
         (benchmark,) = json.loads((pytester.path / "b.json").read_text())["benchmarks"]
-        assert benchmark["stats"]["data"] == list(results.variant("onednn_off").samples[-1].variant_seconds)
+        assert benchmark["stats"]["data"] == list(results.variant("openvino").samples[-1].variant_seconds)

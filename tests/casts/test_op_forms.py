@@ -73,7 +73,7 @@ def test_there_are_sixty_forms_and_more():
     assert len(set(names())) == len(names()) >= 60
 
 
-@pytest.mark.slow
+@pytest.mark.slow(0.2)
 @pytest.mark.parametrize(("number", "wide"), list(itertools.product(range(len(names())), "xy")))
 def test_a_form_is_found_its_operand_named_and_mended(forms, number, wide):
     module, path = forms

@@ -34,7 +34,7 @@ LOG_LINE = re.compile(
 LENGTHS = f"--max-seq-length {SEQ_LENGTH}"
 COMMANDS = {
     "run": f"run {{data}} --model {{model}} --out {{folder}}/out {LENGTHS}",
-    "bench": f"bench {{data}} --model {{model}} {LENGTHS} --variants eager --quick --rounds 1 --limit 2",
+    "bench": f"bench {{data}} --model {{model}} {LENGTHS} --variants eager --baseline onnxruntime --rounds 1",
     "train": "train --source world:20:1 --start {model} --out {folder}/new --work {folder}/work --steps 2 "
     f"--warmup-steps 0 --batch-size 2 --doc-stride 32 {LENGTHS}",
     "doctor": "doctor --noise-seconds 0.1",

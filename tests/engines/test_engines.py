@@ -118,7 +118,7 @@ def assert_near(found, expected, limit):
         np.testing.assert_allclose(one, other, rtol=0, atol=limit)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("engine", OTHERS)
 def test_float32_is_tensorflows_for_every_family(engine, network, logits_of, network_folder):
@@ -133,7 +133,7 @@ def test_float32_is_tensorflows_for_every_family(engine, network, logits_of, net
     assert (states.compute_dtype, states.low_precision_matmul_share) == ("float32", 0)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("network", ["bert", "bert_tanh", "gpt2"])
 @pytest.mark.parametrize(("engine", "settings"), [("jax", {"attention": "xla"}), ("openvino", {"split": False})])
 def test_another_way_within_an_engine_gives_the_same_logits(engine, settings, network, logits_of, network_folder):
@@ -152,7 +152,7 @@ def test_another_way_within_an_engine_gives_the_same_logits(engine, settings, ne
         assert batch_size % parted.own["parts"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("name", REFERENCES)
 @pytest.mark.parametrize("engine", OTHERS)
 def test_float32_is_tensorflows_for_other_peoples_weights(engine, name, logits_of, shared, tmp_path_factory):
@@ -169,7 +169,7 @@ def test_float32_is_tensorflows_for_other_peoples_weights(engine, name, logits_o
         assert_near(found, [arrays[field] for field in ("start_logits", "end_logits", "answer_type_logits")], 2e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("engine", OTHERS)
 def test_float32_is_tensorflows_for_the_packaged_model(engine, logits_of):
     inputs = some_inputs(8000, 2, 128)
@@ -180,7 +180,7 @@ def test_float32_is_tensorflows_for_the_packaged_model(engine, logits_of):
     assert VARIANTS[engine].without_effect(states) is None
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize(
     ("row", "limit"), [("openvino_bfloat16", 1.0), ("openvino_int8", 3.0), ("openvino_int8_bfloat16", 3.0)]
 )
@@ -190,7 +190,7 @@ def test_narrow_rows_are_seen_to_multiply_so(row, limit, logits_of):
     variant = VARIANTS[row]
     if (missing := ENGINES[variant.engine].missing()) is not None:
         pytest.skip(missing)
-    if (missing := variant.missing(look_at_machine())) is not None:
+    if (missing := variant.missing(look_at_machine(variant.engine, engines=()))) is not None:
         pytest.skip(f"another machine: {missing}")
     inputs = some_inputs(8000, 2, 128)
     found, states = logits_of(variant.engine, PACKAGED_MODEL, inputs, 2, **variant.settings)
@@ -209,7 +209,7 @@ def test_a_wide_product_is_not_taken_for_a_narrow_one():
         assert not graphs._loses_small_inputs("mixed_bfloat16")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
     """One thread for every engine whose extra is here; the number is what the library reports of itself."""
     inputs = some_inputs(100, 2, 128)
@@ -234,7 +234,7 @@ def test_threads_are_as_many_as_tensorflows_variable_says(network_folder):
         assert states.own["requested_threads"] == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("engine", [name for name in OTHERS if name != "jax"])
 @pytest.mark.parametrize("buckets", [(), (64, 96)])
 def test_batches_one_after_the_other_keep_their_own_rows(engine, buckets, network_folder):

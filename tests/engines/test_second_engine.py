@@ -134,7 +134,7 @@ def test_a_row_of_the_variants_table_is_measured_against_tensorflow(model_folder
         data=str(data),
         variants=(variant, idle),
         own=(variant, idle),
-        gate=GateConfig(sets=2, rounds=2),
+        gate=GateConfig(sets=1, rounds=2),
         batch_size=2,
         max_seq_length=48,
     )

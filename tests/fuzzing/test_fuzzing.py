@@ -20,7 +20,7 @@ def runs(readers, count, **marks):
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [*runs(PLAIN, 60), *runs(FOLDERS, 20), *runs(CHECKPOINTS, 40, marks=pytest.mark.slow)],
+    [*runs(PLAIN, 60), *runs(FOLDERS, 20), *runs(CHECKPOINTS, 40, marks=pytest.mark.slow(1))],
 )
 def test_changed_inputs_are_read_or_refused_in_one_line(tmp_path, name, count):
     read, faults = fuzz(READERS[name], count, 5, tmp_path)
@@ -28,7 +28,7 @@ def test_changed_inputs_are_read_or_refused_in_one_line(tmp_path, name, count):
     assert read <= count
 
 
-@pytest.mark.slow
+@pytest.mark.slow(1)
 @pytest.mark.parametrize("name", [reader.name for reader in (*PLAIN, *FOLDERS)])
 def test_more_of_them(tmp_path, name):
     _, faults = fuzz(READERS[name], 1500 if name in {reader.name for reader in PLAIN} else 200, 6, tmp_path)

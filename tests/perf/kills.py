@@ -24,8 +24,9 @@ import numpy as np
 import nqperf
 
 ROOT = Path(nqperf.__file__).parents[1]
-SHORT = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--batch-size", "4")
+WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12", "--batch-size", "4")
 # No process of these starts TensorFlow, which would take most of the time.
+SHORT = (*WINDOWS, "--engine", "onnxruntime", "--quiet")
 FAST = ("--baseline", "onnxruntime", "--variants", "openvino")
 BRIEF = ("--max-seq-length", "96", *FAST, "--budget", "300", "--rounds", "2", "--quiet")
 MARK = "NQPERF_KILLS"
@@ -56,7 +57,7 @@ class Trial:
         self.temporary.mkdir()
         self.mark = secrets.token_hex(8)
         self.command = {
-            "run": ("run", data, "--model", model, "--out", self.out / "run", "--shard-examples", "2", *SHORT, "-q"),
+            "run": ("run", data, "--model", model, "--out", self.out / "run", "--shard-examples", "2", *SHORT),
             "bench": ("bench", data, "--model", model, "--out", self.out / "bench.json", *BRIEF),
             "tune": ("tune", model, data, "--out", self.out / "recipe.toml", *BRIEF),
         }[name]

@@ -6,8 +6,7 @@ from tests.perf.kills import KINDS, try_moments
 from tests.suites import write_inputs
 
 
-@pytest.mark.long
-@pytest.mark.slow(70)
+@pytest.mark.slow(40)
 @pytest.mark.parametrize(("name", "moments"), [("run", len(KINDS)), ("bench", 2)])
 def test_a_command_that_ends_anywhere_leaves_nothing(tmp_path, tiny_config, sentencepiece_file, name, moments):
     """`python -m tests.perf.kills` tries as many moments as one likes, of `tune` too."""

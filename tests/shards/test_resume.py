@@ -304,13 +304,13 @@ def test_a_shard_has_examples(config):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 def test_runs_that_are_killed_end_in_the_same_bytes(data, model_folder):
-    command = [sys.executable, "-m", "tests.shards.kills", data, model_folder, "5", "2"]
+    command = [sys.executable, "-m", "tests.shards.kills", data, model_folder, "3", "1"]
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, check=True, cwd=Path(nqperf.__file__).parent.parent
     )
     kills, terms = done.stdout.splitlines()
-    assert kills.startswith("SIGKILL: 5 starts ended {-9: 5}; ")
-    assert terms.startswith("SIGTERM: 2 starts ended {143: 2}; ")
+    assert kills.startswith("SIGKILL: 3 starts ended {-9: 3}; ")
+    assert terms.startswith("SIGTERM: 1 starts ended {143: 1}; ")
     for line in (kills, terms):
         same, runs = line.rpartition("; ")[2].split(" of ")
         assert int(same) == int(runs.split()[0]) >= 1

@@ -22,6 +22,8 @@ _TUNABLES = "GLIBC_TUNABLES"
 _TRACING = ("COV_CORE_", "COVERAGE_PROCESS_")
 # What may stand in the caller's environment that makes a process trace, or stop, itself.
 _DEBUGGING = frozenset({"PYTHONBREAKPOINT", "PYTHONFAULTHANDLER", "PYTHONDEVMODE", "PYTHONPROFILEIMPORTTIME"})
+# pytest's name of the test that runs: each has another, and what was seen of a machine is known by the environment.
+_OF_A_TEST = "PYTEST_CURRENT_TEST"
 
 Pages = Literal["huge", "plain"]
 # glibc then asks the system for huge pages: equal processes differ less by where their memory lies.
@@ -61,7 +63,7 @@ def worker_environment(
     kept = {
         name: value
         for name, value in inherited.items()
-        if name not in kind.switch_variables and not name.startswith(_MALLOC)
+        if name not in kind.switch_variables and not name.startswith(_MALLOC) and name != _OF_A_TEST
     }
     if _TUNABLES in kept:
         tunables = [one for one in kept[_TUNABLES].split(":") if not one.startswith("glibc.malloc.")]

@@ -24,7 +24,7 @@ def counted(findings):
     return Counter((finding.rule, Path(finding.path or "").name) for finding in findings)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(0.1)
 @pytest.mark.parametrize("name", stock_layers.layers())
 def test_a_stock_layer_has_only_findings_that_are_right(name):
     outcome, rules = found(stock_layers.model(name))
@@ -33,7 +33,7 @@ def test_a_stock_layer_has_only_findings_that_are_right(name):
 
 
 @with_keras_hub
-@pytest.mark.slow
+@pytest.mark.slow(1)
 @pytest.mark.parametrize("name", keras_hub_models.BACKBONES)
 def test_a_backbone_of_keras_hub_has_only_findings_that_are_right(name):
     if not version("keras-hub").startswith("0.32."):
@@ -47,7 +47,7 @@ def test_a_backbone_of_keras_hub_has_only_findings_that_are_right(name):
 
 
 @with_keras_hub
-@pytest.mark.slow(30)
+@pytest.mark.slow(15)
 def test_planted_conflicts_are_found_with_their_layers():
     cases = planting.cases(20)
     missed = [case for case in cases if not planting.outcome(case)[1]]

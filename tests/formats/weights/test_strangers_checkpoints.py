@@ -402,7 +402,7 @@ FORMS = {"pre-trained": pre_trained, "fine-tuned": fine_tuned, "prefixed": prefi
 @pytest.mark.parametrize(
     ("family", "form"),
     [
-        pytest.param(family, form, marks=() if family == "bert" and form == "fine-tuned" else pytest.mark.slow)
+        pytest.param(family, form, marks=() if family == "bert" and form == "fine-tuned" else pytest.mark.slow(3))
         for family in FAMILIES
         for form in (*FORMS, "sharded", "pytorch")
     ],

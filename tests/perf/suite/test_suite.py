@@ -24,6 +24,8 @@ from tests.perf.workers.asleep import fall_asleep
 
 # Five sets of few rounds decide; promises are so far from the truth that no noise can reach them.
 GATE = GateConfig(rounds=2, sets=5)
+# A first look comes after three sets; where nothing is looked at, one set is enough.
+FIRST_LOOK, ONE_SET = GateConfig(rounds=2, sets=3), GateConfig(rounds=2, sets=1)
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs POSIX signals and /proc")
 PROFILE = """
 schema_version = 1
@@ -189,8 +191,9 @@ def test_data_without_annotations_is_refused(config, tmp_path):
 def test_a_profile_for_another_device_is_refused(config, tmp_path):
     profile = tmp_path / "profile.toml"
     profile.write_text(PROFILE.format(cpu="no such processor"))
+    rows = [row(name=name, engine="onnxruntime") for name in ("broken", "kept")]
     with pytest.raises(NqPerfError, match="no profile is for this device"):
-        run_suite(asked(config, profile=profile, variants=[row(name=name) for name in ("broken", "kept")]))
+        run_suite(asked(config, profile=profile, baseline="onnxruntime", variants=rows))
 
 
 @pytest.fixture
@@ -231,7 +234,7 @@ def test_a_worker_that_is_stopped_is_named_and_the_others_are_measured(sleeping,
             os.kill(later[0], signal.SIGSTOP)
             struck.append(later[0])
 
-    results = sleeping("eager,grappler", strike).results
+    results = sleeping("eager,grappler", strike, gate=FIRST_LOOK).results
     assert struck
     assert results.outcome == "FAIL"
     assert results.variant("grappler").verdict.sets >= 3
@@ -245,7 +248,7 @@ def test_rows_that_never_answer_cost_the_others_their_limit_and_are_told_by_what
     monkeypatch.setenv("SLEEPY_ILL", "eager=busy,grappler=idle")
     monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_START", 2.0)
     monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_BATCH", 2.0)
-    results = sleeping("eager,grappler,xla").results
+    results = sleeping("eager,grappler,xla", gate=FIRST_LOOK).results
     eager, grappler, xla = (results.variant(name) for name in ("eager", "grappler", "xla"))
     assert (eager.status, eager.verdict.at_most, eager.verdict.outcome) == ("measured", True, "REPORTED")
     assert eager.verdict.ratio <= 1 / 20
@@ -264,7 +267,7 @@ def test_an_ill_rows_cause_is_named_by_its_engine(sleeping, monkeypatch):
     monkeypatch.setattr("nqperf.perf.measuring.limits.LEAST_START", 2.0)
     monkeypatch.setattr("nqperf.perf.suite.baseline.look_at_machine", lambda *_, **__: SLOW_FLOAT16)
     fused = row(name="fused", settings={"precision": "mixed_float16", "grappler": {"remapping": True}})
-    found = sleeping([fused, "eager"]).results.variant("fused")
+    found = sleeping([fused, "eager"], gate=ONE_SET).results.variant("fused")
     assert (found.status, found.verdict.at_most, found.samples) == ("measured", True, ())
     assert found.note.startswith("more than 20 times slower than the baseline: a batch of fused was ended after ")
     assert found.note.endswith("oneDNN has only a reference kernel for it: leave its remapping off")
@@ -275,14 +278,14 @@ def test_undecided_answers_are_asked_on_in_the_data_behind_the_suites_own(sleepi
     """Workers that sleep answer all alike: of 40 examples that cannot be told from half a per cent."""
     data = str(write_lines(tmp_path / "rivers.jsonl", river_examples(40)))
     narrow = row(name="narrow", tolerance="sixteen_bit")
-    found = sleeping([narrow, "eager"], data=data, windows=12).results
+    found = sleeping([narrow, "eager"], data=data, windows=12, gate=ONE_SET).results
     details = found.variant("narrow").agreement.details
     assert found.variant("narrow").agreement.compared == found.data.counts["examples"] < 40
     assert (details["all_compared"], details["all_changed"]) == (40, 0)
     assert found.variant("narrow").note.startswith("answers undecided: 0 of 40 answers changed")
     assert "all_compared" not in found.variant("eager").agreement.details
     assert "failed" not in " ".join(found.reasons)
-    limited = sleeping([narrow], data=data, windows=12, limit=30).results.variant("narrow")
+    limited = sleeping([narrow], data=data, windows=12, limit=30, gate=ONE_SET).results.variant("narrow")
     assert "all_compared" not in limited.agreement.details
 
 
@@ -296,14 +299,13 @@ def test_sets_that_were_taken_before_a_kill_count_again(sleeping, tmp_path):
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        sleeping("eager", stop, kept=kept)
-    again = sleeping("eager", seen.append, kept=kept, resume=True).results
-    assert 3 <= len(again.sets) <= 5  # what is surely decided leaves: how soon, hangs on the times
-    assert [sample.number for sample in again.variant("eager").samples][:3] == [0, 1, 2]
+        sleeping("eager", stop, kept=kept, gate=FIRST_LOOK)
+    again = sleeping("eager", seen.append, kept=kept, resume=True, gate=FIRST_LOOK).results
+    assert [sample.number for sample in again.variant("eager").samples] == [0, 1, 2]
     assert again.variant("eager").agreement is not None
     assert next(event.number for event in seen if isinstance(event, SetFinished)) == 3
     with pytest.raises(FormatError, match=r"is of a run that differs: gate.rounds was 2, now 3"):
-        sleeping("eager", kept=kept, resume=True, gate=GateConfig(rounds=3, sets=5))
+        sleeping("eager", kept=kept, resume=True, gate=GateConfig(rounds=3, sets=3))
 
 
 def test_ctrl_c_ends_the_measuring_and_what_is_known_is_the_record(sleeping):
@@ -327,7 +329,7 @@ def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(slee
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_orders(sleeping):
-    first, again, other = (sleeping("eager", seed=seed).results for seed in (9, 9, 10))
-    # Before the first look, at three sets, no row has left.
-    assert [one.order for one in first.sets[:3]] == [one.order for one in again.sets[:3]]
+    two_sets = GateConfig(rounds=2, sets=2)  # before the first look no row has left
+    first, again, other = (sleeping("eager", seed=seed, gate=two_sets).results for seed in (9, 9, 10))
+    assert [one.order for one in first.sets] == [one.order for one in again.sets]
     assert [one.seed for one in first.sets] != [one.seed for one in other.sets]

@@ -1,6 +1,7 @@
 """What messages and helps tell a reader to type is there: every command that they quote, and every option they name."""
 
 import ast
+import functools
 import re
 
 import click
@@ -46,6 +47,7 @@ def options_of(command):
     return own.union({"--help"}, *map(options_of, below))
 
 
+@functools.cache
 def all_options():
     with click.Context(cli) as context:
         return {"--version"}.union(*(options_of(cli.get_command(context, name)) for name in COMMANDS))
@@ -74,12 +76,13 @@ def test_every_command_that_a_message_quotes_is_there(path):
 @each_module
 def test_every_option_that_a_message_names_is_there(path, pytestconfig):
     of_pytest = {name for group in pytestconfig._parser._groups for one in group.options for name in one.names()}
+    known = all_options() | of_pytest | OTHERS
     in_pytest = path.stem.startswith("pytest_") or path.parent.name == "pytest_plugin"
     for text in texts(path):
         if text.startswith("--") and " " not in text:
             continue  # an argument of a command that is started, no message
         named = set(OPTION.findall(text))
-        assert named <= all_options() | of_pytest | OTHERS, named - all_options()
+        assert named <= known, named - known
         # Who runs a command has no use for the options of pytest, unless it is pytest that the message is about.
         if not in_pytest and "pytest" not in text:
             assert not {name for name in named if name.startswith("--nqperf-")}, text

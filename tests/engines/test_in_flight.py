@@ -46,8 +46,7 @@ for in_flight in (1, most):
     settings = {"batch_size": size, "in_flight": in_flight}
     worker = Worker()
     engine = row.load(folder.config, folder.read_weights(), settings, seq_length=length)
-    worker._take(engine, inputs, rows=size * batches)
-    worker._seq_length = length
+    worker.take(engine, inputs, rows=size * batches, seq_length=length)
     states.append(worker.answer(protocol.Observe(rates=False)).states)
     assert worker.answer(protocol.TimeBatch(number=0, batches=2 * most)).windows == 2 * most * size
     said = worker.answer(protocol.Predict(rows=size * batches))
@@ -85,6 +84,9 @@ class Scripted:
     def computes(self, outputs):
         return outputs in self.inside
 
+    def watch(self, first_run):
+        first_run()
+
 
 @pytest.mark.parametrize("most", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
@@ -110,11 +112,10 @@ def test_a_batch_begins_before_the_last_one_is_waited_for_and_no_earlier_than_it
 @pytest.mark.parametrize(("most", "seen"), [(1, None), (2, 2), (3, 3)])
 def test_a_worker_looks_how_many_batches_the_device_has_at_once(most, seen):
     worker, engine = Worker(), Scripted(most)
-    worker._take(engine, [0, 1, 2], rows=3)
-    worker._warm = True
-    assert worker._batches_at_once() == seen
+    worker.take(engine, [0, 1, 2], rows=3)
+    assert worker.batches_at_once() == seen
     engine.computes = lambda _outputs: False  # nothing tells
-    assert worker._batches_at_once() == (None if most == 1 else 0)
+    assert worker.batches_at_once() == (None if most == 1 else 0)
     assert worker.answer(protocol.TimeBatch(number=0, batches=7)).windows == 7
     assert engine.most == most
 

@@ -109,7 +109,7 @@ class KerasWorker(Worker):
         batches, size = _batches(arrays, keras_model.fixed_rows(specs) or request.batch_size)
         run = keras_model.KerasModelRun(built.model, specs, batches[0], dataclasses.replace(config, batch_size=size))
         _same_weights(request, run, batches[0])
-        self._take(run, batches, rows=size * len(batches))
+        self.take(run, batches, rows=size * len(batches))
         return LoadedModel(
             import_seconds=import_seconds,
             build_seconds=watch.lap(),

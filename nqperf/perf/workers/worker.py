@@ -100,7 +100,7 @@ class Worker:
         states = msgspec.structs.replace(
             self._engine.state(),
             keeps_memory=resources.keeps_memory(),
-            in_flight=self._batches_at_once(),
+            in_flight=self.batches_at_once(),
             **(self._roofline() if rates else {}),
         )
         return protocol.ObservedStates(states=states, huge_page_bytes=pages.huge, resident_bytes=pages.resident)
@@ -138,19 +138,19 @@ class Worker:
         import_seconds = watch.lap()
         settings = {**request.settings, "batch_size": request.batch_size}
         engine = request.engine.load(folder.config, folder.read_weights(), settings, seq_length=request.seq_length)
-        self._take(engine, _batches(request.arrays(), request.batch_size), rows=request.arrays().shape[1])
-        self._seq_length = request.seq_length
+        batches = _batches(request.arrays(), request.batch_size)
+        self.take(engine, batches, rows=request.arrays().shape[1], seq_length=request.seq_length)
         self._window_flops, self._rates = window_flops(folder.config, request.seq_length), {}
         return protocol.Loaded(import_seconds=import_seconds, build_seconds=watch.lap(), batches=len(self._timed))
 
-    def _take(self, engine: Any, batches: Sequence[Any], *, rows: int) -> None:
-        """Run `batches` of so many rows on what was loaded, from now on."""
+    def take(self, engine: Any, batches: Sequence[Any], *, rows: int, seq_length: int = 0) -> None:
+        """Run `batches` of so many `rows`, of `seq_length` positions, on an `engine` that is loaded, from now on."""
         size = engine.config.batch_size
         self._batches = [engine.put(batch) for batch in batches]
         # A last batch with empty rows is work of another kind; it is timed only where there is no other.
         self._timed = range(max(1, rows // size))
         self._windows = min(rows, size)
-        self._loaded, self._warm = engine, False
+        self._loaded, self._warm, self._seq_length = engine, False, seq_length
 
     def _outputs(
         self, batches: Iterable[Any], told: Callable[[list[Any]], None] | None = None
@@ -161,7 +161,7 @@ class Worker:
         """
         return in_flight(self._engine, batches, self._engine.config.in_flight, told)
 
-    def _batches_at_once(self) -> int | None:
+    def batches_at_once(self) -> int | None:
         """Return the most batches that the device was seen to have at once; None where they are run one by one."""
         engine = self._engine
         if engine.config.in_flight == 1:

@@ -34,16 +34,18 @@ class Scripted:
     def finish(self, outputs):
         return outputs
 
+    def watch(self, first_run):
+        """Leave out the first run, which is no turn."""
+
     def multiply(self, count):
         self.products.append(count)
         sum(range(2_000 * count))
 
 
 def loaded(batches, *, batch_size=4, rows=None):
-    """Return a worker with a scripted engine of so many batches, warm."""
+    """Return a worker with a scripted engine of so many batches."""
     worker, engine = Worker(), Scripted(batch_size)
-    worker._take(engine, list(range(batches)), rows=batch_size * batches if rows is None else rows)
-    worker._warm = True
+    worker.take(engine, list(range(batches)), rows=batch_size * batches if rows is None else rows)
     return worker, engine
 
 
@@ -74,13 +76,17 @@ def test_a_last_batch_with_empty_rows_is_in_no_turn():
 
 def test_work_is_planted_once_beside_a_turn():
     worker, engine = loaded(2)
-    worker._planted = 7
-    worker.answer(protocol.TimeBatch(number=0, batches=5))
-    assert (len(engine.ran), engine.products) == (5, [7])
-    engine.ran.clear()
     planted = worker.answer(protocol.Plant(fraction=0.5, batches=6))
     assert planted.fraction > 0
     assert len(engine.ran) % 6 == 0
+    engine.ran.clear()
+    engine.products.clear()
+    worker.answer(protocol.TimeBatch(number=0, batches=5))
+    assert len(engine.ran) == 5
+    assert len(engine.products) == 1
+    worker.answer(protocol.TimeBatch(number=1, batches=5))
+    assert engine.products == [engine.products[0]] * 2
+    assert engine.products[0] > 0
 
 
 class Asked:

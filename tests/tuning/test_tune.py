@@ -56,6 +56,7 @@ def traps(monkeypatch, tmp_path):
     return tuple(row.name for row in trap_engines.ROWS if row.name != "steady")
 
 
+@pytest.mark.long
 @pytest.mark.slow(50)
 def test_traps_are_not_chosen_and_the_recipe_says_how_the_winner_runs(config, traps):
     told = []

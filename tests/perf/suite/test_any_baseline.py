@@ -172,6 +172,7 @@ def test_the_suite_judges_and_records_without_tensorflow(nqperf, inputs, tmp_pat
     assert not any(name.startswith("tensorflow") for name in results.fingerprint.versions)
 
 
+@pytest.mark.long
 @pytest.mark.slow(30)
 def test_doctor_run_tune_and_pairs_work_without_tensorflow(nqperf, inputs, tmp_path):
     model, data = inputs

@@ -125,7 +125,7 @@ def photograph(page: str, folder: Path) -> list[Path]:
         (Path(scratch) / "page.html").write_text(page)
         for width in WIDTHS:
             taken.append(folder / f"report-{width}.png")
-            where = (f"--user-data-dir={scratch}/profile", f"--window-size={width},900", f"--screenshot={taken[-1]}")
+            where = (f"--user-data-dir={scratch}/profile", f"--window-size={width},1600", f"--screenshot={taken[-1]}")
             subprocess.run(
                 [browser, *FLAGS, *where, (Path(scratch) / "page.html").as_uri()], capture_output=True, check=True
             )

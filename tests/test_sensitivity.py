@@ -17,7 +17,7 @@ from nqperf.nq.logits import concatenate
 from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
 from nqperf.perf.suite.task import make_task
 
-EXAMPLES = 10
+EXAMPLES = 6
 SEQ_LENGTH = 512
 # What a gross defect costs in micro-F1, at least.
 GROSS = 0.05

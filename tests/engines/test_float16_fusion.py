@@ -16,7 +16,7 @@ SCRIPT = """
 import json
 import numpy as np
 from nqperf.engines.registry import find_engine
-from nqperf.engines.tensorflow import engine as module
+from nqperf.engines.tensorflow import states as module
 from nqperf.engines.tensorflow.graphs import graphs_of
 from nqperf.model.config import BertConfig
 from nqperf.model.weights import initial_weights

@@ -222,17 +222,17 @@ def children():
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["eager", BASELINE])
 def test_a_worker_that_is_stopped_is_named_and_the_others_are_measured(sleeping, victim):
-    known, struck = {}, []
+    others, started, struck = children(), [], []
 
     def strike(event):
         if not isinstance(event, Doing) or struck:
             return
         if event.stage == "start":
-            known[event.name] = children()
+            started.append(event.name)
         if event.stage == "round" and event.name.startswith("2 of"):
-            later = sorted(pid for pid in children() if pid not in known[victim])
-            os.kill(later[0], signal.SIGSTOP)
-            struck.append(later[0])
+            alive = sorted(children() - others)  # those of this set, in the order in which they were started
+            struck.append(dict(zip(started[-len(alive) :], alive, strict=True))[victim])
+            os.kill(struck[0], signal.SIGSTOP)
 
     results = sleeping("eager,grappler", strike, gate=FIRST_LOOK).results
     assert struck

@@ -317,6 +317,20 @@ def test_slow_products_are_measured_as_often_as_the_quartiles_need(monkeypatch):
     assert counts[:4] == ["fast", "slow", "slow", "fast"]
 
 
+@pytest.mark.parametrize(("times", "rounds"), [(9, 12), (15, 3), (1000, 3)])
+def test_products_without_a_kernel_are_soon_known(monkeypatch, times, rounds):
+    clock, ran = [0.0], []
+
+    def work(seconds):
+        clock[0] += seconds
+        ran.append(seconds)
+
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: clock[0])
+    low, high = turns.speedup_in_turns(lambda: work(1.0), lambda: work(float(times)))
+    assert (low, high) == pytest.approx((1 / times, 1 / times))
+    assert ran.count(1.0) == ran.count(float(times)) == rounds
+
+
 def test_the_baseline_itself_is_believed_before_a_small_layer():
     from tests.perf.variants.test_table import changed
 

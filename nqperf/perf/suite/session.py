@@ -23,7 +23,7 @@ from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Start
 from nqperf.perf.suite.challenger import Challenger, score_change
 from nqperf.perf.suite.parity import Answers, Task, agreement, check_answers, score_predictions
-from nqperf.perf.suite.processes import VariantProcess, Workshop
+from nqperf.perf.suite.processes import VariantProcess, WorkerStarter, Workshop
 from nqperf.perf.suite.task import features_request
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.table import VARIANTS
@@ -194,7 +194,7 @@ class Session:
         run = self.run_of(variant)
         return run.warmed is not None or run.kept is not None
 
-    def starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> Start:
+    def starter(self, variant: Variant, *, name: str | None = None, planted: float = 0.0) -> WorkerStarter:
         """Return what starts a process of a `variant`, for sets.
 
         `name` is what it is called, by default as the variant; `planted` is the share of a batch's time that is planted
@@ -233,8 +233,7 @@ class Session:
 
         Raises: as `Workshop.start`.
         """
-        model = (self._challenger_of(variant.name) or self).folder
-        return self.workshop.start(variant, model, name=name)
+        return self.starter(variant, name=name)()
 
     def observe(self, run: VariantRun, process: VariantProcess) -> protocol.ObservedStates:
         """Note in `run` what its `process` was seen to do.

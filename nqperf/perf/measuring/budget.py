@@ -24,16 +24,18 @@ class Speed:
     """How fast this machine is with the baseline; units: seconds.
 
     `start` is how long a worker takes until it is ready, `batch` one batch, of which a round times so many `batches`.
+    For `lead_in` a row computes before them, untimed.
     """
 
     start: float
     batch: float
     batches: int = 1
+    lead_in: float = 0.0
 
     @property
     def turn(self) -> float:
         """The seconds of the baseline's batches in a round, at one end of it."""
-        return self.batch * self.batches
+        return self.lead_in + self.batch * self.batches
 
 
 def batches_of_turn(batch: float) -> int:

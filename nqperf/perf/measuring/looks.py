@@ -275,7 +275,7 @@ class _Costs:
         rows = [BASELINE, BASELINE, *names]
         return Cost(
             start_seconds=sum(self._start(name) for name in rows[1:]),
-            round_seconds=self.speed.batches * sum(self._batch(name) for name in rows),
+            round_seconds=sum(self.speed.lead_in + self.speed.batches * self._batch(name) for name in rows),
         )
 
     def _start(self, name: str) -> float:

@@ -28,6 +28,7 @@ from nqperf.perf.measuring.limits import Limits, TooSlowError
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Conduct, Process, Start
+from nqperf.perf.measuring.work import LEAD_IN
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
 from nqperf.perf.pairs.sides import Patience, Side, Way, way_of
 from nqperf.perf.workers.process import WorkerError
@@ -82,7 +83,7 @@ class PairedConfig:
 
     gate: GateConfig = REFERENCE_GATE
     seconds: float = 60.0
-    shortest: float = 0.01
+    shortest: float = 0.05
     build_seconds: float = 600.0
     run_seconds: float = 120.0
     pages: Pages = "huge"
@@ -218,9 +219,10 @@ class _Session:
             self.warm_up_seconds = side.warm_up_seconds
             for one in (base, side):
                 one.repeat(self.repeats)
-            batch = min(base.batch(number) for number in range(_SPEED_ROUNDS)) * self.repeats
-        self.speed = Speed(start=started, batch=batch)
-        self.patience.limits = Limits.of(start=started, batch=batch)
+            run = min(base.batch(number) for number in range(_SPEED_ROUNDS))
+        lead_in = LEAD_IN if self.baseline.fresh else 0.0
+        self.speed = Speed(start=started, batch=run, batches=self.repeats, lead_in=lead_in)
+        self.patience.limits = Limits.of(start=started, batch=run * self.repeats + lead_in)
 
     def measure(self, same: Compare | Metric) -> None:
         """Take the sets.

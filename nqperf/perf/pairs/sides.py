@@ -12,7 +12,7 @@ from nqperf.engines.registry import gpu_sharing
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, common_environment, page_environment, untraced
 from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
-from nqperf.perf.measuring.work import TimedRuns, Work, as_work, to_host
+from nqperf.perf.measuring.work import LEAD_IN, TimedRuns, Work, as_work, to_host
 from nqperf.perf.workers import builder_worker, protocol
 from nqperf.perf.workers.process import Reply, WorkerProcess
 
@@ -122,7 +122,8 @@ class _Elsewhere:
         )
         try:
             build = min(patience.build, patience.limits.start)
-            request = builder_worker.Build(target=target, path=tuple(sys.path), warm_up=False)
+            path = tuple(sys.path)
+            request = builder_worker.Build(target=target, path=path, warm_up=False, lead_in=LEAD_IN)
             self._worker.ask(request, builder_worker.Built, timeout=build)
             first = min(patience.build, patience.limits.first)
             warm = self._ask(builder_worker.WarmUp(), builder_worker.Built, timeout=first)

@@ -22,6 +22,7 @@ from nqperf.perf.machine.environment import (
     untraced,
     worker_environment,
 )
+from nqperf.perf.measuring.work import LEAD_IN
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers import builder_worker, protocol
 from nqperf.perf.workers.process import WorkerError, WorkerProcess
@@ -143,7 +144,15 @@ class BuilderProcess:
             path = () if starting.arguments else side.search_path(starting.project)
             arguments = dict(starting.arguments)
             own = side.own or not path
-            request = builder_worker.Build(target=starting.target, path=path, own=own, count=True, arguments=arguments)
+            request = builder_worker.Build(
+                target=starting.target,
+                path=path,
+                own=own,
+                count=True,
+                arguments=arguments,
+                # In a duet a side keeps its cores while the other one runs.
+                lead_in=LEAD_IN if starting.cores is None else 0.0,
+            )
             self._worker.send(request)
         except BaseException:
             self._worker.end()

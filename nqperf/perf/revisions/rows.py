@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from nqperf.errors import NqPerfError
 from nqperf.perf.measuring.duets import How, Pair, PairsAlive, started_pairs
+from nqperf.perf.measuring.work import LEAD_IN
 from nqperf.perf.revisions.builders import RevisionProcess
 from nqperf.perf.revisions.judging import MEASURES, round_scatter
 from nqperf.perf.revisions.work import WorkChange, work_change
@@ -102,11 +103,15 @@ class RowRun:
         if self.ended:
             return
         costs = [
-            round_scatter(taken) ** 2 * (statistics.median(taken.base) * rounds)
-            for taken, rounds in zip(self.sets, (1, 2), strict=True)
+            round_scatter(taken) ** 2 * seconds for taken, seconds in zip(self.sets, self._round_seconds(), strict=True)
         ]
         self.how = "turns" if costs[1] < costs[0] else "duet"
         self.sets = [taken for taken in self.sets if taken.how == self.how]
+
+    def _round_seconds(self) -> tuple[float, float]:
+        """Return what a round took in the set of the duet, both sides at once, and in that of turns."""
+        duet, turns = (self._repeats * statistics.median(taken.base) for taken in self.sets)
+        return duet, 2 * (LEAD_IN + turns)
 
     def _take_one(self, how: How, seed: int, *, timed: bool) -> None:
         """Take a set whose processes are started for being timed so."""

@@ -31,7 +31,8 @@ class Build(protocol.Message, frozen=True):
 
     With `own`, what stands in `path` comes before this process's own search path, else in its place. With `warm_up`,
     the runs that come before any time is taken are done at once. With `count`, the first of them is looked at, to count
-    what it does. `arguments` are the builder's keyword arguments.
+    what it does. `arguments` are the builder's keyword arguments. A timed round has `lead_in` seconds of untimed
+    runs before it.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Build(protocol.Message, frozen=True):
     warm_up: bool = True
     count: bool = False
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+    lead_in: float = 0.0
 
 
 class WarmUp(protocol.Message, frozen=True):
@@ -150,7 +152,7 @@ class _Worker:
 
     def _repeat(self, runs: TimedRuns, count: int) -> Built:
         runs.repeats = count
-        return self._built(runs(0))
+        return self._built(runs.round())
 
     def _built(self, seconds: float) -> Built:
         return Built(
@@ -168,7 +170,8 @@ class _Worker:
         name, _, attribute = request.target.partition(":")
         module = importlib.import_module(name)
         builder = getattr(module, attribute)
-        self._runs = TimedRuns(as_work(builder(**request.arguments), origin=f"what {request.target} returns"))
+        work = as_work(builder(**request.arguments), origin=f"what {request.target} returns")
+        self._runs = TimedRuns(work, lead_in=request.lead_in)
         self._origin = str(getattr(module, "__file__", "") or "")
         if request.count and not self._runs.counts:
             self._counted = count_first_run(self._runs.output)

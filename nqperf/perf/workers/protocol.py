@@ -20,7 +20,7 @@ from nqperf.nq.features import MODEL_INPUTS, Features
 from nqperf.records.results import Usage
 
 # Raised with every change that a process of another version would not understand.
-VERSION = 1
+VERSION = 2
 _LENGTH = struct.Struct(">Q")
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ConfigError
+from nqperf.perf.measuring import work
 from nqperf.perf.measuring.planting import multiply_matrices, plant
 from nqperf.perf.measuring.work import TimedRuns, Work, as_work, synchronise, to_host
 
@@ -44,6 +45,49 @@ def test_warm_up_runs_come_first_and_one_more_is_timed():
     counted = Counted()
     assert TimedRuns(counted.work(warm_up=3)).warm_up() > 0
     assert counted.calls.count(("run",)) == 4
+
+
+class _Clock:
+    """A scripted clock, which moves by a millisecond whenever it is read."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+@pytest.mark.parametrize(("seconds", "led"), [(0.03, 6), (0.09, 2), (0.15, 1), (0.25, 0), (60.0, 0)])
+def test_a_round_is_led_in_by_whole_runs_that_fit(monkeypatch, seconds, led):
+    clock, began = _Clock(), []
+    monkeypatch.setattr(work, "time", clock)
+
+    def run():
+        began.append(clock.now)
+        clock.now += seconds
+
+    runs = TimedRuns(Work(run=run), lead_in=0.2)
+    runs.warm_up()
+    assert len(began) == 3, "nothing leads in what is not timed"
+    before = clock.now
+    assert runs(0) == pytest.approx(seconds, abs=0.002)
+    assert len(began) == 3 + led + 1
+    assert 0.2 <= began[-1] - before <= 0.25, "the thread computes until it is over"
+
+
+def test_the_lead_in_counts_a_runs_set_up(monkeypatch):
+    clock, ups = _Clock(), []
+    monkeypatch.setattr(work, "time", clock)
+
+    def set_up():
+        ups.append(clock.now)
+        clock.now += 5.0
+
+    runs = TimedRuns(Work(run=lambda _given: None, set_up=set_up), lead_in=0.2)
+    runs.warm_up()
+    runs(0)
+    assert len(ups) == 4, "two to warm up, and one in each round: none fits before"
 
 
 def test_a_rounds_seconds_are_those_of_one_run():

@@ -1,6 +1,9 @@
-"""Files as Linux tells of itself by them, made up."""
+"""What Linux tells of itself by files: made up, and the real processes."""
 
+import contextlib
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,3 +17,14 @@ def write(root, files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return root
+
+
+def children() -> set[int]:
+    """Return the numbers of the processes that this one has started and that have not ended."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == os.getpid() and state != "Z":
+                found.add(int(path.parent.name))
+    return found

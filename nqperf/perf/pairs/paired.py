@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import msgspec
 
+from nqperf.engines.threads import available_cores
 from nqperf.errors import ConfigError, NqPerfError, OutOfTimeError, ParityError
 from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.machine.fingerprint import take_fingerprint
@@ -30,7 +31,7 @@ from nqperf.perf.measuring.planting import PLANTED as PLANTED_SHARE
 from nqperf.perf.measuring.sets import Conduct, Process, Start
 from nqperf.perf.measuring.work import LEAD_IN
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
-from nqperf.perf.pairs.sides import Patience, Side, Way, way_of
+from nqperf.perf.pairs.sides import Patience, Side, SideStarter, Way, way_of
 from nqperf.perf.workers.process import WorkerError
 from nqperf.perf.workers.progress import Doing, Progress, SetFinished, silent
 from nqperf.records.profiles import PAGES
@@ -200,12 +201,12 @@ class _Session:
         """Compare the results of the two sides, before anything is timed; what is wrong stands in `failure`."""
         with ExitStack() as stack:
             began = time.perf_counter()
-            base = self._started(stack, self.baseline, BASELINE)
+            base = self._start(stack, self.baseline, BASELINE)
             started = time.perf_counter() - began
             self.expected, self.pages = base.output(), base.pages
             self.patience.limits = Limits.of(start=started, batch=base.warm_up_seconds)
             try:
-                side = self._started(stack, self.candidate, self.name)
+                side = self._start(stack, self.candidate, self.name)
                 self.agreement, fault = agree(same, self.expected, side.output())
                 if fault is None:
                     _, fault = agree(same, self.expected, side.output_anew(base))
@@ -240,7 +241,7 @@ class _Session:
             gate=self.config.gate,
             budget=Budget(seconds=self.config.seconds),
             speed=self.speed,
-            conduct=_Comparing(session=self, same=same),
+            conduct=_Comparing(session=self, same=same, on_gpu=bool(take_fingerprint().gpus)),
             seed=random.SystemRandom().getrandbits(32) if self.config.seed is None else self.config.seed,
             told=self._tell,
         )
@@ -290,26 +291,21 @@ class _Session:
             who = "the baseline's own output is another one" if name == BASELINE else "the outputs differ"
             raise ParityError(f"parity: after the last round {who}: {fault}")
 
-    def _started(self, stack: ExitStack, way: Way, name: str) -> Side:
-        self.config.progress(Doing(stage="start", name=name))
-        side = way.start(name)
+    def _start(self, stack: ExitStack, way: Way, name: str) -> Side:
+        side = SideStarter(way=way, name=name, told=self._starting, prepare=lambda _: None)()
         stack.callback(side.end)
         return side
 
     def _starter(self, way: Way, name: str, planted: float = 0.0) -> Start:
-        def start() -> Side:
-            self.config.progress(Doing(stage="start", name=name))
-            side = way.start(name)
-            try:
-                side.repeat(self.repeats)
-                if planted:
-                    self.planted.append(side.plant(planted))
-            except BaseException:
-                side.end()
-                raise
-            return side
+        def prepare(side: Side) -> None:
+            side.repeat(self.repeats)
+            if planted:
+                self.planted.append(side.plant(planted))
 
-        return start
+        return SideStarter(way=way, name=name, told=self._starting, prepare=prepare)
+
+    def _starting(self, name: str) -> None:
+        self.config.progress(Doing(stage="start", name=name))
 
     def _rows(self) -> tuple[Row, ...]:
         share = sum(self.planted) / len(self.planted) if self.planted else PLANTED_SHARE
@@ -368,6 +364,11 @@ class _Comparing(Conduct):
 
     session: _Session
     same: Compare | Metric
+    on_gpu: bool
+
+    def loads_together(self, names: tuple[str, ...]) -> bool:
+        """Return whether the processes of the rows `names` may build at once: each has a core, and no GPU is shared."""
+        return not self.on_gpu and available_cores() >= len(names)
 
     def goes_on(self, rounds: int) -> bool:
         """Return whether there is time for a further round; one is taken whatever it takes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -14,11 +16,11 @@ from nqperf.perf.machine.environment import Pages, common_environment, page_envi
 from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
 from nqperf.perf.measuring.work import LEAD_IN, TimedRuns, Work, as_work, to_host
 from nqperf.perf.workers import builder_worker, protocol
-from nqperf.perf.workers.process import Reply, WorkerProcess
+from nqperf.perf.workers.process import Reply, WorkerError, WorkerProcess
 
 
 class Side(Protocol):
-    """One way to do the work, warm; a process of a set, or as good as one.
+    """One way to do the work; once it is `ready`, a process of a set, or as good as one.
 
     Fields:
         warm_up_seconds: The seconds of the first run that was timed.
@@ -31,6 +33,12 @@ class Side(Protocol):
     @property
     def watched(self) -> tuple[str, ...]:
         """The tracers and profilers that were taken off while it was timed last."""
+
+    def ready(self) -> None:
+        """Wait until it is built, and do the runs that come before any time is taken.
+
+        Raises: WorkerError or TooSlowError when its process fails or hangs.
+        """
 
     def batch(self, number: int) -> float:
         """Return the seconds of one run, the mean of the runs of the round `number`, from 0."""
@@ -58,15 +66,18 @@ class _Here:
     """A side in this process."""
 
     pages: str = "plain"
+    warm_up_seconds = math.nan
 
     def __init__(self, work: Work) -> None:
         self._runs = TimedRuns(work)
         self._handed_out: Any = None
-        self.warm_up_seconds = self._runs.warm_up()
 
     @property
     def watched(self) -> tuple[str, ...]:
         return self._runs.watched
+
+    def ready(self) -> None:
+        self.warm_up_seconds = self._runs.warm_up()
 
     def batch(self, number: int) -> float:
         return self._runs(number)
@@ -110,6 +121,8 @@ class _Elsewhere:
     """A side in a worker process."""
 
     watched: tuple[str, ...] = ()
+    pages: str = "plain"
+    warm_up_seconds = math.nan
 
     def __init__(self, target: str, name: str, patience: Patience) -> None:
         self._name, self._patience = name, patience
@@ -121,16 +134,18 @@ class _Elsewhere:
             replies=builder_worker.Reply,
         )
         try:
-            build = min(patience.build, patience.limits.start)
             path = tuple(sys.path)
-            request = builder_worker.Build(target=target, path=path, warm_up=False, lead_in=LEAD_IN)
-            self._worker.ask(request, builder_worker.Built, timeout=build)
-            first = min(patience.build, patience.limits.first)
-            warm = self._ask(builder_worker.WarmUp(), builder_worker.Built, timeout=first)
-            self.warm_up_seconds, self.pages = warm.seconds, warm.pages
+            self._worker.send(builder_worker.Build(target=target, path=path, warm_up=False, lead_in=LEAD_IN))
         except BaseException:
             self._worker.end()
             raise
+
+    def ready(self) -> None:
+        patience = self._patience
+        build, first = (min(patience.build, limit) for limit in (patience.limits.start, patience.limits.first))
+        self._worker.reply_to(builder_worker.Build, builder_worker.Built, timeout=build)
+        warm = self._ask(builder_worker.WarmUp(), builder_worker.Built, timeout=first)
+        self.warm_up_seconds, self.pages = warm.seconds, warm.pages
 
     def batch(self, number: int) -> float:
         limit = min(self._patience.run, self._patience.limits.batch)
@@ -175,13 +190,58 @@ class Way:
 
     Fields:
         label: What it is called.
-        start: Starts it, told its name.
+        start: Begins to start it, told its name; whoever gets it waits until it is ready.
         fresh: Whether each start is a process of its own.
     """
 
     label: str
     start: Callable[[str], Side]
     fresh: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class SideStarter:
+    """Starts sides of one row for sets, each when it is called; the next one may begin to build before.
+
+    Fields:
+        way: How to start one.
+        name: What they are called.
+        told: Called with the name when somebody waits for one.
+        prepare: Called with each that is ready, before anybody gets it; where it raises, the side is ended.
+    """
+
+    way: Way
+    name: str
+    told: Callable[[str], None]
+    prepare: Callable[[Side], object]
+    _launched: Side | None = None
+
+    def launch(self) -> None:
+        """Let the next side begin to build, and do not wait for it."""
+        if self._launched is None:
+            with contextlib.suppress(WorkerError):  # it comes again where somebody waits for a side
+                self._launched = self.way.start(self.name)
+
+    def drop(self) -> None:
+        """End the side that was launched and never taken, if there is one."""
+        side, self._launched = self._launched, None
+        if side is not None:
+            side.end()
+
+    def __call__(self) -> Side:
+        """Return a side that is ready: the launched one, or else a new one.
+
+        Raises: as `Side.ready`.
+        """
+        self.told(self.name)
+        side, self._launched = self._launched or self.way.start(self.name), None
+        try:
+            side.ready()
+            self.prepare(side)
+        except BaseException:
+            side.end()
+            raise
+        return side
 
 
 def way_of(value: Any, *, origin: str, patience: Patience) -> Way:

@@ -1,11 +1,9 @@
 """A session's processes, and whole runs of the suite: with TensorFlow on a tiny model, and with workers that sleep."""
 
-import contextlib
 import dataclasses
 import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +19,7 @@ from nqperf.records.verdict import GateConfig
 from tests.documents import river_examples, write_lines
 from tests.perf.machine.machines import SLOW_FLOAT16
 from tests.perf.workers.asleep import fall_asleep
+from tests.system_files import children
 
 # Five sets of few rounds decide; promises are so far from the truth that no noise can reach them.
 GATE = GateConfig(rounds=2, sets=5)
@@ -205,17 +204,6 @@ def sleeping(config, monkeypatch):
         return run_suite(dataclasses.replace(asked(config, variants=variants), **changes), progress)
 
     return run
-
-
-def children():
-    """Return the numbers of the processes that this one has started."""
-    found = set()
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            with contextlib.suppress(OSError):
-                stat = (path / "stat").read_text().rpartition(")")[2].split()
-                found |= {int(path.name)} if int(stat[1]) == os.getpid() else set()
-    return found
 
 
 @LINUX

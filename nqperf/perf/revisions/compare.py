@@ -23,9 +23,12 @@ from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
 from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
-from nqperf.statistics.verdicts import Plan
+from nqperf.statistics.verdicts import JudgeConfig, Plan
 
 _CLOSE = Close()
+_JUDGE = JudgeConfig.for_margin(DEFAULT.margin)
+# The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
+_SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
 # Starts a side's process, which is told its name; NqPerfError when it cannot.
 StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
@@ -123,6 +126,7 @@ class RowsSession:
                 row=row,
                 how=how if can_duet() else "turns",
                 rounds=config.rounds,
+                set_seconds=config.budget / (_SETS_WANTED * len(self.rows)),
                 work_margin=config.margin,
             )
             for row in self.rows

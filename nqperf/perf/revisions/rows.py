@@ -19,6 +19,7 @@ from nqperf.perf.revisions.work import WorkChange, work_change
 from nqperf.records.results import Agreement
 from nqperf.records.revisions import Measure, MeasuredSet
 from nqperf.records.work import CountedWork
+from nqperf.statistics.planning import FEWEST_ROUNDS
 
 # Rounds of a duet whose log ratios scatter by less are a quiet machine's.
 _QUIET = 0.03
@@ -49,15 +50,16 @@ class PairedRow:
 class RowRun:
     """The row `row` while it is measured.
 
-    `how` is the way that its sets are timed, None until a short trial has chosen. `rounds` are taken in a set, and work
-    that grows by more than `work_margin` fails. What is found: `agreement` and `note` of the answers, `work` of both
-    with its `work_change`, the `sets`, and `faults`, why the change fails, a line each. `base_error` is why the base
-    does not run. `seconds` are those of the last set.
+    `how` is the way that its sets are timed, None until a short trial has chosen. `rounds` are taken in a set, fewer
+    where it would take longer than `set_seconds`, and work that grows by more than `work_margin` fails. What is found:
+    `agreement` and `note` of the answers, `work` of both with its `work_change`, the `sets`, and `faults`, why the
+    change fails, a line each. `base_error` is why the base does not run. `seconds` are those of the last set.
     """
 
     row: PairedRow
     how: How | None
     rounds: int
+    set_seconds: float
     work_margin: float
     agreement: Agreement | None = None
     note: str | None = None
@@ -115,15 +117,16 @@ class RowRun:
 
     def _take_one(self, how: How, seed: int, *, timed: bool) -> None:
         """Take a set whose processes are started for being timed so."""
+        began = time.monotonic()
         with started_pairs({self.name: self.row.starts(how)}, seed=seed, at_once=how == "duet") as alive:
             if self._lost(alive, how):
                 return
-            base, change = (cast("RevisionProcess", alive.rows[self.name].sides[side]) for side in ("base", "change"))
+            base, change = self._sides(alive)
             try:
                 if self.agreement is None and not self._compared(base, change):
                     return
                 if timed:
-                    self._timed(alive, how, base, change)
+                    self._timed(alive, how, began)
             except _SideError as failed:
                 if failed.side == "base":
                     self.base_error = failed.error
@@ -140,12 +143,13 @@ class RowRun:
         self.work_change = work_change(first, second, self.work_margin)
         return True
 
-    def _timed(self, alive: PairsAlive, how: How, base: RevisionProcess, change: RevisionProcess) -> None:
-        """Take the rounds, and look at the answers once more."""
+    def _timed(self, alive: PairsAlive, how: How, began: float) -> None:
+        """Take the rounds of the set that `began` then, and look at the answers once more."""
+        base, change = self._sides(alive)
         if not self.sets:
             self._repeats = runs_of_a_round(max(base.warm_up_seconds, change.warm_up_seconds))
         self._both(lambda side: side.repeat(self._repeats), base, change)
-        taken = alive.take(how, self.rounds)
+        taken = alive.take(how, self._rounds_in_time(how, max(base.warm_up_seconds, change.warm_up_seconds), began))
         if self._lost(alive, how):
             return
         self._both(lambda side: side.repeat(self._repeats), base, change)  # it tells the memory once more
@@ -167,6 +171,16 @@ class RowRun:
         )
         # Work that grew is known for sure; the clock's first set says what it costs.
         self.faults += self.work_change.faults
+
+    def _sides(self, alive: PairsAlive) -> tuple[RevisionProcess, RevisionProcess]:
+        base, change = (cast("RevisionProcess", alive.rows[self.name].sides[side]) for side in ("base", "change"))
+        return base, change
+
+    def _rounds_in_time(self, how: How, run: float, began: float) -> int:
+        """Return how many rounds there is time for in the set that `began` then, where a run takes so many seconds."""
+        turn = self._repeats * run
+        left = self.set_seconds - (time.monotonic() - began)
+        return min(self.rounds, max(FEWEST_ROUNDS, int(left / (turn if how == "duet" else 2 * (LEAD_IN + turn)))))
 
     def _both(
         self, ask: Callable[[RevisionProcess], Any], base: RevisionProcess, change: RevisionProcess

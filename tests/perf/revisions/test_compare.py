@@ -88,7 +88,7 @@ def compare_rows(scripts, seed=1, **settings):
 def compare(base=None, change=None, seed=1, **settings):
     drawn = random.Random(seed)
     scripts = {"base": base or {}, "change": change or {}}
-    config = RevisionsConfig(budget=3600, seed=seed, **settings)
+    config = RevisionsConfig(**{"budget": 3600, "seed": seed, **settings})
     return compare_revisions(
         "work:build", SIDES, Path("/there"), config=config, start=lambda name, *_: Scripted(scripts[name], drawn)
     )
@@ -159,6 +159,12 @@ def test_answers_that_change_after_the_first_run_fail():
     results = compare(change={"later": 0.0, "seconds": 0.01})
     assert results.outcome == "FAIL"
     assert "after the timed rounds" in reasons(results)[0]
+
+
+@pytest.mark.parametrize(("how", "budget", "rounds"), [("duet", 1e6, 12), ("duet", 2000, 5), ("turns", 2000, 3)])
+def test_a_set_of_a_slow_machine_has_as_many_rounds_as_leave_room_for_the_other_sets(how, budget, rounds):
+    results = compare(base={"seconds": 90}, change={"seconds": 95}, how=how, budget=budget)
+    assert {len(taken.base) for taken in sets(results)} == {rounds}
 
 
 def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():

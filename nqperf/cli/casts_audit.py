@@ -116,7 +116,7 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
 
 
 def say_next(command: str, model: str | None, inputs: tuple[str, ...], rest: str) -> None:
-    """Say on stderr what to run next on a `model` of the user's: `command`, its `inputs`, and what follows them."""
+    """Say on stderr what to run next on a `model` of the user's: `command`, its `inputs`, and the `rest`."""
     if model is not None and ":" in model:
         given = "".join(f" --input {shlex.quote(each)}" for each in inputs)
         click.echo(f"nqperf: next: nqperf {command} {model}{given} {rest}", err=True)

@@ -212,6 +212,12 @@ def test_settings_out_of_range_are_refused(settings):
         compare(**settings)
 
 
+@pytest.mark.parametrize("name", ["margin", "memory_margin", "start_margin"])
+def test_a_margin_in_per_cent_is_no_share(name):
+    with pytest.raises(ConfigError, match=f"{name} is 5; .*: 0.05 is 5 %"):
+        RevisionsConfig(**{name: 5})
+
+
 def test_the_record_is_written_and_read_whole(tmp_path):
     results = compare(change={"seconds": 0.12})
     write_revisions(tmp_path / "ab.json", results)

@@ -174,7 +174,7 @@ def test_the_action_calls_what_exists_and_runs_no_text_of_its_inputs():
 
 
 def test_the_action_installs_its_own_files_as_no_index_has_them(tmp_path):
-    """The runner unpacks the whole repository at an action's commit; GITHUB_ACTION_PATH is the action's folder in it."""
+    """A runner unpacks the whole repository of an action; GITHUB_ACTION_PATH is the action's folder in it."""
     install = next(step["run"] for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"])
     told = tmp_path / "python"
     told.write_text('#!/bin/sh\nfor word; do :; done; echo "$word"\n')

@@ -194,7 +194,7 @@ class RowsSession:
                 return
 
     def _take(self, run: RowRun) -> None:
-        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets)))
+        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets), left=self._left()))
         # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
         differ = any(one.faults and not one.sets for one in self.runs)
         run.take(self._drawn.randrange(1 << 32), timed=not differ)

@@ -232,7 +232,7 @@ def test_tox_installs_what_the_extra_names():
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     if shutil.which("mkdocs", path=str(Path(sys.executable).parent)) is None:
-        pytest.skip("mkdocs is not installed: pip install 'nqperf[docs]'")
+        pytest.skip("mkdocs is not installed: pip install 'path/to/nqperf[docs]'")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
         cwd=REPOSITORY,

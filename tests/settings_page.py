@@ -25,7 +25,7 @@ Made from the code by `python -m tests.settings_page`. What the command line say
 
 
 _KEYS = """Every option may stand under `[tool.nqperf]` of the nearest pyproject.toml: for `nqperf bench`, `calibrate`,
-`prove` and the pytest plugin. Unknown keys are refused with the nearest name. Paths are from the file's folder.
+`prove`, `ab` and the pytest plugin. Unknown keys are refused with the nearest name. Paths are from the file's folder.
 
 ```toml
 [tool.nqperf]

@@ -171,3 +171,20 @@ def test_the_action_calls_what_exists_and_runs_no_text_of_its_inputs():
     assert {argument for argument in arguments if argument.startswith("$")} == variables
     defaults = {name: item.get("default") for name, item in action["inputs"].items()}
     assert 0 < float(defaults["margin"]) < 1 < float(defaults["budget"])
+
+
+def test_the_action_installs_its_own_files_as_no_index_has_them(tmp_path):
+    """A runner unpacks the whole repository of an action; GITHUB_ACTION_PATH is the action's folder in it."""
+    install = next(step["run"] for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"])
+    told = tmp_path / "python"
+    told.write_text('#!/bin/sh\nfor word; do :; done; echo "$word"\n')
+    told.chmod(0o755)
+
+    def installed(**variables):
+        words = [shutil.which("bash"), "-euc", install]
+        environment = {"PATH": str(tmp_path), "GITHUB_ACTION_PATH": str(ACTION.parent), **variables}
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert Path(installed(NQPERF="")).resolve() == REPOSITORY
+    assert (REPOSITORY / "pyproject.toml").is_file()
+    assert installed(NQPERF="nqperf==0.1") == "nqperf==0.1"

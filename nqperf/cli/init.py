@@ -16,7 +16,7 @@ _NEXT = """next:
   python -m pytest benchmarks                              # measures it here (with pytest-xdist: -n 0)
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
-settings of your own stand in [tool.nqperf] of pyproject.toml"""
+settings stand in [tool.nqperf] of pyproject.toml, such as margin = 0.05, the slowdown that fails"""
 
 
 @click.command("init")

@@ -66,7 +66,7 @@ GROUPS = {
     },
 }
 # What pyproject.toml says holds for these.
-OF_THE_PROJECT = ("bench", "calibrate", "prove")
+OF_THE_PROJECT = ("bench", "calibrate", "prove", "ab")
 COMMANDS = {name: lazy for group in GROUPS.values() for name, lazy in group.items()}
 
 
@@ -87,7 +87,7 @@ class LazyGroup(click.Group):
         if cmd_name in OF_THE_PROJECT and ctx and not ctx.resilient_parsing:
             from nqperf.cli.project import defaults
 
-            ctx.default_map = {cmd_name: defaults()}
+            ctx.default_map = {cmd_name: defaults(cmd_name)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -22,6 +22,8 @@ _OUTPUTS = ("report", "save_results")
 class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table; every key is an option of `nqperf bench` and of the pytest plugin, None where it says nothing.
 
+    `nqperf ab` has some of them, too.
+
     Fields:
         model: The model folder.
         data: A Natural Questions file or glob.
@@ -39,6 +41,7 @@ class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         quick: Few sets and examples.
         rounds: Rounds at most.
         budget: Seconds that the run may take.
+        margin: The slowdown against a base that fails: 0.05 is 5 %.
         allow_inconclusive: Whether INCONCLUSIVE is no failure.
         require_judged: Whether a run in which nothing was judged fails.
         report: The page to write.
@@ -62,6 +65,7 @@ class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     quick: bool | None = None
     rounds: int | None = None
     budget: float | None = None
+    margin: float | None = None
     allow_inconclusive: bool | None = None
     require_judged: bool | None = None
     report: str | None = None

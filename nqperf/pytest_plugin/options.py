@@ -149,7 +149,7 @@ def asked_of(config: pytest.Config) -> SuiteOptions:
 
         given = {name.removeprefix("nqperf_"): getattr(config.option, name) for name in _ASKED}
         asked = {
-            **take_project(config),
+            **{name: value for name, value in take_project(config).items() if name != "margin"},
             **{name: one for name, one in given.items() if one is not None and one is not False},
         }
         if base_named(config):

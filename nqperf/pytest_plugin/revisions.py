@@ -11,7 +11,7 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.plain_text import command_line
-from nqperf.pytest_plugin.options import asked_of, switched_off
+from nqperf.pytest_plugin.options import asked_of, switched_off, take_project
 from nqperf.pytest_plugin.progress import progress_of
 from nqperf.pytest_plugin.replay import replay_times
 from nqperf.pytest_plugin.session import gate_of
@@ -140,7 +140,8 @@ def _asked(config: pytest.Config) -> Any:
 def _measured(config: pytest.Config, budget: float, pages: Any, progress: Any) -> Any:
     from nqperf.perf.revisions.config import RevisionsConfig
 
-    margin = config.option.nqperf_margin
+    given = config.option.nqperf_margin
+    margin = take_project(config).get("margin") if given is None else given
     return RevisionsConfig(
         budget=budget,
         pages=pages,

@@ -15,11 +15,13 @@ from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.
 SECONDS_A_LINE = 1.0
+SECONDS_DOING = 30.0
 
 
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
-    return f"{event.stage} {event.name}{f', {event.pairs} before' if event.pairs else ''}"
+    left = "" if event.left is None else f", about {max(event.left, 0):.0f} s left at most"
+    return f"{event.stage} {event.name}{f', {event.pairs} before' if event.pairs else ''}{left}"
 
 
 def set_text(event: SetFinished) -> str:
@@ -44,16 +46,21 @@ def finished_text(event: RowFinished) -> str:
 def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
     """Yield what writes one line a finished row, at most one a second: rows that end sooner share the next line.
 
-    `write` takes a line without its newline; `clock` returns seconds.
+    Where it is known how long it may still take, what is being done is a line each half a minute. `write` takes a line
+    without its newline; `clock` returns seconds.
     """
     waiting: list[RowFinished] = []
-    last = -SECONDS_A_LINE
+    last, doing_at = -SECONDS_A_LINE, clock()
 
     def tell(event: Event) -> None:
-        nonlocal last
+        nonlocal last, doing_at
         if isinstance(event, SetFinished):
             _write(write, waiting)
             write(f"nqperf: {set_text(event)}")
+        elif isinstance(event, Doing):
+            if event.left is not None and clock() - doing_at >= SECONDS_DOING:
+                doing_at = clock()
+                write(f"nqperf: {plain(doing_text(event))}")
         elif isinstance(event, RowFinished):
             waiting.append(event)
             if clock() - last >= SECONDS_A_LINE:

@@ -29,6 +29,8 @@ def headline(results: RevisionResults) -> str:
     Of several rows those that got slower are named; where none did, it says so of all.
     """
     answers = _answers(results)
+    if results.new and not any(row.outcome for row in results.rows):
+        return plain(f"nothing to compare: {results.base.label} has no {', '.join(results.new)} yet")
     if not any(row.judged for row in results.rows):
         return plain(f"{answers}; nothing was timed")
     return plain(", ".join([*_speeds(results), answers]))
@@ -68,6 +70,8 @@ def _change(time: Judged, base: str) -> str:
         inside = f" ({-high:.1f} .. {-low:.1f})" if time.word == "FASTER" else f" ({low:.1f} .. {high:.1f})"
     if time.word == "INCONCLUSIVE":
         return f"not sure whether slower than {base}: {_percent(time)}{inside}"
+    if time.word == "SAME" and time.interval is not None and time.interval[0] > 1:
+        return f"slower than {base} by less than the margin of {100 * time.margin:g} %: {_percent(time)}{inside}"
     if time.word == "SAME":
         return f"no slower than {base}: {_percent(time)}{inside}"
     return f"{abs(100 * (time.ratio - 1)):.1f} % {'slower' if time.word == 'SLOWER' else 'faster'} than {base}{inside}"
@@ -78,7 +82,7 @@ def _percent(one: Judged) -> str:
 
 
 def _answers(results: RevisionResults) -> str:
-    agreed = [row.agreement for row in results.rows if row.agreement is not None]
+    agreed = [row.agreement for row in results.rows if row.agreement is not None and row.agreement.compared]
     if not agreed:
         return "answers not compared"
     differ = [
@@ -156,13 +160,15 @@ def _more_time(results: RevisionResults, judged: Sequence[Judged]) -> list[str]:
     open_ones = [one for one in judged if one.word == "INCONCLUSIVE" and one.measure == "time"]
     if results.outcome != "INCONCLUSIVE" or not open_ones or not done:
         return []
-    # Before its first look nothing is decided.
-    more = max(max(one.more_sets or 0, JudgeConfig.for_margin(one.margin).first_look - one.sets) for one in open_ones)
+    # Before its first look nothing is decided, and one set says nothing of how many it takes.
+    before = max(JudgeConfig.for_margin(one.margin).first_look - one.sets for one in open_ones)
+    more = max(before, *(one.more_sets or 0 for one in open_ones))
     if more < 1:
         return []
     seconds = more * results.seconds / done
-    minutes = f"about {max(1, round(seconds / 60))} more minutes would decide"
-    return [f"{minutes}: --budget {results.seconds + seconds:.0f}"]
+    minutes = counted(max(1, round(seconds / 60)), "more minute")
+    said = f"at least {minutes} for a first look" if before > 0 else f"about {minutes} would decide"
+    return [f"{said}: --budget {results.seconds + seconds:.0f}"]
 
 
 def _reasons(results: RevisionResults) -> list[str]:

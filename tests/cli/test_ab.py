@@ -116,8 +116,9 @@ def test_bad_input_is_one_line(folder, ab, arguments, said):
 def test_a_base_without_the_builder_is_named(folder, ab):
     (folder / "src" / "work.py").write_text(WORK.replace("def build", "def make"))
     done = ab(folder, "work:make", "--base", "HEAD")
-    assert done.returncode == 2
-    assert "no attribute 'make'" in done.stderr
+    assert done.returncode == 3
+    assert "nothing to compare: HEAD has no work:make yet" in done.stdout
+    assert "no attribute 'make'" in done.stdout
 
 
 def test_a_change_that_does_not_build_fails(folder, ab):

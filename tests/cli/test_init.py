@@ -65,6 +65,22 @@ def test_bad_input(call, project, arguments, word):
     assert list(project.iterdir()) == []
 
 
+def test_the_margin_of_the_project_is_that_of_ab_and_of_a_test(call, project, monkeypatch):
+    """A value out of range shows who read it, before anything is started."""
+    forget_outer_session(monkeypatch)
+    assert "margin = 0.05" in call("init")[1]
+    (project / "pyproject.toml").write_text('[tool.nqperf]\nmargin = 5\nsave-results = "suite.json"\n')
+    code, _, err = call("ab", "benchmarks.work:build", "--base", "main")
+    assert (code, "margin is 5; " in err) == (2, True), err
+    assert "margin is 6; " in call("ab", "benchmarks.work:build", "--base", "main", "--margin", 6)[2]
+    (project / "benchmarks" / "test_speed.py").write_text(
+        "def test_base(nqperf_paired):\n    nqperf_paired('benchmarks.work:build', base='main')\n"
+    )
+    words = [sys.executable, "-m", "pytest", *PLUGIN, "benchmarks", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False, timeout=300)
+    assert "ConfigError: margin is 5; " in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", [("pytest",), ("python", "-m", "pytest")], ids=" ".join)
 def test_the_benchmark_runs_under_strict_markers_and_warnings_as_errors(call, project, monkeypatch, start):

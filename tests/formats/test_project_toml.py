@@ -60,5 +60,5 @@ def test_what_is_wrong_is_said_with_its_place(project, text, words):
 
 def test_every_option_of_the_plugin_may_stand_there():
     keys = {f"--nqperf-{name.replace('_', '-')}" for name in ProjectOptions.__struct_fields__}
-    base = {"--nqperf-base", "--nqperf-base-path", "--nqperf-base-python", "--nqperf-margin"}  # of one comparison
+    base = {"--nqperf-base", "--nqperf-base-path", "--nqperf-base-python"}  # of one comparison
     assert set(OPTIONS) - base <= keys

@@ -58,6 +58,19 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
 def test_what_is_being_done():
     assert doing_text(Doing(stage="rounds", name="xla", pairs=12)) == "rounds xla, 12 before"
     assert doing_text(Doing(stage="start", name="xla")) == "start xla"
+    assert doing_text(Doing(stage="set", name="work:build", left=179.6)) == "set work:build, about 180 s left at most"
+
+
+def test_what_takes_long_is_told_in_a_log_each_half_a_minute():
+    now, lines = [0.0], []
+    with row_lines(lines.append, lambda: now[0]) as tell:
+        for second in range(0, 100, 7):
+            now[0] = float(second)
+            tell(Doing(stage="set", name="work:build", pairs=second, left=100.0 - second))
+            tell(Doing(stage="rounds", name="never shown"))
+    assert lines == [
+        f"nqperf: set work:build, {second} before, about {100 - second} s left at most" for second in (35, 70)
+    ]
 
 
 @given(st.lists(st.floats(0, 3), max_size=12))

@@ -16,6 +16,7 @@ from nqperf.records.results import Agreement
 # Compares the baseline's output with the candidate's: False or an AssertionError says that they differ.
 Compare = Callable[[Any, Any], "bool | Agreement | None"]
 _WORDS = "same"
+_PLAIN = frozenset({bool, int, float, str, bytes})
 # The detail of an agreement that counts values which only the absolute tolerance makes equal.
 _UNPROVEN = "values_within_atol"
 
@@ -41,6 +42,9 @@ class Close:
         for ours, theirs in _leaves(baseline, candidate):
             if ours is None and theirs is None:
                 continue  # nothing is no result
+            if _plainly_equal(ours, theirs):
+                compared += 1
+                continue
             apart, difference = self._apart(ours, theirs)
             compared, changed = compared + apart.size, changed + int(np.count_nonzero(apart))
             unproven += self._unproven(ours, theirs)
@@ -68,7 +72,7 @@ class Close:
 
     def _apart(self, ours: Any, theirs: Any) -> tuple[np.ndarray[Any, Any], float]:
         """Return for each value whether it differs, and the largest difference of numbers."""
-        first, second = np.asarray(ours), np.asarray(theirs)
+        first, second = _array(ours), _array(theirs)
         if first.shape != second.shape:
             return np.ones(max(first.size, second.size, 1), dtype=bool), 0.0
         try:
@@ -117,7 +121,10 @@ def agree(same: Compare | Metric, baseline: Any, candidate: Any) -> tuple[Agreem
         found, fault = False, " ".join(str(error).split())[:200] or fault
     if isinstance(found, Agreement):
         # Close is known to see; how little it sees is part of what it finds.
-        return found, _fault(found) or (None if isinstance(same, Close) else _blind(same, baseline, candidate))
+        if not isinstance(same, Close):
+            return found, _fault(found) or _blind(same, baseline, candidate)
+        apart = _fault(found)
+        return found, apart and f"{apart}{_misshapen(baseline, candidate)}"
     if found is not None and not isinstance(found, bool | np.bool_):
         raise ConfigError(f"same returned {type(found).__name__} {found!r:.60}; expected a bool or an Agreement")
     right = found is None or bool(found)
@@ -131,7 +138,7 @@ def _fault(found: Agreement) -> str | None:
     """Return why an agreement is none, None where it is one."""
     if found.changed:
         apart = found.details.get("max_abs_difference")
-        by = "" if apart is None else f" by up to {apart:.3g}"
+        by = f" by up to {apart:.3g}" if apart else ""  # texts, or values of other shapes, have no distance
         return f"{found.changed} of {found.compared} values differ{by}"
     if not found.compared:
         return "nothing was compared: the outputs hold no values; let both return what they compute"
@@ -201,6 +208,32 @@ def _leaves(ours: Any, theirs: Any) -> Iterator[tuple[Any, Any]]:
             yield from _leaves(one, other)
     else:
         yield ours, theirs
+
+
+def _misshapen(baseline: Any, candidate: Any) -> str:
+    """Return which shapes of two outputs are not the same at one place, the first one; nothing where all are."""
+    for ours, theirs in _leaves(baseline, candidate):
+        if ours is None and theirs is None:
+            continue
+        if ours is None or theirs is None:
+            return f" (a part is missing in the {'first' if ours is None else 'second'})"
+        first, second = _array(ours).shape, _array(theirs).shape
+        if first != second:
+            return f" (shapes {list(first)} and {list(second)})"
+    return ""
+
+
+def _plainly_equal(ours: Any, theirs: Any) -> bool:
+    """Return whether two values are plain ones and equal, which needs no array: lists of them may be long."""
+    return type(ours) in _PLAIN and type(theirs) in _PLAIN and bool(ours == theirs)
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    """Return `value` as an array; lists of unequal length within it stay lists, its elements."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.fromiter(value, dtype=object, count=len(value))
 
 
 def _numbers(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, NqPerfError
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.duets import How, Pair, can_duet, halves
 from nqperf.perf.pairs.sameness import Close, Compare, Metric, agree
@@ -45,6 +45,7 @@ def compare_revisions(
 
     `sides` are base and change, `config` says how they are measured. `project` is the folder of the change's files.
     Outputs are compared by `same` before anything is timed. `start` starts a side's process.
+    A builder that only the change has is told as `new`, and is INCONCLUSIVE.
     Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
     """
     require_target(target)
@@ -64,13 +65,55 @@ def compare_revisions(
         row = PairedRow(name=target, starts=starter(sides, (starting, starting), start), same=compared)
         session = RowsSession(rows=(row,), config=config)
         session.run()
-    error = session.runs[0].base_error
-    if error is not None:
-        raise error
+        run = session.runs[0]
+        if run.base_error is not None:
+            if not (_lacks(run.base_error, target) and _builds(lambda: start("change", sides[1], starting))):
+                raise run.base_error
+            return session.results(sides, new=[target])
+        if run.faults and run.agreement is not None and run.agreement.changed and not run.sets:
+            run.note = run.note or _unsteady(lambda: start("base", sides[0], starting), same)
     if lent := sides[0].lent:
         said = f"{lent} is not in {sides[0].record.label}: this tree's is used on both sides"
-        session.runs[0].note = "; ".join(filter(None, (session.runs[0].note, said)))
+        run.note = "; ".join(filter(None, (run.note, said)))
     return session.results(sides)
+
+
+def _lacks(error: NqPerfError, target: str) -> bool:
+    """Return whether `error` says that a side has not yet what the builder `target` is, or imports."""
+    module, _, name = target.partition(":")
+    missing = ("ImportError: ", "ModuleNotFoundError: ", f"AttributeError: module '{module}' has no attribute '{name}'")
+    return any(words in str(error) for words in missing)
+
+
+def _builds(start: Callable[[], RevisionProcess]) -> bool:
+    """Return whether the process that `start` starts gets ready."""
+    try:
+        process = start()
+        try:
+            process.ready()
+        finally:
+            process.end()
+    except NqPerfError:
+        return False
+    return True
+
+
+def _unsteady(start: Callable[[], RevisionProcess], same: Compare | Metric) -> str | None:
+    """Return what to do where two processes that `start` starts, of one side, give other outputs; None where not."""
+    outputs = []
+    try:
+        for _ in range(2):
+            process = start()
+            try:
+                process.ready()
+                outputs.append(process.output())
+            finally:
+                process.end()
+    except NqPerfError:
+        return None  # it ran before: that it does not now says nothing of its outputs
+    if agree(same, *outputs)[1] is None:
+        return None
+    return "the base gives other outputs each time: draw its input from a fixed seed"
 
 
 def starter(
@@ -151,7 +194,7 @@ class RowsSession:
                 return
 
     def _take(self, run: RowRun) -> None:
-        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets)))
+        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets), left=self._left()))
         # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
         differ = any(one.faults and not one.sets for one in self.runs)
         run.take(self._drawn.randrange(1 << 32), timed=not differ)

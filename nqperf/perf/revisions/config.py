@@ -38,10 +38,11 @@ class RevisionsConfig:
 
     def __post_init__(self) -> None:
         for name in ("margin", "memory_margin", "start_margin"):
-            if not 0.001 <= getattr(self, name) <= 10:  # noqa: PLR2004  # below a thousandth, no machine can tell
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; expected a share from 0.001 to 10, as 0.02 for 2 %"
-                )
+            value = getattr(self, name)
+            # Below a thousandth no machine can tell; 1 and more is meant as per cent, and would pass anything.
+            if not 0.001 <= value < 1:  # noqa: PLR2004
+                per_cent = f": {value / 100:g} is {value:g} %" if 1 <= value < 100 else ", as 0.02 for 2 %"  # noqa: PLR2004
+                raise ConfigError(f"{name} is {value:g}; expected a share from 0.001 to below 1{per_cent}")
         for name in ("budget", "build_seconds", "run_seconds"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")

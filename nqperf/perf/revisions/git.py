@@ -116,11 +116,24 @@ class Repository:
                 _quietly(self.root, "worktree", "remove", "--force", "--force", str(folder))
         _quietly(self.root, "worktree", "prune")
 
+    def _knows(self, revision: str) -> bool:
+        try:
+            git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except ConfigError:
+            return False
+        return True
+
     def _hint(self, revision: str) -> str:
+        remotes = git(self.root, "remote").split()
         if git(self.root, "rev-parse", "--is-shallow-repository").strip() == "true":
-            return ": this is a shallow clone, so fetch the rest first: git fetch --unshallow"
+            # A shallow clone knows one branch alone, and unshallowed it still does.
+            branches = f"git remote set-branches {remotes[0]} '*' && " if len(remotes) == 1 else ""
+            return f": this is a shallow clone, so fetch the rest first: {branches}git fetch --unshallow"
+        for each in remotes:
+            if self._knows(f"{each}/{revision}"):
+                return f", but {each} has: name it {each}/{revision}"
         remote, _, branch = revision.partition("/")
-        if branch and remote in git(self.root, "remote").split():
+        if branch and remote in remotes:
             return f": fetch it first: git fetch {remote} {branch}"
         return "; expected a branch, a tag or a commit: git branch --all lists the branches"
 

@@ -137,7 +137,7 @@ class RowRun:
         """Compare answers and work; return whether there is anything to be timed."""
         self.agreement, fault, self.note = self.row.same(*self._both(lambda side: side.output(), base, change))
         if fault is not None:
-            self.faults.append(f"the answers differ: {fault}")
+            self.faults.append(f"the answers differ: {fault}" if self.agreement.compared else fault)
             return False
         first, second = self.work = self._both(lambda side: side.work(), base, change)
         self.work_change = work_change(first, second, self.work_margin)

@@ -49,7 +49,7 @@ def listed(rows: Iterable[Variant], machine: Machine | None = None) -> tuple[Lis
 
 
 def by_reason(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return a line a reason with the rows that do not run for it; `reasons` are by a row's name, None where it runs."""
+    """Return a line a reason with the rows that do not run for it; `reasons` has each row's, None where it runs."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         if reason:

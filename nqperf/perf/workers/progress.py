@@ -17,12 +17,14 @@ Row = VariantResult | Verdict | Pairs
 class Doing:
     """What is being done: the `stage`, the row, round or trial that it is for, and how many were done before.
 
-    `name` is what it is for, empty for nothing of its own; `pairs` is that number.
+    `name` is what it is for, empty for nothing of its own; `pairs` is that number. `left` are the seconds that the
+    whole may still take at most, None where that is not known.
     """
 
     stage: str
     name: str = ""
     pairs: int = 0
+    left: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

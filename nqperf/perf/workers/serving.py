@@ -12,7 +12,10 @@ import os
 import re
 import signal
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +25,14 @@ from nqperf.perf.workers import protocol
 
 _PR_SET_PDEATHSIG = 1
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_NOT_THE_USERS = (
+    Path(__file__).parents[2],
+    *(
+        Path(path)
+        for name, path in sysconfig.get_paths().items()
+        if name in {"stdlib", "platstdlib", "purelib", "platlib"}
+    ),
+)
 _KERAS = "Exception encountered when calling"
 
 
@@ -47,7 +58,7 @@ def serve(parent: int, answer: Callable[[Any], msgspec.Struct], requests: Any) -
         except (ConfigError, FormatError) as error:
             reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}", bad_input=True)
         except Exception as error:  # noqa: BLE001  # whatever it is, the parent is told and decides
-            reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}")
+            reply = protocol.Failed(reason=f"{type(error).__name__}: {_first_line(error)}{_place(error)}")
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
@@ -61,6 +72,19 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the line above
         os._exit(0)
+
+
+def _place(error: Exception) -> str:
+    """Return where in the user's own files `error` was raised, nothing where it was in none of them.
+
+    Libraries and this package are none; a fault of the syntax names its place itself.
+    """
+    frames = [] if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        file = Path(frame.filename)
+        if file.is_file() and not any(file.is_relative_to(folder) for folder in _NOT_THE_USERS):
+            return f" ({'/'.join(file.parts[-2:])}, line {frame.lineno})"
+    return ""
 
 
 def _first_line(error: Exception) -> str:

@@ -46,7 +46,7 @@ def driver(tmp_path, monkeypatch):
         ("true", "nvidia-smi lists none: it says nothing"),
         (
             f"echo '{LISTED}'",
-            "the driver lists NVIDIA H100 80GB HBM3: pip install 'path/to/nqperf[gpu]' brings the CUDA lib",
+            "the driver lists NVIDIA H100 80GB HBM3: pip install 'path/to/nqperf[gpu]' brings the CUDA",
         ),
     ],
 )

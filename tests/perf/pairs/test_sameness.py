@@ -106,3 +106,32 @@ def test_a_metric_may_fall_by_its_tolerance_and_rise_at_will():
 def test_an_answer_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="same returned str 'yes'"):
         agree(lambda _one, _other: "yes", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"),
+    [
+        (np.ones((2, 3)), np.ones((2, 4)), "8 of 8 values differ (shapes [2, 3] and [2, 4])"),
+        ([1, 2], [1, 2, 3], "3 of 3 values differ (shapes [2] and [3])"),
+        ([[1], [1, 2]], [[1], [1, 2], [3]], "3 of 3 values differ (shapes [2] and [3])"),
+        ({"a": 1}, {}, "1 of 1 values differ (a part is missing in the second)"),
+        (["ab", 1], ["ac", 1], "1 of 2 values differ"),
+        ([1, 2.5], [1, 2], "1 of 2 values differ by up to 0.5"),
+    ],
+    ids=str,
+)
+def test_what_differs_is_told_by_its_distance_or_its_shape(ours, theirs, said):
+    assert agree(Close(), ours, theirs)[1] == said
+
+
+@given(OUTPUTS, OUTPUTS)
+def test_equal_plain_values_are_found_without_an_array_of_each(ours, theirs):
+    """The same as where each value is an array of its own."""
+
+    def arrays(output):
+        if isinstance(output, dict):
+            return {key: arrays(value) for key, value in output.items()}
+        return [arrays(value) for value in output] if isinstance(output, list) else np.asarray(output)
+
+    for pair in ((ours, theirs), (ours, ours)):
+        assert Close()(*pair) == Close()(*map(arrays, pair))

@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import re
 from pathlib import Path
 
 import msgspec
@@ -178,13 +179,64 @@ def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():
         compare(base={"fails_at": 3})
 
 
-def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch):
-    ticks = itertools.count(0.0, 900.0)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "AttributeError: module 'work' has no attribute 'build'",
+        "ImportError: cannot import name 'slope' from 'rivers'",
+        "ModuleNotFoundError: No module named 'rivers.slope'",
+    ],
+)
+def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
+    results = compare(base={"build_fault": fault})
+    assert (results.outcome, results.new, results.rows[0].outcome) == ("INCONCLUSIVE", ("work:build",), None)
+    assert headline(results) == "nothing to compare: main has no work:build yet"
+    assert f"the base fails: {fault}" in revisions_text(results)
+    with pytest.raises(NqPerfError, match="Error: "):
+        compare(base={"build_fault": fault}, change={"build_fault": fault})
+
+
+def test_outputs_that_the_base_itself_does_not_repeat_are_told():
+    assert "fixed seed" not in revisions_text(compare(change={"output": 1.5}))
+    drawn = itertools.count()
+
+    class Drawing(Scripted):
+        def output(self, *, again=False):  # noqa: ARG002
+            return float(next(drawn))
+
+    made = random.Random(1)
+    results = compare_revisions("work:build", SIDES, Path("/there"), start=lambda *_: Drawing({}, made))
+    assert results.outcome == "FAIL"
+    assert "the base gives other outputs each time: draw its input from a fixed seed" in revisions_text(results)
+
+
+def test_outputs_without_a_value_are_not_compared_and_do_not_differ():
+    results = compare(base={"output": None}, change={"output": None})
+    assert (results.outcome, headline(results)) == ("FAIL", "answers not compared; nothing was timed")
+    assert reasons(results)[0].startswith("nothing was compared")
+
+
+@pytest.mark.parametrize(
+    ("tick", "said"),
+    [
+        (900.0, r"at least \d+ more minutes for a first look: --budget"),
+        (200.0, r"about \d+ more minutes would decide: --"),
+    ],
+    ids=["one set", "more sets"],
+)
+def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, said):
+    ticks = itertools.count(0.0, tick)
     monkeypatch.setattr("nqperf.perf.revisions.compare.time.monotonic", lambda: next(ticks))
     results = compare(change={"seconds": 0.102}, seed=3)
     assert results.outcome == "INCONCLUSIVE"
     assert words(results)["time"] == "INCONCLUSIVE"
-    assert "more minutes would decide: --budget" in revisions_text(results)
+    assert re.search(said, revisions_text(results))
+
+
+def test_a_slowdown_within_the_margin_is_not_called_none():
+    results = compare(change={"seconds": 0.105}, margin=0.3)
+    assert results.outcome == "PASS"
+    assert headline(results).startswith("slower than main by less than the margin of 30 %: +")
 
 
 def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
@@ -210,6 +262,12 @@ def test_one_core_takes_turns(monkeypatch):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):
         compare(**settings)
+
+
+@pytest.mark.parametrize("name", ["margin", "memory_margin", "start_margin"])
+def test_a_margin_in_per_cent_is_no_share(name):
+    with pytest.raises(ConfigError, match=f"{name} is 5; .*: 0.05 is 5 %"):
+        RevisionsConfig(**{name: 5})
 
 
 def test_the_record_is_written_and_read_whole(tmp_path):

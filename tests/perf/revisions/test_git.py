@@ -1,6 +1,7 @@
 """Revisions are found, checked out beside the project, and gone afterwards, whatever happens."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,8 +87,20 @@ def test_an_unknown_revision_is_one_line(folder, name):
 
 def test_a_shallow_clone_says_what_to_fetch(folder, tmp_path):
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{folder}", "shallow")
-    with pytest.raises(ConfigError, match="git fetch --unshallow"):
+    git(folder, "branch", "older", "HEAD~1")
+    with pytest.raises(ConfigError, match="git fetch --unshallow") as caught:
         Repository.around(tmp_path / "shallow").commit("HEAD~1")
+    said = str(caught.value).rpartition("fetch the rest first: ")[2]
+    subprocess.run([shutil.which("sh"), "-c", said], cwd=tmp_path / "shallow", check=True, capture_output=True)
+    for name in ("HEAD~1", "origin/older"):
+        Repository.around(tmp_path / "shallow").commit(name)
+
+
+def test_a_branch_that_only_the_remote_has_is_named_in_full(folder, tmp_path):
+    git(folder, "branch", "feature")
+    git(tmp_path, "clone", "--quiet", str(folder), "clone")
+    with pytest.raises(ConfigError, match="but origin has: name it origin/feature"):
+        Repository.around(tmp_path / "clone").commit("feature")
 
 
 def test_a_branch_of_a_remote_that_was_not_fetched_says_so(folder, tmp_path):

@@ -30,7 +30,9 @@ def built(target: Any, inputs: Any, precision: str | None) -> tuple[tracing.Buil
         return _of_model(target, inputs, None, precision), target
     if not callable(target):
         raise ConfigError(f"{target!r} is neither a Keras model nor a function")
-    if inputs is not None and not is_builder(target):
+    if not is_builder(target):
+        if inputs is None:
+            raise ConfigError(needs_arguments(target))
         return _of_function(target, inputs, precision), None
     model, recorder = tracing.run_builder(
         with_precision(target, precision), default_dtype=compute_dtype(precision) or "float32"
@@ -65,6 +67,17 @@ def _by_parameters(model: Any, inputs: Any) -> Any:
         return inputs
     first = [name for name in inspect.signature(model.call).parameters if name != "training"][: len(named)]
     return tuple(named[name] for name in first) if set(first) == set(named) else inputs
+
+
+def _of_other_names(model: Any, inputs: Any) -> str:
+    """Return what to say of named `inputs` that stayed one dictionary, for the call of `model` has no such names."""
+    named = inputs[0] if isinstance(inputs, tuple) and len(inputs) == 1 else None
+    if not isinstance(named, dict) or tracing.known_inputs(model) is not None:
+        return ""
+    return (
+        f"; it was called with one dictionary of {', '.join(named)}, for its call takes "
+        f"{', '.join(name for name in inspect.signature(model.call).parameters if name != 'training')}"
+    )
 
 
 def with_precision(builder: Callable[..., Any], precision: str | None) -> Callable[[], Any]:
@@ -130,6 +143,19 @@ def is_builder(function: Callable[..., Any]) -> bool:
     return (all(each.name == "precision" for each in needed) and (bool(needed) or not list(parameters))) or not needed
 
 
+def needs_arguments(function: Callable[..., Any]) -> str:
+    """Return what to say of a `function` that was named as a builder and cannot be called with nothing."""
+    name = getattr(function, "__name__", repr(function))
+    try:
+        wanted = str(inspect.signature(function))
+    except (TypeError, ValueError):
+        wanted = "(...)"
+    return (
+        f"{name}{wanted} needs arguments; expected a function of none, or of precision alone: "
+        f"write one that calls it, such as def build(): return {name}(...)"
+    )
+
+
 def is_model(value: Any) -> bool:
     """Whether `value` is a layer or model of Keras, or of the Keras of old."""
     return any(isinstance(value, keras.layers.Layer) for keras in _kerases())
@@ -152,6 +178,7 @@ def _of_function(target: Any, inputs: Any, precision: str | None) -> tracing.Bui
 def _of_model(model: Any, inputs: Any, recorder: Any, precision: str | None) -> tracing.Built:
     specs: Any = ((inputs if isinstance(inputs, tuple) else (inputs,)), {}) if inputs is not None else None
     found = tracing.Built(model, specs or tracing.specs_of(model, recorder))
+    found.note = _of_other_names(model, inputs)
     if recorder is not None:
         found.births, found.alive = recorder.where.births, recorder
     held = {layer.compute_dtype for layer in model._flatten_layers()} & set(HALVES)  # noqa: SLF001  # no public walk

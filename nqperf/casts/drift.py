@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.casts.findings import Finding, relative
+from nqperf.casts.findings import Finding
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
 from nqperf.casts.trace import frames, hooks
 from nqperf.casts.trace.lists import MOVES
-from nqperf.casts.trace.records import HALVES, SourceLocation
-from nqperf.casts.twins import Batch, Observed, Twins, outputs_of
+from nqperf.casts.trace.records import HALVES, SourceLocation, relative
+from nqperf.casts.twins import Batch, Observed, Twins, called, outputs_of
+from nqperf.errors import ConfigError
 
 SCHEMA_VERSION = 1
 EMULATION = "CPU emulation; accumulation differs from GPU"
@@ -65,9 +66,10 @@ class LayerDrift:
 class Drift:
     """The drift of all layers, of the outputs, and what was seen on the way.
 
-    `model` is its name, `precision` the twin's policy, `device` CPU or GPU. `layers` are in the order of the model's,
-    `outputs` the statistics of each by its name, `findings` what NUM201 to NUM204 say, over this many `batches`.
-    `outside` are the places where the model computes in 16 bits in its own call, outside of all layers: "op file:line".
+    `model` is its name, `precision` the twin's policy, `device` CPU or GPU, `inputs` what was run, in words. `layers`
+    are in the order of the model's, `outputs` the statistics of each by its name, `findings` what NUM201 to NUM204 say,
+    over this many `batches`. `outside` are the places where the model computes in 16 bits in its own call, outside of
+    all layers: "op file:line".
     """
 
     model: str
@@ -78,6 +80,7 @@ class Drift:
     findings: tuple[Finding, ...]
     batches: int
     outside: tuple[str, ...] = ()
+    inputs: str = ""
 
     @property
     def note(self) -> str:
@@ -94,6 +97,7 @@ class Drift:
             "device": self.device,
             "note": self.note,
             "batches": self.batches,
+            "inputs": self.inputs,
             "outside_of_layers": list(self.outside),
             "findings": [finding.to_dict() for finding in self.findings],
             "outputs": {name: _figures(statistics) for name, statistics in self.outputs.items()},
@@ -102,10 +106,12 @@ class Drift:
         }
 
 
-def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str) -> Drift:
+def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str, inputs: str = "") -> Drift:
     """Run both of the `twins` on each of `batches`; of each tensor only its statistics are kept beyond the batch.
 
-    `name` and `precision` are what the result calls the model and the twin's precision.
+    `name` and `precision` are what the result calls the model and the twin's precision, `inputs` what the batches are.
+
+    Raises: ConfigError when the reference gives NaN: then nothing can be said of 16 bits.
     """
     import tensorflow as tf
 
@@ -116,6 +122,7 @@ def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str
     for batch in batches:
         count += 1
         kept, reference = _run_reference(twins, batch, drifts)
+        _require_numbers(reference, batch)
         value = _run_twin(twins, batch, drifts, kept, watch)
         for key, expected in reference.items():
             outputs.setdefault(key, DriftStatistics()).add(expected, value[key])
@@ -129,6 +136,22 @@ def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str
         findings=(*watch.findings(), *_range_findings(layers)),
         batches=count,
         outside=watch.outside(),
+        inputs=inputs,
+    )
+
+
+def _require_numbers(reference: Mapping[str, Any], batch: Batch) -> None:
+    """Raise unless the reference gives numbers, infinities among them.
+
+    Raises: ConfigError.
+    """
+    name = next((name for name, values in reference.items() if np.isnan(values).any()), None)
+    if name is None:
+        return
+    foul = any(not np.isfinite(_float64(each)).all() for each in _tensors(batch))
+    why = "; the inputs hold NaN or infinity" if foul else ""
+    raise ConfigError(
+        f"{called(name)} is NaN in float32 already{why}: give others by --inputs, or mend the model first"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nqperf.casts.drift import Drift, LayerDrift
 from nqperf.casts.edits.runs import TOLERANCE
 from nqperf.casts.task_drift import TaskDrift
+from nqperf.casts.twins import called
 
 # An output this many times as far off as any layer's result has its error from outside of the layers.
 _OUTSIDE = 2.0
@@ -46,7 +47,7 @@ def verdict(drift: Drift, task: TaskDrift | None = None, *, tolerance: float | N
     name, error = max(((each, one.relative_l2) for each, one in drift.outputs.items()), key=lambda one: one[1])
     if math.isnan(error) or error > limit:
         told = (
-            f"output {name} is {error:.3g} off (relative L2), and at most {limit:g} is allowed; {_blame(drift, error)}"
+            f"{called(name)} is {error:.3g} off (relative L2), and at most {limit:g} is allowed; {_blame(drift, error)}"
         )
         return Verdict(holds=False, reason=told)
     counted = sorted({each.rule for each in drift.findings if each.rule != "NUM202"})
@@ -54,7 +55,7 @@ def verdict(drift: Drift, task: TaskDrift | None = None, *, tolerance: float | N
         first = next(each for each in drift.findings if each.rule == counted[0])
         return Verdict(holds=False, reason=f"{' and '.join(counted)} found, first in {first.layer}: {first.message}")
     changed = f"; {task.changed_predictions} of {task.examples} answers change" if task is not None else ""
-    return Verdict(holds=True, reason=f"output {name} is {error:.3g} off (relative L2), at most {limit:g}{changed}")
+    return Verdict(holds=True, reason=f"{called(name)} is {error:.3g} off (relative L2), at most {limit:g}{changed}")
 
 
 def _blame(drift: Drift, error: float) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nqperf.casts.edits.text import Edit, edited
 from nqperf.casts.trace import source
-from nqperf.casts.trace.records import SourceLocation
+from nqperf.casts.trace.records import SourceLocation, relative
 
 SCHEMA_VERSION = 1
 
@@ -196,12 +195,3 @@ def unnumbered(layer: str) -> str:
     Keras numbers names a process, so that what was built before changes them.
     """
     return "/".join(re.sub(r"_(\d+|\{n\})$", "", part) for part in layer.split("/"))
-
-
-def relative(path: str) -> str:
-    """Return `path` relative to the working directory when it lies below it, with forward slashes."""
-    try:
-        shorter = os.path.relpath(path)
-    except ValueError:  # another drive
-        shorter = path
-    return (path if shorter.startswith("..") else shorter).replace(os.sep, "/")

@@ -29,10 +29,11 @@ class Inputs:
     """Batches for a model; for real examples also the features and what answering needs.
 
     `batches` are what the model is called with, `features` the same as rows, None for random inputs; `examples` are
-    what is answered, and `answers` says how.
+    what is answered, and `answers` says how. `origin` says in words what the batches hold.
     """
 
     batches: list[Batch]
+    origin: str
     features: Features | None = None
     examples: tuple[AnswerInput, ...] = ()
     answers: AnswerConfig = AnswerConfig()
@@ -75,8 +76,11 @@ def inputs_for(
     if built.keywords:
         raise ConfigError(f"{target.name} is called with keywords: return (model, inputs) with positional inputs")
     if arrays is None:
-        return Inputs(batches=[sample(built.arguments, model, rows=min(batch_size, 2))])
-    return Inputs(batches=_rows(built.arguments, arrays, batch_size))
+        rows = min(batch_size, 2)
+        return Inputs(
+            batches=[sample(built.arguments, model, rows=rows)], origin="drawn inputs (--inputs FILE.npz for real ones)"
+        )
+    return Inputs(batches=_rows(built.arguments, arrays, batch_size), origin=f"the rows of {arrays.name}")
 
 
 def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_size: int) -> Inputs:
@@ -95,6 +99,7 @@ def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_s
     blocks = [features.rows(start, start + batch_size) for start in range(0, len(features), batch_size)]
     return Inputs(
         batches=[{name: getattr(block, name) for name in MODEL_INPUTS} for block in blocks],
+        origin=f"windows of {data}",
         features=features,
         examples=tuple(examples),
         answers=AnswerConfig.of(target.folder.settings),

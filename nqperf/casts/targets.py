@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nqperf.casts.trace.hooks.variables import bound
+from nqperf.casts.trace.stops import said
 from nqperf.errors import ConfigError
 from nqperf.formats.decoding import decoding
 from nqperf.formats.keras_file import check_keras_file
@@ -26,6 +27,7 @@ SAVED_MODEL = "saved_model.pb"
 
 # Static shapes: with an unknown dimension Keras infers every layer's shapes twice.
 _BATCH = 2
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*")
 _INPUT = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[a-z]+\d*)\[(?P<shape>[\d,\s?]*)\]$")
 
 
@@ -76,8 +78,21 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     if not separator or not module or not function:
         raise ConfigError(
             f"{target!r} is no model: name module:function, a .keras file, a SavedModel or a model folder"
+            f"{_meant(target)}"
         )
+    if module.endswith(".py"):
+        raise ConfigError(f"{module} is a file; expected its module{_meant(module, function)}")
     return Target(name=target, build=_imported(module, function), inputs=specs)
+
+
+def _meant(text: str, function: str = "FUNCTION") -> str:
+    """Return what to write in place of `text`, a file of Python or a dotted name; nothing where it is neither."""
+    path = Path(text)
+    if path.suffix == ".py":
+        folder = "" if path.parent == Path() else f" in {path.parent}"
+        return f"; for a file say {path.stem}:{function}{folder}"
+    module, _, last = text.rpartition(".")
+    return f"; perhaps {module}:{last}" if module and _DOTTED.fullmatch(text) else ""
 
 
 def packaged() -> Target:
@@ -261,4 +276,4 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        raise ConfigError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{name} cannot be imported: {said(error)}") from error

@@ -15,6 +15,7 @@ from nqperf.errors import ConfigError
 
 # What a model is called with: one dictionary, or a tuple of arguments.
 Batch = Mapping[str, Any] | tuple[Any, ...]
+_ONLY = "output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,8 +118,13 @@ def outputs_of(value: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
     found = {}
     for path, tensor in _named(value, ""):
         if hasattr(tensor, "dtype") and tf.as_dtype(tensor.dtype).is_floating:
-            found[path or "output"] = np.asarray(tf.cast(tensor, tf.float64))
+            found[path or _ONLY] = np.asarray(tf.cast(tensor, tf.float64))
     return found
+
+
+def called(name: str) -> str:
+    """Return what the output `name` of `outputs_of` is called in a sentence: a model's only one has no name."""
+    return "the output" if name == _ONLY else f"output {name}"
 
 
 _IDLE = ("InputLayer", "Dropout")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nqperf.cli.console import users_code
 from nqperf.cli.options import PATH
 from nqperf.cli.start_up import show_logs
 from nqperf.errors import ConfigError, NqPerfError
@@ -95,8 +97,9 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
     from nqperf.formats.files import require_places, write_whole
 
     require_places(sarif=options["sarif"])
-    target = resolve(model, options["inputs"], imports=options["imports"])
-    outcomes = outcomes_of(target, precision, options["device"])
+    with users_code():
+        target = resolve(model, options["inputs"], imports=options["imports"])
+        outcomes = outcomes_of(target, precision, options["device"])
     audits = [each for each, _ in outcomes]
     _show(audits, "json" if options["as_json"] else form, verbose=options["verbose"])
     if options["sarif"] is not None:
@@ -104,10 +107,29 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
 
         write_whole(options["sarif"], to_sarif(audits).encode())
     broken = _ledger(options["ledger"], target, outcomes, update=options["update"])
+    if form == "text" and not options["as_json"] and options["ledger"] is None:
+        _say_next(model, audits, options["inputs"])
     if not all(each.complete for each in audits):
         sys.exit(EXIT_UNSURE)
     if broken or any(each.findings for each in audits):
         sys.exit(EXIT_FINDINGS)
+
+
+def say_next(command: str, model: str | None, inputs: tuple[str, ...], rest: str) -> None:
+    """Say on stderr what to run next on a `model` of the user's: `command`, its `inputs`, and the `rest`."""
+    if model is not None and ":" in model:
+        given = "".join(f" --input {shlex.quote(each)}" for each in inputs)
+        click.echo(f"nqperf: next: nqperf {command} {model}{given} {rest}", err=True)
+
+
+def _say_next(model: str | None, audits: list[Audit], inputs: tuple[str, ...]) -> None:
+    if not all(each.complete for each in audits):
+        return
+    mended = next((each for each in audits if any(finding.fix for finding in each.findings)), None)
+    if mended is not None:
+        say_next("casts fix", model, inputs, f"--precision {mended.precision} (shows the edits; --write makes them)")
+    elif not any(each.findings for each in audits):
+        say_next("casts drift", model, inputs, f"--precision {audits[-1].precision}")
 
 
 def _show(audits: list[Audit], form: str, *, verbose: bool) -> None:

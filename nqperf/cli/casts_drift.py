@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, PRECISIONS
+from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, PRECISIONS, say_next
+from nqperf.cli.console import users_code
 from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 
@@ -62,11 +63,13 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
     from nqperf.casts.twins import build_twins
     from nqperf.report.casts_text import drift_text
 
-    target = resolve(model, options.pop("inputs"))
-    data = inputs_for(target, **options)
-    twins = build_twins(target, precision, data.batches[0])
-    found = drifts.measure(twins, data.batches, name=target.name, precision=precision)
-    task = data.task_drift(twins)
+    specs = options.pop("inputs")
+    with users_code():
+        target = resolve(model, specs)
+        data = inputs_for(target, **options)
+        twins = build_twins(target, precision, data.batches[0])
+        found = drifts.measure(twins, data.batches, name=target.name, precision=precision, inputs=data.origin)
+        task = data.task_drift(twins)
     judged = verdict(found, task, tolerance=tolerance)
     if as_json:
         import json
@@ -78,6 +81,8 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
         click.echo(f"{drift_text(found, task)}\n\n{judged.line}")
     if not judged.holds:
         sys.exit(EXIT_FINDINGS)
+    if not as_json and precision != "float32":
+        say_next("bench", model, specs, f"--quick --variants {precision}")
 
 
 @click.command(short_help="Find the fewest layers to keep in float32.")
@@ -108,12 +113,13 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
 
     patch, anywhere = options.pop("patch"), options.pop("anywhere")
     require_places(patch=patch)
-    target = resolve(model, options.pop("inputs"))
-    data = inputs_for(target, **options)
-    found = search(build_twins(target, precision, data.batches[0]), data.batches, tolerance=tolerance)
-    kept: Kept | str = "nothing needs float32"
-    if found.layers:
-        kept = patch_to_keep(target, precision, found.layers, data.batches, tolerance=tolerance)
+    with users_code():
+        target = resolve(model, options.pop("inputs"))
+        data = inputs_for(target, **options)
+        found = search(build_twins(target, precision, data.batches[0]), data.batches, tolerance=tolerance)
+        kept: Kept | str = "nothing needs float32"
+        if found.layers:
+            kept = patch_to_keep(target, precision, found.layers, data.batches, tolerance=tolerance)
     diff, why = _diff(kept, anywhere=anywhere)
     if as_json:
         import json

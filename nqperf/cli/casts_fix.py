@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, EXIT_UNSURE, PRECISIONS, outcomes_of
+from nqperf.cli.console import users_code
 from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 from nqperf.plain_text import counted
@@ -43,8 +44,9 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
     if write and patch is not None:
         raise ConfigError("--write and --patch are two ways to keep the edits: choose one")
     require_places(patch=patch)
-    target = resolve(model, options["inputs"], imports=options["imports"])
-    ((audit, _),) = outcomes_of(target, (precision,), options["device"])
+    with users_code():
+        target = resolve(model, options["inputs"], imports=options["imports"])
+        ((audit, _),) = outcomes_of(target, (precision,), options["device"])
     made = patch_of(audit.findings, anywhere=anywhere)
     left = len(audit.findings) - made.mended
     if write:

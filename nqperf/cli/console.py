@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import click
 
@@ -32,6 +32,13 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks = {name: bars.add_task(name, total=total) for name, total in totals.items()}
         yield lambda name, count: bars.advance(tasks[name], count)
+
+
+@contextmanager
+def users_code() -> Iterator[None]:
+    """Let what the user's code prints in the block go to standard error: standard output is the command's result."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def start_engine(row: EngineRow) -> None:

@@ -81,13 +81,15 @@ class Probe:
 
     `steps` are done in their order in a process of the engine's own, with its environment and `environment`; each
     returns states by name. A step may end its process: those behind it are done in another one. `rules` says by the
-    name of a requirement why a machine does not meet it, or None when it does. `gpu_advice` is what to do where the
-    driver lists a GPU and the engine sees none.
+    name of a requirement why a machine does not meet it, or None when it does. `named_rules` take the place of some
+    where a row was named: they refuse what cannot run, and let run what cannot pay. `gpu_advice` is what to do where
+    the driver lists a GPU and the engine sees none.
     """
 
     environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
     steps: ClassVar[Mapping[str, Step]] = MappingProxyType({})
     rules: ClassVar[Mapping[str, Rule]] = MappingProxyType({})
+    named_rules: ClassVar[Mapping[str, Rule]] = MappingProxyType({})
     gpu_advice: ClassVar[str] = ""
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nqperf.casts.findings import RULES, Audit, Finding, Island, layer_template, relative
+from nqperf.casts.findings import RULES, Audit, Finding, Island, layer_template
 from nqperf.casts.trace import source
-from nqperf.casts.trace.records import FLOATS
+from nqperf.casts.trace.records import FLOATS, relative
+from nqperf.casts.twins import called
 from nqperf.plain_text import counted
 from nqperf.report.sarif import level
 
@@ -54,7 +55,8 @@ def verdict(audit: Audit) -> str:
 def drift_text(drift: Drift, task: TaskDrift | None) -> str:
     """Return `drift` as a table of layers, the outputs, the `task` (None: none) and what was found."""
     batches = "batch" if drift.batches == 1 else "batches"
-    lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} {batches} on {drift.device}"]
+    run = f" of {drift.inputs}" if drift.inputs else ""
+    lines = [f"{drift.model} in {drift.precision} against float32, {drift.batches} {batches}{run} on {drift.device}"]
     if drift.note:
         lines.append(drift.note)
     width = max((len(layer.layer) for layer in drift.layers), default=5)
@@ -70,7 +72,7 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
     lines += ["", "local, propagated: relative L2 error; headroom: bits below the dtype's maximum", ""]
     for name, statistics in drift.outputs.items():
         lines.append(
-            f"output {name}: max abs {statistics.max_abs:.3g}, relative L2 {statistics.relative_l2:.3g}, "
+            f"{called(name)}: max abs {statistics.max_abs:.3g}, relative L2 {statistics.relative_l2:.3g}, "
             f"cosine {statistics.cosine:.8f}"
         )
     if task is not None:

@@ -36,7 +36,17 @@ def fastest_sentence(results: Results) -> str | None:
         return " ".join(said)
     if right and all(row.verdict is not None and row.verdict.interval is None for row in right):
         return "A single set of processes was taken: which way is fastest is not sure yet."
-    return "No way is surely faster than the baseline with the answers kept."
+    return f"No way is surely faster than the baseline with the answers kept{_losing(right)}."
+
+
+def _losing(rows: list[VariantResult]) -> str:
+    """Return which of `rows` are surely slower, the slowest last; nothing where none is."""
+    said = [
+        f"{row.name} {row.verdict.ratio:.2f} ({interval_text(row.verdict.interval)})"
+        for row in rows
+        if row.verdict and row.verdict.interval and row.verdict.interval[1] < 1
+    ]
+    return f"; surely slower: {', '.join(said)}" if said else ""
 
 
 def _answers_known(row: VariantResult) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 
 from nqperf import __version__
 from nqperf.casts.edits.text import Change, Edit
-from nqperf.casts.findings import RULES, Audit, Finding, relative
+from nqperf.casts.findings import RULES, Audit, Finding
 from nqperf.casts.trace import source
-from nqperf.casts.trace.records import SourceLocation, Span
+from nqperf.casts.trace.records import SourceLocation, Span, relative
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

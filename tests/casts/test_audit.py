@@ -257,6 +257,9 @@ def raises():
         ("nqperf.model.bert:nothing", "has no 'nothing'"),
         ("nqperf.model.bert:ANSWER_TYPES", "expected a function"),
         ("somewhere", "is no model"),
+        ("models.py", r"a model folder; for a file say models:FUNCTION$"),
+        ("models.build", r"; perhaps models:build$"),
+        ("src/models.py:build", r"expected its module; for a file say models:build in src$"),
         ("missing.keras", "no such file"),
     ],
 )
@@ -268,7 +271,8 @@ def test_targets_that_are_none(target, message):
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        (raises, {}, "the builder raised ValueError: no weights here"),
+        (raises, {}, r"the builder raised ValueError: no weights here \(at \S*tests/casts/test_audit.py:\d+\)"),
+        (lambda width: width, {}, r"\(width\) needs arguments; expected a function of none"),
         (lambda: 3, {}, "returned int"),
         (lambda: keras.layers.Dense(3, name="shy"), {}, "no known inputs"),
         (lambda: None, {"precision": "float8"}, "is not supported"),

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nqperf.casts.building import _by_parameters
+from nqperf.casts.building import _by_parameters, _of_other_names
 
 
 class One:
@@ -31,6 +31,12 @@ def test_named_inputs_are_given_as_the_call_names_them(model, named, places):
     specs = ({name: f"spec of {name}" for name in named},)
     expected = specs if places is None else tuple(f"spec of {name}" for name in places)
     assert _by_parameters(model, specs) == expected
+
+
+def test_names_that_the_call_does_not_have_are_told_of():
+    said = _of_other_names(One(), ({"image": "a spec"},))
+    assert said == "; it was called with one dictionary of image, for its call takes images"
+    assert _of_other_names(One(), ("a spec",)) == ""
 
 
 def test_a_model_that_knows_its_inputs_is_left_alone():

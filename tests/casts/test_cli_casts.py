@@ -38,6 +38,18 @@ def build(precision="float32"):
     inputs = keras.Input((8,), batch_size=2)
     dense = keras.layers.Dense(4, dtype=precision, name="dense")
     return keras.Model(inputs, dense(inputs), name="small")
+
+
+class Shouting(keras.layers.Layer):
+    def call(self, inputs):
+        print("a user's word")
+        return inputs
+
+
+def chatty():
+    print("a user's word")
+    inputs = keras.Input((8,), batch_size=2)
+    return keras.Model(inputs, Shouting()(inputs))
 """
 
 
@@ -78,6 +90,27 @@ def test_text_shows_the_line_a_caret_and_the_edit(invoke):
     assert "x + ops.cast(y, x.dtype)" in shown
     # Python 3.10 knows no columns: there the whole statement is underlined.
     assert f"|{' ' * (12 if sys.version_info >= (3, 11) else 5)}^^^^^" in shown
+
+
+@pytest.mark.parametrize(
+    "words", ["audit --format=json", "audit --format=sarif", "fix", "drift --json", "bisect --json"]
+)
+def test_what_the_users_code_prints_is_no_part_of_the_result(invoke, words):
+    command, *options = words.split()
+    done = invoke(command, "cli_models:chatty", *options)
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert "a user's word" in done.stderr
+    assert "a user's word" not in done.stdout
+    if options:
+        json.loads(done.stdout)
+
+
+def test_what_to_run_next_is_said_beside_the_result(invoke):
+    found = invoke("audit", "cli_models:build", "--precision=mixed_float16", "--input=float32[2,8]")
+    assert found.stderr == (
+        "nqperf: next: nqperf casts drift cli_models:build --input 'float32[2,8]' --precision mixed_float16\n"
+    )
+    assert "next:" not in invoke("audit", "cli_models:build", "--precision=mixed_float16", "--json").output
 
 
 def test_json_sarif_and_annotations(invoke):

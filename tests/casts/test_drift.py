@@ -25,6 +25,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.model.config import BertConfig
 from nqperf.nq.features import Features
 from nqperf.nq.logits import Logits
+from nqperf.report.casts_text import drift_text
 
 TINY = BertConfig(
     vocab_size=32,
@@ -290,6 +291,38 @@ def test_a_verdict_names_the_layer_to_blame_and_what_is_not_finite():
     twins, batch = small_twins(Exploding)
     judged = verdict(drift.measure(twins, [batch], name="small", precision="mixed_float16"))
     assert "makes infinity, which reaches the outputs" in judged.reason
+
+
+def test_a_reference_that_is_no_number_is_refused_and_not_blamed_on_16_bits():
+    twins, _ = small_twins(keras.layers.Identity)
+    foul = (tf.fill((2, 4), float("nan")),)
+    with pytest.raises(ConfigError, match="the output is NaN in float32 already; the inputs hold NaN or infinity"):
+        drift.measure(twins, [foul], name="small", precision="mixed_float16")
+
+    class Undefined(keras.layers.Layer):
+        def call(self, x):
+            return ops.log(-ops.abs(x) - 1.0)
+
+    twins, batch = small_twins(Undefined)
+    with pytest.raises(ConfigError, match="in float32 already: give others"):
+        drift.measure(twins, [batch], name="small", precision="mixed_float16")
+
+
+def test_a_drift_says_what_was_run(tmp_path):
+    target, path = Target(name="looked", build=looked), tmp_path / "batch.npz"
+    np.savez(path, ids=np.zeros((3, 8), int), mask=np.ones((3, 8), bool))
+
+    def origin(arrays):
+        return inputs_for(target, data=None, arrays=arrays, limit=1, max_seq_length=8, batch_size=2).origin
+
+    assert origin(path) == "the rows of batch.npz"
+    assert origin(None).startswith("drawn inputs (--inputs")
+    twins, batch = small_twins(keras.layers.Identity)
+    found = drift.measure(twins, [batch], name="small", precision="mixed_float16", inputs=origin(path))
+    text = drift_text(found, None)
+    assert "1 batch of the rows of batch.npz on " in text
+    assert "\nthe output: max abs" in text
+    assert verdict(found).reason.startswith("the output is 0")
 
 
 def test_a_layer_that_does_more_than_round_is_told_from_one_that_rounds():

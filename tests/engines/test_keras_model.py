@@ -73,7 +73,7 @@ def built(name, *inputs, precision="float32"):
     [
         ("needs", "needs arguments"),
         ("number", "returned int, expected a Keras model"),
-        ("raising", "raised ValueError: no model"),
+        ("raising", r"raised ValueError: no model \(at \S*my_models.py:\d+\); expected a Keras model"),
         ("absent", "has no 'absent'"),
     ],
 )
@@ -90,6 +90,12 @@ def test_a_builder_that_prints_builds(module, capsys):
 def test_the_policy_reaches_the_layers(module):
     assert built(f"{module}:text", precision="mixed_bfloat16").model.layers[-1].compute_dtype == "bfloat16"
     assert len(built(f"{module}:by_name", precision="mixed_bfloat16").model.layers) == 1
+
+
+def test_an_input_is_called_by_its_key_its_name_or_its_place():
+    spec = tf.TensorSpec((2,), tf.int32, "ids")
+    assert [keras_model.input_name(path, spec) for path in ("", "1", "tokens")] == ["ids", "ids", "tokens"]
+    assert keras_model.input_name("1", tf.TensorSpec((2,), tf.int32)) == "1"
 
 
 def test_leaves_stand_in_tensorflows_order():

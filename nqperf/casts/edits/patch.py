@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nqperf.casts.edits.text import Edit, edited
-from nqperf.casts.findings import Finding, relative
+from nqperf.casts.findings import Finding
 from nqperf.casts.trace import source
+from nqperf.casts.trace.records import relative
 from nqperf.errors import ConfigError
 from nqperf.formats.casts.source_files import SourceFile, read_source
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 
 HALVES = ("float16", "bfloat16")
@@ -182,3 +183,12 @@ class Trace:
     failures: tuple[str, ...] = ()  # what went wrong in the audit itself
     by_name: bool = False
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict)  # sealed functions: their ops as "type dtype"
+
+
+def relative(path: str) -> str:
+    """Return `path` relative to the working directory when it lies below it, with forward slashes."""
+    try:
+        shorter = os.path.relpath(path)
+    except ValueError:  # another drive
+        shorter = path
+    return (path if shorter.startswith("..") else shorter).replace(os.sep, "/")

@@ -23,7 +23,8 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 class Built:
     """A model ready to be traced: what to `call`, on which `specs`, and what its building already told.
 
-    `by_name` says that it was built under the global policy: layers of float32 were asked for by name.
+    `by_name` says that it was built under the global policy: layers of float32 were asked for by name. `note` is what
+    to say beside whatever stops its trace.
     """
 
     def __init__(self, call: Callable[..., Any], specs: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
@@ -33,6 +34,7 @@ class Built:
         self.alive: Any = None
         self.model_dtype = "float32"
         self.by_name = False
+        self.note = ""
 
 
 def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -> tuple[Any, Recorder]:
@@ -58,7 +60,7 @@ def run_builder(builder: Callable[[], Any], *, default_dtype: str = "float32") -
         recorder.failures += failures
         return built, recorder
     assert failed is not None  # noqa: S101  # the loop has returned otherwise; this tells the type checker
-    raise ConfigError(f"the builder raised {said(failed)}: it must return a Keras model") from failed
+    raise ConfigError(f"the builder raised {said(failed)}; expected a Keras model") from failed
 
 
 def _graph() -> contextlib.AbstractContextManager[Any]:
@@ -89,7 +91,7 @@ def trace(built: Built, *, device: str | None = None) -> tuple[Trace, Any]:
             except NqPerfError:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever the user's model raises ends the trace
-                stopped = said(error)
+                stopped = said(error) + built.note
         recorder.failures += failures
         if concrete is not None:
             break

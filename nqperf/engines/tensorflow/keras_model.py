@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nqperf.casts.building import is_builder, is_model, model_of, with_precision
+from nqperf.casts.building import is_builder, is_model, model_of, needs_arguments, with_precision
 from nqperf.casts.samples import sample
 from nqperf.casts.targets import resolve
+from nqperf.casts.trace.stops import said
 from nqperf.casts.trace.tracing import specs_of
 from nqperf.engines.state import EngineState
 from nqperf.engines.tensorflow.config import TensorFlowConfig
@@ -64,14 +65,13 @@ def build_model(name: str, inputs: tuple[str, ...], imports: tuple[str, ...], pr
     target = resolve(name, inputs, imports=imports)
     build = target.build
     if not is_model(build) and not is_builder(build):
-        raise ConfigError(f"{name} needs arguments; expected a function of none, or of precision alone")
+        raise ConfigError(needs_arguments(build))
     try:
         value = build if is_model(build) else with_precision(build, precision)()
     except ConfigError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
-        raise ConfigError(f"{name} raised {type(error).__name__}: {said}; expected a Keras model") from error
+        raise ConfigError(f"the builder raised {said(error)}; expected a Keras model") from error
     model, specs = model_of(value, target.inputs)
     if specs is None:
         try:
@@ -94,6 +94,12 @@ def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from named_leaves(each, path if alone else f"{path}.{number}" if path else str(number))
     else:
         yield path, structure
+
+
+def input_name(path: str, spec: Any) -> str:
+    """Return what the input `spec` at the `path` of `named_leaves` is called: a key, its own name, or its place."""
+    own = getattr(spec, "name", None)
+    return str(own) if own and (not path or path.isdigit()) else path
 
 
 def input_specs(built: BuiltModel, arrays: Mapping[str, Array] | None) -> Any:
@@ -156,7 +162,7 @@ def matched_inputs(specs: Any, arrays: Mapping[str, Array], origin: str) -> list
         if key is None and len(arrays) == len(leaves) == 1:
             key = next(iter(arrays))
         if key is None:
-            wanted = ", ".join(f"{each or 'input'} {_described(one)}" for each, one in leaves)
+            wanted = ", ".join(f"{input_name(each, one) or 'input'} {_described(one)}" for each, one in leaves)
             raise ConfigError(f"{origin} has {', '.join(arrays)}; expected the model's inputs: {wanted}")
         found.append(_fitting(arrays[key], spec, f"{origin}: {key}"))
     counts = {len(array) for array in found}

@@ -108,11 +108,15 @@ def _stalls(machine: Machine) -> str | None:
     return f"one takes {cost:.0f} times as long as the product alone here: oneDNN has only a reference kernel for it"
 
 
-def _bfloat16(machine: Machine) -> str | None:
+def _runs_bfloat16(machine: Machine) -> str | None:
     sight = machine.of(_NAME)
-    if "bfloat16" not in sight.states:
-        return sight.unseen("bfloat16", "bfloat16")
-    low, high = sight.states["bfloat16"]
+    return None if "bfloat16" in sight.states else sight.unseen("bfloat16", "bfloat16")
+
+
+def _bfloat16(machine: Machine) -> str | None:
+    if unseen := _runs_bfloat16(machine):
+        return unseen
+    low, high = machine.of(_NAME).states["bfloat16"]
     if high >= FASTER:
         return None
     return (
@@ -152,6 +156,7 @@ class TensorFlowProbe(Probe):
         "float16_fusion": _needs_float16_fusion,
         "bfloat16": _bfloat16,
     }
+    named_rules: ClassVar[Mapping[str, Rule]] = {"bfloat16": _runs_bfloat16}
     gpu_advice = (
         "pip install 'path/to/nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
     )

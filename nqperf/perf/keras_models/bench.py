@@ -60,7 +60,7 @@ def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> 
         require_device(suite.require, machine)
         machine = seen_by(machine, session.start_baseline())
         data = sha256_of(Path(folder) / INPUTS)
-        absent = {row.name: why for row in rows if (why := row.missing(machine))}
+        absent = {row.name: why for row in rows if (why := row.missing(machine, named=row.name in config.asked))}
         known = Known(machine=machine, absent=absent, floors={})
         on_gpu = bool(machine.fingerprint.gpus)
         run = _Run(session=session, variants=rows, known=known, on_gpu=on_gpu, progress=progress)

@@ -148,7 +148,8 @@ def check_outputs(baseline: Outputs, row: Outputs, agreed: Agreement, tolerance:
         if low > limits.decisions:
             raise ParityError(f"parity: {share}; expected {limits.decisions:.0%} or fewer; {said}")
         if high > limits.decisions:
-            return f"{UNDECIDED}: {share}, at most {limits.decisions:.0%} may; more rows would tell; {said}"
+            more = "more rows would tell (--limit ROWS, or more --inputs)"
+            return f"{UNDECIDED}: {share}, at most {limits.decisions:.0%} may; {more}; {said}"
         return f"{share}, at most {limits.decisions:.0%} may; {said}"
     return said
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nqperf.casts.twins import called
 from nqperf.engines.effects import SHARED, Effect
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
@@ -125,7 +126,10 @@ class KerasSession:
         """
         for name, values in self.expected.items():
             if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
-                raise ParityError(f"parity: {name} is NaN or infinite in float32 already: give other --inputs")
+                raise ParityError(
+                    f"parity: {called(name)} is NaN or infinite in float32 already: give others by --inputs, or mend "
+                    "the model first"
+                )
         again = compare_outputs(self.expected, self.outputs(process))
         if again.details["relative_error"] > _UNSTABLE:
             raise ParityError(

@@ -29,12 +29,15 @@ def _glibc_malloc(machine: Machine) -> str | None:
 RULES: dict[str, Rule] = {"cpu": for_cpus, "gpu": for_gpus, GLIBC_MALLOC: _glibc_malloc}
 
 
-def rule_of(requirement: str, engine: EngineRow) -> Rule:
+def rule_of(requirement: str, engine: EngineRow, *, named: bool = False) -> Rule:
     """Return what says why a machine does not meet the `requirement` of a row of `engine`, or None when it does.
+
+    A row that was `named` is refused for what cannot run alone, not for what cannot pay.
 
     Raises: ConfigError for a name that no machine and not this engine knows.
     """
-    rules = {**RULES, **engine.probe_of().rules}
+    probe = engine.probe_of()
+    rules = {**RULES, **probe.rules, **(probe.named_rules if named else {})}
     if requirement not in rules:
         raise ConfigError(
             f"{requirement!r} is no requirement of the engine {engine.name}; expected some of {', '.join(rules)}"

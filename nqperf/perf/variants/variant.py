@@ -70,10 +70,13 @@ class Variant:
             settings["batch_size"] = self.batch_size
         return flat({"engine": self.engine, **settings, "environment": self.environment})
 
-    def missing(self, machine: Machine) -> str | None:
-        """Return why `machine` cannot run this variant, or None when it can."""
+    def missing(self, machine: Machine, *, named: bool = False) -> str | None:
+        """Return why `machine` cannot run this variant, or None when it can.
+
+        A variant that was `named` runs where it is known not to pay, too.
+        """
         row = self.engine_row()
-        rules = (rule_of(requirement, row) for requirement in self.requires)
+        rules = (rule_of(requirement, row, named=named) for requirement in self.requires)
         return row.missing() or next((why for rule in rules if (why := rule(machine))), None)
 
     def slow_because(self, machine: Machine) -> str | None:

@@ -118,8 +118,8 @@ class KerasWorker(Worker):
             rows=size * len(batches),
             batch_size=size,
             shapes={
-                name: f"{array.dtype.name}{list(array.shape)}"
-                for (name, _), array in zip(keras_model.named_leaves(specs), batches[0], strict=True)
+                keras_model.input_name(name, spec): f"{array.dtype.name}{list(array.shape)}"
+                for (name, spec), array in zip(keras_model.named_leaves(specs), batches[0], strict=True)
             },
         )
 

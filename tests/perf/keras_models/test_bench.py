@@ -87,4 +87,4 @@ def test_a_builder_that_needs_arguments_is_one_line(folder, capsys):
     assert ends("bench_needs:build", "--quick", "--budget", "150") == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.strip().splitlines()[-1].startswith("nqperf: error: bench_needs:build needs arguments")
+    assert err.strip().splitlines()[-1].startswith("nqperf: error: build(size) needs arguments")

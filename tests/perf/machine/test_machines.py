@@ -202,6 +202,13 @@ def test_what_is_skipped_is_told_why(name, row, words):
     assert words in VARIANTS[row].missing(MACHINES[name])
 
 
+def test_a_row_that_was_named_is_refused_for_what_cannot_run_alone():
+    row = VARIANTS["mixed_bfloat16"]
+    assert [row.missing(MACHINES[name], named=True) for name in ("zen_5", "zen_5_off", "zen_3", "v100")] == [None] * 4
+    assert "bfloat16 cannot be used here" in row.missing(MACHINES["zen_5_avx2"], named=True)
+    assert "needs a GPU" in VARIANTS["tf32"].missing(MACHINES["zen_5"], named=True)
+
+
 @pytest.mark.parametrize(("name", "check", "state", "words"), SAID)
 def test_what_doctor_says(name, check, state, words):
     found = {one.name: one for one in machine_checks(MACHINES[name])}[check]

@@ -44,9 +44,13 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
         if vars(module).get("result_type") is genuine:
             replace(stack, module, "result_type", hooks.result_type)
 
-    def callback(op_type: str, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
+    # Eager ops that Python's fast path does not know, such as Reshape, come with their name in bytes.
+    def callback(
+        op_type: str | bytes, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
+    ) -> None:
         del attrs, op_name
-        guarded.tell("operation", op_type, inputs, outputs, graph)
+        name = op_type.decode() if isinstance(op_type, bytes) else op_type
+        guarded.tell("operation", name, inputs, outputs, graph)
 
     op_callbacks.add_op_callback(callback)
     stack.callback(op_callbacks.remove_op_callback, callback)

@@ -142,6 +142,8 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 
 def judged_text(results: Results) -> str:
     """Return how much of the run `results` was judged."""
+    if all(row.status in {"unjudged", "skipped"} for row in results.variants if row.name != BASELINE):
+        return "nothing was measured"
     if not results.expected and not results.judged:
         return "no speed was promised, so none was judged"
     return f"judged {results.judged} of {results.expected} expected comparisons"

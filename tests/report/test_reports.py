@@ -302,6 +302,12 @@ def test_a_history_of_single_sets_says_that_it_judges_nothing():
     assert "not judged" not in history_text(history(runs.over_time()))
 
 
+def test_a_run_in_which_nothing_was_measured_says_that_first():
+    unreached = msgspec.structs.replace(runs.SKIPPED, status="unjudged", reason="out of time")
+    assert "\nFAIL: nothing was measured\n" in run_text(runs.run(unreached, profile=None))
+    assert "no speed was promised" in run_text(runs.run(runs.measured("xla", 1.5), profile=None))
+
+
 def test_one_run_is_a_history_too():
     found = history({"one.json": runs.full()})
     assert "machine A: cpu: A CPU" in history_text(found)

@@ -26,7 +26,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 # A fence, with the comment before it that says how it is tried: run it, or only look at it for it takes long.
 BLOCK = re.compile(r"^(?:<!-- (run|long) -->\n)?```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the pages may tell a reader to call.
-PROGRAMS = {"nqperf", "pytest", "python3", "python", "pip", "tox"}
+PROGRAMS = {"nqperf", "pytest", "python3", "python", "pip", "tox", "mkdir"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 

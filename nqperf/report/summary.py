@@ -52,7 +52,7 @@ def summarise(results: Results) -> Summary:
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
     floors, explanations = _floor(results), (_columns(results), *_passes(results))
     return Summary(
-        headline=_headline(results),
+        headline=f"{results.outcome}: {judged_text(results)}",
         reasons=results.reasons,
         headings=(
             *("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
@@ -163,10 +163,6 @@ def absence(verdict: Verdict) -> str | None:
     if verdict.at_most:
         return "no interval: it was ended at its limit, and is slower than that"
     return f"no interval: {counted(verdict.sets, 'set')} of processes, and one takes 2 or more"
-
-
-def _headline(results: Results) -> str:
-    return f"{results.outcome}: {judged_text(results)}"
 
 
 def _metric(results: Results) -> str | None:

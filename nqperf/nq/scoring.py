@@ -34,8 +34,7 @@ class Score:
     """nq_eval's `metrics` of the annotated examples, with what they were counted by.
 
     `thresholds` are how many annotators must have given an answer. `examples` is the number of all, `annotated` of
-    those that have annotations; `annotators` says how many examples have so many annotators, by that number. `answered`
-    is the number of annotated examples whose prediction gives an answer of any kind.
+    those that have annotations; `annotators` says how many examples have so many annotators, by that number.
     """
 
     metrics: dict[str, float | int]
@@ -43,7 +42,6 @@ class Score:
     examples: int
     annotated: int
     annotators: dict[int, int]
-    answered: int
 
     def notes(self) -> list[str]:
         """Return what a reader of the figures must know of them, in words; nothing where all is plain."""
@@ -59,11 +57,6 @@ class Score:
             found.append(
                 f"examples have different numbers of annotators ({counts}); an answer counts where {self.thresholds} "
                 "gave one: --non-null-threshold names another number"
-            )
-        if not self.answered:
-            found.append(
-                "no prediction gives an answer: no score is above the thresholds, which --long-threshold and "
-                "--short-threshold set and `nqperf thresholds` chooses for a model"
             )
         return found
 
@@ -99,10 +92,4 @@ def score(
         examples=len(gold) + len(left_out),
         annotated=len(gold),
         annotators=dict(sorted(Counter(map(len, gold.values())).items())),
-        answered=sum(map(_gives_answer, counted)),
     )
-
-
-def _gives_answer(prediction: Prediction) -> bool:
-    spans = (prediction.long_answer, *prediction.short_answers)
-    return prediction.yes_no_answer != "NONE" or not all(span.is_null for span in spans)

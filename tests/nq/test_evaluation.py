@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from nqperf.errors import ConfigError
 from nqperf.nq.evaluation import answer_counts, default_non_null_threshold, evaluate
 from nqperf.nq.example import NULL_SPAN, Annotation, Prediction, Span
-from nqperf.nq.scoring import Thresholds, score
 from tests.reference_files import REFERENCE, needs_reference
 from tests.references import nq_eval
 
@@ -263,22 +262,3 @@ def test_two_of_several_annotators_must_agree_and_the_only_one_alone():
     assert default_non_null_threshold([(one,), (one,)]) == 1
     assert default_non_null_threshold([(one,) * 2, (one,) * 5]) == 2
     assert default_non_null_threshold([(one,), (one,) * 5]) == 1
-
-
-@pytest.mark.parametrize(
-    ("answers", "told"),
-    [
-        ({}, True),
-        ({"long_answer": Span(start_token=3, end_token=9)}, False),
-        ({"short_answers": (Span(start_token=3, end_token=9),)}, False),
-        ({"yes_no_answer": "YES"}, False),
-        ({"short_answers": (NULL_SPAN,)}, True),
-    ],
-)
-def test_a_score_of_no_answers_at_all_says_so(answers, told):
-    """An F1 of 0 of wrong answers is another thing than that of a model whose scores are below its thresholds."""
-    answer = {"long_answer": NULL_SPAN, "short_answers": (), "yes_no_answer": "NONE", **answers}
-    prediction = Prediction(example_id=1, long_answer_score=1.0, short_answers_score=1.0, **answer)
-    gold = {1: [Annotation(long_answer=Span(start_token=3, end_token=9), short_answers=(), yes_no_answer="NONE")]}
-    notes = score(gold, [prediction], thresholds=Thresholds()).notes()
-    assert [note.startswith("no prediction gives an answer") for note in notes] == ([True] if told else [])

@@ -66,7 +66,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield "value", not node.value
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        yield "value", node.value + 1 if isinstance(node.value, int) else 1.25 * node.value
+        yield "value", node.value + 1 if isinstance(node.value, int) else 1.25 * node.value or 0.25
 
 
 class _Same(ast.Not):
@@ -131,7 +131,7 @@ def survives(module: str, path: str, source: str, tests: list[str], limit: int =
 def line_of(source: str, other: str) -> str:
     """Return the first line in which two sources differ, before and after."""
     pairs = zip(ast.unparse(ast.parse(source)).splitlines(), other.splitlines(), strict=False)
-    before, after = next((pair for pair in pairs if pair[0] != pair[1]), ("the last line", ""))
+    before, after = next(pair for pair in pairs if pair[0] != pair[1])
     return f"{before.strip()}\n      -> {after.strip()}"
 
 

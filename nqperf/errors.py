@@ -87,6 +87,7 @@ class MissingExtraError(NqPerfError):
     """
 
     def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
-        what = f"{package}[{extra}]" if extra else package
+        source = "path/to/nqperf" if package == "nqperf" else package  # no package index has nqperf
+        what = f"{source}[{extra}]" if extra else source
         needs = f"the extra {extra!r}" if extra else f"the package {package}, whole"
         super().__init__(f"{purpose} needs {needs}: pip install '{what}'")

@@ -7,6 +7,10 @@ from pathlib import Path
 # distributions out: after a histogram there, no session would find a plugin. So the import is the outer one's.
 import pytest_benchmark.histogram  # noqa: F401
 
+# Nor that the plugin's rooms are still attributes of their package: a second session would find the clock of the first.
+import nqperf.pytest_plugin.replay
+import nqperf.pytest_plugin.revisions
+import nqperf.pytest_plugin.suite  # noqa: F401
 from nqperf.formats.results.results_json import write_results
 from tests import runs
 

@@ -6,9 +6,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from nqperf.cli.main import COMMANDS, cli
 from nqperf.pytest_plugin.options import OPTIONS
@@ -157,6 +159,8 @@ def test_the_oldest_versions_are_those_of_the_requirements():
 
 
 ACTION = REPOSITORY / ".github" / "actions" / "ab" / "action.yml"
+# What a project that gates a function of its own does not need.
+WITHOUT = {"tensorflow", "keras", "tokenizers", "sentencepiece", "safetensors"}
 
 
 def test_the_action_calls_what_exists_and_runs_no_text_of_its_inputs():
@@ -177,7 +181,7 @@ def test_the_action_installs_its_own_files_as_no_index_has_them(tmp_path):
     """A runner unpacks the whole repository of an action; GITHUB_ACTION_PATH is the action's folder in it."""
     install = next(step["run"] for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"])
     told = tmp_path / "python"
-    told.write_text('#!/bin/sh\nfor word; do :; done; echo "$word"\n')
+    told.write_text('#!/bin/sh\n[ "$5" = --no-deps ] && for word; do :; done && echo "$word" || true\n')
     told.chmod(0o755)
 
     def installed(**variables):
@@ -188,3 +192,18 @@ def test_the_action_installs_its_own_files_as_no_index_has_them(tmp_path):
     assert Path(installed(NQPERF="")).resolve() == REPOSITORY
     assert (REPOSITORY / "pyproject.toml").is_file()
     assert installed(NQPERF="nqperf==0.1") == "nqperf==0.1"
+
+
+def test_the_action_installs_what_the_gate_of_callables_needs_in_versions_that_hold():
+    needed = {Requirement(one) for one in requires("nqperf") or ()}
+    install = next(step["run"] for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"])
+    named = {
+        Requirement(word) for word in shlex.split(install) if "=" in word and "-" not in word[0] and "$" not in word
+    }
+    assert named <= needed
+    assert {one.name for one in named} >= {"numpy", "click"}
+    assert not {one.name for one in named} & WITHOUT
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({sorted(WITHOUT)}))"
+    rooms = ("cli.ab", "cli.bisect", "cli.init", "gate", "pytest_plugin.revisions", "perf.pairs.paired")
+    asked = f"{blocked}; import {', '.join(f'nqperf.{room}' for room in rooms)}"
+    subprocess.run([sys.executable, "-c", asked], check=True, cwd=REPOSITORY)

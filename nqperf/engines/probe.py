@@ -14,6 +14,8 @@ from nqperf.records.results import Fingerprint
 
 # What a fingerprint has observed of a library on a GPU: for which GPUs its kernels are, as "sm_80 compute_90".
 BUILT_FOR = "gpu_code"
+# Where a reason names the command that knows more, unless that command says it.
+TOLD_BY_DOCTOR = ": nqperf doctor tells what is missing"
 # The state of a sight that holds what the library itself says, line by line, of GPUs that it does not use.
 GPU_WORDS = "gpu_words"
 
@@ -129,7 +131,7 @@ def for_gpus(machine: Machine) -> str | None:
     """Return why `machine` does not compute on a GPU, or None when it does."""
     if machine.fingerprint.gpus:
         return None
-    return f"needs a GPU that {machine.engine} sees: nqperf doctor tells what is missing"
+    return f"needs a GPU that {machine.engine} sees{TOLD_BY_DOCTOR}"
 
 
 def elsewhere(library: str, device: str, machine: Machine, advice: str) -> str | None:

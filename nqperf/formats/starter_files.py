@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from nqperf.errors import FormatError
-from nqperf.formats.files import write_whole
-from nqperf.formats.reading import exists
+import msgspec
 
+from nqperf.errors import FormatError
+from nqperf.formats.decoding import TOML_BYTES, decode_toml
+from nqperf.formats.files import write_whole
+from nqperf.formats.project_toml import FILE
+from nqperf.formats.reading import exists, read_whole
+
+_MINOR = 11
+_PYTHON = f"3.{_MINOR}"
 _CONFTEST = '''"""The gate measures alone on its machine: where pytest-xdist spreads the tests, its own are left out."""
 
 import sys
@@ -70,7 +77,7 @@ jobs:
           persist-credentials: false
       - uses: actions/setup-python@v5
         with:
-          python-version: "3.11"
+          python-version: "{python}"
       - run: python -m pip install -e .
       - uses: nqperf/nqperf/.github/actions/ab@main   # better: a commit
         with:
@@ -81,10 +88,19 @@ CONFTEST, WORK, TEST = "benchmarks/conftest.py", "benchmarks/work.py", "benchmar
 WORKFLOW = ".github/workflows/speed.yml"
 
 
-def starter_files(function: str | None) -> dict[str, str]:
+class _Needed(msgspec.Struct, frozen=True, rename="kebab"):
+    requires_python: str = ""
+
+
+class _Project(msgspec.Struct, frozen=True):
+    project: _Needed = _Needed()
+
+
+def starter_files(function: str | None, python: str) -> dict[str, str]:
     """Return the files' contents by their paths.
 
     `function` is what is measured, "module:name", called without arguments; without one it is a sample to replace.
+    `python` is the version that the workflow runs.
     """
     imports, prepare, call = _OWN
     if function is not None:
@@ -95,7 +111,17 @@ def starter_files(function: str | None) -> dict[str, str]:
             f"{name}()",
         )
     work = _WORK.format(imports=imports, prepare=prepare, call=call)
-    return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: _WORKFLOW}
+    return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: _WORKFLOW.format(python=python)}
+
+
+def _python_of(folder: Path) -> str:
+    """Return the Python that the project in `folder` installs in: the usual one, or the oldest that it takes."""
+    if not (folder / FILE).is_file():
+        return _PYTHON
+    content = read_whole(folder / FILE, what="a project's settings", limit=TOML_BYTES)
+    needed = decode_toml(content, _Project, folder / FILE, expected="a project's settings").project.requires_python
+    oldest = [int(minor) for minor in re.findall(r">=\s*3\.(\d+)", needed)]
+    return f"3.{max([_MINOR, *oldest])}"
 
 
 def write_starter_files(folder: Path, function: str | None) -> list[str]:
@@ -103,9 +129,9 @@ def write_starter_files(folder: Path, function: str | None) -> list[str]:
 
     Raises: FormatError when one of them is there already, naming each, or cannot be written.
     """
-    files = starter_files(function)
     if not folder.is_dir():
         raise FormatError("no such folder; expected the project's", path=folder)
+    files = starter_files(function, _python_of(folder))
     there = [path for path in files if exists(folder / path)]
     if there:
         raise FormatError(f"has {', '.join(there)} already, which is not replaced: move it away", path=folder)

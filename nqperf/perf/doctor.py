@@ -6,12 +6,12 @@ import importlib.util
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nqperf.engines.conflicts import conflicts
-from nqperf.engines.probe import GPU_WORDS, Check, Machine
+from nqperf.engines.probe import GPU_WORDS, TOLD_BY_DOCTOR, Check, Machine
 from nqperf.engines.registry import ENGINES, find_engine
 from nqperf.engines.threads import INTRA_OP
 from nqperf.perf.machine.examination import look_at_machine, usual_engine
@@ -19,6 +19,7 @@ from nqperf.perf.machine.gpu_checks import gpu_checks
 from nqperf.perf.machine.gpus import listed_gpus
 from nqperf.perf.machine.requirements import GLIBC_MALLOC, RULES
 from nqperf.perf.variants.floors import read_floors
+from nqperf.perf.variants.listing import by_reason
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.results import GPU_FAULT, Fingerprint
@@ -58,7 +59,8 @@ def examine(*, noise_seconds: float = 5.0, baseline: Variant | None = None) -> D
         *_extensions(),
         *(Check(name="packages", state="missing", finding=found, advice="pip list") for found in conflicts()),
     )
-    return Diagnosis(machine=machine, checks=checks)
+    told = tuple(replace(check, finding=check.finding.replace(TOLD_BY_DOCTOR, "")) for check in checks)
+    return Diagnosis(machine=machine, checks=told)
 
 
 def machine_checks(machine: Machine, listed_gpus: tuple[str, ...] = ()) -> tuple[Check, ...]:
@@ -96,7 +98,7 @@ def _gpu(machine: Machine, listed: tuple[str, ...]) -> Check:
         name="GPU",
         state="note",
         finding="none; everything runs on the CPU",
-        advice="on a machine with one: NVIDIA's driver, then pip install 'nqperf[gpu]'",
+        advice="on a machine with one: NVIDIA's driver, then pip install 'path/to/nqperf[gpu]'",
     )
 
 
@@ -180,7 +182,7 @@ def _variants(machine: Machine) -> Iterator[Check]:
     reasons = {name: variant.missing(machine) for name, variant in VARIANTS.items()}
     runs = [name for name, reason in reasons.items() if reason is None]
     yield Check(name="variants", state="ok", finding=f"{len(runs)} of {len(reasons)} run here: {', '.join(runs)}")
-    yield from (Check(name=name, state="note", finding=reason) for name, reason in reasons.items() if reason)
+    yield from (Check(name="not here", state="note", finding=line) for line in by_reason(reasons))
 
 
 def _engines() -> Iterator[Check]:
@@ -210,5 +212,5 @@ def _extras() -> Iterator[Check]:
                 name=module,
                 state="note",
                 finding=f"not installed; {purpose} needs it",
-                advice=f"pip install 'nqperf[{extra}]'",
+                advice=f"pip install 'path/to/nqperf[{extra}]'",
             )

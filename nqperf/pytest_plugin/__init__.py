@@ -171,7 +171,8 @@ def nqperf_gate(
     from nqperf.records.revisions import RevisionResults
 
     if isinstance(nqperf_results, RevisionResults):
-        return lambda row: revisions.gate(request, _nqperf_benchmark, row)
+        base = nqperf_results.base.label
+        return lambda row: revisions.gate(request, _nqperf_benchmark, row, base)
     results = nqperf_results
     return lambda variant: suite.gate(request, _nqperf_benchmark, results, variant)
 

@@ -68,17 +68,17 @@ def results_of(request: pytest.FixtureRequest, own: SuiteConfig) -> RevisionResu
     return results
 
 
-def gate(request: pytest.FixtureRequest, benchmark: Any, row: ComparedRow) -> None:
+def gate(request: pytest.FixtureRequest, benchmark: Any, row: ComparedRow, base: str) -> None:
     """Give the change's times of `row` to `benchmark`, None without pytest-benchmark, and end the test as it says.
 
-    `request` is the test's.
+    `request` is the test's, `base` what messages call the other side.
     """
     seconds = row.sets[-1].change if row.sets else ()
     said: dict[str, Any] = {"verdict": row.outcome or "skipped"}
     if (judged := row.measure("time")) is not None:
         said |= {"ratio": judged.ratio, "interval": judged.interval, "sets": judged.sets}
     replay_times(request.node, benchmark, said, seconds, failed=row.outcome == "FAIL")
-    message = row_sentence(row)
+    message = row_sentence(row, base)
     if row.outcome is None:
         pytest.skip(message)
     if row.outcome == "FAIL":
@@ -122,7 +122,7 @@ def compare_builder(
             results = compare_revisions(target, sides, project_of(folder)[0], config=measured, **same)
     test = request.node.nodeid
     gate_of(config).state.revisions[f"{test} {target}"] = ComparedRevisions(test=test, results=results)
-    gate(request, benchmark, results.rows[0])
+    gate(request, benchmark, results.rows[0], results.base.label)
     return results
 
 

@@ -71,7 +71,7 @@ class GateHooks:
         if alone is not None and state.pairs:
             raise pytest.UsageError(
                 f"{alone} has no effect on tests of nqperf_paired ({state.pairs[0].nodeid}), and no test of the suite "
-                "is selected: leave it out"
+                "is selected: leave it out; the call itself takes config=, and with base= budget= and margin="
             )
         if given_option(config) is None:  # else they were checked before the collection
             with usage_errors():

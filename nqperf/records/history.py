@@ -56,13 +56,15 @@ class History:
 
     `variants` has the points of each variant but the baseline, by name; a run without it has none there. `steps` are
     the changes from one level of a row to the next, in runs of one setting. `slower` are the rows that are surely
-    slower than at their best, by 1 % or more, in the latest runs of that work on that machine.
+    slower than at their best, by 1 % or more, in the latest runs of that work on that machine. `unjudged` are rows
+    whose runs are few and have a single set each: they tell no change.
     """
 
     runs: tuple[Moment, ...]
     variants: Mapping[str, tuple[Point, ...]]
     steps: tuple[Step, ...] = ()
     slower: tuple[Step, ...] = ()
+    unjudged: tuple[str, ...] = ()
 
 
 def history(runs: Mapping[str, Results], *, since: str = "") -> History:
@@ -91,8 +93,14 @@ def history(runs: Mapping[str, Results], *, since: str = "") -> History:
         for number, (source, one) in enumerate(ordered)
     )
     names = dict.fromkeys(variant.name for one in found for variant in one.variants if variant.name != BASELINE)
-    steps, slower = levels(found, [BASELINE, *names])
-    return History(runs=moments, variants={name: _points(found, name) for name in names}, steps=steps, slower=slower)
+    judged = levels(found, [BASELINE, *names])
+    return History(
+        runs=moments,
+        variants={name: _points(found, name) for name in names},
+        steps=judged.steps,
+        slower=judged.slower,
+        unjudged=judged.unjudged,
+    )
 
 
 def exit_status(found: History) -> int:

@@ -177,13 +177,15 @@ def judge_run(
     controls: Controls,
     failed: Collection[str] = (),
     proves_nothing: str | None = None,
+    interrupted: bool = False,
 ) -> RunVerdict:
     """Return the verdict on a run from `outcomes`, by name the final one of each row that was measured and found right.
 
     `failed` are rows that were wrong, had no effect, died or hung: each makes the run a FAIL. `expected` names every
     row that should be judged: one that the time did not reach leaves the run INCONCLUSIVE. A run in which nothing was
     measured is a FAIL. `controls` with another answer than the known one make it INVALID, whatever else was found.
-    `proves_nothing` says why equal answers would be no evidence here: nothing passes then.
+    `proves_nothing` says why equal answers would be no evidence here: nothing passes then. `interrupted` says that
+    somebody, and not the time, ended the run.
     """
     judged = sum(outcome in JUDGED for outcome in outcomes.values())
     # The worst first: the first one is the run's outcome.
@@ -191,7 +193,8 @@ def judge_run(
     if failed:
         findings.append(("FAIL", f"failed: {', '.join(sorted(failed))}"))
     if not outcomes and not failed:
-        findings.append(("FAIL", "nothing was measured; expected at least one row: give a larger budget"))
+        what_to_do = "let it run on" if interrupted else "give a larger --budget, or ask for fewer rows"
+        findings.append(("FAIL", f"nothing was measured; expected at least one row: {what_to_do}"))
     missing = sorted(name for name in expected if outcomes.get(name) not in JUDGED and name not in failed)
     if missing:
         reached = len(expected) - len(missing)

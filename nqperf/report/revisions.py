@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
+from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.plain_text import counted, plain, plain_lines
 from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.summary import milliseconds
@@ -15,6 +17,7 @@ HEADINGS = ("row", "measure", "base", "change", "change / base", "interval", "ma
 _NAMES: dict[Measure, str] = {"time": "time of a run", "memory": "peak memory", "start": "time to start"}
 _MORE: dict[Measure, str] = {"time": "slower", "memory": "more memory", "start": "longer to start"}
 _NOTHING = "-"
+_COMMIT = re.compile("[0-9a-f]{40,64}")
 _WORDS: dict[Word, str] = {
     "SLOWER": "surely more than the smaller half of its margin, and seen again in a new set",
     "SAME": "surely less than its margin more",
@@ -36,10 +39,13 @@ def headline(results: RevisionResults) -> str:
     return plain(", ".join([*_speeds(results), answers]))
 
 
-def row_sentence(row: ComparedRow) -> str:
-    """Return what is said of `row` beside the base's, why it fails among it."""
+def row_sentence(row: ComparedRow, base: str) -> str:
+    """Return what is said of `row` beside that of `base`, why it fails among it."""
     time = row.measure("time")
-    parts = [*row.reasons, *([] if time is None else [_change(time, "the base")]), *([row.note] if row.note else [])]
+    said = [] if time is None else [_change(time, base)]
+    # The sentence on the time has its size, too.
+    reasons = [reason for reason in row.reasons if not (said and reason.startswith("time: "))]
+    parts = [*reasons, *said, *([row.note] if row.note else [])]
     return plain(f"{row.name}: {'; '.join(parts) or 'nothing was compared'}")
 
 
@@ -150,6 +156,7 @@ def notes(results: RevisionResults) -> tuple[str, ...]:
     said += [f"rows that only the base has: {', '.join(results.gone)}"] if results.gone else []
     judged = [one for row in results.rows for one in row.judged]
     said += _more_time(results, judged)
+    said += _search(results)
     said += [f"{word}: {meaning}" for word, meaning in _WORDS.items() if any(one.word == word for one in judged)]
     return tuple(said)
 
@@ -168,7 +175,30 @@ def _more_time(results: RevisionResults, judged: Sequence[Judged]) -> list[str]:
     seconds = more * results.seconds / done
     minutes = counted(max(1, round(seconds / 60)), "more minute")
     said = f"at least {minutes} for a first look" if before > 0 else f"about {minutes} would decide"
-    return [f"{said}: --budget {results.seconds + seconds:.0f}"]
+    return [f"{said}: {_budget(results, results.seconds + seconds)}"]
+
+
+def _budget(results: RevisionResults, seconds: float) -> str:
+    """Return how a budget of so many `seconds` is said where the comparison was started."""
+    if not results.command.startswith("pytest"):
+        return f"--budget {seconds:.0f}"
+    of_a_builder = any(BUILDER.fullmatch(row.name) for row in results.rows)
+    return f"nqperf_paired(..., budget={seconds:.0f})" if of_a_builder else f"--nqperf-budget {seconds:.0f}"
+
+
+def _search(results: RevisionResults) -> list[str]:
+    """Return what finds the commit that made a builder slower, where all of the change is committed."""
+    base, change = results.base, results.change
+    if base.commit is None or change.commit in {None, base.commit} or change.dirty:
+        return []
+    # People copy the line, and a record may be a stranger's: nothing but names of their forms stands in it.
+    if not _COMMIT.fullmatch(base.commit):
+        return []
+    slower = [row.name for row in results.rows if (time := row.measure("time")) is not None and time.word == "SLOWER"]
+    good = f'"$(git merge-base {base.commit[:10]} HEAD)"'
+    return [
+        f"which commit made it slower: nqperf bisect {name} --good {good}" for name in slower if BUILDER.fullmatch(name)
+    ]
 
 
 def _reasons(results: RevisionResults) -> list[str]:

@@ -52,7 +52,7 @@ def summarise(results: Results) -> Summary:
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
     floors, explanations = _floor(results), (_columns(results), *_passes(results))
     return Summary(
-        headline=_headline(results),
+        headline=f"{results.outcome}: {judged_text(results)}",
         reasons=results.reasons,
         headings=(
             *("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
@@ -142,6 +142,8 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 
 def judged_text(results: Results) -> str:
     """Return how much of the run `results` was judged."""
+    if all(row.status in {"unjudged", "skipped"} for row in results.variants if row.name != BASELINE):
+        return "nothing was measured"
     if not results.expected and not results.judged:
         return "no speed was promised, so none was judged"
     return f"judged {results.judged} of {results.expected} expected comparisons"
@@ -161,10 +163,6 @@ def absence(verdict: Verdict) -> str | None:
     if verdict.at_most:
         return "no interval: it was ended at its limit, and is slower than that"
     return f"no interval: {counted(verdict.sets, 'set')} of processes, and one takes 2 or more"
-
-
-def _headline(results: Results) -> str:
-    return f"{results.outcome}: {judged_text(results)}"
 
 
 def _metric(results: Results) -> str | None:

@@ -104,13 +104,19 @@ def history_text(found: History) -> str:
 
 
 def steps_text(found: History) -> list[str]:
-    """Return what was `found` to change among runs of one setting, and at last what is slower than at its best."""
+    """Return what was `found` to change among runs of one setting, what is slower than at its best, what is open."""
     lines = [f"changed: {step_text(step, found)}" for step in found.steps]
-    return lines + [
-        f"SLOWER: {_times(step)} since {_run_text(found.runs[step.run])} than at its best, "
+    lines += [
+        f"SLOWER: since {_run_text(found.runs[step.run])} {_times(step)} as at its best, "
         f"until {_run_text(found.runs[step.last])}"
         for step in found.slower
     ]
+    if found.unjudged:
+        lines.append(
+            f"not judged: {', '.join(found.unjudged)}: a few runs of a single set each tell no change; "
+            "give the next ones a larger --budget"
+        )
+    return lines
 
 
 def step_text(step: Step, found: History) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nqperf.perf.variants.listing import ListedVariant
+from nqperf.perf.variants.listing import ListedVariant, by_reason
 from nqperf.plain_text import plain_lines
 from nqperf.report.tables import text_table
 
@@ -24,7 +24,7 @@ def variants_table(rows: Sequence[ListedVariant]) -> str:
         (row.name, row.engine, _SHORT[row.answers], *((_runs(row),) if looked else ()), row.description) for row in rows
     ]
     table = text_table(headings, cells, left=headings[1:])
-    reasons = [f"{row.name}: {row.why_not}" for row in rows if row.why_not]
+    reasons = by_reason({row.name: row.why_not for row in rows})
     return "\n".join((table, *(["", "what does not run here, and why", *reasons] if reasons else [])))
 
 

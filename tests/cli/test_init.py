@@ -37,6 +37,23 @@ def test_the_workflow_holds_the_change_to_its_base(call, project):
     assert steps[-1]["with"]["target"] == "benchmarks.work:build"
 
 
+@pytest.mark.parametrize(
+    ("project_table", "python"),
+    [
+        (None, "3.11"),
+        ("[tool.x]\n", "3.11"),
+        ("[project]\nrequires-python = '>=3.9,<4'\n", "3.11"),
+        ("[project]\nrequires-python = '>= 3.12'\n", "3.12"),
+    ],
+)
+def test_the_workflow_runs_a_python_that_the_project_installs_in(call, project, project_table, python):
+    if project_table is not None:
+        (project / "pyproject.toml").write_text(project_table)
+    call("init")
+    steps = yaml.safe_load((project / ".github/workflows/speed.yml").read_text())["jobs"]["speed"]["steps"]
+    assert [step["with"]["python-version"] for step in steps if "python" in step.get("uses", "")] == [python]
+
+
 def test_a_function_of_the_project_is_what_is_measured(call, project):
     (project / "mine.py").write_text("def work():\n    return [1, 2]\n")
     assert call("init", "mine:work", "-q") == (0, "", "")

@@ -26,7 +26,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 # A fence, with the comment before it that says how it is tried: run it, or only look at it for it takes long.
 BLOCK = re.compile(r"^(?:<!-- (run|long) -->\n)?```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the pages may tell a reader to call.
-PROGRAMS = {"nqperf", "pytest", "python3", "python", "pip", "tox"}
+PROGRAMS = {"nqperf", "pytest", "python3", "python", "pip", "tox", "mkdir"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
@@ -232,7 +232,7 @@ def test_tox_installs_what_the_extra_names():
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     if shutil.which("mkdocs", path=str(Path(sys.executable).parent)) is None:
-        pytest.skip("mkdocs is not installed: pip install 'nqperf[docs]'")
+        pytest.skip("mkdocs is not installed: pip install 'path/to/nqperf[docs]'")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
         cwd=REPOSITORY,

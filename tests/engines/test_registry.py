@@ -76,7 +76,7 @@ def test_the_environment_of_all_engines():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"extra": "far"}, "the engine far needs the extra 'far': pip install 'nqperf[far]'"),
+        ({"extra": "far"}, "the engine far needs the extra 'far': pip install 'path/to/nqperf[far]'"),
         ({"extra": "gpu", "package": "far-away"}, "needs the extra 'gpu': pip install 'far-away[gpu]'"),
         ({"package": "far-away"}, "needs the package far-away, whole: pip install 'far-away'"),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from nqperf.errors import ConfigError
 from nqperf.records.history import exit_status, history
+from nqperf.records.levels import Speed
 from nqperf.records.results import Pairs, VariantResult, Verdict
 from tests import runs
 
@@ -239,3 +240,20 @@ def test_steps_are_told_oldest_first_and_are_plain_records():
     assert steps_of(found) == sorted(steps_of(found))
     assert msgspec.json.decode(msgspec.json.encode(found))["slower"][0]["row"] == "xla"
     assert dataclasses.asdict(found.steps[0])["last"] == found.steps[0].run - 1
+
+
+def test_a_few_runs_of_single_sets_tell_no_change():
+    """Two runs of one set each, by chance 25 % apart, had said SLOWER with an interval of 2 %."""
+    kept = {f"{day}.json": at(day, runs.measured("xla", ratio, sets=1)) for day, ratio in ((1, 1.5), (2, 1.1))}
+    found = history(kept)
+    assert (found.steps, found.slower, exit_status(found)) == ((), (), 0)
+    assert "xla" in found.unjudged
+    assert history({"a.json": at(1, runs.measured("xla", 1.5)), "b.json": at(2, runs.measured("xla", 1.1))}).slower
+
+
+def test_a_single_set_scatters_as_one_set_of_the_other_runs():
+    row = runs.measured("xla", 1.5)
+    point = Speed.of(0, at(1, row), "xla")
+    assert (point.sets, point.sd) == (row.verdict.sets, row.verdict.sd)
+    single = Speed.of(0, at(1, runs.measured("xla", 1.5, sets=1)), "xla")
+    assert (single.sets, single.sd) == (1, None)

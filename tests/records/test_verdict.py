@@ -40,9 +40,14 @@ def controls(same="PASS", planted="PASS"):
     return Controls(**found)
 
 
-def judged(outcomes, expected=(), failed=(), proves_nothing=None, **known):
+def judged(outcomes, expected=(), failed=(), proves_nothing=None, *, interrupted=False, **known):
     return judge_run(
-        outcomes, expected=expected, controls=controls(**known), failed=failed, proves_nothing=proves_nothing
+        outcomes,
+        expected=expected,
+        controls=controls(**known),
+        failed=failed,
+        proves_nothing=proves_nothing,
+        interrupted=interrupted,
     )
 
 
@@ -79,6 +84,8 @@ def test_a_row_that_failed_fails_the_run_and_is_named():
     assert found.reasons == ("failed: b",)
     assert judged({}, failed=("b",)).reasons == ("failed: b",)
     assert judged({}).reasons[0].startswith("nothing was measured")
+    assert "--budget" in judged({}).reasons[0]
+    assert "budget" not in judged({}, interrupted=True).reasons[0]
 
 
 def test_answers_that_prove_nothing_pass_nothing():

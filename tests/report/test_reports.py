@@ -283,15 +283,29 @@ def test_a_history_tells_what_is_slower_and_marks_invalid_runs():
         kept[f"{number:02}.json"] = runs.run(row, created=f"2026-01-{number + 1:02}T00:00:00Z", **outcome)
     found = history(kept)
     text = history_text(found)
-    said = r"SLOWER: xla is 0\.8[67]\d times as fast .* since 2026-01-13T00:00:00Z \(12\.json\) than at its best, "
+    said = r"SLOWER: since 2026-01-13T00:00:00Z \(12\.json\) xla is 0\.8[67]\d times as fast .* as at its best, "
     assert re.search(said + r"until 2026-01-12T00:00:00Z \(11\.json\)", text)
     assert re.search(r"changed: xla is 0\.8[67]\d times as fast .* from 2026-01-13T00:00:00Z", text)
     assert re.search(r"^2026-01-06T00:00:00Z +A +\d+\.\d+ ms +INVALID +05\.json$", text, re.MULTILINE)
     assert text.count("(run INVALID)") == 1
     page = html.unescape(history_page(found))
-    assert "SLOWER: xla is" in page
+    assert "SLOWER: since 2026-01-13T00:00:00Z (12.json) xla is" in page
     assert page.count('class="step"') == 1
     assert page.count("(run INVALID)") == 2  # its point, and its line of the table
+
+
+def test_a_history_of_single_sets_says_that_it_judges_nothing():
+    kept = {f"{day}.json": runs.run(runs.measured("xla", 1.5, sets=1), created=f"2026-01-0{day}") for day in (1, 2)}
+    said = "not judged: baseline, xla: a few runs of a single set each tell no change; "
+    assert said in history_text(history(kept))
+    assert said in history_page(history(kept))
+    assert "not judged" not in history_text(history(runs.over_time()))
+
+
+def test_a_run_in_which_nothing_was_measured_says_that_first():
+    unreached = msgspec.structs.replace(runs.SKIPPED, status="unjudged", reason="out of time")
+    assert "\nFAIL: nothing was measured\n" in run_text(runs.run(unreached, profile=None))
+    assert "no speed was promised" in run_text(runs.run(runs.measured("xla", 1.5), profile=None))
 
 
 def test_one_run_is_a_history_too():

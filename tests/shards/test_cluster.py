@@ -136,7 +136,7 @@ def test_odd_clusters_are_refused(data, model_folder, tmp_path):
     try:
         import ray  # noqa: F401
     except ImportError:
-        with pytest.raises(MissingExtraError, match=r"pip install 'nqperf\[ray\]'"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'path/to/nqperf\[ray\]'"):
             answer(data, odd)
     else:
         with pytest.raises(ClusterError, match=r"no Ray at 127\.0\.0\.1:1 .*refused"):

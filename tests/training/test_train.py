@@ -195,7 +195,7 @@ def test_a_vocabulary_without_markers_is_refused(training_folder, tokenizer_byte
 def test_minilm_needs_its_package_and_the_known_weights(training_folder, monkeypatch, tmp_path):
     tokenizer = training_folder / "tokenizer.model"
     monkeypatch.setattr(minilm, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'nqperf\[training\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'path/to/nqperf\[training\]'"):
         train(changed(training_folder, start=None, tokenizer=tokenizer), unreported)
 
     class Spec:

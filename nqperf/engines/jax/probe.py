@@ -11,7 +11,7 @@ from nqperf.engines.probe import Check, Machine, Probe, Rule, Step, elsewhere, f
 from nqperf.records.results import Fingerprint
 
 _NAME = "jax"
-_ADVICE = "pip install 'nqperf[jax-gpu]' brings JAX's CUDA libraries"
+_ADVICE = "pip install 'path/to/nqperf[jax-gpu]' brings JAX's CUDA libraries"
 
 
 def _device() -> dict[str, Any]:

@@ -25,7 +25,7 @@ PROVIDERS: Mapping[Provider, str] = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-ADVICE = "uninstall onnxruntime and pip install 'nqperf[onnxruntime-gpu]', for the two overwrite each other"
+ADVICE = "uninstall onnxruntime and pip install 'path/to/nqperf[onnxruntime-gpu]', for the two overwrite each other"
 _DEVICES = {name: "cpu" if provider == "cpu" else "gpu" for provider, name in PROVIDERS.items()}
 _PRODUCTS = ("MatMul", "Gemm")
 _NARROW = frozenset({"int8", "uint8", "float16", "bfloat16"})

@@ -157,7 +157,9 @@ class TensorFlowProbe(Probe):
         "bfloat16": _bfloat16,
     }
     named_rules: ClassVar[Mapping[str, Rule]] = {"bfloat16": _runs_bfloat16}
-    gpu_advice = "pip install 'nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
+    gpu_advice = (
+        "pip install 'path/to/nqperf[gpu]' brings the CUDA libraries; TF_CPP_MIN_LOG_LEVEL=0 names those it misses"
+    )
 
     def described(self, fingerprint: Fingerprint) -> Fingerprint:
         """Return `fingerprint` with the GPUs that TensorFlow sees, its CUDA, TF32 and thread counts."""
@@ -213,7 +215,7 @@ def _xla_check(machine: Machine) -> Check:
     absent = _needs_xla(machine)
     if absent is None:
         return Check(name="XLA", state="ok", finding="compiles")
-    advice = "on a GPU, ptxas and libdevice come with pip install 'nqperf[gpu]'"
+    advice = "on a GPU, ptxas and libdevice come with pip install 'path/to/nqperf[gpu]'"
     return Check(name="XLA", state="missing", finding=absent, advice=advice)
 
 

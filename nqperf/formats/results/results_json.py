@@ -61,16 +61,27 @@ class _Maker(msgspec.Struct):
 
 
 class _Head(msgspec.Struct):
-    """The fields that every version has."""
+    """The fields that every version has; `configuration` and `base` stand in other records of nqperf alone."""
 
     schema_version: int
     created: str = "an unknown day"
     fingerprint: _Maker = msgspec.field(default_factory=_Maker)
+    configuration: msgspec.Raw = msgspec.Raw()
+    base: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def other(self) -> str | None:
+        """What record of nqperf it is where it is no run of the suite."""
+        if bytes(self.configuration):
+            return "the record of `nqperf run`, which has no rows to compare"
+        return "a comparison of two revisions" if bytes(self.base) else None
 
 
 def _decode(content: bytes, path: Path) -> Results:
     """Return the results in `content`; the version is looked at first, for another one has other fields."""
     head = decode_json(content, _Head, path, expected=f"a results file of nqperf: {_NAME_ONE}")
+    if head.other:
+        raise FormatError(f"is {head.other}; expected a results file of nqperf: {_NAME_ONE}", path=path)
     if head.schema_version in OLDER:
         older = decode_json(content, dict[str, Any], path, expected=_RESULTS)
         content = msgspec.json.encode(upgraded(older))

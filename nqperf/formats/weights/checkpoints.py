@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +36,15 @@ from nqperf.formats.weights.tokenizer_file import (
 from nqperf.formats.weights.vocabulary_checks import check_vocabulary, vocabulary_notes
 from nqperf.model.config import EXACT_GELU, TANH_GELU, BertConfig
 from nqperf.model.weights import some_of
+from nqperf.nq.context import PSEUDO_CANDIDATE
 
 # Google's releases do not say in the file which family it is of.
 GOOGLE_CONFIGS = {"bert_config.json": "bert", "albert_config.json": "albert"}
 _TENSORFLOW_FAMILIES = tuple(GOOGLE_CONFIGS.values())
 
 # What Google's releases of BERT Joint and of ALBERT call theirs.
+# Tables of embeddings are filled up to a multiple of so many rows at the most.
+_PADDING = 127
 _VOCABULARIES = (*TOKENIZERS, "vocab-nq.txt", GOOGLE_ALBERT)
 
 _EXPECTED = f"expected PREFIX{INDEX_SUFFIX} (a TensorFlow checkpoint) or {WEIGHTS} (a Hugging Face folder)"
@@ -214,14 +218,26 @@ def _with_question(vocabulary: TokenizerFile) -> TokenizerFile:
     return dataclasses.replace(vocabulary, plain=lacks)
 
 
+def _lacks(vocabulary: TokenizerFile, rows: int) -> Iterator[str]:
+    """Yield in words what the `vocabulary` lacks beside a table of embeddings with so many `rows`."""
+    if vocabulary.plain:
+        yield "the vocabulary has no [Q]: questions begin without"
+        if read_tokenizer(vocabulary).vocabulary.find(PSEUDO_CANDIDATE[0]) is None:
+            yield "the vocabulary has no context markers: they are unknown pieces"
+    size = vocabulary.vocabulary_size()
+    if size == rows:
+        return
+    found = f"the vocabulary has {size} pieces, the table of embeddings {rows} rows: "
+    if rows - size > min(_PADDING, rows // 10):
+        yield f"{found}more than padding; check that the model was trained with this vocabulary"
+    else:
+        yield f"{found}the others are padding"
+
+
 def _notes(imported: _Imported, vocabulary: TokenizerFile | None, folder: Path) -> tuple[str, ...]:
     notes = list(imported.read.notes)
-    if vocabulary is not None and vocabulary.plain:
-        notes.append("the vocabulary has no [Q] and no context markers: questions begin without, markers are unknown")
-    if vocabulary is not None and (size := vocabulary.vocabulary_size()) < (rows := imported.config.vocab_size):
-        notes.append(f"the vocabulary has {size} pieces, the table of embeddings {rows} rows: the others are padding")
     if vocabulary is not None:
-        notes += vocabulary_notes(vocabulary)
+        notes += [*_lacks(vocabulary, imported.config.vocab_size), *vocabulary_notes(vocabulary)]
     if imported.config.hidden_act != EXACT_GELU:
         notes.append(f"hidden_act is {imported.config.hidden_act}: the tanh approximation of GELU")
     if vocabulary is None:

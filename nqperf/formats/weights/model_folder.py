@@ -37,6 +37,8 @@ from nqperf.nq.tokenization import Tokenizer
 CONFIG = "config.json"
 # Our own part of config.json, which only a model folder of ours has.
 OURS = "nqperf"
+# Files of weights that `nqperf convert` reads and a model folder does not hold.
+_CHECKPOINTS = ("*.index", "pytorch_model*.bin", "model.safetensors.index.json")
 StoredType = Literal["float32", "float16"]
 # Of a checksum, in messages.
 _SHOWN_DIGITS = 12
@@ -151,6 +153,7 @@ def open_model(path: Path, *, identity: Mapping[str, str] | None = None) -> Open
     the tokenizer does not fit the network, or when a file is not what `identity` says.
     """
     path = named_path(path)
+    _refuse_checkpoint(path)
     if path.is_file():
         raise FormatError(
             f"is a file; expected the model folder that it was made from, with {CONFIG} and {WEIGHTS}", path=path
@@ -249,13 +252,25 @@ def write_model_folder(
                 write_whole(partial / name, content)
 
 
+def _refuse_checkpoint(path: Path) -> None:
+    """Raise where `path` is a checkpoint, or holds one, that a model folder can be made of."""
+    index = path.with_name(f"{path.name}.index")
+    lacks = path.is_dir() and not all((path / name).is_file() for name in (CONFIG, WEIGHTS))
+    if index.is_file() or (lacks and any(file for kind in _CHECKPOINTS for file in path.glob(kind))):
+        raise FormatError(
+            f"is a checkpoint and no model folder: `nqperf convert {path} OUT` makes one of it", path=path
+        )
+
+
 def check_replaceable(out: Path) -> None:
     """Raise unless `out` is free, empty, or a model folder with no file of anyone else's in it.
 
     Raises: FormatError when writing there would lose something, or cannot be done.
     """
     if not out.parent.is_dir():
-        raise FormatError("cannot be made, its parent is no folder: name a folder that exists", path=out)
+        raise FormatError(
+            f"cannot be made, its parent is no folder: make {out.parent} first, or name another output", path=out
+        )
     if not out.exists() and not out.is_symlink():
         return
     if out.is_symlink() or not out.is_dir():

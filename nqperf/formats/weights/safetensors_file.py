@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from nqperf.errors import FormatError
+from nqperf.formats.reading import unreadable
 from nqperf.formats.sniffing import HEAD_BYTES, foreign_kind
 from nqperf.formats.weights.folder_files import require_stamp, stamp_of
 from nqperf.model.tensors import Shape
@@ -91,6 +92,8 @@ class SafetensorsFile:
             raise FormatError(
                 "no such file; expected the weights in safetensors format: check the path", path=path
             ) from None
+        except PermissionError as error:
+            raise unreadable(path, error, "the weights in safetensors format") from error
         except (OSError, ValueError) as error:  # an empty file cannot be mapped
             raise self._damaged(str(error)) from error
         self.header = self._read_header()

@@ -234,6 +234,7 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
         controls=controls,
         failed=[row.name for row in rows if row.status == "failed"],
         proves_nothing=evidence_fault(session.expected),
+        interrupted=bool(measured.interrupted),
     )
     config = session.config
     broken = tuple(f"the baseline's process was lost: {error}" for error in measured.broken)

@@ -79,10 +79,11 @@ class Outcomes:
         """Return whether nothing more comes of `row`."""
         return row.status in {"failed", "skipped"} or row.name in self.decided
 
-    def verdict(self, *, proves_nothing: str | None) -> RunVerdict:
+    def verdict(self, *, proves_nothing: str | None, interrupted: bool) -> RunVerdict:
         """Return the verdict on the run.
 
-        `proves_nothing` says why equal answers would be no evidence, None where they are.
+        `proves_nothing` says why equal answers would be no evidence, None where they are; `interrupted` whether
+        somebody ended it.
         """
         return judge_run(
             {row.name: row.verdict.outcome for row in self.rows if row.verdict and row.status == "measured"},
@@ -90,6 +91,7 @@ class Outcomes:
             controls=self.controls,
             failed=[row.name for row in self.rows if row.status == "failed"],
             proves_nothing=proves_nothing,
+            interrupted=interrupted,
         )
 
     def unreached(self) -> Iterator[str]:

@@ -279,7 +279,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
     assert measured is not None  # noqa: S101
     baseline = session.baseline_row()
     said = weighed(session.task, [baseline, *found.rows], session.predictions, session.challenger)
-    verdict = found.verdict(proves_nothing=evidence_fault(session))
+    verdict = found.verdict(proves_nothing=evidence_fault(session), interrupted=bool(measured.interrupted))
     broken = tuple(f"the baseline's process was lost: {error}" for error in measured.broken)
     stopped = ("the measuring was interrupted: what was known by then",) if measured.interrupted else ()
     outcome = verdict.outcome

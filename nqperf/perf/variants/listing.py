@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nqperf.engines.probe import Machine
@@ -46,6 +46,15 @@ class ListedVariant:
 def listed(rows: Iterable[Variant], machine: Machine | None = None) -> tuple[ListedVariant, ...]:
     """Return `rows` in words, in their order; with a `machine` each says whether it runs there."""
     return tuple(_listed(row, machine) for row in rows)
+
+
+def by_reason(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return a line a reason with the rows that do not run for it; `reasons` has each row's, None where it runs."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason:
+            names.setdefault(reason, []).append(name)
+    return tuple(f"{', '.join(rows)}: {reason}" for reason, rows in names.items())
 
 
 def _listed(row: Variant, machine: Machine | None) -> ListedVariant:

@@ -100,8 +100,16 @@ class Output(protocol.Message, frozen=True):
 
     @classmethod
     def of(cls, value: Any) -> Output:
-        """Return the message that holds `value`."""
-        return cls(content=pickle.dumps(value))
+        """Return the message that holds `value`.
+
+        Raises: ConfigError for a value that cannot be sent to another process, as a generator.
+        """
+        try:
+            return cls(content=pickle.dumps(value))
+        except (TypeError, AttributeError, pickle.PicklingError) as error:
+            raise ConfigError(
+                f"the output, {type(value).__name__}, cannot be compared ({error}); return numbers, texts or arrays"
+            ) from None
 
     def value(self) -> Any:
         """Return the output. A pickle is trusted: it is of a process that runs the user's own code, as this one may.

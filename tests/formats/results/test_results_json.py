@@ -130,6 +130,8 @@ def test_every_truncation_is_refused(tmp_path):
             "is 1, as nqperf 0.0.9 wrote it on 2026-10-01; .*or make the results again with this one",
         ),
         ('{"machine_info": {}, "benchmarks": []}', "expected a results file of nqperf"),
+        ('{"schema_version": 3, "nqperf": "0.1.0", "configuration": {}}', "is the record of `nqperf run`, .*name one"),
+        ('{"schema_version": 1, "base": {}, "change": {}}', "is a comparison of two revisions; .*name one"),
         ("[]", "expected a results file of nqperf"),
         (f'{{"schema_version": {SCHEMA_VERSION}}}', "missing required field `command`"),
         ("", "expected a results file of nqperf"),

@@ -166,13 +166,28 @@ def test_missing_merges_are_refused(source, vocabulary_of):
     refused(source, "merges.txt: is missing beside vocab.json")
 
 
+def test_what_a_vocabulary_lacks_is_told_of_that_vocabulary(source, vocabulary_of):
+    """One with the markers and without [Q] was said to lack both, and another model's was called padding."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[ContextId=-1]", "river", *(f"[unused{n}]" for n in range(34))]
+    (source.parent / "vocab.txt").write_text("\n".join(pieces))
+    vocabulary = dataclasses.replace(vocabulary_of("bert"), path=source.parent / "vocab.txt")
+    write_hugging_face(source, "distilbert", vocabulary)
+    (source / "vocab.txt").write_text("\n".join(pieces[:35]))
+    notes = convert(source, source.with_name("out")).notes
+    assert [note for note in notes if "no [Q]" in note or "markers" in note] == [
+        "the vocabulary has no [Q]: questions begin without"
+    ]
+    assert any("35 pieces, the table of embeddings 40 rows: more than padding; check" in note for note in notes)
+
+
 def test_a_plain_vocabulary_of_berts_kind_is_marked_so(source, vocabulary_of):
     """A published DistilBERT knows no [Q]: its folder can prepare, and says that the question has no marker."""
     (source.parent / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nriver\nthe\n")
     vocabulary = dataclasses.replace(vocabulary_of("bert"), path=source.parent / "vocab.txt")
     write_hugging_face(source, "distilbert", vocabulary)
     report = convert(source, source.with_name("out"))
-    assert any("has no [Q]" in note for note in report.notes)
+    assert "the vocabulary has no [Q]: questions begin without" in report.notes
+    assert "the vocabulary has no context markers: they are unknown pieces" in report.notes
     assert load_tokenizer(source.with_name("out")).encode_question("the river").tolist() == [5, 4]
     convert(source.with_name("out"), source.with_name("again"))
     assert open_model(source.with_name("again")).settings.plain_vocabulary

@@ -242,8 +242,26 @@ def test_a_file_and_a_missing_parent_are_no_place_to_write(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(FormatError, match="is no folder"):
         write_model_folder(tmp_path / "file", CONFIG, WEIGHTS, None)
-    with pytest.raises(FormatError, match="its parent is no folder"):
+    with pytest.raises(FormatError, match=rf"its parent is no folder: make {tmp_path / 'none'} first"):
         write_model_folder(tmp_path / "none" / "model", CONFIG, WEIGHTS, None)
+
+
+@pytest.mark.parametrize("file", ["bert_joint.ckpt.index", "pytorch_model-00001-of-00002.bin"])
+def test_a_checkpoint_in_a_model_folders_place_names_the_command_that_converts_it(tmp_path, file):
+    (tmp_path / file).write_bytes(b"")
+    asked = [tmp_path, tmp_path / "bert_joint.ckpt"] if file.endswith(".index") else [tmp_path]
+    for path in asked:
+        with pytest.raises(FormatError, match=rf"is a checkpoint and no model folder: `nqperf convert {path} OUT`"):
+            open_model(path)
+
+
+def test_weights_that_may_not_be_read_are_not_called_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"weights")
+    refusal = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(type(path), "open", lambda *_: (_ for _ in ()).throw(refusal))
+    with pytest.raises(FormatError, match=r"cannot be read \(Permission denied\); expected the weights"):
+        SafetensorsFile(path)
 
 
 @pytest.mark.parametrize("older", [False, True])

@@ -44,7 +44,10 @@ def driver(tmp_path, monkeypatch):
         ("echo 'NVIDIA-SMI has failed: no driver'; exit 9", "nvidia-smi fails: NVIDIA-SMI has failed: no driver"),
         ("echo No devices were found", "nvidia-smi lists none: No devices were found"),
         ("true", "nvidia-smi lists none: it says nothing"),
-        (f"echo '{LISTED}'", "the driver lists NVIDIA H100 80GB HBM3: pip install 'nqperf[gpu]' brings the CUDA lib"),
+        (
+            f"echo '{LISTED}'",
+            "the driver lists NVIDIA H100 80GB HBM3: pip install 'path/to/nqperf[gpu]' brings the CUDA",
+        ),
     ],
 )
 def test_a_gpu_that_is_required_and_not_there_is_refused_with_the_reason(driver, script, said):

@@ -131,6 +131,18 @@ def test_a_slowdown_fails_with_its_size(seed):
     assert headline(results) == said
 
 
+def test_a_slower_builder_is_told_with_what_finds_its_commit():
+    results = compare(change={"seconds": 0.2})
+    base, change = msgspec.structs.replace(results.base, commit="0" * 40), results.change
+    after = msgspec.structs.replace(results, base=base, change=msgspec.structs.replace(change, commit="1" * 40))
+    said = 'which commit made it slower: nqperf bisect work:build --good "$(git merge-base 0000000000 HEAD)"'
+    assert said in revisions_text(after)
+    strange = msgspec.structs.replace(base, commit="$(x)")
+    dirty = msgspec.structs.replace(after.change, dirty=True)
+    for other in ({"base": strange}, {"change": dirty}, {"change": msgspec.structs.replace(change, commit="0" * 40)}):
+        assert "bisect" not in revisions_text(msgspec.structs.replace(after, **other))
+
+
 def test_a_speed_up_is_faster():
     results = compare(change={"seconds": 0.08})
     assert (results.outcome, words(results)["time"]) == ("PASS", "FASTER")
@@ -231,6 +243,10 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tic
     assert results.outcome == "INCONCLUSIVE"
     assert words(results)["time"] == "INCONCLUSIVE"
     assert re.search(said, revisions_text(results))
+    in_a_test = msgspec.structs.replace(results, command="pytest benchmarks")
+    assert re.search(r": nqperf_paired\(..., budget=\d+\)", revisions_text(in_a_test))
+    rows = [msgspec.structs.replace(row, name="baseline") for row in results.rows]
+    assert ": --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(rows)))
 
 
 def test_a_slowdown_within_the_margin_is_not_called_none():

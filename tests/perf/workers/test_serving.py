@@ -4,6 +4,8 @@ import runpy
 
 import pytest
 
+from nqperf.errors import ConfigError
+from nqperf.perf.workers.builder_worker import Output
 from nqperf.perf.workers.serving import _first_line, _place
 
 KERAS = "Exception encountered when calling Net.call().\n\n\x1b[1munsupported operand\x1b[0m\n\nArguments received"
@@ -37,3 +39,9 @@ def test_an_error_is_told_with_the_users_own_line(tmp_path, line, said):
 
 def test_an_error_of_nobodys_file_has_no_place():
     assert _place(ValueError("never raised")) == ""
+
+
+@pytest.mark.parametrize("output", [(number for number in range(3)), [lambda: 1]], ids=["generator", "function within"])
+def test_an_output_that_cannot_be_sent_says_what_to_return(output):
+    with pytest.raises(ConfigError, match=r"cannot be compared .* return numbers, texts or arrays"):
+        Output.of(output)

@@ -101,6 +101,23 @@ def test_a_file_of_unknown_layers_or_none_is_one_line(folder):
         assert len(str(outcome.exception).splitlines()) == 1
 
 
+def test_what_cannot_be_loaded_is_named_and_not_the_whole_model(folder):
+    class Nowhere(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    inputs = keras.Input((4,))
+    for name, layer, words in (
+        ("foreign", Nowhere(), "(Could not locate class 'Nowhere'. Make sure"),
+        ("anonymous", keras.layers.Lambda(lambda x: x + 1.0), "(Requested the deserialization of a `Lambda` layer"),
+    ):
+        keras.Model(inputs, layer(inputs)).save(folder / f"{name}.keras")
+        with pytest.raises(NqPerfError) as refused:
+            resolve(f"{name}.keras").build()
+        assert words in str(refused.value)
+        assert "register them by @keras.saving.register_keras_serializable()" in str(refused.value)
+
+
 def test_a_drift_runs_the_weights_that_are_saved(folder):
     model = saved(folder / "mixed.keras", "mixed_float16")
     values = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")

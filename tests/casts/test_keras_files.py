@@ -86,6 +86,12 @@ def test_own_layers_are_imported_by_name_and_their_lines_found(folder):
         ("CAST001", "own_layers.py", 9)
     ]
     assert document["findings"][0]["verified"]
+    sys.modules.pop("own_layers")
+    keras.saving.get_custom_objects().clear()
+    drifted = click.testing.CliRunner().invoke(
+        casts, ["drift", "own.keras", "--import", "own_layers", "--precision", "float32"]
+    )
+    assert "verdict: HOLDS" in drifted.output, drifted.exception
 
 
 def test_a_file_of_unknown_layers_or_none_is_one_line(folder):

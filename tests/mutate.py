@@ -16,6 +16,7 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ import scipy.optimize
 import scipy.special
 import scipy.stats
 
-_LIMIT = 120  # seconds; what takes longer is found too
+# What takes so many times as long as the tests of the module as it is, is found too; a busy machine alone never is.
+_TIMES, _LEAST = 10, 60  # seconds
 _SWAPPED = {
     ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.Lt),
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,),
@@ -64,7 +66,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield "value", not node.value
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        yield "value", node.value + 1 if isinstance(node.value, int) else 1.25 * node.value
+        yield "value", node.value + 1 if isinstance(node.value, int) else 1.25 * node.value or 0.25
 
 
 class _Same(ast.Not):
@@ -108,14 +110,14 @@ class Loading(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         raise OSError("no compiled file may be taken")
 
 
-def survives(module: str, path: str, source: str, tests: list[str]) -> bool:
-    """Return whether the tests pass with a changed source."""
+def survives(module: str, path: str, source: str, tests: list[str], limit: int = 0) -> bool:
+    """Return whether the tests pass with a changed source, within `limit` seconds (0: however long they take)."""
     child = os.fork()
     if not child:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-        signal.alarm(_LIMIT)
+        signal.alarm(limit)
         sys.meta_path.insert(0, Loading(module, path, source))
         # pytest's own import hook would load the modules of a package with a pytest plugin, before this one.
         os._exit(
@@ -137,12 +139,14 @@ def main() -> None:
     module, *tests = sys.argv[1:]
     path = str(Path(*module.split(".")).with_suffix(".py"))
     source = Path(path).read_text()
+    began = time.monotonic()
     if not survives(module, path, source, tests):
         sys.exit(f"{' '.join(tests)} fail without any change")
+    limit = _LEAST + int(_TIMES * (time.monotonic() - began))
     found = mutants(source)
     living = 0
     for line, other in found:
-        if survives(module, path, other, tests):
+        if survives(module, path, other, tests, limit):
             living += 1
             sys.stdout.write(f"{path}:{line}: {line_of(source, other)}\n")
             sys.stdout.flush()

@@ -11,7 +11,8 @@ import numpy as np
 
 from nqperf.casts import building
 from nqperf.casts.targets import Target
-from nqperf.errors import ConfigError
+from nqperf.casts.trace.stops import said
+from nqperf.errors import ConfigError, NqPerfError
 
 # What a model is called with: one dictionary, or a tuple of arguments.
 Batch = Mapping[str, Any] | tuple[Any, ...]
@@ -29,12 +30,13 @@ class Twins:
 
     def run_reference(self, batch: Batch) -> Any:
         """Call the reference on `batch`: in float32 throughout, TF32 forbidden."""
-        with _without_tf32():
+        with _without_tf32(), _told("float32"):
             return _called(self.reference, batch, "float32")
 
     def run_twin(self, batch: Batch) -> Any:
         """Call the twin on `batch`, with its policy in force for layers that are made in a call."""
-        return _called(self.twin, batch, self.precision)
+        with _told(self.precision):
+            return _called(self.twin, batch, self.precision)
 
 
 def build_twins(target: Target, precision: str, batch: Batch) -> Twins:
@@ -43,7 +45,8 @@ def build_twins(target: Target, precision: str, batch: Batch) -> Twins:
     The reference is float32, the twin of this `precision`.
 
     A builder without a parameter named precision is run under the global policy.
-    Raises: ConfigError when the builder cannot build two precisions, or they differ in layers or weights.
+    Raises: ConfigError when the builder cannot build two precisions, a model does not run, or they differ in layers or
+    weights.
     """
     require_builder(target)
     reference = _build(target, "float32", batch)
@@ -81,11 +84,28 @@ def require_builder(target: Target) -> None:
 
 
 def _build(target: Target, precision: str, batch: Batch) -> Any:
-    with building.policies_restored():
+    with building.policies_restored(), _told(precision):
         built = building.with_precision(target.build, precision)()
         model, _ = building.model_of(built, target.inputs)
         _called(model, batch, precision)
     return model
+
+
+@contextlib.contextmanager
+def _told(precision: str) -> Iterator[None]:
+    """Say of what the user's code raises in the block that the model does not run in this `precision`, in one line.
+
+    Raises: ConfigError.
+    """
+    try:
+        yield
+    except NqPerfError:
+        raise
+    except Exception as error:
+        advice = (
+            "" if precision == "float32" else ": `nqperf casts audit` lists what stops it, `nqperf casts fix` mends it"
+        )
+        raise ConfigError(f"the model does not run in {precision}: {said(error)}{advice}") from error
 
 
 def _called(model: Any, batch: Batch, precision: str) -> Any:

@@ -59,5 +59,5 @@ def _gain(row: VariantResult) -> str:
     gained = f"{row.name}, {row.verdict.ratio:.2f} times the baseline ({interval_text(row.verdict.interval)})"
     if row.agreement is None:
         return f"{gained}; answers were not compared."
-    few = ": too few to decide" if row.undecided else ""
+    few = ", which decides nothing" if row.undecided else ""
     return f"{gained}; {row.agreement.changed_text} answers changed{few}."

@@ -186,7 +186,7 @@ def _answers(results: Results, level: int) -> Iterator[Markup]:
         return
     yield html.title(level, "Answers that changed")
     same = [variant for variant in compared if variant.agreement and not variant.agreement.changed]
-    for undecided, ends in ((False, "every answer is the baseline's"), (True, "too few to decide")):
+    for undecided, ends in ((False, "every answer is the baseline's"), (True, "that decides nothing")):
         if names := [variant.name for variant in same if variant.undecided == undecided]:
             yield html.paragraph(f"None in {', '.join(names)}: {ends}.", kind="")
     for variant in compared:

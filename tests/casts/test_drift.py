@@ -308,6 +308,17 @@ def test_a_reference_that_is_no_number_is_refused_and_not_blamed_on_16_bits():
         drift.measure(twins, [batch], name="small", precision="mixed_float16")
 
 
+def test_a_model_that_does_not_run_in_16_bits_is_one_line_that_names_the_audit():
+    class Refused(keras.layers.Layer):
+        def call(self, x):
+            return tf.subtract(x, tf.constant(1.0))
+
+    line = r"does not run in mixed_float16: \w+Error: .* \(at \S*test_drift.py:\d+\): `nqperf casts audit` lists"
+    with pytest.raises(ConfigError, match=line) as refused:
+        build_twins(small(Refused), "mixed_float16", (tf.ones((2, 8)),))
+    assert "\n" not in str(refused.value)
+
+
 def test_a_drift_says_what_was_run(tmp_path):
     target, path = Target(name="looked", build=looked), tmp_path / "batch.npz"
     np.savez(path, ids=np.zeros((3, 8), int), mask=np.ones((3, 8), bool))

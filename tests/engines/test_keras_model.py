@@ -82,6 +82,11 @@ def test_what_is_no_builder_is_refused(module, name, words):
         built(f"{module}:{name}")
 
 
+def test_a_builder_that_16_bits_stop_is_sent_to_the_audit(module):
+    with pytest.raises(ConfigError, match=f"no model .*; `nqperf casts audit {module}:raising` lists what stops it"):
+        built(f"{module}:raising", precision="mixed_bfloat16")
+
+
 def test_a_builder_that_prints_builds(module, capsys):
     assert built(f"{module}:printing").model.count_params() > 0
     assert capsys.readouterr().out == "built\n"
@@ -96,6 +101,7 @@ def test_an_input_is_called_by_its_key_its_name_or_its_place():
     spec = tf.TensorSpec((2,), tf.int32, "ids")
     assert [keras_model.input_name(path, spec) for path in ("", "1", "tokens")] == ["ids", "ids", "tokens"]
     assert keras_model.input_name("1", tf.TensorSpec((2,), tf.int32)) == "1"
+    assert keras_model.input_name("", tf.TensorSpec((2,), tf.int32, "keras_tensor_3")) == ""
 
 
 def test_leaves_stand_in_tensorflows_order():

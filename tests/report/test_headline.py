@@ -38,13 +38,13 @@ def test_a_row_whose_answers_are_undecided_is_not_called_safe():
     results = runs.run(few, runs.measured("xla", 1.2))
     said = fastest_sentence(results)
     assert said.startswith("Fastest way, not known to be safe: mixed_bfloat16, 1.9")
-    assert "0 of 17 answers changed: too few to decide. Fastest safe way: xla, 1.2" in said
+    assert "0 of 17 answers changed, which decides nothing. Fastest safe way: xla, 1.2" in said
     for whole in (run_text(results), run_page(results), run_markdown(results).replace("\\_", "_")):
         assert said in whole
         assert "0 of 17, undecided" in whole
-    assert "None in mixed_bfloat16: too few to decide." in run_page(results)
+    assert "None in mixed_bfloat16: that decides nothing." in run_page(results)
     alone = fastest_sentence(runs.run(few))
-    assert "too few to decide." in alone
+    assert "which decides nothing." in alone
     assert "Fastest safe way" not in alone
 
 

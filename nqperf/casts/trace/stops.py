@@ -11,6 +11,7 @@ from nqperf.casts.trace.frames import is_generated, is_users
 from nqperf.casts.trace.records import relative
 
 _LONGEST = 400
+_CALLED_WITH = "Arguments received by"  # how Keras begins the list of what a layer was called with
 _OURS = f"{Path(__file__).parents[2]}{os.sep}"
 
 
@@ -20,7 +21,7 @@ def said(error: BaseException) -> str:
     The place is the user's innermost line, "file:line"; there is none where no line of theirs has run.
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\s+", " ", text).partition(_CALLED_WITH)[0].strip()
     where = _place(error)
     return f"{type(error).__name__}: {text[:_LONGEST]}{f' (at {where})' if where else ''}"
 

@@ -23,6 +23,7 @@ from nqperf.formats.arrays_npz import Array
 
 # The only arrays of a file go to the only input whatever their names; so numpy.savez calls those without one.
 _UNNAMED = "arr_"
+_MADE_UP = "keras_tensor"  # how Keras calls inputs that nobody has named
 _NO_TYPE = "V"  # NumPy's kind of a type that it does not know, such as bfloat16 in a file
 
 
@@ -71,7 +72,9 @@ def build_model(name: str, inputs: tuple[str, ...], imports: tuple[str, ...], pr
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"the builder raised {said(error)}; expected a Keras model") from error
+        narrow = precision != "float32"
+        what = f"`nqperf casts audit {name}` lists what stops it" if narrow else "expected a Keras model"
+        raise ConfigError(f"the builder raised {said(error)}; {what}") from error
     model, specs = model_of(value, target.inputs)
     if specs is None:
         try:
@@ -97,9 +100,9 @@ def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def input_name(path: str, spec: Any) -> str:
-    """Return what the input `spec` at the `path` of `named_leaves` is called: a key, its own name, or its place."""
-    own = getattr(spec, "name", None)
-    return str(own) if own and (not path or path.isdigit()) else path
+    """Return what the input `spec` at the `path` of `named_leaves` is called: a key, the user's name, or its place."""
+    own = str(getattr(spec, "name", None) or "")
+    return own if own and not own.startswith(_MADE_UP) and (not path or path.isdigit()) else path
 
 
 def input_specs(built: BuiltModel, arrays: Mapping[str, Array] | None) -> Any:

@@ -22,6 +22,8 @@ _EXACT = 1e-3
 # Outputs that differ among rows by less than this share of their size, a few steps of bfloat16, cannot show whether 16
 # bits keep them: rounding alone is a large part of the spread. Such a row must be near to their size all the same.
 _FAINT, _ROUNDED = 1 / 32, 1 / 64
+# Floats that differ by less than this share of their size, eight roundings of float32, differ by rounding alone.
+_ROUNDING = 2.0**-20
 _CONFIDENCE = 0.95
 _DIFFERENCES = 20
 
@@ -99,11 +101,12 @@ def _further(name: str, ours: Array, theirs: Array, before: tuple[float, float])
 
 
 def spread(values: Array) -> float:
-    """Return the standard deviation of the finite `values` of an output, or their size where all are the same."""
+    """Return the standard deviation of the finite `values` of an output, or their size where rounding alone varies."""
     finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return 1.0
-    return float(np.std(finite)) or float(np.max(np.abs(finite))) or 1.0
+    deviation, size = float(np.std(finite)), float(np.max(np.abs(finite)))
+    return (deviation if deviation > _ROUNDING * size else size) or 1.0
 
 
 def _decides(values: Array) -> bool:
@@ -132,16 +135,18 @@ def check_outputs(baseline: Outputs, row: Outputs, agreed: Agreement, tolerance:
     """
     error = agreed.details[RELATIVE]
     said = f"outputs are apart by {error:.2g} of their spread, {agreed.details[LARGEST]:.3g} at the most"
-    limits = LIMITS.get(tolerance)
+    limits, fault = LIMITS.get(tolerance), evidence_fault(baseline)
     if limits is None:
         worst = max((_worst(baseline[name], row[name]) for name in baseline), default=0.0)
         if not worst <= _EXACT:
             raise ParityError(f"parity: {said}; expected at most {_EXACT:g} anywhere in float32")
-        return said
+        return f"{UNDECIDED}: {fault}; {said}" if fault else said
     if (faint := _faint(baseline, row, limits.relative)) is not None:
         return f"{UNDECIDED}: {faint}; {said}"
     if not error <= limits.relative:
         raise ParityError(f"parity: {said}; expected {limits.relative:g} of it or less")
+    if fault:
+        return f"{UNDECIDED}: {fault}; {said}"
     if agreed.metric == DECISIONS:
         low, high = share_interval(agreed.changed, agreed.compared, _CONFIDENCE)
         share = f"{agreed.changed} of {agreed.compared} decisions changed ({low:.2%} to {high:.2%} of all)"
@@ -186,9 +191,22 @@ def _worst(ours: Array, theirs: Array) -> float:
 
 
 def evidence_fault(baseline: Outputs) -> str | None:
-    """Return why outputs equal to `baseline` prove nothing: they depend on no input; None where they do."""
+    """Return why outputs equal to `baseline` prove nothing: they depend on no input; None where they do.
+
+    Floats that vary by rounding alone, as those of a deep network before any training, depend on no input.
+    """
     for values in baseline.values():
         rows = values.reshape(len(values), -1)
-        if len(rows) == 1 or bool(np.any(rows != rows[:1])):
+        if len(rows) == 1 or _varies(rows):
             return None
-    return "the outputs are the same for every row of the inputs: that they agree proves nothing; name --inputs"
+    return (
+        "the outputs are the same for every row of the inputs: that they agree proves nothing; let the builder load "
+        "trained weights, or name --inputs"
+    )
+
+
+def _varies(rows: Array) -> bool:
+    if rows.dtype.kind != "f":
+        return bool(np.any(rows != rows[:1]))
+    apart = np.abs(rows.astype(np.float64) - rows[:1])
+    return bool(np.any(apart > _ROUNDING * np.max(np.abs(rows), initial=0.0)))

@@ -86,6 +86,20 @@ def test_outputs_that_depend_on_no_input_prove_nothing():
     assert "proves nothing" in evidence_fault({"output": np.ones((4, 3), np.float32)})
 
 
+def test_outputs_that_vary_by_rounding_alone_prove_nothing_and_break_no_row():
+    """An untrained EfficientNetB0 gave 0.001 in every class, an image from the next a rounding apart."""
+    even = np.full((80, 5), 1e-3, np.float32)
+    even[::7, 2] = np.nextafter(np.float32(1e-3), np.float32(1))
+    other = {"output": np.roll(even, 1, axis=0)}
+    assert "proves nothing" in evidence_fault({"output": even})
+    for tolerance in ("exact", "sixteen_bit"):
+        assert judged({"output": even}, {"output": even.copy()}, tolerance).startswith("answers undecided: the outputs")
+    assert judged({"output": even}, other, "exact").startswith("answers undecided: the outputs are the same")
+    with pytest.raises(ParityError, match="expected at most"):
+        judged({"output": even}, {"output": even * np.float32(1.01)}, "exact")
+    assert evidence_fault({"output": even, "score": SCORES[:40].repeat(2, axis=0)}) is None
+
+
 def test_outputs_that_hardly_depend_on_the_input_are_undecided_in_16_bits():
     faint = {"output": np.float32(0.05) + np.float32(5e-4) * SCORES}
     rounded = {"output": np.float32(0.05) + np.float32(4e-4) * SCORES}

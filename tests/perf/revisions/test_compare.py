@@ -263,6 +263,16 @@ def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
     assert {taken.how for taken in sets(compare())} == {"duet"}
 
 
+@pytest.mark.parametrize(("seconds", "how"), [(0.11, "duet"), (0.3, "turns"), (0.03, "turns")])
+def test_sides_that_are_far_apart_take_turns(monkeypatch, seconds, how):
+    """Short work is favoured in a duet where others compute: so much apart, nobody needs its precision."""
+    monkeypatch.setattr("nqperf.perf.revisions.rows.round_scatter", lambda _: 0.01)
+    monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: True)
+    results = compare(change={"seconds": seconds})
+    assert {taken.how for taken in sets(results)} == {how}
+    assert results.rows[0].measure("time").ratio == pytest.approx(seconds / 0.1, rel=0.05)
+
+
 def test_one_core_takes_turns(monkeypatch):
     for module in ("compare", "config"):
         monkeypatch.setattr(f"nqperf.perf.revisions.{module}.can_duet", lambda: False)

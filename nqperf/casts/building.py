@@ -10,6 +10,7 @@ from typing import Any
 
 from nqperf.casts.trace import tracing
 from nqperf.casts.trace.records import FLOATS, HALVES
+from nqperf.casts.trace.stops import said
 from nqperf.errors import ConfigError
 
 
@@ -84,23 +85,30 @@ def with_precision(builder: Callable[..., Any], precision: str | None) -> Callab
     """Return `builder` as a function of nothing that builds in `precision`, None for as it likes.
 
     A builder without a precision parameter gets the global policy. The policy stays in force after the builder has
-    returned: layers may be made when the model is first called.
+    returned: layers may be made when the model is first called. A builder that ends the program raises ConfigError.
     """
 
     def audited() -> Any:
-        if precision is None:
-            return builder()
-        if _takes_precision(builder):
-            return builder(precision=precision)
-        known = _kerases()
-        set_policy(precision)
-        model = builder()
-        if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
-            set_policy(precision)
-            model = builder()
-        return model
+        try:
+            return _built_in(builder, precision)
+        except SystemExit as left:
+            raise ConfigError(f"the builder ends the program: {said(left)}; expected a Keras model") from left
 
     return audited
+
+
+def _built_in(builder: Callable[..., Any], precision: str | None) -> Any:
+    if precision is None:
+        return builder()
+    if _takes_precision(builder):
+        return builder(precision=precision)
+    known = _kerases()
+    set_policy(precision)
+    model = builder()
+    if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
+        set_policy(precision)
+        model = builder()
+    return model
 
 
 def _global_policies() -> set[str]:

@@ -75,12 +75,29 @@ def inputs_for(
         built, model = building.built(target.build, target.inputs, "float32")
     if built.keywords:
         raise ConfigError(f"{target.name} is called with keywords: return (model, inputs) with positional inputs")
+    _require_numbers(built.arguments)
     if arrays is None:
         rows = min(batch_size, 2)
         return Inputs(
             batches=[sample(built.arguments, model, rows=rows)], origin="drawn inputs (--inputs FILE.npz for real ones)"
         )
     return Inputs(batches=_rows(built.arguments, arrays, batch_size), origin=f"the rows of {arrays.name}")
+
+
+def _require_numbers(arguments: tuple[Any, ...]) -> None:
+    """Raise unless all of a model's `arguments` (tf.TensorSpec, nested) are numbers.
+
+    Raises: ConfigError for an input of text.
+    """
+
+    def refuse(name: str, spec: Any) -> None:
+        if spec.dtype.name == "string":
+            raise ConfigError(
+                f"input {name} is text, and drift runs numbers: name a function that builds the model behind the layer "
+                "that reads the text"
+            )
+
+    _mapped(arguments, refuse)
 
 
 def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_size: int) -> Inputs:

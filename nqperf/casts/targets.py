@@ -282,5 +282,5 @@ def _module(name: str) -> Any:
         sys.path.insert(0, str(Path.cwd()))
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without a guard ends the program, or reads its arguments
         raise ConfigError(f"{name} cannot be imported: {said(error)}") from error

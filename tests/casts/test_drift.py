@@ -308,6 +308,16 @@ def test_a_reference_that_is_no_number_is_refused_and_not_blamed_on_16_bits():
         drift.measure(twins, [batch], name="small", precision="mixed_float16")
 
 
+def test_a_model_of_text_is_refused_in_one_line():
+    def build():
+        words = keras.Input((), dtype="string", name="words")
+        return keras.Model(words, keras.layers.Embedding(4, 2)(keras.layers.Hashing(4)(words)))
+
+    with pytest.raises(ConfigError, match="^input words is text, and drift runs numbers"):
+        target = Target(name="text", build=build)
+        inputs_for(target, data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2)
+
+
 def test_a_model_that_does_not_run_in_16_bits_is_one_line_that_names_the_audit():
     class Refused(keras.layers.Layer):
         def call(self, x):

@@ -107,6 +107,13 @@ def test_a_file_of_unknown_layers_or_none_is_one_line(folder):
         assert len(str(outcome.exception).splitlines()) == 1
 
 
+def test_a_script_that_ends_the_program_is_no_end_of_the_audit(folder):
+    (folder / "own_layers.py").write_text("import argparse\nargparse.ArgumentParser().parse_args(['--rows'])\n")
+    sys.modules.pop("own_layers", None)
+    with pytest.raises(NqPerfError, match=r"own_layers cannot be imported: SystemExit: 2 \(at own_layers.py:2\)"):
+        resolve("own_layers:build")
+
+
 def test_what_cannot_be_loaded_is_named_and_not_the_whole_model(folder):
     class Nowhere(keras.layers.Layer):
         def call(self, x):

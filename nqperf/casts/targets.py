@@ -27,6 +27,7 @@ SAVED_MODEL = "saved_model.pb"
 
 # Static shapes: with an unknown dimension Keras infers every layer's shapes twice.
 _BATCH = 2
+_WITHIN = "Exception encountered: "  # what Keras says before the fault of a part of a model
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*")
 _INPUT = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[a-z]+\d*)\[(?P<shape>[\d,\s?]*)\]$")
 
@@ -197,10 +198,16 @@ def _loaded(path: Path) -> Any:
     import keras
 
     limit = check_keras_file(path)
-    expected = "a Keras model that this Keras can load (own layers: --import their module)"
+    expected = (
+        "a Keras model that this Keras can load (own layers: register them by "
+        "@keras.saving.register_keras_serializable() and --import their module)"
+    )
     with contextlib.ExitStack() as stack, decoding(path, expected=expected):
         bound(stack, limit, path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (TypeError, ValueError) as error:  # the fault itself stands behind the whole model's configuration
+            raise ValueError(str(error).rpartition(_WITHIN)[2]) from error
 
 
 def _weights_of(path: Path) -> Callable[[Any], Mapping[str, Any]]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _data_options = (
     click.option("--precision", type=click.Choice(PRECISIONS), default="mixed_float16", show_default=True),
     click.option("--input", "inputs", multiple=True, metavar="SPEC", help="An input: float16[2,8] or ids=int32[2,8]."),
+    click.option(
+        "--import", "imports", multiple=True, metavar="MODULE", help="Import this first: a .keras file's own layers."
+    ),
     click.option("--data", metavar="FILE", help="Natural Questions examples to run; without it seeded random inputs."),
     click.option(
         "--inputs",
@@ -65,7 +68,7 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
 
     specs = options.pop("inputs")
     with users_code():
-        target = resolve(model, specs)
+        target = resolve(model, specs, imports=options.pop("imports"))
         data = inputs_for(target, **options)
         twins = build_twins(target, precision, data.batches[0])
         found = drifts.measure(twins, data.batches, name=target.name, precision=precision, inputs=data.origin)
@@ -114,7 +117,7 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
     patch, anywhere = options.pop("patch"), options.pop("anywhere")
     require_places(patch=patch)
     with users_code():
-        target = resolve(model, options.pop("inputs"))
+        target = resolve(model, options.pop("inputs"), imports=options.pop("imports"))
         data = inputs_for(target, **options)
         found = search(build_twins(target, precision, data.batches[0]), data.batches, tolerance=tolerance)
         kept: Kept | str = "nothing needs float32"

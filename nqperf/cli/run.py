@@ -94,7 +94,9 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
     selection = shared.selection(options)
     source: ChunkSource = DevelopmentSet(selection=selection)
     if data is not None:
-        source = LinesSource(reader=shared.reader(data, options))
+        reader = shared.reader(data, options)
+        reader.require()
+        source = LinesSource(reader=reader)
     warn_of_new_heads(folder)
     if config.cluster is None:
         start_engine(find_engine(config.engine))

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple, cast
 from nqperf.errors import FormatError, NqPerfError
 from nqperf.formats.compression import BufferedReader, Limits, is_damage, unpacked
 from nqperf.formats.decoding import UTF8_MARK, reason, wide_encoding
-from nqperf.formats.reading import exists, opened
+from nqperf.formats.reading import exists, opened, require_file
 from nqperf.formats.remote import is_url, remote_fault, remote_files, shown_url
 from nqperf.formats.sniffing import ARROW_FILE, ARROW_STREAM, HEAD_BYTES, PARQUET, foreign_kind
 from nqperf.formats.tables import table_rows
@@ -122,22 +122,37 @@ def _local_fault(error: Exception, name: str, number: int, packing: str) -> Form
     return FormatError(f"cannot be read ({reason(error)})", path=name, line=number + 1, field="$")
 
 
+def require_source(source: str, *, what: str) -> None:
+    """Raise FormatError where a `source` on this machine is not there or no file; nothing is opened.
+
+    `what` names its role in messages. Standard input and what a URL names are left to the reading.
+    """
+    if source != STANDARD_INPUT and (exists(Path(source)) or not is_url(source)):
+        for path in _paths(source, what):
+            require_file(Path(path), what=what)
+
+
 def _inputs(source: str, what: str) -> list[_Input]:
     if source == STANDARD_INPUT:
         return [_Input(source, _standard_input)]
-    if exists(Path(source)):
-        return [_file(source, what)]
-    if is_url(source):
+    if is_url(source) and not exists(Path(source)):
         files = remote_files(source, what=what)
         return [_Input(one.name, one.open, is_remote=True) for one in files]
+    return [_file(path, what) for path in _paths(source, what)]
+
+
+def _paths(source: str, what: str) -> list[str]:
+    """Return the file that is called `source`, else those that match it as a pattern."""
+    if exists(Path(source)):
+        return [source]
     found = []
     with contextlib.suppress(OSError, ValueError):
         found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     if found:
-        return [_file(path, what) for path in found]
+        return found
     if glob.has_magic(source):
         raise FormatError(f"no file matches this pattern; expected {what}: check the path", path=source)
-    return [_file(source, what)]  # opening it says what is wrong
+    return [source]  # opening it says what is wrong
 
 
 def _file(path: str, what: str) -> _Input:

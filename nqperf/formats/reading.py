@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,9 +30,22 @@ def opened(path: Path, *, what: str) -> BinaryIO:
     read, or when the system takes the name for none (300 letters, a NUL).
     """
     path = Path(path)
-    try:
+    with _named(path, what):
         _refuse_other_kinds(path, what)
         return path.open("rb")
+
+
+def require_file(path: Path, *, what: str) -> None:
+    """Raise as `opened` does unless a file is at `path`, which is not opened; `what` names its role in the message."""
+    with _named(path, what):
+        _refuse_other_kinds(path, what)
+
+
+@contextlib.contextmanager
+def _named(path: Path, what: str) -> Iterator[None]:
+    """Turn what the system says of `path` into a FormatError that names it and `what` was expected there."""
+    try:
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise FormatError(f"no such file; expected {what}: check the path", path=path) from None
     except OSError as error:

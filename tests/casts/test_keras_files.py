@@ -86,6 +86,12 @@ def test_own_layers_are_imported_by_name_and_their_lines_found(folder):
         ("CAST001", "own_layers.py", 9)
     ]
     assert document["findings"][0]["verified"]
+    sys.modules.pop("own_layers")
+    keras.saving.get_custom_objects().clear()
+    drifted = click.testing.CliRunner().invoke(
+        casts, ["drift", "own.keras", "--import", "own_layers", "--precision", "float32"]
+    )
+    assert "verdict: HOLDS" in drifted.output, drifted.exception
 
 
 def test_a_file_of_unknown_layers_or_none_is_one_line(folder):
@@ -99,6 +105,23 @@ def test_a_file_of_unknown_layers_or_none_is_one_line(folder):
         outcome = click.testing.CliRunner().invoke(casts, ["audit", *words])
         assert isinstance(outcome.exception, NqPerfError), (words, outcome.output)
         assert len(str(outcome.exception).splitlines()) == 1
+
+
+def test_what_cannot_be_loaded_is_named_and_not_the_whole_model(folder):
+    class Nowhere(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    inputs = keras.Input((4,))
+    for name, layer, words in (
+        ("foreign", Nowhere(), "(Could not locate class 'Nowhere'. Make sure"),
+        ("anonymous", keras.layers.Lambda(lambda x: x + 1.0), "(Requested the deserialization of a `Lambda` layer"),
+    ):
+        keras.Model(inputs, layer(inputs)).save(folder / f"{name}.keras")
+        with pytest.raises(NqPerfError) as refused:
+            resolve(f"{name}.keras").build()
+        assert words in str(refused.value)
+        assert "register them by @keras.saving.register_keras_serializable()" in str(refused.value)
 
 
 def test_a_drift_runs_the_weights_that_are_saved(folder):

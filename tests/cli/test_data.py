@@ -5,6 +5,9 @@ import os
 
 import pytest
 
+from nqperf.cli import run
+from nqperf.errors import FormatError
+from nqperf.formats.lines import require_source
 from tests.documents import river_examples, write_lines
 
 
@@ -51,3 +54,22 @@ def test_data_that_lead_nowhere_are_one_line(call, tmp_path, wordpiece_file, kin
         path.symlink_to(path)
     code, out, err = call("prepare", path, "--tokenizer", wordpiece_file, "--out", tmp_path / "o")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "pattern"])
+def test_data_that_lead_nowhere_are_told_before_the_engines_start(call, tmp_path, monkeypatch, kind):
+    """A start of TensorFlow had come first: seven seconds, for a name that was misspelt."""
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(run, "start_engine", lambda _row: pytest.fail("the engine was started"))
+    data = tmp_path / {"missing": "missing.jsonl", "folder": "folder", "pattern": "*.none"}[kind]
+    code, _, told = call("run", data, "--out", tmp_path / "out")
+    assert (code, told.startswith(f"nqperf: error: {data}: ")) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_that_can_be_read_once_is_not_touched_before(tmp_path):
+    for source in ("-", "https://host.invalid/dev.jsonl"):
+        require_source(source, what="data")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FormatError, match="is a named pipe"):
+        require_source(str(tmp_path / "pipe"), what="data")

@@ -12,7 +12,7 @@ import msgspec
 
 from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.compression import Limits
-from nqperf.formats.lines import DEFAULT_LIMITS, STANDARD_INPUT, Line, lines_of, shown_source
+from nqperf.formats.lines import DEFAULT_LIMITS, STANDARD_INPUT, Line, lines_of, require_source, shown_source
 from nqperf.formats.nq.line_faults import decoded_line, named_fault
 from nqperf.formats.nq.plain_rows import plain_row
 from nqperf.formats.nq.records import CandidateRecord, ExampleRecord, HeadRecord, RecordError
@@ -66,6 +66,10 @@ class NqReader:
     def shown(self) -> str:
         """The source as it may be printed and stored: a URL without what signs it."""
         return shown_source(self.source)
+
+    def require(self) -> None:
+        """Raise FormatError where a source on this machine is not there or no file; nothing of it is read."""
+        require_source(self.source, what=DATA)
 
     def examples(self) -> Iterator[Example]:
         """Yield whole examples."""

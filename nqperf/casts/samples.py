@@ -9,6 +9,8 @@ import numpy as np
 
 _SEED = 20_260_601
 _BATCH = 2
+# The attributes of layers that say how many rows their table of embeddings has.
+_TABLE_ROWS = ("input_dim", "vocab_size", "token_num")
 _OPEN = 8  # the size of a dimension that has none
 
 
@@ -91,14 +93,24 @@ def _weights(model: Any) -> list[Any]:
 
 
 def _vocabulary(model: Any) -> int:
-    """Return how many rows the model's largest table of embeddings has, 2 where it has none that is known."""
+    """Return how many rows the model's largest table of embeddings has, 2 where it has none that is known.
+
+    A table of positions may have more rows than the vocabulary has pieces, so it counts where there is no other.
+    """
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()  # noqa: SLF001  # no public walk
-    tables = [getattr(layer, name, None) for layer in layers for name in ("input_dim", "vocab_size", "token_num")]
-    tables += [getattr(getattr(layer, "config", None), "vocab_size", None) for layer in layers]
+    tables = [(_name(layer), getattr(layer, name, None)) for layer in layers for name in _TABLE_ROWS]
+    tables += [("", getattr(getattr(layer, "config", None), "vocab_size", None)) for layer in layers]
     # A layer that keeps its table in a variable of its own.
     tables += [
-        each.shape[0]
+        (_name(each), each.shape[0])
         for each in _weights(model)
-        if "embed" in str(getattr(each, "path", each.name)).lower() and len(each.shape) == 2  # noqa: PLR2004
+        if "embed" in _name(each) and len(each.shape) == 2  # noqa: PLR2004
     ]
-    return max([2, *(table for table in tables if isinstance(table, int))])
+    known = [(name, rows) for name, rows in tables if isinstance(rows, int)]
+    pieces = [rows for name, rows in known if "position" not in name]
+    return max([2, *(pieces or (rows for _, rows in known))])
+
+
+def _name(part: Any) -> str:
+    """Return what a layer or a weight is called, with what it is part of once that is known."""
+    return str(getattr(part, "path", None) or part.name).lower()

@@ -86,7 +86,8 @@ def gate(request: pytest.FixtureRequest, benchmark: Any, row: ComparedRow, base:
     if row.outcome == "INCONCLUSIVE":
         if request.config.option.nqperf_allow_inconclusive:
             pytest.xfail(message)
-        pytest.fail(message, pytrace=False)
+        more = "more time decides it, --nqperf-allow-inconclusive lets it be"
+        pytest.fail(f"INCONCLUSIVE: {message}; {more}", pytrace=False)
 
 
 def compare_builder(

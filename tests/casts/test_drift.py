@@ -407,6 +407,26 @@ def test_an_input_is_of_the_rows_of_the_embedding_that_looks_it_up_even_where_it
     assert np.asarray(sample(specs[0], alone)).max() > 20
 
 
+class Places(keras.Model):
+    """A subclassed model, not called yet, of more positions than pieces."""
+
+    def __init__(self, pieces=24, positions=512):
+        super().__init__()
+        self.word = keras.layers.Embedding(pieces, 4, name="word")
+        self.position_table = keras.layers.Embedding(positions, 4, name="position")
+
+    def call(self, ids):
+        return self.word(ids) + self.position_table(keras.ops.arange(ids.shape[1]))
+
+
+def test_ids_are_of_the_vocabulary_where_there_are_more_positions_than_pieces():
+    """A model folder with 408 pieces and 512 positions was given the id 493."""
+    ids = np.asarray(sample(tf.TensorSpec((2, 64), tf.int32, name="ids"), model := Places()))
+    assert 12 < ids.max() < 24
+    model(ids)  # and once it is built, as the paths of its layers are known then
+    assert np.asarray(sample(tf.TensorSpec((2, 64), tf.int32, name="ids"), model)).max() < 24
+
+
 def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not_fit(tmp_path):
     target, path = Target(name="looked", build=looked), tmp_path / "inputs.npz"
     ids, mask = np.arange(24).reshape(3, 8), np.ones((3, 8), bool)

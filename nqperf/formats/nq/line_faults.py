@@ -79,7 +79,8 @@ def _no_json(line: Line, error: Exception) -> FormatError:
     kind = _other_layout(line, error)
     if kind is not None:
         return line.fault(kind, "$")
-    problem = f"not JSON: {reason(error)}; the line is damaged or cut off"
+    said = reason(error).removeprefix("JSON is malformed: ")
+    problem = f"not JSON: {said}; the line is damaged or cut off"
     return line.fault(problem, _last_key(line.content, error))
 
 

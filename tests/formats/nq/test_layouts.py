@@ -220,6 +220,10 @@ NAMED = {
     "an error of a server": ('{"error": "gated"}', "is an error that a server told, not the file itself"),
     "a mark and nothing": ("\ufeff\n", "is empty; expected one example a line"),
     "cut off": (json.dumps(RECORD)[:200], "not JSON: Input data was truncated; the line is damaged or cut off"),
+    "two braces": (
+        "{" + json.dumps(RECORD),
+        "not JSON: object keys must be strings (byte 1); the line is damaged or cut off",
+    ),
 }
 
 

@@ -106,9 +106,9 @@ def _vocabulary(model: Any) -> int:
         for each in _weights(model)
         if "embed" in _name(each) and len(each.shape) == 2  # noqa: PLR2004
     ]
-    known = [(name, rows) for name, rows in tables if isinstance(rows, int)]
+    known: list[tuple[str, int]] = [(name, rows) for name, rows in tables if isinstance(rows, int)]
     pieces = [rows for name, rows in known if "position" not in name]
-    return max([2, *(pieces or (rows for _, rows in known))])
+    return max([2, *(pieces or [rows for _, rows in known])])
 
 
 def _name(part: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from nqperf.cli.console import users_code
 from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 from nqperf.plain_text import counted
+
+if TYPE_CHECKING:
+    from nqperf.casts.edits.patch import Patch
 
 
 @click.command(epilog=CODES, short_help="Mend what the audit finds, by edits that were tried.")
@@ -55,8 +58,7 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
         write_whole(patch, made.diff.encode())
     else:
         click.echo(made.diff, nl=False)
-    names = ", ".join(file.path.name for file in made.before) or "no file"
-    click.echo(f"{counted(made.mended, 'finding')} mended in {names}; {left} without an edit that works", err=True)
+    click.echo(_summary(target.name, made, left), err=True)
     for finding in audit.findings:
         if finding.fix is None:
             click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} (not tried)", err=True)
@@ -94,3 +96,11 @@ def rule(name: str | None) -> None:
         click.echo("\n".join(f"{each}  {title}" for each, title in rule_titles().items()))
     else:
         click.echo(rule_page(name), nl=False)
+
+
+def _summary(name: str, made: Patch, left: int) -> str:
+    """Return what was `made` of the findings in the model called `name`; for so many are `left` there is no edit."""
+    if not made.mended and not left:
+        return f"{name}: the audit finds nothing, so there is nothing to mend"
+    names = ", ".join(file.path.name for file in made.before) or "no file"
+    return f"{counted(made.mended, 'finding')} mended in {names}; {left} without an edit that works"

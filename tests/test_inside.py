@@ -15,6 +15,7 @@ NOT_OURS = {"x._value", "pytestconfig._parser._groups"}  # of keras.Variable, of
 # Files that read the clock, and what for. Nothing else may: a machine is slow at times.
 CLOCKS = {
     "fuzzing/fuzz.py": "runs by hand, for as long as it is told",
+    "mutate.py": "runs by hand; a mutant may take some times as long as the tests of the module as it is",
     "perf/kills.py": "draws the moments of its kills from the time that a whole command takes",
     "perf/suite/test_bounded_time.py": "the whole suite's promise is a time; what takes the time there is a sleep",
     "perf/workers/sleepy_worker.py": "says how long it slept, as a worker does",

@@ -58,7 +58,7 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
         write_whole(patch, made.diff.encode())
     else:
         click.echo(made.diff, nl=False)
-    click.echo(_summary(target.name, made, left), err=True)
+    click.echo(summary_line(target.name, made, left), err=True)
     for finding in audit.findings:
         if finding.fix is None:
             click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} (not tried)", err=True)
@@ -98,7 +98,7 @@ def rule(name: str | None) -> None:
         click.echo(rule_page(name), nl=False)
 
 
-def _summary(name: str, made: Patch, left: int) -> str:
+def summary_line(name: str, made: Patch, left: int) -> str:
     """Return what was `made` of the findings in the model called `name`; for so many are `left` there is no edit."""
     if not made.mended and not left:
         return f"{name}: the audit finds nothing, so there is nothing to mend"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nqperf.casts.edits.patch import Patch
-from nqperf.cli.casts_fix import _summary
+from nqperf.cli.casts_fix import summary_line
 
 MODELS = Path(__file__).parent / "fixed_models"
 PROGRAM = "from nqperf.cli.main import main; main()"
@@ -66,8 +66,8 @@ def run_for_real(legacy, *paths):
 def test_a_model_without_findings_has_nothing_to_mend():
     """It had been told '0 findings mended in no file; 0 without an edit that works'."""
     clean = Patch(before=(), after=(), mended=0)
-    assert _summary("mine:build", clean, 0) == "mine:build: the audit finds nothing, so there is nothing to mend"
-    assert _summary("mine:build", clean, 2) == "0 findings mended in no file; 2 without an edit that works"
+    assert summary_line("mine:build", clean, 0) == "mine:build: the audit finds nothing, so there is nothing to mend"
+    assert summary_line("mine:build", clean, 2) == "0 findings mended in no file; 2 without an edit that works"
 
 
 @pytest.mark.slow(20)

@@ -259,7 +259,9 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
         expected=verdict.expected,
         outcome="FAIL" if broken and verdict.outcome != "INVALID" else verdict.outcome,
         reasons=(*broken, *stopped, *verdict.reasons),
-        given_up=(f"not measured, for the time was up: {', '.join(unreached)}",) if unreached else (),
+        given_up=(f"not measured, for the time was up (a larger --budget reaches them): {', '.join(unreached)}",)
+        if unreached
+        else (),
         sets=measured.record(),
     )
 

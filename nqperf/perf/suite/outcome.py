@@ -98,7 +98,7 @@ class Outcomes:
         """Yield a line on the rows that the budget did not reach."""
         names = [row.name for row in self.rows if row.status == "unjudged"]
         if names:
-            yield f"not measured, for the time was up: {', '.join(names)}"
+            yield f"not measured, for the time was up (a larger --budget reaches them): {', '.join(names)}"
 
 
 def evidence_fault(session: Session) -> str | None:

@@ -183,7 +183,7 @@ def _budget(results: RevisionResults, seconds: float) -> str:
     if not results.command.startswith("pytest"):
         return f"--budget {seconds:.0f}"
     of_a_builder = any(BUILDER.fullmatch(row.name) for row in results.rows)
-    return f"nqperf_paired(..., budget={seconds:.0f})" if of_a_builder else f"--nqperf-budget {seconds:.0f}"
+    return f"nqperf_paired(..., budget={seconds:.0f})" if of_a_builder else f"pytest --nqperf-budget {seconds:.0f}"
 
 
 def _search(results: RevisionResults) -> list[str]:

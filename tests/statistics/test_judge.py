@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from nqperf.statistics.judge import judge, look
 from nqperf.statistics.location import SetEstimate
 from nqperf.statistics.sets import Floor, Row, Sets
 from nqperf.statistics.verdicts import JudgeConfig, Plan
+from tests.statistics.judge_reference import Reference
 
 ROWS = (
     *(Row(name=f"row{number}", floor=Floor(ratio=1.0)) for number in range(5)),
@@ -254,3 +256,55 @@ def test_a_control_that_scatters_says_so():
     assert [row.name for row in found.rows if row.scatters] == ["row3"]
     assert found.row("row3").outcome == "INCONCLUSIVE"
     assert found.row("row0").outcome == "PASS"
+
+
+CONFIGS = (JudgeConfig(), JudgeConfig.for_margin(0.05), JudgeConfig(first_look=2, confirming=0))
+KINDS = (
+    Row(name="it", floor=Floor(ratio=1.0)),
+    Row(name="it", floor=Floor(ratio=1.5)),
+    Row(name="it", role="same"),
+    Row(name="it", role="planted", planted=0.1),
+    Row(name="it"),
+)
+
+
+def one_row(seed):
+    """A row of some kind in 1 to 10 sets, off its floor by a step, and by another one from some set on."""
+    drawn = np.random.default_rng(seed)
+    row, count = KINDS[seed % len(KINDS)], int(drawn.integers(1, 11))
+    steps = drawn.choice([-0.2, -0.1, -0.06, -0.045, -0.03, -0.02, 0.0, 0.0, 0.02, 0.06], 2)
+    turn = int(drawn.choice([count, count, drawn.integers(0, count + 1)]))
+    level = math.log(row.floor.ratio) if row.floor else 0.0
+    noise = drawn.normal(0, drawn.choice([0.001, 0.005, 0.02]), count)
+    location = level + np.where(np.arange(count) < turn, *steps) + noise
+    total = location + drawn.choice([0.0, 0.0, -0.03, -0.1]) + drawn.normal(0, 0.003, count)
+    plan = Plan(sets=int(drawn.choice([count, 2, 6, 12])), time_is_up=bool(drawn.integers(2)))
+    return row, location, total, plan, CONFIGS[int(drawn.integers(len(CONFIGS)))]
+
+
+def test_one_row_alone_is_judged_as_the_reference_does():
+    seen: Counter[tuple[str, str]] = Counter()
+    for seed in range(800):
+        row, location, total, plan, config = one_row(seed)
+        found = judge(Sets(rows=(row,), location=location[:, None], total=total[:, None], shared=False), plan, config)
+        reference = Reference(
+            row, {"location": location.tolist(), "total": total.tolist()},
+            planned=plan.sets, up=plan.time_is_up, config=config,
+        )  # fmt: skip
+        (got,), expected = found.rows, reference.judge()
+        what = f"seed {seed}"
+        for name in ("outcome", "decided", "suspected_at", "by_total"):
+            assert getattr(got, name) == getattr(expected, name), f"{what}: {name}"
+        assert [(look.sets[0], look.spent_on_fail, look.spent) for look in found.looks] == reference.looks, what
+        assert (got.interval is None) == (expected.interval is None), what
+        if expected.interval is not None:
+            assert np.log(got.interval) == pytest.approx(expected.interval, abs=1e-9), what
+        if expected.p_fail is not None:
+            assert (got.p_fail, got.p_pass) == pytest.approx((expected.p_fail, expected.p_pass), abs=1e-9), what
+            assert got.surely_slower == expected.surely_slower, what
+        seen[row.role, expected.outcome + (" by total" if expected.by_total else "")] += 1
+        seen[row.role, "suspected"] += expected.suspected_at is not None
+    kinds = {"row": ["FAIL", "FAIL by total", "PASS", "INCONCLUSIVE", "REPORTED", "suspected"]}
+    kinds |= {"same": ["FAIL", "FAIL by total", "PASS", "INCONCLUSIVE"], "planted": ["FAIL", "PASS", "INCONCLUSIVE"]}
+    for role, outcomes_of in kinds.items():
+        assert all(seen[role, outcome] >= 3 for outcome in outcomes_of), seen

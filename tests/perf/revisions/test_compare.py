@@ -246,7 +246,7 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tic
     in_a_test = msgspec.structs.replace(results, command="pytest benchmarks")
     assert re.search(r": nqperf_paired\(..., budget=\d+\)", revisions_text(in_a_test))
     rows = [msgspec.structs.replace(row, name="baseline") for row in results.rows]
-    assert ": --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(rows)))
+    assert ": pytest --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(rows)))
 
 
 def test_a_slowdown_within_the_margin_is_not_called_none():

@@ -333,7 +333,8 @@ def test_a_history_that_is_slower_ends_with_1_and_since_it_was_wanted_with_0(cal
         write_results(folder / f"{number}.json", runs.run(row, created=f"2026-01-{number + 1:02}T00:00:00Z"))
     code, out, _ = call("history", folder)
     assert code == 1
-    assert "SLOWER: xla" in out
+    assert "SLOWER: since" in out
+    assert " xla " in out.partition("SLOWER: ")[2].splitlines()[0]
     assert json.loads(call("history", folder, "--json")[1])["slower"][0]["row"] == "xla"
     code, out, _ = call("history", folder, "--since", "2026-01-07")
     assert code == 0

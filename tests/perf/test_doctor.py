@@ -11,7 +11,7 @@ def diagnosis():
 
 
 def test_everything_is_looked_at_and_said_in_one_line_each(diagnosis):
-    # A line of float16 stands there only on a CPU whose float16 products need a word, PyTorch's where that is installed.
+    # float16 has a line only on a CPU whose products in it need a word, PyTorch only where it is installed.
     names = [check.name for check in diagnosis.checks if check.name != "float16" and "torch" not in check.name]
     assert names[:9] == ["GPU", "TF32", "XLA", "16 bits", "oneDNN", "threads", "memory", "noise", "profile"]
     assert len({(check.name, check.finding) for check in diagnosis.checks}) == len(diagnosis.checks)

@@ -10,7 +10,7 @@ import numpy as np
 from nqperf.statistics.judge import look
 from nqperf.statistics.location import set_estimates
 from nqperf.statistics.noise import Noise, measure
-from nqperf.statistics.planning import least_margin
+from nqperf.statistics.planning import expected_sets, least_margin
 from nqperf.statistics.sets import Floor, Row, Sets
 from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan
 
@@ -100,9 +100,9 @@ def _simulate(
 
 def _judged(sets: Sets, config: JudgeConfig) -> Judgement:
     most = len(sets.location)
-    judgement = look(sets.first(1), Plan(sets=most), config=config)
+    judgement = look(sets.first(1), Plan(sets=expected_sets(1, most)), config=config)
     for number in range(2, most + 1):
-        plan = Plan(sets=most, time_is_up=number == most)
+        plan = Plan(sets=expected_sets(number, most), time_is_up=number == most)
         judgement = look(sets.first(number), plan, before=judgement, config=config)
         if not judgement.open_rows:
             break

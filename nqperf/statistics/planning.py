@@ -13,6 +13,8 @@ from nqperf.statistics.verdicts import JudgeConfig
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 30
 # Beyond so many more sets nobody waits: nothing is said then.
 MOST_MORE = 200
+# So many sets are taken to be still to come, where there is time for more.
+_SOON = 3
 # A verdict that is asked for is to be reached with this probability, in standard deviations: 80 %.
 _POWER = 0.84
 
@@ -59,6 +61,18 @@ def rounds_per_set(cost: Cost, pair_variance: float, process_variance: float) ->
 def sets_that_fit(cost: Cost, rounds: int, seconds: float) -> int:
     """Return how many whole sets of so many `rounds` fit into so many `seconds`, at such a `cost`."""
     return max(0, int(seconds // cost.set_seconds(rounds)))
+
+
+def expected_sets(taken: int, fit: int) -> int:
+    """Return how many sets there will be in all, for sharing alpha: as many as `fit`, or three beyond those `taken`.
+
+    Where a budget has room for many, most comparisons are decided by few: so each look spends a share of alpha as if
+    three more sets were to come, and there is always some left for the next one.
+
+    >>> expected_sets(taken=2, fit=20), expected_sets(taken=2, fit=4), expected_sets(taken=20, fit=20)
+    (5, 4, 20)
+    """
+    return max(taken, min(fit, taken + _SOON))
 
 
 def least_seconds(cost: Cost, sets: int) -> float:

@@ -23,6 +23,7 @@ from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
 from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
+from nqperf.statistics.planning import expected_sets
 from nqperf.statistics.verdicts import JudgeConfig, Plan
 
 _CLOSE = Close()
@@ -217,8 +218,8 @@ class RowsSession:
 
     def _plan(self, *, time_is_up: bool) -> Plan:
         """Return how many passes there will be in all, by what those so far took."""
-        planned = int(self.config.budget * self._passes / self._spent())
-        return Plan(sets=max(self._passes, planned), time_is_up=time_is_up)
+        fit = int(self.config.budget * self._passes / self._spent())
+        return Plan(sets=expected_sets(self._passes, fit), time_is_up=time_is_up)
 
     def results(self, sides: tuple[Side, Side], new: Sequence[str] = (), gone: Sequence[str] = ()) -> RevisionResults:
         """Return the record of a comparison of these `sides`; `new` and `gone` are rows that only one of them has."""

@@ -19,12 +19,16 @@ def write(root, files):
     return root
 
 
-def children() -> set[int]:
-    """Return the numbers of the processes that this one has started and that have not ended."""
-    found = set()
+def children() -> list[int]:
+    """Return the processes that this one has started and that have not ended, the oldest first.
+
+    Their numbers alone do not tell: they begin anew when the largest was given.
+    """
+    found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == os.getpid() and state != "Z":
-                found.add(int(path.parent.name))
-    return found
+            fields = path.read_text().rpartition(")")[2].split()
+            state, parent, began = fields[0], int(fields[1]), int(fields[19])
+            if parent == os.getpid() and state != "Z":
+                found.append((began, int(path.parent.name)))
+    return [number for _, number in sorted(found)]

@@ -30,16 +30,16 @@ told: list[str] = []
 @pytest.fixture(autouse=True)
 def _anew():
     told.clear()
-    before = children()
+    before = set(children())
     yield
-    assert not children() - before
+    assert not set(children()) - before
 
 
 def test_the_launched_side_is_the_one_that_is_taken():
     starter = _starter(f"{HERE}:build")
-    before = children()
+    before = set(children())
     starter.launch()
-    (launched,) = children() - before
+    (launched,) = set(children()) - before
     starter.launch()  # one is enough
     assert not told, "nobody waits yet"
     side = starter()
@@ -57,12 +57,12 @@ def test_the_launched_side_is_the_one_that_is_taken():
 
 
 def test_a_launched_side_that_nobody_takes_is_ended():
-    before = children()
+    before = set(children())
     starter = _starter(f"{HERE}:build")
     starter.launch()
-    assert children() - before
+    assert set(children()) - before
     starter.drop()
-    assert not children() - before
+    assert not set(children()) - before
     starter.drop()  # there is none any more
 
 

@@ -218,7 +218,7 @@ def test_a_worker_that_is_stopped_is_named_and_the_others_are_measured(sleeping,
         if event.stage == "start":
             started.append(event.name)
         if event.stage == "round" and event.name.startswith("2 of"):
-            alive = sorted(children() - others)  # those of this set, in the order in which they were started
+            alive = [one for one in children() if one not in others]  # those of this set, as they were started
             struck.append(dict(zip(started[-len(alive) :], alive, strict=True))[victim])
             os.kill(struck[0], signal.SIGSTOP)
 

@@ -254,12 +254,13 @@ def _columns(results: Results) -> str:
 
 
 def _turns(results: Results) -> str:
-    """Return over how many batches a round times each row, where they are several: one is over too soon to be timed."""
+    """Return over how many batches or runs a round times each row, where they are several: one is over too soon."""
     counts = sorted({one.batches for one in results.sets} - {1})
     if not counts:
         return ""
-    size = results.workload.get("batch_size", "some")
-    return f"a round times each row over {' or '.join(map(str, counts))} batches of {size}, for one is over too soon; "
+    size = results.workload.get("batch_size")
+    what = "runs" if size is None else f"batches of {size}"  # a builder's work has no batches
+    return f"a round times each row over {' or '.join(map(str, counts))} {what}, for one is over too soon; "
 
 
 def _passes(results: Results) -> tuple[str, ...]:

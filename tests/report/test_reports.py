@@ -184,14 +184,15 @@ def test_a_run_that_measured_nothing_is_shown_too():
 
 
 def test_how_many_batches_a_round_times_is_told_where_they_are_several():
-    def said(*batches):
+    def said(*batches, **workload):
         sets = tuple(ProcessSet(seed=1, order=(), rounds=(), baseline_seconds=(), batches=one) for one in batches)
-        changed = msgspec.structs.replace(runs.full(), sets=sets, workload={"batch_size": 32})
+        changed = msgspec.structs.replace(runs.full(), sets=sets, workload=workload or {"batch_size": 32})
         return next(line for line in summarise(changed).explanations if "time: of one batch" in line)
 
     assert "batches of" not in said(1, 1)
     assert "a round times each row over 13 batches of 32, for one is over too soon" in said(13, 13)
     assert "over 12 or 13 batches of 32" in said(13, 12, 1)
+    assert "over 13 runs, for one is over too soon" in said(13, size=7), "a builder's work has no batches"
     older = msgspec.json.decode(
         msgspec.json.encode({"seed": 1, "order": (), "rounds": (), "baseline_seconds": ()}), type=ProcessSet
     )

@@ -42,9 +42,9 @@ from nqperf.nq.context import PSEUDO_CANDIDATE
 GOOGLE_CONFIGS = {"bert_config.json": "bert", "albert_config.json": "albert"}
 _TENSORFLOW_FAMILIES = tuple(GOOGLE_CONFIGS.values())
 
-# What Google's releases of BERT Joint and of ALBERT call theirs.
-# Tables of embeddings are filled up to a multiple of so many rows at the most.
+# Tables of embeddings are filled up to a multiple of 128 rows at the most.
 _PADDING = 127
+# What Google's releases of BERT Joint and of ALBERT call theirs.
 _VOCABULARIES = (*TOKENIZERS, "vocab-nq.txt", GOOGLE_ALBERT)
 
 _EXPECTED = f"expected PREFIX{INDEX_SUFFIX} (a TensorFlow checkpoint) or {WEIGHTS} (a Hugging Face folder)"

@@ -9,7 +9,7 @@ Where commits in between are surely neither fast nor slow, the slowdown came in 
 part can be searched alone.
 
 Source: Horstein's probabilistic bisection, as in Waeber, Frazier and Henderson, "Bisection search with noisy
-responses", SIAM Journal on Control and Optimization 51 (2013), with normal noise of unknown variance.
+responses", SIAM Journal on Control and Optimization 51 (2013), with noise of unknown scale and long tails.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from nqperf.errors import ConfigError
-from nqperf.statistics.distribution import upper_quantile, upper_tail
-from nqperf.statistics.location import FloatArray
+from nqperf.statistics.search_posterior import Commits, Noise, Posterior
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +85,8 @@ _AT_LEAST, _AT_MOST = 2, 12
 # A step in between is said only of a commit measured so often, and of a bad commit measured so often: a single set that
 # something else on the machine disturbed looks like one.
 _STEP_SETS = 3
-# A side is measured again while it looks so much like a step in between.
-_DOUBTFUL = 0.1
+# A side is measured again while it is a step in between with such a probability.
+_DOUBTFUL = 0.9
 
 
 def search(
@@ -107,7 +105,8 @@ def search(
     values = np.array([one.slowdown for one in measured], np.float64)
     if not (np.isin(places, usable).all() and np.isfinite(values).all()):
         raise ConfigError("a measurement is of a commit that cannot be measured, or is no finite number")
-    model = _Model.of(usable, places, values, config)
+    posterior = Posterior.of(usable, places, values, Noise(sd=config.sd, freedom=config.sd_freedom))
+    model = _Model(posterior=posterior, places=places, config=config)
     if model.count(commits) < config.first:
         return model.finding(_Step(following=commits, reason="the bad commit is measured first"))
     return model.finding(_next_step(model, config))
@@ -130,24 +129,24 @@ def _next_step(model: _Model, config: SearchConfig) -> _Step:
     steps = model.steps()
     if steps:
         return _in_between(steps, model, config)
-    if len(model.values) >= config.most:
+    if len(model.places) >= config.most:
         return _too_many(config)
-    best = int(np.argmax(model.probabilities))
-    if model.probabilities[best] < config.confidence or not model.bad_is_slower():
+    best = int(np.argmax(model.posterior.probabilities))
+    if model.posterior.probabilities[best] < config.confidence or not model.bad_is_slower():
         return _Step(following=model.most_telling(), reason="in doubt")
     unsure = model.unsure_side(best)
     if unsure is not None:
         return _Step(following=unsure, reason="both sides of the step are measured again")
-    since = int(model.usable[best - 1]) + 1 if best else 1
-    return _Step(commits=tuple(range(since, int(model.usable[best]) + 1)), reason="found")
+    since = int(model.posterior.usable[best - 1]) + 1 if best else 1
+    return _Step(commits=tuple(range(since, int(model.posterior.usable[best]) + 1)), reason="found")
 
 
 def _in_between(steps: tuple[int, ...], model: _Model, config: SearchConfig) -> _Step:
     """Return that the slowdown came in these `steps`, or what to measure again before that can be said."""
-    seldom = min((*steps, int(model.usable[-1])), key=model.count)
+    seldom = min((*steps, int(model.posterior.usable[-1])), key=model.count)
     if model.count(seldom) >= _STEP_SETS:
         return _Step(steps=steps, reason="the slowdown came in several steps")
-    if len(model.values) >= config.most:
+    if len(model.places) >= config.most:
         return _too_many(config)
     return _Step(following=seldom, reason="what looks like a step in between is measured again")
 
@@ -158,28 +157,16 @@ def _too_many(config: SearchConfig) -> _Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Model:
-    """The measurements under each answer. Shapes: usable, probabilities [usable]; places, values [measurements]."""
+    """What the measurements of the commits `places`, [measurements], say: their `posterior`, as `config` takes it."""
 
-    usable: npt.NDArray[np.int64]
-    places: npt.NDArray[np.int64]
-    values: FloatArray
-    probabilities: FloatArray
+    posterior: Posterior
+    places: Commits
     config: SearchConfig
 
-    @classmethod
-    def of(
-        cls, usable: npt.NDArray[np.int64], places: npt.NDArray[np.int64], values: FloatArray, config: SearchConfig
-    ) -> _Model:
-        """Weigh each answer by how well it explains the measurements, the size and the variance integrated out."""
-        prior = config.sd_freedom * config.sd**2
-        logs = np.zeros(len(usable))
-        for number, commit in enumerate(usable):
-            slow, fast = values[places >= commit], values[places < commit]
-            squares = float((fast**2).sum()) + (float(((slow - slow.mean()) ** 2).sum()) if len(slow) else 0.0)
-            logs[number] = -(config.sd_freedom + len(values)) / 2 * math.log(prior + squares)
-            logs[number] -= math.log(max(1, len(slow))) / 2
-        weights = np.exp(logs - logs.max())
-        return cls(usable=usable, places=places, values=values, probabilities=weights / weights.sum(), config=config)
+    @property
+    def last(self) -> int:
+        """The bad commit."""
+        return int(self.posterior.usable[-1])
 
     def count(self, commit: int) -> int:
         """Return how often a commit was measured."""
@@ -190,79 +177,56 @@ class _Model:
 
         The bad commit's own size is what all others are held to, so it is measured as often as they are on the average.
         """
-        last = int(self.usable[-1])
-        slow = np.cumsum(self.probabilities)[:-1]
-        if not len(slow) or self.count(last) ** 2 < len(self.values):
-            return last
-        return int(self.usable[int(np.argmin(np.abs(slow - 0.5)))])
+        slow = np.cumsum(self.posterior.probabilities)[:-1]
+        if not len(slow) or self.count(self.last) ** 2 < len(self.places):
+            return self.last
+        return int(self.posterior.usable[int(np.argmin(np.abs(slow - 0.5)))])
 
     def unsure_side(self, best: int) -> int | None:
         """Return which of the commit found and the one before it is to be measured again, None for neither.
 
         That is one measured fewer than twice, or one that looks as if it were neither fast nor slow.
         """
-        last = int(self.usable[-1])
-        for side in (int(self.usable[place]) for place in (best - 1, best) if place >= 0):
+        for side in (int(self.posterior.usable[place]) for place in (best - 1, best) if place >= 0):
             count = self.count(side)
-            if count < _AT_LEAST or (side != last and count < _AT_MOST and self._between(side) <= _DOUBTFUL):
+            if count < _AT_LEAST or (
+                side != self.last and count < _AT_MOST and self.posterior.between(side) >= _DOUBTFUL
+            ):
                 return side
         return None
 
     def bad_is_slower(self) -> bool:
         """Return whether the bad commit is surely slower than the good one."""
-        mean, error, freedom = self._of(self.values[self.places == self.usable[-1]])
-        return _tail(mean / error, freedom) <= 1 - self.config.confidence
+        return self.posterior.bad_beyond(0.0) >= self.config.confidence
 
     def bad_is_not_slower(self) -> bool:
         """Return whether the bad commit is surely slower by less than `factor`."""
-        mean, error, freedom = self._of(self.values[self.places == self.usable[-1]])
-        return _tail((math.log(self.config.factor) - mean) / error, freedom) <= 1 - self.config.confidence
+        return 1 - self.posterior.bad_beyond(math.log(self.config.factor)) >= self.config.confidence
 
     def steps(self) -> tuple[int, ...]:
-        """Return the commits that are surely slower than the good one and surely faster than the bad one."""
-        alpha = (1 - self.config.confidence) / len(self.usable)
-        candidates = sorted(set(self.places.tolist()) - {int(self.usable[-1])})
-        return tuple(commit for commit in candidates if self._between(commit) <= alpha)
-
-    def _between(self, commit: int) -> float:
-        """Return the p-value of "slower than the good one and faster than the bad one"."""
-        bad, bad_error, _ = self._of(self.values[self.places == self.usable[-1]])
-        mean, error, freedom = self._of(self.values[self.places == commit])
-        slower, faster = mean / error, (bad - mean) / math.hypot(error, bad_error)
-        return max(_tail(slower, freedom), _tail(faster, freedom))
+        """Return the commits that surely have a part of the slowdown, but not all of it."""
+        sure = 1 - (1 - self.config.confidence) / len(self.posterior.usable)
+        candidates = (int(commit) for commit in self.posterior.measured if commit != self.last)
+        return tuple(commit for commit in candidates if self.posterior.between(commit) >= sure)
 
     def finding(self, step: _Step) -> Finding:
         """Return the finding; its factor is that of the measurements of commits that are surely slow."""
-        slow_since = self.usable[min(int(np.searchsorted(np.cumsum(self.probabilities), 0.99)), len(self.usable) - 1)]
-        slow = self.values[self.places >= (self.usable[-1] if step.steps else slow_since)]
+        usable, probabilities = self.posterior.usable, self.posterior.probabilities
+        surely = min(int(np.searchsorted(np.cumsum(probabilities), 0.99)), len(usable) - 1)
+        since = self.last if step.steps else int(usable[surely])
         factor = interval = None
-        if len(slow):
-            mean, error, freedom = self._of(slow)
-            half = error * float(upper_quantile(np.array((1 - self.config.confidence) / 2), np.array(freedom)))
-            factor, interval = math.exp(mean), (math.exp(mean - half), math.exp(mean + half))
+        if (self.places >= since).any():
+            beyond = (1 - self.config.confidence) / 2
+            low, factor, high = self.posterior.factors(since, (beyond, 0.5, 1 - beyond))
+            interval = (low, high)
+        likely = dict(zip(usable.tolist(), probabilities.tolist(), strict=True))
         return Finding(
             next_commit=step.following,
-            probabilities=tuple(
-                float(self.probabilities[int(np.searchsorted(self.usable, commit))]) if commit in self.usable else 0.0
-                for commit in range(1, int(self.usable[-1]) + 1)
-            ),
+            probabilities=tuple(likely.get(commit, 0.0) for commit in range(1, self.last + 1)),
             commits=step.commits,
             factor=factor,
             interval=interval,
             steps=step.steps,
-            sets=len(self.values),
+            sets=len(self.places),
             reason=step.reason,
         )
-
-    def _of(self, values: FloatArray) -> tuple[float, float, float]:
-        """Return mean, standard error and degrees of freedom; the variance is what all commits scatter by."""
-        squares, freedom = self.config.sd_freedom * self.config.sd**2, self.config.sd_freedom
-        for commit in set(self.places.tolist()):
-            own = self.values[self.places == commit]
-            squares += float(((own - own.mean()) ** 2).sum())
-            freedom += len(own) - 1
-        return float(values.mean()), math.sqrt(squares / freedom / len(values)), freedom
-
-
-def _tail(t: float, freedom: float) -> float:
-    return float(upper_tail(np.array(t), np.array(freedom)))

@@ -15,7 +15,7 @@ import msgspec
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
 from nqperf.perf.machine.examination import device_fingerprint
-from nqperf.perf.measuring.duets import How, Pair, can_duet, started_pairs
+from nqperf.perf.measuring.duets import FAR, How, Pair, can_duet, started_pairs
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
 from nqperf.perf.revisions.compare import require_target, starter
 from nqperf.perf.revisions.git import Commit, Repository
@@ -217,6 +217,7 @@ class _Measuring:
     config: BisectConfig
     stack: ExitStack
     _good_side: Side | None = None
+    _how: How | None = None
     _runs: int | None = None
     _sets: int = 0
 
@@ -230,10 +231,16 @@ class _Measuring:
         self._sets += 1
         with self.repository.checked_out(commit) as place:
             side = side_of_commit(commit, place, root, target=target)
-            return self._set(self.sought.starts_of((self._good_side, side)), drawn.randrange(1 << 32))
+            starts = self.sought.starts_of((self._good_side, side))
+            how = self._how = self._how or ("duet" if can_duet() and not device_fingerprint().gpus else "turns")
+            slowdown = self._set(starts, how, drawn.randrange(1 << 32))
+            if how == "duet" and abs(slowdown) > FAR:
+                # From here on: a commit as fast as the good one has the same ratio either way.
+                self._how = "turns"
+                slowdown = self._set(starts, self._how, drawn.randrange(1 << 32))
+            return slowdown
 
-    def _set(self, starts: Callable[[How], Pair], seed: int) -> float:
-        how: How = "duet" if can_duet() and not device_fingerprint().gpus else "turns"
+    def _set(self, starts: Callable[[How], Pair], how: How, seed: int) -> float:
         name = self.sought.name
         with started_pairs({name: starts(how)}, seed=seed, at_once=how == "duet") as alive:
             row = alive.rows[name]

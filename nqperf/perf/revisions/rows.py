@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from nqperf.errors import NqPerfError
-from nqperf.perf.measuring.duets import How, Pair, PairsAlive, started_pairs
+from nqperf.perf.measuring.duets import FAR, How, Pair, PairsAlive, started_pairs
 from nqperf.perf.measuring.work import LEAD_IN
 from nqperf.perf.revisions.builders import RevisionProcess
 from nqperf.perf.revisions.judging import MEASURES, round_scatter
@@ -23,7 +23,6 @@ from nqperf.statistics.planning import FEWEST_ROUNDS
 
 # Rounds of a duet whose log ratios scatter by less are a quiet machine's.
 _QUIET = 0.03
-_FAR = math.log(1.5)
 # A clock's grain and a call's own time are small beside a round of this many seconds.
 _SHORTEST = 0.05
 _LONGEST = 2.0
@@ -98,12 +97,11 @@ class RowRun:
 
         On a quiet machine a duet is the better way. Where its rounds scatter, turns are tried beside it, and what gives
         the smaller variance times seconds is taken; the other's set is left out, for its ratio is another quantity.
-        Sides that are far apart take turns, each led in: where others compute, short work gets more of a core than long
-        work does, and 3 times the time was measured as 4 to 6 times in duets.
+        Sides that are far apart take turns.
         """
         self.how = "duet"
         duet = self.sets[0]
-        far = abs(math.log(statistics.median(duet.base) / statistics.median(duet.change))) > _FAR
+        far = abs(math.log(statistics.median(duet.base) / statistics.median(duet.change))) > FAR
         if not far and round_scatter(duet) <= _QUIET:
             return
         self._take_one("turns", seed, timed=True)

@@ -1,0 +1,123 @@
+"""The posterior of the search against a slow reference: the same model, added up on one even and fine grid."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nqperf.statistics.search_posterior import Noise, Posterior
+
+NOISE = Noise(sd=0.02, freedom=2.0)
+SIZES = np.linspace(-0.8, 0.8, 1601)
+SCALES = np.geomspace(0.002, 0.6, 26)
+
+
+def posterior_of(commits, places, values):
+    return Posterior.of(np.arange(1, commits + 1), np.array(places, np.int64), np.array(values, float), NOISE)
+
+
+def prior(scale):
+    """Return the density of the log scale where the variance is scaled inverse chi-squared, up to a constant."""
+    return scale * stats.invgamma.pdf(scale**2, NOISE.freedom / 2, scale=NOISE.freedom * NOISE.sd**2 / 2) * scale
+
+
+def likelihood(values, sizes, scale):
+    return np.prod([stats.t.pdf(value - sizes, 4, scale=scale) for value in values], axis=0) * np.ones_like(sizes)
+
+
+def reference(commits, places, values):
+    """Return the probability of each commit."""
+    weights = []
+    for first in range(1, commits + 1):
+        slow = [value for place, value in zip(places, values, strict=True) if place >= first]
+        fast = [value for place, value in zip(places, values, strict=True) if place < first]
+        weights.append(
+            sum(
+                prior(scale) * likelihood(fast, np.zeros(1), scale)[0] * likelihood(slow, SIZES, scale).sum()
+                for scale in SCALES
+            )
+        )
+    return np.array(weights) / sum(weights)
+
+
+def of_scales(places, values):
+    """Return how likely each scale is by what each commit's own measurements scatter."""
+    by_commit = [
+        [value for at, value in zip(places, values, strict=True) if at == place] for place in sorted({*places})
+    ]
+    weights = [prior(scale) * math.prod(likelihood(own, SIZES, scale).sum() for own in by_commit) for scale in SCALES]
+    return np.array(weights) / sum(weights)
+
+
+def density(places, values, commit):
+    """Return how likely each size of one commit is, by its own measurements."""
+    own = [value for place, value in zip(places, values, strict=True) if place == commit]
+    density = np.array([likelihood(own, SIZES, scale) for scale in SCALES])
+    return density / density.sum(axis=1, keepdims=True)
+
+
+@st.composite
+def measurements(draw):
+    commits = draw(st.integers(1, 6))
+    others = draw(st.lists(st.integers(1, commits), max_size=8))
+    places = [commits, commits, *others]
+    # As far apart as the even grid can tell.
+    values = draw(st.lists(st.integers(-60, 60), min_size=len(places), max_size=len(places)))
+    return commits, places, [value / 200 for value in values]
+
+
+@settings(max_examples=30, deadline=None)
+@given(measurements())
+def test_commits_are_as_likely_as_by_the_reference(case):
+    commits, places, values = case
+    got = posterior_of(commits, places, values).probabilities
+    assert got == pytest.approx(reference(commits, places, values), abs=0.02)
+
+
+@settings(max_examples=30, deadline=None)
+@given(measurements(), st.integers(-10, 30))
+def test_the_bad_commit_is_as_slow_as_by_the_reference(case, percent):
+    commits, places, values = case
+    posterior = posterior_of(commits, places, values)
+    by_scale = density(places, values, commits)
+    expected = of_scales(places, values) @ by_scale[:, percent / 100 < SIZES].sum(axis=1)
+    assert posterior.bad_beyond(percent / 100) == pytest.approx(expected, abs=0.03)
+    middle = np.interp(0.5, of_scales(places, values) @ by_scale.cumsum(axis=1), SIZES)
+    assert math.log(posterior.factors(commits, (0.5,))[0]) == pytest.approx(middle, abs=0.004)
+
+
+@settings(max_examples=20, deadline=None)
+@given(measurements())
+def test_a_step_in_between_is_as_likely_as_by_the_reference(case):
+    commits, places, values = case
+    posterior = posterior_of(commits, places, values)
+    bad, scales = density(places, values, commits), of_scales(places, values)
+    for commit in {*places} - {commits}:
+        own = density(places, values, commit)
+        part = (SIZES[:, None] > 0) & (SIZES[:, None] > 0.2 * SIZES) & (SIZES[:, None] < 0.8 * SIZES)
+        expected = sum(weight * (one @ part @ its_bad) for weight, one, its_bad in zip(scales, own, bad, strict=True))
+        assert posterior.between(commit) == pytest.approx(expected, abs=0.03)
+
+
+def test_a_set_far_from_the_others_counts_for_little():
+    """Six equal processes, one of them disturbed: by normal noise the commit would be as likely slow as not."""
+    values = [0.1, 0.11, 0.09, 0.0, 0.01, -0.01, 0.3, 0.0, 0.01]
+    posterior = posterior_of(2, [2, 2, 2, 1, 1, 1, 1, 1, 1], values)
+    assert posterior.probabilities[1] > 0.999
+    assert posterior.between(1) < 0.1
+
+
+def test_nothing_measured_leaves_all_as_likely():
+    posterior = posterior_of(4, [], [])
+    assert posterior.probabilities == pytest.approx([0.25] * 4)
+    with pytest.raises(ValueError, match="no commit from 1 on"):
+        posterior.factors(1, (0.5,))
+
+
+def test_three_times_the_time_is_three_times():
+    posterior = posterior_of(3, [3, 3, 1, 1, 2, 2], [*[math.log(3)] * 2, 0.0, 0.0, *[math.log(3)] * 2])
+    assert posterior.factors(2, (0.5,))[0] == pytest.approx(3.0, rel=1e-3)
+    assert posterior.probabilities == pytest.approx([0, 1, 0], abs=1e-3)

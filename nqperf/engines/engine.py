@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from nqperf.engines.batches import PADDING_LOGIT, Batch, Rows, batched, bucketed, in_order
+from nqperf.engines.in_flight import in_flight
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError
 from nqperf.model.config import BertConfig
@@ -194,18 +195,15 @@ class Engine(ABC, Generic[Config]):
         return in_order(self._predict(bucketed(rows, size, self.lengths, order)), order)
 
     def _predict(self, batches: Iterator[Batch]) -> Iterator[Logits]:
-        pending: deque[tuple[Batch, Any]] = deque()
-        for batch, inputs in self.feed(batches):
-            outputs = self.run(inputs)
-            if not self._warm:
+        fed = self.feed(batches)
+        if not self._warm:
+            for batch, inputs in islice(fed, 1):
+                outputs = self.run(inputs)
                 self._warm = True
                 yield self._logits(batch, outputs)
-                continue
-            pending.append((batch, outputs))
-            if len(pending) == self.at_once:  # the device has the next batch before this one's output is waited for
-                yield self._logits(*pending.popleft())
-        while pending:
-            yield self._logits(*pending.popleft())
+        yield from in_flight(
+            lambda one: (one[0], self.run(one[1])), lambda begun: self._logits(*begun), fed, self.at_once
+        )
 
     def feed(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Any]]:
         """Yield each of `batches` with what `run` reads of it, made in a thread, some ahead of the device."""

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import TypeVar
+
+BatchT = TypeVar("BatchT")
+BegunT = TypeVar("BegunT")
+OutputsT = TypeVar("OutputsT")
 
 # So many times as many batches as are at once with the device show what that does: the first and last are alone there.
 FILL = 2
 
 
-class Runner(Protocol):
-    """What runs batches in two steps, as `nqperf.engines.engine.Engine` says of each."""
-
-    def run(self, inputs: Any) -> Any:
-        """Begin the batch `inputs`."""
-
-    def finish(self, outputs: Any) -> Any:
-        """Wait for `outputs` of `run` and return them on the host."""
-
-
 def in_flight(
-    runner: Runner, batches: Iterable[Any], most: int, told: Callable[[list[Any]], None] | None = None
-) -> Iterator[Any]:
-    """Yield the outputs of `batches` in order, on the host; `runner` has so many of them, `most`, at once.
+    begin: Callable[[BatchT], BegunT],
+    finish: Callable[[BegunT], OutputsT],
+    batches: Iterable[BatchT],
+    most: int,
+    told: Callable[[list[BegunT]], None] | None = None,
+) -> Iterator[OutputsT]:
+    """Yield the outputs of `batches` in order; so many of them, `most`, are with the device at once.
 
-    With 1 each is waited for before the next one begins. `told` is called after each beginning with all that are not
-    waited for yet, the oldest first.
+    `begin` hands a batch over, and `finish` waits for what `begin` returned and brings its outputs to the host. With 1
+    each is waited for before the next one begins. `told` is called after each beginning with all that are not waited
+    for yet, the oldest first.
     """
-    begun: deque[Any] = deque()
+    begun: deque[BegunT] = deque()
     for batch in batches:
-        begun.append(runner.run(batch))
+        begun.append(begin(batch))
         if told is not None:
             told(list(begun))
         if len(begun) == most:
-            yield runner.finish(begun.popleft())
+            yield finish(begun.popleft())
     while begun:
-        yield runner.finish(begun.popleft())
+        yield finish(begun.popleft())

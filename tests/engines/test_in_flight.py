@@ -92,7 +92,7 @@ class Scripted:
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 def test_outputs_are_those_of_one_batch_after_the_other_in_order(most, count):
     engine, told = Scripted(), []
-    found = list(in_flight(engine, iter(range(count)), most, lambda begun: told.append(list(begun))))
+    found = list(in_flight(engine.run, engine.finish, iter(range(count)), most, lambda begun: told.append(list(begun))))
     assert found == [{"found": 10 * number} for number in range(count)]
     assert engine.most == min(most, count)
     assert told == [list(range(max(0, number - most + 1), number + 1)) for number in range(count)]
@@ -101,7 +101,7 @@ def test_outputs_are_those_of_one_batch_after_the_other_in_order(most, count):
 
 def test_a_batch_begins_before_the_last_one_is_waited_for_and_no_earlier_than_it_must():
     engine = Scripted()
-    outputs = in_flight(engine, range(5), 2)
+    outputs = in_flight(engine.run, engine.finish, range(5), 2)
     assert engine.ran == []
     next(outputs)
     assert engine.ran == [0, 1]

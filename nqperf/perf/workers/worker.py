@@ -159,7 +159,8 @@ class Worker:
 
         `told` is called after each beginning with the outputs that are not asked for yet.
         """
-        return in_flight(self._engine, batches, self._engine.config.in_flight, told)
+        engine = self._engine
+        return in_flight(engine.run, engine.finish, batches, engine.config.in_flight, told)
 
     def batches_at_once(self) -> int | None:
         """Return the most batches that the device was seen to have at once; None where they are run one by one."""

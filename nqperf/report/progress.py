@@ -15,7 +15,8 @@ from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.
 SECONDS_A_LINE = 1.0
-SECONDS_DOING = 30.0
+# Nobody waits longer than this without a word, where there is one: a first set takes a minute on a slow machine.
+SECONDS_SILENT = 15.0
 
 
 def doing_text(event: Doing) -> str:
@@ -46,25 +47,26 @@ def finished_text(event: RowFinished) -> str:
 def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
     """Yield what writes one line a finished row, at most one a second: rows that end sooner share the next line.
 
-    Where it is known how long it may still take, what is being done is a line each half a minute. `write` takes a line
-    without its newline; `clock` returns seconds.
+    What is being done is a line where there was none for a quarter of a minute. `write` takes a line without its
+    newline; `clock` returns seconds.
     """
     waiting: list[RowFinished] = []
-    last, doing_at = -SECONDS_A_LINE, clock()
+    last, said_at = -SECONDS_A_LINE, clock()
 
     def tell(event: Event) -> None:
-        nonlocal last, doing_at
+        nonlocal last, said_at
         if isinstance(event, SetFinished):
+            said_at = clock()
             _write(write, waiting)
             write(f"nqperf: {set_text(event)}")
         elif isinstance(event, Doing):
-            if event.left is not None and clock() - doing_at >= SECONDS_DOING:
-                doing_at = clock()
+            if clock() - said_at >= SECONDS_SILENT:
+                said_at = clock()
                 write(f"nqperf: {plain(doing_text(event))}")
         elif isinstance(event, RowFinished):
             waiting.append(event)
             if clock() - last >= SECONDS_A_LINE:
-                last = clock()
+                last = said_at = clock()
                 _write(write, waiting)
 
     try:

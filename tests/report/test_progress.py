@@ -61,15 +61,23 @@ def test_what_is_being_done():
     assert doing_text(Doing(stage="set", name="work:build", left=179.6)) == "set work:build, about 180 s left at most"
 
 
-def test_what_takes_long_is_told_in_a_log_each_half_a_minute():
+def test_what_takes_long_is_told_in_a_log_where_nothing_was_said_for_a_while():
     now, lines = [0.0], []
     with row_lines(lines.append, lambda: now[0]) as tell:
-        for second in range(0, 100, 7):
+        tell(Doing(stage="features"))
+        for second in range(0, 60, 7):
             now[0] = float(second)
             tell(Doing(stage="set", name="work:build", pairs=second, left=100.0 - second))
             tell(Doing(stage="rounds", name="never shown"))
-    assert lines == [
-        f"nqperf: set work:build, {second} before, about {100 - second} s left at most" for second in (35, 70)
+            if second == 35:
+                tell(finished("xla", left=1))
+        tell(Doing(stage="start", name="torch"))
+        now[0] += 15
+        tell(Doing(stage="start", name="jax"))
+    assert [line for line in lines if "nqperf: xla" not in line] == [
+        "nqperf: set work:build, 21 before, about 79 s left at most",
+        "nqperf: set work:build, 56 before, about 44 s left at most",
+        "nqperf: start jax",
     ]
 
 

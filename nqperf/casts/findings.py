@@ -99,6 +99,13 @@ class Finding:
         }
 
     @property
+    def unverified(self) -> str:
+        """Why `edit` is but a piece of advice, "" where an edit was tried and works."""
+        if self.fix is not None:
+            return ""
+        return "none that was tried works" if self.proposals else "not tried"
+
+    @property
     def edit_text(self) -> str | None:
         """The edited lines where an edit was tried and works, else what to do in words."""
         if self.fix is None:

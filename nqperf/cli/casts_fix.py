@@ -61,7 +61,7 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
     click.echo(summary_line(target.name, made, left), err=True)
     for finding in audit.findings:
         if finding.fix is None:
-            click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} (not tried)", err=True)
+            click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} ({finding.unverified})", err=True)
     if not audit.complete:
         sys.exit(EXIT_UNSURE)
     if write and made.after:

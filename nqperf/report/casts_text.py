@@ -160,7 +160,7 @@ def _in_layers(layers: Sequence[str]) -> str:
 def _edit(finding: Finding) -> str:
     """Return the edit, and whether it has been tried."""
     text = str(finding.edit_text).replace("\n", "\n        ")
-    return f"edit: {text}" if finding.fix is not None else f"edit (not tried): {text}"
+    return f"edit ({finding.unverified}): {text}" if finding.unverified else f"edit: {text}"
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

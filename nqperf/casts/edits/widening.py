@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 
 from nqperf.casts.edits.casting import OWN, and_back, first, is_cast, wrapped
 from nqperf.casts.edits.text import Change, Edit
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import OpRecord, SourceLocation, Span
+
+_FEW = 2  # choices of each of two places, or names of one dtype
 
 
 def in_float32(op: OpRecord, guard: SourceLocation | None = None) -> tuple[Edit, ...]:
@@ -33,11 +36,11 @@ def in_float32(op: OpRecord, guard: SourceLocation | None = None) -> tuple[Edit,
         if not wholes:
             return kept_wide(op)
     back = first(
-        _wide_inside(location.path, whole, leaves, f"{ast.unparse(leaves[0])}.dtype" if dtype is None else dtype)
+        _wide_inside(location.path, [whole], leaves, dtype)
         for whole in wholes
         # What is computed around `node` has operands of its own.
         for leaves in [*_leaves(node), *([_values(whole)] if whole is not node and _values(whole) else [])]
-        for dtype in (None, OWN)
+        for dtype in (*_dtypes_of(leaves[0]), OWN)
     )
     # What does not fit into the half type even so stays wide, where nobody minds.
     return tuple(dict.fromkeys([*back, *kept_wide(op)]))
@@ -52,6 +55,52 @@ def kept_wide(op: OpRecord) -> tuple[Edit, ...]:
     parts = [[part] for part in source.parts_of(node)]
     return first(
         wrapped(path, [source.span(each) for each in chosen], '"float32"') for chosen in [*_leaves(node), *parts]
+    )
+
+
+def kept_together(one: OpRecord, other: OpRecord) -> tuple[Edit, ...]:
+    """Return edits that hand both ops, `one` and the `other` of one file, their operands in float32."""
+    pairs = itertools.product(kept_wide(one)[:_FEW], kept_wide(other)[:_FEW])
+    edits = [
+        Edit(path=a.path, changes=(*a.changes, *b.changes), imports=a.imports) for a, b in pairs if a.path == b.path
+    ]
+    # What `one` has made wide needs no cast.
+    fewest = sorted(edits, key=lambda each: len(each.changes))
+    return first(fewest)
+
+
+def kept_until(op: OpRecord, ends: Sequence[SourceLocation]) -> tuple[Edit, ...]:
+    """Return edits that compute `op` and what follows in float32, and bring back what is computed at `ends`."""
+    spans = [end.span for end in ends if op.location is not None and end.path == op.location.path]
+    nodes = [source.node_at(op.location.path, span) for span in spans if op.location is not None and span is not None]
+    wholes = [node for node in nodes if node is not None]
+    return _until(op, wholes) if wholes and len(wholes) == len(ends) else ()
+
+
+def kept_alone(op: OpRecord) -> tuple[Edit, ...]:
+    """Return edits that compute `op` in float32, and all around it in its statement until it meets another value.
+
+    A root and the epsilon under it are computed wide so, and the root is brought back. There is none where nothing is
+    around it, or where it meets none: then the next statement says where it is to be brought back.
+    """
+    node = source.expression(op.location, op.op_type) if op.location is not None else None
+    if op.location is None or node is None or isinstance(node, ast.AugAssign):
+        return ()
+    whole: ast.expr = node
+    holding = _holding(op.location.path, node)
+    while holding and len([each for each in source.parts_of(holding[0]) if not isinstance(each, ast.Constant)]) == 1:
+        whole = holding.pop(0)
+    return _until(op, [whole]) if holding and whole is not node else ()
+
+
+def _until(op: OpRecord, wholes: Sequence[ast.expr]) -> tuple[Edit, ...]:
+    node = source.expression(op.location, op.op_type) if op.location is not None else None
+    if op.location is None or node is None or isinstance(node, ast.AugAssign):
+        return ()
+    return first(
+        _wide_inside(op.location.path, wholes, leaves, dtype)
+        for leaves in _leaves(node)
+        for dtype in (*_dtypes_of(leaves[0]), OWN)
     )
 
 
@@ -92,8 +141,17 @@ def _ends(outer: ast.expr, inner: ast.expr) -> tuple[Span, Span]:
     return (*first[:2], *last[:2]), (*last[2:], *first[2:])
 
 
-def _wide_inside(path: str, whole: ast.expr, leaves: Sequence[ast.expr], dtype: str) -> Edit | None:
-    return and_back(wrapped(path, [source.span(leaf) for leaf in leaves], '"float32"'), source.span(whole), dtype)
+def _wide_inside(path: str, wholes: Sequence[ast.expr], leaves: Sequence[ast.expr], dtype: str) -> Edit | None:
+    edit = wrapped(path, [source.span(leaf) for leaf in leaves], '"float32"')
+    for whole in wholes:
+        edit = and_back(edit, source.span(whole), dtype)
+    return edit
+
+
+def _dtypes_of(leaf: ast.expr) -> list[str]:
+    """Return the dtype of what is cast, by a name where there is one: else it would be computed once more."""
+    names = [leaf] if isinstance(leaf, ast.Name | ast.Attribute) else _values(leaf)[:_FEW]
+    return [f"{ast.unparse(each)}.dtype" for each in names or [leaf]]
 
 
 def _is_root(node: ast.expr) -> bool:
@@ -105,7 +163,7 @@ def _covers(outer: Span, inner: Span) -> bool:
 
 
 def _leaves(node: ast.expr) -> list[list[ast.expr]]:
-    """Return what may be handed in wide: the names inside the operands, then the first operand as it stands."""
+    """Return what may be handed in wide: names inside the operands, what is squared, the first operand as it stands."""
     parts = source.parts_of(node)
     if not parts:
         return []
@@ -115,7 +173,19 @@ def _leaves(node: ast.expr) -> list[list[ast.expr]]:
     both: list[ast.expr] = [part for part in parts if isinstance(part, ast.Name | ast.Attribute)]
     # A number may stand in front: 2.0 ** x.
     behind = [[each] for part in parts[1:] for each in _values(part)[:2]]
-    return [*([inside] if len(inside) > 1 else []), *choices, [first], *([both] if len(both) > 1 else []), *behind]
+    together = [inside] if len(inside) > 1 else []
+    return [*together, *_innermost(first), *choices, [first], *([both] if len(both) > 1 else []), *behind]
+
+
+def _innermost(part: ast.expr) -> list[list[ast.expr]]:
+    """Return what `part` is computed of, through calls and powers of one value: x - mean of square(x - mean)."""
+    held = [part]
+    while isinstance(held[0], ast.Call | ast.BinOp):
+        inner = source.parts_of(held[0])
+        if len({ast.unparse(each) for each in inner}) != 1:
+            break
+        held = inner
+    return [held] if held[0] is not part and not isinstance(held[0], ast.Name | ast.Attribute) else []
 
 
 def _values(part: ast.expr) -> list[ast.expr]:
@@ -138,12 +208,17 @@ def _inside(each: ast.expr, outer: ast.expr) -> bool:
 
 def _around(path: str, node: ast.expr, guard: SourceLocation | None) -> list[ast.expr]:
     """Return the expressions around `node`: that of the op which it guards, then wider ones of its statement."""
+    wanted = guard.span if guard is not None and guard.path == path else None
+    return sorted(_holding(path, node), key=lambda each: source.span(each) != wanted)[:2]
+
+
+def _holding(path: str, node: ast.expr) -> list[ast.expr]:
+    """Return the operations and calls of the statement that have `node` among their operands, the innermost first."""
     statement = source.statement(path, node.lineno)
     holding: list[ast.expr] = [
         each
         for each in (ast.walk(statement) if statement is not None else ())
         if isinstance(each, ast.BinOp | ast.Call) and each is not node and _inside(node, each)
     ]
-    wanted = guard.span if guard is not None and guard.path == path else None
-    holding.sort(key=lambda each: (source.span(each) != wanted, len(ast.unparse(each))))
-    return [each for each in holding if not isinstance(each, ast.Call) or not _inside(node, each.func)][:2]
+    holding.sort(key=lambda each: len(ast.unparse(each)))
+    return [each for each in holding if not isinstance(each, ast.Call) or not _inside(node, each.func)]

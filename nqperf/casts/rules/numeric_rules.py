@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from nqperf.casts.edits import proposals, widening
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules import guards
+from nqperf.casts.rules import guards, reductions
 from nqperf.casts.rules.constants import ADDS, extreme, large_constant
 from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.lists import MOVES
 from nqperf.casts.trace.records import HALVES, WIDE, Event, OpRecord, SourceLocation
 
+_ROOTS = MOVES | {"Sqrt"}
 _NAMES = {"zero": "zero", "one": "one", "infinity": "infinity"}
 
 
@@ -58,7 +59,11 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
             message=f"the number {number:.12g} becomes {_NAMES[becomes]} in {dtype}, {harm.why}",
             edit='compute it in float32: cast what goes in to "float32", and the result back',
             origin=origin,
-            proposals=(*widening.in_float32(harm.start, harm.end.location), *_left_unrounded(flow, harm.start)),
+            proposals=(
+                *_wide_before(flow, harm.start),
+                *widening.in_float32(harm.start, harm.end.location),
+                *_left_unrounded(flow, harm.start),
+            ),
         )
 
 
@@ -151,6 +156,14 @@ def _infinite(flow: Flow, op: OpRecord) -> bool:
         source = before
     source = flow.moved_from(op) if source is op and op.op_type in MOVES else source
     return source is not None and source.constant is not None and source.constant.infinite
+
+
+def _wide_before(flow: Flow, guarded: OpRecord) -> tuple[Edit, ...]:
+    """Return the edits that keep the reduction wide which, or whose root, a guard is added to: it is wide with it."""
+    before = flow.upstream([guarded.index], lambda each: each is guarded or each.op_type in _ROOTS)
+    read = [each for index in sorted(before) for each in flow.inputs(flow.trace.ops[index])]
+    near = [each for each in read if reductions.denied(flow, each) and each.layer == guarded.layer]
+    return tuple(edit for each in near for edit in reductions.kept_wide(flow, each))
 
 
 def _left_unrounded(flow: Flow, guarded: OpRecord) -> tuple[Edit, ...]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator
 
 from nqperf.casts.edits import widening
 from nqperf.casts.findings import Finding
+from nqperf.casts.rules import reductions
 from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
-from nqperf.casts.trace.lists import DENY
 from nqperf.casts.trace.records import HALVES, WIDE, OpRecord
 
 # Reductions over at least this many terms stop adding up: beyond counts_to equal terms a sum no longer grows.
 _DEEP = ("Softmax", "LogSoftmax", "Cumsum", "CumulativeLogsumexp", "Prod", "EuclideanNorm")
-
-# A sum of fewer terms is a handful of additions, which Grappler lets run in 16 bits.
-_FEW_TERMS = 8
 
 _LOSSES = ("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits")
 
@@ -29,17 +25,15 @@ def dangerous_in_half(flow: Flow) -> Iterator[Finding]:
             continue
         depth = op.in_shape[-1] if op.in_shape else None
         deep = op.op_type in _DEEP and depth is not None and depth > RANGES[op.in_dtypes[0]].counts_to
-        if deep or (op.op_type in DENY and not _harmless(flow, op)):
+        if deep or reductions.denied(flow, op):
             why = f"a reduction of {depth} terms" if deep else "on Grappler's deny list"
-            # What squares sum up to, no cast may bring back: it would overflow there.
-            squares = op.in_dtypes[0] == "float16" and _square_before(flow, op) is not None
             yield Finding(
                 rule="NUM105",
                 location=op.location,
                 layer=op.layer,
                 message=f"{op.op_type} ({why}) runs in {op.in_dtypes[0]}",
-                edit='compute it in float32: cast what goes in to "float32", and the result back',
-                proposals=widening.kept_wide(op) if squares else widening.in_float32(op),
+                edit=reductions.in_words(flow, op),
+                proposals=reductions.proposals(flow, op),
             )
 
 
@@ -50,7 +44,7 @@ def squared_in_half(flow: Flow) -> Iterator[Finding]:
     """
     for op in flow.trace.ops:
         widened = op.op_type == "Cast" and op.in_dtypes[0] == "float16" and op.out_dtype in WIDE
-        square = _square_before(flow, op) if widened else None
+        square = reductions.square_before(flow, op) if widened else None
         if square is not None and any(reader.op_type in ("Sum", "Mean") for reader in flow.readers(op)):
             yield Finding(
                 rule="NUM105",
@@ -89,43 +83,3 @@ RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (dangerous_in_half, squ
 
 def _of_loss(each: OpRecord, loss: OpRecord) -> bool:
     return each.location == loss.location and each.layer == loss.layer
-
-
-def _square_before(flow: Flow, op: OpRecord) -> OpRecord | None:
-    """Return the square that `op` reads, through ops that only move it."""
-    source = flow.moved_from(op)
-    if source is None:
-        return None
-    twice = source.op_type == "Mul" and len(set(source.producers)) == 1
-    return source if twice or source.op_type in ("Square", "SquaredDifference") else None
-
-
-def _terms(flow: Flow, op: OpRecord) -> int:
-    """Return how many terms each value of a reduction over one or two axes has, 0 where the trace does not know."""
-    axes = flow.inputs(op)[-1].constant if len(op.producers) > 1 else None
-    if op.in_shape is None or axes is None or axes.size > 2:  # noqa: PLR2004  # its two extremes are all of it
-        return 0
-    sizes = [op.in_shape[int(axis)] for axis in {axes.low, axes.high}]
-    return math.prod(size or 0 for size in sizes)
-
-
-def _harmless(flow: Flow, op: OpRecord) -> bool:
-    """Whether this is a short sum, a square that cannot overflow, or the cube in the tanh of a GELU."""
-    if op.op_type in ("Sum", "Mean"):
-        # bfloat16 sums do not overflow, and adding goes wrong only where there are more terms than it counts.
-        few = RANGES["bfloat16"].counts_to if op.in_dtypes[0] == "bfloat16" else _FEW_TERMS
-        return 0 < _terms(flow, op) < few
-    if op.op_type != "Pow":
-        return False
-    exponent = flow.inputs(op)[-1].constant
-    if exponent is not None and exponent.low == 2.0 and op.in_dtypes[0] == "bfloat16":  # noqa: PLR2004  # x * x
-        return True
-    if exponent is None or exponent.low != 3.0:  # noqa: PLR2004  # the cube
-        return False
-    reached, step = op, 0
-    while step < 4 and flow.readers(reached):  # noqa: PLR2004  # Pow, Mul, AddV2, Mul, Tanh
-        reached = flow.readers(reached)[0]
-        step += 1
-        if reached.op_type == "Tanh":
-            return True
-    return False

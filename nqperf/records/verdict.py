@@ -212,7 +212,11 @@ def judge_run(
     if proves_nothing and not judged:
         reasons.append(proves_nothing)
     if outcomes and _outcome(controls.planted) not in {"PASS", "FAIL"}:
-        reasons.append("noise hides a planted slowdown on this machine: take the ratios as rough")
+        share = f" of {controls.planted.planted:.0%}" if controls.planted and controls.planted.planted else ""
+        reasons.append(
+            f"noise hides a planted slowdown{share} on this machine: a difference of that size is not told, and "
+            "ratios are as rough as their intervals"
+        )
     return RunVerdict(outcome=outcome, judged=judged, expected=len(expected), reasons=tuple(reasons))
 
 

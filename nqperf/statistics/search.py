@@ -81,12 +81,12 @@ class Finding:
 
 REFERENCE = SearchConfig()
 # Both sides of the step that is named are measured so often, which shows when there is another step.
-_AT_LEAST, _AT_MOST = 2, 12
+_AT_LEAST, _AT_MOST = 2, 20
 # A step in between is said only of a commit measured so often, and of a bad commit measured so often: a single set that
 # something else on the machine disturbed looks like one.
 _STEP_SETS = 3
 # A side is measured again while it is a step in between with such a probability.
-_DOUBTFUL = 0.9
+_DOUBTFUL = 0.5
 
 
 def search(
@@ -185,14 +185,16 @@ class _Model:
     def unsure_side(self, best: int) -> int | None:
         """Return which of the commit found and the one before it is to be measured again, None for neither.
 
-        That is one measured fewer than twice, or one that looks as if it were neither fast nor slow.
+        That is one measured fewer than twice, or one that looks as if it were neither fast nor slow: then that one or
+        the bad commit, whose size it is held to, whichever was measured less.
         """
         for side in (int(self.posterior.usable[place]) for place in (best - 1, best) if place >= 0):
-            count = self.count(side)
-            if count < _AT_LEAST or (
-                side != self.last and count < _AT_MOST and self.posterior.between(side) >= _DOUBTFUL
-            ):
+            if self.count(side) < _AT_LEAST:
                 return side
+            if side != self.last and self.posterior.between(side) >= _DOUBTFUL:
+                seldom = min(side, self.last, key=self.count)
+                if self.count(seldom) < _AT_MOST:
+                    return seldom
         return None
 
     def bad_is_slower(self) -> bool:

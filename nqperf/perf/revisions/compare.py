@@ -20,6 +20,7 @@ from nqperf.perf.revisions.judging import MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow, RowRun
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers.builder_worker import BUILDER
+from nqperf.perf.workers.process import WorkerError
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
 from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
@@ -30,6 +31,7 @@ _CLOSE = Close()
 _JUDGE = JudgeConfig.for_margin(DEFAULT.margin)
 # The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
 _SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
+_AT_BUILD = " failed at Build: "
 # Starts a side's process, which is told its name; NqPerfError when it cannot.
 StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
@@ -47,7 +49,8 @@ def compare_revisions(
     `sides` are base and change, `config` says how they are measured. `project` is the folder of the change's files.
     Outputs are compared by `same` before anything is timed. `start` starts a side's process.
     A builder that only the change has is told as `new`, and is INCONCLUSIVE.
-    Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
+    Raises: WorkerError and ConfigError when the base, or neither side, builds or runs; what fails on the change's side
+    alone is told.
     """
     require_target(target)
 
@@ -68,7 +71,10 @@ def compare_revisions(
         session.run()
         run = session.runs[0]
         if run.base_error is not None:
-            if not (_lacks(run.base_error, target) and _builds(lambda: start("change", sides[1], starting))):
+            its_own = _build_error(lambda: start("change", sides[1], starting))
+            if its_own is not None:
+                raise _of_both(target, its_own)
+            if not _lacks(run.base_error, target):
                 raise run.base_error
             return session.results(sides, new=[target])
         if run.faults and run.agreement is not None and run.agreement.changed and not run.sets:
@@ -86,17 +92,25 @@ def _lacks(error: NqPerfError, target: str) -> bool:
     return any(words in str(error) for words in missing)
 
 
-def _builds(start: Callable[[], RevisionProcess]) -> bool:
-    """Return whether the process that `start` starts gets ready."""
+def _build_error(start: Callable[[], RevisionProcess]) -> NqPerfError | None:
+    """Return why the process that `start` starts does not get ready, None where it does."""
     try:
         process = start()
         try:
             process.ready()
         finally:
             process.end()
-    except NqPerfError:
-        return False
-    return True
+    except NqPerfError as error:
+        return error
+    return None
+
+
+def _of_both(target: str, error: NqPerfError) -> ConfigError:
+    """Return what is said of a builder that neither side builds, by the `error` of the change: no fault of the base."""
+    if isinstance(error, WorkerError) and error.fault is not None:
+        return ConfigError(error.fault)
+    said = str(error)
+    return ConfigError(f"{target} builds neither in the base nor in this tree: {said.partition(_AT_BUILD)[2] or said}")
 
 
 def _unsteady(start: Callable[[], RevisionProcess], same: Compare | Metric) -> str | None:

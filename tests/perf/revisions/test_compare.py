@@ -16,6 +16,7 @@ from nqperf.perf.revisions.compare import RowsSession, compare_revisions
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.process import WorkerError
 from nqperf.records.revisions import RevisionSide, joined
 from nqperf.records.work import CountedWork
 from nqperf.report.revisions import headline, revisions_markdown, revisions_text, rows
@@ -234,6 +235,23 @@ def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
     assert f"the base fails: {fault}" in revisions_text(results)
     with pytest.raises(NqPerfError, match="Error: "):
         compare(base={"build_fault": fault}, change={"build_fault": fault})
+
+
+def test_what_neither_side_builds_is_no_fault_of_the_base():
+    fault = "worker of {} failed at Build: TypeError: no weights"
+    both = {"base": {"build_fault": fault.format("base")}, "change": {"build_fault": fault.format("change")}}
+    with pytest.raises(ConfigError) as caught:
+        compare(**both)
+    assert str(caught.value) == "work:build builds neither in the base nor in this tree: TypeError: no weights"
+    with pytest.raises(NqPerfError, match=r"^worker of base failed at Build: TypeError: no weights$"):
+        compare(base=both["base"])
+
+    class Refused(Scripted):
+        def ready(self):
+            raise WorkerError("worker of base failed at Build: ConfigError: is no builder", fault="is no builder")
+
+    with pytest.raises(ConfigError, match=r"^is no builder$"):
+        compare_revisions("work:build", SIDES, Path("/there"), start=lambda *_: Refused({}, random.Random(1)))
 
 
 def test_outputs_that_the_base_itself_does_not_repeat_are_told():

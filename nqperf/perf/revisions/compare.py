@@ -209,10 +209,16 @@ class RowsSession:
                 return
 
     def _take(self, run: RowRun) -> None:
-        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets), left=self._left()))
+        left, since = self._left(), time.perf_counter()
+
+        def tell(stage: str) -> None:
+            seconds = left - (time.perf_counter() - since)
+            self.config.progress(Doing(stage=stage, name=run.name, pairs=len(run.sets), left=seconds))
+
+        tell("set")
         # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
         differ = any(one.faults and not one.sets for one in self.runs)
-        run.take(self._drawn.randrange(1 << 32), timed=not differ)
+        run.take(self._drawn.randrange(1 << 32), timed=not differ, tell=tell)
 
     def _open(self) -> list[RowRun]:
         """Return the rows of which a further set may decide something."""

@@ -168,7 +168,7 @@ def test_the_table_says_base_change_and_ratio_of_one_comparison():
     results = msgspec.structs.replace(results, rows=(msgspec.structs.replace(row, judged=(odd, *row.judged[1:])),))
     _, _, base, change, ratio, *_ = rows(results)[0]
     assert (base, change, ratio) == ("100.0 ms", "200.0 ms", "2.000")
-    assert "base: the median over its sets; change: base times the ratio" in revisions_text(results)
+    assert "columns: base is the median over its sets, change is base times the ratio" in revisions_text(results)
 
 
 def test_the_words_of_the_verdicts_are_told_with_the_figures_of_their_margins():
@@ -235,6 +235,17 @@ def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
     assert f"the base fails: {fault}" in revisions_text(results)
     with pytest.raises(NqPerfError, match="Error: "):
         compare(base={"build_fault": fault}, change={"build_fault": fault})
+
+
+def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left():
+    """A log says what is done once nothing was said for a while, and it can say nothing between two events."""
+    told = []
+    results = compare(progress=told.append, budget=3600)
+    stages = [one.stage for one in told]
+    assert stages[:3] == ["set", "answers", "rounds"]
+    assert stages.count("rounds") == sum(len(taken.base) for taken in sets(results))
+    assert {one.name for one in told} == {"work:build"}
+    assert all(0 < one.left <= 3600 for one in told)
 
 
 def test_what_neither_side_builds_is_no_fault_of_the_base():

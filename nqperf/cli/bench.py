@@ -74,7 +74,11 @@ _SIGNALLED = 128
 @click.argument("data", metavar="[DATA | MODULE:BUILD | MODEL.keras]", required=False)
 @suite_options
 @variants_option
-@shared.option("--inputs", type=shared.PATH, help="Real inputs of a Keras model (.npz), a row each.  [default: drawn]")
+@shared.option(
+    "--inputs",
+    type=shared.PATH,
+    help="Real inputs of a Keras model (.npz): the first 192 rows, 32 with --quick, or --limit.  [default: drawn]",
+)
 @shared.option("--vocabulary", type=int, help="Ids that are drawn are below this.  [default: the largest embedding's]")
 @shared.option(
     "--input", "specs", multiple=True, metavar="SPEC", help="An input where nothing tells: ids=int32[?,128]."
@@ -112,7 +116,8 @@ def bench_command(data: str | None, **options: Any) -> None:
     processes that are taken stand in OUT.rows until the run is whole; Ctrl-C shows what is known by then.
 
     A Keras model of your own (a function that builds it, or a .keras file) runs in all rows of TensorFlow, on --inputs
-    or on inputs that are drawn from its specs; of each row it is said how far the outputs are from float32's.
+    or on inputs that are drawn from its specs; of each row it is said how far the outputs are from float32's. With
+    --quick and without --variants, as few rows are run as two sets of processes fit, 16 bits and XLA first.
 
     With --against, a second model that reads the same features runs in the same variants (the baseline alone, unless
     --variants says more), and the report says of each whether it is faster, whether its micro-F1 is higher, and
@@ -126,6 +131,7 @@ def bench_command(data: str | None, **options: Any) -> None:
     \b
     nqperf bench
     nqperf bench --quick --variants xla,mixed_bfloat16
+    nqperf bench mymodel:build --quick --variants mixed_float16,mixed_bfloat16
     nqperf bench mymodel:build --inputs batch.npz
     nqperf bench model.keras --variants mixed_bfloat16,xla --report run.html
     nqperf bench --out run.json --resume

@@ -71,11 +71,7 @@ def compare_revisions(
         session.run()
         run = session.runs[0]
         if run.base_error is not None:
-            its_own = _build_error(lambda: start("change", sides[1], starting))
-            if its_own is not None:
-                raise _of_both(target, its_own)
-            if not _lacks(run.base_error, target):
-                raise run.base_error
+            _require_new(target, run.base_error, lambda: start("change", sides[1], starting))
             return session.results(sides, new=[target])
         if run.faults and run.agreement is not None and run.agreement.changed and not run.sets:
             run.note = run.note or _unsteady(lambda: start("base", sides[0], starting), same)
@@ -83,6 +79,23 @@ def compare_revisions(
         said = f"{lent} is not in {sides[0].record.label}: this tree's is used on both sides"
         run.note = "; ".join(filter(None, (run.note, said)))
     return session.results(sides)
+
+
+def _require_new(target: str, error: NqPerfError, start: Callable[[], RevisionProcess]) -> None:
+    """Raise unless the base's `error` is that it has not yet what the builder `target` is, and the change builds it.
+
+    `start` starts the change's process. What neither side builds is no fault of the base.
+    """
+    its_own = _build_error(start)
+    if isinstance(its_own, WorkerError) and its_own.fault is not None:
+        raise ConfigError(its_own.fault)
+    if its_own is not None:
+        said = str(its_own)
+        raise ConfigError(
+            f"{target} builds neither in the base nor in this tree: {said.partition(_AT_BUILD)[2] or said}"
+        )
+    if not _lacks(error, target):
+        raise error
 
 
 def _lacks(error: NqPerfError, target: str) -> bool:
@@ -103,14 +116,6 @@ def _build_error(start: Callable[[], RevisionProcess]) -> NqPerfError | None:
     except NqPerfError as error:
         return error
     return None
-
-
-def _of_both(target: str, error: NqPerfError) -> ConfigError:
-    """Return what is said of a builder that neither side builds, by the `error` of the change: no fault of the base."""
-    if isinstance(error, WorkerError) and error.fault is not None:
-        return ConfigError(error.fault)
-    said = str(error)
-    return ConfigError(f"{target} builds neither in the base nor in this tree: {said.partition(_AT_BUILD)[2] or said}")
 
 
 def _unsteady(start: Callable[[], RevisionProcess], same: Compare | Metric) -> str | None:

@@ -156,7 +156,7 @@ def notes(results: RevisionResults) -> tuple[str, ...]:
     judged = [one for row in results.rows for one in row.judged]
     said += _more_time(results, judged)
     said += _search(results)
-    said += ["base: the median over its sets; change: base times the ratio"] if judged else []
+    said += ["columns: base is the median over its sets, change is base times the ratio"] if judged else []
     said += [
         f"{word}: {_meaning(word, found)}" for word in _WORDS if (found := [one for one in judged if one.word == word])
     ]

@@ -16,6 +16,7 @@ from nqperf.perf.revisions.compare import RowsSession, compare_revisions
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.process import WorkerError
 from nqperf.records.revisions import RevisionSide, joined
 from nqperf.records.work import CountedWork
 from nqperf.report.revisions import headline, revisions_markdown, revisions_text, rows
@@ -167,7 +168,7 @@ def test_the_table_says_base_change_and_ratio_of_one_comparison():
     results = msgspec.structs.replace(results, rows=(msgspec.structs.replace(row, judged=(odd, *row.judged[1:])),))
     _, _, base, change, ratio, *_ = rows(results)[0]
     assert (base, change, ratio) == ("100.0 ms", "200.0 ms", "2.000")
-    assert "base: the median over its sets; change: base times the ratio" in revisions_text(results)
+    assert "columns: base is the median over its sets, change is base times the ratio" in revisions_text(results)
 
 
 def test_the_words_of_the_verdicts_are_told_with_the_figures_of_their_margins():
@@ -234,6 +235,34 @@ def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
     assert f"the base fails: {fault}" in revisions_text(results)
     with pytest.raises(NqPerfError, match="Error: "):
         compare(base={"build_fault": fault}, change={"build_fault": fault})
+
+
+def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left():
+    """A log says what is done once nothing was said for a while, and it can say nothing between two events."""
+    told = []
+    results = compare(progress=told.append, budget=3600)
+    stages = [one.stage for one in told]
+    assert stages[:3] == ["set", "answers", "rounds"]
+    assert stages.count("rounds") == sum(len(taken.base) for taken in sets(results))
+    assert {one.name for one in told} == {"work:build"}
+    assert all(0 < one.left <= 3600 for one in told)
+
+
+def test_what_neither_side_builds_is_no_fault_of_the_base():
+    fault = "worker of {} failed at Build: TypeError: no weights"
+    both = {"base": {"build_fault": fault.format("base")}, "change": {"build_fault": fault.format("change")}}
+    with pytest.raises(ConfigError) as caught:
+        compare(**both)
+    assert str(caught.value) == "work:build builds neither in the base nor in this tree: TypeError: no weights"
+    with pytest.raises(NqPerfError, match=r"^worker of base failed at Build: TypeError: no weights$"):
+        compare(base=both["base"])
+
+    class Refused(Scripted):
+        def ready(self):
+            raise WorkerError("worker of base failed at Build: ConfigError: is no builder", fault="is no builder")
+
+    with pytest.raises(ConfigError, match=r"^is no builder$"):
+        compare_revisions("work:build", SIDES, Path("/there"), start=lambda *_: Refused({}, random.Random(1)))
 
 
 def test_outputs_that_the_base_itself_does_not_repeat_are_told():

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from nqperf.casts.naming import refuse_misnamed
 from nqperf.cli import options as shared
 from nqperf.cli.console import warn
 from nqperf.cli.revisions import base_options, compare_rows, deliver, margin_options, names_base, refuse_margins
@@ -219,8 +220,11 @@ def _rows_file(out: Path) -> Path:
 def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     """Return what is to be run, and where its rows are kept.
 
-    Raises: NqPerfError for options that cannot be met, such as --resume with --track: no kept rows hold predictions.
+    Raises: NqPerfError for data that is none, and for options that cannot be met, such as --resume with --track: no
+    kept rows hold predictions.
     """
+    if data is not None:
+        refuse_misnamed(data)
     for name in _KERAS:
         if options[name] not in (None, ()):
             given = {"specs": "input", "imports": "import"}.get(name, name)

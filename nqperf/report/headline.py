@@ -81,7 +81,9 @@ def fastest_sentence(results: Results) -> str | None:
     if said:
         return " ".join(said)
     if right and all(row.verdict is not None and row.verdict.interval is None for row in right):
-        return "A single set of processes was taken: which way is fastest is not sure yet."
+        return (
+            "A single set of processes was taken: which way is fastest is not sure yet (a larger --budget takes more)."
+        )
     return f"No way is surely faster than the baseline with the answers kept{_losing(right)}."
 
 

@@ -107,6 +107,8 @@ class KerasSession:
             run.warmed = process.warmed
             loaded = process.warmed.loaded
             self.loaded = loaded if isinstance(loaded, keras_worker.LoadedModel) else None
+            if self.loaded is not None and self.loaded.renamed and self.config.inputs is not None:
+                run.note = f"{self.config.inputs.name}: {self.loaded.renamed}"
             seen = self.observe(run, process)
             self.pages_seen = resources.Pages(huge=seen.huge_page_bytes, resident=seen.resident_bytes).kind
             batch = min(process.batch(number) for number in range(_SPEED_BATCHES))

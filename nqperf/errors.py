@@ -72,6 +72,14 @@ class VariantError(NqPerfError):
     """A variant cannot run here, or its switches had no effect."""
 
 
+class NoEffectError(VariantError):
+    """The switches of the row `name` had no effect; `absent` says what was not seen."""
+
+    def __init__(self, name: str, absent: str) -> None:
+        super().__init__(f"{name}: the switches had no effect: {absent}")
+        self.absent = absent
+
+
 class ParityError(NqPerfError):
     """A variant's answers differ from the baseline's by more than its row tolerates."""
 

@@ -167,14 +167,31 @@ def test_the_action_calls_what_exists_and_runs_no_text_of_its_inputs():
     action = yaml.safe_load(ACTION.read_text())
     scripts = [step["run"] for step in action["runs"]["steps"]]
     assert all("${{" not in script for script in scripts)
-    name, *arguments = shlex.split(scripts[-1])[1:]
+    name, *arguments = words_with(scripts[-1], MARGIN="0.05", BUDGET="60")
     command = cli.get_command(None, name)
     known = {option for parameter in command.params for option in parameter.opts}
     assert {argument for argument in arguments if argument.startswith("--")} <= known
-    variables = {f"${name}" for name in action["runs"]["steps"][-1]["env"]}
-    assert {argument for argument in arguments if argument.startswith("$")} == variables
-    defaults = {name: item.get("default") for name, item in action["inputs"].items()}
-    assert 0 < float(defaults["margin"]) < 1 < float(defaults["budget"])
+    assert arguments[:5] == ["the target", "--base", "the base", "--margin", "0.05"]
+    assert set(action["runs"]["steps"][-1]["env"]) == {"TARGET", "BASE", "MARGIN", "BUDGET"}
+
+
+def words_with(script, **variables):
+    """Return the words with which a script of the action calls nqperf, a function in its place that tells them."""
+    told = f"nqperf() {{ printf '%s\\n' \"$@\"; }}\n{script}"
+    environment = {"TARGET": "the target", "BASE": "the base", **variables}
+    words = [shutil.which("bash"), "-euc", told]
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_action_names_no_margin_and_no_budget_that_the_step_does_not():
+    """Without them it asks what `nqperf ab` asks in the same folder, by `[tool.nqperf]` or the command's defaults."""
+    action = yaml.safe_load(ACTION.read_text())
+    assert {name: action["inputs"][name]["default"] for name in ("margin", "budget")} == {"margin": "", "budget": ""}
+    script = action["runs"]["steps"][-1]["run"]
+    unnamed = words_with(script, MARGIN="", BUDGET="")
+    assert unnamed == ["ab", "the target", "--base", "the base", "--out", "nqperf-ab.json", "--allow-inconclusive"]
+    assert words_with(script, MARGIN="0.1", BUDGET="")[4:6] == ["--margin", "0.1"]
+    assert words_with(script, MARGIN="", BUDGET="60 x")[4:6] == ["--budget", "60 x"]
 
 
 def test_the_action_installs_its_own_files_as_no_index_has_them(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts import building
+from nqperf.casts.naming import only_array
 from nqperf.casts.samples import sample
 from nqperf.casts.targets import Target
 from nqperf.casts.task_drift import TaskDrift, task_drift
@@ -81,7 +82,8 @@ def inputs_for(
         return Inputs(
             batches=[sample(built.arguments, model, rows=rows)], origin="drawn inputs (--inputs FILE.npz for real ones)"
         )
-    return Inputs(batches=_rows(built.arguments, arrays, batch_size), origin=f"the rows of {arrays.name}")
+    batches, taken = _rows(built.arguments, arrays, batch_size)
+    return Inputs(batches=batches, origin=f"the rows of {arrays.name}{f' ({taken})' if taken else ''}")
 
 
 def _require_numbers(arguments: tuple[Any, ...]) -> None:
@@ -123,10 +125,11 @@ def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_s
     )
 
 
-def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> list[Batch]:
-    """Return the rows of a file's arrays as batches of a model's `arguments` (tf.TensorSpec, nested).
+def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> tuple[list[Batch], str]:
+    """Return the rows of a file's arrays as batches of a model's `arguments` (tf.TensorSpec, nested), and what is odd.
 
-    An array belongs to the input of its name, or to that in its place where the file's names are NumPy's own.
+    An array belongs to the input of its name, or to that in its place where the file's names are NumPy's own. An only
+    array belongs to an only input whatever it is called, and that is said.
     """
     import tensorflow as tf
 
@@ -135,6 +138,9 @@ def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> list[Batch
     arrays = read_input_arrays(path)
     if list(arrays) == [f"arr_{number}" for number in range(len(specs))]:
         arrays = dict(zip(specs, arrays.values(), strict=True))
+    taken, names = "", list(specs)
+    if (other := only_array(arrays, names)) is not None:
+        taken, arrays = f"its only array, {other}, as the input {names[0]}", {names[0]: arrays[other]}
     if set(arrays) != set(specs):
         told = ", ".join(f"{name} {_told(spec)}" for name, spec in specs.items())
         raise ConfigError(f"{path} holds {', '.join(sorted(arrays))}; expected an array for each input: {told}")
@@ -148,7 +154,7 @@ def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> list[Batch
 
         return _mapped(arguments, cut)
 
-    return [block(start) for start in range(0, len(next(iter(arrays.values()))), batch_size)]
+    return [block(start) for start in range(0, len(next(iter(arrays.values()))), batch_size)], taken
 
 
 def _mapped(structure: Any, make: Callable[[str, Any], Any], name: str = "") -> Any:

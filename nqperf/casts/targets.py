@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nqperf.casts.naming import meant
 from nqperf.casts.trace.hooks.variables import bound
 from nqperf.casts.trace.stops import said
 from nqperf.errors import ConfigError
@@ -28,7 +29,6 @@ SAVED_MODEL = "saved_model.pb"
 # Static shapes: with an unknown dimension Keras infers every layer's shapes twice.
 _BATCH = 2
 _WITHIN = "Exception encountered: "  # what Keras says before the fault of a part of a model
-_DOTTED = re.compile(r"[A-Za-z_][\w.]*")
 _INPUT = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[a-z]+\d*)\[(?P<shape>[\d,\s?]*)\]$")
 
 
@@ -79,21 +79,11 @@ def resolve(target: str | None, inputs: tuple[str, ...] = (), *, imports: tuple[
     if not separator or not module or not function:
         raise ConfigError(
             f"{target!r} is no model: name module:function, a .keras file, a SavedModel or a model folder"
-            f"{_meant(target)}"
+            f"{meant(target)}"
         )
     if module.endswith(".py"):
-        raise ConfigError(f"{module} is a file; expected its module{_meant(module, function)}")
+        raise ConfigError(f"{module} is a file; expected its module{meant(module, function)}")
     return Target(name=target, build=_imported(module, function), inputs=specs)
-
-
-def _meant(text: str, function: str = "FUNCTION") -> str:
-    """Return what to write in place of `text`, a file of Python or a dotted name; nothing where it is neither."""
-    path = Path(text)
-    if path.suffix == ".py":
-        folder = "" if path.parent == Path() else f" in {path.parent}"
-        return f"; for a file say {path.stem}:{function}{folder}"
-    module, _, last = text.rpartition(".")
-    return f"; perhaps {module}:{last}" if module and _DOTTED.fullmatch(text) else ""
 
 
 def packaged() -> Target:

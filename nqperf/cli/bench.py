@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from nqperf.casts.naming import refuse_misnamed
 from nqperf.cli import options as shared
 from nqperf.cli.console import warn
 from nqperf.cli.revisions import base_options, compare_rows, deliver, margin_options, names_base, refuse_margins
@@ -74,7 +75,11 @@ _SIGNALLED = 128
 @click.argument("data", metavar="[DATA | MODULE:BUILD | MODEL.keras]", required=False)
 @suite_options
 @variants_option
-@shared.option("--inputs", type=shared.PATH, help="Real inputs of a Keras model (.npz), a row each.  [default: drawn]")
+@shared.option(
+    "--inputs",
+    type=shared.PATH,
+    help="Real inputs of a Keras model (.npz): the first 192 rows, 32 with --quick, or --limit.  [default: drawn]",
+)
 @shared.option("--vocabulary", type=int, help="Ids that are drawn are below this.  [default: the largest embedding's]")
 @shared.option(
     "--input", "specs", multiple=True, metavar="SPEC", help="An input where nothing tells: ids=int32[?,128]."
@@ -112,7 +117,8 @@ def bench_command(data: str | None, **options: Any) -> None:
     processes that are taken stand in OUT.rows until the run is whole; Ctrl-C shows what is known by then.
 
     A Keras model of your own (a function that builds it, or a .keras file) runs in all rows of TensorFlow, on --inputs
-    or on inputs that are drawn from its specs; of each row it is said how far the outputs are from float32's.
+    or on inputs that are drawn from its specs; of each row it is said how far the outputs are from float32's. With
+    --quick and without --variants, as few rows are run as two sets of processes fit, 16 bits and XLA first.
 
     With --against, a second model that reads the same features runs in the same variants (the baseline alone, unless
     --variants says more), and the report says of each whether it is faster, whether its micro-F1 is higher, and
@@ -126,6 +132,7 @@ def bench_command(data: str | None, **options: Any) -> None:
     \b
     nqperf bench
     nqperf bench --quick --variants xla,mixed_bfloat16
+    nqperf bench mymodel:build --quick --variants mixed_float16,mixed_bfloat16
     nqperf bench mymodel:build --inputs batch.npz
     nqperf bench model.keras --variants mixed_bfloat16,xla --report run.html
     nqperf bench --out run.json --resume
@@ -213,8 +220,11 @@ def _rows_file(out: Path) -> Path:
 def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     """Return what is to be run, and where its rows are kept.
 
-    Raises: NqPerfError for options that cannot be met, such as --resume with --track: no kept rows hold predictions.
+    Raises: NqPerfError for data that is none, and for options that cannot be met, such as --resume with --track: no
+    kept rows hold predictions.
     """
+    if data is not None:
+        refuse_misnamed(data)
     for name in _KERAS:
         if options[name] not in (None, ()):
             given = {"specs": "input", "imports": "import"}.get(name, name)

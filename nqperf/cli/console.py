@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
@@ -12,18 +13,23 @@ from nqperf.cli.start_up import quiet_start_up
 from nqperf.engines.registry import EngineRow
 from nqperf.errors import FormatError
 from nqperf.formats.weights.model_folder import OpenedModel
+from nqperf.report.progress import SECONDS_SILENT
 
 Advance = Callable[[str, int], None]
 
 
 @contextmanager
 def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]:
-    """Yield a function (name, how many more are done) that moves one bar a name; silent off a terminal, or if `quiet`.
+    """Yield a function (name, how many more are done) that moves one bar a name; silent if `quiet`.
 
-    `totals` is how many there will be, by name; None where that is not known.
+    `totals` is how many there will be, by name; None where that is not known. Off a terminal it is a line where there
+    was none for a quarter of a minute.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet:
         yield lambda _name, _count: None
+        return
+    if not sys.stderr.isatty():
+        yield _lines(totals)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,6 +38,22 @@ def progress(totals: dict[str, int | None], *, quiet: bool) -> Iterator[Advance]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks = {name: bars.add_task(name, total=total) for name, total in totals.items()}
         yield lambda name, count: bars.advance(tasks[name], count)
+
+
+def _lines(totals: dict[str, int | None]) -> Advance:
+    """Return what says in a line how many are done, of the `totals`, where there was none for a while."""
+    done = dict.fromkeys(totals, 0)
+    said_at = time.monotonic()
+
+    def advance(name: str, count: int) -> None:
+        nonlocal said_at
+        done[name] = done.get(name, 0) + count
+        if time.monotonic() - said_at >= SECONDS_SILENT:
+            said_at = time.monotonic()
+            of = "" if totals.get(name) is None else f" of {totals[name]}"
+            click.echo(f"nqperf: {name} {done[name]}{of}", err=True)
+
+    return advance
 
 
 @contextmanager

@@ -7,37 +7,61 @@ from pathlib import Path
 import click
 
 from nqperf.cli import options as shared
+from nqperf.cli.own_action import USUAL, action_named, own_action
 from nqperf.errors import ConfigError
+from nqperf.formats.python_names import find_function
 from nqperf.formats.starter_files import write_starter_files
+from nqperf.perf.revisions.config import DEFAULT
 from nqperf.perf.workers.builder_worker import BUILDER
 
 _NEXT = """next:
-  {work}: put your own work there
-  python -m pytest benchmarks                              # measures it here (with pytest-xdist: -n 0)
+  {work}: {own}
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
-settings stand in [tool.nqperf] of pyproject.toml, such as margin = 0.05, the slowdown that fails"""
+here and in the workflow {margin:g} % more fails, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05"""
+_UNKNOWN = """the workflow uses {action}, and where this nqperf is from is not known:
+GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT, or edit the line"""
 
 
 @click.command("init")
 @click.argument("function", required=False, metavar="[MODULE:FUNCTION]")
 @shared.option("--folder", type=shared.PATH, default=".", help="The project's folder.")
+@shared.option(
+    "--action",
+    metavar="OWNER/REPO@COMMIT",
+    help="The copy of nqperf on GitHub whose action the workflow uses.  [default: where this one is from]",
+)
 @shared.quiet_option
-def init_command(function: str | None, folder: Path, *, quiet: bool) -> None:
+def init_command(function: str | None, folder: Path, *, action: str | None, quiet: bool) -> None:
     """Write the few files that make a pull request of your project fail when it makes something slower.
 
-    They are benchmarks/work.py (what is measured: MODULE:FUNCTION, called without arguments, or a sample to replace),
-    a test and a conftest beside it, and a workflow for GitHub. Files that are there are never replaced.
+    They are benchmarks/work.py (what is measured: MODULE:FUNCTION, which is looked up and not run, or a sample to
+    replace), a test and a conftest beside it, and a workflow for GitHub. Files that are there are never replaced.
 
     \b
     nqperf init
     nqperf init mypackage.parsing:parse_sample
+    nqperf init mypackage.parsing:parse_sample --action mycompany/nqperf@v1.0
 
     \b
     Exit codes: 0 written; 2 bad input, or one of the files is there, and nothing was written.
     """
     if function is not None and not BUILDER.fullmatch(function):
         raise ConfigError(f"{function!r} is no function; expected module:function")
-    written = write_starter_files(folder, function)
-    if not quiet:
-        click.echo("\n".join((f"wrote {', '.join(written)}", _NEXT.format(work=written[1]))))
+    known = action_named(action) if action is not None else own_action()
+    needed: tuple[str, ...] | None = ()
+    if function is not None and folder.is_dir():
+        module, _, name = function.partition(":")
+        needed = find_function(module, name, folder).needed
+    written = write_starter_files(folder, function, known or USUAL, needed or ())
+    if quiet:
+        return
+    own = "put your own work there"
+    if function is not None:
+        own = (
+            f"give {function} its {', '.join(needed)}, from a fixed seed"
+            if needed
+            else "see that a run is what you want, about 10 to 500 ms"
+        )
+    lines = [f"wrote {', '.join(written)}", _NEXT.format(work=written[1], own=own, margin=100 * DEFAULT.margin)]
+    click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=USUAL)])))

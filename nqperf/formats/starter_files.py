@@ -79,10 +79,9 @@ jobs:
         with:
           python-version: "{python}"
       - run: python -m pip install -e .
-      - uses: nqperf/nqperf/.github/actions/ab@main   # better: a commit
+      - uses: {action}
         with:
           target: benchmarks.work:build
-          margin: "0.05"
 """
 CONFTEST, WORK, TEST = "benchmarks/conftest.py", "benchmarks/work.py", "benchmarks/test_speed.py"
 WORKFLOW = ".github/workflows/speed.yml"
@@ -96,22 +95,25 @@ class _Project(msgspec.Struct, frozen=True):
     project: _Needed = _Needed()
 
 
-def starter_files(function: str | None, python: str) -> dict[str, str]:
+def starter_files(function: str | None, python: str, action: str, needed: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the files' contents by their paths.
 
-    `function` is what is measured, "module:name", called without arguments; without one it is a sample to replace.
-    `python` is the version that the workflow runs.
+    `function` is what is measured, "module:name"; without one it is a sample to replace. `needed` are the arguments
+    that it must be given: the builder says so until they are there. `python` is the version that the workflow runs,
+    `action` the action that it uses, as its step names it.
     """
     imports, prepare, call = _OWN
     if function is not None:
         module, _, name = function.partition(":")
-        imports, prepare, call = (
-            f"from {module} import {name}\n",
-            f"{name}()  # warm; with the arguments it needs",
-            f"{name}()",
-        )
+        said = ", ".join(needed)
+        imports, call = f"from {module} import {name}\n", f"{name}({said})"
+        prepare = f"{call}  # warm"
+        if needed:
+            missing = f'raise NotImplementedError("{WORK}: give {name} its {said}, and take this line away")'
+            prepare = f"{missing}\n    {said} = {', '.join(['...'] * len(needed))}  # from a fixed seed\n    {prepare}"
     work = _WORK.format(imports=imports, prepare=prepare, call=call)
-    return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: _WORKFLOW.format(python=python)}
+    workflow = _WORKFLOW.format(python=python, action=action)
+    return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: workflow}
 
 
 def _python_of(folder: Path) -> str:
@@ -124,14 +126,16 @@ def _python_of(folder: Path) -> str:
     return f"3.{max([_MINOR, *oldest])}"
 
 
-def write_starter_files(folder: Path, function: str | None) -> list[str]:
-    """Write the files into `folder`, all or none, and return their paths there; `function` is as in `starter_files`.
+def write_starter_files(folder: Path, function: str | None, action: str, needed: tuple[str, ...] = ()) -> list[str]:
+    """Write the files into `folder`, all or none, and return their paths there.
+
+    `function`, `action` and `needed` are as in `starter_files`.
 
     Raises: FormatError when one of them is there already, naming each, or cannot be written.
     """
     if not folder.is_dir():
         raise FormatError("no such folder; expected the project's", path=folder)
-    files = starter_files(function, _python_of(folder))
+    files = starter_files(function, _python_of(folder), action, needed)
     there = [path for path in files if exists(folder / path)]
     if there:
         raise FormatError(f"has {', '.join(there)} already, which is not replaced: move it away", path=folder)

@@ -212,8 +212,17 @@ def judge_run(
     if proves_nothing and not judged:
         reasons.append(proves_nothing)
     if outcomes and _outcome(controls.planted) not in {"PASS", "FAIL"}:
-        reasons.append("noise hides a planted slowdown on this machine: take the ratios as rough")
+        reasons.append(_hidden(controls.planted))
     return RunVerdict(outcome=outcome, judged=judged, expected=len(expected), reasons=tuple(reasons))
+
+
+def _hidden(planted: Control | None) -> str:
+    """Return what it means that a `planted` slowdown was not found."""
+    share = f" of {planted.planted:.0%}" if planted and planted.planted else ""
+    return (
+        f"noise hides a planted slowdown{share} on this machine: a difference of that size is not told, and ratios are "
+        "as rough as their intervals"
+    )
 
 
 # The worst first.

@@ -5,6 +5,10 @@ from __future__ import annotations
 from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.summary import interval_text
 
+# What the record of a user's own model names of its work, and no other.
+_OWN_MODEL = "inputs"
+_POLICIES = ("mixed_float16", "mixed_bfloat16")
+
 
 def by_speed(results: Results) -> tuple[VariantResult, ...]:
     """Return the rows of `results`, the baseline first, then the fastest; those without a ratio last, as they stood."""
@@ -15,6 +19,48 @@ def by_speed(results: Results) -> tuple[VariantResult, ...]:
         return (2, 0.0) if row.verdict is None else (1, -row.verdict.ratio)
 
     return tuple(sorted(results.variants, key=order))
+
+
+def closing_sentence(results: Results) -> str | None:
+    """Return what the fastest way of `results` gains, and of a user's own model whether 16 bits are safe and pay.
+
+    None where nothing was timed and no row of 16 bits was looked at.
+    """
+    return " ".join(filter(None, (fastest_sentence(results), safety_sentence(results)))) or None
+
+
+def safety_sentence(results: Results) -> str | None:
+    """Return whether the outputs of an own model hold in each row of 16 bits of `results`, and whether it is faster.
+
+    None for runs of nqperf's own networks, whose answers are judged, and where no such row was looked at.
+    """
+    if _OWN_MODEL not in results.workload:
+        return None
+    said = [f"{row.name}: {_safety(row)}" for row in results.variants if _narrow(row)]
+    rows = results.data.counts.get("rows")
+    return f"In 16 bits{f', on {rows} rows' if rows else ''}: {'; '.join(said)}." if said else None
+
+
+def _narrow(row: VariantResult) -> bool:
+    """Return whether a row computes in 16 bits; of those that never ran, only the plain policies are worth a word."""
+    if row.status in {"skipped", "unjudged"}:
+        return row.name in _POLICIES
+    return str(row.requested.get("precision")) in _POLICIES or any("mixed_precision" in name for name in row.requested)
+
+
+def _safety(row: VariantResult) -> str:
+    """Return what is known of the outputs and of the speed of a row."""
+    if row.status in {"skipped", "unjudged"}:
+        return "not run, as is told above"
+    if row.status == "failed":
+        wrong = (row.reason or "").startswith("parity")
+        return "outputs do NOT hold" if wrong else "failed, as is told above"
+    held = "outputs hold" if _answers_known(row) else "outputs undecided"
+    if row.verdict is None or row.verdict.interval is None:
+        return f"{held}, speed not told"
+    low, high = row.verdict.interval
+    speed = f"{row.verdict.ratio:.2f} times as fast" if low > 1 else "slower" if high < 1 else "not surely faster"
+    return f"{held}, {speed} here"
 
 
 def fastest_sentence(results: Results) -> str | None:
@@ -35,7 +81,9 @@ def fastest_sentence(results: Results) -> str | None:
     if said:
         return " ".join(said)
     if right and all(row.verdict is not None and row.verdict.interval is None for row in right):
-        return "A single set of processes was taken: which way is fastest is not sure yet."
+        return (
+            "A single set of processes was taken: which way is fastest is not sure yet (a larger --budget takes more)."
+        )
     return f"No way is surely faster than the baseline with the answers kept{_losing(right)}."
 
 

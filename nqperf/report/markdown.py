@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nqperf.records.results import Results
-from nqperf.report.headline import fastest_sentence
+from nqperf.report.headline import closing_sentence
 from nqperf.report.summary import summarise
 from nqperf.report.tables import markdown_table, markdown_text
 
@@ -15,7 +15,7 @@ def run_markdown(results: Results) -> str:
         (
             f"## nqperf: {markdown_text(summary.headline)}",
             "",
-            *(f"{markdown_text(said)}\n" for said in filter(None, (fastest_sentence(results),))),
+            *(f"{markdown_text(said)}\n" for said in filter(None, (closing_sentence(results),))),
             *(f"- **{markdown_text(reason)}**" for reason in summary.reasons),
             *([""] if summary.reasons else []),
             markdown_table(summary.headings, summary.rows, left=("verdict",)),

@@ -18,12 +18,8 @@ _NAMES: dict[Measure, str] = {"time": "time of a run", "memory": "peak memory", 
 _MORE: dict[Measure, str] = {"time": "slower", "memory": "more memory", "start": "longer to start"}
 _NOTHING = "-"
 _COMMIT = re.compile("[0-9a-f]{40,64}")
-_WORDS: dict[Word, str] = {
-    "SLOWER": "surely more than the smaller half of its margin, and seen again in a new set",
-    "SAME": "surely less than its margin more",
-    "FASTER": "surely less than before",
-    "INCONCLUSIVE": "not sure yet",
-}
+_SHORT = 10  # letters of a commit's name, as people write it
+_WORDS: tuple[Word, ...] = ("SLOWER", "SAME", "FASTER", "INCONCLUSIVE")
 
 
 def headline(results: RevisionResults) -> str:
@@ -107,9 +103,9 @@ def _answers(results: RevisionResults) -> str:
 
 def side_text(side: RevisionSide) -> str:
     """Return which revision `side` is, in one line."""
-    parts = [side.label]
+    parts = [] if side.commit is not None and side.label == side.commit[:_SHORT] else [side.label]
     if side.commit is not None:
-        parts.append(f"{side.commit[:10]} {side.subject or ''}".strip())
+        parts.append(f"{side.commit[:_SHORT]} {side.subject or ''}".strip())
     if side.branch is not None:
         parts.append(f"on {side.branch}")
     if side.dirty:
@@ -120,13 +116,16 @@ def side_text(side: RevisionSide) -> str:
 
 
 def rows(results: RevisionResults) -> list[tuple[str, ...]]:
-    """Return the cells of `results` under HEADINGS, a line each measure; a row's name stands in its first line."""
+    """Return the cells of `results` under HEADINGS, a line each measure; a row's name stands in its first line.
+
+    Base, change and ratio are one comparison, so that they cannot disagree: the change is the base times the ratio.
+    """
     return [
         (
             row.name if number == 0 else "",
             _NAMES[one.measure],
             _value(one.measure, one.base),
-            _value(one.measure, one.change),
+            _value(one.measure, one.base * one.ratio),
             f"{one.ratio:.3f}",
             _NOTHING if one.interval is None else f"{one.interval[0]:.3f} .. {one.interval[1]:.3f}",
             f"{one.margin:.1%}",
@@ -157,8 +156,28 @@ def notes(results: RevisionResults) -> tuple[str, ...]:
     judged = [one for row in results.rows for one in row.judged]
     said += _more_time(results, judged)
     said += _search(results)
-    said += [f"{word}: {meaning}" for word, meaning in _WORDS.items() if any(one.word == word for one in judged)]
+    said += ["columns: base is the median over its sets, change is base times the ratio"] if judged else []
+    said += [
+        f"{word}: {_meaning(word, found)}" for word in _WORDS if (found := [one for one in judged if one.word == word])
+    ]
     return tuple(said)
+
+
+def _meaning(word: Word, judged: Sequence[Judged]) -> str:
+    """Return what the `word` of the verdicts `judged` says, with the figures that follow from their margins."""
+    if word == "FASTER":
+        return "surely less than before"
+    if word == "INCONCLUSIVE":
+        beside = [one for one in judged if one.measure != "time"]
+        return "not sure yet" + ("; memory and the time to start fail only where they are SLOWER" if beside else "")
+    shares = dict.fromkeys(
+        (one.measure, one.margin if word == "SAME" else JudgeConfig.for_margin(one.margin).fail_margin - 1)
+        for one in judged
+    )
+    said = ", ".join(f"{100 * share:g} % ({_NAMES[measure]})" for measure, share in shares)
+    if word == "SAME":
+        return f"surely less than its margin more, which is {said}"
+    return f"surely more than 0.4 of its margin, which is {said}, and seen again in a new set"
 
 
 def _more_time(results: RevisionResults, judged: Sequence[Judged]) -> list[str]:
@@ -195,7 +214,7 @@ def _search(results: RevisionResults) -> list[str]:
     if not _COMMIT.fullmatch(base.commit):
         return []
     slower = [row.name for row in results.rows if (time := row.measure("time")) is not None and time.word == "SLOWER"]
-    good = f'"$(git merge-base {base.commit[:10]} HEAD)"'
+    good = f'"$(git merge-base {base.commit[:_SHORT]} HEAD)"'
     return [
         f"which commit made it slower: nqperf bisect {name} --good {good}" for name in slower if BUILDER.fullmatch(name)
     ]
@@ -236,7 +255,7 @@ def revisions_markdown(results: RevisionResults) -> str:
 def bisected_text(found: Bisected, stats: Sequence[str]) -> str:
     """Return what a search for a commit `found`; `stats` are what git says that the commits changed, one text each."""
     between = f"between {found.good.short} and {found.bad.short}, by {counted(found.sets, 'set')} of fresh processes"
-    lines = [f"passed over: {sha[:10]} ({why})" for sha, why in found.unusable.items()]
+    lines = [f"passed over: {sha[:_SHORT]} ({why})" for sha, why in found.unusable.items()]
     if found.commits:
         names = ", ".join(f"{commit.short} {commit.subject}" for commit in found.commits)
         size = ""

@@ -87,7 +87,7 @@ def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, Markup]]]:
 def _by_speed(results: Results, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Return the table's rows, the fastest variant first; the controls stay last."""
     named = {row[0]: row for row in rows}
-    variants = [named[variant.name] for variant in by_speed(results)]
+    variants = [named[variant.name] for variant in by_speed(results) if variant.name in named]
     return [*variants, *(row for row in rows if row not in variants)]
 
 

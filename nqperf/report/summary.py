@@ -19,6 +19,7 @@ from nqperf.records.results import (
     VariantResult,
     Verdict,
 )
+from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
 from nqperf.report.roofline import roofline_text
 from nqperf.report.times import baseline_seconds
 
@@ -51,14 +52,18 @@ def summarise(results: Results) -> Summary:
     metric = _metric(results)
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
     floors, explanations = _floor(results), (_columns(results), *_passes(results))
+    judged = judged_text(results)
     return Summary(
-        headline=f"{results.outcome}: {judged_text(results)}",
-        reasons=results.reasons,
+        headline=f"{results.outcome}: {judged}",
+        reasons=tuple(reason for reason in results.reasons if reason not in judged),
         headings=(
             *("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
             "verdict",
         ),
-        rows=(*(_row(variant, results, metric) for variant in results.variants), *_control_rows(results)),
+        rows=(
+            *(_row(variant, results, metric) for variant in results.variants if stands_in_table(variant)),
+            *_control_rows(results),
+        ),
         floors=floors,
         explanations=explanations,
         notes=(
@@ -115,7 +120,7 @@ def outcome_text(verdict: Verdict) -> str:
     """Return the outcome of a `verdict`, and how much longer it would take where that is open and can be told."""
     if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None:
         return verdict.outcome
-    return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more"
+    return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more (a larger --budget)"
 
 
 def more_time(seconds: float) -> str:
@@ -138,15 +143,6 @@ def floor_text(verdict: Verdict) -> str:
 def interval_text(interval: tuple[float, float] | None) -> str:
     """Return `interval`, of ratios, in words; None is that of a single set of processes."""
     return NO_INTERVAL if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
-
-
-def judged_text(results: Results) -> str:
-    """Return how much of the run `results` was judged."""
-    if all(row.status in {"unjudged", "skipped"} for row in results.variants if row.name != BASELINE):
-        return "nothing was measured"
-    if not results.expected and not results.judged:
-        return "no speed was promised, so none was judged"
-    return f"judged {results.judged} of {results.expected} expected comparisons"
 
 
 def work_text(results: Results) -> str:
@@ -216,10 +212,9 @@ def _speed(verdict: Verdict | None) -> tuple[str, ...]:
 
 def _absences(results: Results) -> Iterator[str]:
     """Yield why a variant has no times, and why a ratio has no interval."""
+    yield from unmeasured(results)
     for variant in results.variants:
-        if variant.status != "measured":
-            yield f"{variant.name} {variant.status}: {variant.reason}"
-        elif variant.verdict is not None and variant.verdict.interval is None:
+        if variant.status == "measured" and variant.verdict is not None and variant.verdict.interval is None:
             yield f"{variant.name}: {absence(variant.verdict)}"
         if variant.note is not None:
             yield f"{variant.name}: {variant.note}"

@@ -10,7 +10,7 @@ from nqperf.records.history import History, Moment, Point
 from nqperf.records.levels import Step
 from nqperf.records.results import BASELINE, Results
 from nqperf.records.timed import is_of_baseline
-from nqperf.report.headline import fastest_sentence
+from nqperf.report.headline import closing_sentence
 from nqperf.report.summary import NONE, interval_text, milliseconds, summarise
 from nqperf.report.tables import text_table
 from nqperf.statistics.comparison import Change
@@ -30,7 +30,7 @@ def run_text(results: Results) -> str:
                 "",
                 *summary.notes,
                 "",
-                *filter(None, (fastest_sentence(results),)),
+                *filter(None, (closing_sentence(results),)),
                 summary.headline,
                 *(f"  {reason}" for reason in summary.reasons),
             )

@@ -33,7 +33,7 @@ _STEP_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What noise is expected before any is seen: the SD of one set, worth `freedom` degrees of freedom."""
+    """What noise is expected before any is seen: one set has the SD `sd`, worth `freedom` degrees of freedom."""
 
     sd: float
     freedom: float

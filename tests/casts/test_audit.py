@@ -259,6 +259,8 @@ def raises():
         ("somewhere", "is no model"),
         ("models.py", r"a model folder; for a file say models:FUNCTION$"),
         ("models.build", r"; perhaps models:build$"),
+        ("nqperf.model.bert", r"is a module: name the function in it .*, nqperf\.model\.bert:FUNCTION$"),
+        ("nqperf.weights.h5", "of weights, or in this format, name a function that builds the model and loads them$"),
         ("src/models.py:build", r"expected its module; for a file say models:build in src$"),
         ("missing.keras", "no such file"),
     ],

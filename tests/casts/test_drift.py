@@ -450,6 +450,10 @@ def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not
         batches(ids=ids, mask=mask[:2])
     with pytest.raises(FormatError, match="expected booleans"):
         batches(ids=ids.astype(str), mask=mask)
+    np.savez(path, other=ids)
+    alone = Target(name="alone", build=lambda: keras.Sequential([keras.Input((8,), name="ids"), keras.layers.Dense(2)]))
+    taken = inputs_for(alone, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=8)
+    assert taken.origin == "the rows of inputs.npz (its only array, other, as the input ids)"
     path.write_bytes(b"PK no archive")
     with pytest.raises(FormatError, match=r"an \.npz"):
         inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=2)

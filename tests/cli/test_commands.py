@@ -416,3 +416,17 @@ def test_an_onnx_file_is_no_model_folder(call, refused, model_folder, data, tmp_
 )
 def test_what_the_system_takes_for_no_path_is_refused_wherever_a_path_is_named(refused, words, odd):
     refused(*words, odd, words=[])
+
+
+def test_a_command_beside_the_casts_is_told_by_its_whole_name(refused):
+    refused("casts", "bench", "m:f", words=["there is no `casts bench`", "it is `nqperf bench`"])
+    refused("casts", "bemch", words=["No such command"])
+
+
+def test_bench_of_a_module_or_a_file_of_python_asks_for_the_function(refused, tmp_path, monkeypatch):
+    (tmp_path / "pkg").mkdir()
+    for name in ("__init__.py", "model.py"):
+        (tmp_path / "pkg" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    refused("bench", "pkg.model", "--quick", words=["pkg.model is a module", "pkg.model:FUNCTION"])
+    refused("bench", "pkg/model.py:build", words=["for a file say pkg.model:build"])

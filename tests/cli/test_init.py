@@ -6,7 +6,12 @@ import sys
 import pytest
 import yaml
 
+from nqperf.cli.own_action import action_of_checkout, own_action
+from nqperf.perf.revisions.config import RevisionsConfig
 from tests.inner_sessions import PLUGIN, forget_outer_session
+from tests.perf.revisions.projects import commit as make_commit
+from tests.perf.revisions.projects import git
+from tests.perf.revisions.projects import project as make_repository
 
 
 @pytest.fixture
@@ -27,14 +32,99 @@ def test_the_files_are_written_and_told(call, project):
     ]
     assert all(name in out for name in written)
     assert "nqperf ab benchmarks.work:build --base main" in out
+    assert "pytest" not in out
 
 
-def test_the_workflow_holds_the_change_to_its_base(call, project):
-    call("init")
-    steps = yaml.safe_load((project / ".github/workflows/speed.yml").read_text())["jobs"]["speed"]["steps"]
-    used = [step["uses"].partition("@")[0] for step in steps if "uses" in step]
-    assert used[-1] == "nqperf/nqperf/.github/actions/ab"
-    assert steps[-1]["with"]["target"] == "benchmarks.work:build"
+def last_step(project):
+    return yaml.safe_load((project / ".github/workflows/speed.yml").read_text())["jobs"]["speed"]["steps"][-1]
+
+
+def test_the_workflow_asks_what_the_command_that_is_printed_asks(call, project):
+    """A margin of the workflow's own had won over the one in pyproject.toml that init had named."""
+    out = call("init", "--action", "me/mine@v1")[1]
+    assert last_step(project) == {"uses": "me/mine/.github/actions/ab@v1", "with": {"target": "benchmarks.work:build"}}
+    assert "nqperf ab benchmarks.work:build --base main  " in out
+    assert f"here and in the workflow {100 * RevisionsConfig().margin:g} % more fails" in out
+
+
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("me/mine@0123abc", "me/mine/.github/actions/ab@0123abc"),
+        ("me/mine/.github/actions/ab@main", "me/mine/.github/actions/ab@main"),
+        ("./third_party/nqperf/.github/actions/ab", "./third_party/nqperf/.github/actions/ab"),
+    ],
+)
+def test_an_action_of_ones_own_is_used(call, project, named, used):
+    out = call("init", "--action", named)[1]
+    assert last_step(project)["uses"] == used
+    assert "GitHub must" not in out
+
+
+@pytest.mark.parametrize("named", ["mine", "me/mine", "me/mine@", "me/mine/other@v1", "me/mine@v1\n  x: y", "../x@v1"])
+def test_an_action_of_another_form_is_refused(call, project, named):
+    code, _, err = call("init", "--action", named)
+    assert (code, "expected OWNER/REPO@COMMIT" in err) == (2, True), err
+    assert list(project.iterdir()) == []
+
+
+@pytest.fixture
+def copy_of_nqperf(tmp_path):
+    """A clone whose commit is the remote's, too."""
+    there = make_repository(tmp_path / "there", {".github/actions/ab/action.yml": "name: ab\n"})
+    here = tmp_path / "here"
+    git(tmp_path, "clone", "--quiet", str(there), str(here))
+    return here
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/me/mine",
+        "https://github.com/me/mine.git",
+        "https://token@github.com/me/mine.git",
+        "git@github.com:me/mine.git",
+        "ssh://git@github.com/me/mine",
+    ],
+)
+def test_the_action_is_that_of_the_checkout_and_its_commit(copy_of_nqperf, url):
+    git(copy_of_nqperf, "remote", "set-url", "origin", url)
+    commit = git(copy_of_nqperf, "rev-parse", "HEAD").strip()
+    assert action_of_checkout(copy_of_nqperf) == f"me/mine/.github/actions/ab@{commit}"
+    assert action_of_checkout(copy_of_nqperf / ".github") is None
+
+
+def test_a_commit_that_is_not_pushed_or_lies_elsewhere_names_no_action(copy_of_nqperf, tmp_path):
+    assert action_of_checkout(copy_of_nqperf) is None  # its origin is a folder
+    git(copy_of_nqperf, "remote", "set-url", "origin", "https://github.com/me/mine")
+    make_commit(copy_of_nqperf, {"x": "y"}, "only here")
+    assert action_of_checkout(copy_of_nqperf) is None
+    assert action_of_checkout(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [
+        ('{"url": "https://github.com/me/mine.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}', "c0ffee"),
+        ('{"url": "https://example.org/me/mine.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}', None),
+        ('{"url": "file:///nowhere/at/all", "dir_info": {"editable": true}}', None),
+    ],
+)
+def test_what_the_installer_left_names_the_action(monkeypatch, left, found):
+    class Left:
+        @staticmethod
+        def read_text(name):
+            return {"direct_url.json": left}[name]
+
+    monkeypatch.setattr("nqperf.cli.own_action.distribution", lambda _: Left)
+    assert own_action() == (found and f"me/mine/.github/actions/ab@{found}")
+
+
+def test_an_action_that_is_not_known_is_told_with_what_it_needs(call, project, monkeypatch):
+    monkeypatch.setattr("nqperf.cli.init.own_action", lambda: None)
+    out = call("init")[1]
+    assert last_step(project)["uses"] == "nqperf/nqperf/.github/actions/ab@main"
+    assert "GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT" in out
 
 
 @pytest.mark.parametrize(
@@ -60,6 +150,41 @@ def test_a_function_of_the_project_is_what_is_measured(call, project):
     asked = "from benchmarks.work import build; print(build()())"
     done = subprocess.run([sys.executable, "-c", asked], cwd=project, capture_output=True, text=True, check=False)
     assert done.stdout == "[1, 2]\n", done.stderr
+
+
+def test_a_function_that_needs_arguments_is_told_and_its_builder_says_so_until_they_are_there(call, project):
+    (project / "src" / "mine").mkdir(parents=True)
+    (project / "src" / "mine" / "__init__.py").write_text("from .core import top\n")
+    (project / "src" / "mine" / "core.py").write_text("def top(words, count, *, by, twice=False):\n    return words\n")
+    out = call("init", "mine:top", "-q") and (project / "benchmarks" / "work.py").read_text()
+    assert "words, count, by = ..., ..., ...  # from a fixed seed" in out
+    asked = "import sys; sys.path.insert(0, 'src'); from benchmarks.work import build; build()"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=project, capture_output=True, text=True, check=False)
+    assert "NotImplementedError: benchmarks/work.py: give top its words, count, by" in done.stderr
+    for path in sorted(project.rglob("*"), reverse=True):
+        if {"benchmarks", ".github"} & set(path.parts):
+            path.rmdir() if path.is_dir() else path.unlink()
+    assert "benchmarks/work.py: give mine:top its words, count, by, from a fixed seed" in call("init", "mine:top")[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("mine.core:topp", "core.py has no topp; did you mean top?"),
+        ("mime:top", "there is no module mime in ., and none is installed; did you mean mine?"),
+        ("mine.corr:top", "there is no module mine.corr: nothing is called corr; did you mean core?"),
+        ("mine.broken:top", "no Python"),
+    ],
+)
+def test_a_function_that_is_not_there_is_told_with_the_nearest_and_nothing_is_written(call, project, function, said):
+    (project / "mine").mkdir()
+    (project / "mine" / "__init__.py").write_text("raise SystemExit('this is read and never run')\n")
+    (project / "mine" / "core.py").write_text("def top():\n    pass\n")
+    (project / "mine" / "broken.py").write_text("def top(:\n")
+    code, out, err = call("init", function)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert [path.name for path in project.iterdir()] == ["mine"]
 
 
 def test_nothing_is_replaced(call, project):

@@ -11,6 +11,7 @@ import pytest
 
 import nqperf
 from nqperf.cli import signals
+from nqperf.cli.console import progress
 from nqperf.errors import Interrupted
 
 ROOT = Path(nqperf.__file__).parents[1]
@@ -71,3 +72,23 @@ def test_nohup_is_respected():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_log_is_told_how_far_a_command_is_once_nothing_was_said_for_a_while(monkeypatch, capsys):
+    totals = {"examples": 40, "windows": None}
+    with progress(totals, quiet=False) as advance:
+        advance("examples", 3)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("nqperf.cli.console.SECONDS_SILENT", 0.0)
+    with progress(totals, quiet=False) as advance:
+        advance("examples", 3)
+        advance("windows", 7)
+        advance("examples", 2)
+    assert capsys.readouterr().err.splitlines() == [
+        "nqperf: examples 3 of 40",
+        "nqperf: windows 7",
+        "nqperf: examples 5 of 40",
+    ]
+    with progress(totals, quiet=True) as advance:
+        advance("examples", 3)
+    assert capsys.readouterr().err == ""

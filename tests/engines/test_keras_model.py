@@ -135,6 +135,15 @@ def test_inputs_that_do_not_fit_are_refused(module, arrays, words):
         keras_model.matched_inputs(built(f"{module}:text").specs, arrays, "batch.npz")
 
 
+def test_an_only_array_of_another_name_is_taken_and_told(module):
+    specs = built(f"{module}:text").specs
+    ids = np.zeros((4, 7), np.int32)
+    name = keras_model.input_name(*next(keras_model.named_leaves(specs))) or "input"
+    for taken, said in (("x", f"its only array, x, is the input {name}"), ("arr_0", None), (name, None)):
+        assert keras_model.renamed_input(specs, {taken: ids}) == said
+        assert len(keras_model.matched_inputs(specs, {taken: ids}, "batch.npz")) == 1
+
+
 def test_a_subclassed_model_is_told_its_inputs(module):
     model = built(f"{module}:subclassed")
     with pytest.raises(ConfigError, match="no known inputs"):

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from nqperf.report.headline import by_speed, fastest_sentence
+from nqperf.records.results import Subject
+from nqperf.report.headline import by_speed, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.terminal import run_text
@@ -61,3 +62,47 @@ def test_rows_stand_by_their_speed():
     assert page.index(">xla<") < page.index(">eager<")
     assert "examples/s" in page
     assert "the whole function compiled by XLA" in page
+
+
+def of_own_model(*rows):
+    data = Subject(name="batch.npz", counts={"rows": 32})
+    return runs.run(*rows, profile=None, data=data, workload={"batch_size": 4, "inputs": "ids int32[4, 16]"})
+
+
+def narrow(row, precision):
+    return msgspec.structs.replace(row, requested={"precision": precision})
+
+
+def test_of_an_own_model_it_is_said_whether_16_bits_are_safe_and_pay():
+    results = of_own_model(
+        narrow(runs.measured("mixed_float16", 0.5), "mixed_float16"),
+        narrow(runs.measured("mixed_bfloat16", 1.4), "mixed_bfloat16"),
+        narrow(runs.measured("mixed_float16_xla", 1.0), "mixed_float16"),
+        runs.measured("xla", 1.2),
+    )
+    said = safety_sentence(results)
+    assert said == (
+        "In 16 bits, on 32 rows: mixed_float16: outputs hold, slower here; "
+        f"mixed_bfloat16: outputs hold, {results.variant('mixed_bfloat16').verdict.ratio:.2f} times as fast here; "
+        "mixed_float16_xla: outputs hold, not surely faster here."
+    )
+    for whole in (run_text(results), run_page(results), run_markdown(results).replace("\\_", "_")):
+        assert said in whole
+
+
+def test_of_an_own_model_nothing_is_called_safe_that_was_not_seen_to_be():
+    skipped = msgspec.structs.replace(runs.SKIPPED, name="mixed_bfloat16")
+    few = runs.undecided(narrow(runs.measured("mixed_float16_xla", 1.9, sets=1), "mixed_float16"), compared=17)
+    said = safety_sentence(of_own_model(runs.broken(), skipped, runs.SKIPPED, few))
+    assert "mixed_bfloat16: not run, as is told above" in said
+    assert "mixed_float16_xla: outputs undecided, speed not told" in said
+    assert "tf32" not in said
+    wrong = narrow(runs.broken(), "mixed_float16")
+    assert "mixed_float16: outputs do NOT hold" in safety_sentence(of_own_model(wrong))
+    dead = msgspec.structs.replace(wrong, reason="mixed_float16: killed by signal 9")
+    assert "mixed_float16: failed, as is told above" in safety_sentence(of_own_model(dead))
+
+
+def test_of_nqperf_s_own_networks_it_is_not_said():
+    assert safety_sentence(runs.run(narrow(runs.measured("mixed_float16", 1.0), "mixed_float16"))) is None
+    assert safety_sentence(of_own_model(runs.measured("xla", 1.0))) is None

@@ -112,10 +112,39 @@ def test_each_end_has_its_word():
         "mixed_bfloat16": "FAIL",
         "eager": "REPORTED",
         "mixed_float16": "failed",
-        "tf32": "skipped",
         SAME_ROW: "PASS",
         PLANTED_ROW: "PASS",
     }
+
+
+def test_rows_that_never_ran_are_told_in_one_line_a_reason_and_stand_in_no_table():
+    others = [msgspec.structs.replace(runs.SKIPPED, name=name) for name in ("default", "xla_tf32")]
+    found = runs.run(runs.measured("xla", 1.2), runs.SKIPPED, *others)
+    for render in (run_text, run_markdown):
+        text = render(found).replace("\\", "")
+        assert text.count("tf32, default, xla_tf32 skipped: needs an Ampere GPU or later") == 1
+        assert text.count("default") == 1
+
+
+def test_a_red_run_of_which_nothing_was_promised_says_first_why_it_is_red():
+    failed = runs.run(runs.measured("xla", 1.2), runs.broken(), profile=None)
+    wanted = "mixed_float16 failed: parity: 1 of 1 predictions changed; no speed was promised, so none was judged"
+    assert f"FAIL: {wanted}" in run_text(failed)
+    assert wanted in run_page(failed)
+    two = runs.run(runs.measured("xla", 1.2), runs.broken(), runs.broken("eager"), profile=None)
+    assert "predictions changed; eager failed too; no speed was promised" in run_text(two)
+    unsteady = msgspec.structs.replace(failed, outcome="INVALID", reasons=("the machine is not steady", "more"))
+    text = run_text(unsteady)
+    assert "INVALID: the machine is not steady; no speed was promised, so none was judged" in text
+    assert text.count("the machine is not steady") == 1
+    assert "  more" in text
+
+
+def test_more_time_says_what_gives_it():
+    few = runs.measured("xla", 1.1)
+    verdict = msgspec.structs.replace(few.verdict, outcome="INCONCLUSIVE", more_seconds=170.0)
+    table = rows(runs.run(msgspec.structs.replace(few, verdict=verdict)))
+    assert table["xla"]["verdict"] == "INCONCLUSIVE, about 3 minutes more (a larger --budget)"
 
 
 def test_wrong_answers_have_no_speed():

@@ -26,6 +26,7 @@ class Found:
     interval: tuple[float, float] | None = None
     p_fail: float | None = None
     p_pass: float | None = None
+    more_sets: int | None = None
 
 
 class Reference:
@@ -40,7 +41,37 @@ class Reference:
         found = None
         for count in range(1, len(self.sets["location"]) + 1):
             found = self._look(count, found)
+        found.more_sets = self._more_sets(len(self.sets["location"]), found)
         return found
+
+    def _more_sets(self, count, found):
+        """How many sets more decide in four of five cases, where the boundary of several looks is a tenth wider."""
+        if found.outcome in {"PASS", "FAIL"} or (found.decided and not self.up) or found.interval is None:
+            return None
+        values = self.sets["location"][:count]
+        mean, sd = statistics.mean(values), statistics.stdev(values)
+
+        def enough(gap, alpha):
+            """The sets after which a mean that lies `gap` off shows it at the level `alpha`, in 80 % of runs."""
+            return ((1.1 * float(stats.norm.isf(alpha)) + 0.84) * sd / gap) ** 2 if gap > 0 else math.inf
+
+        config = self.config
+        margin = math.log(config.pass_margin)
+        inside = (1 - config.confidence) / 2
+        if self.row.role == "planted":
+            needed = enough(-mean, inside)
+        elif self.row.floor is None and self.row.role == "row":
+            needed = enough(margin / 2, inside)
+        else:
+            slower = abs(mean) if self.row.role == "same" else self.floor - mean
+            to_fail = max(
+                enough(slower, config.red_runs), enough(slower - math.log(config.fail_margin), config.beyond_alpha)
+            )
+            needed = min(to_fail, enough(margin - slower, inside))
+        if needed > count + 200:
+            return None
+        more = max(1, math.ceil(needed) - count)
+        return more if found.suspected_at is None else max(more, config.confirming)
 
     def _look(self, count, before):
         config = self.config

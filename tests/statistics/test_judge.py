@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from nqperf.errors import ConfigError
 from nqperf.statistics.judge import judge, look
@@ -302,9 +303,43 @@ def test_one_row_alone_is_judged_as_the_reference_does():
         if expected.p_fail is not None:
             assert (got.p_fail, got.p_pass) == pytest.approx((expected.p_fail, expected.p_pass), abs=1e-9), what
             assert got.surely_slower == expected.surely_slower, what
+        assert got.more_sets == expected.more_sets, what
+        seen[row.role, "more sets"] += (expected.more_sets or 0) > 1
         seen[row.role, expected.outcome + (" by total" if expected.by_total else "")] += 1
         seen[row.role, "suspected"] += expected.suspected_at is not None
-    kinds = {"row": ["FAIL", "FAIL by total", "PASS", "INCONCLUSIVE", "REPORTED", "suspected"]}
-    kinds |= {"same": ["FAIL", "FAIL by total", "PASS", "INCONCLUSIVE"], "planted": ["FAIL", "PASS", "INCONCLUSIVE"]}
+    kinds = {"row": ["FAIL", "FAIL by total", "PASS", "INCONCLUSIVE", "REPORTED", "suspected", "more sets"]}
+    kinds |= {"same": ["FAIL", "FAIL by total", "PASS", "INCONCLUSIVE", "more sets"]}
+    kinds |= {"planted": ["FAIL", "PASS", "INCONCLUSIVE", "more sets"]}
     for role, outcomes_of in kinds.items():
         assert all(seen[role, outcome] >= 3 for outcome in outcomes_of), seen
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_a_fail_is_confirmed_at_its_views_share_of_alpha(share):
+    """What all sets show must be as sure as that view's part of alpha asks: both sides of the boundary are tried."""
+    values = np.array([-0.06, -0.061, -0.059, -0.04, -0.041])
+    sets = Sets(rows=KINDS[:1], location=values[:, None], total=values[:, None], shared=False)
+    error = float(np.std(values, ddof=1)) / math.sqrt(5)
+    p = float(stats.t.sf((-values.mean() - math.log(JudgeConfig().fail_margin)) / error, 4))
+    for alpha, outcome in ((p / (1 - share) * 1.001, "FAIL"), (p / (1 - share) * 0.999, "INCONCLUSIVE")):
+        config = JudgeConfig(total_share=share, beyond_alpha=alpha)
+        judgement = None
+        for count in range(1, 6):
+            judgement = look(sets.first(count), Plan(sets=8), before=judgement, config=config)
+            assert count != 3 or judgement.rows[0].suspected_at == 3
+        assert judgement.rows[0].outcome == outcome
+
+
+def test_more_rows_that_are_judged_ask_for_more_sets():
+    """A row in doubt is corrected for all that are judged, the control among them, and for no other."""
+    drawn, config = np.random.default_rng(3).normal(0, 0.05, (4, 7)), JudgeConfig()
+    drawn[:, 0] -= 0.09
+    judged = [Row(name=f"row{number}", floor=Floor(ratio=1.0)) for number in range(4)]
+    free = [Row(name=f"free{number}") for number in range(4)]
+    for others, family in ((judged, 5), (free, 1), ([*judged, Row(name="same", role="same")], 6)):
+        values = drawn[:, : 1 + len(others)]
+        found = judge(Sets(rows=(KINDS[0], *others), location=values, total=values.copy()), Plan(sets=9)).rows[0]
+        slower = -math.log(found.ratio)
+        sure, lax = (1.1 * stats.norm.isf(alpha) + 0.84 for alpha in (config.red_runs / family, config.beyond_alpha))
+        sets = max((sure * found.sd / slower) ** 2, (lax * found.sd / (slower - math.log(config.fail_margin))) ** 2)
+        assert found.more_sets == math.ceil(sets) - 4

@@ -69,6 +69,18 @@ def test_rows_that_are_unequal_by_a_known_measure_have_that_prior(prior):
     assert prior_freedom(np.exp(logs), np.full(2, 1000.0)) == pytest.approx(prior, rel=1e-6)
 
 
+@pytest.mark.parametrize("prior", [1.5, 4.0, 12.0])
+def test_rows_with_other_numbers_of_sets_are_held_to_what_each_should_scatter(prior):
+    """A variance of few degrees of freedom is expected to be smaller in its log, and to scatter more."""
+    freedom = np.array([2.0, 5.0, 20.0, 60.0])
+    expected = special.digamma(freedom / 2) - np.log(freedom / 2)
+    own = float(np.mean(special.polygamma(1, freedom / 2)))
+    shape = np.array([-1.0, 1.0, -1.0, 1.0])
+    logs = shape * math.sqrt((float(special.polygamma(1, prior / 2)) + own) / np.var(shape, ddof=1))
+    assert prior_freedom(np.exp(logs + expected), freedom) == pytest.approx(prior, rel=1e-6)
+    assert prior_freedom(np.exp(expected), freedom) == LARGEST_PRIOR
+
+
 def test_equal_rows_have_the_largest_prior():
     assert prior_freedom(np.full(5, 0.3), np.full(5, 4.0)) == LARGEST_PRIOR
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts.building import is_builder, is_model, model_of, needs_arguments, with_precision
+from nqperf.casts.naming import only_array
 from nqperf.casts.samples import sample
 from nqperf.casts.targets import resolve
 from nqperf.casts.trace.stops import said
@@ -172,6 +173,13 @@ def matched_inputs(specs: Any, arrays: Mapping[str, Array], origin: str) -> list
     if len(counts) > 1:
         raise ConfigError(f"{origin}: the inputs have {', '.join(map(str, sorted(counts)))} rows; expected one number")
     return found
+
+
+def renamed_input(specs: Any, arrays: Mapping[str, Array]) -> str | None:
+    """Return what to say where the only one of `arrays` is called otherwise than the only input of `specs`."""
+    names = [input_name(name, spec) or "input" for name, spec in named_leaves(specs)]
+    other = only_array(arrays, names)
+    return other and (None if other.startswith(_UNNAMED) else f"its only array, {other}, is the input {names[0]}")
 
 
 def _described(spec: Any) -> str:

@@ -228,7 +228,13 @@ def _sixteen_bits_check(machine: Machine) -> Check:
         else f"{name} products do not work"
         for name in ("bfloat16", "float16")
     )
-    return Check(name="16 bits", state="note" if _bfloat16(machine) else "ok", finding=f"{instructions}; {speeds}")
+    gains = any(states[name][1] >= FASTER for name in ("bfloat16", "float16") if name in states)
+    return Check(
+        name="16 bits",
+        state="note" if _bfloat16(machine) else "ok",
+        finding=f"{instructions}; {speeds}",
+        advice="" if gains else "no type of 16 bits gains here: expect a model to be no faster in mixed precision",
+    )
 
 
 def _float16_fusion_check(machine: Machine) -> Iterator[Check]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import ParityError
 from nqperf.formats.files import sha256_of
+from nqperf.perf.keras_models.choosing import QUICK_SETS, in_order, that_fit
 from nqperf.perf.keras_models.config import KerasBenchConfig
 from nqperf.perf.keras_models.outputs import evidence_fault
 from nqperf.perf.keras_models.session import KerasSession
@@ -29,7 +30,6 @@ from nqperf.perf.suite.conduct import Memory, loads_side_by_side
 from nqperf.perf.suite.outcome import Known, row_of, skipped_row
 from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.suite import SuiteRun, on_pages
-from nqperf.perf.variants.floors import most_likely_first
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.keras_worker import INPUTS
 from nqperf.perf.workers.progress import Doing, Progress, SetFinished, silent
@@ -93,21 +93,36 @@ class _Run:
     _since: float = field(default_factory=time.perf_counter)
 
     def choose(self) -> None:
-        """Choose the rows that one set has time for, first those that have won somewhere.
+        """Choose the rows that one set has time for; with --quick and none asked for, those that two sets have.
 
         Raises: OutOfTimeError when there is no time for a set of one row.
         """
         session = self.session
-        likely = most_likely_first(
-            (row for row in self.variants if row.name not in self.known.absent), on_gpu=self.on_gpu
-        )
-        count, left = len(likely), session.budget.left()
-        while count > 1 and session.set_seconds(count) > left:
-            count -= 1
+        able = (row for row in self.variants if row.name not in self.known.absent)
+        likely = in_order(able, on_gpu=self.on_gpu, wanted_first=self._few)
+        sets, left = QUICK_SETS if self._few else 1, session.budget.left()
+        count = that_fit(len(likely), sets=sets, left=left, set_seconds=session.set_seconds)
         if likely:
             session.budget.require(session.set_seconds(1), "one set of processes")
         names = {row.name for row in likely[:count]}
         self.chosen = tuple(row for row in self.variants if row.name in names)
+
+    @property
+    def _few(self) -> bool:
+        """Whether nobody named rows, and few with an interval are worth more than all without."""
+        return self.session.config.quick and not self.session.config.asked
+
+    def given_up(self) -> Iterator[str]:
+        """Yield a line on the rows that the time did not reach, and one on the rows of the inputs that were not run."""
+        unreached = ", ".join(row.name for row in self.rows() if row.status == "unjudged")
+        if unreached and self._few:
+            yield f"not measured, to have two sets of the other rows in the time (--variants names rows): {unreached}"
+        elif unreached:
+            yield f"not measured, for the time was up (a larger --budget reaches them): {unreached}"
+        config, loaded = self.session.config, self.session.loaded
+        if loaded is not None and config.suite.limit is None and loaded.given > config.row_count(loaded.batch_size):
+            quick = "--quick; " if config.quick else ""
+            yield f"{loaded.rows} of {loaded.given} rows of the inputs ({quick}--limit {loaded.given} takes all)"
 
     def measure(self) -> None:
         """Take the sets."""
@@ -239,7 +254,6 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
     config = session.config
     broken = tuple(f"the baseline's process was lost: {error}" for error in measured.broken)
     stopped = ("the measuring was interrupted: what was known by then",) if measured.interrupted else ()
-    unreached = [row.name for row in rows if row.status == "unjudged"]
     workload: dict[str, Size] = {"batch_size": loaded.batch_size, "inputs": _shapes(loaded.shapes)}
     return Results(
         command=config.suite.command,
@@ -259,9 +273,7 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
         expected=verdict.expected,
         outcome="FAIL" if broken and verdict.outcome != "INVALID" else verdict.outcome,
         reasons=(*broken, *stopped, *verdict.reasons),
-        given_up=(f"not measured, for the time was up (a larger --budget reaches them): {', '.join(unreached)}",)
-        if unreached
-        else (),
+        given_up=tuple(run.given_up()),
         sets=measured.record(),
     )
 

@@ -46,6 +46,7 @@ class KerasBenchConfig:
         vocabulary: Ids that are drawn are below this; None is what the model's largest embedding has.
         imports: Modules to import before a .keras file is loaded.
         length: The size of dimensions that the model leaves open.
+        quick: Whether as few rows are run as two sets of processes fit, where no rows were asked for.
 
     Raises: ConfigError for a target of another form, a missing file, or an option without effect beside another.
     """
@@ -58,6 +59,7 @@ class KerasBenchConfig:
     vocabulary: int | None = None
     imports: tuple[str, ...] = ()
     length: int = _LENGTH
+    quick: bool = False
 
     def __post_init__(self) -> None:
         if self.target.endswith(KERAS_FILE):
@@ -88,7 +90,8 @@ class KerasBenchConfig:
         named = options.get("variants")
         suite = SuiteConfig.from_options(**options)
         asked = frozenset(row.name for row in suite.variants or ()) - {BASELINE} if named else frozenset()
-        config = cls(target=target, suite=suite, asked=asked, length=length, **own)
+        quick = bool(options.get("quick"))
+        config = cls(target=target, suite=suite, asked=asked, length=length, quick=quick, **own)
         for row in config.rows():
             if why := _foreign(row):
                 raise VariantError(f"{row.name} {why}; expected some of {', '.join(_table_rows())}")

@@ -15,7 +15,7 @@ import numpy as np
 from nqperf.casts.twins import called
 from nqperf.engines.effects import SHARED, Effect
 from nqperf.engines.state import EngineState
-from nqperf.errors import ConfigError, NqPerfError, ParityError, VariantError
+from nqperf.errors import ConfigError, NoEffectError, NqPerfError, ParityError, VariantError
 from nqperf.perf.keras_models.config import KerasBenchConfig
 from nqperf.perf.keras_models.outputs import Outputs, check_outputs, compare_outputs
 from nqperf.perf.machine import resources
@@ -107,6 +107,8 @@ class KerasSession:
             run.warmed = process.warmed
             loaded = process.warmed.loaded
             self.loaded = loaded if isinstance(loaded, keras_worker.LoadedModel) else None
+            if self.loaded is not None and self.loaded.renamed and self.config.inputs is not None:
+                run.note = f"{self.config.inputs.name}: {self.loaded.renamed}"
             seen = self.observe(run, process)
             self.pages_seen = resources.Pages(huge=seen.huge_page_bytes, resident=seen.resident_bytes).kind
             batch = min(process.batch(number) for number in range(_SPEED_BATCHES))
@@ -152,7 +154,7 @@ class KerasSession:
         variant = run.variant
         variant = dataclasses.replace(variant, effects=_expected_of(variant, seen.states))
         if absent := variant.without_effect(seen.states):
-            raise VariantError(f"{variant.name}: the switches had no effect: {absent}")
+            raise NoEffectError(variant.name, absent)
         if elsewhere := variant.elsewhere(seen.states, self.runs[BASELINE].observed or seen.states):
             raise VariantError(f"{variant.name}: {elsewhere}")
         return seen
@@ -217,7 +219,11 @@ class KerasSession:
 
     def lost(self, name: str, error: NqPerfError) -> str | None:
         """Return why the row `name` is passed over after `error`: nobody asked for it; None where it is a failure."""
-        if name in self.config.asked or self.could_run(name) or not isinstance(error, WorkerError):
+        if name in self.config.asked:
+            return None
+        if isinstance(error, NoEffectError) and name not in {row.name for row in self.config.suite.own}:
+            return f"no effect here: {error.absent}"
+        if self.could_run(name) or not isinstance(error, WorkerError):
             return None
         return f"cannot run this model: {error}"
 

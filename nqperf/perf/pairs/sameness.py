@@ -39,7 +39,7 @@ class Close:
         """Return how many values agree; a part that the other output lacks, or of another shape, differs whole."""
         compared = changed = unproven = 0
         largest = 0.0
-        for ours, theirs in _leaves(baseline, candidate):
+        for _, ours, theirs in _leaves(baseline, candidate):
             if ours is None and theirs is None:
                 continue  # nothing is no result
             if _plainly_equal(ours, theirs):
@@ -56,6 +56,22 @@ class Close:
         return Agreement(
             metric="equal values", value=same, baseline_value=1.0, compared=compared, changed=changed, details=details
         )
+
+    def first_apart(self, baseline: Any, candidate: Any) -> str:
+        """Return where `candidate` first differs from `baseline`, with both values; nothing where it does not.
+
+        Parts of other shapes have no such place.
+        """
+        for place, ours, theirs in _leaves(baseline, candidate):
+            if (ours is None and theirs is None) or _plainly_equal(ours, theirs):
+                continue
+            first, second = _array(ours), _array(theirs)
+            if first.shape == second.shape and (apart := self._apart(ours, theirs)[0]).any():
+                at = tuple(int(one) for one in np.argwhere(apart)[0])
+                there = "".join(f"[{one}]" for one in (*place, *at))
+                values = " and ".join(f"{values[at]!s:.40}" for values in (first, second))
+                return f" (the first{' at ' if there else ''}{there}: {values})"
+        return ""
 
     def _unproven(self, ours: Any, theirs: Any) -> int:
         """Return how many values are taken as equal for nothing but `atol`: all of an array's lie within it of 0.
@@ -124,7 +140,7 @@ def agree(same: Compare | Metric, baseline: Any, candidate: Any) -> tuple[Agreem
         if not isinstance(same, Close):
             return found, _fault(found) or _blind(same, baseline, candidate)
         apart = _fault(found)
-        return found, apart and f"{apart}{_misshapen(baseline, candidate)}"
+        return found, apart and f"{apart}{_misshapen(baseline, candidate) or same.first_apart(baseline, candidate)}"
     if found is not None and not isinstance(found, bool | np.bool_):
         raise ConfigError(f"same returned {type(found).__name__} {found!r:.60}; expected a bool or an Agreement")
     right = found is None or bool(found)
@@ -198,21 +214,21 @@ def _blind_score(metric: Metric, candidate: Any, value: float) -> str | None:
     )
 
 
-def _leaves(ours: Any, theirs: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the values that stand at the same place in both outputs; None for what only one has."""
+def _leaves(ours: Any, theirs: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    """Yield each place of both outputs, as keys and numbers, and the values there; None for what only one has."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         for key in dict.fromkeys((*ours, *theirs)):
-            yield from _leaves(ours.get(key), theirs.get(key))
+            yield from _leaves(ours.get(key), theirs.get(key), (*place, key))
     elif isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and len(ours) == len(theirs):
-        for one, other in zip(ours, theirs, strict=True):
-            yield from _leaves(one, other)
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _leaves(one, other, (*place, number))
     else:
-        yield ours, theirs
+        yield place, ours, theirs
 
 
 def _misshapen(baseline: Any, candidate: Any) -> str:
     """Return which shapes of two outputs are not the same at one place, the first one; nothing where all are."""
-    for ours, theirs in _leaves(baseline, candidate):
+    for _, ours, theirs in _leaves(baseline, candidate):
         if ours is None and theirs is None:
             continue
         if ours is None or theirs is None:

@@ -20,6 +20,7 @@ from nqperf.perf.revisions.judging import MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow, RowRun
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers.builder_worker import BUILDER
+from nqperf.perf.workers.process import WorkerError
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import Agreement, utc_now
 from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
@@ -30,6 +31,7 @@ _CLOSE = Close()
 _JUDGE = JudgeConfig.for_margin(DEFAULT.margin)
 # The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
 _SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
+_AT_BUILD = " failed at Build: "
 # Starts a side's process, which is told its name; NqPerfError when it cannot.
 StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
@@ -47,7 +49,8 @@ def compare_revisions(
     `sides` are base and change, `config` says how they are measured. `project` is the folder of the change's files.
     Outputs are compared by `same` before anything is timed. `start` starts a side's process.
     A builder that only the change has is told as `new`, and is INCONCLUSIVE.
-    Raises: WorkerError and ConfigError when the base does not build or run; what fails on the change's side is told.
+    Raises: WorkerError and ConfigError when the base, or neither side, builds or runs; what fails on the change's side
+    alone is told.
     """
     require_target(target)
 
@@ -68,8 +71,7 @@ def compare_revisions(
         session.run()
         run = session.runs[0]
         if run.base_error is not None:
-            if not (_lacks(run.base_error, target) and _builds(lambda: start("change", sides[1], starting))):
-                raise run.base_error
+            _require_new(target, run.base_error, lambda: start("change", sides[1], starting))
             return session.results(sides, new=[target])
         if run.faults and run.agreement is not None and run.agreement.changed and not run.sets:
             run.note = run.note or _unsteady(lambda: start("base", sides[0], starting), same)
@@ -79,6 +81,23 @@ def compare_revisions(
     return session.results(sides)
 
 
+def _require_new(target: str, error: NqPerfError, start: Callable[[], RevisionProcess]) -> None:
+    """Raise unless the base's `error` is that it has not yet what the builder `target` is, and the change builds it.
+
+    `start` starts the change's process. What neither side builds is no fault of the base.
+    """
+    its_own = _build_error(start)
+    if isinstance(its_own, WorkerError) and its_own.fault is not None:
+        raise ConfigError(its_own.fault)
+    if its_own is not None:
+        said = str(its_own)
+        raise ConfigError(
+            f"{target} builds neither in the base nor in this tree: {said.partition(_AT_BUILD)[2] or said}"
+        )
+    if not _lacks(error, target):
+        raise error
+
+
 def _lacks(error: NqPerfError, target: str) -> bool:
     """Return whether `error` says that a side has not yet what the builder `target` is, or imports."""
     module, _, name = target.partition(":")
@@ -86,17 +105,17 @@ def _lacks(error: NqPerfError, target: str) -> bool:
     return any(words in str(error) for words in missing)
 
 
-def _builds(start: Callable[[], RevisionProcess]) -> bool:
-    """Return whether the process that `start` starts gets ready."""
+def _build_error(start: Callable[[], RevisionProcess]) -> NqPerfError | None:
+    """Return why the process that `start` starts does not get ready, None where it does."""
     try:
         process = start()
         try:
             process.ready()
         finally:
             process.end()
-    except NqPerfError:
-        return False
-    return True
+    except NqPerfError as error:
+        return error
+    return None
 
 
 def _unsteady(start: Callable[[], RevisionProcess], same: Compare | Metric) -> str | None:
@@ -195,10 +214,16 @@ class RowsSession:
                 return
 
     def _take(self, run: RowRun) -> None:
-        self.config.progress(Doing(stage="set", name=run.name, pairs=len(run.sets), left=self._left()))
+        left, since = self._left(), time.perf_counter()
+
+        def tell(stage: str) -> None:
+            seconds = left - (time.perf_counter() - since)
+            self.config.progress(Doing(stage=stage, name=run.name, pairs=len(run.sets), left=seconds))
+
+        tell("set")
         # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
         differ = any(one.faults and not one.sets for one in self.runs)
-        run.take(self._drawn.randrange(1 << 32), timed=not differ)
+        run.take(self._drawn.randrange(1 << 32), timed=not differ, tell=tell)
 
     def _open(self) -> list[RowRun]:
         """Return the rows of which a further set may decide something."""

@@ -70,6 +70,7 @@ class RowRun:
     base_error: NqPerfError | None = None
     seconds: float = 0.0
     _repeats: int = 1
+    _tell: Callable[[str], None] = lambda _: None
 
     @property
     def name(self) -> str:
@@ -81,11 +82,13 @@ class RowRun:
         """Whether nothing more is measured of it: a side fails, or the answers or the work are others."""
         return self.base_error is not None or bool(self.faults)
 
-    def take(self, seed: int, *, timed: bool = True) -> None:
+    def take(self, seed: int, *, timed: bool = True, tell: Callable[[str], None] = lambda _: None) -> None:
         """Take one set, or two of which the better way is kept, as long as no way is chosen; `seed` draws the orders.
 
-        At the first, answers and work come before; without `timed` nothing else is done.
+        At the first, answers and work come before; without `timed` nothing else is done. `tell` is told each stage of
+        it, and each round.
         """
+        self._tell = tell
         began = time.monotonic()
         self._take_one(self.how or "duet", seed, timed=timed)
         if timed and not self.ended and self.how is None:
@@ -125,6 +128,7 @@ class RowRun:
             if self._lost(alive, how):
                 return
             base, change = self._sides(alive)
+            self._tell("answers")
             try:
                 if self.agreement is None and not self._compared(base, change):
                     return
@@ -152,7 +156,8 @@ class RowRun:
         if not self.sets:
             self._repeats = runs_of_a_round(max(base.warm_up_seconds, change.warm_up_seconds))
         self._both(lambda side: side.repeat(self._repeats), base, change)
-        taken = alive.take(how, self._rounds_in_time(how, max(base.warm_up_seconds, change.warm_up_seconds), began))
+        rounds = self._rounds_in_time(how, max(base.warm_up_seconds, change.warm_up_seconds), began)
+        taken = alive.take(how, rounds, self._told_round)
         if self._lost(alive, how):
             return
         self._both(lambda side: side.repeat(self._repeats), base, change)  # it tells the memory once more
@@ -174,6 +179,10 @@ class RowRun:
         )
         # Work that grew is known for sure; the clock's first set says what it costs.
         self.faults += self.work_change.faults
+
+    def _told_round(self) -> bool:
+        self._tell("rounds")
+        return True
 
     def _sides(self, alive: PairsAlive) -> tuple[RevisionProcess, RevisionProcess]:
         base, change = (cast("RevisionProcess", alive.rows[self.name].sides[side]) for side in ("base", "change"))

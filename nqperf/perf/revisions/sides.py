@@ -103,7 +103,8 @@ def both_sides(
         repository = Repository.around(folder)
         commit = repository.commit(asked.revision)
         with repository.checked_out(commit) as place:
-            label = asked.revision
+            # A commit's whole name, as a workflow gives it, is too long for a sentence.
+            label = commit.short if commit.sha == asked.revision else asked.revision
             yield side_of_commit(commit, place, project, label=label, named=asked.python, target=target), change
         return
     named = asked.python is not None

@@ -5,11 +5,14 @@ Started with the number of its parent's process.
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
 import pickle
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -175,15 +178,48 @@ class _Worker:
 
     def _build(self, request: Build) -> Built:
         sys.path[:] = [*request.path, *(sys.path if request.own else ())]
-        name, _, attribute = request.target.partition(":")
-        module = importlib.import_module(name)
-        builder = getattr(module, attribute)
+        module, builder = _builder(request.target)
+        _require_no_arguments(request.target, builder, request.arguments)
         work = as_work(builder(**request.arguments), origin=f"what {request.target} returns")
         self._runs = TimedRuns(work, lead_in=request.lead_in)
         self._origin = str(getattr(module, "__file__", "") or "")
         if request.count and not self._runs.counts:
             self._counted = count_first_run(self._runs.output)
         return self._built(self._runs.warm_up() if request.warm_up else 0.0)
+
+
+def _builder(target: str) -> tuple[ModuleType, Any]:
+    """Return the module of a builder, and the builder.
+
+    Raises: AttributeError, with the nearest name, where the module has none; whatever importing the module raises.
+    """
+    name, _, attribute = target.partition(":")
+    module = importlib.import_module(name)
+    try:
+        return module, getattr(module, attribute)
+    except AttributeError as error:
+        near = difflib.get_close_matches(attribute, [one for one in vars(module) if not one.startswith("_")], n=1)
+        raise AttributeError(f"{error}{f'; did you mean {near[0]}?' if near else ''}") from None
+
+
+def _require_no_arguments(target: str, builder: Any, given: Mapping[str, Any]) -> None:
+    """Raise ConfigError when `builder` needs more arguments than are `given`."""
+    try:
+        parameters = inspect.signature(builder).parameters.values()
+    except (TypeError, ValueError):  # nothing to call, or a builtin that does not tell
+        return
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [
+        one.name
+        for one in parameters
+        if one.default is inspect.Parameter.empty and one.kind not in variadic and one.name not in given
+    ]
+    if needed:
+        said, name = ", ".join(needed), target.partition(":")[2]
+        raise ConfigError(
+            f"{target} is no builder: it needs {said}; a builder takes no arguments and returns what is timed, which "
+            f"takes none either: def build(): {said} = ...; return lambda: {name}({said})"
+        )
 
 
 if __name__ == "__main__":

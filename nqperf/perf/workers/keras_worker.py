@@ -51,12 +51,18 @@ class LoadModel(protocol.Message, frozen=True):
 
 
 class LoadedModel(protocol.Loaded, frozen=True):
-    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and its inputs' `shapes`."""
+    """What was built: its `parameters`, the `rows` that are run, `batch_size` at once, and its inputs' `shapes`.
+
+    `given` are the rows that there were of the inputs, of which the first process was told how many to take, `renamed`
+    says which array was taken for an input of another name.
+    """
 
     parameters: int
     rows: int
     batch_size: int
     shapes: dict[str, str]
+    given: int = 0
+    renamed: str | None = None
 
 
 Request = (
@@ -105,7 +111,7 @@ class KerasWorker(Worker):
         config = keras_model.start_process(request.settings, request.batch_size, request.seed)
         import_seconds = watch.lap()
         built = keras_model.build_model(request.target, request.inputs, request.imports, config.precision)
-        specs, arrays = _inputs(request, built)
+        specs, arrays, given, renamed = _inputs(request, built)
         batches, size = _batches(arrays, keras_model.fixed_rows(specs) or request.batch_size)
         run = keras_model.KerasModelRun(built.model, specs, batches[0], dataclasses.replace(config, batch_size=size))
         _same_weights(request, run, batches[0])
@@ -117,6 +123,8 @@ class KerasWorker(Worker):
             parameters=sum(int(np.prod(weight.shape)) for weight in built.model.weights),
             rows=size * len(batches),
             batch_size=size,
+            given=given,
+            renamed=renamed,
             shapes={
                 keras_model.input_name(name, spec): f"{array.dtype.name}{list(array.shape)}"
                 for (name, spec), array in zip(keras_model.named_leaves(specs), batches[0], strict=True)
@@ -129,8 +137,10 @@ def _keras_models() -> Any:
     return importlib.import_module(find_engine(DEFAULT_ENGINE).keras_models)
 
 
-def _inputs(request: LoadModel, built: Any) -> tuple[Any, list[Array]]:
-    """Return the structure of the model's arguments, and all rows of each; the first process keeps them for the others.
+def _inputs(request: LoadModel, built: Any) -> tuple[Any, list[Array], int, str | None]:
+    """Return the structure of the model's arguments, the rows of each that are run, how many there were.
+
+    Last comes what to say of an array of another name than its input's. The first process keeps the rows for others.
 
     Raises: ConfigError for inputs that do not fit the model.
     """
@@ -138,6 +148,7 @@ def _inputs(request: LoadModel, built: Any) -> tuple[Any, list[Array]]:
     kept = Path(request.folder) / INPUTS
     given = read_arrays(Path(request.data)) if request.data else None
     specs = keras_model.input_specs(built, given)
+    rows, renamed = 0, None
     if request.first:
         arrays = given
         if arrays is None:
@@ -145,8 +156,9 @@ def _inputs(request: LoadModel, built: Any) -> tuple[Any, list[Array]]:
                 built, specs, rows=request.rows, length=request.length, vocabulary=request.vocabulary
             )
         found = keras_model.matched_inputs(specs, arrays, request.data or "what was drawn")
+        rows, renamed = len(found[0]), keras_model.renamed_input(specs, arrays) if request.data else None
         write_arrays(kept, {f"i{number}": array[: request.rows] for number, array in enumerate(found)})
-    return specs, list(read_arrays(kept).values())
+    return specs, list(read_arrays(kept).values()), rows, renamed
 
 
 def _batches(arrays: list[Array], wanted: int) -> tuple[list[list[Array]], int]:

@@ -215,6 +215,19 @@ def test_what_doctor_says(name, check, state, words):
     assert (found.state, words in found.finding) == (state, True), found
 
 
+def test_where_no_type_of_16_bits_gains_doctor_says_so():
+    advice = {name: {one.name: one.advice for one in machine_checks(MACHINES[name])}["16 bits"] for name in MACHINES}
+    told = {name for name, said in advice.items() if said.startswith("no type of 16 bits gains here")}
+    states = {name: MACHINES[name].of("tensorflow").states for name in MACHINES}
+    assert told == {
+        name
+        for name, seen in states.items()
+        if not any(seen[kind][1] >= 1.15 for kind in ("bfloat16", "float16") if kind in seen)
+    }
+    assert "zen_3" in told
+    assert not {"zen_5", "v100"} & told
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_doctor_agrees_with_the_rows_on_every_machine(name):
     checks = suite_checks(MACHINES[name])

@@ -115,8 +115,14 @@ def test_an_answer_that_is_none_is_refused():
         ([1, 2], [1, 2, 3], "3 of 3 values differ (shapes [2] and [3])"),
         ([[1], [1, 2]], [[1], [1, 2], [3]], "3 of 3 values differ (shapes [2] and [3])"),
         ({"a": 1}, {}, "1 of 1 values differ (a part is missing in the second)"),
-        (["ab", 1], ["ac", 1], "1 of 2 values differ"),
-        ([1, 2.5], [1, 2], "1 of 2 values differ by up to 0.5"),
+        (["ab", 1], ["ac", 1], "1 of 2 values differ (the first at [0]: ab and ac)"),
+        ([1, 2.5], [1, 2], "1 of 2 values differ by up to 0.5 (the first at [1]: 2.5 and 2)"),
+        (1.5, 1.0, "1 of 1 values differ by up to 0.5 (the first: 1.5 and 1.0)"),
+        (
+            {"ranks": [[("a", 2), ("b", 1)], np.array([[1.0, 2.0], [3.0, 4.0]])]},
+            {"ranks": [[("a", 2), ("b", 1)], np.array([[1.0, 2.0], [3.0, 9.0]])]},
+            "1 of 8 values differ by up to 5 (the first at [ranks][1][1][1]: 4.0 and 9.0)",
+        ),
     ],
     ids=str,
 )

@@ -16,9 +16,10 @@ from nqperf.perf.revisions.compare import RowsSession, compare_revisions
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.process import WorkerError
 from nqperf.records.revisions import RevisionSide, joined
 from nqperf.records.work import CountedWork
-from nqperf.report.revisions import headline, revisions_markdown, revisions_text
+from nqperf.report.revisions import headline, revisions_markdown, revisions_text, rows
 
 MIB = 1 << 20
 SIDES = tuple(
@@ -80,8 +81,8 @@ def compare_rows(scripts, seed=1, **settings):
     def same(base, change):
         return (*agree(Close(), base, change), None)
 
-    rows = [PairedRow(name=name, starts=starts(pair), same=same) for name, pair in scripts.items()]
-    session = RowsSession(rows=rows, config=RevisionsConfig(budget=3600, seed=seed, **settings))
+    paired = [PairedRow(name=name, starts=starts(pair), same=same) for name, pair in scripts.items()]
+    session = RowsSession(rows=paired, config=RevisionsConfig(budget=3600, seed=seed, **settings))
     session.run()
     return session.results(SIDES, new=["mine"], gone=["theirs"])
 
@@ -159,6 +160,34 @@ def test_more_memory_and_a_longer_start_fail_by_themselves():
     assert results.outcome == "FAIL"
 
 
+def test_the_table_says_base_change_and_ratio_of_one_comparison():
+    """Medians over all sets stand in the record; beside the ratio they had contradicted it."""
+    results = compare(change={"seconds": 0.2})
+    (row,) = results.rows
+    odd = msgspec.structs.replace(row.judged[0], base=0.100, change=0.150, ratio=2.0)
+    results = msgspec.structs.replace(results, rows=(msgspec.structs.replace(row, judged=(odd, *row.judged[1:])),))
+    _, _, base, change, ratio, *_ = rows(results)[0]
+    assert (base, change, ratio) == ("100.0 ms", "200.0 ms", "2.000")
+    assert "columns: base is the median over its sets, change is base times the ratio" in revisions_text(results)
+
+
+def test_the_words_of_the_verdicts_are_told_with_the_figures_of_their_margins():
+    text = revisions_text(compare(change={"seconds": 0.2, "peak": 130 * MIB}, margin=0.05))
+    slower = "which is 2 % (time of a run), 4 % (peak memory), and seen again in a new set"
+    assert f"SLOWER: surely more than 0.4 of its margin, {slower}" in text
+    assert "SAME: surely less than its margin more, which is 25 % (time to start)" in text
+
+
+def test_what_is_open_beside_the_time_is_told_to_fail_only_where_it_grew():
+    results = compare()
+    (row,) = results.rows
+    said = "memory and the time to start fail only where they are SLOWER"
+    assert said not in revisions_text(results)
+    opened = [msgspec.structs.replace(one, word="INCONCLUSIVE") for one in row.judged if one.measure == "memory"]
+    beside = msgspec.structs.replace(row, judged=(row.judged[0], *opened))
+    assert said in revisions_text(msgspec.structs.replace(results, rows=(beside,)))
+
+
 def test_other_answers_fail_before_anything_is_timed():
     results = compare(change={"output": 1.5, "seconds": 0.2})
     assert results.outcome == "FAIL"
@@ -208,6 +237,34 @@ def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
         compare(base={"build_fault": fault}, change={"build_fault": fault})
 
 
+def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left():
+    """A log says what is done once nothing was said for a while, and it can say nothing between two events."""
+    told = []
+    results = compare(progress=told.append, budget=3600)
+    stages = [one.stage for one in told]
+    assert stages[:3] == ["set", "answers", "rounds"]
+    assert stages.count("rounds") == sum(len(taken.base) for taken in sets(results))
+    assert {one.name for one in told} == {"work:build"}
+    assert all(0 < one.left <= 3600 for one in told)
+
+
+def test_what_neither_side_builds_is_no_fault_of_the_base():
+    fault = "worker of {} failed at Build: TypeError: no weights"
+    both = {"base": {"build_fault": fault.format("base")}, "change": {"build_fault": fault.format("change")}}
+    with pytest.raises(ConfigError) as caught:
+        compare(**both)
+    assert str(caught.value) == "work:build builds neither in the base nor in this tree: TypeError: no weights"
+    with pytest.raises(NqPerfError, match=r"^worker of base failed at Build: TypeError: no weights$"):
+        compare(base=both["base"])
+
+    class Refused(Scripted):
+        def ready(self):
+            raise WorkerError("worker of base failed at Build: ConfigError: is no builder", fault="is no builder")
+
+    with pytest.raises(ConfigError, match=r"^is no builder$"):
+        compare_revisions("work:build", SIDES, Path("/there"), start=lambda *_: Refused({}, random.Random(1)))
+
+
 def test_outputs_that_the_base_itself_does_not_repeat_are_told():
     assert "fixed seed" not in revisions_text(compare(change={"output": 1.5}))
     drawn = itertools.count()
@@ -245,8 +302,8 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tic
     assert re.search(said, revisions_text(results))
     in_a_test = msgspec.structs.replace(results, command="pytest benchmarks")
     assert re.search(r": nqperf_paired\(..., budget=\d+\)", revisions_text(in_a_test))
-    rows = [msgspec.structs.replace(row, name="baseline") for row in results.rows]
-    assert ": pytest --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(rows)))
+    named = [msgspec.structs.replace(row, name="baseline") for row in results.rows]
+    assert ": pytest --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(named)))
 
 
 def test_a_slowdown_within_the_margin_is_not_called_none():

@@ -9,7 +9,8 @@ from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alo
 from nqperf.perf.revisions.sides import BaseAsked, Side, both_sides, own_package
 from nqperf.perf.workers import protocol
 from nqperf.records.revisions import RevisionSide
-from tests.perf.revisions.projects import project
+from nqperf.report.revisions import side_text
+from tests.perf.revisions.projects import git, project
 
 ANOTHER = """
 import os, struct, sys
@@ -89,3 +90,14 @@ def test_a_base_from_before_a_benchmark_is_lent_it(tmp_path):
     with both_sides(BaseAsked(revision="main"), folder, target="mine:build") as (base, _):
         assert base.lent is None
         assert (base.root / "mine.py").read_text() == "FAST = True\n"
+
+
+def test_a_base_named_by_its_whole_commit_is_called_by_ten_letters(tmp_path):
+    """A workflow gives all forty, which are too long for a sentence."""
+    folder = project(tmp_path / "mine", {"work.py": "x = 1\n"})
+    whole = git(folder, "rev-parse", "HEAD").strip()
+    for asked, said in ((whole, whole[:10]), ("main", "main")):
+        with both_sides(BaseAsked(revision=asked), folder) as (base, _):
+            assert (base.record.label, base.record.commit) == (said, whole)
+    with both_sides(BaseAsked(revision=whole), folder) as (base, _):
+        assert side_text(base.record) == f"{whole[:10]} first"

@@ -112,6 +112,12 @@ def test_an_unknown_variant_is_refused_with_the_known_ones():
         select_variants(["xla_graplper"])
 
 
+@pytest.mark.parametrize(("named", "near"), [("float16", "mixed_float16"), ("bfloat16", "mixed_bfloat16")])
+def test_who_names_a_type_is_told_its_plain_policy(named, near):
+    with pytest.raises(VariantError, match=rf"did you mean {near}\?"):
+        select_variants([named])
+
+
 @pytest.mark.parametrize("names", [[], [BASELINE]])
 def test_the_baseline_alone_is_no_comparison(names):
     with pytest.raises(VariantError, match="no variant beside baseline"):

@@ -85,6 +85,8 @@ _AT_LEAST, _AT_MOST = 2, 20
 # A step in between is said only of a commit measured so often, and of a bad commit measured so often: a single set that
 # something else on the machine disturbed looks like one.
 _STEP_SETS = 3
+# That the bad commit is not slower is said after so many sets of it: two that agree by chance look sure.
+_NOT_SLOWER_SETS = 5
 # A side is measured again while it is a step in between with such a probability.
 _DOUBTFUL = 0.5
 
@@ -203,7 +205,8 @@ class _Model:
 
     def bad_is_not_slower(self) -> bool:
         """Return whether the bad commit is surely slower by less than `factor`."""
-        return 1 - self.posterior.bad_beyond(math.log(self.config.factor)) >= self.config.confidence
+        surely = 1 - self.posterior.bad_beyond(math.log(self.config.factor)) >= self.config.confidence
+        return surely and self.count(self.last) >= min(_NOT_SLOWER_SETS, self.config.most)
 
     def steps(self) -> tuple[int, ...]:
         """Return the commits that surely have a part of the slowdown, but not all of it."""

@@ -72,7 +72,8 @@ class Starting:
             inherited.pop("PYTHONPATH", None)
         threads = {} if self.cores is None else dict.fromkeys(_THREADS, str(len(self.cores)))
         if self.engine is None:
-            wanted = common_environment({**inherited, **threads, **page_environment(self.pages, inherited)})
+            pages = page_environment(self.pages, inherited, in_heap=True)
+            wanted = common_environment({**inherited, **threads, **pages})
         else:
             wanted = worker_environment(self.engine, {**threads, **self.switches}, inherited, pages=self.pages)
         if side.package is not None:

@@ -135,6 +135,21 @@ def test_huge_pages_are_seen_in_a_process_that_asks_for_them():
 
 
 @LINUX
+def test_arrays_of_a_builder_share_huge_pages():
+    """Two hundred blocks of 1 MiB, each too small for a huge page of its own."""
+    if not resources.allows_huge_pages():
+        pytest.skip("this machine gives no huge pages, or its glibc cannot ask for them")
+    kept = "kept = [b'x' * (1 << 20) for _ in range(200)]"
+    script = f"from nqperf.perf.machine.resources import pages; {kept}; print(pages().huge)"
+    huge = {}
+    for in_heap in (False, True):
+        environment = {**os.environ, **page_environment("huge", os.environ, in_heap=in_heap)}
+        words = [sys.executable, "-c", script]
+        huge[in_heap] = int(subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert huge[True] > 100 << 20 > huge[False]
+
+
+@LINUX
 def test_what_a_process_does_is_seen():
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])

@@ -169,7 +169,7 @@ def _meaning(word: Word, judged: Sequence[Judged]) -> str:
         return "surely less than before"
     if word == "INCONCLUSIVE":
         beside = [one for one in judged if one.measure != "time"]
-        return "not sure yet" + ("; memory and the time to start fail only where they are SLOWER" if beside else "")
+        return "not sure yet" + ("; memory and the time to start fail only where they surely grew" if beside else "")
     shares = dict.fromkeys(
         (one.measure, one.margin if word == "SAME" else JudgeConfig.for_margin(one.margin).fail_margin - 1)
         for one in judged

@@ -181,7 +181,7 @@ def test_the_words_of_the_verdicts_are_told_with_the_figures_of_their_margins():
 def test_what_is_open_beside_the_time_is_told_to_fail_only_where_it_grew():
     results = compare()
     (row,) = results.rows
-    said = "memory and the time to start fail only where they are SLOWER"
+    said = "memory and the time to start fail only where they surely grew"
     assert said not in revisions_text(results)
     opened = [msgspec.structs.replace(one, word="INCONCLUSIVE") for one in row.judged if one.measure == "memory"]
     beside = msgspec.structs.replace(row, judged=(row.judged[0], *opened))

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,7 +147,10 @@ def test_arrays_of_a_builder_share_huge_pages():
         environment = {**os.environ, **page_environment("huge", os.environ, in_heap=in_heap)}
         words = [sys.executable, "-c", script]
         huge[in_heap] = int(subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout)
-    assert huge[True] > 100 << 20 > huge[False]
+    assert huge[True] > 100 << 20
+    # Where the system gives huge pages unasked, it may join the blocks into some.
+    if "[madvise]" in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text():
+        assert huge[False] < 100 << 20
 
 
 @LINUX

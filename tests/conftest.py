@@ -70,6 +70,17 @@ def modules_of_one_file(tmp_path_factory):
             del sys.modules[name]
 
 
+@pytest.fixture(autouse=True)
+def policy_of_one_test():
+    """Fail a test that leaves Keras another global policy: the tests after it would build other models."""
+    yield
+    keras = sys.modules.get("keras")
+    left = keras.config.dtype_policy().name if hasattr(keras, "config") else "float32"
+    if left != "float32":
+        keras.config.set_dtype_policy("float32")
+        pytest.fail(f"the test left Keras the global policy {left}, expected float32", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def loaded_engines():
     """Hold the engines that `engines_loaded_once` was asked for."""

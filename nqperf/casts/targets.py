@@ -218,7 +218,7 @@ def _keras_file(path: Path) -> Callable[..., Any]:
         model = _loaded(path)
         config = keras.saving.serialize_keras_object(model)
         # A mixed model's float32 layers are so on purpose; one that is float32 throughout becomes what is asked for.
-        held = {name for name in _policies(config) if "16" in name} or {model.dtype_policy.name}
+        held = {name for name in _policies(config) if "16" in name} or {"float32"}
         if precision is None or held == {precision}:
             return model
         return keras.saving.deserialize_keras_object(_with_policy(config, held, precision))

@@ -69,6 +69,17 @@ def test_a_float32_model_becomes_what_is_asked_for(folder):
     assert set(policies(folder / "wide.keras", "mixed_float16").values()) == {"mixed_float16"}
 
 
+def test_the_global_policy_does_not_say_what_a_saved_model_is(folder):
+    """A model without a policy of its own names the one in force when it is loaded, not the one of its layers."""
+    saved(folder / "wide.keras", "float32")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        found = policies(folder / "wide.keras", "mixed_float16")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert set(found.values()) == {"mixed_float16"}
+
+
 def test_without_a_precision_both_of_16_bits_are_audited(folder):
     saved(folder / "mixed.keras", "mixed_float16")
     document, code = audited("mixed.keras")

@@ -28,6 +28,7 @@ from nqperf.perf.workers.progress import Doing, Event, Progress, SetFinished, si
 from nqperf.plain_text import command_line
 from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
+from nqperf.report.lines import console_width
 from nqperf.report.markdown import run_markdown
 from nqperf.report.progress import doing_text, row_lines, set_text
 from nqperf.report.terminal import run_text, seconds_text
@@ -171,7 +172,7 @@ def _run(data: str | None, options: dict[str, Any]) -> None:
     if options["as_json"]:
         click.echo(msgspec.json.encode(run.results).decode())
     elif not options["quiet"]:
-        click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
+        click.echo(f"{run_text(run.results, console_width())}\n{seconds_text(run.seconds)}")
     whole = _deliver(run, options)
     if run.interrupted is not None:
         sys.exit(_SIGNALLED + getattr(run.interrupted, "signum", signal.SIGINT))

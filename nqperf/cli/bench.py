@@ -26,6 +26,7 @@ from nqperf.perf.suite.suite import SuiteRun, run_suite
 from nqperf.plain_text import command_line
 from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
+from nqperf.report.lines import console_width
 from nqperf.report.markdown import run_markdown
 from nqperf.report.terminal import run_text, seconds_text
 from nqperf.report.tracking import store_fault, track
@@ -168,7 +169,7 @@ def _run(data: str | None, options: dict[str, Any]) -> None:
     if options["as_json"]:
         click.echo(msgspec.json.encode(run.results).decode())
     elif not options["quiet"]:
-        click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
+        click.echo(f"{run_text(run.results, console_width())}\n{seconds_text(run.seconds)}")
     whole = _deliver(run, options)
     if run.interrupted is not None:
         sys.exit(_SIGNALLED + getattr(run.interrupted, "signum", signal.SIGINT))

@@ -13,7 +13,7 @@ from threading import Lock, Thread
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
 from nqperf.plain_text import plain
 from nqperf.records.results import VariantResult, Verdict
-from nqperf.report.summary import outcome_of
+from nqperf.report.summary import NO_INTERVAL, interval_text, outcome_of, ratio_text
 from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.
@@ -36,13 +36,16 @@ def doing_text(event: Doing) -> str:
 
 def set_text(event: SetFinished) -> str:
     """Return what is known of each row after the set of `event`."""
-    rows = ", ".join(f"{row.name} {_so_far(row)}" for row in event.rows if row.ratio is not None)
+    told = [row for row in event.rows if row.ratio is not None]
+    bare = all(row.interval is None for row in told)
+    rows = ", ".join(f"{row.name} {_so_far(row, bare=bare)}" for row in told)
     left = f"time for about {event.left} more" if event.left else "the last one"
-    return plain(f"set {event.number} of processes, {left}: {rows}")
+    return plain(f"set {event.number} of processes{f' ({NO_INTERVAL})' if bare else ''}, {left}: {rows}")
 
 
-def _so_far(row: RowVerdict) -> str:
-    interval = "" if row.interval is None else f" ({row.interval[0]:.3f} .. {row.interval[1]:.3f})"
+def _so_far(row: RowVerdict, *, bare: bool) -> str:
+    """Return what is known of a `row`; that it has no interval only where it is not said of all: `bare`."""
+    interval = "" if row.interval is None and bare else f" ({interval_text(row.interval)})"
     outcome = row.outcome if row.decided else "open"
     return f"{row.ratio:.3f}{interval} {outcome}"
 
@@ -150,9 +153,9 @@ def _write(write: Callable[[str], None], waiting: list[RowFinished]) -> None:
 def _row_text(row: Row) -> str:
     if isinstance(row, VariantResult):
         said = outcome_of(row) if row.reason is None else f"{outcome_of(row)} ({row.reason})"
-        return said if row.verdict is None else f"ratio {row.verdict.ratio:.3f}, {said}"
+        return said if row.verdict is None else f"ratio {ratio_text(row.verdict)}, {said}"
     if isinstance(row, Verdict):
-        return f"ratio {row.ratio:.3f}, {row.outcome}"
+        return f"ratio {ratio_text(row)}, {row.outcome}"
     return f"ratio {median(_ratios(row.baseline_seconds, row.variant_seconds)):.3f}, measured"
 
 

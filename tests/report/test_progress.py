@@ -27,6 +27,11 @@ def test_a_row_is_told_in_the_tables_words():
     alone = np.median(np.divide(samples.baseline_seconds, samples.variant_seconds))
     assert finished_text(finished(row=samples)) == f"xla: ratio {alone:.3f}, measured, 12 s"
     assert finished_text(finished("baseline", run.variant("baseline"))) == "baseline: baseline, 12 s"
+    single = finished_text(finished(row=runs.measured("xla", 1.2, sets=1)))
+    assert single.startswith("xla: ratio 1.")
+    assert " (one set, no interval), REPORTED, 12 s" in single
+    late = next(row for row in runs.full().variants if row.verdict and row.verdict.at_most)
+    assert finished_text(finished(late.name, late)).startswith(f"{late.name}: ratio below 0.050, FAIL")
     assert finished_text(finished("tf32", runs.SKIPPED)) == "tf32: skipped (needs an Ampere GPU or later), 12 s"
     wrong = msgspec.structs.replace(run.variant("xla"), status="failed", reason="parity: 9 of 9 changed")
     assert finished_text(finished(row=wrong)).startswith(f"xla: ratio {ratio:.3f}, ")
@@ -47,8 +52,13 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
     early = dataclasses.replace(decided, name="eager", decided=False, ratio=0.5, interval=None)
     never = dataclasses.replace(decided, name="tf32", ratio=None)
     event = SetFinished(number=4, left=2, rows=(decided, early, never), seconds=3.0)
-    said = "set 4 of processes, time for about 2 more: xla 1.200 (1.190 .. 1.210) PASS, eager 0.500 open"
+    said = (
+        "set 4 of processes, time for about 2 more: xla 1.200 (1.190 .. 1.210) PASS, "
+        "eager 0.500 (one set, no interval) open"
+    )
     assert set_text(event) == said
+    first = dataclasses.replace(event, number=1, rows=(early, never))
+    assert set_text(first) == "set 1 of processes (one set, no interval), time for about 2 more: eager 0.500 open"
     assert set_text(dataclasses.replace(event, left=0)).startswith("set 4 of processes, the last one: ")
     lines = []
     with row_lines(lines.append) as tell:

@@ -17,7 +17,6 @@ from nqperf.perf.keras_models.config import KerasBenchConfig
 from nqperf.perf.keras_models.outputs import evidence_fault
 from nqperf.perf.keras_models.session import KerasSession
 from nqperf.perf.machine.examination import (
-    PROBE_SECONDS,
     device_fingerprint,
     look_at_machine,
     require_device,
@@ -26,6 +25,7 @@ from nqperf.perf.machine.examination import (
 from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.sets import Conduct, Process
+from nqperf.perf.suite.baseline import probe_seconds
 from nqperf.perf.suite.conduct import Memory, loads_side_by_side
 from nqperf.perf.suite.outcome import Known, row_of, skipped_row
 from nqperf.perf.suite.processes import VariantProcess
@@ -56,7 +56,7 @@ def bench_keras_model(config: KerasBenchConfig, progress: Progress = silent) -> 
         )
         rows = config.rows()
         engines = {row.engine for row in rows}
-        machine = look_at_machine(engines=engines, timeout=min(PROBE_SECONDS, suite.budget))
+        machine = look_at_machine(engines=engines, timeout=probe_seconds(suite.budget))
         require_device(suite.require, machine)
         machine = seen_by(machine, session.start_baseline())
         data = sha256_of(Path(folder) / INPUTS)

@@ -315,6 +315,14 @@ def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(slee
         sleeping("eager", budget=0.5, gate=GateConfig())
 
 
+def test_a_budget_that_is_over_before_the_first_process_is_ready_is_refused_so_too(sleeping, monkeypatch):
+    monkeypatch.setenv("SLEEPY_FACTOR", "15")  # a start takes 1.5 s
+    with pytest.raises(
+        OutOfTimeError, match=r"one set of processes takes about \d+ s here, and 0 of 0\.1 s are left; "
+    ):
+        sleeping("eager", budget=0.1, gate=GateConfig())
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_orders(sleeping):
     two_sets = GateConfig(rounds=2, sets=2)  # before the first look no row has left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,8 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
     if not judged.holds:
         sys.exit(EXIT_FINDINGS)
     if not as_json and precision != "float32":
-        say_next("bench", model, specs, f"--quick --variants {precision}")
+        real = "" if options["arrays"] is None else f" --inputs {shlex.quote(str(options['arrays']))}"
+        say_next("bench", model, specs, f"--quick --variants {precision}{real}")
 
 
 @click.command(short_help="Find the fewest layers to keep in float32.")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import click.testing
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -129,6 +130,15 @@ def test_what_to_run_next_is_said_beside_the_result(invoke):
         "nqperf: next: nqperf casts drift cli_models:build --input 'float32[2,8]' --precision mixed_float16"
     )
     assert "next:" not in invoke("audit", "cli_models:build", "--precision=mixed_float16", "--json").output
+
+
+def test_a_limit_of_a_drift_is_said_and_its_inputs_are_handed_on(invoke):
+    np.savez("my rows.npz", np.ones((3, 8), "float32"))
+    done = invoke("drift", "cli_models:build", "--inputs=my rows.npz", "--limit=2")
+    assert ", 1 batch of the first 2 of 3 rows of my rows.npz (--limit 3 takes all) on " in done.stdout
+    assert done.stderr.splitlines()[-1] == (
+        "nqperf: next: nqperf bench cli_models:build --quick --variants mixed_float16 --inputs 'my rows.npz'"
+    )
 
 
 def test_json_sarif_and_annotations(invoke):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from statistics import median
+from threading import Event as Flag
+from threading import Lock, Thread
 
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
 from nqperf.plain_text import plain
@@ -17,12 +20,18 @@ from nqperf.statistics.verdicts import RowVerdict
 SECONDS_A_LINE = 1.0
 # Nobody waits longer than this without a word, where there is one: a first set takes a minute on a slow machine.
 SECONDS_SILENT = 15.0
+# What is being done for longer than this is told with its time.
+_SECONDS_LONG = 2.0
+_SECONDS_A_BEAT = 1.0
 
 
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
-    left = "" if event.left is None else f", about {max(event.left, 0):.0f} s left at most"
-    return f"{event.stage} {event.name}{f', {event.pairs} before' if event.pairs else ''}{left}"
+    before = f", {event.pairs} before" if event.pairs else ""
+    left = f", for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
+    if event.left is not None:
+        left = f", about {max(event.left, 0):.0f} s left{'' if event.share else ' at most'}"
+    return f"{event.stage} {event.name}{before}{left}"
 
 
 def set_text(event: SetFinished) -> str:
@@ -76,6 +85,60 @@ def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.mo
         yield tell
     finally:
         _write(write, waiting)
+
+
+class UnderWay:
+    """Passes events on to `tell`, and tells what is being done once more, with the time that it has taken by then.
+
+    `clock` returns seconds. It may be called from several threads.
+    """
+
+    def __init__(self, tell: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell, self._clock, self._lock = tell, clock, Lock()
+        self._doing: Doing | None = None
+        self._since = self._began = clock()
+
+    def __call__(self, event: Event) -> None:
+        """Pass the `event` on; where it tells the share of its stage that is done, with what the rest will take."""
+        with self._lock:
+            self._doing = None
+            if isinstance(event, Doing):
+                self._since = self._clock()
+                if not event.share:
+                    self._began = self._since
+                elif event.left is None:
+                    left = (self._since - self._began) * (1 - event.share) / event.share
+                    event = dataclasses.replace(event, left=left)
+                self._doing = event
+            self._tell(event)
+
+    def again(self) -> None:
+        """Tell what is being done once more, if anything is known to be."""
+        with self._lock:
+            if self._doing is not None:
+                past = self._clock() - self._since
+                left = None if self._doing.left is None else self._doing.left - past
+                self._tell(dataclasses.replace(self._doing, past=past, left=left))
+
+
+@contextmanager
+def repeated(tell: Progress) -> Iterator[Progress]:
+    """Yield what passes events on to `tell`, which is told each second what is being done: nothing else may happen."""
+    under_way, ended = UnderWay(tell), Flag()
+
+    def beat() -> None:
+        # A stream that has been closed is told of where an event is.
+        with suppress(OSError, ValueError):
+            while not ended.wait(_SECONDS_A_BEAT):
+                under_way.again()
+
+    thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield under_way
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _write(write: Callable[[str], None], waiting: list[RowFinished]) -> None:

@@ -332,7 +332,7 @@ def test_sides_that_are_far_apart_take_turns(monkeypatch, seconds, how):
 
 
 def test_one_core_takes_turns(monkeypatch):
-    for module in ("compare", "config"):
+    for module in ("session", "config"):
         monkeypatch.setattr(f"nqperf.perf.revisions.{module}.can_duet", lambda: False)
     assert {taken.how for taken in sets(compare())} == {"turns"}
     with pytest.raises(ConfigError, match="a duet needs two cores"):

@@ -15,6 +15,7 @@ from nqperf.casts.rules import cast_rules, conflict_rules, integer_rules, numeri
 from nqperf.casts.rules.islands import islands
 from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.targets import Target
+from nqperf.casts.telling import tell
 from nqperf.casts.trace import tracing
 from nqperf.casts.trace.flow import Flow, allow_list_share
 from nqperf.casts.trace.records import FLOATS, HALVES, Trace
@@ -75,6 +76,7 @@ def audited_trace(
     """
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
+    tell("tracing", precision or "the model")
     self_test()
     with building.policies_restored():
         built, model = building.built(target, inputs, precision)
@@ -87,6 +89,8 @@ def audited_trace(
             return judge(tried) if tried.stopped is None else None
 
         runs = any(finding.proposals for finding in findings) and not is_large(model)
+        if runs:
+            tell("running", "the model in float32, to hold edits to it")
         yardstick = Yardstick(target, inputs) if runs else None
 
         def sound() -> bool:

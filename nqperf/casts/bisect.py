@@ -15,8 +15,10 @@ import numpy as np
 
 from nqperf.casts.drift import measure
 from nqperf.casts.statistics import DriftStatistics
+from nqperf.casts.telling import tell
 from nqperf.casts.twins import Batch, Observed, Twins, outputs_of
 from nqperf.errors import ConfigError
+from nqperf.plain_text import counted
 
 _SHOWN = 8  # places outside of the layers that are named
 
@@ -78,6 +80,7 @@ def bisect(twins: Twins, batches: Sequence[Batch], *, tolerance: float) -> Bisec
     def error_of(chosen: tuple[str, ...]) -> float:
         key = frozenset(chosen)
         if key not in errors:
+            tell("trying", f"set {len(errors) + 1}: {len(key)} of {counted(len(names), 'layer')} in float32")
             errors[key] = _error(twins, batches, references, key)
         return errors[key]
 

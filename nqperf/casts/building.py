@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from nqperf.casts.trace import tracing
 from nqperf.casts.trace.records import FLOATS, HALVES
 from nqperf.casts.trace.stops import said
@@ -125,10 +127,14 @@ def _takes_precision(builder: Callable[..., Any]) -> bool:
 
 @contextlib.contextmanager
 def policies_restored() -> Iterator[None]:
-    """Put the global policies back that were in force before the block."""
+    """Put the global policies back that were in force before the block, in which a user's model is built and run.
+
+    NumPy warns of no number there that a half type does not hold: that is a finding, told with its line.
+    """
     before = [(keras, keras.mixed_precision.global_policy()) for keras in _kerases()]
     try:
-        yield
+        with np.errstate(over="ignore"):
+            yield
     finally:
         for keras in _kerases():
             policy = next((held for known, held in before if known is keras), "float32")

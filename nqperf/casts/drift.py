@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from nqperf.casts.findings import Finding
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
+from nqperf.casts.telling import tell
 from nqperf.casts.trace import frames, hooks
 from nqperf.casts.trace.lists import MOVES
 from nqperf.casts.trace.records import HALVES, SourceLocation, relative
-from nqperf.casts.twins import Batch, Observed, Twins, called, outputs_of
+from nqperf.casts.twins import Batch, Observed, Twins, called, outputs_of, rows_of
 from nqperf.errors import ConfigError
 
 SCHEMA_VERSION = 1
@@ -106,7 +107,7 @@ class Drift:
         }
 
 
-def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str, inputs: str = "") -> Drift:
+def measure(twins: Twins, batches: Sequence[Batch], *, name: str, precision: str, inputs: str = "") -> Drift:
     """Run both of the `twins` on each of `batches`; of each tensor only its statistics are kept beyond the batch.
 
     `name` and `precision` are what the result calls the model and the twin's precision, `inputs` what the batches are.
@@ -118,9 +119,11 @@ def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str
     drifts = {path: LayerDrift(layer=path, dtype=str(twin.compute_dtype)) for path, _, twin in twins.layers}
     outputs: dict[str, DriftStatistics] = {}
     watch = _Watch(twins.twin)
-    count = 0
+    rows, done = sum(map(rows_of, batches)), 0
     for batch in batches:
-        count += 1
+        last = done + rows_of(batch)
+        tell("running", f"rows {done + 1} to {last} of {rows}", done / rows if rows else None)
+        done = last
         kept, reference = _run_reference(twins, batch, drifts)
         _require_numbers(reference, batch)
         value = _run_twin(twins, batch, drifts, kept, watch)
@@ -134,7 +137,7 @@ def measure(twins: Twins, batches: Iterable[Batch], *, name: str, precision: str
         layers=layers,
         outputs=outputs,
         findings=(*watch.findings(), *_range_findings(layers)),
-        batches=count,
+        batches=len(batches),
         outside=watch.outside(),
         inputs=inputs,
     )

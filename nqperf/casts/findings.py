@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from nqperf.casts.edits.in_float32 import changes_in_float32
 from nqperf.casts.edits.text import Edit, edited
 from nqperf.casts.trace import source
 from nqperf.casts.trace.records import SourceLocation, relative
@@ -93,6 +94,7 @@ class Finding:
             "message": self.message,
             "edit": self.edit_text,
             "verified": self.fix is not None,
+            "changes_in_float32": list(self.changes_in_float32),
             "origin": origin,
             "consequences": [finding.to_dict() for finding in self.consequences],
             "fingerprint": self.fingerprint,
@@ -104,6 +106,11 @@ class Finding:
         if self.fix is not None:
             return ""
         return "none that was tried works" if self.proposals else "not tried"
+
+    @property
+    def changes_in_float32(self) -> tuple[str, ...]:
+        """What the edit that was tried changes in the float32 model, too, in words: another number."""
+        return changes_in_float32(self.fix) if self.fix is not None else ()
 
     @property
     def edit_text(self) -> str | None:

@@ -14,6 +14,7 @@ from nqperf.casts.naming import only_array
 from nqperf.casts.samples import sample
 from nqperf.casts.targets import Target
 from nqperf.casts.task_drift import TaskDrift, task_drift
+from nqperf.casts.telling import tell
 from nqperf.casts.twins import Batch, Twins, outputs_of, require_builder
 from nqperf.errors import ConfigError
 from nqperf.formats.casts.input_arrays import read_input_arrays
@@ -23,6 +24,9 @@ from nqperf.nq.context import ContextConfig
 from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
 from nqperf.nq.logits import MODEL_OUTPUTS, Logits
+from nqperf.plain_text import counted
+
+_EXAMPLES = 4  # of a file of examples, unless more are asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +51,7 @@ class Inputs:
         return task_drift(self.features, (logits[0], logits[1]), self.examples, self.answers)
 
     def _logits(self, run: Callable[[Batch], Any], features: Features) -> Logits:
+        tell("answering", f"{counted(len(self.examples), 'example')}")
         outputs = [outputs_of(run(batch)) for batch in self.batches]
         joined = {
             name: np.concatenate([output[name] for output in outputs]).astype(np.float32) for name in MODEL_OUTPUTS
@@ -55,10 +60,11 @@ class Inputs:
 
 
 def inputs_for(
-    target: Target, *, data: str | None, arrays: Path | None, limit: int, max_seq_length: int, batch_size: int
+    target: Target, *, data: str | None, arrays: Path | None, limit: int | None, max_seq_length: int, batch_size: int
 ) -> Inputs:
-    """Return the windows of `limit` examples of `data`, the rows of the .npz `arrays`, or one seeded batch of neither.
+    """Return windows of the examples `data`, the rows of the .npz `arrays`, or one seeded batch where both are None.
 
+    `limit` is how many of the examples or rows there are at most; where it is None, four examples, and all rows.
     `target` is what they are for; windows have `max_seq_length` positions, and batches `batch_size` rows (a seeded one
     two at most).
 
@@ -66,12 +72,14 @@ def inputs_for(
     the model's inputs; FormatError for a file that cannot be read.
     """
     require_builder(target)
-    if limit < 1 or batch_size < 1:
-        raise ConfigError(f"--limit {limit}, --batch-size {batch_size}; expected both to be at least 1")
+    if (limit is not None and limit < 1) or batch_size < 1:
+        asked = "" if limit is None else f"--limit {limit}, "
+        raise ConfigError(f"{asked}--batch-size {batch_size}; expected at least 1")
     if data is not None and arrays is not None:
         raise ConfigError("--data and --inputs are two ways to say what is run: choose one")
     if data is not None:
-        return _windows(target, data, limit, max_seq_length, batch_size)
+        return _windows(target, data, limit or _EXAMPLES, max_seq_length, batch_size)
+    tell("building", "the model, to see its inputs")
     with building.policies_restored():
         built, model = building.built(target.build, target.inputs, "float32")
     if built.keywords:
@@ -82,8 +90,8 @@ def inputs_for(
         return Inputs(
             batches=[sample(built.arguments, model, rows=rows)], origin="drawn inputs (--inputs FILE.npz for real ones)"
         )
-    batches, taken = _rows(built.arguments, arrays, batch_size)
-    return Inputs(batches=batches, origin=f"the rows of {arrays.name}{f' ({taken})' if taken else ''}")
+    batches, origin = _rows(built.arguments, arrays, limit, batch_size)
+    return Inputs(batches=batches, origin=origin)
 
 
 def _require_numbers(arguments: tuple[Any, ...]) -> None:
@@ -125,8 +133,8 @@ def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_s
     )
 
 
-def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> tuple[list[Batch], str]:
-    """Return the rows of a file's arrays as batches of a model's `arguments` (tf.TensorSpec, nested), and what is odd.
+def _rows(arguments: tuple[Any, ...], path: Path, limit: int | None, batch_size: int) -> tuple[list[Batch], str]:
+    """Return the first rows of a file's arrays as batches of a model's `arguments` (nested tf.TensorSpec), and which.
 
     An array belongs to the input of its name, or to that in its place where the file's names are NumPy's own. An only
     array belongs to an only input whatever it is called, and that is said.
@@ -150,11 +158,17 @@ def _rows(arguments: tuple[Any, ...], path: Path, batch_size: int) -> tuple[list
 
     def block(start: int) -> Any:
         def cut(name: str, spec: Any) -> Any:
-            return tf.cast(arrays[name][start : start + batch_size], spec.dtype)
+            return tf.cast(arrays[name][start : min(start + batch_size, rows)], spec.dtype)
 
         return _mapped(arguments, cut)
 
-    return [block(start) for start in range(0, len(next(iter(arrays.values()))), batch_size)], taken
+    given = len(next(iter(arrays.values())))
+    rows = min(given, limit or given)
+    which = "the rows" if rows == given else f"the first {rows} of {given} rows"
+    odd = [taken, f"--limit {given} takes all" if rows < given else ""]
+    said = "; ".join(each for each in odd if each)
+    origin = f"{which} of {path.name}{f' ({said})' if said else ''}"
+    return [block(start) for start in range(0, rows, batch_size)], origin
 
 
 def _mapped(structure: Any, make: Callable[[str, Any], Any], name: str = "") -> Any:

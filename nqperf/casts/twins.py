@@ -11,6 +11,7 @@ import numpy as np
 
 from nqperf.casts import building
 from nqperf.casts.targets import Target
+from nqperf.casts.telling import tell
 from nqperf.casts.trace.stops import said
 from nqperf.errors import ConfigError, NqPerfError
 
@@ -84,6 +85,7 @@ def require_builder(target: Target) -> None:
 
 
 def _build(target: Target, precision: str, batch: Batch) -> Any:
+    tell("building", f"the model in {precision}")
     with building.policies_restored(), _told(precision):
         built = building.with_precision(target.build, precision)()
         model, _ = building.model_of(built, target.inputs)
@@ -129,6 +131,14 @@ def _without_tf32() -> Iterator[None]:
 def call(model: Any, batch: Batch) -> Any:
     """Call `model` on one `batch`: a dictionary is one argument, a tuple several."""
     return model(*batch) if isinstance(batch, tuple) else model(dict(batch))
+
+
+def rows_of(batch: Batch) -> int:
+    """Return how many rows `batch` has, by its first tensor; 0 where there is none."""
+    import tensorflow as tf
+
+    first = next(iter(tf.nest.flatten(batch)), None)
+    return int(first.shape[0]) if first is not None and len(first.shape) else 0
 
 
 def outputs_of(value: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import suite_progress
+from nqperf.cli.console import suite_progress
 from nqperf.cli.revisions import MARGINS, base_asked, base_options, deliver, margin_options
 from nqperf.formats.files import require_places
 from nqperf.perf.revisions.compare import compare_revisions

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import msgspec
 
 from nqperf.casts.naming import refuse_misnamed
 from nqperf.cli import options as shared
-from nqperf.cli.console import warn
+from nqperf.cli.console import suite_progress, warn
 from nqperf.cli.revisions import base_options, compare_rows, deliver, margin_options, names_base, refuse_margins
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.files import require_places
@@ -24,12 +23,11 @@ from nqperf.perf.keras_models.bench import bench_keras_model
 from nqperf.perf.keras_models.config import KerasBenchConfig, names_keras_model
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.suite import SuiteRun, run_suite
-from nqperf.perf.workers.progress import Doing, Event, Progress, SetFinished, silent
 from nqperf.plain_text import command_line
 from nqperf.records.verdict import exit_status
 from nqperf.report.html import run_page, write_page
+from nqperf.report.lines import console_width
 from nqperf.report.markdown import run_markdown
-from nqperf.report.progress import doing_text, row_lines, set_text
 from nqperf.report.terminal import run_text, seconds_text
 from nqperf.report.tracking import store_fault, track
 
@@ -171,7 +169,7 @@ def _run(data: str | None, options: dict[str, Any]) -> None:
     if options["as_json"]:
         click.echo(msgspec.json.encode(run.results).decode())
     elif not options["quiet"]:
-        click.echo(f"{run_text(run.results)}\n{seconds_text(run.seconds)}")
+        click.echo(f"{run_text(run.results, console_width())}\n{seconds_text(run.seconds)}")
     whole = _deliver(run, options)
     if run.interrupted is not None:
         sys.exit(_SIGNALLED + getattr(run.interrupted, "signum", signal.SIGINT))
@@ -262,30 +260,3 @@ def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """
     asked = {name: value for name, value in options.items() if name in _ASKED}
     return {"data": data, "command": command_line(["nqperf", *sys.argv[1:]]), **asked}
-
-
-@contextmanager
-def suite_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Yield what shows the progress: on a terminal what is being done, elsewhere a line a finished row.
-
-    Nothing is shown where `quiet`.
-    """
-    if quiet:
-        yield silent
-        return
-    if not sys.stderr.isatty():
-        with row_lines(lambda line: click.echo(line, err=True)) as told:
-            yield told
-        return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with console.status("starting") as status:
-
-        def show(event: Event) -> None:
-            if isinstance(event, Doing):
-                status.update(doing_text(event))
-            elif isinstance(event, SetFinished):
-                console.print(set_text(event), markup=False, highlight=False)
-
-        yield show

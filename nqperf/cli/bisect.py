@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import suite_progress
+from nqperf.cli.console import suite_progress
 from nqperf.perf.revisions.bisect import BisectConfig, bisect, bisect_row
 from nqperf.perf.revisions.git import Repository
 from nqperf.perf.revisions.suite import RowsAsked

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import suite_asked, suite_options, suite_progress, variants_option
+from nqperf.cli.bench import suite_asked, suite_options, variants_option
+from nqperf.cli.console import suite_progress
 from nqperf.errors import ConfigError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.profiles_toml import render_profile, write_profile

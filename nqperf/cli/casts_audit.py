@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nqperf.cli.console import users_code
+from nqperf.cli.console import users_code, work_shown
 from nqperf.cli.options import PATH
 from nqperf.cli.start_up import show_logs
 from nqperf.errors import ConfigError, NqPerfError
@@ -97,7 +97,7 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
     from nqperf.formats.files import require_places, write_whole
 
     require_places(sarif=options["sarif"])
-    with users_code():
+    with users_code(), work_shown():
         target = resolve(model, options["inputs"], imports=options["imports"])
         outcomes = outcomes_of(target, precision, options["device"])
     audits = [each for each, _ in outcomes]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, PRECISIONS, say_next
-from nqperf.cli.console import users_code
+from nqperf.cli.console import users_code, work_shown
 from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 
@@ -27,9 +27,11 @@ _data_options = (
         "arrays",
         type=PATH,
         metavar="FILE",
-        help="Run the rows of this .npz: an array an input.",
+        help="Run the rows of this .npz, all or --limit: an array an input.",
     ),
-    click.option("--limit", type=int, default=4, show_default=True, help="Examples read from --data."),
+    click.option(
+        "--limit", type=int, help="Use only so many rows or examples.  [default: all of --inputs, 4 of --data]"
+    ),
     click.option("--max-seq-length", type=int, default=384, show_default=True, help="Positions of one input."),
     click.option("--batch-size", type=int, default=8, show_default=True, help="Windows run at once."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output."),
@@ -67,7 +69,7 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
     from nqperf.report.casts_text import drift_text
 
     specs = options.pop("inputs")
-    with users_code():
+    with users_code(), work_shown():
         target = resolve(model, specs, imports=options.pop("imports"))
         data = inputs_for(target, **options)
         twins = build_twins(target, precision, data.batches[0])
@@ -116,7 +118,7 @@ def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool
 
     patch, anywhere = options.pop("patch"), options.pop("anywhere")
     require_places(patch=patch)
-    with users_code():
+    with users_code(), work_shown():
         target = resolve(model, options.pop("inputs"), imports=options.pop("imports"))
         data = inputs_for(target, **options)
         found = search(build_twins(target, precision, data.batches[0]), data.batches, tolerance=tolerance)

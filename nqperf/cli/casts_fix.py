@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, EXIT_UNSURE, PRECISIONS, outcomes_of
-from nqperf.cli.console import users_code
+from nqperf.cli.console import users_code, work_shown
 from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 from nqperf.plain_text import counted
@@ -47,7 +47,7 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
     if write and patch is not None:
         raise ConfigError("--write and --patch are two ways to keep the edits: choose one")
     require_places(patch=patch)
-    with users_code():
+    with users_code(), work_shown():
         target = resolve(model, options["inputs"], imports=options["imports"])
         ((audit, _),) = outcomes_of(target, (precision,), options["device"])
     made = patch_of(audit.findings, anywhere=anywhere)
@@ -60,8 +60,11 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
         click.echo(made.diff, nl=False)
     click.echo(summary_line(target.name, made, left), err=True)
     for finding in audit.findings:
+        place = f"{finding.rule} {finding.path}:{finding.line}"
+        if finding.changes_in_float32:
+            click.echo(f"{place}: in the float32 model, too, {'; '.join(finding.changes_in_float32)}", err=True)
         if finding.fix is None:
-            click.echo(f"{finding.rule} {finding.path}:{finding.line}: {finding.edit} ({finding.unverified})", err=True)
+            click.echo(f"{place}: {finding.edit} ({finding.unverified})", err=True)
     if not audit.complete:
         sys.exit(EXIT_UNSURE)
     if write and made.after:

@@ -13,6 +13,7 @@ from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import read_results
 from nqperf.records.comparison import compare, exit_status
 from nqperf.report.html import comparison_page, write_page
+from nqperf.report.lines import console_width
 from nqperf.report.terminal import comparison_text
 
 
@@ -47,5 +48,5 @@ def compare_command(
     if shown["as_json"]:
         click.echo(msgspec.json.encode(comparison).decode())
     elif not shown["quiet"]:
-        click.echo(comparison_text(comparison))
+        click.echo(comparison_text(comparison, console_width()))
     sys.exit(exit_status(comparison, allow_inconclusive=allow_inconclusive))

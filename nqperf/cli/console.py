@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +10,14 @@ from contextlib import contextmanager, redirect_stdout
 
 import click
 
-from nqperf.cli.start_up import quiet_start_up
+from nqperf.casts.telling import told
+from nqperf.cli.start_up import quiet_start_up, screen
 from nqperf.engines.registry import EngineRow
 from nqperf.errors import FormatError
 from nqperf.formats.weights.model_folder import OpenedModel
-from nqperf.report.progress import SECONDS_SILENT
+from nqperf.perf.workers.progress import Doing, Event, Progress, SetFinished, silent
+from nqperf.plain_text import plain
+from nqperf.report.progress import SECONDS_SILENT, doing_text, repeated, row_lines, set_text
 
 Advance = Callable[[str, int], None]
 
@@ -54,6 +58,45 @@ def _lines(totals: dict[str, int | None]) -> Advance:
             click.echo(f"nqperf: {name} {done[name]}{of}", err=True)
 
     return advance
+
+
+@contextmanager
+def suite_progress(*, quiet: bool) -> Iterator[Progress]:
+    """Yield what shows the progress: on a terminal what is being done, elsewhere a line a finished row.
+
+    What takes long is told with its time. Nothing is shown where `quiet`.
+    """
+    if quiet:
+        yield silent
+        return
+    stream = screen()
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        with row_lines(lambda line: click.echo(line, file=stream)) as lines, repeated(lines) as progress:
+            yield progress
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream)
+    with console.status("starting") as status:
+
+        def show(event: Event) -> None:
+            if isinstance(event, Doing):
+                status.update(Text(plain(doing_text(event))))
+            elif isinstance(event, SetFinished):
+                console.print(set_text(event), markup=False, highlight=False)
+
+        with repeated(show) as progress:
+            yield progress
+
+
+@contextmanager
+def work_shown() -> Iterator[None]:
+    """Show what an audit or a drift does in the block, as `suite_progress` shows a run."""
+    with suite_progress(quiet=False) as progress:
+        progress(Doing(stage="starting", name="TensorFlow"))
+        with told(lambda stage, name, share: progress(Doing(stage=stage, name=name, share=share))):
+            yield
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import click
 
 from nqperf.cli import options as shared
 from nqperf.cli.start_up import quiet_start_up
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert
+from nqperf.formats.weights.model_folder import check_replaceable
 from nqperf.model.weights import some_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _ONNX = ".onnx"
     help="Take the moving averages of the weights, or the weights, where SOURCE holds both.  [default: asks]",
 )
 @shared.option("--int8", is_flag=True, help="Products of an ONNX file in 8 bits, where its answers stay the same.")
+@shared.option("--force", is_flag=True, help="Replace the model folder or the ONNX file that OUT is.")
 @shared.together(shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
     """Make the model folder OUT of SOURCE, a folder or a checkpoint's prefix; where OUT ends in .onnx, an ONNX file.
@@ -44,11 +46,14 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
     vocabulary are looked for beside them. Heads that SOURCE lacks are new, and their answers random; heads of other
     tasks are left out.
 
+    A model folder or ONNX file that is there is replaced with --force only, whole or not at all.
+
     An ONNX file is made of a model folder (extra onnxruntime). It reads and gives what nqperf's features and logits
     are named, int32 and float32, at any batch and length; above 2 GB its values stand in OUT.onnx.data.
 
     \b
     nqperf convert downloads/bert_joint.ckpt models/bert-joint
+    nqperf convert downloads/bert_joint.ckpt models/bert-joint --dtype float16 --force
     nqperf convert downloads/bert-base-uncased models/bert-base --seed 7
     nqperf convert downloads/roberta-base models/roberta-base
     nqperf convert models/bert-joint bert-joint.onnx
@@ -59,6 +64,8 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
         return
     if options["int8"]:
         raise ConfigError(f"--int8 is for ONNX files, and {out} does not end in {_ONNX}: name one that does")
+    if source.resolve() != out.resolve():  # which is refused as that
+        check_replaceable(out, force=bool(options["force"]))
     with quiet_start_up():
         report = convert(
             source,
@@ -79,13 +86,15 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
 def _export(source: Path, out: Path, options: dict[str, object]) -> None:
     """Write a model folder as an ONNX file.
 
-    Raises: ConfigError for an option that is for the other kind of output.
+    Raises: ConfigError for an option that is for the other kind of output, FormatError for a file that is there.
     """
     from nqperf.perf.export.onnx import export_onnx
 
     for name in ("tokenizer", "seed", "dtype", "ema"):
         if options[name] is not None:
             raise ConfigError(f"--{name} is for model folders, and {out} is to be an ONNX file: leave it out")
+    if out.is_file() and not options["force"]:
+        raise FormatError("is there already: name another output, or replace it by --force", path=out)
     report = export_onnx(source, out, int8=bool(options["int8"]))
     if options["as_json"]:
         click.echo(_json(report))

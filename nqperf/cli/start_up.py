@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import sys
@@ -11,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from threading import Lock
 from types import ModuleType
+from typing import IO, cast
 
 import click
 
@@ -88,6 +91,45 @@ def let_through() -> None:
         logging.getLogger("tensorflow").setLevel(logging.NOTSET)
 
 
+# Where standard error leads while native code's is held back.
+_kept: list[int] = []
+_kept_lock = Lock()
+
+
+class _Screen(io.TextIOBase):
+    """Standard error as it was when this was made, which is heard while that of native code is held back, too."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a property here, an attribute there
+        """That of standard error."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write the `text`; return how many letters it has."""
+        with _kept_lock:
+            if _kept:
+                os.write(_kept[-1], text.encode(self.encoding, "replace"))
+                return len(text)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        if not _kept:
+            self._stream.flush()
+
+
+def screen() -> IO[str]:
+    """Return standard error as a stream that is heard while that of native code is held back, too."""
+    return cast("IO[str]", _Screen())
+
+
 @contextmanager
 def quiet_start_up() -> Iterator[None]:
     """Hold back what native code writes to stderr in the block, and show it when the block fails in its own way.
@@ -101,6 +143,8 @@ def quiet_start_up() -> Iterator[None]:
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
+        with _kept_lock:
+            _kept.append(kept)
         try:
             yield
         except NqPerfError:
@@ -110,6 +154,8 @@ def quiet_start_up() -> Iterator[None]:
             os.write(kept, held.read())
             raise
         finally:
+            with _kept_lock:
+                _kept.remove(kept)
             os.dup2(kept, 2)
             os.close(kept)
 

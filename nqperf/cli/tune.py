@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from nqperf.cli import options as shared
-from nqperf.cli.bench import suite_asked, suite_progress, variants_option
-from nqperf.cli.console import warn
+from nqperf.cli.bench import suite_asked, variants_option
+from nqperf.cli.console import suite_progress, warn
 from nqperf.errors import ConfigError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.recipe_toml import write_recipe

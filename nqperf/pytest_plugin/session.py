@@ -150,9 +150,10 @@ class GateHooks:
 
             terminalreporter.write_line(revisions_text(held.results))
         if state.results is not None:
+            from nqperf.report.lines import console_width
             from nqperf.report.terminal import run_text, seconds_text
 
-            terminalreporter.write_line(run_text(state.results))
+            terminalreporter.write_line(run_text(state.results, console_width()))
             if state.seconds:
                 terminalreporter.write_line(seconds_text(state.seconds))
         for note in state.notes:

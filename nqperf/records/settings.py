@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nqperf.errors import ConfigError
 from nqperf.records.profiles import HELD_TO, PAGES, held_to, pages_of, sizes_text
-from nqperf.records.results import Fingerprint, Results
+from nqperf.records.results import Fingerprint, Results, Subject
 
 # What measures and is no part of what is timed; of these a change is only told. Another major version of anything else
 # that a run has on record computes with other kernels.
@@ -57,8 +57,8 @@ def changes_of_setting(old: Results, new: Results) -> Iterator[str]:
     for what in ("model", "data"):
         one, other = getattr(old, what), getattr(new, what)
         if one != other:
-            names = f"{one.name} -> {other.name}" if one.name != other.name else f"{one.name}, other content"
-            yield f"{what}: {names}"
+            names = f"{one.name} -> {other.name}"
+            yield f"{what}: {names if one.name != other.name else f'{one.name}, {_apart(one, other)}'}"
 
 
 def require_comparable(old: Results, new: Results, *, across_machines: bool) -> tuple[str, ...]:
@@ -70,11 +70,7 @@ def require_comparable(old: Results, new: Results, *, across_machines: bool) -> 
         sizes = f"{sizes_text(old.workload)} and {sizes_text(new.workload)}"
         raise ConfigError(f"the runs computed different things: {sizes}; expected the same sizes")
     serious: list[str] = []
-    notes = [
-        f"{what} {getattr(old, what).name} and {getattr(new, what).name}: not the same content"
-        for what in ("model", "data")
-        if getattr(old, what) != getattr(new, what)
-    ]
+    notes = [*_other_subjects(old, new)]
     if old.fingerprint.device_key != new.fingerprint.device_key:
         serious.append(f"device {old.fingerprint.device_key!r} and {new.fingerprint.device_key!r}")
     serious += [f"{name} {before} and {after}" for name, before, after in _changed_states(old, new)]
@@ -89,6 +85,38 @@ def require_comparable(old: Results, new: Results, *, across_machines: bool) -> 
             "ask for ratios across machines if that is what you want to see"
         )
     return (*serious, *notes)
+
+
+def _other_subjects(old: Results, new: Results) -> Iterator[str]:
+    """Yield of the model and of the data what of it differs between `old` and `new`, and what that costs."""
+    for what in ("model", "data"):
+        one, other = getattr(old, what), getattr(new, what)
+        if one == other:
+            continue
+        counts = _counts_apart(one, other) if one.name == other.name else None
+        said = f"{one.name} and {other.name}: not the same content" if counts is None else f"{one.name}: {counts}"
+        step = ": take as many in both (--limit, a --budget with time for all)" if counts and what == "data" else ""
+        yield f"{what} {said}, so speeds are compared and answers are not{step}"
+
+
+def _apart(one: Subject, other: Subject) -> str:
+    """Return what differs between subjects of one name: how many of what they hold, else their content."""
+    return _counts_apart(one, other) or "other content"
+
+
+def _counts_apart(one: Subject, other: Subject) -> str | None:
+    """Return how many of what `one` and the `other` hold where that differs ("79 and 17 examples"), else None.
+
+    Of several counts the first that differs is told: the others follow from it.
+    """
+    return next(
+        (
+            f"{count} and {other.counts[name]} {name}"
+            for name, count in one.counts.items()
+            if name in other.counts and other.counts[name] != count
+        ),
+        None,
+    )
 
 
 def _changed_states(old: Results, new: Results) -> Iterator[tuple[str, str, str]]:

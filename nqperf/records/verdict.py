@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nqperf.errors import ConfigError
+from nqperf.records.doubts import planted_share
 from nqperf.records.results import Control, Controls, Outcome, RunOutcome, Verdict
 from nqperf.statistics.planning import FEWEST_ROUNDS, MOST_ROUNDS
 from nqperf.statistics.sets import Row
@@ -218,10 +219,11 @@ def judge_run(
 
 def _hidden(planted: Control | None) -> str:
     """Return what it means that a `planted` slowdown was not found."""
-    share = f" of {planted.planted:.0%}" if planted and planted.planted else ""
+    if planted is None:
+        return "no planted slowdown was measured: nothing shows what could be told on this machine"
     return (
-        f"noise hides a planted slowdown{share} on this machine: a difference of that size is not told, and ratios are "
-        "as rough as their intervals"
+        f"noise hides a planted slowdown{planted_share(planted)} on this machine: a difference of that size is not "
+        "told, and ratios are as rough as their intervals"
     )
 
 

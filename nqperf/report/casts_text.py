@@ -158,9 +158,11 @@ def _in_layers(layers: Sequence[str]) -> str:
 
 
 def _edit(finding: Finding) -> str:
-    """Return the edit, and whether it has been tried."""
+    """Return the edit, whether it has been tried, and what it changes in the float32 model, too."""
     text = str(finding.edit_text).replace("\n", "\n        ")
-    return f"edit ({finding.unverified}): {text}" if finding.unverified else f"edit: {text}"
+    wide = "; ".join(finding.changes_in_float32)
+    said = finding.unverified or (f"in float32, too, {wide}" if wide else "")
+    return f"edit ({said}): {text}" if said else f"edit: {text}"
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nqperf.records.doubts import controls_doubt
 from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.summary import interval_text
 
@@ -22,11 +23,25 @@ def by_speed(results: Results) -> tuple[VariantResult, ...]:
 
 
 def closing_sentence(results: Results) -> str | None:
+    """Return `closing_sentences` of `results` in one line, None where there are none."""
+    return " ".join(closing_sentences(results)) or None
+
+
+def closing_sentences(results: Results) -> tuple[str, ...]:
     """Return what the fastest way of `results` gains, and of a user's own model whether 16 bits are safe and pay.
 
-    None where nothing was timed and no row of 16 bits was looked at.
+    Where the controls do not support what was measured, the last one says so; nothing is called sure then. There are
+    none where nothing was timed and no row of 16 bits was looked at.
     """
-    return " ".join(filter(None, (fastest_sentence(results), safety_sentence(results)))) or None
+    return tuple(filter(None, (fastest_sentence(results), safety_sentence(results), doubt_sentence(results))))
+
+
+def doubt_sentence(results: Results) -> str | None:
+    """Return which control of `results` does not support its ratios and what to do; None where nothing is claimed."""
+    why = controls_doubt(results.controls)
+    if why is None or not any(row.verdict and row.verdict.interval for row in results.variants):
+        return None
+    return f"The controls do not support this ({why}): repeat it with a larger --budget, or on a quieter machine."
 
 
 def safety_sentence(results: Results) -> str | None:
@@ -36,7 +51,8 @@ def safety_sentence(results: Results) -> str | None:
     """
     if _OWN_MODEL not in results.workload:
         return None
-    said = [f"{row.name}: {_safety(row)}" for row in results.variants if _narrow(row)]
+    sure = controls_doubt(results.controls) is None
+    said = [f"{row.name}: {_safety(row, sure=sure)}" for row in results.variants if _narrow(row)]
     rows = results.data.counts.get("rows")
     return f"In 16 bits{f', on {rows} rows' if rows else ''}: {'; '.join(said)}." if said else None
 
@@ -48,8 +64,8 @@ def _narrow(row: VariantResult) -> bool:
     return str(row.requested.get("precision")) in _POLICIES or any("mixed_precision" in name for name in row.requested)
 
 
-def _safety(row: VariantResult) -> str:
-    """Return what is known of the outputs and of the speed of a row."""
+def _safety(row: VariantResult, *, sure: bool) -> str:
+    """Return what is known of the outputs and of the speed of a row; `sure` says that the controls support it."""
     if row.status in {"skipped", "unjudged"}:
         return "not run, as is told above"
     if row.status == "failed":
@@ -59,42 +75,48 @@ def _safety(row: VariantResult) -> str:
     if row.verdict is None or row.verdict.interval is None:
         return f"{held}, speed not told"
     low, high = row.verdict.interval
-    speed = f"{row.verdict.ratio:.2f} times as fast" if low > 1 else "slower" if high < 1 else "not surely faster"
-    return f"{held}, {speed} here"
+    if low <= 1 <= high:
+        return f"{held}, not {'surely' if sure else 'measured'} faster here"
+    speed = f"{row.verdict.ratio:.2f} times as fast" if low > 1 else "slower"
+    return f"{held}, {'' if sure else 'measured '}{speed} here"
 
 
 def fastest_sentence(results: Results) -> str | None:
     """Return what the fastest row of `results` with right answers gains, or that none does; None where none has times.
 
     A row gains where its whole interval lies above 1. One whose answers are undecided is named as that, and beside it
-    the fastest whose answers are known.
+    the fastest whose answers are known. What the controls do not support is told as measured, and not as sure.
     """
+    sure = controls_doubt(results.controls) is None
+    measured = "" if sure else " as measured"
     timed = [row for row in by_speed(results) if row.verdict is not None and row.name != BASELINE]
     right = [row for row in timed if row.status == "measured" and row.verdict and row.verdict.outcome != "FAIL"]
     if not timed:
         return None
     gaining = [row for row in right if row.verdict and row.verdict.interval and row.verdict.interval[0] > 1]
     safe = next((row for row in gaining if _answers_known(row)), None)
-    said = [] if safe is None else [f"Fastest safe way: {_gain(safe)}"]
+    said = [] if safe is None else [f"Fastest safe way{measured}: {_gain(safe)}"]
     if gaining and not _answers_known(gaining[0]):
-        said.insert(0, f"Fastest way, not known to be safe: {_gain(gaining[0])}")
+        said.insert(0, f"Fastest way{measured}, not known to be safe: {_gain(gaining[0])}")
     if said:
         return " ".join(said)
     if right and all(row.verdict is not None and row.verdict.interval is None for row in right):
         return (
-            "A single set of processes was taken: which way is fastest is not sure yet (a larger --budget takes more)."
+            "One set of processes was taken, so no ratio has an interval: which way is fastest is not sure yet (a "
+            "larger --budget takes more)."
         )
-    return f"No way is surely faster than the baseline with the answers kept{_losing(right)}."
+    found = "is surely" if sure else "was measured"
+    return f"No way {found} faster than the baseline with the answers kept{_losing(right, sure=sure)}."
 
 
-def _losing(rows: list[VariantResult]) -> str:
-    """Return which of `rows` are surely slower, the slowest last; nothing where none is."""
+def _losing(rows: list[VariantResult], *, sure: bool) -> str:
+    """Return which of `rows` are slower, the slowest last; nothing where none is. `sure`: the controls support it."""
     said = [
         f"{row.name} {row.verdict.ratio:.2f} ({interval_text(row.verdict.interval)})"
         for row in rows
         if row.verdict and row.verdict.interval and row.verdict.interval[1] < 1
     ]
-    return f"; surely slower: {', '.join(said)}" if said else ""
+    return f"; {'surely' if sure else 'measured'} slower: {', '.join(said)}" if said else ""
 
 
 def _answers_known(row: VariantResult) -> bool:

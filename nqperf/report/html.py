@@ -17,7 +17,7 @@ from nqperf.report.charts import Mark, timeline
 from nqperf.report.conclusion import judged_text
 from nqperf.report.headline import closing_sentence
 from nqperf.report.run_sections import ratio_rows, run_sections
-from nqperf.report.summary import interval_text, work_text
+from nqperf.report.summary import interval_text, summarise, work_text
 from nqperf.report.terminal import (
     CHANGE_HEADINGS,
     HISTORY_HEADINGS,
@@ -43,9 +43,8 @@ def write_page(path: Path, content: str) -> None:
 
 def run_page(results: Results) -> str:
     """Return the report of the run `results`, as a whole page."""
-    judged = judged_text(results)
-    reasons = tuple(reason for reason in results.reasons if reason not in judged)
-    head = html.heading(results.outcome, judged, _under(results), reasons, closing_sentence(results))
+    reasons = summarise(results).reasons
+    head = html.heading(results.outcome, judged_text(results), _under(results), reasons, closing_sentence(results))
     return html.html_page(f"nqperf: {results.outcome}", [head, *run_sections(results)])
 
 

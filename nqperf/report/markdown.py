@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nqperf.records.results import Results
 from nqperf.report.headline import closing_sentence
+from nqperf.report.lines import in_one_line
 from nqperf.report.summary import summarise
 from nqperf.report.tables import markdown_table, markdown_text
 
@@ -20,7 +21,7 @@ def run_markdown(results: Results) -> str:
             *([""] if summary.reasons else []),
             markdown_table(summary.headings, summary.rows, left=("verdict",)),
             "",
-            *(f"- {markdown_text(note)}" for note in summary.notes),
+            *(f"- {markdown_text(in_one_line(note))}" for note in summary.notes),
             "",
         )
     )

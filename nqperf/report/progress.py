@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from statistics import median
+from threading import Event as Flag
+from threading import Lock, Thread
 
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
 from nqperf.plain_text import plain
 from nqperf.records.results import VariantResult, Verdict
-from nqperf.report.summary import outcome_of
+from nqperf.report.summary import NO_INTERVAL, interval_text, outcome_of, ratio_text
 from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.
 SECONDS_A_LINE = 1.0
 # Nobody waits longer than this without a word, where there is one: a first set takes a minute on a slow machine.
 SECONDS_SILENT = 15.0
+# What is being done for longer than this is told with its time.
+_SECONDS_LONG = 2.0
+_SECONDS_A_BEAT = 1.0
 
 
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
-    left = "" if event.left is None else f", about {max(event.left, 0):.0f} s left at most"
-    return f"{event.stage} {event.name}{f', {event.pairs} before' if event.pairs else ''}{left}"
+    before = f", {event.pairs} before" if event.pairs else ""
+    left = f", for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
+    if event.left is not None:
+        left = f", about {max(event.left, 0):.0f} s left{'' if event.share else ' at most'}"
+    return f"{event.stage} {event.name}{before}{left}"
 
 
 def set_text(event: SetFinished) -> str:
     """Return what is known of each row after the set of `event`."""
-    rows = ", ".join(f"{row.name} {_so_far(row)}" for row in event.rows if row.ratio is not None)
+    told = [row for row in event.rows if row.ratio is not None]
+    bare = all(row.interval is None for row in told)
+    rows = ", ".join(f"{row.name} {_so_far(row, bare=bare)}" for row in told)
     left = f"time for about {event.left} more" if event.left else "the last one"
-    return plain(f"set {event.number} of processes, {left}: {rows}")
+    return plain(f"set {event.number} of processes{f' ({NO_INTERVAL})' if bare else ''}, {left}: {rows}")
 
 
-def _so_far(row: RowVerdict) -> str:
-    interval = "" if row.interval is None else f" ({row.interval[0]:.3f} .. {row.interval[1]:.3f})"
+def _so_far(row: RowVerdict, *, bare: bool) -> str:
+    """Return what is known of a `row`; that it has no interval only where it is not said of all: `bare`."""
+    interval = "" if row.interval is None and bare else f" ({interval_text(row.interval)})"
     outcome = row.outcome if row.decided else "open"
     return f"{row.ratio:.3f}{interval} {outcome}"
 
@@ -75,6 +87,60 @@ def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.mo
         _write(write, waiting)
 
 
+class UnderWay:
+    """Passes events on to `tell`, and tells what is being done once more, with the time that it has taken by then.
+
+    `clock` returns seconds. It may be called from several threads.
+    """
+
+    def __init__(self, tell: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell, self._clock, self._lock = tell, clock, Lock()
+        self._doing: Doing | None = None
+        self._since = self._began = clock()
+
+    def __call__(self, event: Event) -> None:
+        """Pass the `event` on; where it tells the share of its stage that is done, with what the rest will take."""
+        with self._lock:
+            self._doing = None
+            if isinstance(event, Doing):
+                self._since = self._clock()
+                if not event.share:
+                    self._began = self._since
+                elif event.left is None:
+                    left = (self._since - self._began) * (1 - event.share) / event.share
+                    event = dataclasses.replace(event, left=left)
+                self._doing = event
+            self._tell(event)
+
+    def again(self) -> None:
+        """Tell what is being done once more, if anything is known to be."""
+        with self._lock:
+            if self._doing is not None:
+                past = self._clock() - self._since
+                left = None if self._doing.left is None else self._doing.left - past
+                self._tell(dataclasses.replace(self._doing, past=past, left=left))
+
+
+@contextmanager
+def repeated(tell: Progress) -> Iterator[Progress]:
+    """Yield what passes events on to `tell`, which is told each second what is being done: nothing else may happen."""
+    under_way, ended = UnderWay(tell), Flag()
+
+    def beat() -> None:
+        # A stream that has been closed is told of where an event is.
+        with suppress(OSError, ValueError):
+            while not ended.wait(_SECONDS_A_BEAT):
+                under_way.again()
+
+    thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield under_way
+    finally:
+        ended.set()
+        thread.join()
+
+
 def _write(write: Callable[[str], None], waiting: list[RowFinished]) -> None:
     """Write what waits in one line, and forget it."""
     if waiting:
@@ -87,9 +153,9 @@ def _write(write: Callable[[str], None], waiting: list[RowFinished]) -> None:
 def _row_text(row: Row) -> str:
     if isinstance(row, VariantResult):
         said = outcome_of(row) if row.reason is None else f"{outcome_of(row)} ({row.reason})"
-        return said if row.verdict is None else f"ratio {row.verdict.ratio:.3f}, {said}"
+        return said if row.verdict is None else f"ratio {ratio_text(row.verdict)}, {said}"
     if isinstance(row, Verdict):
-        return f"ratio {row.ratio:.3f}, {row.outcome}"
+        return f"ratio {ratio_text(row)}, {row.outcome}"
     return f"ratio {median(_ratios(row.baseline_seconds, row.variant_seconds)):.3f}, measured"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nqperf.records.results import BASELINE, Results, VariantResult
+from nqperf.report.lines import listed
 from nqperf.report.times import baseline_seconds
 
 # A row that reaches more of a rate than this says that the rate was taken while something else had the cores.
@@ -62,18 +63,18 @@ def roofline(results: Results) -> Roofline | None:
 
 
 def roofline_text(results: Results) -> str | None:
-    """Return the roofline of the run `results` in a line, None where there is none."""
+    """Return the roofline of the run `results`, a line a row, None where there is none."""
     found = roofline(results)
     if found is None or not (found.rows or found.too_low):
         return None
     if not found.rows:
         return f"no share of the device's rate is told: {too_low_text(found)}"
     rates = ", ".join(f"{width} {rate:.0f}" for width, rate in found.rates.items())
-    rows = "; ".join(f"{name} {share:.0%} of {width}" for name, (width, _, share) in found.rows.items())
-    return (
-        f"matrix products reach so much of the device's rate ({rates} GFLOP/s; {found.window_gflops:.2f} GFLOP a "
-        f"window): {rows}{f'; no share where {too_low_text(found)}' if found.too_low else ''}"
-    )
+    rows = [f"{name} {share:.0%} of {width}" for name, (width, _, share) in found.rows.items()]
+    if found.too_low:
+        rows.append(f"no share where {too_low_text(found)}")
+    of_what = f"{rates} GFLOP/s; {found.window_gflops:.2f} GFLOP a window"
+    return listed(f"matrix products reach so much of the device's rate ({of_what})", rows)
 
 
 def too_low_text(found: Roofline) -> str:

@@ -13,6 +13,7 @@ from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.headline import by_speed
+from nqperf.report.lines import in_one_line
 from nqperf.report.roofline_section import roofline_section
 from nqperf.report.summary import (
     NONE,
@@ -45,7 +46,7 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     yield html.title(level, "Table")
     headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
     yield html.html_table("Each variant, the fastest first", headings, rows, left=("verdict",))
-    yield from map(html.paragraph, summary.explanations)
+    yield from (html.paragraph(in_one_line(one)) for one in summary.explanations)
     yield from _notes(results)
     yield from _descriptions(results, level)
     yield from _times(results, level)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nqperf.plain_text import counted
+from nqperf.records.doubts import busy_text
 from nqperf.records.profiles import held_to
 from nqperf.records.results import (
     BASELINE,
@@ -15,10 +16,10 @@ from nqperf.records.results import (
     UNUSED_GPUS,
     Control,
     Results,
-    Usage,
     VariantResult,
     Verdict,
 )
+from nqperf.report.columns import columns_text, passes_text, usage_text
 from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
 from nqperf.report.roofline import roofline_text
 from nqperf.report.times import baseline_seconds
@@ -26,7 +27,7 @@ from nqperf.report.times import baseline_seconds
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 NONE = "-"
-NO_INTERVAL = "a single set"
+NO_INTERVAL = "one set, no interval"
 _MINUTE = 60.0
 _SHORT = 0.0002  # seconds
 
@@ -36,6 +37,7 @@ class Summary:
     """A run in words: `headline` and `reasons` say what it came to, `rows` go under `headings`.
 
     `floors` says what was judged against, `explanations` what the columns are, `notes` is all there is to say in text.
+    Of both, some have a line a fact below their first, as `nqperf.report.lines` joins them.
     """
 
     headline: str
@@ -51,11 +53,11 @@ def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
     metric = _metric(results)
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
-    floors, explanations = _floor(results), (_columns(results), *_passes(results))
+    floors, explanations = _floor(results), (columns_text(results), *filter(None, (passes_text(results),)))
     judged = judged_text(results)
     return Summary(
         headline=f"{results.outcome}: {judged}",
-        reasons=tuple(reason for reason in results.reasons if reason not in judged),
+        reasons=tuple(filter(None, (*(why for why in results.reasons if why not in judged), busy_text(results)))),
         headings=(
             *("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
             "verdict",
@@ -75,8 +77,7 @@ def summarise(results: Results) -> Summary:
             f"control, the baseline against itself (must be no other speed): {_control(results.controls.same)}",
             _planted(results.controls.planted),
             *explanations,
-            *_usages(results),
-            *filter(None, (roofline_text(results),)),
+            *filter(None, (usage_text(results), roofline_text(results))),
             f"device: {results.fingerprint.device_key}",
             f"command: {results.command}",
         ),
@@ -131,6 +132,13 @@ def more_time(seconds: float) -> str:
     """
     minutes = max(1, round(seconds / _MINUTE))
     return counted(minutes, "minute") if minutes < 2 * _MINUTE else f"{seconds / _MINUTE**2:.1f} hours"
+
+
+def ratio_text(verdict: Verdict) -> str:
+    """Return the ratio of a `verdict`, marked where it is only a bound, or that of a single set."""
+    if verdict.at_most:
+        return f"below {verdict.ratio:.3f}"
+    return f"{verdict.ratio:.3f}{f' ({NO_INTERVAL})' if verdict.interval is None else ''}"
 
 
 def floor_text(verdict: Verdict) -> str:
@@ -234,55 +242,6 @@ def _floor(results: Results) -> str:
         f"REPORT ONLY: no device profile is for {results.fingerprint.device_key} and this workload, so nothing was "
         "promised and nothing was judged; `nqperf calibrate` proposes a profile"
     )
-
-
-def _columns(results: Results) -> str:
-    confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
-    held = f" (holds it with {min(confidences):.2%} probability)" if confidences else ""
-    return (
-        f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}; "
-        "in total: the same of total times; time: of one batch, the baseline's median over all rounds, over the ratio; "
-        f"{_turns(results)}"
-        "change: of this time; changed: results that differ from the baseline's; finds: the slowdown against the floor "
-        "that these sets find in 4 of 5 runs"
-    )
-
-
-def _turns(results: Results) -> str:
-    """Return over how many batches or runs a round times each row, where they are several: one is over too soon."""
-    counts = sorted({one.batches for one in results.sets} - {1})
-    if not counts:
-        return ""
-    size = results.workload.get("batch_size")
-    what = "runs" if size is None else f"batches of {size}"  # a builder's work has no batches
-    return f"a round times each row over {' or '.join(map(str, counts))} {what}, for one is over too soon; "
-
-
-def _passes(results: Results) -> tuple[str, ...]:
-    """Return the seconds that each variant's answers took: made once, minutes apart, they are no comparison."""
-    passes = [
-        f"{variant.name} {variant.predict_seconds:.2f} s"
-        for variant in results.variants
-        if variant.predict_seconds is not None
-    ]
-    if not passes:
-        return ()
-    return (f"one pass over all features, once each and minutes apart, so not compared: {', '.join(passes)}",)
-
-
-def _usages(results: Results) -> tuple[str, ...]:
-    """Return what each variant took of the system beside its time."""
-    used = [_usage(variant.name, variant.usage) for variant in results.variants if variant.usage is not None]
-    if not used:
-        return ()
-    return (f"page faults of a batch (major ones apart), the system's CPU time, peak memory: {'; '.join(used)}",)
-
-
-def _usage(name: str, usage: Usage) -> str:
-    major = f" + {usage.major_faults:.1f}" if usage.major_faults else ""
-    peak = "" if usage.peak_memory is None else f", {usage.peak_memory / (1 << 30):.2f} GiB"
-    gpu = "" if usage.gpu_peak_memory is None else f", {usage.gpu_peak_memory / (1 << 30):.2f} GiB of the GPU"
-    return f"{name} {usage.minor_faults:.0f}{major}, {usage.system_share:.0%}{peak}{gpu}"
 
 
 def _planted(control: Control | None) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nqperf.plain_text import plain_lines
+from nqperf.plain_text import plain, plain_lines
 from nqperf.records.comparison import Comparison
 from nqperf.records.history import History, Moment, Point
 from nqperf.records.levels import Step
 from nqperf.records.results import BASELINE, Results
 from nqperf.records.timed import is_of_baseline
-from nqperf.report.headline import closing_sentence
+from nqperf.report.headline import closing_sentences
+from nqperf.report.lines import wrapped
 from nqperf.report.summary import NONE, interval_text, milliseconds, summarise
 from nqperf.report.tables import text_table
 from nqperf.statistics.comparison import Change
@@ -20,22 +21,17 @@ RUN_HEADINGS = ("made", "machine", "baseline's batch", "outcome", "file")
 HISTORY_HEADINGS = ("made", "machine", "ratio", "interval", "pairs", "floor", "verdict")
 
 
-def run_text(results: Results) -> str:
-    """Return the report of the run `results`: its table, what explains it, and what it came to."""
+def run_text(results: Results, width: int | None = None) -> str:
+    """Return the report of the run `results`: its table, what explains it, and what it came to.
+
+    What stands below the table has lines of at most `width` letters, but for the command; None leaves them whole.
+    """
     summary = summarise(results)
-    return plain_lines(
-        "\n".join(
-            (
-                text_table(summary.headings, summary.rows, left=("verdict",)),
-                "",
-                *summary.notes,
-                "",
-                *filter(None, (closing_sentence(results),)),
-                summary.headline,
-                *(f"  {reason}" for reason in summary.reasons),
-            )
-        )
-    )
+    table = text_table(summary.headings, summary.rows, left=("verdict",))
+    *notes, command = summary.notes
+    came_to = (*closing_sentences(results), summary.headline, *(f"  {reason}" for reason in summary.reasons))
+    below = (wrapped(plain_lines("\n".join(lines)), width) for lines in (notes, came_to))
+    return f"\n{plain(command)}\n\n".join((f"{plain_lines(table)}\n\n{next(below)}", next(below)))
 
 
 def seconds_text(seconds: Mapping[str, float]) -> str:
@@ -44,19 +40,13 @@ def seconds_text(seconds: Mapping[str, float]) -> str:
     return f"wall time: {seconds['total']:.0f} s ({parts})"
 
 
-def comparison_text(comparison: Comparison) -> str:
-    """Return the report of `comparison`, of two runs."""
+def comparison_text(comparison: Comparison, width: int | None = None) -> str:
+    """Return the report of `comparison`, of two runs, with lines of at most `width` letters below its table."""
     rows = [change_row(change) for change in comparison.changes]
-    return plain_lines(
-        "\n".join(
-            (
-                text_table(CHANGE_HEADINGS, rows, left=("change",)) if rows else "no variant has times in both runs",
-                "",
-                *comparison_notes(comparison),
-                "ratio: speed-up over the run's own baseline; factor: new ratio / old ratio, below 1 when slower",
-            )
-        )
-    )
+    table = text_table(CHANGE_HEADINGS, rows, left=("change",)) if rows else "no variant has times in both runs"
+    explained = "ratio: speed-up over the run's own baseline; factor: new ratio / old ratio, below 1 when slower"
+    notes = plain_lines("\n".join((*comparison_notes(comparison), explained)))
+    return f"{plain_lines(table)}\n\n{wrapped(notes, width)}"
 
 
 def comparison_notes(comparison: Comparison) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def variants_table(rows: Sequence[ListedVariant]) -> str:
     looked = any(row.runs is not None for row in rows)
     headings = ("variant", "engine", "answers", *(("here",) if looked else ()), "what it is")
     cells = [
-        (row.name, row.engine, _SHORT[row.answers], *((_runs(row),) if looked else ()), row.description) for row in rows
+        (row.name, row.engine, _SHORT[row.answers], *((_runs(row),) if looked else ()), _described(row)) for row in rows
     ]
     table = text_table(headings, cells, left=headings[1:])
     reasons = by_reason({row.name: row.why_not for row in rows})
@@ -33,6 +33,10 @@ def variants_text(rows: Sequence[ListedVariant]) -> str:
     return "\n\n".join(plain_lines("\n".join(_lines(row))) for row in rows)
 
 
+def _described(row: ListedVariant) -> str:
+    return row.description if row.thesis is None else f"{row.description} (the thesis's row: {row.thesis})"
+
+
 def _runs(row: ListedVariant) -> str:
     return "runs" if row.runs else "no"
 
@@ -42,6 +46,7 @@ def _lines(row: ListedVariant) -> Iterator[str]:
     sets = [f"{name}={value}" for name, value in (*row.environment.items(), *row.settings.items())]
     told = {
         "is": (row.description,),
+        "thesis": (f"{row.thesis}, in its Table 5",) if row.thesis else (),
         "engine": (row.engine,),
         "from": (row.package,) if row.package else (),
         "sets": sets or ("nothing: the engine as it is by default",),

@@ -122,8 +122,8 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
 
     `config` says which model, how exact its answers must stay, and how long it may take; `progress` is told each step.
 
-    Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run.
-    KeyboardInterrupt before anything was tried.
+    Raises: NqPerfError for bad input, before any worker starts, and when the baseline itself cannot run; OutOfTimeError
+    when the budget has no room for one set, with one that has. KeyboardInterrupt before anything was tried.
     """
     started = time.monotonic()
     suite = config.suite
@@ -133,6 +133,7 @@ def tune(config: TuneConfig, progress: Progress = silent) -> Tuned:
         session.on_gpu = machine.device == "gpu"
         session.set_pages(config.suite.pages or "huge")
         machine = seen_by(machine, session.start_baseline())
+        session.budget.require(session.set_seconds(1), "one set of processes")
         racing, left_out = racing_rows(suite.rows(), config.tolerance, machine)
         given_up = session.answer_baseline(1, measuring=_racing_seconds(session, len(racing)))
         session.end_baseline()

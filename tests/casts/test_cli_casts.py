@@ -105,10 +105,28 @@ def test_what_the_users_code_prints_is_no_part_of_the_result(invoke, words):
         json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("words", ["audit --precision=mixed_float16 --json", "drift --json", "bisect --json", "fix"])
+def test_a_log_hears_what_is_done_and_the_result_holds_nothing_of_it(invoke, words, monkeypatch):
+    monkeypatch.setattr("nqperf.report.progress.SECONDS_SILENT", 0.0)
+    command, *options = words.split()
+    done = invoke(command, "cli_models:build", *options)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("nqperf: ")]
+    assert lines[0] == "nqperf: starting TensorFlow"
+    traced, built = "nqperf: tracing mixed_float16", "nqperf: building the model in float32"
+    assert (traced if command in ("audit", "fix") else built) in lines
+    if command == "drift":
+        assert "nqperf: running rows 1 to 2 of 2" in lines
+    if command == "bisect":
+        assert "nqperf: trying set 1: 1 of 1 layer in float32" in lines
+    assert "nqperf: " not in done.stdout
+    if "--json" in options:
+        json.loads(done.stdout)
+
+
 def test_what_to_run_next_is_said_beside_the_result(invoke):
     found = invoke("audit", "cli_models:build", "--precision=mixed_float16", "--input=float32[2,8]")
-    assert found.stderr == (
-        "nqperf: next: nqperf casts drift cli_models:build --input 'float32[2,8]' --precision mixed_float16\n"
+    assert found.stderr.splitlines()[-1] == (
+        "nqperf: next: nqperf casts drift cli_models:build --input 'float32[2,8]' --precision mixed_float16"
     )
     assert "next:" not in invoke("audit", "cli_models:build", "--precision=mixed_float16", "--json").output
 

@@ -20,6 +20,7 @@ from nqperf.casts.samples import sample
 from nqperf.casts.statistics import DriftStatistics, RangeStatistics
 from nqperf.casts.targets import Target, of_config
 from nqperf.casts.task_drift import task_drift
+from nqperf.casts.telling import told
 from nqperf.casts.twins import Twins, build_twins
 from nqperf.errors import ConfigError, FormatError
 from nqperf.model.config import BertConfig
@@ -265,7 +266,7 @@ def outside(precision="float32"):
 
 def test_an_error_outside_of_the_layers_is_explained_with_its_lines():
     target = Target(name="outside", build=outside)
-    batches = inputs_for(target, data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2).batches
+    batches = inputs_for(target, data=None, arrays=None, limit=None, max_seq_length=8, batch_size=2).batches
     twins = build_twins(target, "mixed_float16", batches[0])
     found = drift.measure(twins, batches, name="outside", precision="mixed_float16")
     judged = verdict(found, tolerance=0.01)
@@ -315,7 +316,7 @@ def test_a_model_of_text_is_refused_in_one_line():
 
     target = Target(name="text", build=build)
     with pytest.raises(ConfigError, match="input words is text, and drift runs numbers"):
-        inputs_for(target, data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2)
+        inputs_for(target, data=None, arrays=None, limit=None, max_seq_length=8, batch_size=2)
 
 
 def test_a_model_that_does_not_run_in_16_bits_is_one_line_that_names_the_audit():
@@ -333,10 +334,11 @@ def test_a_drift_says_what_was_run(tmp_path):
     target, path = Target(name="looked", build=looked), tmp_path / "batch.npz"
     np.savez(path, ids=np.zeros((3, 8), int), mask=np.ones((3, 8), bool))
 
-    def origin(arrays):
-        return inputs_for(target, data=None, arrays=arrays, limit=1, max_seq_length=8, batch_size=2).origin
+    def origin(arrays, limit=None):
+        return inputs_for(target, data=None, arrays=arrays, limit=limit, max_seq_length=8, batch_size=2).origin
 
-    assert origin(path) == "the rows of batch.npz"
+    assert origin(path) == origin(path, 3) == origin(path, 9) == "the rows of batch.npz"
+    assert origin(path, 2) == "the first 2 of 3 rows of batch.npz (--limit 3 takes all)"
     assert origin(None).startswith("drawn inputs (--inputs")
     twins, batch = small_twins(keras.layers.Identity)
     found = drift.measure(twins, [batch], name="small", precision="mixed_float16", inputs=origin(path))
@@ -383,7 +385,7 @@ def looked(precision="float32"):
 
 def test_seeded_inputs_are_of_the_vocabulary_with_masks_of_different_lengths():
     ((batch,),) = inputs_for(
-        Target(name="looked", build=looked), data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2
+        Target(name="looked", build=looked), data=None, arrays=None, limit=None, max_seq_length=8, batch_size=2
     ).batches
     ids, mask = np.asarray(batch["ids"]), np.asarray(batch["mask"])
     assert 10 < ids.max() < 50
@@ -433,14 +435,14 @@ def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not
 
     def batches(**arrays):
         np.savez(path, **arrays)
-        return inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=2).batches
+        return inputs_for(target, data=None, arrays=path, limit=None, max_seq_length=8, batch_size=2).batches
 
     (first,), (second,) = batches(ids=ids, mask=mask)
     assert np.asarray(first["ids"]).tolist() == ids[:2].tolist()
     assert second["mask"].shape == (1, 8)
     assert second["mask"].dtype == tf.int32
     np.savez(path, ids, mask)
-    numbered = inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=8).batches
+    numbered = inputs_for(target, data=None, arrays=path, limit=None, max_seq_length=8, batch_size=8).batches
     assert np.asarray(numbered[0][0]["ids"]).tolist() == ids.tolist()
     with pytest.raises(ConfigError, match=r"holds ids; expected an array for each input: ids int32\[\?,8\]"):
         batches(ids=ids)
@@ -452,13 +454,46 @@ def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not
         batches(ids=ids.astype(str), mask=mask)
     np.savez(path, other=ids)
     alone = Target(name="alone", build=lambda: keras.Sequential([keras.Input((8,), name="ids"), keras.layers.Dense(2)]))
-    taken = inputs_for(alone, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=8)
+    taken = inputs_for(alone, data=None, arrays=path, limit=None, max_seq_length=8, batch_size=8)
     assert taken.origin == "the rows of inputs.npz (its only array, other, as the input ids)"
     path.write_bytes(b"PK no archive")
     with pytest.raises(FormatError, match=r"an \.npz"):
-        inputs_for(target, data=None, arrays=path, limit=1, max_seq_length=8, batch_size=2)
+        inputs_for(target, data=None, arrays=path, limit=None, max_seq_length=8, batch_size=2)
     with pytest.raises(ConfigError, match="choose one"):
-        inputs_for(target, data="dev.jsonl", arrays=path, limit=1, max_seq_length=8, batch_size=2)
+        inputs_for(target, data="dev.jsonl", arrays=path, limit=None, max_seq_length=8, batch_size=2)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(None, [2, 2, 1]), (3, [2, 1]), (1, [1]), (4, [2, 2])])
+def test_a_limit_takes_the_first_rows_of_a_file(tmp_path, limit, sizes):
+    target, path = Target(name="looked", build=looked), tmp_path / "inputs.npz"
+    ids = np.arange(40).reshape(5, 8)
+    np.savez(path, ids=ids, mask=np.ones((5, 8), bool))
+    taken = inputs_for(target, data=None, arrays=path, limit=limit, max_seq_length=8, batch_size=2)
+    assert [len(batch["ids"]) for (batch,) in taken.batches] == sizes
+    assert np.concatenate([batch["ids"] for (batch,) in taken.batches]).tolist() == ids[: sum(sizes)].tolist()
+
+
+def test_a_limit_and_a_batch_size_below_one_are_refused(tmp_path):
+    target, path = Target(name="looked", build=looked), tmp_path / "inputs.npz"
+    for limit, size, said in ((0, 2, "--limit 0, --batch-size 2"), (None, 0, "^--batch-size 0")):
+        with pytest.raises(ConfigError, match=f"{said}; expected at least 1"):
+            inputs_for(target, data=None, arrays=path, limit=limit, max_seq_length=8, batch_size=size)
+
+
+def test_what_a_drift_does_is_told_with_the_share_of_its_rows_that_is_done():
+    twins, batch = small_twins(keras.layers.Identity)
+    heard = []
+    with told(lambda *what: heard.append(what)):
+        drift.measure(twins, [batch, batch], name="small", precision="mixed_float16")
+        build_twins(small(keras.layers.Identity), "mixed_bfloat16", batch)
+    drift.measure(twins, [batch], name="small", precision="mixed_float16")  # nobody listens any more
+    rows = len(batch[0])
+    assert heard == [
+        ("running", f"rows 1 to {rows} of {2 * rows}", 0.0),
+        ("running", f"rows {rows + 1} to {2 * rows} of {2 * rows}", 0.5),
+        ("building", "the model in float32", None),
+        ("building", "the model in mixed_bfloat16", None),
+    ]
 
 
 def test_the_reference_runs_without_tf32_and_the_twin_as_it_is_set():
@@ -488,7 +523,7 @@ def test_layers_made_in_a_call_and_builders_without_a_precision_are_run_under_th
         return keras.Model(inputs, Late(name="late")(keras.layers.Dense(4, name="dense")(inputs)), name="users")
 
     target = Target(name="users", build=build)
-    batches = inputs_for(target, data=None, arrays=None, limit=1, max_seq_length=8, batch_size=2).batches
+    batches = inputs_for(target, data=None, arrays=None, limit=None, max_seq_length=8, batch_size=2).batches
     twins = build_twins(target, "mixed_float16", batches[0])
     assert {layer.compute_dtype for _, _, layer in twins.layers} == {"float16"}
     assert twins.run_twin(batches[0]).dtype == tf.float16

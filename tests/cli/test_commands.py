@@ -347,6 +347,20 @@ def test_convert_reports_what_is_new(call, refused, tmp_path, model_folder):
     refused("convert", tmp_path / "nothing", tmp_path / "x", words=["nothing"])
 
 
+def test_a_model_that_is_there_is_converted_over_only_with_force(call, refused, tmp_path, model_folder):
+    out = tmp_path / "converted"
+    out.mkdir()  # empty, which is as good as none
+    assert call("convert", model_folder, out)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    said = [f"{out}: holds a model already (config.json, model.safetensors", "name another output", "--force"]
+    refused("convert", model_folder, out, "--dtype", "float16", words=said)
+    refused("convert", tmp_path / "nothing", out, "--force", words=["nothing"])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before, "whole or not at all"
+    refused("convert", out, out, words=["is the source's own folder"])
+    assert call("convert", model_folder, out, "--dtype", "float16", "--force")[0] == 0
+    assert (out / "model.safetensors").read_bytes() != before["model.safetensors"]
+
+
 def test_world_writes_both_layouts(call, refused, tmp_path):
     out = tmp_path / "world"
     assert call("world", "--examples", 3, "--dev-examples", 2, "--seed", 5, "--out", out)[0] == 0
@@ -398,6 +412,8 @@ def test_an_onnx_file_is_no_model_folder(call, refused, model_folder, data, tmp_
     assert (code, said.startswith(f"{out}: ")) == (0, True)
     refused("run", data, "--model", out, "--out", tmp_path / "run", words=["is a file; expected the model folder"])
     refused("convert", out, tmp_path / "b.onnx", words=["is a file; expected the model folder"])
+    refused("convert", model_folder, out, words=[f"{out}: is there already", "--force"])
+    assert call("convert", model_folder, out, "--force")[0] == 0
 
 
 @pytest.mark.parametrize("odd", ["a" * 300, "b/" * 3000])

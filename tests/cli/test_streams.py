@@ -74,6 +74,44 @@ def test_nohup_is_respected():
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("setting", ["TERM=xterm-256color", "NO_COLOR=1 TERM=xterm-256color", "TERM=dumb"])
+def test_a_terminal_shows_what_is_done_on_standard_error_and_takes_it_away(setting, tmp_path):
+    import pty
+
+    script = (
+        "from nqperf.casts.telling import tell; from nqperf.cli.console import users_code, work_shown\n"
+        "import sys\n"
+        "with users_code(), work_shown():\n"
+        "    tell('tracing', 'mixed_float16 [red]'); print('a user\\'s word')\n"
+        "sys.stdout.write('the result')"
+    )
+    ours, theirs = pty.openpty()
+    command = ["/usr/bin/env", "-u", "NO_COLOR", *setting.split(), sys.executable, "-c", script]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path, text=True, check=False)
+    os.close(theirs)
+    seen = os.read(ours, 1 << 20).decode()
+    os.close(ours)
+    assert (done.returncode, done.stdout) == (0, "the result")
+    assert "a user's word" in seen
+    assert ("tracing mixed_float16 [red]" in seen) == (
+        "dumb" not in setting
+    )  # a dumb one is a log: too soon for a line
+    assert ("\x1b[32m" in seen) == (setting == "TERM=xterm-256color")
+    assert ("\x1b" in seen) == ("dumb" not in setting)
+
+
+def test_what_is_done_is_heard_while_native_codes_lines_are_held_back(tmp_path):
+    script = (
+        "import os; from nqperf.cli import start_up; start_up.hold_back(); out = start_up.screen()\n"
+        "with start_up.quiet_start_up():\n"
+        "    os.write(2, b'native'); print('heard', file=out, flush=True)\n"
+        "print('after', file=out, flush=True)"
+    )
+    done = shell(f"unset TF_CPP_MIN_LOG_LEVEL; {shlex.quote(sys.executable)} -c {shlex.quote(script)}", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "heard\nafter\n")
+
+
 def test_a_log_is_told_how_far_a_command_is_once_nothing_was_said_for_a_while(monkeypatch, capsys):
     totals = {"examples": 40, "windows": None}
     with progress(totals, quiet=False) as advance:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,23 @@ def test_what_is_named_is_told_whole(listed):
     ):
         assert words in told
     assert listed("xla", "eager").startswith("eager\n")
+
+
+def test_a_row_of_the_thesis_says_which_one_it_is(listed):
+    assert "clusters within the graph, by autoclustering alone (the thesis's row: XLA)\n" in listed()
+    assert "\n  thesis   XLA and Grappler, in its Table 5\n" in listed("xla_grappler")
+    assert "thesis" not in listed("eager")
+    found = {row["name"]: row["thesis"] for row in json.loads(listed("--json"))}
+    assert {name: thesis for name, thesis in found.items() if thesis} == {
+        "baseline": "baseline",
+        "xla_clusters": "XLA",
+        "xla_grappler": "XLA and Grappler",
+        "mixed_float16": "mixed precision",
+        "mixed_float16_xla_grappler": "mixed precision, XLA and Grappler",
+    }
+    page = (Path(__file__).parents[2] / "docs" / "thesis.md").read_text()
+    for name, thesis in found.items():
+        assert thesis is None or f"| {thesis} | `{name}` | " in page
 
 
 def test_nothing_is_looked_at_where_it_is_not_wanted(monkeypatch, capsys):

@@ -17,6 +17,7 @@ from nqperf.records.results import (
     VariantResult,
     Verdict,
 )
+from nqperf.records.settings import changes_of_setting
 
 FINGERPRINT = Fingerprint(
     system="Linux",
@@ -216,13 +217,28 @@ def test_lesser_differences_are_told_and_that_one_session_tells_more():
     other = fingerprint(versions={"tensorflow": "2.20.0", "scipy": "1.17"}, driver="1", tf32=False)
     new = run({"xla": 1.5}, seed=1, fingerprint=other, model=Subject(name="n"))
     assert compare(run({"xla": 1.5}), new).notes == (
-        "model m and n: not the same content",
+        "model m and n: not the same content, so speeds are compared and answers are not",
         "driver unknown and 1",
         "numpy 2.4.6 and absent",
         "scipy absent and 1.17",
         "tensorflow 2.21.0 and 2.20.0",
         WEAKER,
     )
+
+
+def test_another_number_of_examples_is_told_as_that():
+    old, new = (
+        run({"xla": 1.5}, seed=seed, data=Subject(name="dev.jsonl", sha256=str(seed), counts={"examples": count}))
+        for seed, count in enumerate((79, 17))
+    )
+    first, *_ = compare(old, new).notes
+    assert first == (
+        "data dev.jsonl: 79 and 17 examples, so speeds are compared and answers are not: take as many in both "
+        "(--limit, a --budget with time for all)"
+    )
+    other = msgspec.structs.replace(new, data=msgspec.structs.replace(old.data, sha256="other"))
+    assert compare(old, other).notes[0].startswith("data dev.jsonl and dev.jsonl: not the same content, so ")
+    assert "data: dev.jsonl, 79 and 17 examples" in changes_of_setting(old, new)
 
 
 @pytest.mark.parametrize("across_machines", [False, True])

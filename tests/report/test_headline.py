@@ -1,9 +1,11 @@
 """One sentence of a run: what is fastest, surely, with right answers; and the order of rows."""
 
+import html
+
 import msgspec
 
-from nqperf.records.results import Subject
-from nqperf.report.headline import by_speed, fastest_sentence, safety_sentence
+from nqperf.records.results import Controls, ProcessSet, Subject
+from nqperf.report.headline import by_speed, closing_sentence, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
 from nqperf.report.markdown import run_markdown
 from nqperf.report.terminal import run_text
@@ -27,6 +29,68 @@ def test_no_row_is_praised_that_may_be_slower():
     assert "xla" not in said
     assert "not sure yet" in fastest_sentence(runs.run(runs.measured("xla", 1.5, sets=1)))
     assert fastest_sentence(runs.run(runs.broken())) is None
+
+
+def unsupported(*rows, planted="INCONCLUSIVE"):
+    """Return a run whose planted slowdown came out as `planted` says."""
+    results = runs.run(*rows)
+    held = results.controls.planted
+    verdict = msgspec.structs.replace(held.verdict, outcome=planted)
+    controls = msgspec.structs.replace(results.controls, planted=msgspec.structs.replace(held, verdict=verdict))
+    return msgspec.structs.replace(results, controls=controls)
+
+
+def test_nothing_is_sure_where_a_control_did_not_hold():
+    doubt = (
+        "The controls do not support this (a planted slowdown of 10% was not found): repeat it with a larger --budget, "
+        "or on a quieter machine."
+    )
+    for row, found in (
+        (runs.measured("eager", 0.5), "No way was measured faster than the baseline with the answers kept; measured "),
+        (runs.measured("xla", 1.2), "Fastest safe way as measured: xla, 1.20 times the baseline (1.1"),
+        (runs.undecided(runs.measured("xla", 1.2), 17), "Fastest way as measured, not known to be safe: xla, 1.20 "),
+    ):
+        assert closing_sentence(runs.run(row)).count("measured") == 0
+        results = unsupported(row)
+        said = closing_sentence(results)
+        assert said.startswith(found)
+        assert said.endswith(doubt)
+        for whole in (run_text(results), run_page(results), run_markdown(results)):
+            assert doubt.split("%")[1] in whole
+            assert "surely" not in whole
+    other = closing_sentence(unsupported(runs.measured("xla", 1.2), planted="FAIL"))
+    assert "a planted slowdown of 10% came out as another size" in other
+    none = msgspec.structs.replace(runs.run(runs.measured("xla", 1.2)), controls=Controls(same=None, planted=None))
+    assert "(no planted slowdown was measured)" in closing_sentence(none)
+    unsteady = runs.run(runs.measured("xla", 1.2), controls=(1.1, 1 / 1.1))
+    assert "(the baseline against itself has the ratio 1.0" in closing_sentence(unsteady)
+    single = unsupported(runs.measured("xla", 1.2, sets=1))
+    assert closing_sentence(single).startswith("One set of processes was taken, so no ratio has an interval: ")
+    assert "controls" not in closing_sentence(single), "nothing was claimed"
+
+
+def test_of_an_own_model_no_speed_is_called_sure_without_the_controls():
+    rows = [narrow(runs.measured(f"mixed_{name}", ratio), "mixed_float16") for name, ratio in (("a", 0.5), ("b", 1.4))]
+    results = msgspec.structs.replace(
+        unsupported(*rows, narrow(runs.measured("mixed_c", 1.0), "mixed_float16")),
+        workload={"batch_size": 4, "inputs": "ids int32[4, 16]"},
+    )
+    said = safety_sentence(results)
+    assert "mixed_a: outputs hold, measured slower here; mixed_b: outputs hold, measured 1.4" in said
+    assert said.endswith("mixed_c: outputs hold, not measured faster here.")
+
+
+def test_a_machine_that_was_busy_is_told():
+    def timed(*seconds):
+        one = ProcessSet(seed=1, order=(), rounds=(), baseline_seconds=tuple((one, one) for one in seconds))
+        return msgspec.structs.replace(runs.run(runs.measured("xla", 1.2)), sets=(one,))
+
+    busy = timed(0.1, *[0.1] * 3, *[0.25] * 8)
+    said = "the machine was busy: the baseline's batch took 2.5 times as long at the median as in its fastest tenth"
+    for render in (run_text, run_page, run_markdown):
+        assert said in html.unescape(render(busy))
+        assert "was busy" not in render(timed(*[0.1] * 8, *[0.25] * 4)), "most had the machine to themselves"
+        assert "was busy" not in render(timed(0.1, 0.25)), "too few to tell"
 
 
 def test_a_row_that_fails_its_floor_is_not_the_fastest_safe_way():

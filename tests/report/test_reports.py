@@ -38,7 +38,7 @@ def test_what_the_time_did_not_allow_and_what_each_variant_took_of_the_system_is
     text = run_text(runs.run(xla, late, profile=None, given_up=("answered 1 of 5 examples",)))
     assert "GIVEN UP for time: answered 1 of 5 examples" in text
     assert "grappler unjudged: not judged: out of time: 3 of 20 pairs in 9 s" in text
-    assert "peak memory: xla 6240, 25%, 1.50 GiB" in text
+    assert "peak memory:\n  xla 6240, 25%, 1.50 GiB\n" in text
     major = msgspec.structs.replace(usage, major_faults=2.5)
     assert "xla 6240 + 2.5, 25%" in run_text(runs.run(msgspec.structs.replace(xla, usage=major)))
     assert "page faults" not in run_text(RUN)
@@ -101,8 +101,8 @@ def test_the_table_agrees_with_itself_however_the_machine_drifts(cases):
 
 @pytest.mark.parametrize("render", [run_text, run_markdown, run_page])
 def test_the_pass_is_told_apart_from_the_table(render):
-    shown = render(RUN).replace("\\", "")
-    assert "so not compared: baseline 30.00 s, xla 25.00 s, mixed_bfloat16 17.65 s" in shown
+    shown = re.sub(r"\n  |; ", " | ", render(RUN).replace("\\", ""))
+    assert re.search(r"so not compared: [|]? ?baseline 30.00 s [|] xla 25.00 s [|] mixed_bfloat16 17.65 s", shown)
 
 
 def test_each_end_has_its_word():
@@ -262,14 +262,33 @@ def test_memory_is_held_to_the_baseline_s():
 def test_what_was_not_measured_says_why():
     text = re.sub(r"<[^>]*>", " ", run_page(runs.full()))
     assert re.search(r"grappler +unjudged +not measured: out of time", text)
-    assert "Given up for time: not measured, for the time was up (a larger --budget reaches them): grappler." in text
+    assert "Given up for time: not measured, for the time was up (--budget 720 reaches it): grappler." in text
 
 
 @pytest.mark.parametrize("render", [run_text, run_markdown, run_page])
 def test_a_missing_interval_says_why(render):
     text = render(runs.full())
-    assert "a single set" in text
+    assert "one set, no interval" in text
     assert "no interval: 1 set of processes, and one takes 2 or more" in text
+
+
+def test_below_the_table_each_fact_has_a_line_no_wider_than_the_console():
+    text = run_text(runs.full(), 60)
+    table, below = text.split("\n\n", 1)
+    assert max(map(len, table.splitlines())) > 100, "a table is never folded"
+    facts = [line for line in below.splitlines() if not line.startswith("command: ")]
+    assert max(map(len, facts)) <= 60
+    assert "  in total: the same of total times" in facts
+    assert "  onnxruntime 6240 + 0.5, 25%, 1.00 GiB" in facts
+    assert " ".join(text.split()) == " ".join(run_text(runs.full()).split()), "nothing is lost"
+    command = f"nqperf bench {'x' * 200}"
+    assert f"\ncommand: {command}\n" in run_text(runs.run(command=command), 60)
+
+
+def test_a_comparison_is_as_wide_as_the_console():
+    old = runs.run(runs.measured("xla", 1.2))
+    text = comparison_text(compare(old, old), 60)
+    assert max(map(len, text.split("\n\n", 1)[1].splitlines())) <= 60
 
 
 @pytest.mark.parametrize("render", [run_text, run_markdown, run_page])

@@ -49,7 +49,7 @@ def test_each_row_is_held_to_the_rate_of_what_it_multiplies_in():
     assert lines.rows["narrow"] == ("16 bits", pytest.approx(200.0), pytest.approx(0.5))
     assert lines.rows["converted"] == ("16 bits", pytest.approx(150.0), pytest.approx(0.375))
     assert lines.rows["eight"] == ("8 bits", pytest.approx(400.0), pytest.approx(0.5))
-    assert "baseline 25% of float32; faster_library 50% of float32" in roofline_text(found)
+    assert "  baseline 25% of float32\n  faster_library 50% of float32" in roofline_text(found)
     assert roofline_text(found) in summarise(found).notes
 
 
@@ -61,7 +61,7 @@ def test_a_rate_that_rows_go_beyond_is_no_rate():
     lines = roofline(found)
     assert lines.too_low == ("float32",)
     assert list(lines.rows) == ["narrow"]
-    assert "narrow 50% of 16 bits; no share where rows reach more than" in roofline_text(found)
+    assert "  narrow 50% of 16 bits\n  no share where rows reach more than" in roofline_text(found)
     alone = roofline_text(run(row("faster", 2.0), baseline=baseline))
     assert alone.startswith("no share of the device's rate is told: rows reach more than")
     assert "float32 (40 GFLOP/s)" in alone

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from nqperf.casts.edits.in_memory import Live, in_force
 from nqperf.casts.edits.text import Edit, edited
 from nqperf.casts.findings import Finding, flattened
+from nqperf.casts.telling import tell
 from nqperf.casts.trace import source
 from nqperf.errors import ConfigError
+from nqperf.plain_text import counted
 
 # What a trial finds, None when the model can no longer be traced to its end.
 Retrace = Callable[[], Sequence[Finding] | None]
@@ -123,13 +125,14 @@ class _Trials:
                 for finding in hopeful
                 if choice[id(finding)] < len(finding.proposals)
             }
+            tell("trying", f"{counted(len(chosen), 'edit')} together")
             after = self._under(chosen.values(), self.retrace)
-            counted = _counted(after or ())
-            failed = [each for each in hopeful if id(each) in chosen and counted[_key(each)]]
-            if after is None or (not failed and counted - self.standing):
+            found = _counted(after or ())
+            failed = [each for each in hopeful if id(each) in chosen and found[_key(each)]]
+            if after is None or (not failed and found - self.standing):
                 return {}
             if not failed:
-                self.standing = counted
+                self.standing = found
                 return chosen
             for finding in failed:
                 choice[id(finding)] += 1
@@ -140,6 +143,7 @@ class _Trials:
         kept = dict(kept)
         missing = [finding for finding in hopeful if id(finding) not in kept]
         for number, finding in enumerate(missing):
+            tell("trying", f"an edit for finding {number + 1} of {len(missing)}", number / len(missing))
             # Several findings of one rule may stand on one line: how many of those that come now are left to mend?
             left = sum(_key(other) == _key(finding) for other in missing[number:])
             if self.standing[_key(finding)] < left:
@@ -181,6 +185,7 @@ class _Trials:
 
     def _sound(self, kept: dict[int, Edit]) -> bool:
         outcome: list[bool] = []
+        tell("running", f"the model with {counted(len(kept), 'edit')}")
 
         def ask() -> None:
             outcome.append(self.sound())

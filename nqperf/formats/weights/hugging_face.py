@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from nqperf.errors import FormatError
@@ -223,15 +223,6 @@ def _next_step(used: Mapping[str, str], expected: Mapping[str, tuple[int, ...]],
     known = [tensor for tensor in used if tensor in expected]
     if any(file.shapes[used[tensor]] != expected[tensor] for tensor in known):
         return "put the configuration there that these weights were made with"
-    blocks = {re.sub(r"\D", "", part) for part in _block_numbers(used)}
-    if len(known) < len(used) and blocks > {re.sub(r"\D", "", part) for part in _block_numbers(expected)}:
-        return f"the weights have {len(blocks)} layers: put the configuration there that says so"
     if len(known) < len(used):
         return "this network has parts that are not built here: use a model without them"
     return "the file is not whole: copy or save it again"
-
-
-def _block_numbers(names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        if found := re.search(r"\.(?:layer|h|albert_layer_groups)\.\d+\.", name):
-            yield found[0]

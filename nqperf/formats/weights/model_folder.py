@@ -262,8 +262,8 @@ def _refuse_checkpoint(path: Path) -> None:
         )
 
 
-def check_replaceable(out: Path) -> None:
-    """Raise unless `out` is free, empty, or a model folder with no file of anyone else's in it.
+def check_replaceable(out: Path, *, force: bool = True) -> None:
+    """Raise unless `out` is free, empty, or with `force` a model folder with no file of anyone else's in it.
 
     Raises: FormatError when writing there would lose something, or cannot be done.
     """
@@ -286,3 +286,7 @@ def check_replaceable(out: Path) -> None:
         and OURS not in FolderFiles(out).json_object(CONFIG, what="a configuration")
     ):
         raise FormatError("holds a model that was not written by nqperf: name another output", path=out)
+    if not force and (there := sorted(entry.name for entry in out.iterdir())):
+        raise FormatError(
+            f"holds a model already ({', '.join(there)}): name another output, or replace it by --force", path=out
+        )

@@ -155,7 +155,7 @@ def _next_step(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> str
     if any(name in expected and expected[name] != shape for name, shape in found.items()):
         return "put the configuration there that these weights were made with"
     if any(name not in expected for name in found):
-        return "if the network has more layers, put the configuration there that says so"
+        return "this network has parts that are not built here: use a checkpoint without them"
     return "the checkpoint is not whole: copy or save it again"
 
 

@@ -94,7 +94,12 @@ class KerasSession:
         Raises: ConfigError for a model or inputs that cannot be used, WorkerError, VariantError, ParityError or
         OutOfTimeError when the baseline does not work.
         """
-        run = self.runs[BASELINE] = VariantRun(variant=VARIANTS[BASELINE])
+        with self.workshop.first_process():
+            return self._first_look(VariantRun(variant=VARIANTS[BASELINE]))
+
+    def _first_look(self, run: VariantRun) -> EngineState:
+        """Start the baseline, note in `run` and here what it is, and return what it was seen to do."""
+        self.runs[BASELINE] = run
         began = time.perf_counter()
         try:
             process = self.workshop.start(run.variant, None)

@@ -15,6 +15,10 @@ _MEASURING = 0.96
 SLOWER = 1.5
 # Seconds of the baseline's that a round times each row over: less is noise of the clock and of waking a device.
 SHORTEST_TURN = 0.05
+# A run whose budget is over before gets so long for its first process: only then is it known which budget is enough.
+FIRST_SECONDS = 120.0
+# The fewest processes of a set, each of which starts: the baseline, a row, and the two controls.
+_LEAST_STARTS = 4
 # However slow the machine, this share is for the answers: nobody wants the speed of what was hardly seen to answer.
 _ANSWERS = 0.2
 
@@ -67,11 +71,34 @@ class Budget:
 
     def left(self) -> float:
         """Return the seconds that are left for measuring, 0 or fewer when the time is up."""
-        return _MEASURING * self.seconds - (self.clock() - self._started)
+        return _MEASURING * self.seconds - self._spent()
 
     def part(self, seconds: float) -> Budget:
         """Return a budget of so many `seconds` of those that are left, from now on."""
         return Budget(seconds=max(min(seconds, self.left()), 1e-3) / _MEASURING, clock=self.clock)
+
+    def first(self) -> Budget:
+        """Return the budget of a run's first process: what is left, or what is left of FIRST_SECONDS if that is more.
+
+        A budget that ends before any process was ready would say nothing of the one that is enough.
+        """
+        left = self.left()
+        most = max(left, FIRST_SECONDS - self._spent())
+        return self if math.isinf(left) else Budget(seconds=max(most, 1e-3) / _MEASURING, clock=self.clock)
+
+    def never_ready(self, waited: float) -> OutOfTimeError:
+        """Return the error where the first process was not ready after it was `waited` for so many seconds.
+
+        It names the least budget that can be enough: all processes of a set start at the least as slowly.
+        """
+        least = math.ceil((self._spent() + 1.2 * _LEAST_STARTS * waited) / _MEASURING / 10) * 10
+        return OutOfTimeError(
+            f"out of time: the baseline's first process was not ready after {waited:.0f} s, and a set starts "
+            f"{_LEAST_STARTS} or more; expected a budget of {least} s or more, not {self.seconds:g}"
+        )
+
+    def _spent(self) -> float:
+        return self.clock() - self._started
 
     def require(self, least: float, what: str) -> float:
         """Return the seconds that are left, of which `what` will take `least`.
@@ -80,12 +107,17 @@ class Budget:
         """
         left = self.left()
         if left < least:
-            enough = math.ceil((self.seconds - left + 1.2 * least) / 10) * 10
             raise OutOfTimeError(
                 f"{what} takes about {least:.0f} s here, and {max(left, 0.0):.0f} of {self.seconds:g} s are left; "
-                f"expected a budget of {enough} s or more"
+                f"expected a budget of {self.enough(least)} s or more"
             )
         return left
+
+    def enough(self, least: float) -> float:
+        """Return the budget, in tens of seconds, that would have room for `least` seconds more, and a little beside."""
+        if math.isinf(self.seconds):
+            return self.seconds
+        return math.ceil((self.seconds - self.left() + 1.2 * least) / 10) * 10
 
     def windows(self, measuring: float, *, passes: int, batch: float, batch_size: int) -> int | None:
         """Return how many windows can be answered in each of `passes` beside `measuring` seconds; None: any.

@@ -8,6 +8,7 @@ from nqperf.engines.probe import Machine
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.examination import PROBE_SECONDS, look_at_machine, require_device
 from nqperf.perf.machine.gpu_checks import require_shared
+from nqperf.perf.measuring.budget import FIRST_SECONDS
 from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
@@ -29,6 +30,15 @@ def require_installed(baseline: Variant) -> None:
     raise ConfigError(f"the baseline is not installed: {missing}{instead}")
 
 
+def probe_seconds(budget: float) -> float:
+    """Return how long a look at the machine may take in a run of so many seconds, its `budget`.
+
+    >>> probe_seconds(10.0), probe_seconds(180.0), probe_seconds(900.0)
+    (120.0, 180.0, 300.0)
+    """
+    return min(PROBE_SECONDS, max(budget, FIRST_SECONDS))
+
+
 def machine_of(config: SuiteConfig) -> Machine:
     """Return the machine as the engine of the baseline in `config` sees it; which row that is stands among its states.
 
@@ -37,7 +47,7 @@ def machine_of(config: SuiteConfig) -> Machine:
     """
     rows = config.rows()
     row, engines = rows[0], {one.engine for one in rows}
-    machine = look_at_machine(row.engine, engines=engines, timeout=min(PROBE_SECONDS, config.budget))
+    machine = look_at_machine(row.engine, engines=engines, timeout=probe_seconds(config.budget))
     require_device(config.require, machine)
     require_shared(machine)
     if config.baseline is None or config.baseline.name == BASELINE:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,6 +150,21 @@ class Workshop:
         `variant`, `model` and `name` are those of `start`.
         """
         return WorkerStarter(workshop=self, variant=variant, model=model, name=name or variant.name, warm=warm)
+
+    @contextlib.contextmanager
+    def first_process(self) -> Iterator[None]:
+        """Let the run's first process start in the block, also where a small budget ends before: by it one is named.
+
+        Raises: OutOfTimeError with the least budget that can be enough, where the process is not ready even so.
+        """
+        budget, began = self.budget, time.perf_counter()
+        self.budget = budget.first()
+        try:
+            yield
+        except OutOfTimeError as error:
+            raise budget.never_ready(time.perf_counter() - began) from error
+        finally:
+            self.budget = budget
 
     def ask(self, worker: WorkerProcess, request: msgspec.Struct, reply: type[Reply], *, timeout: float) -> Reply:
         """Send `worker` a `request` and return its answer, a message of the type `reply`.

@@ -120,7 +120,12 @@ class Session:
         The process stays until `end_baseline`; none of its times count for a row.
         Raises: WorkerError, VariantError or OutOfTimeError when the baseline does not work.
         """
-        run = self.runs[BASELINE] = VariantRun(variant=self.baseline)
+        with self.workshop.first_process():
+            return self._first_look(VariantRun(variant=self.baseline))
+
+    def _first_look(self, run: VariantRun) -> EngineState:
+        """Start the baseline, note in `run` and here what it is, and return what it was seen to do."""
+        self.runs[BASELINE] = run
         if self.on_gpu:
             # The first process on a GPU may compile all kernels and load the driver: no other one does that again.
             self.start(run.variant, name="warm-up").end()

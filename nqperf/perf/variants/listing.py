@@ -19,6 +19,7 @@ class ListedVariant:
     Fields:
         name: What it is asked for by.
         description: What it is.
+        thesis: What the thesis calls it in its Table 5; None for a row that is not there.
         engine: The engine that runs it.
         package: The package that brings it, with its version; None for a row of nqperf, or of a file of one's own.
         environment: The variables that stand before its process starts.
@@ -32,6 +33,7 @@ class ListedVariant:
 
     name: str
     description: str
+    thesis: str | None = None
     engine: str
     package: str | None
     environment: dict[str, str]
@@ -62,6 +64,7 @@ def _listed(row: Variant, machine: Machine | None) -> ListedVariant:
     return ListedVariant(
         name=row.name,
         description=row.description,
+        thesis=row.thesis,
         engine=row.engine,
         package=VARIANTS.brought_by(row.name),
         environment=dict(row.environment),

@@ -55,6 +55,7 @@ TENSORFLOW_ROWS = (
     Variant(
         name=BASELINE,
         description="strict float32 (TF32 off), graph, XLA off, Grappler at TensorFlow's defaults",
+        thesis="baseline",
         effects=_seen("graph", "not_compiled", "wide", "no_tf32"),
     ),
     Variant(
@@ -86,6 +87,7 @@ TENSORFLOW_ROWS = (
     Variant(
         name="xla_clusters",
         description="the thesis's XLA: clusters within the graph, by autoclustering alone",
+        thesis="XLA",
         environment=_CPU_CLUSTERS,
         settings={"autoclustering": True},
         requires=("xla",),
@@ -94,6 +96,7 @@ TENSORFLOW_ROWS = (
     Variant(
         name="xla_grappler",
         description="XLA clusters within a graph that the thesis's Grappler options optimised",
+        thesis="XLA and Grappler",
         environment=_CPU_CLUSTERS,
         settings={"autoclustering": True, "grappler": THESIS_GRAPPLER},
         requires=("xla",),
@@ -102,6 +105,7 @@ TENSORFLOW_ROWS = (
     Variant(
         name="mixed_float16",
         description="Keras policy mixed_float16",
+        thesis="mixed precision",
         settings={"precision": "mixed_float16"},
         tolerance="sixteen_bit",
         requires=("float16",),
@@ -168,6 +172,7 @@ TENSORFLOW_ROWS = (
     Variant(
         name="mixed_float16_xla_grappler",
         description="mixed_float16 with XLA clusters and the thesis's Grappler options",
+        thesis="mixed precision, XLA and Grappler",
         environment=_CPU_CLUSTERS,
         settings={"precision": "mixed_float16", "autoclustering": True, "grappler": THESIS_GRAPPLER},
         tolerance="sixteen_bit",

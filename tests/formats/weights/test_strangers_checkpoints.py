@@ -104,7 +104,7 @@ def test_what_loss_scaling_leaves_is_left_out_and_counted(out, capsys):
     folder = STRANGERS / "tf1" / "nq_joint_amp"
     left = ("bad_steps", "beta1_power", "beta2_power", "current_loss_scale", "global_step", "good_steps")
     assert convert(folder, out).left_out == left
-    main(["convert", str(folder), str(out)])
+    main(["convert", str(folder), str(out), "--force"])
     assert "left by training, 6 left out: bad_steps" in capsys.readouterr().out
 
 
@@ -153,9 +153,16 @@ def test_variables_of_a_larger_network_are_cut_in_the_message(stranger):
     folder = stranger("tf1/pretrained_bert")
     config = json.loads((folder / "bert_config.json").read_text())
     (folder / "bert_config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
-    refused(folder, r"unknown: bert/encoder/layer_1/.* and 11 more\): if the network has more layers")
+    said = r"the configuration says num_hidden_layers 1, and the weights have 2: put the configuration there"
+    refused(folder, rf"unknown: bert/encoder/layer_1/.* and 15 more\): {said}")
+    (folder / "bert_config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    refused(folder, r"says num_hidden_layers 3, and the weights have 2: .*, or the weights with all of their layers")
     (folder / "bert_config.json").write_text(json.dumps({**config, "hidden_size": 4}))
-    refused(folder, r"misshapen: .* and \d+ more\): put the configuration there that these weights were made with")
+    refused(
+        folder,
+        r"misshapen: .* and \d+ more\): the configuration says hidden_size 4, and the weights have 8: put the "
+        "configuration there that these weights were made with$",
+    )
 
 
 # Hugging Face
@@ -228,7 +235,31 @@ def test_more_layers_than_the_configurations_are_the_cause(stranger):
     folder = stranger("models/prefix_module-")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
-    refused(folder, r"unknown: .* and 155 more\): the weights have 12 layers: put the configuration there that says so")
+    refused(
+        folder,
+        r"unknown: .* and 159 more\): the configuration says num_hidden_layers 2, and the weights have 12: put "
+        "the configuration there that these weights were made with$",
+    )
+
+
+def test_fewer_layers_than_the_configurations_are_no_broken_file(stranger):
+    folder = stranger("models/prefix_module-")
+    config = json.loads((folder / "config.json").read_text())
+    changed = {"num_hidden_layers": 14, "vocab_size": config["vocab_size"] + 1, "max_position_embeddings": 3}
+    (folder / "config.json").write_text(json.dumps({**config, **changed}))
+    refused(
+        folder,
+        f"says num_hidden_layers 14, and the weights have 12; it says vocab_size {changed['vocab_size']}, and the "
+        f"weights have {config['vocab_size']}; it says max_position_embeddings 3, and the weights have "
+        f"{config['max_position_embeddings']}: put "
+        "the configuration there that these weights were made with, or the weights with all of their layers$",
+    )
+
+
+def test_a_layer_that_is_there_in_part_is_no_other_number_of_layers(stranger):
+    folder = stranger("models/prefix_module-")
+    rewrite(folder, lambda stored: dict(sorted(stored.items())[:-9]))
+    refused(folder, r"missing: .*: the file is not whole: copy or save it again$")
 
 
 def test_shards_are_read_by_their_index(stranger, out):

@@ -1,6 +1,7 @@
 """The seconds of a run: what is left of them, and how many windows can be answered in them."""
 
 import math
+import re
 
 import pytest
 
@@ -42,6 +43,28 @@ def test_too_little_says_what_it_takes_and_which_budget_is_enough():
     ):
         budget.require(40.0, "one set")
     assert Budget(seconds=80.0, spent=25.0, clock=Clock()).require(40.0, "one set") >= 40.0
+    assert budget.enough(40.0) == 80
+    assert Budget().enough(40.0) == math.inf
+
+
+def test_a_first_process_is_waited_for_beyond_a_small_budget_and_no_large_one():
+    clock = Clock()
+    small, large = Budget(seconds=10.0, spent=4.0, clock=clock), Budget(seconds=600.0, spent=4.0, clock=clock)
+    assert small.first().left() == pytest.approx(116.0)
+    assert large.first().left() == pytest.approx(large.left())
+    assert Budget().first().left() == math.inf
+    clock.now += 300.0
+    assert small.first().left() < 0.01, "but not for ever"
+
+
+def test_a_first_process_that_was_never_ready_says_which_budget_can_be_enough():
+    clock = Clock()
+    budget = Budget(seconds=10.0, clock=clock)
+    clock.now += 120.0
+    error = budget.never_ready(100.0)
+    said = r"not ready after 100 s, and a set starts 4 or more; expected a budget of (\d+) s or more, not 10"
+    least = float(re.search(said, str(error))[1])
+    assert 0.96 * least >= 120.0 + 400.0
 
 
 def test_windows_leave_the_time_for_measuring_but_a_fifth_is_theirs():

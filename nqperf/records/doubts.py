@@ -1,0 +1,60 @@
+"""What makes a run's ratios rough: a control that did not come out as it must, a machine that was busy."""
+
+from __future__ import annotations
+
+from statistics import median, quantiles
+
+from nqperf.records.results import Control, Controls, Results
+
+# The baseline's batches at the median against its fastest tenth: so many times as long, others had half the machine.
+_BUSY = 2.0
+# Of fewer batches no tenth is told.
+_FEWEST = 10
+
+
+def controls_doubt(controls: Controls) -> str | None:
+    """Return which of the `controls` did not come out as it must, None where they support what the rows show.
+
+    The baseline against itself must not be another speed, and the planted slowdown must be found: where noise hides it,
+    a row's difference is no more certain than what was planted.
+    """
+    same, planted = controls.same, controls.planted
+    if same is not None and same.verdict.outcome == "FAIL":
+        return f"the baseline against itself has the ratio {same.verdict.ratio:.3f}"
+    if planted is None:
+        return "no planted slowdown was measured"
+    if planted.verdict.outcome == "PASS":
+        return None
+    return f"a planted slowdown{planted_share(planted)} {_missed(planted)}"
+
+
+def planted_share(planted: Control | None) -> str:
+    """Return how much was `planted`, as words behind "a planted slowdown"; nothing where that is not known."""
+    return f" of {planted.planted:.0%}" if planted is not None and planted.planted else ""
+
+
+def busy(results: Results) -> float | None:
+    """Return how many times as long the baseline's batch took at the median as in its fastest tenth in `results`.
+
+    None where that is no sign of other work beside it, or too few batches were timed.
+    """
+    seconds = [one for taken in results.sets for pair in taken.baseline_seconds for one in pair]
+    if len(seconds) < _FEWEST:
+        return None
+    times = median(seconds) / quantiles(seconds, n=10)[0]
+    return times if times >= _BUSY else None
+
+
+def busy_text(results: Results) -> str | None:
+    """Return that the machine of `results` was busy, and what to do about it; None where nothing shows it."""
+    times = busy(results)
+    if times is None:
+        return None
+    return (
+        f"the machine was busy: the baseline's batch took {times:.1f} times as long at the median as in its fastest "
+        "tenth: repeat it when nothing else runs"
+    )
+
+
+def _missed(planted: Control) -> str:
+    return "came out as another size" if planted.verdict.outcome == "FAIL" else "was not found"

@@ -203,7 +203,7 @@ def full():
         SKIPPED,
         late,
         missing=["mixed_float16"],
-        given_up=("not measured, for the time was up (a larger --budget reaches them): grappler",),
+        given_up=("not measured, for the time was up (--budget 720 reaches it): grappler",),
     )
     return msgspec.structs.replace(whole, variants=tuple(map(with_usage, whole.variants)))
 

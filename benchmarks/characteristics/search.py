@@ -36,6 +36,7 @@ HEADINGS = [
     "several steps",
     "no answer",
     "sets (mean, most)",
+    "interval holds the slowdown",
 ]
 
 
@@ -47,21 +48,33 @@ def lines(runs: int, seed: int) -> list[list[str]]:
             name,
             noise,
             [_search(commits, steps, values, generator) for _ in range(runs)],
-            next(iter(steps), None),
+            steps,
         )
         for name, (commits, steps) in CASES.items()
         for noise, values in NOISES.items()
     ]
 
 
-def _line(name: str, noise: str, found: list[Finding], first: int | None) -> list[str]:
-    runs = len(found)
+def _line(name: str, noise: str, found: list[Finding], steps: dict[int, float]) -> list[str]:
+    runs, first = len(found), next(iter(steps), None)
     right = sum(one.commits == ((first,) if first else ()) and not one.steps for one in found)
     several = sum(bool(one.steps) for one in found)
     wrong = sum(bool(one.commits) and one.commits != (first,) for one in found)
     sets = [one.sets for one in found]
     shares = (right, wrong, several, runs - right - wrong - several)
-    return [name, noise, *(f"{share / runs:.1%}" for share in shares), f"{np.mean(sets):.1f}, {max(sets)}"]
+    return [
+        name,
+        noise,
+        *(f"{share / runs:.1%}" for share in shares),
+        f"{np.mean(sets):.1f}, {max(sets)}",
+        _held(found, steps[first]) if first and len(steps) == 1 else "",
+    ]
+
+
+def _held(found: list[Finding], slowdown: float) -> str:
+    """Return how often the intervals of those that named one commit hold the true slowdown, "" where none did."""
+    named = [one.interval for one in found if len(one.commits) == 1 and one.interval and not one.steps]
+    return f"{sum(low <= slowdown <= high for low, high in named) / len(named):.1%}" if named else ""
 
 
 def _search(

@@ -262,7 +262,7 @@ def test_memory_is_held_to_the_baseline_s():
 def test_what_was_not_measured_says_why():
     text = re.sub(r"<[^>]*>", " ", run_page(runs.full()))
     assert re.search(r"grappler +unjudged +not measured: out of time", text)
-    assert "Given up for time: not measured, for the time was up (a larger --budget reaches them): grappler." in text
+    assert "Given up for time: not measured, for the time was up (--budget 720 reaches it): grappler." in text
 
 
 @pytest.mark.parametrize("render", [run_text, run_markdown, run_page])

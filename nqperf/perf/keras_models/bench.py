@@ -27,7 +27,7 @@ from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.sets import Conduct, Process
 from nqperf.perf.suite.baseline import probe_seconds
 from nqperf.perf.suite.conduct import Memory, loads_side_by_side
-from nqperf.perf.suite.outcome import Known, row_of, skipped_row
+from nqperf.perf.suite.outcome import Known, row_of, skipped_row, unreached_text
 from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.suite import SuiteRun, on_pages
 from nqperf.perf.variants.variant import Variant
@@ -114,11 +114,12 @@ class _Run:
 
     def given_up(self) -> Iterator[str]:
         """Yield a line on the rows that the time did not reach, and one on the rows of the inputs that were not run."""
-        unreached = ", ".join(row.name for row in self.rows() if row.status == "unjudged")
+        unreached = [row.name for row in self.rows() if row.status == "unjudged"]
         if unreached and self._few:
-            yield f"not measured, to have two sets of the other rows in the time (--variants names rows): {unreached}"
+            rows = ", ".join(unreached)
+            yield f"not measured, to have two sets of the other rows in the time (--variants names rows): {rows}"
         elif unreached:
-            yield f"not measured, for the time was up (a larger --budget reaches them): {unreached}"
+            yield unreached_text(unreached, self.session.budget, self.session.set_seconds(len(unreached)))
         config, loaded = self.session.config, self.session.loaded
         if loaded is not None and config.suite.limit is None and loaded.given > config.row_count(loaded.batch_size):
             quick = "--quick; " if config.quick else ""

@@ -107,12 +107,17 @@ class Budget:
         """
         left = self.left()
         if left < least:
-            enough = math.ceil((self.seconds - left + 1.2 * least) / 10) * 10
             raise OutOfTimeError(
                 f"{what} takes about {least:.0f} s here, and {max(left, 0.0):.0f} of {self.seconds:g} s are left; "
-                f"expected a budget of {enough} s or more"
+                f"expected a budget of {self.enough(least)} s or more"
             )
         return left
+
+    def enough(self, least: float) -> float:
+        """Return the budget, in tens of seconds, that would have room for `least` seconds more, and a little beside."""
+        if math.isinf(self.seconds):
+            return self.seconds
+        return math.ceil((self.seconds - self.left() + 1.2 * least) / 10) * 10
 
     def windows(self, measuring: float, *, passes: int, batch: float, batch_size: int) -> int | None:
         """Return how many windows can be answered in each of `passes` beside `measuring` seconds; None: any.

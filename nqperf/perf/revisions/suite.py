@@ -15,9 +15,10 @@ from nqperf.perf.machine.examination import device_fingerprint, look_at_machine
 from nqperf.perf.measuring.duets import How, Pair
 from nqperf.perf.revisions.answers import SamePredictions, equal_values
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
-from nqperf.perf.revisions.compare import RowsSession, starter
+from nqperf.perf.revisions.compare import starter
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
+from nqperf.perf.revisions.session import RowsSession
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.revisions.task import SharedTask, shared_task
 from nqperf.perf.variants.table import VARIANTS

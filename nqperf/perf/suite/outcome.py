@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from nqperf.engines.probe import Machine
 from nqperf.errors import OutOfTimeError
+from nqperf.perf.measuring.budget import SLOWER, Budget
 from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.suite.parity import MICRO_F1
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
-from nqperf.records.results import Controls, VariantResult, Verdict
+from nqperf.records.results import BASELINE, Controls, VariantResult, Verdict
 from nqperf.records.verdict import RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
 
@@ -94,11 +95,21 @@ class Outcomes:
             interrupted=interrupted,
         )
 
-    def unreached(self) -> Iterator[str]:
-        """Yield a line on the rows that the budget did not reach."""
+    def unreached(self, session: Session) -> Iterator[str]:
+        """Yield a line on the rows that the budget of the `session` did not reach."""
         names = [row.name for row in self.rows if row.status == "unjudged"]
         if names:
-            yield f"not measured, for the time was up (a larger --budget reaches them): {', '.join(names)}"
+            answers = SLOWER * len(names) * (session.runs[BASELINE].predict_seconds or 0.0)
+            yield unreached_text(names, session.budget, session.set_seconds(len(names)) + answers)
+
+
+def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
+    """Return that the rows `names` were not measured, and which budget in place of this `budget` reaches them.
+
+    `least` is what they would take, in seconds.
+    """
+    them = "them" if names[1:] else "it"
+    return f"not measured, for the time was up (--budget {budget.enough(least):g} reaches {them}): {', '.join(names)}"
 
 
 def evidence_fault(session: Session) -> str | None:

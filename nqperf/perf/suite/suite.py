@@ -301,7 +301,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
         expected=verdict.expected,
         outcome=outcome,
         reasons=(*broken, *stopped, *verdict.reasons, *said),
-        given_up=(*run.given_up, *found.unreached()),
+        given_up=(*run.given_up, *found.unreached(session)),
         sets=measured.record(),
     )
 

@@ -43,6 +43,8 @@ def test_too_little_says_what_it_takes_and_which_budget_is_enough():
     ):
         budget.require(40.0, "one set")
     assert Budget(seconds=80.0, spent=25.0, clock=Clock()).require(40.0, "one set") >= 40.0
+    assert budget.enough(40.0) == 80
+    assert Budget().enough(40.0) == math.inf
 
 
 def test_a_first_process_is_waited_for_beyond_a_small_budget_and_no_large_one():

@@ -12,9 +12,10 @@ import pytest
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.revisions_json import read_revisions, write_revisions
 from nqperf.perf.pairs.sameness import Close, agree
-from nqperf.perf.revisions.compare import RowsSession, compare_revisions
+from nqperf.perf.revisions.compare import compare_revisions
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
+from nqperf.perf.revisions.session import RowsSession
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.revisions import RevisionSide, joined
@@ -295,7 +296,7 @@ def test_outputs_without_a_value_are_not_compared_and_do_not_differ():
 )
 def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, said):
     ticks = itertools.count(0.0, tick)
-    monkeypatch.setattr("nqperf.perf.revisions.compare.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("nqperf.perf.revisions.session.time.monotonic", lambda: next(ticks))
     results = compare(change={"seconds": 0.102}, seed=3)
     assert results.outcome == "INCONCLUSIVE"
     assert words(results)["time"] == "INCONCLUSIVE"
@@ -314,7 +315,7 @@ def test_a_slowdown_within_the_margin_is_not_called_none():
 
 def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
     monkeypatch.setattr("nqperf.perf.revisions.rows.round_scatter", lambda taken: 0.2 if taken.how == "duet" else 0.01)
-    monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: True)
+    monkeypatch.setattr("nqperf.perf.revisions.session.can_duet", lambda: True)
     assert {taken.how for taken in sets(compare())} == {"turns"}
     monkeypatch.setattr("nqperf.perf.revisions.rows.round_scatter", lambda taken: 0.2 if taken.how == "turns" else 0.1)
     assert {taken.how for taken in sets(compare())} == {"duet"}
@@ -324,14 +325,14 @@ def test_turns_are_tried_where_a_duet_scatters(monkeypatch):
 def test_sides_that_are_far_apart_take_turns(monkeypatch, seconds, how):
     """Short work is favoured in a duet where others compute: so much apart, nobody needs its precision."""
     monkeypatch.setattr("nqperf.perf.revisions.rows.round_scatter", lambda _: 0.01)
-    monkeypatch.setattr("nqperf.perf.revisions.compare.can_duet", lambda: True)
+    monkeypatch.setattr("nqperf.perf.revisions.session.can_duet", lambda: True)
     results = compare(change={"seconds": seconds})
     assert {taken.how for taken in sets(results)} == {how}
     assert results.rows[0].measure("time").ratio == pytest.approx(seconds / 0.1, rel=0.05)
 
 
 def test_one_core_takes_turns(monkeypatch):
-    for module in ("compare", "config"):
+    for module in ("session", "config"):
         monkeypatch.setattr(f"nqperf.perf.revisions.{module}.can_duet", lambda: False)
     assert {taken.how for taken in sets(compare())} == {"turns"}
     with pytest.raises(ConfigError, match="a duet needs two cores"):

@@ -10,7 +10,9 @@ import pytest
 from nqperf.errors import FormatError, NqPerfError, OutOfTimeError, ParityError, VariantError
 from nqperf.formats.results.results_json import read_results, write_results
 from nqperf.formats.weights.model_folder import open_model, write_model_folder
+from nqperf.perf.measuring.budget import Budget
 from nqperf.perf.suite.config import SuiteConfig, SuiteOptions
+from nqperf.perf.suite.outcome import unreached_text
 from nqperf.perf.suite.suite import open_session, run_suite
 from nqperf.perf.variants.variant import Effect, Variant
 from nqperf.perf.workers.progress import Doing, RowFinished, SetFinished, silent
@@ -313,6 +315,13 @@ def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(slee
         OutOfTimeError, match=r"one set of processes takes about \d+ s here, .* expected a budget of \d+ s"
     ):
         sleeping("eager", budget=0.5, gate=GateConfig())
+
+
+def test_rows_that_the_time_did_not_reach_are_told_with_the_budget_that_does():
+    budget = Budget(seconds=60.0, spent=57.6, clock=lambda: 100.0)  # nothing is left
+    said = "not measured, for the time was up (--budget 100 reaches them): eager, xla"
+    assert unreached_text(["eager", "xla"], budget, 30.0) == said
+    assert "reaches it): eager" in unreached_text(["eager"], budget, 30.0)
 
 
 def test_a_budget_that_is_over_before_the_first_process_is_ready_is_refused_so_too(sleeping, monkeypatch):

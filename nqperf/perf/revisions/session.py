@@ -1,0 +1,160 @@
+"""A comparison of rows while it is made: passes over all that are open, a look after each, until all is decided."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nqperf.perf.machine.fingerprint import take_fingerprint
+from nqperf.perf.measuring.duets import How, can_duet
+from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
+from nqperf.perf.revisions.judging import MeasuresJudge
+from nqperf.perf.revisions.rows import PairedRow, RowRun
+from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.progress import Doing
+from nqperf.records.results import utc_now
+from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
+from nqperf.statistics.planning import expected_sets
+from nqperf.statistics.verdicts import JudgeConfig, Plan
+
+_JUDGE = JudgeConfig.for_margin(DEFAULT.margin)
+# The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
+_SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
+
+
+@dataclass(slots=True, kw_only=True)
+class RowsSession:
+    """One comparison of `rows` while it is made, as `config` says.
+
+    `runs` are the rows with what was found of them, `judge` judges their sets, and `began` is when it started, in
+    seconds of `time.monotonic`.
+    """
+
+    rows: Sequence[PairedRow]
+    config: RevisionsConfig
+    runs: tuple[RowRun, ...] = field(init=False)
+    judge: MeasuresJudge = field(init=False)
+    began: float = field(init=False)
+    _drawn: random.Random = field(init=False)
+    _passes: int = 0
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        config = self.config
+        how: How | None = None if config.how == "auto" else config.how
+        self.runs = tuple(
+            RowRun(
+                row=row,
+                how=how if can_duet() else "turns",
+                rounds=config.rounds,
+                set_seconds=config.budget / (_SETS_WANTED * len(self.rows)),
+                work_margin=config.margin,
+            )
+            for row in self.rows
+        )
+        self.judge = MeasuresJudge(config=config, rows={row.name: row.measures for row in self.rows})
+        self._drawn = random.Random(config.seed)  # noqa: S311  # orders, no secret
+
+    def run(self) -> None:
+        """Compare answers and work, and take sets, row by row, until all is decided or the time is up."""
+        while True:
+            for run in self._open():
+                if self._passes and self._left() < run.seconds:
+                    continue
+                if not self._passes and self._spent() > self.config.budget:
+                    continue  # a row that was not reached
+                self._take(run)
+            self._passes += 1
+            last = not self._another_fits()
+            if any(run.sets for run in self.runs):
+                self.judge.look_at({run.name: run.sets for run in self.runs}, self._plan(time_is_up=last))
+            if last or not self._open():
+                return
+
+    def _take(self, run: RowRun) -> None:
+        left, since = self._left(), time.perf_counter()
+
+        def tell(stage: str) -> None:
+            seconds = left - (time.perf_counter() - since)
+            self.config.progress(Doing(stage=stage, name=run.name, pairs=len(run.sets), left=seconds))
+
+        tell("set")
+        # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
+        differ = any(one.faults and not one.sets for one in self.runs)
+        run.take(self._drawn.randrange(1 << 32), timed=not differ, tell=tell)
+
+    def _open(self) -> list[RowRun]:
+        """Return the rows of which a further set may decide something."""
+        if self._passes and any(one.faults and not one.sets for one in self.runs):
+            return []
+        return [run for run in self.runs if not run.ended and self.judge.is_open(run.name)]
+
+    def _spent(self) -> float:
+        return max(time.monotonic() - self.began, 1e-3)
+
+    def _left(self) -> float:
+        return self.config.budget - self._spent()
+
+    def _another_fits(self) -> bool:
+        """Return whether a further pass over the rows that are open fits into the budget."""
+        return sum(run.seconds for run in self._open()) <= self._left()
+
+    def _plan(self, *, time_is_up: bool) -> Plan:
+        """Return how many passes there will be in all, by what those so far took."""
+        fit = int(self.config.budget * self._passes / self._spent())
+        return Plan(sets=expected_sets(self._passes, fit), time_is_up=time_is_up)
+
+    def results(self, sides: tuple[Side, Side], new: Sequence[str] = (), gone: Sequence[str] = ()) -> RevisionResults:
+        """Return the record of a comparison of these `sides`; `new` and `gone` are rows that only one of them has."""
+        rows = tuple(map(self._row, self.runs))
+        outcomes = {row.outcome for row in rows}
+        outcome: RevisionOutcome = (
+            "FAIL"
+            if "FAIL" in outcomes
+            else "PASS"
+            if outcomes <= {"PASS", None} and "PASS" in outcomes
+            else "INCONCLUSIVE"
+        )
+        base, change = sides
+        return RevisionResults(
+            command=self.config.command,
+            created=utc_now(),
+            fingerprint=take_fingerprint(),
+            base=base.record,
+            change=change.record,
+            outcome=outcome,
+            rows=rows,
+            new=tuple(new),
+            gone=tuple(gone),
+            pages=self.config.pages,
+            seconds=time.monotonic() - self.began,
+        )
+
+    def _row(self, run: RowRun) -> ComparedRow:
+        judged = self.judge.judged(run.name, run.sets)
+        slower = [f"{one.measure}: {100 * (one.ratio - 1):.1f} % more" for one in judged if one.word == "SLOWER"]
+        reasons = (*run.faults, *slower)
+        word = next((one.word for one in judged if one.measure == "time"), None)
+        outcome: RevisionOutcome | None = (
+            "FAIL" if reasons else "INCONCLUSIVE" if word in {None, "INCONCLUSIVE"} else "PASS"
+        )
+        note = run.note
+        if run.base_error is not None:
+            outcome, note = None, f"the base fails: {run.base_error}"
+        elif not reasons and run.agreement is None:
+            note = "not measured: the time was up"
+        elif not reasons and not run.sets:
+            note = "its answers are the same; nothing was timed, for those of another row differ"
+        return ComparedRow(
+            name=run.name,
+            outcome=outcome,
+            reasons=reasons,
+            note=note,
+            agreement=run.agreement,
+            work=run.work,
+            work_changes=run.work_change.said,
+            judged=judged,
+            sets=tuple(run.sets),
+        )

@@ -32,7 +32,7 @@ def headline(results: RevisionResults) -> str:
         return plain(f"nothing to compare: {results.base.label} has no {', '.join(results.new)} yet")
     if not any(row.judged for row in results.rows):
         return plain(f"{answers}; nothing was timed")
-    return plain(", ".join([*_speeds(results), answers]))
+    return plain(", ".join([*_speeds(results), answers, *_not_compared(results)]))
 
 
 def row_sentence(row: ComparedRow, base: str) -> str:
@@ -61,6 +61,12 @@ def _speeds(results: RevisionResults) -> list[str]:
     grown = [(row, one) for row in results.rows for one in row.judged if one.word == "SLOWER" and one.measure != "time"]
     named = len(results.rows) > 1
     return said + [f"{row.name + ' ' if named else ''}{_percent(one)} {_MORE[one.measure]}" for row, one in grown]
+
+
+def _not_compared(results: RevisionResults) -> list[str]:
+    """Return what is said of rows that the base has but cannot run: a PASS says nothing of them."""
+    failed = sum(row.outcome is None and row.name not in results.new for row in results.rows)
+    return [f"{counted(failed, 'row')} not compared, for {results.base.label} fails there"] if failed else []
 
 
 def _change(time: Judged, base: str) -> str:

@@ -409,6 +409,7 @@ def test_a_base_that_fails_in_a_row_is_no_fault_of_the_change():
     assert [row.outcome for row in results.rows] == ["PASS", None]
     assert results.outcome == "PASS"
     assert "xla: the base fails: no compiler" in revisions_text(results)
+    assert headline(results).endswith("answers the same, 1 row not compared, for main fails there")
 
 
 def test_more_work_fails_after_one_set_which_says_what_it_costs():

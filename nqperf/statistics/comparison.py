@@ -73,8 +73,8 @@ class Margins:
             raise ConfigError(
                 f"margins are {self.changed} (changed) and {self.same} (same); expected 1 <= first < second"
             )
-        for what, sd in (("between runs", self.run_sd), ("of a set", self.set_sd or 0.0)):
-            if not 0 <= sd < math.inf:
+        for what, sd in (("between runs", self.run_sd), ("of a set", self.set_sd)):
+            if sd is not None and not 0 <= sd < math.inf:
                 raise ConfigError(f"the SD {what} is {sd}; expected 0 or more")
 
 
@@ -99,7 +99,7 @@ class Change:
     old_sets: int
     new_sets: int
     p_slower: float
-    by_total: bool = False
+    by_total: bool
 
 
 REFERENCE = ComparisonConfig()
@@ -190,7 +190,7 @@ class _Pair:
         one, other = self.columns[column]
         factor, error, freedom = (float(each[0, column]) for each in (self.difference, self.error, self.freedom))
         alpha = (1 - confidence) / 2
-        half = float(upper_quantile(np.array(alpha), np.array(freedom))) * error if freedom > 0 else math.nan
+        half = float(upper_quantile(np.array(alpha), np.array(freedom))) * error  # NaN where a run has a single set
         if outcome == "INCONCLUSIVE" and (self._one_run(one, other) or factor - half > -math.log(self.margins.same)):
             outcome = "SAME"
         return Change(

@@ -82,7 +82,7 @@ def crossed(seen: Evidence, looks: Sequence[Look], before: BoolArray, config: Ju
     surely = np.zeros(len(in_family), np.bool_)
     surely[in_family] = holm(
         everyone[in_family],
-        lambda count: levels_at(looks, seen.within.size, config.red_runs / max(1, count), on_fail=True)[in_family],
+        lambda count: levels_at(looks, seen.within.size, config.red_runs / count, on_fail=True)[in_family],
         before[in_family],
     )
     margin = levels_at(looks, seen.within.size, config.beyond_alpha, on_fail=True)

@@ -112,7 +112,7 @@ def _this_look(found: Estimates, plan: Plan, config: JudgeConfig, before: Sequen
     return Look(
         sets=tuple(int(number) for number in found.sets),
         spent_on_fail=1.0 if plan.time_is_up else max(on_fail, min(1.0, count / last)),
-        spent=1.0 if plan.time_is_up else max(on_all, min(1.0, count / max(plan.sets, count))),
+        spent=1.0 if plan.time_is_up else max(on_all, count / max(plan.sets, count)),
     )
 
 
@@ -163,10 +163,12 @@ class _Case:
             return False  # the interval of a FAIL lies below the floor
         values = self.found.held[self.view, :, self.column]
         new = values[np.isfinite(values)][since:]
+        if not len(new):
+            return True
         floor = math.log(self.row.floor.ratio) if self.row.floor else 0.0
-        slowdown = floor - float(new.mean()) if len(new) else 0.0
+        slowdown = floor - float(new.mean())
         faster = self.row.role == "same" and self.found.mean[self.view, self.column] > floor
-        return not len(new) or (-slowdown if faster else slowdown) > 0
+        return (-slowdown if faster else slowdown) > 0
 
 
 def _judged(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, bool, int | None]:

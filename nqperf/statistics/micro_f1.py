@@ -75,8 +75,9 @@ def score_difference(ours: Counts, theirs: Counts, confidence: float = CONFIDENC
     whole = 2 * examples / max(1.0, float((ours[:, 1:].sum() + theirs[:, 1:].sum()) / 2))
     together = examples + _IMAGINED
     centre = value * examples / together
-    squares = float(((parts + value) ** 2).sum()) + 2 * whole**2 - together * centre**2
-    error = float(np.sqrt(max(squares, 0.0))) / together
+    # All squared distances from the centre, written without a difference: the parts sum to 0.
+    squares = float((parts**2).sum()) + 2 * (whole**2 + value * centre)
+    error = float(np.sqrt(squares)) / together
     half = float(special.stdtrit(together - 1, (1 + confidence) / 2)) * error
     return ScoreDifference(
         value=value,

@@ -106,6 +106,54 @@ def test_a_run_is_the_same_as_itself_however_noisy():
     assert set(outcomes(compared(noisy, noisy)).values()) == {"SAME"}
 
 
+def test_a_run_is_the_same_as_itself_where_a_row_left_too():
+    noisy = sets_of(sd=0.3)
+    noisy.location[4:, 2] = noisy.total[4:, 2] = np.nan
+    assert set(outcomes(compared(noisy, noisy)).values()) == {"SAME"}
+
+
+def alone(location, total=None):
+    """One row in one set."""
+    values = [np.array([[value]]) for value in (location, location if total is None else total)]
+    return Sets(rows=(Row(name="it"),), location=values[0], total=values[1], shared=False)
+
+
+# The variance of one set is given, and runs scatter no more: the difference of two has the SD 1 % and is normal.
+GIVEN = {"run_sd": 0.0, "set_sd": 0.01 / math.sqrt(2)}
+
+
+@pytest.mark.parametrize("view", [0, 1])
+@pytest.mark.parametrize(("changed", "alpha"), [(1.0, 0.01), (1.5, 0.05)])
+def test_a_comparison_errs_as_rarely_as_it_says(view, changed, alpha):
+    """One row, at either side of 1 % for "slower at all" and 5 % for "by the margin"; total time has a tenth of it."""
+    share = (0.9, 0.1)[view]
+    for part, slower in ((0.99, True), (1.01, False)):
+        slowdown = math.log(changed) + 0.01 * stats.norm.isf(part * share * alpha)
+        new = alone(-slowdown) if view == 0 else alone(0.0, -slowdown)
+        (change,) = compared(alone(0.0), new, Margins(changed=changed, same=1.001 * changed, **GIVEN))
+        assert (change.change == "SLOWER", change.by_total) == (slower, slower and view == 1)
+
+
+@pytest.mark.parametrize(("changed", "alpha"), [(1.0, 0.01), (1.5, 0.05)])
+def test_faster_errs_as_rarely(changed, alpha):
+    for part, faster in ((0.99, True), (1.01, False)):
+        gain = math.log(changed) + 0.01 * stats.norm.isf(part * 0.9 * alpha)
+        (change,) = compared(alone(0.0), alone(gain), Margins(changed=changed, same=1.001 * changed, **GIVEN))
+        assert (change.change == "FASTER") == faster
+
+
+def test_ratios_and_p_values_are_by_location():
+    margins = Margins(**GIVEN)
+    (change,) = compared(alone(math.log(2), math.log(3)), alone(math.log(1.98), math.log(1.5)), margins)
+    assert (change.old_ratio, change.new_ratio, change.factor) == pytest.approx((2, 1.98, 0.99))
+    assert change.p_slower == pytest.approx(stats.norm.sf(-math.log(0.99) / 0.01), rel=1e-4)
+
+
+def test_half_a_per_cent_between_runs_is_taken_where_none_is_known():
+    (change,) = compared(alone(0.0), alone(0.0), Margins(set_sd=1e-6))
+    assert math.log(change.interval[1]) == pytest.approx(stats.norm.isf(0.005) * 0.005 * math.sqrt(2), rel=1e-4)
+
+
 def test_slower_and_faster_are_told():
     changes = {
         change.name: change for change in compared(sets_of(seed=1), sets_of({"row3": -0.06, "row5": 0.06}, seed=2))
@@ -163,14 +211,15 @@ def test_of_a_single_set_as_much_is_known_as_is_given():
     assert found[1.1].interval == pytest.approx((math.exp(-1.1 - half), math.exp(-1.1 + half)), rel=1e-4)
 
 
-def test_what_runs_scatter_is_known_and_what_sets_scatter_is_not():
-    """Two sets a run: one degree of freedom each, but the larger part of the variance is given."""
+@pytest.mark.parametrize("set_sd", [None, 0.3])
+def test_what_runs_scatter_is_known_and_what_sets_scatter_is_not(set_sd):
+    """Two sets a run: one degree of freedom each, but the larger part of the variance is given; no single set's is."""
     rows = (Row(name="baseline"),)
     old, new = (
         Sets(rows=rows, location=np.array(values)[:, None], total=np.array(values)[:, None], shared=False)
         for values in ([0.0, 0.01], [-1.1, -1.11])
     )
-    (change,) = compared(old, new, Margins(changed=1.25, same=1.5, run_sd=0.035))
+    (change,) = compared(old, new, Margins(changed=1.25, same=1.5, run_sd=0.035, set_sd=set_sd))
     assert change.change == "SLOWER"
     sets, runs = 0.01**2 / 4, 2 * 0.035**2  # the variance of each mean, and that of two runs
     freedom = (2 * sets + runs) ** 2 / (2 * sets**2)
@@ -228,15 +277,24 @@ def test_welch_and_satterthwaite():
     [
         (Margins, {"changed": 1.1}),
         (Margins, {"changed": 0.9}),
+        (Margins, {"changed": 1.05}),
         (Margins, {"same": math.inf}),
         (Margins, {"run_sd": -1.0}),
+        (Margins, {"run_sd": math.inf}),
         (Margins, {"set_sd": -1.0}),
         (ComparisonConfig, {"red_runs": 0.0}),
         (ComparisonConfig, {"beyond_alpha": 0.7}),
         (ComparisonConfig, {"total_share": 0.5}),
         (ComparisonConfig, {"confidence": 1.0}),
+        (ComparisonConfig, {"confidence": 0.5}),
     ],
 )
 def test_numbers_out_of_range_are_refused(kind, numbers):
     with pytest.raises(ConfigError, match="expected"):
         kind(**numbers)
+
+
+def test_any_confidence_above_one_half_is_taken():
+    assert (
+        compare([(alone(0.0), alone(0.0), Margins(**GIVEN))], ComparisonConfig(confidence=0.51))[0].confidence == 0.51
+    )

@@ -245,7 +245,7 @@ def test_rows_without_controls_and_of_two_revisions_are_judged_too():
 def test_one_row_alone_is_judged_by_its_own_sets():
     values = np.array([[0.0], [0.002], [-0.001], [0.001], [0.0]])
     row = Row(name="only", floor=Floor(ratio=1.0))
-    found = judge(Sets(rows=(row,), location=values, total=values.copy(), shared=False)).rows[0]
+    found = judge(Sets(rows=(row,), location=values, total=3 * values, shared=False)).rows[0]
     assert found.outcome == "PASS"
     assert found.sd == pytest.approx(float(np.std(values, ddof=1)))
 
@@ -328,6 +328,25 @@ def test_a_fail_is_confirmed_at_its_views_share_of_alpha(share):
             judgement = look(sets.first(count), Plan(sets=8), before=judgement, config=config)
             assert count != 3 or judgement.rows[0].suspected_at == 3
         assert judgement.rows[0].outcome == outcome
+
+
+@pytest.mark.parametrize(("row", "sign"), [(KINDS[0], -1), (KINDS[2], -1), (KINDS[2], 1)])
+@pytest.mark.parametrize(("new", "outcome"), [(0.001, "FAIL"), (0.0, "INCONCLUSIVE"), (-0.001, "INCONCLUSIVE")])
+def test_new_sets_alone_must_point_to_the_slowdown(row, sign, new, outcome):
+    """Twelve sets are 6 % off, and so sure that two new ones cannot change it; but they must not speak against it."""
+    values = sign * np.array([*np.random.default_rng(1).normal(0.06, 0.002, 12), new, new])[:, None]
+    sets, plan = Sets(rows=(row,), location=values, total=values.copy(), shared=False), Plan(sets=20)
+    suspected = look(sets.first(12), plan)
+    assert suspected.rows[0].suspected_at == 12
+    assert look(sets, plan, before=suspected).rows[0].outcome == outcome
+
+
+def test_what_both_views_show_beyond_all_doubt_is_not_by_total_alone():
+    """A floor whose spread is known leaves normal tails, and 20 % off it both p-values are 0."""
+    values = np.array([-0.2, -0.2001, -0.1999, -0.2, -0.2001, -0.1999])[:, None]
+    row = Row(name="it", floor=Floor(ratio=1.0, sd=0.003))
+    found = judge(Sets(rows=(row,), location=values, total=values.copy(), shared=False)).rows[0]
+    assert (found.outcome, found.p_fail, found.by_total) == ("FAIL", 0.0, False)
 
 
 def test_more_rows_that_are_judged_ask_for_more_sets():

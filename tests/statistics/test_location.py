@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError
-from nqperf.statistics.location import hodges_lehmann, set_estimate
+from nqperf.statistics.location import hodges_lehmann, set_estimate, set_estimates
 
 logs = st.floats(-1, 1)
 seconds = st.floats(1e-3, 1e3)
@@ -38,6 +38,24 @@ def test_many_sets_at_once_are_each_alone():
     found = hodges_lehmann(values)
     assert found.shape == (3, 4)
     assert found[1, 2] == hodges_lehmann(values[1, 2])
+
+
+def test_many_estimates_at_once_are_each_alone():
+    drawn = np.exp(np.random.default_rng(0).normal(size=(3, 4, 5, 3)))
+    baseline, row = drawn[..., :2], drawn[..., 2]
+    location, total, error = set_estimates(baseline, row)
+    assert location.shape == total.shape == error.shape == (3, 4)
+    for place in np.ndindex(3, 4):
+        alone = set_estimate(baseline[place], row[place])
+        assert (location[place], total[place], error[place]) == pytest.approx(
+            (alone.location, alone.total, alone.error)
+        )
+
+
+def test_a_rounds_baseline_is_the_mean_of_its_batches():
+    found = set_estimate(np.array([[1.0, 4.0], [1.0, 4.0], [1.0, 4.0]]), np.ones(3))
+    assert found.location == pytest.approx(math.log(2))  # the geometric mean
+    assert found.total == pytest.approx(math.log(2.5))
 
 
 def test_rare_slow_rounds_move_the_total_and_not_the_location():

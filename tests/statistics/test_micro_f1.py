@@ -48,7 +48,7 @@ def slow_difference(ours, theirs, confidence):
     mean = sum(moves) / count
     squares = sum(move**2 for move in moves) + whole**2 + whole**2 - count * mean**2
     half = stats.t.ppf((1 + confidence) / 2, count - 1) * math.sqrt(max(0.0, squares)) / count
-    return value, max(-1.0, mean - half), min(1.0, mean + half)
+    return value, max(-1.0, mean - half), min(1.0, mean + half), math.sqrt(max(0.0, squares)) / count, count - 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,7 +57,7 @@ def test_equal_to_the_slow_reference(drawn, confidence):
     ours, theirs = drawn
     found = score_difference(ours, theirs, confidence)
     expected = slow_difference(ours.tolist(), theirs.tolist(), confidence)
-    assert (found.value, *found.interval) == pytest.approx(expected, abs=1e-9)
+    assert (found.value, *found.interval, found.error, found.freedom) == pytest.approx(expected, abs=1e-9)
 
 
 @given(counts())

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nqperf.errors import ConfigError
 from nqperf.statistics.search import Measured, SearchConfig, search
+from nqperf.statistics.search_posterior import Noise, Posterior
 
 
 def searched(slowdowns, sd, seed=0, **settings_):
@@ -100,6 +101,74 @@ def test_the_bad_commit_comes_first():
     assert sum(found.probabilities) == pytest.approx(1)
 
 
+def sets(**by_commit):
+    """Return measurements by commit: c10=[0.08, 0.08] are two of commit 10."""
+    return [Measured(commit=int(name[1:]), slowdown=one) for name, values in by_commit.items() for one in values]
+
+
+SLOW = math.log(1.08)
+
+
+def test_the_bad_commit_is_measured_as_often_as_asked_before_any_other():
+    assert [search(9, sets(c9=[SLOW] * count)).next_commit for count in range(3)] == [9, 9, 4]
+    asked = [search(9, sets(c9=[SLOW] * count), config=SearchConfig(first=3)).next_commit for count in range(4)]
+    assert asked == [9, 9, 9, 4]
+
+
+def test_the_bad_commit_is_measured_as_often_as_the_others_are_on_the_average():
+    """100 commits: the middle of what is in doubt is measured, but the bad one again where its square is below all."""
+    measured = sets(c100=[SLOW] * 2, c25=[0.0], c75=[SLOW])
+    assert search(100, measured).next_commit == 50
+    assert search(100, [*measured, Measured(commit=50, slowdown=SLOW)]).next_commit == 100
+
+
+@pytest.mark.parametrize(("most", "enough"), [(100, 5), (4, 4)])
+def test_that_nothing_is_slower_is_said_after_five_sets_or_all(most, enough):
+    config = SearchConfig(most=most)
+    found = [search(9, sets(c9=[-0.1] * count), config=config) for count in (enough - 1, enough)]
+    assert [one.next_commit is None for one in found] == [False, True]
+    assert "not 2% slower" in found[1].reason
+
+
+def test_both_sides_of_the_step_are_measured_twice():
+    def found(before, after):
+        return search(10, sets(c10=[0.6] * 3, c6=[0.0] * before, c7=[0.6] * after))  # far beyond all noise
+
+    assert found(2, 2).commits == (7,)
+    assert (found(1, 2).next_commit, found(2, 1).next_commit) == (6, 7)
+    assert "both sides" in found(1, 2).reason
+
+
+@pytest.mark.parametrize(("half", "bad", "following"), [(3, 3, None), (2, 3, 5), (3, 2, 10)])
+def test_a_step_in_between_is_said_after_three_sets_of_it_and_of_the_bad_one(half, bad, following):
+    large = 0.6  # far beyond all noise
+    measured = sets(c10=[large] * bad, c5=[large / 2] * half)
+    found = search(10, measured)
+    assert (found.next_commit, found.steps) == (following, () if following else (5,))
+    used_up = search(10, measured, config=SearchConfig(most=len(measured)))
+    assert (used_up.next_commit, used_up.steps) == (None, found.steps)
+    assert used_up.reason == ("the slowdown came in several steps" if found.steps else "5 sets do not tell which")
+
+
+def test_no_more_sets_are_asked_for_than_at_most():
+    measured = sets(c9=[SLOW] * 2, c5=[0.0])
+    assert search(9, measured, config=SearchConfig(most=4)).next_commit is not None
+    ended = search(9, measured, config=SearchConfig(most=3))
+    assert (ended.next_commit, ended.commits, ended.reason) == (None, (), "3 sets do not tell which")
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.99])
+def test_the_interval_is_as_sure_as_asked_and_of_the_commits_that_are_surely_slow(confidence):
+    measured = sets(c10=[0.07, 0.08, 0.09], c7=[0.075, 0.085], c6=[0.0, 0.01], c1=[0.0])
+    found = search(10, measured, config=SearchConfig(confidence=confidence))
+    places, values = (np.array([getattr(one, name) for one in measured]) for name in ("commit", "slowdown"))
+    posterior = Posterior.of(np.arange(1, 11), places, values, Noise(sd=0.02, freedom=2.0))
+    tail = (1 - confidence) / 2
+    low, middle, high = posterior.factors(7, (tail, 0.5, 1 - tail))
+    assert (*found.interval, found.factor) == pytest.approx((low, high, middle))
+    assert found.probabilities == pytest.approx(posterior.probabilities)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -107,7 +176,12 @@ def test_the_bad_commit_comes_first():
         (lambda: search(3, [Measured(commit=2, slowdown=0.0)], unusable={2}), "cannot be measured"),
         (lambda: search(3, [Measured(commit=2, slowdown=math.nan)]), "finite"),
         (lambda: SearchConfig(confidence=0.4), "confidence 0.4"),
+        (lambda: SearchConfig(confidence=0.5), "confidence 0.5"),
+        (lambda: SearchConfig(confidence=1.0), "confidence 1.0"),
+        (lambda: SearchConfig(sd=0.0), "SD 0.0"),
+        (lambda: SearchConfig(sd_freedom=0.0), "freedom 0.0"),
         (lambda: SearchConfig(first=0), "first 0"),
+        (lambda: SearchConfig(first=3, most=2), "first 3, most 2"),
         (lambda: SearchConfig(factor=1.0), "factor 1.0"),
     ],
 )

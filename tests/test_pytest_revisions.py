@@ -88,6 +88,16 @@ def test_each_row_comes_to_its_own_end(session):
     assert session(found, *names, "--nqperf-allow-inconclusive").parseoutcomes()["xfailed"] == 1
 
 
+def test_many_rows_that_are_not_decided_are_counted():
+    """A sentence over 23 rows that named each was four lines long, and the table has the names."""
+    unsure = [row(name, "INCONCLUSIVE", 1.01) for name in ("baseline", "xla", "eager", "answer")]
+    slow = row("read", "SLOWER", 1.1)
+    assert headline(results(*unsure, slow)).startswith(
+        "read 10.0 % slower than main (9.3 .. 10.7), not sure of 4 rows whether slower than main, "
+    )
+    assert headline(results(*unsure[:3])).startswith("baseline not sure whether slower than main: +1.0 %")
+
+
 def test_the_record_is_written_and_times_are_handed_on(session):
     out, times = session.path / "gate.json", session.path / "times.json"
     found = results(row("baseline"), row("answer", "SLOWER", 1.1))

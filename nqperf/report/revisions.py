@@ -20,6 +20,8 @@ _NOTHING = "-"
 _COMMIT = re.compile("[0-9a-f]{40,64}")
 _SHORT = 10  # letters of a commit's name, as people write it
 _WORDS: tuple[Word, ...] = ("SLOWER", "SAME", "FASTER", "INCONCLUSIVE")
+# Of more rows that are not decided the sentence has the number, and the table the names.
+_NAMED = 3
 
 
 def headline(results: RevisionResults) -> str:
@@ -54,7 +56,12 @@ def _speeds(results: RevisionResults) -> list[str]:
         more = any(reason.startswith("more work") for reason in results.rows[0].reasons)
         said = [*(["more work"] if more else []), *(_change(time, base) for _, time in timed)]
     else:
-        said = [f"{row.name} {_change(time, base)}" for row, time in timed if time.word != "SAME"]
+        unsure = [row.name for row, time in timed if time.word == "INCONCLUSIVE"]
+        many = len(unsure) > _NAMED
+        told = {"SAME", "INCONCLUSIVE"} if many else {"SAME"}
+        said = [f"{row.name} {_change(time, base)}" for row, time in timed if time.word not in told]
+        if many:
+            said.append(f"not sure of {counted(len(unsure), 'row')} whether slower than {base}")
         same = sum(time.word == "SAME" for _, time in timed)
         if same:
             said.append(f"{'the other ' if said else ''}{counted(same, 'row')} no slower than {base}")

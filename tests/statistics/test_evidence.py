@@ -89,15 +89,25 @@ def test_rows_of_which_something_is_known_share_alpha(slower, before, surely):
     assert tuple(crossed_by(slower=p_values, before=np.array(before)).surely_slower) == surely
 
 
-def test_a_p_value_at_its_level_is_significant():
-    margin = nominal_level([8], [1.0], CONFIG.beyond_alpha)
-    inside = nominal_level([8], [1.0], (1 - CONFIG.confidence) / 2)
+@pytest.mark.parametrize(("on_fail", "others"), [(1.0, 1.0), (1.0, 0.5), (0.5, 1.0)])
+def test_a_p_value_at_its_level_is_significant(on_fail, others):
+    """Slowdowns have the level that is spent on FAIL, passing that of all others."""
+    looks = (Look(sets=(8, 8), spent_on_fail=on_fail, spent=others),)
+    sure, margin = (nominal_level([8], [on_fail], alpha) for alpha in (CONFIG.red_runs, CONFIG.beyond_alpha))
+    inside = nominal_level([8], [others], (1 - CONFIG.confidence) / 2)
     above = np.nextafter([margin, inside], 1)
-    assert crossed_by(beyond=((1.0, 1.0), (margin / 4, above[0] / 4))).beyond.tolist() == [
-        [False, False],
-        [True, False],
-    ]
-    assert crossed_by(within=(inside, above[1])).within.tolist() == [True, False]
+    beyond = ((1.0, 1.0), (margin / 4, above[0] / 4))
+    assert crossed_by(beyond=beyond, looks=looks).beyond.tolist() == [[False, False], [True, False]]
+    assert crossed_by(within=(inside, above[1]), looks=looks).within.tolist() == [True, False]
+    for part, surely in ((0.999, True), (1.001, False)):
+        assert crossed_by(slower=(0.75 * part * sure, 1.0), looks=looks).surely_slower.tolist() == [surely, False]
+
+
+def test_what_is_not_known_has_the_p_value_1():
+    nothing = np.full((2, 4), np.nan)
+    seen = evidence(ROWS, found_of(nothing, nothing, np.zeros((2, 4)), sets=0), CONFIG)
+    assert seen.slower.tolist() == seen.beyond.tolist() == np.ones((2, 4)).tolist()
+    assert seen.within.tolist() == [1.0] * 4
 
 
 def test_no_row_passes_while_its_total_time_looks_slow():

@@ -27,11 +27,11 @@ _SECONDS_A_BEAT = 1.0
 
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
-    before = f", {event.pairs} before" if event.pairs else ""
+    so_far = f", {event.so_far}" if event.so_far else ""
     left = f", for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
     if event.left is not None:
         left = f", about {max(event.left, 0):.0f} s left{'' if event.share else ' at most'}"
-    return f"{event.stage} {event.name}{before}{left}"
+    return f"{event.stage} {event.name}{so_far}{left}"
 
 
 def set_text(event: SetFinished) -> str:

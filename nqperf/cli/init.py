@@ -11,14 +11,15 @@ from nqperf.cli.own_action import USUAL, action_named, own_action
 from nqperf.errors import ConfigError
 from nqperf.formats.python_names import find_function
 from nqperf.formats.starter_files import write_starter_files
-from nqperf.perf.revisions.config import DEFAULT
+from nqperf.perf.revisions.config import DEFAULT, MARGIN_RULE
 from nqperf.perf.workers.builder_worker import BUILDER
 
 _NEXT = """next:
   {work}: {own}
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
-here and in the workflow {margin:g} % more fails, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05"""
+the margin is {margin:g} %, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05:
+here and in the workflow {rule}"""
 _UNKNOWN = """the workflow uses {action}, and where this nqperf is from is not known:
 GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT, or edit the line"""
 
@@ -63,5 +64,8 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
             if needed
             else "see that a run is what you want, about 10 to 500 ms"
         )
-    lines = [f"wrote {', '.join(written)}", _NEXT.format(work=written[1], own=own, margin=100 * DEFAULT.margin)]
+    lines = [
+        f"wrote {', '.join(written)}",
+        _NEXT.format(work=written[1], own=own, margin=100 * DEFAULT.margin, rule=MARGIN_RULE),
+    ]
     click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=USUAL)])))

@@ -1,10 +1,13 @@
 """One sentence of a run: what is fastest, surely, with right answers; and the order of rows."""
 
 import html
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from nqperf.perf.suite.outcome import evidence_fault
+from nqperf.records.doubts import untested
 from nqperf.records.results import Controls, ProcessSet, Subject
 from nqperf.report.headline import by_speed, closing_sentence, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
@@ -112,6 +115,28 @@ def test_a_row_whose_answers_are_undecided_is_not_called_safe():
     alone = fastest_sentence(runs.run(few))
     assert "which decides nothing." in alone
     assert "Fastest safe way" not in alone
+
+
+def test_where_equal_answers_prove_nothing_no_row_is_called_safe():
+    folder = SimpleNamespace(settings=SimpleNamespace(heads="new"))
+    no_answers = SimpleNamespace(metrics={"all-answer-f1": 0.0})
+    trained = SimpleNamespace(settings=SimpleNamespace(heads="trained"))
+    for session, why in (
+        (SimpleNamespace(folder=folder), "the heads of this model were never trained"),
+        (SimpleNamespace(folder=trained, baseline_answers=lambda: no_answers), "the baseline's micro-F1 is 0"),
+    ):
+        reasons = ("noise hides a planted slowdown", evidence_fault(session))
+        results = runs.run(runs.measured("xla", 1.2), runs.measured("grappler", 1.1), reasons=reasons)
+        said = closing_sentence(results)
+        assert said.startswith(f"Fastest way, answers not tested ({why}): xla, 1.20 times the baseline (1.1")
+        for whole in (run_text(results), html.unescape(run_page(results)), run_markdown(results)):
+            assert said in whole
+            assert "safe way" not in whole
+        measured = fastest_sentence(msgspec.structs.replace(unsupported(runs.measured("xla", 1.2)), reasons=reasons))
+        assert measured.startswith("Fastest way as measured, answers not tested (")
+        slower = fastest_sentence(runs.run(runs.measured("eager", 0.5), reasons=reasons))
+        assert slower.startswith("No way is surely faster than the baseline; surely slower: eager")
+    assert untested(runs.run(runs.measured("xla", 1.2), runs.broken())) is None
 
 
 def test_answers_that_were_asked_on_are_counted():

@@ -11,6 +11,7 @@ import numpy as np
 from nqperf.errors import ParityError
 from nqperf.formats.arrays_npz import Array
 from nqperf.perf.variants.variant import Tolerance
+from nqperf.records.doubts import PROVES_NOTHING
 from nqperf.records.results import UNDECIDED, Agreement, Difference
 from nqperf.statistics.answers import fewest_within, share_interval
 
@@ -242,7 +243,7 @@ def evidence_fault(baseline: Outputs) -> str | None:
         if len(rows) == 1 or _varies(rows):
             return None
     return (
-        "the outputs are the same for every row of the inputs: that they agree proves nothing; let the builder load "
+        f"the outputs are the same for every row of the inputs: that they agree {PROVES_NOTHING}; let the builder load "
         "trained weights, or name --inputs"
     )
 

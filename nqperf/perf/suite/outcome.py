@@ -14,6 +14,7 @@ from nqperf.perf.suite.parity import MICRO_F1
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
+from nqperf.records.doubts import PROVES_NOTHING
 from nqperf.records.results import BASELINE, Controls, VariantResult, Verdict
 from nqperf.records.verdict import RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
@@ -115,10 +116,10 @@ def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
 def evidence_fault(session: Session) -> str | None:
     """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
-        return "the heads of this model were never trained: that its answers are the same proves nothing"
+        return f"the heads of this model were never trained: that its answers are the same {PROVES_NOTHING}"
     answers = session.baseline_answers()
     if not answers.metrics[MICRO_F1] > 0:
-        return "the baseline's micro-F1 is 0: that other answers are no worse proves nothing"
+        return f"the baseline's micro-F1 is 0: that other answers are no worse {PROVES_NOTHING}"
     return None
 
 

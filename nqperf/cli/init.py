@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from nqperf.cli import options as shared
-from nqperf.cli.own_action import USUAL, action_named, own_action
+from nqperf.cli.own_action import action_named, own_action
 from nqperf.errors import ConfigError
 from nqperf.formats.python_names import find_function
-from nqperf.formats.starter_files import write_starter_files
+from nqperf.formats.starter_files import USUAL, write_starter_files
 from nqperf.perf.revisions.config import DEFAULT, MARGIN_RULE
-from nqperf.perf.workers.builder_worker import BUILDER
+from nqperf.perf.workers.builder_worker import BUILDER, meant
 
 _NEXT = """next:
   {work}: {own}
@@ -48,13 +48,13 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
     Exit codes: 0 written; 2 bad input, or one of the files is there, and nothing was written.
     """
     if function is not None and not BUILDER.fullmatch(function):
-        raise ConfigError(f"{function!r} is no function; expected module:function")
+        raise ConfigError(f"{function!r} is no function; expected module:function{meant(function)}")
     known = action_named(action) if action is not None else own_action()
     needed: tuple[str, ...] | None = ()
     if function is not None and folder.is_dir():
         module, _, name = function.partition(":")
         needed = find_function(module, name, folder).needed
-    written = write_starter_files(folder, function, known or USUAL, needed or ())
+    written = write_starter_files(folder, function, known, needed or ())
     if quiet:
         return
     own = "put your own work there"

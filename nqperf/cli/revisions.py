@@ -34,9 +34,15 @@ base_options = shared.together(
     shared.option("--base-python", "python", metavar="PYTHON", help="The base's interpreter or environment."),
 )
 margin_options = shared.together(
-    shared.option("--margin", type=float, default=0.02, help=f"The slowdown of a run, 0.02 is 2 %: {MARGIN_RULE}."),
-    shared.option("--memory-margin", type=float, default=0.10, help=f"The growth of peak memory: {GROWTH_RULE}."),
-    shared.option("--start-margin", type=float, default=0.25, help=f"The growth of the time to start: {GROWTH_RULE}."),
+    shared.option(
+        "--margin", type=shared.SHARE, default=0.02, help=f"The slowdown of a run, 0.02 is 2 %: {MARGIN_RULE}."
+    ),
+    shared.option(
+        "--memory-margin", type=shared.SHARE, default=0.10, help=f"The growth of peak memory: {GROWTH_RULE}."
+    ),
+    shared.option(
+        "--start-margin", type=shared.SHARE, default=0.25, help=f"The growth of the time to start: {GROWTH_RULE}."
+    ),
     shared.option(
         "--how",
         type=click.Choice(["auto", "duet", "turns"]),

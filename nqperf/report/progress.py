@@ -27,13 +27,13 @@ _SECONDS_A_BEAT = 1.0
 
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
-    before = f", {event.pairs} before" if event.pairs else ""
+    so_far = f", {event.so_far}" if event.so_far else ""
     left = f", for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
     if event.left is not None:
         left = f", about {max(event.left, 0):.0f} s left{'' if event.share else ' at most'}"
     # A control's name is words: "start baseline again" would read as a restart.
     name = f' "{event.name}"' if event.name in {SAME, PLANTED} else f" {event.name}" if event.name else ""
-    return f"{event.stage}{name}{before}{left}"
+    return f"{event.stage}{name}{so_far}{left}"
 
 
 def set_text(event: SetFinished) -> str:

@@ -138,6 +138,17 @@ def test_an_action_that_is_not_known_is_told_with_what_it_needs(call, project, m
     out = call("init")[1]
     assert last_step(project)["uses"] == "nqperf/nqperf/.github/actions/ab@main"
     assert "GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT" in out
+    workflow = project / ".github" / "workflows" / "speed.yml"
+    lines = workflow.read_text().splitlines()
+    uses = next(number for number, line in enumerate(lines) if "nqperf/nqperf/" in line)
+    assert "# Replace nqperf/nqperf and main in the next line: by OWNER/REPO" in lines[uses - 2]
+    code, _, err = call("init", "--action", "me/mine@c0ffee")
+    assert code == 2
+    mine = "me/mine/.github/actions/ab@c0ffee"
+    usual = "nqperf/nqperf/.github/actions/ab@main"
+    assert f"write {mine} in the place of {usual} in line {uses + 1} of .github/workflows/speed.yml" in err
+    workflow.write_text(workflow.read_text().replace(usual, mine))
+    assert "in the place of" not in call("init", "--action", "me/mine@c0ffee")[2]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +211,17 @@ def test_a_function_that_is_not_there_is_told_with_the_nearest_and_nothing_is_wr
     assert [path.name for path in project.iterdir()] == ["mine"]
 
 
+@pytest.mark.parametrize(
+    "file", ["benchmarks/work.py", "./benchmarks/work.py", "src/benchmarks/work.py", "benchmarks/work/__init__.py"]
+)
+@pytest.mark.parametrize("words", [("ab", "--base", "main"), ("bisect", "--good", "main"), ("init",)])
+@pytest.mark.usefixtures("project")
+def test_a_file_in_place_of_a_module_is_told_what_to_write(call, file, words):
+    code, _, err = call(words[0], f"{file}:build", *words[1:])
+    assert (code, "did you mean benchmarks.work:build?" in err) == (2, True), err
+    assert "did you mean" not in call(words[0], "a-b/work.py:build", *words[1:])[2]
+
+
 def test_nothing_is_replaced(call, project):
     (project / "benchmarks").mkdir()
     (project / "benchmarks" / "work.py").write_text("mine")
@@ -227,6 +249,8 @@ def test_the_margin_of_the_project_is_that_of_ab_and_of_a_test(call, project, mo
     (project / "pyproject.toml").write_text('[tool.nqperf]\nmargin = 5\nsave-results = "suite.json"\n')
     code, _, err = call("ab", "benchmarks.work:build", "--base", "main")
     assert (code, "margin is 5; " in err) == (2, True), err
+    said = call("ab", "benchmarks.work:build", "--base", "main", "--margin", "5%")
+    assert (said[0], "0.05 is 5 %" in said[2]) == (2, True), said
     assert "margin is 6; " in call("ab", "benchmarks.work:build", "--base", "main", "--margin", 6)[2]
     (project / "benchmarks" / "test_speed.py").write_text(
         "def test_base(nqperf_paired):\n    nqperf_paired('benchmarks.work:build', base='main')\n"

@@ -75,7 +75,7 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
 
 
 def test_what_is_being_done():
-    assert doing_text(Doing(stage="rounds", name="xla", pairs=12)) == "rounds xla, 12 before"
+    assert doing_text(Doing(stage="rounds", name="xla", so_far="2 sets done")) == "rounds xla, 2 sets done"
     assert doing_text(Doing(stage="start", name="xla")) == "start xla"
     assert doing_text(Doing(stage="start", name=SAME)) == 'start "baseline again"', "it is no restart"
     assert doing_text(Doing(stage="features", past=15.0)) == "features, for 15 s"
@@ -88,7 +88,7 @@ def test_what_takes_long_is_told_in_a_log_where_nothing_was_said_for_a_while():
         tell(Doing(stage="features"))
         for second in range(0, 60, 7):
             now[0] = float(second)
-            tell(Doing(stage="set", name="work:build", pairs=second, left=100.0 - second))
+            tell(Doing(stage="set", name="work:build", so_far=f"{second} sets done", left=100.0 - second))
             tell(Doing(stage="rounds", name="never shown"))
             if second == 35:
                 tell(finished("xla", left=1))
@@ -96,8 +96,8 @@ def test_what_takes_long_is_told_in_a_log_where_nothing_was_said_for_a_while():
         now[0] += 15
         tell(Doing(stage="start", name="jax"))
     assert [line for line in lines if "nqperf: xla" not in line] == [
-        "nqperf: set work:build, 21 before, about 79 s left at most",
-        "nqperf: set work:build, 56 before, about 44 s left at most",
+        "nqperf: set work:build, 21 sets done, about 79 s left at most",
+        "nqperf: set work:build, 56 sets done, about 44 s left at most",
         "nqperf: start jax",
     ]
 

@@ -22,8 +22,8 @@ class RevisionsConfig:
     passes. `memory_margin` and `start_margin` are those of peak memory and of the seconds to start. `budget` is what
     measuring may take in all. `how` is "duet", "turns", or "auto": a short trial chooses. `rounds` are taken in a set,
     fewer where the budget has no room for so many in each. A worker may take `build_seconds` to build and warm up,
-    `run_seconds` for a round. `pages` are the memory pages that processes ask for,
-    `command` is what the record says of the call, `progress` is told each set, `seed` draws the orders.
+    `run_seconds` for a round. `pages` are the memory pages that processes ask for, `command` is what the record says of
+    the call, `progress` is told each set, `seed` draws the orders.
     Raises: ConfigError when a value is out of range.
     """
 

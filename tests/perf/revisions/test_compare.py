@@ -248,6 +248,10 @@ def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left()
     assert stages.count("rounds") == sum(len(taken.base) for taken in sets(results))
     assert {one.name for one in told} == {"work:build"}
     assert all(0 < one.left <= 3600 for one in told)
+    said = list(dict.fromkeys(one.so_far for one in told))
+    assert said[0] == ""
+    assert re.fullmatch(r"1 set done, so far [+-]\d\.\d %", said[1])
+    assert re.fullmatch(r"2 sets done, so far [+-]\d\.\d % \(-?\d+\.\d \.\. -?\d+\.\d\)", said[2])
 
 
 def test_what_neither_side_builds_is_no_fault_of_the_base():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nqperf.perf.keras_models.outputs import LIMIT, RELATIVE
 from nqperf.records.doubts import controls_doubt, untested
 from nqperf.records.results import BASELINE, OWN_MODEL, Results, VariantResult
 from nqperf.report.summary import interval_text
@@ -69,7 +70,7 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
     if row.status == "failed":
         wrong = (row.reason or "").startswith("parity")
         return "outputs do NOT hold" if wrong else "failed, as is told above"
-    held = "outputs hold" if _answers_known(row) else "outputs undecided"
+    held = "outputs hold" if _answers_known(row) else _open(row)
     if row.verdict is None or row.verdict.interval is None:
         return f"{held}, speed not told"
     low, high = row.verdict.interval
@@ -77,6 +78,15 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
         return f"{held}, not {'surely' if sure else 'measured'} faster here"
     speed = f"{row.verdict.ratio:.2f} times as fast" if low > 1 else "slower"
     return f"{held}, {'' if sure else 'measured '}{speed} here"
+
+
+def _open(row: VariantResult) -> str:
+    """Return what is not known of the outputs of an undecided row: all, or the decisions alone."""
+    details = {} if row.agreement is None else row.agreement.details
+    error, limit = details.get(RELATIVE), details.get(LIMIT)
+    if error is None or limit is None or error > limit:
+        return "outputs undecided"
+    return f"outputs within the limit ({error:.2g}, at most {limit:g}), decisions undecided"
 
 
 def fastest_sentence(results: Results) -> str | None:

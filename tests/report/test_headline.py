@@ -4,6 +4,7 @@ import html
 from types import SimpleNamespace
 
 import msgspec
+import pytest
 
 from nqperf.perf.suite.outcome import evidence_fault
 from nqperf.records.doubts import untested
@@ -190,6 +191,23 @@ def test_of_an_own_model_nothing_is_called_safe_that_was_not_seen_to_be():
     assert "mixed_float16: outputs do NOT hold" in safety_sentence(of_own_model(wrong))
     dead = msgspec.structs.replace(wrong, reason="mixed_float16: killed by signal 9")
     assert "mixed_float16: failed, as is told above" in safety_sentence(of_own_model(dead))
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        (
+            {"relative_error": 0.0008, "relative_error_limit": 0.1},
+            "outputs within the limit (0.0008, at most 0.1), decisions undecided",
+        ),
+        ({"relative_error": 0.3, "relative_error_limit": 0.1}, "outputs undecided"),
+        ({"relative_error": 0.0008}, "outputs undecided"),
+    ],
+)
+def test_of_few_rows_it_is_said_that_the_decisions_alone_are_open(details, said):
+    row = runs.undecided(narrow(runs.measured("mixed_float16", 0.5), "mixed_float16"), compared=60)
+    row = msgspec.structs.replace(row, agreement=msgspec.structs.replace(row.agreement, details=details))
+    assert f"mixed_float16: {said}, slower here" in safety_sentence(of_own_model(row))
 
 
 def test_of_nqperf_s_own_networks_it_is_not_said():

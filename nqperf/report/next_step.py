@@ -40,17 +40,18 @@ def _to_decide(results: RevisionResults) -> list[str]:
     reached = sum(bool(row.sets) for row in results.rows)
     a_pass = results.seconds / max([1, *(len(row.sets) for row in results.rows)])
     a_pass *= len(results.rows) / max(1, reached)
+    # A pass more is named than is needed: the last that does not fit is left out, so that the budget was not spent.
     # Before its first look nothing is decided, and one set says nothing of how many it takes.
     if fewest < _FIRST_LOOK:
         total = results.seconds + a_pass * (_FIRST_LOOK - fewest)
-        return [_more_time(results, total, "at least", "for a first look")]
+        return [_more_time(results, total + a_pass, "at least", "for a first look")]
     known = [one for one in times if one is not None]
     total = results.seconds + a_pass * max(math.inf if one.more_sets is None else one.more_sets for one in known)
     if total <= _FAR * results.seconds:
-        return [_more_time(results, total, "about", "would decide")]
+        return [_more_time(results, total + a_pass, "about", "would decide")]
     if fewest < _FEW:
         total = results.seconds + a_pass * (_FEW - fewest)
-        return [_more_time(results, total, "at least", "to tell what would decide")]
+        return [_more_time(results, total + a_pass, "at least", "to tell what would decide")]
     return [_larger_margin(results, known)]
 
 

@@ -66,19 +66,19 @@ def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.mo
     newline; `clock` returns seconds.
     """
     waiting: list[RowFinished] = []
-    last, said_at = -SECONDS_A_LINE, clock()
+    last, said_at, over = -SECONDS_A_LINE, clock(), False
 
     def tell(event: Event) -> None:
-        nonlocal last, said_at
+        nonlocal last, said_at, over
         if isinstance(event, SetFinished):
-            said_at = clock()
+            said_at, over = clock(), not event.left
             _write(write, waiting)
             write(f"nqperf: {set_text(event)}")
         elif isinstance(event, Doing):
             if clock() - said_at >= SECONDS_SILENT:
                 said_at = clock()
                 write(f"nqperf: {plain(doing_text(event))}")
-        elif isinstance(event, RowFinished):
+        elif isinstance(event, RowFinished) and not over:  # the last set has told of all rows, and none is left
             waiting.append(event)
             if clock() - last >= SECONDS_A_LINE:
                 last = said_at = clock()

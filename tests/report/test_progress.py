@@ -72,6 +72,10 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
     with row_lines(lines.append) as tell:
         tell(event)
     assert lines == [f"nqperf: {said}"]
+    with row_lines(lines.append) as tell:
+        tell(dataclasses.replace(event, left=0))
+        tell(finished("xla"))
+    assert lines[1:] == [f"nqperf: {said.replace('time for about 2 more', 'the last one')}"]
 
 
 def test_what_is_being_done():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from nqperf.engines.probe import Machine
 from nqperf.errors import OutOfTimeError
 from nqperf.perf.measuring.budget import SLOWER, Budget
@@ -138,7 +140,15 @@ def row_of(run: VariantRun, verdict: Verdict | None, measured: Measurement, know
         return VariantResult(
             name=run.variant.name, status="unjudged", reason=_NOT_REACHED, requested=run.variant.requested()
         )
-    return run.record(samples, verdict)
+    return _explained(run.record(samples, verdict), run.variant.no_gain_because(known.machine))
+
+
+def _explained(row: VariantResult, cause: str | None) -> VariantResult:
+    """Return `row` with the `cause` of a type that gains nothing, where it came out slower; else as it is."""
+    interval = row.verdict.interval if row.verdict is not None else None
+    if cause is None or interval is None or interval[1] >= 1 or cause in (row.note or ""):
+        return row
+    return msgspec.structs.replace(row, note="; ".join(filter(None, (row.note, f"slower here: {cause}"))))
 
 
 def skipped_row(variant: Variant, reason: str) -> VariantResult:

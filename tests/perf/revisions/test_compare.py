@@ -330,10 +330,11 @@ FAR = "not within 10 times the budget"
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (open_results, ["about 1 more minute would decide: --budget 240"]),  # 187 s
+        (open_results, ["about 1 more minute would decide: --budget 240"]),  # 195 s
         (lambda _, more: open_results(1.044, more, seconds=25.0), ["about 5 more seconds would decide: --budget 30"]),
         (lambda high, _: open_results(high, 226), [f"{FAR}, but sets like these would decide at --margin 0.05"]),
-        (lambda high, _: open_results(high, 225), ["about 27 more minutes would decide: --budget 1800"]),
+        (lambda high, _: open_results(high, 225), ["about 28 more minutes would decide: --budget 1860"]),
+        (lambda high, _: open_results(high, 1, seconds=172.0), ["about 2 more minutes would decide: --budget 240"]),
         (lambda high, _: open_results(high, None), [f"{FAR}, but sets like these would decide at --margin 0.05"]),
         (lambda *_: open_results(1.01, None), [f"{FAR}, but sets like these would decide at --margin 0.05"]),
         (lambda *_: open_results(1.05, None), [f"{FAR}, but sets like these would decide at --margin 0.1"]),
@@ -343,7 +344,7 @@ FAR = "not within 10 times the budget"
         ),
         (
             lambda high, _: open_results(high, None, sets=4),
-            ["at least 1 more minute to tell what would decide: --budget 240"],
+            ["at least 2 more minutes to tell what would decide: --budget 300"],
         ),
     ],
 )

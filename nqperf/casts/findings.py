@@ -105,7 +105,7 @@ class Finding:
         """Why `edit` is but a piece of advice, "" where an edit was tried and works."""
         if self.fix is not None:
             return ""
-        return "none that was tried works" if self.proposals else "not tried"
+        return "none that was tried works" if self.proposals else "by hand: there is none to try"
 
     @property
     def changes_in_float32(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import suite_progress
 from nqperf.cli.revisions import MARGINS, base_asked, base_options, deliver, margin_options
 from nqperf.formats.files import require_places
-from nqperf.perf.revisions.compare import compare_revisions
+from nqperf.perf.revisions.compare import compare_revisions, require_target
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.sides import both_sides, project_of
 from nqperf.plain_text import command_line
@@ -44,6 +44,7 @@ def ab_command(target: str, **options: Any) -> None:
     --allow-inconclusive).
     """
     require_places(out=options["out"])
+    require_target(target)
     asked = base_asked(options)
     names = (*MARGINS, "budget", "pages", "seed")
     with suite_progress(quiet=options["quiet"]) as progress:

@@ -76,7 +76,7 @@ _SIGNALLED = 128
 @shared.option(
     "--inputs",
     type=shared.PATH,
-    help="Real inputs of a Keras model (.npz): the first 192 rows, 32 with --quick, or --limit.  [default: drawn]",
+    help="Real inputs of a Keras model (.npz): the first 192 rows, 80 with --quick, or --limit.  [default: drawn]",
 )
 @shared.option("--vocabulary", type=int, help="Ids that are drawn are below this.  [default: the largest embedding's]")
 @shared.option(

@@ -108,7 +108,7 @@ def audit(model: str | None, precision: tuple[str, ...], form: str, **options: A
         write_whole(options["sarif"], to_sarif(audits).encode())
     broken = _ledger(options["ledger"], target, outcomes, update=options["update"])
     if form == "text" and not options["as_json"] and options["ledger"] is None:
-        _say_next(model, audits, options["inputs"])
+        say_next_of(model, audits, options["inputs"])
     if not all(each.complete for each in audits):
         sys.exit(EXIT_UNSURE)
     if broken or any(each.findings for each in audits):
@@ -122,13 +122,26 @@ def say_next(command: str, model: str | None, inputs: tuple[str, ...], rest: str
         click.echo(f"nqperf: next: nqperf {command} {model}{given} {rest}", err=True)
 
 
-def _say_next(model: str | None, audits: list[Audit], inputs: tuple[str, ...]) -> None:
+def say_next_of(model: str | None, audits: list[Audit], inputs: tuple[str, ...]) -> None:
+    """Say on stderr what to run next after the `audits` of a `model`, called with `inputs`; nothing after broken ones.
+
+    What has no edit and is but a warning is measured; what is an error is mended by hand first.
+    """
+    from nqperf.report.sarif import level
+
     if not all(each.complete for each in audits):
         return
     mended = next((each for each in audits if any(finding.fix for finding in each.findings)), None)
     if mended is not None:
         say_next("casts fix", model, inputs, f"--precision {mended.precision} (shows the edits; --write makes them)")
-    elif not any(each.findings for each in audits):
+        return
+    wrong = next((each for each in audits if any(level(found.rule) == "error" for found in each.findings)), None)
+    left = next((each for each in audits if each.findings), None)
+    if wrong is not None:
+        say_next("casts audit", model, inputs, f"--precision {wrong.precision} (after the edits by hand)")
+    elif left is not None:
+        say_next("casts drift", model, inputs, f"--precision {left.precision} (what the warnings cost)")
+    else:
         say_next("casts drift", model, inputs, f"--precision {audits[-1].precision}")
 
 

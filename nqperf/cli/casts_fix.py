@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nqperf.cli.casts_audit import CODES, EXIT_FINDINGS, EXIT_UNSURE, PRECISIONS, outcomes_of
+from nqperf.cli.casts_audit import (
+    CODES,
+    EXIT_FINDINGS,
+    EXIT_UNSURE,
+    PRECISIONS,
+    outcomes_of,
+    say_next,
+    say_next_of,
+)
 from nqperf.cli.console import users_code, work_shown
 from nqperf.cli.options import PATH
 from nqperf.errors import ConfigError
 from nqperf.plain_text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nqperf.casts.edits.patch import Patch
+    from nqperf.casts.findings import Finding
 
 
 @click.command(epilog=CODES, short_help="Mend what the audit finds, by edits that were tried.")
@@ -59,18 +70,35 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
     else:
         click.echo(made.diff, nl=False)
     click.echo(summary_line(target.name, made, left), err=True)
-    for finding in audit.findings:
+    _tell(audit.findings)
+    if not audit.complete:
+        sys.exit(EXIT_UNSURE)
+    if write and made.after:
+        sys.exit(_again(model, precision, options))
+    if not made.after:
+        say_next_of(model, [audit], options["inputs"])
+    else:
+        _say_next(model, options["inputs"], precision, patch)
+    if left:
+        sys.exit(EXIT_FINDINGS)
+
+
+def _tell(findings: Iterable[Finding]) -> None:
+    """Say of `findings` what their edits change in float32, and what is to be done where there is none."""
+    for finding in findings:
         place = f"{finding.rule} {finding.path}:{finding.line}"
         if finding.changes_in_float32:
             click.echo(f"{place}: in the float32 model, too, {'; '.join(finding.changes_in_float32)}", err=True)
         if finding.fix is None:
             click.echo(f"{place}: {finding.edit} ({finding.unverified})", err=True)
-    if not audit.complete:
-        sys.exit(EXIT_UNSURE)
-    if write and made.after:
-        sys.exit(_again(model, precision, options))
-    if left:
-        sys.exit(EXIT_FINDINGS)
+
+
+def _say_next(model: str, inputs: tuple[str, ...], precision: str, patch: Path | None) -> None:
+    """Say what to run next where there are edits that stand in no file yet: in `patch`, or on standard output."""
+    if patch is not None:
+        say_next("casts audit", model, inputs, f"--precision {precision} (after git apply {patch})")
+    else:
+        say_next("casts fix", model, inputs, f"--precision {precision} --write (makes these edits)")
 
 
 def _again(model: str, precision: str, options: dict[str, Any]) -> int:

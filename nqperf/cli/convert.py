@@ -10,8 +10,8 @@ import click
 from nqperf.cli import options as shared
 from nqperf.cli.start_up import quiet_start_up
 from nqperf.errors import ConfigError, FormatError
-from nqperf.formats.weights.checkpoints import ConvertReport, convert
-from nqperf.formats.weights.model_folder import check_replaceable
+from nqperf.formats.weights.checkpoints import ConvertReport, convert, find_source
+from nqperf.formats.weights.model_folder import check_replaceable, open_model
 from nqperf.model.weights import some_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def convert_command(source: Path, out: Path, **options: object) -> None:
     if options["int8"]:
         raise ConfigError(f"--int8 is for ONNX files, and {out} does not end in {_ONNX}: name one that does")
     if source.resolve() != out.resolve():  # which is refused as that
+        find_source(source)  # what is missing, before what is in the way
         check_replaceable(out, force=bool(options["force"]))
     with quiet_start_up():
         report = convert(
@@ -93,6 +94,7 @@ def _export(source: Path, out: Path, options: dict[str, object]) -> None:
     for name in ("tokenizer", "seed", "dtype", "ema"):
         if options[name] is not None:
             raise ConfigError(f"--{name} is for model folders, and {out} is to be an ONNX file: leave it out")
+    open_model(source)  # what is missing, before what is in the way
     if out.is_file() and not options["force"]:
         raise FormatError("is there already: name another output, or replace it by --force", path=out)
     report = export_onnx(source, out, int8=bool(options["int8"]))

@@ -7,18 +7,19 @@ from pathlib import Path
 import click
 
 from nqperf.cli import options as shared
-from nqperf.cli.own_action import USUAL, action_named, own_action
+from nqperf.cli.own_action import action_named, own_action
 from nqperf.errors import ConfigError
 from nqperf.formats.python_names import find_function
-from nqperf.formats.starter_files import write_starter_files
-from nqperf.perf.revisions.config import DEFAULT
-from nqperf.perf.workers.builder_worker import BUILDER
+from nqperf.formats.starter_files import USUAL, write_starter_files
+from nqperf.perf.revisions.config import DEFAULT, MARGIN_RULE
+from nqperf.perf.workers.builder_worker import BUILDER, meant
 
 _NEXT = """next:
   {work}: {own}
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
-here and in the workflow {margin:g} % more fails, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05"""
+the margin is {margin:g} %, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05:
+here and in the workflow {rule}"""
 _UNKNOWN = """the workflow uses {action}, and where this nqperf is from is not known:
 GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT, or edit the line"""
 
@@ -47,13 +48,13 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
     Exit codes: 0 written; 2 bad input, or one of the files is there, and nothing was written.
     """
     if function is not None and not BUILDER.fullmatch(function):
-        raise ConfigError(f"{function!r} is no function; expected module:function")
+        raise ConfigError(f"{function!r} is no function; expected module:function{meant(function)}")
     known = action_named(action) if action is not None else own_action()
     needed: tuple[str, ...] | None = ()
     if function is not None and folder.is_dir():
         module, _, name = function.partition(":")
         needed = find_function(module, name, folder).needed
-    written = write_starter_files(folder, function, known or USUAL, needed or ())
+    written = write_starter_files(folder, function, known, needed or ())
     if quiet:
         return
     own = "put your own work there"
@@ -63,5 +64,8 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
             if needed
             else "see that a run is what you want, about 10 to 500 ms"
         )
-    lines = [f"wrote {', '.join(written)}", _NEXT.format(work=written[1], own=own, margin=100 * DEFAULT.margin)]
+    lines = [
+        f"wrote {', '.join(written)}",
+        _NEXT.format(work=written[1], own=own, margin=100 * DEFAULT.margin, rule=MARGIN_RULE),
+    ]
     click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=USUAL)])))

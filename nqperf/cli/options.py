@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,6 +65,17 @@ def _path_fault(path: str | Path) -> str | None:
     return None
 
 
+class _Share(click.types.FloatParamType):
+    """A share, as 0.05; who types per cent is told what that is as one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and (per_cent := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
+            share = float(per_cent[1])
+            self.fail(f"{value!r} is no share; {share / 100:g} is {share:g} %.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+SHARE = _Share()
 PATH = _LocalPath(path_type=Path)
 MODEL = _ModelFolder(path_type=Path)
 

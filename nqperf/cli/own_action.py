@@ -11,11 +11,9 @@ import msgspec
 
 import nqperf
 from nqperf.errors import ConfigError
+from nqperf.formats.starter_files import FOLDER
 from nqperf.perf.machine.git_command import git
 
-FOLDER = ".github/actions/ab"
-# What a workflow names where neither the option nor the installation says which.
-USUAL = f"nqperf/nqperf/{FOLDER}@main"
 _NAMED = re.compile(rf"([\w-]+/[\w.-]+)(/{re.escape(FOLDER)})?@([\w./-]+)|\./[\w./-]+")
 _GITHUB = re.compile(
     r"(?:(?:https|ssh)://(?:[^/@]+@)?|git@)github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?", re.IGNORECASE

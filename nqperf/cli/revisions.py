@@ -14,7 +14,7 @@ from nqperf.cli import options as shared
 from nqperf.errors import ConfigError
 from nqperf.formats.results.revisions_json import write_revisions
 from nqperf.formats.results.step_summary import append_step_summary
-from nqperf.perf.revisions.config import RevisionsConfig
+from nqperf.perf.revisions.config import MARGIN_RULE, RevisionsConfig
 from nqperf.perf.revisions.sides import BaseAsked, both_sides, project_of
 from nqperf.perf.revisions.suite import RowsAsked, compare_suite
 from nqperf.perf.workers.progress import Progress
@@ -22,6 +22,7 @@ from nqperf.records.revisions import RevisionResults
 from nqperf.report.revisions import revisions_markdown, revisions_text
 
 _EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
+GROWTH_RULE = "surely more than 0.4 of it fails"
 MARGINS = ("margin", "memory_margin", "start_margin", "how")
 base_options = shared.together(
     shared.option(
@@ -33,9 +34,15 @@ base_options = shared.together(
     shared.option("--base-python", "python", metavar="PYTHON", help="The base's interpreter or environment."),
 )
 margin_options = shared.together(
-    shared.option("--margin", type=float, default=0.02, help="The slowdown of a run that fails: 0.02 is 2 %."),
-    shared.option("--memory-margin", type=float, default=0.10, help="The growth of peak memory that fails."),
-    shared.option("--start-margin", type=float, default=0.25, help="The growth of the time to start that fails."),
+    shared.option(
+        "--margin", type=shared.SHARE, default=0.02, help=f"The slowdown of a run, 0.02 is 2 %: {MARGIN_RULE}."
+    ),
+    shared.option(
+        "--memory-margin", type=shared.SHARE, default=0.10, help=f"The growth of peak memory: {GROWTH_RULE}."
+    ),
+    shared.option(
+        "--start-margin", type=shared.SHARE, default=0.25, help=f"The growth of the time to start: {GROWTH_RULE}."
+    ),
     shared.option(
         "--how",
         type=click.Choice(["auto", "duet", "turns"]),

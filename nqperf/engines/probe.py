@@ -116,6 +116,11 @@ class Probe:
         del settings, machine
         return None
 
+    def no_gain_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
+        """Return why a row with these `settings` cannot gain on `machine` by its type, None where nothing is known."""
+        del settings, machine
+        return None
+
     def checks(self, machine: Machine) -> Iterable[Check]:
         """Return what `doctor` says of the engine on a `machine`."""
         del machine

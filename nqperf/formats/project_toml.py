@@ -41,7 +41,7 @@ class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         quick: Few sets and examples.
         rounds: Rounds at most.
         budget: Seconds that the run may take.
-        margin: The slowdown against a base that fails: 0.05 is 5 %.
+        margin: The slowdown against a base, 0.05 is 5 %: surely more than 0.4 of it fails, surely less than it passes.
         allow_inconclusive: Whether INCONCLUSIVE is no failure.
         require_judged: Whether a run in which nothing was judged fails.
         report: The page to write.

@@ -79,10 +79,17 @@ jobs:
         with:
           python-version: "{python}"
       - run: python -m pip install -e .
-      - uses: {action}
+{note}      - uses: {action}
         with:
           target: benchmarks.work:build
 """
+# What the workflow names where it is not known where nqperf is from, and what is said of it there.
+FOLDER = ".github/actions/ab"
+USUAL = f"nqperf/nqperf/{FOLDER}@main"
+_REPLACE = """      # Replace nqperf/nqperf and main in the next line: by OWNER/REPO, a repository on GitHub with
+      # nqperf's files that this one may read, and by one of its commits.
+"""
+_USES = re.compile(rf"^ *- uses: (.*{re.escape(FOLDER)}.*?) *(?:#.*)?$")
 CONFTEST, WORK, TEST = "benchmarks/conftest.py", "benchmarks/work.py", "benchmarks/test_speed.py"
 WORKFLOW = ".github/workflows/speed.yml"
 
@@ -95,12 +102,15 @@ class _Project(msgspec.Struct, frozen=True):
     project: _Needed = _Needed()
 
 
-def starter_files(function: str | None, python: str, action: str, needed: tuple[str, ...] = ()) -> dict[str, str]:
+def starter_files(
+    function: str | None, python: str, action: str | None, needed: tuple[str, ...] = ()
+) -> dict[str, str]:
     """Return the files' contents by their paths.
 
     `function` is what is measured, "module:name"; without one it is a sample to replace. `needed` are the arguments
     that it must be given: the builder says so until they are there. `python` is the version that the workflow runs,
-    `action` the action that it uses, as its step names it.
+    `action` the action that it uses, as its step names it: None where that is not known, and a
+    line above the step says that it must be replaced.
     """
     imports, prepare, call = _OWN
     if function is not None:
@@ -112,7 +122,7 @@ def starter_files(function: str | None, python: str, action: str, needed: tuple[
             missing = f'raise NotImplementedError("{WORK}: give {name} its {said}, and take this line away")'
             prepare = f"{missing}\n    {said} = {', '.join(['...'] * len(needed))}  # from a fixed seed\n    {prepare}"
     work = _WORK.format(imports=imports, prepare=prepare, call=call)
-    workflow = _WORKFLOW.format(python=python, action=action)
+    workflow = _WORKFLOW.format(python=python, action=action or USUAL, note="" if action else _REPLACE)
     return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: workflow}
 
 
@@ -126,7 +136,20 @@ def _python_of(folder: Path) -> str:
     return f"3.{max([_MINOR, *oldest])}"
 
 
-def write_starter_files(folder: Path, function: str | None, action: str, needed: tuple[str, ...] = ()) -> list[str]:
+def _edit(folder: Path, action: str | None) -> str:
+    """Return which line of the workflow in `folder` is to name the `action`, as the end of a message; else nothing."""
+    if action is None or not exists(folder / WORKFLOW):
+        return ""
+    lines = read_whole(folder / WORKFLOW, what="a workflow", limit=TOML_BYTES).decode(errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if (found := _USES.match(line)) and found[1] != action:
+            return f", or write {action} in the place of {found[1]} in line {number} of {WORKFLOW}"
+    return ""
+
+
+def write_starter_files(
+    folder: Path, function: str | None, action: str | None, needed: tuple[str, ...] = ()
+) -> list[str]:
     """Write the files into `folder`, all or none, and return their paths there.
 
     `function`, `action` and `needed` are as in `starter_files`.
@@ -138,7 +161,8 @@ def write_starter_files(folder: Path, function: str | None, action: str, needed:
     files = starter_files(function, _python_of(folder), action, needed)
     there = [path for path in files if exists(folder / path)]
     if there:
-        raise FormatError(f"has {', '.join(there)} already, which is not replaced: move it away", path=folder)
+        said = f"has {', '.join(there)} already, which is not replaced: move it away{_edit(folder, action)}"
+        raise FormatError(said, path=folder)
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder / path, content.encode())

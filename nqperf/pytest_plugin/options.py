@@ -77,7 +77,11 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--nqperf-base-path", help="The same of a folder with the base's files.", **path)
     group.addoption("--nqperf-base-python", metavar="PYTHON", help="The same of another interpreter or environment.")
     group.addoption(
-        "--nqperf-margin", type=float, metavar="SHARE", help="The slowdown against the base that fails. Default: 0.02."
+        "--nqperf-margin",
+        type=float,
+        metavar="SHARE",
+        help="The slowdown against the base: surely more than 0.4 of it fails, surely less than it passes. "
+        "Default: 0.02.",
     )
     group.addoption("--nqperf-allow-inconclusive", action="store_true", help="INCONCLUSIVE is an xfail, not a failure.")
     group.addoption("--nqperf-require-judged", action="store_true", help="Fail where nothing was judged.")

@@ -102,7 +102,7 @@ def judge(variant: VariantResult, results: Results, *, allow_inconclusive: bool)
         pytest.fail(f"INVALID: {'; '.join(results.reasons)}", pytrace=False)
     if variant.verdict is None or variant.verdict.outcome in {"PASS", "REPORTED"}:
         return
-    message = f"{variant.name} {describe(variant.verdict)}"
+    message = f"{variant.name} {describe(variant.name, variant.verdict)}"
     if variant.verdict.outcome == "INCONCLUSIVE" and allow_inconclusive:
         pytest.xfail(message)
     own = [reason for reason in results.reasons if reason.startswith(f"{variant.name}: FAIL")]

@@ -1,4 +1,4 @@
-"""What makes a run's ratios rough: a control that did not come out as it must, a machine that was busy."""
+"""What makes a run's ratios rough, or its answers no evidence: its controls, a busy machine, untrained heads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from statistics import median, quantiles
 
 from nqperf.records.results import Control, Controls, Results
 
+# What a reason says, behind a colon, where equal answers are no evidence.
+PROVES_NOTHING = "proves nothing"
 # The baseline's batches at the median against its fastest tenth: so many times as long, others had half the machine.
 _BUSY = 2.0
 # Of fewer batches no tenth is told.
@@ -26,6 +28,11 @@ def controls_doubt(controls: Controls) -> str | None:
     if planted.verdict.outcome == "PASS":
         return None
     return f"a planted slowdown{planted_share(planted)} {_missed(planted)}"
+
+
+def untested(results: Results) -> str | None:
+    """Return why answers that are the same prove nothing in `results`; None where they are evidence."""
+    return next((why.partition(":")[0] for why in results.reasons if PROVES_NOTHING in why), None)
 
 
 def planted_share(planted: Control | None) -> str:

@@ -24,6 +24,8 @@ PLANTED = "baseline with planted work"
 UNUSED_GPUS = "unused_gpus"
 # What it has observed where NVIDIA's tool is there and lists no GPU: what it says instead.
 GPU_FAULT = "gpu_fault"
+# What the workload of a user's own model has, and no other.
+OWN_MODEL = "inputs"
 # How a row's note begins where too few answers were compared to judge them.
 UNDECIDED = "answers undecided"
 # Where an agreement has, among its details, what was compared in all after more was asked, and what of it changed.

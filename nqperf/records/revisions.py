@@ -61,7 +61,8 @@ class Judged(_Record, frozen=True):
     """The verdict on one `measure` (time of a run, peak memory, or seconds to start), and the `word` for it.
 
     `ratio` is the change's over the base's, `interval` holds it with the judge's confidence (None after one set),
-    `margin` is the least slowdown that fails (0.02: 2 %). `base` and `change` are the medians of the `sets` that were
+    `margin` is the slowdown by which it is judged (0.02: 2 %): surely more than
+    0.4 of it fails, surely less than it passes. `base` and `change` are the medians of the `sets` that were
     taken, in seconds or bytes. `more_sets` is about how many sets more would decide, None where it is decided or no
     number would.
     Raises: ValueError for a ratio that is not a finite number above 0.

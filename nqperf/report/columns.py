@@ -34,20 +34,6 @@ def _turns(results: Results) -> str:
     return f"; a round times each row over {' or '.join(map(str, counts))} {what}, for one is over too soon"
 
 
-def passes_text(results: Results) -> str | None:
-    """Return the seconds that each variant's answers of `results` took, None where there are none.
-
-    Made once, minutes apart, they are no comparison.
-    """
-    what = "one pass over all features, once each and minutes apart, so not compared"
-    passes = [
-        f"{variant.name} {variant.predict_seconds:.2f} s"
-        for variant in results.variants
-        if variant.predict_seconds is not None
-    ]
-    return listed(what, passes) if passes else None
-
-
 def usage_text(results: Results) -> str | None:
     """Return what each variant of `results` took of the system beside its time, None where nothing is known."""
     what = "page faults of a batch (major ones apart), the system's CPU time, peak memory"

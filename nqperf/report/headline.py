@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from nqperf.records.doubts import controls_doubt
-from nqperf.records.results import BASELINE, Results, VariantResult
+from nqperf.perf.keras_models.outputs import LIMIT, RELATIVE
+from nqperf.records.doubts import controls_doubt, untested
+from nqperf.records.results import BASELINE, OWN_MODEL, Results, VariantResult
 from nqperf.report.summary import interval_text
 
-# What the record of a user's own model names of its work, and no other.
-_OWN_MODEL = "inputs"
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
 
 
@@ -49,7 +48,7 @@ def safety_sentence(results: Results) -> str | None:
 
     None for runs of nqperf's own networks, whose answers are judged, and where no such row was looked at.
     """
-    if _OWN_MODEL not in results.workload:
+    if OWN_MODEL not in results.workload:
         return None
     sure = controls_doubt(results.controls) is None
     said = [f"{row.name}: {_safety(row, sure=sure)}" for row in results.variants if _narrow(row)]
@@ -71,7 +70,7 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
     if row.status == "failed":
         wrong = (row.reason or "").startswith("parity")
         return "outputs do NOT hold" if wrong else "failed, as is told above"
-    held = "outputs hold" if _answers_known(row) else "outputs undecided"
+    held = "outputs hold" if _answers_known(row) else _open(row)
     if row.verdict is None or row.verdict.interval is None:
         return f"{held}, speed not told"
     low, high = row.verdict.interval
@@ -81,11 +80,21 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
     return f"{held}, {'' if sure else 'measured '}{speed} here"
 
 
+def _open(row: VariantResult) -> str:
+    """Return what is not known of the outputs of an undecided row: all, or the decisions alone."""
+    details = {} if row.agreement is None else row.agreement.details
+    error, limit = details.get(RELATIVE), details.get(LIMIT)
+    if error is None or limit is None or error > limit:
+        return "outputs undecided"
+    return f"outputs within the limit ({error:.2g}, at most {limit:g}), decisions undecided"
+
+
 def fastest_sentence(results: Results) -> str | None:
     """Return what the fastest row of `results` with right answers gains, or that none does; None where none has times.
 
     A row gains where its whole interval lies above 1. One whose answers are undecided is named as that, and beside it
-    the fastest whose answers are known. What the controls do not support is told as measured, and not as sure.
+    the fastest whose answers are known. Where equal answers prove nothing, no row is called safe. What the controls do
+    not support is told as measured, and not as sure.
     """
     sure = controls_doubt(results.controls) is None
     measured = "" if sure else " as measured"
@@ -94,6 +103,8 @@ def fastest_sentence(results: Results) -> str | None:
     if not timed:
         return None
     gaining = [row for row in right if row.verdict and row.verdict.interval and row.verdict.interval[0] > 1]
+    if gaining and (why := untested(results)):
+        return f"Fastest way{measured}, answers not tested ({why}): {_speed(gaining[0])}."
     safe = next((row for row in gaining if _answers_known(row)), None)
     said = [] if safe is None else [f"Fastest safe way{measured}: {_gain(safe)}"]
     if gaining and not _answers_known(gaining[0]):
@@ -106,7 +117,8 @@ def fastest_sentence(results: Results) -> str | None:
             "larger --budget takes more)."
         )
     found = "is surely" if sure else "was measured"
-    return f"No way {found} faster than the baseline with the answers kept{_losing(right, sure=sure)}."
+    kept = "" if untested(results) else " with the answers kept"
+    return f"No way {found} faster than the baseline{kept}{_losing(right, sure=sure)}."
 
 
 def _losing(rows: list[VariantResult], *, sure: bool) -> str:
@@ -123,11 +135,15 @@ def _answers_known(row: VariantResult) -> bool:
     return row.agreement is not None and not row.undecided
 
 
+def _speed(row: VariantResult) -> str:
+    """Return what `row`, which has a verdict, gains."""
+    assert row.verdict is not None  # noqa: S101  # only such rows gain
+    return f"{row.name}, {row.verdict.ratio:.2f} times the baseline ({interval_text(row.verdict.interval)})"
+
+
 def _gain(row: VariantResult) -> str:
     """Return what `row`, which has a verdict, gains, and what is known of its answers."""
-    assert row.verdict is not None  # noqa: S101  # only such rows gain
-    gained = f"{row.name}, {row.verdict.ratio:.2f} times the baseline ({interval_text(row.verdict.interval)})"
     if row.agreement is None:
-        return f"{gained}; answers were not compared."
+        return f"{_speed(row)}; answers were not compared."
     few = ", which decides nothing" if row.undecided else ""
-    return f"{gained}; {row.agreement.changed_text} answers changed{few}."
+    return f"{_speed(row)}; {row.agreement.changed_text} answers changed{few}."

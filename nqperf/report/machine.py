@@ -10,6 +10,7 @@ from nqperf.report.tables import text_table
 
 _NEXT = (
     "next: nqperf bench --quick                   every row that runs here, answers and speed",
+    "      nqperf bench mymodel:build --quick     the same for a Keras model of your own",
     "      nqperf tune --out recipe.toml          the fastest way to run a model here",
     "      nqperf calibrate --out desk.toml       a profile, so that later runs are judged",
 )

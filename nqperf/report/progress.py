@@ -12,8 +12,8 @@ from threading import Lock, Thread
 
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
 from nqperf.plain_text import plain
-from nqperf.records.results import VariantResult, Verdict
-from nqperf.report.summary import NO_INTERVAL, interval_text, outcome_of, ratio_text
+from nqperf.records.results import PLANTED, SAME, VariantResult, Verdict
+from nqperf.report.summary import NO_INTERVAL, interval_text, outcome_of, outcome_word, ratio_text
 from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.
@@ -27,11 +27,13 @@ _SECONDS_A_BEAT = 1.0
 
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
-    before = f", {event.pairs} before" if event.pairs else ""
+    so_far = f", {event.so_far}" if event.so_far else ""
     left = f", for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
     if event.left is not None:
         left = f", about {max(event.left, 0):.0f} s left{'' if event.share else ' at most'}"
-    return f"{event.stage} {event.name}{before}{left}"
+    # A control's name is words: "start baseline again" would read as a restart.
+    name = f' "{event.name}"' if event.name in {SAME, PLANTED} else f" {event.name}" if event.name else ""
+    return f"{event.stage}{name}{so_far}{left}"
 
 
 def set_text(event: SetFinished) -> str:
@@ -46,13 +48,14 @@ def set_text(event: SetFinished) -> str:
 def _so_far(row: RowVerdict, *, bare: bool) -> str:
     """Return what is known of a `row`; that it has no interval only where it is not said of all: `bare`."""
     interval = "" if row.interval is None and bare else f" ({interval_text(row.interval)})"
-    outcome = row.outcome if row.decided else "open"
+    outcome = outcome_word(row.name, row.outcome) if row.decided else "not decided yet"
     return f"{row.ratio:.3f}{interval} {outcome}"
 
 
 def finished_text(event: RowFinished) -> str:
     """Return what the row of `event` came to, in the table's words."""
-    return plain(f"{event.name}: {_row_text(event.row)}, {event.seconds:.0f} s")
+    took = f", {event.seconds:.0f} s" if event.seconds >= 1 else ""  # what was found with others took none of its own
+    return plain(f"{event.name}: {_row_text(event.row)}{took}")
 
 
 @contextmanager
@@ -63,19 +66,19 @@ def row_lines(write: Callable[[str], None], clock: Callable[[], float] = time.mo
     newline; `clock` returns seconds.
     """
     waiting: list[RowFinished] = []
-    last, said_at = -SECONDS_A_LINE, clock()
+    last, said_at, over = -SECONDS_A_LINE, clock(), False
 
     def tell(event: Event) -> None:
-        nonlocal last, said_at
+        nonlocal last, said_at, over
         if isinstance(event, SetFinished):
-            said_at = clock()
+            said_at, over = clock(), not event.left
             _write(write, waiting)
             write(f"nqperf: {set_text(event)}")
         elif isinstance(event, Doing):
             if clock() - said_at >= SECONDS_SILENT:
                 said_at = clock()
                 write(f"nqperf: {plain(doing_text(event))}")
-        elif isinstance(event, RowFinished):
+        elif isinstance(event, RowFinished) and not over:  # the last set has told of all rows, and none is left
             waiting.append(event)
             if clock() - last >= SECONDS_A_LINE:
                 last = said_at = clock()

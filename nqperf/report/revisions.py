@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
-from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.plain_text import counted, plain, plain_lines
 from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
+from nqperf.report.next_step import next_steps
 from nqperf.report.summary import milliseconds
 from nqperf.report.tables import markdown_table, markdown_text, text_table
 from nqperf.statistics.verdicts import JudgeConfig
@@ -17,7 +16,6 @@ HEADINGS = ("row", "measure", "base", "change", "change / base", "interval", "ma
 _NAMES: dict[Measure, str] = {"time": "time of a run", "memory": "peak memory", "start": "time to start"}
 _MORE: dict[Measure, str] = {"time": "slower", "memory": "more memory", "start": "longer to start"}
 _NOTHING = "-"
-_COMMIT = re.compile("[0-9a-f]{40,64}")
 _SHORT = 10  # letters of a commit's name, as people write it
 _WORDS: tuple[Word, ...] = ("SLOWER", "SAME", "FASTER", "INCONCLUSIVE")
 # Of more rows that are not decided the sentence has the number, and the table the names.
@@ -167,8 +165,7 @@ def notes(results: RevisionResults) -> tuple[str, ...]:
     said += [f"rows that only the change has: {', '.join(results.new)}"] if results.new else []
     said += [f"rows that only the base has: {', '.join(results.gone)}"] if results.gone else []
     judged = [one for row in results.rows for one in row.judged]
-    said += _more_time(results, judged)
-    said += _search(results)
+    said += next_steps(results)
     said += ["columns: base is the median over its sets, change is base times the ratio"] if judged else []
     said += [
         f"{word}: {_meaning(word, found)}" for word in _WORDS if (found := [one for one in judged if one.word == word])
@@ -191,46 +188,6 @@ def _meaning(word: Word, judged: Sequence[Judged]) -> str:
     if word == "SAME":
         return f"surely less than its margin more, which is {said}"
     return f"surely more than 0.4 of its margin, which is {said}, and seen again in a new set"
-
-
-def _more_time(results: RevisionResults, judged: Sequence[Judged]) -> list[str]:
-    """Return about how much longer it takes, where something is open that more sets would decide."""
-    done = max((len(row.sets) for row in results.rows), default=0)
-    open_ones = [one for one in judged if one.word == "INCONCLUSIVE" and one.measure == "time"]
-    if results.outcome != "INCONCLUSIVE" or not open_ones or not done:
-        return []
-    # Before its first look nothing is decided, and one set says nothing of how many it takes.
-    before = max(JudgeConfig.for_margin(one.margin).first_look - one.sets for one in open_ones)
-    more = max(before, *(one.more_sets or 0 for one in open_ones))
-    if more < 1:
-        return []
-    seconds = more * results.seconds / done
-    minutes = counted(max(1, round(seconds / 60)), "more minute")
-    said = f"at least {minutes} for a first look" if before > 0 else f"about {minutes} would decide"
-    return [f"{said}: {_budget(results, results.seconds + seconds)}"]
-
-
-def _budget(results: RevisionResults, seconds: float) -> str:
-    """Return how a budget of so many `seconds` is said where the comparison was started."""
-    if not results.command.startswith("pytest"):
-        return f"--budget {seconds:.0f}"
-    of_a_builder = any(BUILDER.fullmatch(row.name) for row in results.rows)
-    return f"nqperf_paired(..., budget={seconds:.0f})" if of_a_builder else f"pytest --nqperf-budget {seconds:.0f}"
-
-
-def _search(results: RevisionResults) -> list[str]:
-    """Return what finds the commit that made a builder slower, where all of the change is committed."""
-    base, change = results.base, results.change
-    if base.commit is None or change.commit in {None, base.commit} or change.dirty:
-        return []
-    # People copy the line, and a record may be a stranger's: nothing but names of their forms stands in it.
-    if not _COMMIT.fullmatch(base.commit):
-        return []
-    slower = [row.name for row in results.rows if (time := row.measure("time")) is not None and time.word == "SLOWER"]
-    good = f'"$(git merge-base {base.commit[:_SHORT]} HEAD)"'
-    return [
-        f"which commit made it slower: nqperf bisect {name} --good {good}" for name in slower if BUILDER.fullmatch(name)
-    ]
 
 
 def _reasons(results: RevisionResults) -> list[str]:

@@ -26,25 +26,33 @@ class Roofline:
     Fields:
         window_gflops: The GFLOP of a window's matrix products.
         rates: The device's rate in GFLOP a second, by width ("float32", "16 bits", "8 bits").
+        types: The type of the product that reached it, by width.
         rows: Each row's width, its own rate in GFLOP a second, and its share of the device's, by name.
         too_low: Widths whose rate was measured too low, since a row goes beyond it; no share of them is in `rows`.
     """
 
     window_gflops: float
     rates: Mapping[str, float]
+    types: Mapping[str, str]
     rows: Mapping[str, tuple[str, float, float]]
     too_low: tuple[str, ...] = ()
+
+    def label(self, width: str) -> str:
+        """Return the `width`, with the type whose product reached its rate where it names none: "16 bits (float16)"."""
+        name = self.types[width]
+        return f"{width} ({name})" if width.endswith("bits") else width
 
 
 def roofline(results: Results) -> Roofline | None:
     """Return the roofline of the run `results`, None where its workers measured no rate."""
     rates: dict[str, float] = {}
+    types: dict[str, str] = {}
     for variant in results.variants:
         seen = variant.observed
         width, rate = _WIDTHS.get(str(seen.get("product_type"))), seen.get("product_gflops")
         # A type whose products are widened says nothing of that type.
-        if width == _width(seen) and isinstance(rate, float):
-            rates[width] = max(rate, rates.get(width, 0.0))
+        if width == _width(seen) and isinstance(rate, float) and rate > rates.get(width, 0.0):
+            rates[width], types[width] = rate, str(seen.get("product_type"))
     windows = [one for variant in results.variants if isinstance(one := variant.observed.get("window_gflops"), float)]
     if not rates or not windows:
         return None
@@ -57,6 +65,7 @@ def roofline(results: Results) -> Roofline | None:
     return Roofline(
         window_gflops=windows[0],
         rates=rates,
+        types=types,
         rows={name: row for name, row in rows.items() if row[0] not in too_low},
         too_low=too_low,
     )
@@ -69,12 +78,12 @@ def roofline_text(results: Results) -> str | None:
         return None
     if not found.rows:
         return f"no share of the device's rate is told: {too_low_text(found)}"
-    rates = ", ".join(f"{width} {rate:.0f}" for width, rate in found.rates.items())
+    rates = ", ".join(f"{found.label(width)} {rate:.0f}" for width, rate in found.rates.items())
     rows = [f"{name} {share:.0%} of {width}" for name, (width, _, share) in found.rows.items()]
     if found.too_low:
         rows.append(f"no share where {too_low_text(found)}")
     of_what = f"{rates} GFLOP/s; {found.window_gflops:.2f} GFLOP a window"
-    return listed(f"matrix products reach so much of the device's rate ({of_what})", rows)
+    return listed(f"matrix products reach so much of what a large one alone reached at the most ({of_what})", rows)
 
 
 def too_low_text(found: Roofline) -> str:

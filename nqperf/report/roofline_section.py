@@ -21,7 +21,7 @@ def roofline_section(results: Results, level: int) -> Iterator[Markup]:
         yield html.paragraph(f"No share is told where {too_low_text(found)}.")
     if not found.rows:
         return
-    rates = ", ".join(f"{width} {rate:.0f} GFLOP/s" for width, rate in found.rates.items())
+    rates = ", ".join(f"{found.label(width)} {rate:.0f} GFLOP/s" for width, rate in found.rates.items())
     yield html.paragraph(
         f"The most that a large matrix product alone reached in this run: {rates}. "
         f"A window's products come to {found.window_gflops:.2f} GFLOP, padding counted."

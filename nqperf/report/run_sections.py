@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.plain_text import counted
-from nqperf.records.results import BASELINE, Control, Pairs, Results, Verdict
+from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.headline import by_speed
@@ -22,9 +22,11 @@ from nqperf.report.summary import (
     interval_text,
     milliseconds,
     outcome_of,
+    outcome_word,
     summarise,
     work_text,
 )
+from nqperf.report.thesis import THESIS, thesis_ratios
 from nqperf.report.times import row_seconds
 
 LEGEND = (
@@ -32,7 +34,7 @@ LEGEND = (
     "sets of processes, the thick line its interval, the upright bar the floor, which is the promised ratio. An open "
     "dot has no interval: it comes from a single set, or its row was ended at a limit."
 )
-_CONTROLS = {"same": "control: baseline against itself", "planted": "control: planted slowdown"}
+_CONTROLS = {SAME: "control: baseline against itself", PLANTED: "control: planted slowdown"}
 
 
 def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
@@ -46,7 +48,10 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     yield html.title(level, "Table")
     headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
     yield html.html_table("Each variant, the fastest first", headings, rows, left=("verdict",))
-    yield from (html.paragraph(in_one_line(one)) for one in summary.explanations)
+    yield html.paragraph(in_one_line(summary.explanations))
+    if known := thesis_ratios(results):
+        yield html.paragraph(f"{THESIS[0].upper()}{THESIS[1:]}:")
+        yield html.facts(known)
     yield from _notes(results)
     yield from _descriptions(results, level)
     yield from _times(results, level)
@@ -71,18 +76,22 @@ def verdict_mark(name: str, verdict: Verdict) -> Mark:
         ratio=verdict.ratio,
         interval=verdict.interval,
         floor=verdict.floor,
-        title=f"{name}: {describe(verdict)}",
+        title=f"{_label(name)}: {describe(name, verdict)}",
     )
 
 
 def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, Markup]]]:
     named = [(variant.name, variant.verdict) for variant in by_speed(results)]
-    named += [(_CONTROLS[name], control.verdict) for name, control in _controls(results)]
+    named += [(name, control.verdict) for name, control in _controls(results)]
     for name, verdict in named:
         if verdict is not None:
             ratio = f"{'below ' if verdict.at_most else ''}{verdict.ratio:.3f}"
-            said = html.said(ratio, interval_text(verdict.interval), verdict.outcome)
-            yield name, (verdict_mark(name, verdict), said)
+            said = html.said(ratio, interval_text(verdict.interval), outcome_word(name, verdict.outcome))
+            yield _label(name), (verdict_mark(name, verdict), said)
+
+
+def _label(name: str) -> str:
+    return _CONTROLS.get(name, name)
 
 
 def _by_speed(results: Results, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -147,14 +156,14 @@ def _per_batch(results: Results) -> dict[str, float]:
 
 
 def _controls(results: Results) -> list[tuple[str, Control]]:
-    both = {"same": results.controls.same, "planted": results.controls.planted}
+    both = {SAME: results.controls.same, PLANTED: results.controls.planted}
     return [(name, control) for name, control in both.items() if control is not None]
 
 
 def _rounds(results: Results, level: int) -> Iterator[Markup]:
     """Yield each variant's pairs in the order of the rounds, and the controls'."""
     shown = [(one.name, one.samples, one.verdict) for one in results.variants if one.verdict and one.samples]
-    shown += [(_CONTROLS[name], control.samples, control.verdict) for name, control in _controls(results)]
+    shown += [(name, control.samples, control.verdict) for name, control in _controls(results)]
     if not shown:
         return
     yield html.title(level, "Rounds")
@@ -163,7 +172,7 @@ def _rounds(results: Results, level: int) -> Iterator[Markup]:
         "between two sets of fresh processes. Line and band: the ratio and its interval, of all sets; thick line: the "
         "floor."
     )
-    drawn = [(name, _chart(name, samples, verdict)) for name, samples, verdict in shown if verdict is not None]
+    drawn = [(_label(name), _chart(name, samples, verdict)) for name, samples, verdict in shown if verdict is not None]
     yield html.charts(level + 1, drawn)
 
 

@@ -19,13 +19,16 @@ from nqperf.records.results import (
     VariantResult,
     Verdict,
 )
-from nqperf.report.columns import columns_text, passes_text, usage_text
+from nqperf.report.columns import columns_text, usage_text
 from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
 from nqperf.report.roofline import roofline_text
+from nqperf.report.thesis import thesis_text
 from nqperf.report.times import baseline_seconds
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
+# What noise leaves open of a control, in place of INCONCLUSIVE: no set more was asked for it, and it is no fault.
+_OPEN_CONTROLS = {SAME: "no other speed seen", PLANTED: "not found"}
 NONE = "-"
 NO_INTERVAL = "one set, no interval"
 _MINUTE = 60.0
@@ -37,7 +40,7 @@ class Summary:
     """A run in words: `headline` and `reasons` say what it came to, `rows` go under `headings`.
 
     `floors` says what was judged against, `explanations` what the columns are, `notes` is all there is to say in text.
-    Of both, some have a line a fact below their first, as `nqperf.report.lines` joins them.
+    Both may have a line a fact below their first, as `nqperf.report.lines` joins them.
     """
 
     headline: str
@@ -45,7 +48,7 @@ class Summary:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     floors: str
-    explanations: tuple[str, ...]
+    explanations: str
     notes: tuple[str, ...]
 
 
@@ -53,7 +56,7 @@ def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
     metric = _metric(results)
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
-    floors, explanations = _floor(results), (columns_text(results), *filter(None, (passes_text(results),)))
+    floors, explanations = _floor(results), columns_text(results)
     judged = judged_text(results)
     return Summary(
         headline=f"{results.outcome}: {judged}",
@@ -74,10 +77,10 @@ def summarise(results: Results) -> Summary:
             *_absences(results),
             *_given_up(results),
             floors,
-            f"control, the baseline against itself (must be no other speed): {_control(results.controls.same)}",
+            _same(results.controls.same),
             _planted(results.controls.planted),
-            *explanations,
-            *filter(None, (usage_text(results), roofline_text(results))),
+            explanations,
+            *filter(None, (thesis_text(results), usage_text(results), roofline_text(results))),
             f"device: {results.fingerprint.device_key}",
             f"command: {results.command}",
         ),
@@ -106,21 +109,26 @@ def outcome_of(variant: VariantResult) -> str:
     return "baseline" if variant.name == BASELINE and variant.status == "measured" else variant.status
 
 
-def describe(verdict: Verdict) -> str:
-    """Return `verdict` in words."""
+def describe(name: str, verdict: Verdict) -> str:
+    """Return the `verdict` on the row called `name` in words."""
     floor = "no floor" if verdict.floor is None else f"floor {floor_text(verdict)}"
     if verdict.at_most:
-        return f"{outcome_text(verdict)}: ratio below {verdict.ratio:.3f}, {floor}"
+        return f"{outcome_text(name, verdict)}: ratio below {verdict.ratio:.3f}, {floor}"
     inside = "without an interval" if verdict.interval is None else f"in {interval_text(verdict.interval)}"
     by_total = f", by total time ({verdict.total_ratio:.3f})" if verdict.by_total and verdict.total_ratio else ""
     sets = f"{counted(verdict.sets, 'set')} of processes, {counted(verdict.pairs, 'round')}"
-    return f"{outcome_text(verdict)}: ratio {verdict.ratio:.3f} {inside} after {sets}, {floor}{by_total}"
+    return f"{outcome_text(name, verdict)}: ratio {verdict.ratio:.3f} {inside} after {sets}, {floor}{by_total}"
 
 
-def outcome_text(verdict: Verdict) -> str:
-    """Return the outcome of a `verdict`, and how much longer it would take where that is open and can be told."""
-    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None:
-        return verdict.outcome
+def outcome_word(name: str, outcome: str) -> str:
+    """Return the `outcome` of the row called `name`; of a control that noise leaves open what was not seen of it."""
+    return _OPEN_CONTROLS.get(name, outcome) if outcome == "INCONCLUSIVE" else outcome
+
+
+def outcome_text(name: str, verdict: Verdict) -> str:
+    """Return the outcome of the `verdict` on the row called `name`, and how much longer an open row would take."""
+    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or name in _OPEN_CONTROLS:
+        return outcome_word(name, verdict.outcome)
     return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more (a larger --budget)"
 
 
@@ -188,7 +196,7 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
         NONE if score is None else f"{score:.4f}",
         NONE if agreement is None else f"{agreement.changed_text}{', undecided' if variant.undecided else ''}",
         *_speed(verdict),
-        outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(verdict),
+        outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(variant.name, verdict),
     )
 
 
@@ -244,10 +252,15 @@ def _floor(results: Results) -> str:
     )
 
 
+def _same(control: Control | None) -> str:
+    rule = "fails on another speed that is beyond noise"
+    return f"control, the baseline against itself ({rule}): {_control(SAME, control)}"
+
+
 def _planted(control: Control | None) -> str:
     share = f" of {control.planted:.1%}" if control is not None and control.planted else ""
-    return f"control, planted work{share} (must be found): {_control(control)}"
+    return f"control, planted work{share} (must be found): {_control(PLANTED, control)}"
 
 
-def _control(control: Control | None) -> str:
-    return "not measured" if control is None else describe(control.verdict)
+def _control(name: str, control: Control | None) -> str:
+    return "not measured" if control is None else describe(name, control.verdict)

@@ -10,6 +10,7 @@ and losses.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -193,6 +194,19 @@ def share_interval(count: int, of: int, confidence: float) -> tuple[float, float
     low = float(special.betaincinv(count, of - count + 1, outside)) if count else 0.0
     high = float(special.betaincinv(count + 1, of - count, 1 - outside)) if count < of else 1.0
     return low, high
+
+
+def fewest_within(changed: int, limit: float, confidence: float) -> int:
+    """Return the fewest of which no more than `changed` are other ones that put `share_interval` within `limit`.
+
+    `limit` is a share above 0, and `confidence` the interval's.
+
+    >>> fewest_within(0, 0.05, 0.95), fewest_within(1, 0.05, 0.95)
+    (72, 110)
+    """
+    numbers = range(changed + 1, 1 << 40)
+    place = bisect.bisect_left(numbers, True, key=lambda of: share_interval(changed, of, confidence)[1] <= limit)
+    return numbers[place]
 
 
 def _changed(changed: int, count: int, limit: float, levels: tuple[float, float]) -> tuple[bool, bool]:

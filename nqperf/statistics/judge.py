@@ -244,17 +244,18 @@ def _more_sets(case: _Case, outcome: Outcome, suspected: int | None, config: Jud
     if outcome in {"PASS", "FAIL"} or case.interval is None:
         return None
     mean, spread = sum(case.interval) / 2, float(case.found.sd[0, case.column])
+    freedom = float(case.found.freedom[0, case.column])
     sure, lax, inside = (
         _LOOKING * NormalDist().inv_cdf(1 - alpha)
         for alpha in (config.red_runs / case.family, config.beyond_alpha, (1 - config.confidence) / 2)
     )
     fail, within = math.log(config.fail_margin), math.log(config.pass_margin)
     if case.row.role == "planted":
-        return more_sets([[(-mean, inside)]], spread, case.sets)
+        return more_sets([[(-mean, inside)]], spread, case.sets, freedom)
     if not case.judged:
-        return more_sets([[(within / 2, inside)]], spread, case.sets)
+        return more_sets([[(within / 2, inside)]], spread, case.sets, freedom)
     slowdown = (math.log(case.row.floor.ratio) if case.row.floor else 0.0) - mean
     slowdown = abs(slowdown) if case.row.role == "same" else slowdown
     ways = [[(slowdown, sure), (slowdown - fail, lax)], [(within - slowdown, inside)]]
-    more = more_sets(ways, spread, case.sets)
+    more = more_sets(ways, spread, case.sets, freedom)
     return more if suspected is None or more is None else max(more, config.confirming)

@@ -17,6 +17,8 @@ MOST_MORE = 200
 _SOON = 3
 # A verdict that is asked for is to be reached with this probability, in standard deviations: 80 %.
 _POWER = 0.84
+# The scatter of few sets is a rough guess: it is taken to be as large as it is in all but so many of cases.
+_LARGER = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +82,20 @@ def least_seconds(cost: Cost, sets: int) -> float:
     return sets * cost.set_seconds(FEWEST_ROUNDS)
 
 
-def more_sets(ways: Sequence[Sequence[tuple[float, float]]], sd: float, sets: int) -> int | None:
+def more_sets(
+    ways: Sequence[Sequence[tuple[float, float]]], sd: float, sets: int, freedom: float = math.inf
+) -> int | None:
     """Return about how many further sets decide a row in four of five cases, None for more than MOST_MORE.
 
     Each of the `ways` to decide is a list of what it needs, all of it: how far the estimate lies from what must be
     excluded (log ratio), and how many standard errors that has to be. The way that takes fewest sets counts; where the
-    estimate lies on the wrong side, it is no way. `sd` is the SD of one set's log ratio, `sets` how many there are.
+    estimate lies on the wrong side, it is no way. `sd` is the SD of one set's log ratio, estimated with so many degrees
+    of `freedom`, and the upper end of what it may be is counted. `sets` is how many there are.
     """
+    from scipy import special
+
+    if math.isfinite(freedom):
+        sd *= math.sqrt(freedom / float(special.chdtri(freedom, 1 - _LARGER)))
     totals = [
         max(((errors + _POWER) * sd / gap) ** 2 for gap, errors in needs)
         for needs in ways

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -77,6 +78,14 @@ class Finding:
     steps: tuple[int, ...]
     sets: int
     reason: str
+
+    def in_doubt(self, confidence: float) -> int:
+        """Return how many commits, the likeliest first, hold the one with probability `confidence`."""
+        likeliest = sorted(self.probabilities, reverse=True)
+        return next(
+            (number for number, held in enumerate(accumulate(likeliest), start=1) if held >= confidence),
+            len(likeliest),
+        )
 
 
 REFERENCE = SearchConfig()

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click.testing
 import numpy as np
@@ -11,10 +12,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.trackable.resource import CapturableResource
 
+from nqperf.casts.edits.text import Edit
+from nqperf.casts.findings import Finding
 from nqperf.casts.trace.hooks import operations
 from nqperf.casts.trace.sealed import sealed_trace
 from nqperf.casts.trace.self_test import self_test
 from nqperf.cli.casts import casts
+from nqperf.cli.casts_audit import say_next_of
 from nqperf.errors import ConfigError
 
 MODULE = """
@@ -130,6 +134,39 @@ def test_what_to_run_next_is_said_beside_the_result(invoke):
         "nqperf: next: nqperf casts drift cli_models:build --input 'float32[2,8]' --precision mixed_float16"
     )
     assert "next:" not in invoke("audit", "cli_models:build", "--precision=mixed_float16", "--json").output
+
+
+def small_bias(rule="NUM106", **changes):
+    message = "of the weights head/bias 100.0%, most of the norm, are subnormal in float16"
+    return Finding(rule=rule, location=None, layer="head", message=message, edit="keep it wide", **changes)
+
+
+@pytest.mark.parametrize(
+    ("findings", "said"),
+    [
+        ((small_bias(),), "casts drift m:build --precision mixed_float16 (what the warnings cost)"),
+        (
+            (small_bias(), small_bias("CAST001")),
+            "casts audit m:build --precision mixed_float16 (after the edits by hand)",
+        ),
+        ((), "casts drift m:build --precision mixed_float16"),
+    ],
+)
+def test_what_to_run_next_is_said_of_findings_without_an_edit(findings, said, capsys):
+    audit = SimpleNamespace(complete=True, findings=findings, precision="mixed_float16")
+    say_next_of("m:build", [audit], ())
+    assert capsys.readouterr().err == f"nqperf: next: nqperf {said}\n"
+
+
+def test_a_finding_without_an_edit_is_by_hand_and_no_edit_that_was_left_untried():
+    assert small_bias().unverified == "by hand: there is none to try"
+    proposed = small_bias(proposals=(Edit(path="m.py", changes=()),))
+    assert proposed.unverified == "none that was tried works"
+
+
+def test_after_a_fix_it_is_said_what_to_run_next(invoke):
+    done = invoke("fix", "cli_models:build", "--precision=mixed_float16")
+    assert done.stderr.splitlines()[-1] == "nqperf: next: nqperf casts drift cli_models:build --precision mixed_float16"
 
 
 def test_a_limit_of_a_drift_is_said_and_its_inputs_are_handed_on(invoke):

@@ -90,6 +90,9 @@ def test_a_patch_leaves_the_files_alone_and_git_applies_it(project):
     before = (project / "twelve.py").read_text()
     made = nqperf(project, "fix", "twelve:build", "--patch", "casts.patch")
     assert made.returncode == 0, made.stderr
+    assert made.stderr.splitlines()[-1] == (
+        "nqperf: next: nqperf casts audit twelve:build --precision mixed_float16 (after git apply casts.patch)"
+    )
     assert (project / "twelve.py").read_text() == before
     subprocess.run(["git", "apply", "casts.patch"], cwd=project, check=True)  # noqa: S607  # git is on the path
     again = nqperf(project, "audit", "twelve:build", "--precision", "mixed_float16", "--json")

@@ -413,6 +413,8 @@ def test_an_onnx_file_is_no_model_folder(call, refused, model_folder, data, tmp_
     refused("run", data, "--model", out, "--out", tmp_path / "run", words=["is a file; expected the model folder"])
     refused("convert", out, tmp_path / "b.onnx", words=["is a file; expected the model folder"])
     refused("convert", model_folder, out, words=[f"{out}: is there already", "--force"])
+    refused("convert", tmp_path / "missing", out, words=["missing: no such folder"])
+    refused("convert", tmp_path / "missing", model_folder, words=["missing: is neither a folder nor a checkpoint"])
     assert call("convert", model_folder, out, "--force")[0] == 0
 
 

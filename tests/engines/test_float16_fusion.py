@@ -9,7 +9,7 @@ import pytest
 from nqperf.engines.tensorflow import device
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.variants.variant import Variant
-from tests.perf.machine.machines import SAPPHIRE_RAPIDS, SLOW_FLOAT16
+from tests.perf.machine.machines import SAPPHIRE_RAPIDS, SLOW_FLOAT16, like
 
 # In a process of its own, for Grappler's options cannot be unset.
 SCRIPT = """
@@ -75,6 +75,25 @@ def test_the_engine_names_why_a_row_is_slow(machine, settings, named):
 def test_engines_that_know_of_nothing_name_nothing():
     row = Variant(name="mine", description="", effects=(), engine="onnxruntime", settings={})
     assert row.slow_because(SLOW_FLOAT16) is None
+    assert row.no_gain_because(SLOW_FLOAT16) is None
+
+
+@pytest.mark.parametrize(
+    ("speeds", "settings", "named"),
+    [
+        ((0.8, 0.87), {"precision": "mixed_float16"}, True),
+        ((0.8, 1.9), {"precision": "mixed_float16"}, False),
+        ((0.8, 0.87), {"precision": "mixed_bfloat16"}, False),
+        ((0.8, 0.87), {"precision": "mixed_float16", "xla": True}, False),
+        ((0.8, 0.87), {"precision": "mixed_float16", "autoclustering": True}, False),
+        ((0.8, 0.87), {}, False),
+    ],
+)
+def test_the_engine_names_a_type_that_gains_nothing(speeds, settings, named):
+    machine = like(SAPPHIRE_RAPIDS, float16=speeds, bfloat16=(1.9, 2.1))
+    said = Variant(name="mine", description="", effects=(), settings=settings).no_gain_because(machine)
+    wanted = "float16 products alone are 0.80 to 0.87 times as fast as float32 ones, and casts come on top"
+    assert said == (wanted if named else None)
 
 
 def test_a_healthy_cpu_does_not_stall():

@@ -3,6 +3,7 @@ import pytest
 
 from nqperf.perf.doctor import examine
 from nqperf.perf.variants.table import VARIANTS
+from nqperf.report.machine import diagnosis_text
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +33,8 @@ def test_a_variant_either_runs_here_or_has_its_reason(diagnosis):
 def test_it_can_be_written_as_json(diagnosis):
     again = msgspec.json.decode(msgspec.json.encode(diagnosis), type=type(diagnosis))
     assert again == diagnosis
+
+
+def test_what_to_run_next_is_said_for_an_own_model_too(diagnosis):
+    commands = [line.split("nqperf ", 1)[1].split("  ")[0] for line in diagnosis_text(diagnosis).splitlines()[-4:]]
+    assert commands[:2] == ["bench --quick", "bench mymodel:build --quick"]

@@ -1,9 +1,13 @@
 """One sentence of a run: what is fastest, surely, with right answers; and the order of rows."""
 
 import html
+from types import SimpleNamespace
 
 import msgspec
+import pytest
 
+from nqperf.perf.suite.outcome import evidence_fault
+from nqperf.records.doubts import untested
 from nqperf.records.results import Controls, ProcessSet, Subject
 from nqperf.report.headline import by_speed, closing_sentence, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
@@ -113,6 +117,28 @@ def test_a_row_whose_answers_are_undecided_is_not_called_safe():
     assert "Fastest safe way" not in alone
 
 
+def test_where_equal_answers_prove_nothing_no_row_is_called_safe():
+    folder = SimpleNamespace(settings=SimpleNamespace(heads="new"))
+    no_answers = SimpleNamespace(metrics={"all-answer-f1": 0.0})
+    trained = SimpleNamespace(settings=SimpleNamespace(heads="trained"))
+    for session, why in (
+        (SimpleNamespace(folder=folder), "the heads of this model were never trained"),
+        (SimpleNamespace(folder=trained, baseline_answers=lambda: no_answers), "the baseline's micro-F1 is 0"),
+    ):
+        reasons = ("noise hides a planted slowdown", evidence_fault(session))
+        results = runs.run(runs.measured("xla", 1.2), runs.measured("grappler", 1.1), reasons=reasons)
+        said = closing_sentence(results)
+        assert said.startswith(f"Fastest way, answers not tested ({why}): xla, 1.20 times the baseline (1.1")
+        for whole in (run_text(results), html.unescape(run_page(results)), run_markdown(results)):
+            assert said in whole
+            assert "safe way" not in whole
+        measured = fastest_sentence(msgspec.structs.replace(unsupported(runs.measured("xla", 1.2)), reasons=reasons))
+        assert measured.startswith("Fastest way as measured, answers not tested (")
+        slower = fastest_sentence(runs.run(runs.measured("eager", 0.5), reasons=reasons))
+        assert slower.startswith("No way is surely faster than the baseline; surely slower: eager")
+    assert untested(runs.run(runs.measured("xla", 1.2), runs.broken())) is None
+
+
 def test_answers_that_were_asked_on_are_counted():
     agreed = msgspec.structs.replace(runs.agreement(), details={"all_compared": 480.0, "all_changed": 1.0})
     row = msgspec.structs.replace(runs.measured("mixed_bfloat16", 1.9), agreement=agreed)
@@ -165,6 +191,23 @@ def test_of_an_own_model_nothing_is_called_safe_that_was_not_seen_to_be():
     assert "mixed_float16: outputs do NOT hold" in safety_sentence(of_own_model(wrong))
     dead = msgspec.structs.replace(wrong, reason="mixed_float16: killed by signal 9")
     assert "mixed_float16: failed, as is told above" in safety_sentence(of_own_model(dead))
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        (
+            {"relative_error": 0.0008, "relative_error_limit": 0.1},
+            "outputs within the limit (0.0008, at most 0.1), decisions undecided",
+        ),
+        ({"relative_error": 0.3, "relative_error_limit": 0.1}, "outputs undecided"),
+        ({"relative_error": 0.0008}, "outputs undecided"),
+    ],
+)
+def test_of_few_rows_it_is_said_that_the_decisions_alone_are_open(details, said):
+    row = runs.undecided(narrow(runs.measured("mixed_float16", 0.5), "mixed_float16"), compared=60)
+    row = msgspec.structs.replace(row, agreement=msgspec.structs.replace(row.agreement, details=details))
+    assert f"mixed_float16: {said}, slower here" in safety_sentence(of_own_model(row))
 
 
 def test_of_nqperf_s_own_networks_it_is_not_said():

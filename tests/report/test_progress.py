@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nqperf.perf.workers.progress import Doing, RowFinished, Rows, SetFinished
+from nqperf.records.results import SAME
 from nqperf.report.progress import SECONDS_A_LINE, UnderWay, doing_text, finished_text, repeated, row_lines, set_text
 from nqperf.statistics.verdicts import RowVerdict
 from tests import runs
@@ -27,6 +28,8 @@ def test_a_row_is_told_in_the_tables_words():
     alone = np.median(np.divide(samples.baseline_seconds, samples.variant_seconds))
     assert finished_text(finished(row=samples)) == f"xla: ratio {alone:.3f}, measured, 12 s"
     assert finished_text(finished("baseline", run.variant("baseline"))) == "baseline: baseline, 12 s"
+    with_others = finished_text(finished("tf32", runs.SKIPPED, seconds=0.01))
+    assert with_others == "tf32: skipped (needs an Ampere GPU or later)"
     single = finished_text(finished(row=runs.measured("xla", 1.2, sets=1)))
     assert single.startswith("xla: ratio 1.")
     assert " (one set, no interval), REPORTED, 12 s" in single
@@ -54,21 +57,32 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
     event = SetFinished(number=4, left=2, rows=(decided, early, never), seconds=3.0)
     said = (
         "set 4 of processes, time for about 2 more: xla 1.200 (1.190 .. 1.210) PASS, "
-        "eager 0.500 (one set, no interval) open"
+        "eager 0.500 (one set, no interval) not decided yet"
     )
     assert set_text(event) == said
     first = dataclasses.replace(event, number=1, rows=(early, never))
-    assert set_text(first) == "set 1 of processes (one set, no interval), time for about 2 more: eager 0.500 open"
+    bare = "set 1 of processes (one set, no interval), time for about 2 more: eager 0.500 not decided yet"
+    assert set_text(first) == bare
+    again = dataclasses.replace(decided, name=SAME, role="same", outcome="INCONCLUSIVE")
+    assert set_text(dataclasses.replace(event, rows=(again,))).endswith(
+        f"{SAME} 1.200 (1.190 .. 1.210) no other speed seen"
+    )
     assert set_text(dataclasses.replace(event, left=0)).startswith("set 4 of processes, the last one: ")
     lines = []
     with row_lines(lines.append) as tell:
         tell(event)
     assert lines == [f"nqperf: {said}"]
+    with row_lines(lines.append) as tell:
+        tell(dataclasses.replace(event, left=0))
+        tell(finished("xla"))
+    assert lines[1:] == [f"nqperf: {said.replace('time for about 2 more', 'the last one')}"]
 
 
 def test_what_is_being_done():
-    assert doing_text(Doing(stage="rounds", name="xla", pairs=12)) == "rounds xla, 12 before"
+    assert doing_text(Doing(stage="rounds", name="xla", so_far="2 sets done")) == "rounds xla, 2 sets done"
     assert doing_text(Doing(stage="start", name="xla")) == "start xla"
+    assert doing_text(Doing(stage="start", name=SAME)) == 'start "baseline again"', "it is no restart"
+    assert doing_text(Doing(stage="features", past=15.0)) == "features, for 15 s"
     assert doing_text(Doing(stage="set", name="work:build", left=179.6)) == "set work:build, about 180 s left at most"
 
 
@@ -78,7 +92,7 @@ def test_what_takes_long_is_told_in_a_log_where_nothing_was_said_for_a_while():
         tell(Doing(stage="features"))
         for second in range(0, 60, 7):
             now[0] = float(second)
-            tell(Doing(stage="set", name="work:build", pairs=second, left=100.0 - second))
+            tell(Doing(stage="set", name="work:build", so_far=f"{second} sets done", left=100.0 - second))
             tell(Doing(stage="rounds", name="never shown"))
             if second == 35:
                 tell(finished("xla", left=1))
@@ -86,8 +100,8 @@ def test_what_takes_long_is_told_in_a_log_where_nothing_was_said_for_a_while():
         now[0] += 15
         tell(Doing(stage="start", name="jax"))
     assert [line for line in lines if "nqperf: xla" not in line] == [
-        "nqperf: set work:build, 21 before, about 79 s left at most",
-        "nqperf: set work:build, 56 before, about 44 s left at most",
+        "nqperf: set work:build, 21 sets done, about 79 s left at most",
+        "nqperf: set work:build, 56 sets done, about 44 s left at most",
         "nqperf: start jax",
     ]
 

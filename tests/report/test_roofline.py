@@ -1,6 +1,7 @@
 import pytest
 
 from nqperf.records.results import BASELINE, Controls, Fingerprint, Pairs, Results, Subject, VariantResult, Verdict
+from nqperf.report.html import run_page
 from nqperf.report.roofline import roofline, roofline_text
 from nqperf.report.summary import summarise
 
@@ -51,6 +52,8 @@ def test_each_row_is_held_to_the_rate_of_what_it_multiplies_in():
     assert lines.rows["eight"] == ("8 bits", pytest.approx(400.0), pytest.approx(0.5))
     assert "  baseline 25% of float32\n  faster_library 50% of float32" in roofline_text(found)
     assert roofline_text(found) in summarise(found).notes
+    assert "(float32 200, 16 bits (bfloat16) 400, 8 bits (int8) 800 GFLOP/s; 10.00 GFLOP a" in roofline_text(found)
+    assert "16 bits (bfloat16) 400 GFLOP/s" in run_page(found)
 
 
 def test_a_rate_that_rows_go_beyond_is_no_rate():

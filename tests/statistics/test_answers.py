@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nqperf.errors import ConfigError
-from nqperf.statistics.answers import Answered, AnswerLimits, AnswersConfig, judge_answers, share_interval
+from nqperf.statistics.answers import (
+    Answered,
+    AnswerLimits,
+    AnswersConfig,
+    fewest_within,
+    judge_answers,
+    share_interval,
+)
 
 SIXTEEN_BIT = AnswerLimits(changed=0.005, micro_f1=0.999)
 EIGHT_BIT = AnswerLimits(changed=0.05, micro_f1=0.99)
@@ -70,6 +77,13 @@ def test_what_is_undecided_says_how_many_more_would_tell():
 def test_the_interval_of_a_share_is_clopper_and_pearsons(count, of, confidence):
     low, high = stats.binomtest(count, of).proportion_ci(confidence, method="exact")
     assert share_interval(count, of, confidence) == pytest.approx((low, high))
+
+
+@given(st.integers(0, 40), st.floats(0.01, 0.5))
+def test_the_fewest_within_a_limit_are_no_more_than_it_takes(changed, limit):
+    fewest = fewest_within(changed, limit, 0.95)
+    assert share_interval(changed, fewest, 0.95)[1] <= limit
+    assert fewest == changed + 1 or share_interval(changed, fewest - 1, 0.95)[1] > limit
 
 
 @given(st.integers(0, 30), st.integers(0, 30))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nqperf.errors import ConfigError
+from nqperf.statistics.estimation import estimates
 from nqperf.statistics.judge import judge, look
 from nqperf.statistics.location import SetEstimate
 from nqperf.statistics.sets import Floor, Row, Sets
@@ -357,8 +358,10 @@ def test_more_rows_that_are_judged_ask_for_more_sets():
     free = [Row(name=f"free{number}") for number in range(4)]
     for others, family in ((judged, 5), (free, 1), ([*judged, Row(name="same", role="same")], 6)):
         values = drawn[:, : 1 + len(others)]
-        found = judge(Sets(rows=(KINDS[0], *others), location=values, total=values.copy()), Plan(sets=9)).rows[0]
+        sets = Sets(rows=(KINDS[0], *others), location=values, total=values.copy())
+        found, freedom = judge(sets, Plan(sets=9)).rows[0], float(estimates(sets).freedom[0, 0])
         slower = -math.log(found.ratio)
         sure, lax = (1.1 * stats.norm.isf(alpha) + 0.84 for alpha in (config.red_runs / family, config.beyond_alpha))
-        sets = max((sure * found.sd / slower) ** 2, (lax * found.sd / (slower - math.log(config.fail_margin))) ** 2)
-        assert found.more_sets == math.ceil(sets) - 4
+        sd = found.sd * math.sqrt(freedom / stats.chi2.ppf(0.2, freedom))
+        needed = max((sure * sd / slower) ** 2, (lax * sd / (slower - math.log(config.fail_margin))) ** 2)
+        assert found.more_sets == math.ceil(needed) - 4

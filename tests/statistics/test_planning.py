@@ -61,6 +61,12 @@ def test_the_way_that_takes_fewest_sets_counts():
     assert more_sets([[(edge * 1.0001, 3.0)]], 0.02, 4) == MOST_MORE
 
 
+@pytest.mark.parametrize(("freedom", "larger"), [(1.0, 15.58), (4.0, 2.426), (24.0, 1.329), (math.inf, 1.0)])
+def test_a_scatter_of_few_sets_is_counted_at_its_upper_end(freedom, larger):
+    """`larger` is freedom / the 20 % quantile of chi squared, from a table: the variance by its upper end."""
+    assert more_sets([[(0.04, 3.0)]], 0.03, 2, freedom) == math.ceil((3.84 * 0.75) ** 2 * larger) - 2
+
+
 def test_what_a_floor_can_find():
     config = JudgeConfig()
     assert detectable_slowdown(0.0, config) == pytest.approx(config.fail_margin - 1)

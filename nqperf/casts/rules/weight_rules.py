@@ -12,15 +12,16 @@ from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
 from nqperf.casts.trace.records import HALVES
 
-# A trained weight matrix has a few thousandths of its values below float16's normal numbers; more than this share means
-# that the matrix as a whole is scaled too low.
-SUBNORMAL_SHARE = 0.1
+# The share of a variable's sum of squares that may be subnormal. From about there on its numbers round more coarsely
+# than the type rounds any: at 4e-5 on average in float16 by 2e-8, 4 parts in 10,000. A few small numbers beside larger
+# ones, as a bias has, are rounded by as little, which is nothing to the whole.
+SUBNORMAL_SHARE = 0.5
 
 _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126}
 
 
 def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | None = None) -> Iterator[Finding]:
-    """NUM106: variables cast to a half type whose values overflow it or are mostly subnormal in it.
+    """NUM106: variables cast to a half type whose values overflow it or whose norm is mostly subnormal in it.
 
     They are those of `model`, as `flow` casts them; `weights` are values by variable path, for a model whose variables
     have none.
@@ -35,9 +36,11 @@ def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | No
             continue
         magnitudes = np.abs(values[values != 0])
         beyond = float(np.mean(magnitudes > RANGES[cast.out_dtype].maximum)) if magnitudes.size else 0.0
-        small = float(np.mean(magnitudes < _SMALLEST_NORMAL[cast.out_dtype])) if magnitudes.size else 0.0
-        if beyond > 0 or small > SUBNORMAL_SHARE:
-            what = f"{beyond:.2%} overflow" if beyond > 0 else f"{small:.1%} are subnormal"
+        subnormal = magnitudes < _SMALLEST_NORMAL[cast.out_dtype]
+        if beyond > 0 or _weight(magnitudes[subnormal]) > SUBNORMAL_SHARE * _weight(magnitudes):
+            what = (
+                f"{beyond:.2%} overflow" if beyond > 0 else f"{np.mean(subnormal):.1%}, most of the norm, are subnormal"
+            )
             yield Finding(
                 rule="NUM106",
                 location=cast.location,
@@ -45,6 +48,11 @@ def weights_out_of_range(flow: Flow, model: Any, weights: Mapping[str, Any] | No
                 message=f"of the weights {path} {what} in {cast.out_dtype}",
                 edit="keep this variable in float32 (autocast=False), or scale it",
             )
+
+
+def _weight(magnitudes: Any) -> float:
+    """Return the sum of squares of `magnitudes`."""
+    return float(np.sum(np.square(magnitudes, dtype=np.float64)))
 
 
 def _values(variable: Any) -> Any | None:

@@ -21,6 +21,7 @@ _OF_GPUS = re.compile(
     r"cuInit|dlopen|libcu\w+|cuda driver|GPU will not be used|Skipping registering GPU", re.IGNORECASE
 )
 _FEW = 3
+_NARROW = ("bfloat16", "float16")
 _ISA = re.compile(r"^onednn_verbose,(?:v\d+,)?info,cpu,isa:(.*)$", re.MULTILINE)
 
 
@@ -195,6 +196,20 @@ class TensorFlowProbe(Probe):
         stalls = _stalls(machine)
         return stalls and f"Grappler fuses products in float16 with their bias, and {stalls}: leave its remapping off"
 
+    def no_gain_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
+        """Return that products in the type of 16 bits of `settings` were seen to be no faster alone on `machine`.
+
+        Those that XLA compiles are other kernels than the ones that were timed.
+        """
+        name = str(settings.get("precision", "")).removeprefix("mixed_")
+        seen = machine.of(_NAME).states.get(name)
+        if name not in _NARROW or seen is None or settings.get("xla") or settings.get("autoclustering"):
+            return None
+        low, high = seen
+        if high >= FASTER:
+            return None
+        return f"{name} products alone are {low:.2f} to {high:.2f} times as fast as float32 ones, and casts come on top"
+
     def checks(self, machine: Machine) -> Iterator[Check]:
         """Yield a line each on TF32, XLA, 16 bits, oneDNN, and on a float16 that stalls, on this `machine`."""
         yield _tf32_check(machine)
@@ -226,9 +241,9 @@ def _sixteen_bits_check(machine: Machine) -> Check:
         f"{name} products {states[name][0]:.2f} to {states[name][1]:.2f} times as fast as float32"
         if name in states
         else f"{name} products do not work"
-        for name in ("bfloat16", "float16")
+        for name in _NARROW
     )
-    gains = any(states[name][1] >= FASTER for name in ("bfloat16", "float16") if name in states)
+    gains = any(states[name][1] >= FASTER for name in _NARROW if name in states)
     return Check(
         name="16 bits",
         state="note" if _bfloat16(machine) else "ok",

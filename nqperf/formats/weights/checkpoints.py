@@ -109,8 +109,8 @@ def convert(
     source, out = Path(source), Path(out)
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
         raise FormatError("is the source's own folder: name another output", path=out)
-    check_replaceable(out)
     found = find_source(source)
+    check_replaceable(out)
     imported = _import(found, seed=seed, averages=averages)
     read = imported.read
     vocabulary = _tokenizer(found.parent, tokenizer, lower_case=imported.settings.lower_case)

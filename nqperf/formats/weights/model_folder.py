@@ -30,7 +30,7 @@ from nqperf.formats.weights.vocabulary_checks import check_vocabulary, readable_
 from nqperf.model.config import BertConfig
 from nqperf.model.families import network_config
 from nqperf.model.tensors import Shape
-from nqperf.model.weights import check_finite, check_shapes, expected_shapes
+from nqperf.model.weights import check_finite, check_shapes, expected_shapes, some_of
 from nqperf.nq.example import FloatArray
 from nqperf.nq.tokenization import Tokenizer
 
@@ -40,6 +40,7 @@ OURS = "nqperf"
 # Files of weights that `nqperf convert` reads and a model folder does not hold.
 _CHECKPOINTS = ("*.index", "pytorch_model*.bin", "model.safetensors.index.json")
 StoredType = Literal["float32", "float16"]
+_HEADS = ("span.", "answer_type.")
 # Of a checksum, in messages.
 _SHOWN_DIGITS = 12
 
@@ -124,6 +125,13 @@ class OpenedModel:
         """The file of weights, once its tensors are known to be the network's."""
         file = SafetensorsFile(self.path / WEIGHTS)
         check_family(file.header, self.config, path=file.path)
+        heads = [name for name in self._expected if name.startswith(_HEADS)]
+        if not any(name in file.header for name in heads):
+            raise FormatError(
+                f"has no answer heads: `nqperf convert {self.path} OUT` makes a model folder of it; missing: "
+                f"{some_of(heads, shown=1)}",
+                path=file.path,
+            )
         found = {name: stored.shape for name, stored in file.header.items()}
         step = f"check {CONFIG}, or bring other models in by `nqperf convert`"
         check_shapes(found, self._expected, path=file.path, next_step=step)

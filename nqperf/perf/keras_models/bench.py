@@ -33,7 +33,7 @@ from nqperf.perf.suite.suite import SuiteRun, on_pages
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.keras_worker import INPUTS
 from nqperf.perf.workers.progress import Doing, Progress, SetFinished, silent
-from nqperf.records.results import BASELINE, Fingerprint, Results, Size, Subject, VariantResult, utc_now
+from nqperf.records.results import BASELINE, OWN_MODEL, Fingerprint, Results, Size, Subject, VariantResult, utc_now
 from nqperf.records.verdict import judge_run
 
 
@@ -255,7 +255,7 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
     config = session.config
     broken = tuple(f"the baseline's process was lost: {error}" for error in measured.broken)
     stopped = ("the measuring was interrupted: what was known by then",) if measured.interrupted else ()
-    workload: dict[str, Size] = {"batch_size": loaded.batch_size, "inputs": _shapes(loaded.shapes)}
+    workload: dict[str, Size] = {"batch_size": loaded.batch_size, OWN_MODEL: _shapes(loaded.shapes)}
     return Results(
         command=config.suite.command,
         created=utc_now(),

@@ -18,9 +18,9 @@ from nqperf.records.results import BASELINE
 
 KERAS_FILE = ".keras"
 _LENGTH = 128
-# Where nothing else is said, so many batches are drawn and compared, and so many rows at least: with fewer decisions
-# "none changed" does not tell that at most 5 % do.
-_DRAWN_BATCHES, _DRAWN_ROWS = 8, 80
+# Where nothing else is said, so many batches are drawn and compared, and so many rows at least are compared, drawn or
+# given: with fewer decisions "none changed" does not tell that at most 5 % do.
+_DRAWN_BATCHES, _FEWEST_ROWS = 8, 80
 # Settings that are of nqperf's own network alone.
 _OWN_SETTINGS = {"narrow_weights"}
 _DOTTED = re.compile(r"[\w.]+:[\w.]+")
@@ -108,8 +108,9 @@ class KerasBenchConfig:
         if self.suite.limit is not None:
             return self.suite.limit
         if self.inputs is not None:
-            return self.suite.windows or 1 << 20
-        return batch_size * max(_DRAWN_BATCHES, math.ceil(_DRAWN_ROWS / batch_size))
+            windows = self.suite.windows or 1 << 20
+            return max(windows, batch_size * math.ceil(_FEWEST_ROWS / batch_size)) if self.quick else windows
+        return batch_size * max(_DRAWN_BATCHES, math.ceil(_FEWEST_ROWS / batch_size))
 
 
 def _foreign(row: Variant) -> str | None:

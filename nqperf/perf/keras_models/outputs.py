@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,13 +11,14 @@ import numpy as np
 from nqperf.errors import ParityError
 from nqperf.formats.arrays_npz import Array
 from nqperf.perf.variants.variant import Tolerance
+from nqperf.records.doubts import PROVES_NOTHING
 from nqperf.records.results import UNDECIDED, Agreement, Difference
-from nqperf.statistics.answers import share_interval
+from nqperf.statistics.answers import fewest_within, share_interval
 
 Outputs = Mapping[str, Array]
 # A row is right about a decision, the largest of the values along the last axis, or about values.
 DECISIONS, VALUES = "same decisions", "same values"
-RELATIVE, LARGEST = "relative_error", "max_abs_difference"
+RELATIVE, LARGEST, LIMIT = "relative_error", "max_abs_difference", "relative_error_limit"
 # Sums in another order move a float32 output by far less than this share of its spread.
 _EXACT = 1e-3
 # Outputs that differ among rows by less than this share of their size, a few steps of bfloat16, cannot show whether 16
@@ -41,10 +43,40 @@ class OutputLimits:
     decisions: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """How many rows of inputs there are to compare.
+
+    Fields:
+        given: The rows of a file, None where inputs are drawn.
+        batch_size: The rows of a batch: whole ones are run.
+    """
+
+    given: int | None = None
+    batch_size: int = 1
+
+    def needed(self, agreed: Agreement, share: float, rows: int) -> str:
+        """Return how many rows, with no more decisions changed, tell that at most `share` change, and whence.
+
+        `agreed` is how far `rows` of them agreed.
+        """
+        fewest = math.ceil(fewest_within(agreed.changed, share, _CONFIDENCE) * rows / agreed.compared)
+        count = self.batch_size * math.ceil(fewest / self.batch_size)
+        takes = f"it takes {fewest} rows with {agreed.changed or 'none'} changed"
+        if self.given is None:
+            return f"{takes}: --limit {count} draws them"
+        if self.given >= count:
+            return f"{takes}: --limit {count} takes them"
+        return f"{takes}: the inputs have {self.given}, give {count - self.given} more"
+
+
 LIMITS: Mapping[Tolerance, OutputLimits] = {
     "sixteen_bit": OutputLimits(relative=0.1, decisions=0.05),
     "eight_bit": OutputLimits(relative=0.3, decisions=0.1),
 }
+
+
+_DRAWN = Supply()
 
 
 def compare_outputs(baseline: Outputs, row: Outputs) -> Agreement:
@@ -126,10 +158,21 @@ def _apart(first: Array, second: Array, *, decides: bool) -> Array:
     return np.asarray(np.abs(first - second) > _EXACT * spread(first))
 
 
-def check_outputs(baseline: Outputs, row: Outputs, agreed: Agreement, tolerance: Tolerance) -> str:
+def relative_limit(baseline: Outputs, tolerance: Tolerance) -> float | None:
+    """Return what the relative error of a row with such a `tolerance` is held to.
+
+    None for rows in float32, which are held to other limits, and where outputs like those of `baseline` prove nothing.
+    """
+    limits = LIMITS.get(tolerance)
+    return None if limits is None or evidence_fault(baseline) else limits.relative
+
+
+def check_outputs(
+    baseline: Outputs, row: Outputs, agreed: Agreement, tolerance: Tolerance, supply: Supply = _DRAWN
+) -> str:
     """Raise where the outputs of `row` surely differ by more than `tolerance`; return in words how far they are apart.
 
-    `agreed` is how far they agree with those of `baseline`.
+    `agreed` is how far they agree with those of `baseline`, and `supply` says whence more rows come.
 
     Raises: ParityError.
     """
@@ -153,7 +196,7 @@ def check_outputs(baseline: Outputs, row: Outputs, agreed: Agreement, tolerance:
         if low > limits.decisions:
             raise ParityError(f"parity: {share}; expected {limits.decisions:.0%} or fewer; {said}")
         if high > limits.decisions:
-            more = "more rows would tell (--limit ROWS, or more --inputs)"
+            more = supply.needed(agreed, limits.decisions, len(next(iter(baseline.values()))))
             return f"{UNDECIDED}: {share}, at most {limits.decisions:.0%} may; {more}; {said}"
         return f"{share}, at most {limits.decisions:.0%} may; {said}"
     return said
@@ -200,7 +243,7 @@ def evidence_fault(baseline: Outputs) -> str | None:
         if len(rows) == 1 or _varies(rows):
             return None
     return (
-        "the outputs are the same for every row of the inputs: that they agree proves nothing; let the builder load "
+        f"the outputs are the same for every row of the inputs: that they agree {PROVES_NOTHING}; let the builder load "
         "trained weights, or name --inputs"
     )
 

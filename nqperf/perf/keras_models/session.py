@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from nqperf.casts.twins import called
@@ -17,7 +18,14 @@ from nqperf.engines.effects import SHARED, Effect
 from nqperf.engines.state import EngineState
 from nqperf.errors import ConfigError, NoEffectError, NqPerfError, ParityError, VariantError
 from nqperf.perf.keras_models.config import KerasBenchConfig
-from nqperf.perf.keras_models.outputs import Outputs, check_outputs, compare_outputs
+from nqperf.perf.keras_models.outputs import (
+    LIMIT,
+    Outputs,
+    Supply,
+    check_outputs,
+    compare_outputs,
+    relative_limit,
+)
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import Pages
 from nqperf.perf.measuring.budget import SLOWER, Budget, Speed, batches_of_turn
@@ -172,8 +180,18 @@ class KerasSession:
         self.progress("answers", run.variant.name)
         found = self.outputs(process)
         run.agreement = compare_outputs(self.expected, found)
-        said = check_outputs(self.expected, found, run.agreement, run.variant.tolerance)
+        if limit := relative_limit(self.expected, run.variant.tolerance):
+            details = {**run.agreement.details, LIMIT: limit}
+            run.agreement = msgspec.structs.replace(run.agreement, details=details)
+        said = check_outputs(self.expected, found, run.agreement, run.variant.tolerance, self._supply())
         run.note = f"{said}{_narrow_share(run)}"
+
+    def _supply(self) -> Supply:
+        """Return how many rows there are to compare."""
+        loaded = self.loaded
+        if loaded is None:
+            return Supply()
+        return Supply(given=loaded.given if self.config.inputs else None, batch_size=loaded.batch_size)
 
     def run_of(self, variant: Variant) -> VariantRun:
         """Return what is found of `variant`, from now on."""

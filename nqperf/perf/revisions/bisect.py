@@ -24,6 +24,7 @@ from nqperf.perf.revisions.sides import Side, side_of_commit
 from nqperf.perf.revisions.suite import RowsAsked, row_starts
 from nqperf.perf.revisions.task import shared_task
 from nqperf.perf.workers.progress import Doing, Progress, silent
+from nqperf.plain_text import counted
 from nqperf.statistics.search import Finding, Measured, SearchConfig, search
 
 _ROUNDS = 12
@@ -195,7 +196,9 @@ def find(
         if found.next_commit is None:
             return found, state
         commit = commits[found.next_commit - 1]
-        config.progress(Doing(stage="bisect", name=f"{commit.short} {commit.subject}", pairs=len(measured)))
+        doubt = counted(found.in_doubt(config.confidence), "commit")
+        so_far = f"{doubt} in doubt, {counted(len(measured), 'set')} so far of at most {config.most}"
+        config.progress(Doing(stage="bisect", name=f"{commit.short} {commit.subject}", so_far=so_far))
         try:
             slowdown = measure(commit)
         except GoodFailedError:
@@ -233,14 +236,14 @@ class _Measuring:
             side = side_of_commit(commit, place, root, target=target)
             starts = self.sought.starts_of((self._good_side, side))
             how = self._how = self._how or ("duet" if can_duet() and not device_fingerprint().gpus else "turns")
-            slowdown = self._set(commit, starts, how, drawn.randrange(1 << 32))
+            slowdown = self._set(starts, how, drawn.randrange(1 << 32))
             if how == "duet" and abs(slowdown) > FAR:
                 # From here on: a commit as fast as the good one has the same ratio either way.
                 self._how = "turns"
-                slowdown = self._set(commit, starts, self._how, drawn.randrange(1 << 32))
+                slowdown = self._set(starts, self._how, drawn.randrange(1 << 32))
             return slowdown
 
-    def _set(self, commit: Commit, starts: Callable[[How], Pair], how: How, seed: int) -> float:
+    def _set(self, starts: Callable[[How], Pair], how: How, seed: int) -> float:
         name = self.sought.name
         with started_pairs({name: starts(how)}, seed=seed, at_once=how == "duet") as alive:
             row = alive.rows[name]
@@ -249,12 +252,7 @@ class _Measuring:
                 self._runs = self._runs or runs_of_a_round(max(one.warm_up_seconds for one in processes))
                 for process in processes:
                     process.repeat(self._runs)
-
-            def told() -> bool:
-                self.config.progress(Doing(stage="rounds of", name=f"{commit.short} {commit.subject}"))
-                return True
-
-            taken = alive.take(how, _ROUNDS, told).rows[name]
+            taken = alive.take(how, _ROUNDS).rows[name]
         if taken.lost is not None:
             role, error = taken.lost
             raise GoodFailedError(f"the good revision fails: {error}") if role == "base" else error

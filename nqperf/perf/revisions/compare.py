@@ -15,7 +15,7 @@ from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.session import RowsSession
 from nqperf.perf.revisions.sides import Side
-from nqperf.perf.workers.builder_worker import BUILDER
+from nqperf.perf.workers.builder_worker import BUILDER, meant
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.results import Agreement
 from nqperf.records.revisions import RevisionResults
@@ -151,4 +151,4 @@ def starter(
 def require_target(target: str) -> None:
     """Raise ConfigError unless `target` has the form of a builder's name."""
     if not BUILDER.fullmatch(target):
-        raise ConfigError(f"{target!r} is no builder; expected MODULE:BUILD, as in mymodel:build")
+        raise ConfigError(f"{target!r} is no builder; expected MODULE:BUILD, as in mymodel:build{meant(target)}")

@@ -10,16 +10,20 @@ from nqperf.perf.machine.environment import Pages, check_pages
 from nqperf.perf.measuring.duets import can_duet
 from nqperf.perf.workers.progress import Progress, silent
 
+# What a margin says, in one sentence.
+MARGIN_RULE = "surely more than 0.4 of it fails, surely less than it passes"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionsConfig:
     """How two revisions are measured; units: seconds, margins as shares (0.02: 2 %).
 
-    `margin` is the slowdown of a run that fails, `memory_margin` and `start_margin` those of peak memory and of the
-    seconds to start. `budget` is what measuring may take in all. `how` is "duet", "turns", or "auto": a short trial
-    chooses. `rounds` are taken in a set, fewer where the budget has no room for so many in each. A worker may take
-    `build_seconds` to build and warm up, `run_seconds` for a round. `pages` are the memory pages that processes ask
-    for, `command` is what the record says of the call, `progress` is told each set, `seed` draws the orders.
+    `margin` is the slowdown of a run by which it is judged: surely more than 0.4 of it fails, surely less than it
+    passes. `memory_margin` and `start_margin` are those of peak memory and of the seconds to start. `budget` is what
+    measuring may take in all. `how` is "duet", "turns", or "auto": a short trial chooses. `rounds` are taken in a set,
+    fewer where the budget has no room for so many in each. A worker may take `build_seconds` to build and warm up,
+    `run_seconds` for a round. `pages` are the memory pages that processes ask for, `command` is what the record says of
+    the call, `progress` is told each set, `seed` draws the orders.
     Raises: ConfigError when a value is out of range.
     """
 

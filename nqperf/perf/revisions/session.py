@@ -14,6 +14,7 @@ from nqperf.perf.revisions.judging import MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow, RowRun
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers.progress import Doing
+from nqperf.plain_text import counted
 from nqperf.records.results import utc_now
 from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
 from nqperf.statistics.planning import expected_sets
@@ -74,16 +75,29 @@ class RowsSession:
                 return
 
     def _take(self, run: RowRun) -> None:
-        left, since = self._left(), time.perf_counter()
+        left, since, so_far = self._left(), time.perf_counter(), self._so_far(run)
 
         def tell(stage: str) -> None:
             seconds = left - (time.perf_counter() - since)
-            self.config.progress(Doing(stage=stage, name=run.name, pairs=len(run.sets), left=seconds))
+            self.config.progress(Doing(stage=stage, name=run.name, so_far=so_far, left=seconds))
 
         tell("set")
         # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
         differ = any(one.faults and not one.sets for one in self.runs)
         run.take(self._drawn.randrange(1 << 32), timed=not differ, tell=tell)
+
+    def _so_far(self, run: RowRun) -> str:
+        """Return in words how many sets of a row were taken, and how its time has changed by them."""
+        if not run.sets:
+            return ""
+        done = f"{counted(len(run.sets), 'set')} done"
+        found = self.judge.judged(run.name, run.sets)
+        time = next((one for one in found if one.measure == "time"), None)
+        if time is None:
+            return done
+        low_high = () if time.interval is None else (100 * (bound - 1) for bound in time.interval)
+        inside = " .. ".join(f"{bound:.1f}" for bound in low_high)
+        return f"{done}, so far {100 * (time.ratio - 1):+.1f} %{f' ({inside})' if inside else ''}"
 
     def _open(self) -> list[RowRun]:
         """Return the rows of which a further set may decide something."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from nqperf.engines.probe import Machine
 from nqperf.errors import OutOfTimeError
 from nqperf.perf.measuring.budget import SLOWER, Budget
@@ -14,6 +16,7 @@ from nqperf.perf.suite.parity import MICRO_F1
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
+from nqperf.records.doubts import PROVES_NOTHING
 from nqperf.records.results import BASELINE, Controls, VariantResult, Verdict
 from nqperf.records.verdict import RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
@@ -115,10 +118,10 @@ def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
 def evidence_fault(session: Session) -> str | None:
     """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
-        return "the heads of this model were never trained: that its answers are the same proves nothing"
+        return f"the heads of this model were never trained: that its answers are the same {PROVES_NOTHING}"
     answers = session.baseline_answers()
     if not answers.metrics[MICRO_F1] > 0:
-        return "the baseline's micro-F1 is 0: that other answers are no worse proves nothing"
+        return f"the baseline's micro-F1 is 0: that other answers are no worse {PROVES_NOTHING}"
     return None
 
 
@@ -137,7 +140,15 @@ def row_of(run: VariantRun, verdict: Verdict | None, measured: Measurement, know
         return VariantResult(
             name=run.variant.name, status="unjudged", reason=_NOT_REACHED, requested=run.variant.requested()
         )
-    return run.record(samples, verdict)
+    return _explained(run.record(samples, verdict), run.variant.no_gain_because(known.machine))
+
+
+def _explained(row: VariantResult, cause: str | None) -> VariantResult:
+    """Return `row` with the `cause` of a type that gains nothing, where it came out slower; else as it is."""
+    interval = row.verdict.interval if row.verdict is not None else None
+    if cause is None or interval is None or interval[1] >= 1 or cause in (row.note or ""):
+        return row
+    return msgspec.structs.replace(row, note="; ".join(filter(None, (row.note, f"slower here: {cause}"))))
 
 
 def skipped_row(variant: Variant, reason: str) -> VariantResult:

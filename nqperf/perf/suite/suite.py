@@ -237,7 +237,6 @@ class _Run:
             measured.interrupted = caught
             Answering(session=self.session, further=no_further).run(self.chosen)
         self.outcomes = self._outcomes(measured)
-        self._tell_rows(self.outcomes, all_of_them=True)
 
     def _outcomes(self, measured: Measurement) -> Outcomes:
         return Outcomes.of(self.session, measured, self.variants, self.known)
@@ -263,9 +262,9 @@ class _Run:
         self._since = now
         self._tell_rows(found)
 
-    def _tell_rows(self, found: Outcomes, *, all_of_them: bool = False) -> None:
+    def _tell_rows(self, found: Outcomes) -> None:
         """Tell of the rows that are decided, each once."""
-        done = [row for row in found.rows if row.name not in self._told and (all_of_them or found.is_done(row))]
+        done = [row for row in found.rows if row.name not in self._told and found.is_done(row)]
         rows = Rows(self.progress, len(found.rows) - len(self._told))
         for row in done:
             self._told.add(row.name)

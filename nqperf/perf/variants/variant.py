@@ -26,7 +26,8 @@ class Variant:
     `name` and `description` are shown in reports. The switches are variables that stand in the `environment` before the
     process starts, and the `settings` of the `engine`. Without a `batch_size` of its own, which no row of the table
     has, a variant gets the run's.
-    `thesis` is what the thesis calls it in its Table 5, None for a row that is not there.
+    `thesis` is what the thesis calls it in its Table 5, `thesis_ratio` what it gained there, of BERT-large on a V100;
+    None for a row that is not there.
     `tolerance` is how exact its answers must be, `effects` is what its switches must be seen to do, and `requires`
     names what the machine must have: a rule of any machine, or one of the engine's probe.
     Raises: ConfigError for an engine that is in no row of its table, a setting or requirement that it does not have, or
@@ -43,6 +44,7 @@ class Variant:
     effects: tuple[Effect, ...]
     batch_size: int | None = None
     thesis: str | None = None
+    thesis_ratio: float | None = None
 
     def __post_init__(self) -> None:
         if "batch_size" in self.settings:
@@ -84,6 +86,10 @@ class Variant:
     def slow_because(self, machine: Machine) -> str | None:
         """Return why this variant is very slow on `machine`, where its engine can name it."""
         return self.engine_row().probe_of().slow_because(self.settings, machine)
+
+    def no_gain_because(self, machine: Machine) -> str | None:
+        """Return why the type of this variant's products gains nothing on `machine`, where its engine can name it."""
+        return self.engine_row().probe_of().no_gain_because(self.settings, machine)
 
     def elsewhere(self, observed: EngineState, baseline: EngineState) -> str | None:
         """Return on which other device than the `baseline`'s products were executed, or None when on the same.

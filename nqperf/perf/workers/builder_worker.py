@@ -27,6 +27,19 @@ from nqperf.records.work import CountedWork
 
 # The form of a builder's name, "module:function".
 BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+# A file in its place, "src/package/module.py:function".
+_FILE = re.compile(r"(?:\./)?(?:src/)?(?P<module>[\w./]+?)(?:/__init__)?\.py:(?P<name>\w+)")
+
+
+def meant(target: str) -> str:
+    """Return the builder's name to write in place of the file in `target`, as the end of a message; else nothing.
+
+    >>> meant("benchmarks/work.py:build")
+    '; did you mean benchmarks.work:build?'
+    """
+    found = _FILE.fullmatch(target)
+    name = "" if found is None else f"{found['module'].replace('/', '.')}:{found['name']}"
+    return f"; did you mean {name}?" if BUILDER.fullmatch(name) else ""
 
 
 class Build(protocol.Message, frozen=True):

@@ -15,17 +15,17 @@ Row = VariantResult | Verdict | Pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """What is being done: the `stage`, the row, round or trial that it is for, and how many were done before.
+    """What is being done: the `stage`, the row, round or trial that it is for, and what is known by now.
 
-    `name` is what it is for, empty for nothing of its own; `pairs` is that number. `left` are the seconds that the
-    whole may still take at most, None where that is not known. `share` is the part of the stage that is done, from 0 to
-    1, where that is known: then `left` is what the rest of it takes at this pace. Units: it has been done for `past`
-    seconds.
+    `name` is what it is for, empty for nothing of its own; `so_far` is what was done and found, in words. `left` are
+    the seconds that the whole may still take at most, None where that is not known. `share` is the part of the stage
+    that is done, from 0 to 1, where that is known: then `left` is what the rest of it takes at this pace. Units: it has
+    been done for `past` seconds.
     """
 
     stage: str
     name: str = ""
-    pairs: int = 0
+    so_far: str = ""
     left: float | None = None
     share: float | None = None
     past: float = 0.0

@@ -427,5 +427,8 @@ def test_the_source_is_never_the_output(hugging_face):
 def test_an_output_that_cannot_be_replaced_is_refused_before_any_reading(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
+    (tmp_path / "empty.index").touch()
     with pytest.raises(FormatError, match=r"no part of a model folder \(thesis\.tex\)"):
+        convert(tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(FormatError, match="nowhere: is neither a folder nor a checkpoint"):
         convert(tmp_path / "nowhere", tmp_path / "out")

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -184,6 +185,15 @@ def test_unknown_missing_and_misshapen_tensors_are_listed_together(folder):
     stored["span.weight"] = np.ascontiguousarray(stored["span.weight"].T)
     save_file(stored, folder / "model.safetensors")
     with pytest.raises(FormatError, match=r"unknown: extra .*missing: span\.bias .*misshapen: span\.weight"):
+        open_model(folder).read_weights()
+
+
+def test_a_folder_of_another_task_is_told_first_how_to_bring_it_in(folder):
+    stored = load_file(folder / "model.safetensors")
+    others = {name: values for name, values in stored.items() if not name.startswith(("span.", "answer_type."))}
+    save_file({**others, "qa_outputs.weight": stored["span.weight"]}, folder / "model.safetensors")
+    advice = f"`nqperf convert {folder} OUT` makes a model folder of it; missing: span.weight and 3"
+    with pytest.raises(FormatError, match=re.escape(advice)):
         open_model(folder).read_weights()
 
 

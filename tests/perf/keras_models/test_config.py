@@ -5,6 +5,8 @@ import pytest
 
 from nqperf.errors import ConfigError, VariantError
 from nqperf.perf.keras_models.config import KerasBenchConfig, names_keras_model
+from nqperf.perf.keras_models.outputs import LIMITS
+from nqperf.statistics.answers import fewest_within
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,14 @@ def test_real_inputs_and_a_vocabulary_do_not_go_together(tmp_path):
     np.savez(path, ids=np.zeros((2, 3)))
     with pytest.raises(ConfigError, match="vocabulary is for inputs that are drawn"):
         KerasBenchConfig.from_options("m:build", inputs=path, vocabulary=5)
+
+
+def test_a_quick_run_takes_as_many_rows_as_tell_that_decisions_stay(tmp_path):
+    path = tmp_path / "in.npz"
+    np.savez(path, ids=np.zeros((2, 3)))
+    quick, whole = (KerasBenchConfig.from_options("m:build", inputs=path, quick=each) for each in (True, False))
+    fewest = fewest_within(0, LIMITS["sixteen_bit"].decisions, 0.95)
+    for batch_size in (1, 4, 32, 100):
+        assert fewest <= quick.row_count(batch_size) // batch_size * batch_size < fewest + 8 + batch_size
+    assert whole.row_count(4) == 192
+    assert KerasBenchConfig.from_options("m:build", inputs=path, quick=True, limit=32).row_count(4) == 32

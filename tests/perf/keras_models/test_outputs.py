@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nqperf.errors import ParityError
-from nqperf.perf.keras_models.outputs import check_outputs, compare_outputs, evidence_fault
+from nqperf.perf.keras_models.outputs import Supply, check_outputs, compare_outputs, evidence_fault, relative_limit
 
 SCORES = np.random.default_rng(0).standard_normal((64, 5)).astype(np.float32)
 ONE = {"output": SCORES}
@@ -54,7 +54,7 @@ def test_a_single_flip_among_few_is_told_and_proves_nothing():
     flipped = {"output": ties["output"].copy()}
     flipped["output"][0, 0] = 2e-6
     assert "1 of 64 decisions changed" in judged(ties, flipped, "sixteen_bit")
-    assert "more rows would tell" in judged(ties, flipped, "sixteen_bit")
+    assert "it takes 110 rows with 1 changed: --limit 110 draws them" in judged(ties, flipped, "sixteen_bit")
     assert compare_outputs(ties, flipped).differences[0].subject == "output 0"
 
 
@@ -114,3 +114,33 @@ def test_none_changed_of_few_decisions_is_undecided():
     assert "answers undecided: 0 of 64" in judged(ONE, ONE, "sixteen_bit")
     many = {"output": np.concatenate([SCORES, SCORES])}
     assert not judged(many, many, "sixteen_bit").startswith("answers undecided")
+
+
+@pytest.mark.parametrize(
+    ("given", "batch_size", "said"),
+    [
+        (None, 4, "it takes 72 rows with none changed: --limit 72 draws them"),
+        (64, 4, "it takes 72 rows with none changed: the inputs have 64, give 8 more"),
+        (100, 4, "it takes 72 rows with none changed: --limit 72 takes them"),
+        (100, 32, "it takes 72 rows with none changed: --limit 96 takes them"),
+        (80, 32, "it takes 72 rows with none changed: the inputs have 80, give 16 more"),
+    ],
+)
+def test_an_undecided_row_says_how_many_rows_it_takes_and_whence(given, batch_size, said):
+    supply = Supply(given=given, batch_size=batch_size)
+    assert f"; {said}; " in check_outputs(ONE, ONE, compare_outputs(ONE, ONE), "sixteen_bit", supply)
+    count = int(said.split()[2])
+    for rows, ends in ((count - 1, True), (count, False)):
+        some = {"output": np.resize(SCORES, (rows, 5))}
+        assert judged(some, some, "sixteen_bit").startswith("answers undecided") == ends
+
+
+def test_rows_of_several_decisions_are_fewer():
+    tags = {"tags": SCORES.reshape(16, 4, 5)}
+    assert "it takes 18 rows with none changed" in judged(tags, tags, "sixteen_bit")
+
+
+def test_the_limit_of_the_outputs_is_that_of_16_bits_where_they_prove_something():
+    assert relative_limit(ONE, "sixteen_bit") == 0.1
+    assert relative_limit(ONE, "exact") is None
+    assert relative_limit({"output": np.ones((4, 3), np.float32)}, "sixteen_bit") is None

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import pytest
 
@@ -40,6 +41,16 @@ def test_the_seventh_of_ten_is_found_with_few_sets(seed):
     assert found.commits == (7,)
     assert found.interval[0] < 1.08 < found.interval[1]
     assert len(asked) == len(state.measured) < 30
+
+
+def test_each_step_says_how_many_commits_are_in_doubt_and_how_many_sets_were_taken():
+    told = []
+    _, state = search({7: 1.08}, config=BisectConfig(most=50, progress=told.append))
+    said = [re.fullmatch(r"(\d+) commits? in doubt, (\d+) sets? so far of at most 50", one.so_far) for one in told]
+    doubts, sets = ([int(one[group]) for one in said] for group in (1, 2))
+    assert sets == list(range(len(state.measured)))
+    assert (doubts[0], doubts[-1]) == (10, min(doubts))
+    assert doubts[-1] <= 3
 
 
 def test_commits_that_do_not_build_are_passed_over():

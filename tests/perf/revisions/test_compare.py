@@ -20,6 +20,7 @@ from nqperf.perf.revisions.sides import Side
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.revisions import RevisionSide, joined
 from nqperf.records.work import CountedWork
+from nqperf.report.next_step import next_steps
 from nqperf.report.revisions import headline, revisions_markdown, revisions_text, rows
 
 MIB = 1 << 20
@@ -247,6 +248,10 @@ def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left()
     assert stages.count("rounds") == sum(len(taken.base) for taken in sets(results))
     assert {one.name for one in told} == {"work:build"}
     assert all(0 < one.left <= 3600 for one in told)
+    said = list(dict.fromkeys(one.so_far for one in told))
+    assert said[0] == ""
+    assert re.fullmatch(r"1 set done, so far [+-]\d\.\d %", said[1])
+    assert re.fullmatch(r"2 sets done, so far [+-]\d\.\d % \(-?\d+\.\d \.\. -?\d+\.\d\)", said[2])
 
 
 def test_what_neither_side_builds_is_no_fault_of_the_base():
@@ -287,17 +292,18 @@ def test_outputs_without_a_value_are_not_compared_and_do_not_differ():
 
 
 @pytest.mark.parametrize(
-    ("tick", "said"),
+    ("tick", "seconds", "said"),
     [
-        (900.0, r"at least \d+ more minutes for a first look: --budget"),
-        (200.0, r"about \d+ more minutes would decide: --"),
+        (900.0, 0.102, r"at least \d+ more minutes for a first look: --budget \d+0\n"),
+        (200.0, 0.102, r"at least \d+ more minutes to tell what would decide: --budget \d+0\n"),
+        (80.0, 0.102, r"about \d+ more minutes would decide: --budget \d+0\n"),
     ],
-    ids=["one set", "more sets"],
+    ids=["one set", "two sets", "more sets"],
 )
-def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, said):
+def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, seconds, said):
     ticks = itertools.count(0.0, tick)
     monkeypatch.setattr("nqperf.perf.revisions.session.time.monotonic", lambda: next(ticks))
-    results = compare(change={"seconds": 0.102}, seed=3)
+    results = compare(change={"seconds": seconds}, seed=3)
     assert results.outcome == "INCONCLUSIVE"
     assert words(results)["time"] == "INCONCLUSIVE"
     assert re.search(said, revisions_text(results))
@@ -305,6 +311,59 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tic
     assert re.search(r": nqperf_paired\(..., budget=\d+\)", revisions_text(in_a_test))
     named = [msgspec.structs.replace(row, name="baseline") for row in results.rows]
     assert ": pytest --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(named)))
+
+
+def open_results(high, more_sets, *, sets=25, seconds=180.0):
+    """Return an open comparison of so many `sets` in so many `seconds`, its interval up to `high`."""
+    results = compare(change={"seconds": 0.1})
+    (row,) = results.rows
+    time = msgspec.structs.replace(
+        row.measure("time"), word="INCONCLUSIVE", interval=(0.969, high), sets=sets, more_sets=more_sets
+    )
+    row = msgspec.structs.replace(row, outcome="INCONCLUSIVE", judged=(time,), sets=row.sets[:1] * sets)
+    return msgspec.structs.replace(results, outcome="INCONCLUSIVE", rows=(row,), seconds=seconds)
+
+
+FAR = "not within 10 times the budget"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (open_results, ["about 1 more minute would decide: --budget 240"]),  # 195 s
+        (lambda _, more: open_results(1.044, more, seconds=25.0), ["about 5 more seconds would decide: --budget 30"]),
+        (lambda high, _: open_results(high, 226), [f"{FAR}, but sets like these would decide at --margin 0.05"]),
+        (lambda high, _: open_results(high, 225), ["about 28 more minutes would decide: --budget 1860"]),
+        (lambda high, _: open_results(high, 1, seconds=172.0), ["about 2 more minutes would decide: --budget 240"]),
+        (lambda high, _: open_results(high, None), [f"{FAR}, but sets like these would decide at --margin 0.05"]),
+        (lambda *_: open_results(1.01, None), [f"{FAR}, but sets like these would decide at --margin 0.05"]),
+        (lambda *_: open_results(1.05, None), [f"{FAR}, but sets like these would decide at --margin 0.1"]),
+        (
+            lambda *_: open_results(1.21, None),
+            [f"{FAR}: no budget would decide on this machine as it is now; end what else computes on it"],
+        ),
+        (
+            lambda high, _: open_results(high, None, sets=4),
+            ["at least 2 more minutes to tell what would decide: --budget 300"],
+        ),
+    ],
+)
+def test_what_is_open_has_one_next_step(found, said):
+    """25 sets that ended at +0.6 % (-3.1 .. 4.4) had no advice: a margin or the machine is told where time is not."""
+    results = found(1.044, 1)
+    assert next_steps(results) == said
+    assert f"\n{said[0]}\n" in revisions_text(results)
+
+
+def test_a_row_that_was_not_reached_is_open_beside_one_that_is_decided():
+    results = compare(change={"seconds": 0.1})
+    missed = msgspec.structs.replace(results.rows[0], name="missed", outcome="INCONCLUSIVE", judged=(), sets=())
+    results = msgspec.structs.replace(results, outcome="INCONCLUSIVE", rows=(*results.rows, missed), seconds=90.0)
+    assert next_steps(results)[0].startswith("at least ")
+    nothing = msgspec.structs.replace(results, rows=(missed,), seconds=2.0)
+    assert next_steps(nothing) == ["at least 8 more seconds for a first look: --budget 10"]
+    failed = msgspec.structs.replace(missed, outcome=None)
+    assert next_steps(msgspec.structs.replace(results, rows=(failed,))) == []
 
 
 def test_a_slowdown_within_the_margin_is_not_called_none():

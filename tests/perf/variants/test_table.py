@@ -108,8 +108,14 @@ def test_selected_rows_come_in_the_tables_order_behind_the_baseline():
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones():
-    with pytest.raises(VariantError, match=r"unknown variant 'xla_graplper'.*baseline.*did you mean xla_grappler"):
+    with pytest.raises(
+        VariantError, match=r"^unknown variant 'xla_graplper'; did you mean xla_grappler\? Expected some of b"
+    ):
         select_variants(["xla_graplper"])
+    with pytest.raises(VariantError, match=r"^unknown variant 'xla_cluster'; did you mean xla_clusters\?"):
+        select_variants(["xla_cluster"])
+    with pytest.raises(VariantError, match=r"^unknown variant 'quick'; expected some of baseline"):
+        select_variants(["quick"])
 
 
 @pytest.mark.parametrize(("named", "near"), [("float16", "mixed_float16"), ("bfloat16", "mixed_bfloat16")])

@@ -1,0 +1,102 @@
+"""What to do next after a comparison of two revisions: always one line where it was not decided."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from nqperf.perf.workers.builder_worker import BUILDER
+from nqperf.plain_text import counted
+from nqperf.records.revisions import Judged, RevisionResults
+from nqperf.statistics.verdicts import JudgeConfig
+
+# Nobody waits for so many times what a comparison took: another margin is said then.
+_FAR = 10
+# Fewer sets say too little of their scatter to call anything far.
+_FEW = 5
+_MARGINS = (0.01, 0.02, 0.05, 0.1, 0.2)
+_MINUTE, _SECONDS = 60, 10
+_FIRST_LOOK = JudgeConfig.for_margin(_MARGINS[0]).first_look  # of every margin
+_COMMIT = re.compile("[0-9a-f]{40,64}")
+_SHORT = 10  # letters of a commit's name, as people write it
+
+
+def next_steps(results: RevisionResults) -> list[str]:
+    """Return what to do next after the comparison of `results`, a line each; nothing where nothing is left to do."""
+    return _to_decide(results) + _to_search(results)
+
+
+def _to_decide(results: RevisionResults) -> list[str]:
+    """Return what decides what is open: more time, or a margin that is no smaller than what can be told apart.
+
+    Rows that the base cannot run are not open: no time would decide them.
+    """
+    open_rows = [row for row in results.rows if row.outcome == "INCONCLUSIVE"]
+    if results.outcome != "INCONCLUSIVE" or not open_rows:
+        return []
+    times = [row.measure("time") for row in open_rows]
+    fewest = min(0 if one is None else one.sets for one in times)
+    # Rows that were not reached take as long as the others.
+    reached = sum(bool(row.sets) for row in results.rows)
+    a_pass = results.seconds / max([1, *(len(row.sets) for row in results.rows)])
+    a_pass *= len(results.rows) / max(1, reached)
+    # A pass more is named than is needed: the last that does not fit is left out, so that the budget was not spent.
+    # Before its first look nothing is decided, and one set says nothing of how many it takes.
+    if fewest < _FIRST_LOOK:
+        total = results.seconds + a_pass * (_FIRST_LOOK - fewest)
+        return [_more_time(results, total + a_pass, "at least", "for a first look")]
+    known = [one for one in times if one is not None]
+    total = results.seconds + a_pass * max(math.inf if one.more_sets is None else one.more_sets for one in known)
+    if total <= _FAR * results.seconds:
+        return [_more_time(results, total + a_pass, "about", "would decide")]
+    if fewest < _FEW:
+        total = results.seconds + a_pass * (_FEW - fewest)
+        return [_more_time(results, total + a_pass, "at least", "to tell what would decide")]
+    return [_larger_margin(results, known)]
+
+
+def _more_time(results: RevisionResults, total: float, about: str, what_for: str) -> str:
+    """Return how much longer it takes where a `total` of seconds is needed, rounded up: too short decides nothing."""
+    step = _SECONDS if total <= _MINUTE else _MINUTE
+    budget = step * math.ceil(total / step)
+    more = max(1.0, budget - results.seconds)
+    said = (
+        counted(math.ceil(more), "more second")
+        if budget <= _MINUTE
+        else counted(math.ceil(more / _MINUTE), "more minute")
+    )
+    return f"{about} {said} {what_for}: {_option(results, 'budget', f'{budget}')}"
+
+
+def _larger_margin(results: RevisionResults, times: list[Judged]) -> str:
+    """Return the least round margin at which the intervals of all `times` say SAME, or that none does."""
+    most = max(math.inf if one.interval is None else one.interval[1] - 1 for one in times)
+    judged_by = max(one.margin for one in times)
+    margin = next((one for one in _MARGINS if one > max(most, judged_by)), None)
+    far = f"not within {_FAR} times the budget"
+    if margin is None:
+        return f"{far}: no budget would decide on this machine as it is now; end what else computes on it"
+    return f"{far}, but sets like these would decide at {_option(results, 'margin', f'{margin:g}')}"
+
+
+def _option(results: RevisionResults, name: str, value: str) -> str:
+    """Return how the option `name` is given the `value` where the comparison was started."""
+    if not results.command.startswith("pytest"):
+        return f"--{name} {value}"
+    of_a_builder = any(BUILDER.fullmatch(row.name) for row in results.rows)
+    return f"nqperf_paired(..., {name}={value})" if of_a_builder else f"pytest --nqperf-{name} {value}"
+
+
+def _to_search(results: RevisionResults) -> list[str]:
+    """Return what finds the commit that made a builder slower, where all of the change is committed."""
+    base, change = results.base, results.change
+    if base.commit is None or change.commit in {None, base.commit} or change.dirty:
+        return []
+    # People copy the line, and a record may be a stranger's: nothing but names of their forms stands in it.
+    if not _COMMIT.fullmatch(base.commit):
+        return []
+    slower = [row.name for row in results.rows if (time := row.measure("time")) is not None and time.word == "SLOWER"]
+    good = f'"$(git merge-base {base.commit[:_SHORT]} HEAD)"'
+    return [
+        f"which commit made it slower: nqperf bisect {name} --good {good}" for name in slower if BUILDER.fullmatch(name)
+    ]

@@ -1,0 +1,36 @@
+"""What a row's record says beside its times: why a type that gains nothing came out slower."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from nqperf.perf.suite.outcome import Known, row_of
+from tests import runs
+from tests.perf.machine.machines import SAPPHIRE_RAPIDS
+
+CAUSE = "float16 products alone are no faster"
+
+
+def told(record, cause=CAUSE):
+    """Return the record of a row whose engine names the `cause`."""
+    variant = SimpleNamespace(name=record.name, no_gain_because=lambda _machine: cause)
+    run = SimpleNamespace(variant=variant, failure=None, record=lambda *_: record)
+    measured = SimpleNamespace(samples=lambda _name: record.samples, lost={})
+    return row_of(run, record.verdict, measured, Known(machine=SAPPHIRE_RAPIDS, absent={}, floors={}))
+
+
+def test_a_row_that_is_slower_says_which_type_gains_nothing():
+    slow = runs.measured("mixed_float16", 0.7)
+    assert told(slow).note == f"slower here: {CAUSE}"
+    few = told(runs.undecided(slow, 17))
+    assert few.undecided
+    assert few.note.endswith(f"answers changed; slower here: {CAUSE}")
+    assert told(few).note == few.note, "a row that is taken over has its cause already"
+
+
+@pytest.mark.parametrize(
+    "record", [runs.measured("xla", 1.2), runs.measured("xla", 1.0), runs.measured("xla", 0.7, sets=1)]
+)
+def test_a_row_that_may_be_as_fast_says_nothing(record):
+    assert told(record) == record
+    assert told(runs.measured("mixed_float16", 0.7), cause=None).note is None

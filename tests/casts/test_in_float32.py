@@ -1,6 +1,7 @@
 """What an edit changes in the float32 model: a number is told, a cast that comes to nothing there is not."""
 
 import json
+import sys
 
 import pytest
 
@@ -85,7 +86,7 @@ def masked(tmp_path, monkeypatch):
     (tmp_path / "masked_model.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(__import__("sys").modules, "masked_model", raising=False)
+    monkeypatch.delitem(sys.modules, "masked_model", raising=False)
 
 
 @pytest.mark.usefixtures("masked")

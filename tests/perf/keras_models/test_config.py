@@ -80,8 +80,18 @@ def test_a_quick_run_takes_as_many_rows_as_tell_that_decisions_stay(tmp_path):
     [
         ({}, 60, 60, None),
         ({"limit": 40}, 40, 200, None),
-        ({"quick": True}, 80, 200, "80 of 200 rows of the inputs were run: --quick takes no more by itself (--limit 200"),
-        ({}, 192, 200, "192 of 200 rows of the inputs were run: a run takes no more by itself (--limit 200 takes them)"),
+        (
+            {"quick": True},
+            80,
+            200,
+            "80 of 200 rows of the inputs were run: --quick takes no more by itself (--limit 200",
+        ),
+        (
+            {},
+            192,
+            200,
+            "192 of 200 rows of the inputs were run: a run takes no more by itself (--limit 200 takes them)",
+        ),
         ({"limit": 300}, 200, 200, "--limit 300 asks for more rows than the 200 of the inputs: give more in in.npz"),
         ({}, 76, 77, "the last of 77 rows of the inputs: no whole batch of 4 is left (--batch-size takes another"),
         ({"limit": 42}, 40, 77, "the last 2 of 42 rows of the inputs: no whole batch of 4 is left"),

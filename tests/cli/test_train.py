@@ -49,8 +49,8 @@ def test_what_took_long_to_make_is_replaced_when_asked_for_alone(tmp_path, capsy
     made.mkdir()
     (made / "config.json").write_text('{"nqperf": {}}', encoding="utf-8")
     (made / "tokenizer.model").write_bytes(b"mine")
-    monkeypatch.setattr(commands, "train", lambda job, report: asked.append(job.out))
-    monkeypatch.setattr(commands, "start_engine", lambda engine: None)
+    monkeypatch.setattr(commands, "train", lambda job, _report: asked.append(job.out))
+    monkeypatch.setattr(commands, "start_engine", lambda _engine: None)
     monkeypatch.setattr(commands, "make_vocabulary", lambda job: asked.append(job.out) or 1)
     work = tmp_path / "work"
     training = ["train", "--source", "world:4", "--work", str(work), "--out", str(made), "--steps", "2"]

@@ -113,7 +113,7 @@ class _Run:
         return self.session.config.quick and not self.session.config.asked
 
     def given_up(self) -> Iterator[str]:
-        """Yield a line on the rows that the time did not reach, and one on the inputs that were not run, each with why."""
+        """Yield why rows of the table were not reached, and why rows of the inputs were not run, a line each."""
         unreached = [row.name for row in self.rows() if row.status == "unjudged"]
         if unreached and self._few:
             rows = ", ".join(unreached)

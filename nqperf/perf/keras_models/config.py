@@ -125,7 +125,8 @@ class KerasBenchConfig:
             yield f"--limit {limit} asks for more rows than the {given} of the inputs: give more in {self.inputs.name}"
         elif limit is None and given > most:
             takes = "--quick takes" if self.quick else "a run takes"
-            yield f"{run} of {given} rows of the inputs were run: {takes} no more by itself (--limit {given} takes them)"
+            more = f"--limit {given} takes them"
+            yield f"{run} of {given} rows of the inputs were run: {takes} no more by itself ({more})"
             return
         if rest := min(given, most) - run:
             rows = f"the last {rest} of {min(given, most)} rows" if rest > 1 else f"the last of {run + 1} rows"

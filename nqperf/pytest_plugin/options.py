@@ -63,10 +63,8 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--nqperf-baseline", metavar="ROW", help="The row that the others are held to, of any engine.")
     group.addoption("--nqperf-profile", help="Device profiles (TOML) to judge by instead of the packaged ones.", **path)
-    group.addoption(
-        "--nqperf-quick", action="store_true", help="Look at 10, 20 and 40 pairs: less sure, for local work."
-    )
-    group.addoption("--nqperf-rounds", type=int, metavar="N", help="Take at most N pairs a variant.")
+    group.addoption("--nqperf-quick", action="store_true", help="Few sets and examples: less sure, for local work.")
+    group.addoption("--nqperf-rounds", type=int, metavar="N", help="Take at most N rounds, over all sets of processes.")
     group.addoption(
         "--nqperf-budget",
         type=float,

@@ -129,9 +129,9 @@ def broken(name="mixed_float16"):
 SKIPPED = VariantResult(name="tf32", status="skipped", reason="needs an Ampere GPU or later")
 
 
-def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), **changes):
+def run(*rows, profile="desk", missing=(), controls=(1.0, 1 / 1.1), sets_of_controls=SETS, **changes):
     """Return the run of these rows after the baseline, with its outcome; `missing` were expected and are not judged."""
-    same, planted = (sets_of(ratio, seed=seed) for seed, ratio in enumerate(controls, start=50))
+    same, planted = (sets_of(ratio, sets_of_controls, seed=seed) for seed, ratio in enumerate(controls, start=50))
     records = Controls(
         same=Control(samples=same, verdict=judged(same, role="same")),
         planted=Control(samples=planted, verdict=judged(planted, role="planted", planted=0.1), planted=0.1),

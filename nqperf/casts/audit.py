@@ -78,7 +78,7 @@ def audited_trace(
         raise ConfigError(f"precision {precision!r} is not supported; expected one of {', '.join(PRECISIONS)}")
     tell("tracing", precision or "the model")
     self_test()
-    with building.policies_restored():
+    with building.keras_restored():
         built, model = building.built(target, inputs, precision)
         trace, _ = tracing.trace(built, device=device)
         findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)

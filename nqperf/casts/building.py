@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -104,11 +106,12 @@ def _built_in(builder: Callable[..., Any], precision: str | None) -> Any:
         return builder()
     if _takes_precision(builder):
         return builder(precision=precision)
-    known = _kerases()
+    known, counts = _kerases(), _all_counts()
     set_policy(precision)
     model = builder()
     if len(_kerases()) > len(known):  # the builder has just brought the Keras of old
         set_policy(precision)
+        _count_on_from(counts)
         model = builder()
     return model
 
@@ -126,19 +129,42 @@ def _takes_precision(builder: Callable[..., Any]) -> bool:
 
 
 @contextlib.contextmanager
-def policies_restored() -> Iterator[None]:
-    """Put the global policies back that were in force before the block, in which a user's model is built and run.
+def keras_restored() -> Iterator[None]:
+    """Put the global policies and the counts of names back after the block, in which a user's model is built and run.
 
-    NumPy warns of no number there that a half type does not hold: that is a finding, told with its line.
+    So the model has the same names whenever it is built: Keras numbers them a process. NumPy warns of no number there
+    that a half type does not hold: that is a finding, told with its line.
     """
-    before = [(keras, keras.mixed_precision.global_policy()) for keras in _kerases()]
+    policies = {keras.__name__: keras.mixed_precision.global_policy() for keras in _kerases()}
+    counts = _all_counts()
     try:
         with np.errstate(over="ignore"):
             yield
     finally:
         for keras in _kerases():
-            policy = next((held for known, held in before if known is keras), "float32")
-            keras.mixed_precision.set_global_policy(policy)
+            keras.mixed_precision.set_global_policy(policies.get(keras.__name__, "float32"))
+        _count_on_from(counts)
+
+
+def _all_counts() -> dict[str, dict[str, int]]:
+    """Return a copy of the counts of names of each Keras, by its own name."""
+    return {keras.__name__: dict(_name_counts(keras)) for keras in _kerases()}
+
+
+def _count_on_from(counts: dict[str, dict[str, int]]) -> None:
+    """Put `counts`, of `_all_counts`, back; a Keras that was not there then begins anew."""
+    for keras in _kerases():
+        _name_counts(keras).clear()
+        _name_counts(keras).update(counts.get(keras.__name__, {}))
+
+
+def _name_counts(keras: Any) -> dict[str, int]:
+    """Return how many layers and models of each kind `keras` has named: the next one gets that number."""
+    if keras.__name__ == "tf_keras":
+        return cast("dict[str, int]", importlib.import_module("tf_keras.src.backend").get_default_graph_uid_map())
+    state = importlib.import_module("keras.src.backend.common.global_state")
+    counts = state.get_global_attribute("object_name_uids", default=defaultdict(int), set_to_default=True)
+    return cast("dict[str, int]", counts)
 
 
 def set_policy(precision: str) -> None:

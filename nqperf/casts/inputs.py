@@ -80,7 +80,7 @@ def inputs_for(
     if data is not None:
         return _windows(target, data, limit or _EXAMPLES, max_seq_length, batch_size)
     tell("building", "the model, to see its inputs")
-    with building.policies_restored():
+    with building.keras_restored():
         built, model = building.built(target.build, target.inputs, "float32")
     if built.keywords:
         raise ConfigError(f"{target.name} is called with keywords: return (model, inputs) with positional inputs")

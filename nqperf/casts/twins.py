@@ -86,7 +86,7 @@ def require_builder(target: Target) -> None:
 
 def _build(target: Target, precision: str, batch: Batch) -> Any:
     tell("building", f"the model in {precision}")
-    with building.policies_restored(), _told(precision):
+    with building.keras_restored(), _told(precision):
         built = building.with_precision(target.build, precision)()
         model, _ = building.model_of(built, target.inputs)
         _called(model, batch, precision)
@@ -111,7 +111,7 @@ def _told(precision: str) -> Iterator[None]:
 
 
 def _called(model: Any, batch: Batch, precision: str) -> Any:
-    with building.policies_restored():
+    with building.keras_restored():
         building.set_policy(precision)
         return call(model, batch)
 

@@ -79,7 +79,7 @@ def outcomes_of(target: Target, precision: tuple[str, ...], device: str | None) 
     "--verbose",
     is_flag=True,
     callback=show_logs,
-    help="List what is wide by design too, and show the log lines of TensorFlow and other libraries.",
+    help="List what is wide by design and the ops by dtype, and show the log lines of TensorFlow and other libraries.",
 )
 def audit(model: str | None, precision: tuple[str, ...], form: str, **options: Any) -> None:
     """Audit MODEL: conflicts, promotions, demotions and constants, from one trace without weights.
@@ -165,7 +165,8 @@ def _show(audits: list[Audit], form: str, *, verbose: bool) -> None:
     else:
         from rich.console import Console
 
-        for each in audits:
+        for number, each in enumerate(audits):
+            click.echo("\n" if number else "", nl=False)
             print_audit(each, Console(highlight=False), verbose=verbose)
 
 

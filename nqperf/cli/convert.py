@@ -9,7 +9,7 @@ import click
 
 from nqperf.cli import options as shared
 from nqperf.cli.start_up import quiet_start_up
-from nqperf.errors import ConfigError, FormatError
+from nqperf.errors import ConfigError
 from nqperf.formats.weights.checkpoints import ConvertReport, convert, find_source
 from nqperf.formats.weights.model_folder import check_replaceable, open_model
 from nqperf.model.weights import some_of
@@ -35,8 +35,7 @@ _ONNX = ".onnx"
     help="Take the moving averages of the weights, or the weights, where SOURCE holds both.  [default: asks]",
 )
 @shared.option("--int8", is_flag=True, help="Products of an ONNX file in 8 bits, where its answers stay the same.")
-@shared.option("--force", is_flag=True, help="Replace the model folder or the ONNX file that OUT is.")
-@shared.together(shared.quiet_option, shared.json_option)
+@shared.together(shared.force_option, shared.quiet_option, shared.json_option)
 def convert_command(source: Path, out: Path, **options: object) -> None:
     """Make the model folder OUT of SOURCE, a folder or a checkpoint's prefix; where OUT ends in .onnx, an ONNX file.
 
@@ -95,8 +94,7 @@ def _export(source: Path, out: Path, options: dict[str, object]) -> None:
         if options[name] is not None:
             raise ConfigError(f"--{name} is for model folders, and {out} is to be an ONNX file: leave it out")
     open_model(source)  # what is missing, before what is in the way
-    if out.is_file() and not options["force"]:
-        raise FormatError("is there already: name another output, or replace it by --force", path=out)
+    shared.refuse_replacing(out, force=bool(options["force"]))
     report = export_onnx(source, out, int8=bool(options["int8"]))
     if options["as_json"]:
         click.echo(_json(report))

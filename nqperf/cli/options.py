@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from nqperf.engines.registry import DEFAULT_ENGINE, ENGINES, find_engine
-from nqperf.errors import ConfigError
+from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.compression import Limits
 from nqperf.formats.nq.jsonl import NqReader, Selection
 from nqperf.formats.weights.packaged import named_path
@@ -200,6 +200,7 @@ baseline_option = option(
     "--baseline", metavar="ROW", help="The row that the others are held to, of any engine.  [default: baseline]"
 )
 quiet_option = option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors only.")
+force_option = option("--force", is_flag=True, help="Replace the output, where it is there already.")
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 
@@ -270,3 +271,12 @@ def refuse_same_file(out: Path, *, option: str = "out", **inputs: Path | str | N
     for name, path in inputs.items():
         if path is not None and _path_fault(path) is None and Path(path).resolve() == out.resolve():
             raise ConfigError(f"--{option} {out} is also the {name}: name another output")
+
+
+def refuse_replacing(out: Path, *, force: bool) -> None:
+    """Refuse an output `out` that took long to make and is a file already, unless with `force`.
+
+    Raises: FormatError.
+    """
+    if out.is_file() and not force:
+        raise FormatError("is there already: name another output, or replace it by --force", path=out)

@@ -15,11 +15,12 @@ from nqperf.cli import options as shared
 from nqperf.cli.console import progress, start_engine
 from nqperf.engines.registry import find_engine
 from nqperf.errors import ConfigError
+from nqperf.formats.weights.model_folder import check_replaceable
 from nqperf.nq.features import FeatureConfig
 from nqperf.training.averaging import average
 from nqperf.training.distillation import Lesson
 from nqperf.training.distillation_config import LOSSES, DistillationConfig
-from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
+from nqperf.training.recipe import CHECKPOINT, TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
 from nqperf.training.student import StudentShape
 from nqperf.training.thresholds import VALIDATION_EXAMPLES, CalibrationJob, calibrate
@@ -110,7 +111,7 @@ def parse_source(text: str) -> Source:
 @shared.option("--wordpieces", type=shared.PATH, help="A BERT's vocab.txt.  [default: MiniLM's, extra `training`]")
 @shared.option("--pieces", type=int, default=VocabularyConfig().pieces, help="At most, markers and symbols counted.")
 @shared.option("--out", type=shared.PATH, required=True, help="The tokenizer.model to write.")
-@shared.together(shared.quiet_option)
+@shared.together(shared.force_option, shared.quiet_option)
 def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> None:
     """Make a SentencePiece vocabulary that cuts words as a BERT's WordPieces do, of those that the sources use most.
 
@@ -123,6 +124,7 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
         wordpieces=options["wordpieces"],
         config=VocabularyConfig(pieces=options["pieces"]),
     )
+    shared.refuse_replacing(out, force=options["force"])
     pieces = make_vocabulary(job)
     if not options["quiet"]:
         click.echo(f"{out}: {pieces} pieces")
@@ -164,12 +166,13 @@ def vocabulary_command(sources: tuple[str, ...], out: Path, **options: Any) -> N
     default=VALIDATION_EXAMPLES,
     help="Held-out examples of a source in a validation, at most.",
 )
-@shared.together(length_options, shared.quiet_option)
+@shared.together(length_options, shared.force_option, shared.quiet_option)
 def train_command(sources: tuple[str, ...], **options: Any) -> None:
     """Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
 
     A killed run is gone on with by the same command, and ends with the weights of an unbroken one. With validations
-    the model is that of the best held-out micro-F1.
+    the model is that of the best held-out micro-F1. A model that is at --out is replaced with --force, or by a run
+    that goes on in its --work.
 
     \b
     nqperf train --source nq:train.jsonl.gz --tokenizer tokenizer.model --steps 1000 --work work/ --out model/
@@ -185,6 +188,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
         lesson=parse_lesson(options),
         **_fields_of(TrainingJob, options),
     )
+    check_replaceable(job.out, force=options["force"] or (job.work / CHECKPOINT).is_file())
     start_engine(find_engine("tensorflow"))  # Keras trains with it
     with progress({"steps": training.steps}, quiet=options["quiet"]) as advance:
         lines = _Lines(training.steps, options["report_every"], quiet=options["quiet"])
@@ -241,8 +245,8 @@ def _summary(steps: Sequence[Progress], last: int) -> str:
 @click.command("average")
 @click.argument("models", nargs=-1, required=True, type=shared.MODEL, metavar="MODEL...")
 @shared.option("--out", type=shared.PATH, required=True, help="The model folder to make.")
-@shared.together(shared.quiet_option)
-def average_command(models: tuple[Path, ...], out: Path, *, quiet: bool) -> None:
+@shared.together(shared.force_option, shared.quiet_option)
+def average_command(models: tuple[Path, ...], out: Path, *, force: bool, quiet: bool) -> None:
     """Make one model out of MODELs that training made out of one another: the mean of their weights.
 
     It is often better than each of them, and as fast. A MODEL named twice weighs twice.
@@ -250,6 +254,7 @@ def average_command(models: tuple[Path, ...], out: Path, *, quiet: bool) -> None
     \b
     nqperf average model/ model-2/ --out mean/
     """
+    check_replaceable(out, force=force)
     average(models, out)
     if not quiet:
         click.echo(f"{out}: the mean of {len(models)} models; choose its thresholds with `nqperf thresholds`")

@@ -317,7 +317,7 @@ class Results(_Record, frozen=True):
         expected: How many rows there are that should be judged.
         outcome: The verdict on the run.
         reasons: Why it is that, one line each, the worst first.
-        given_up: What the run's time did not allow.
+        given_up: What the run left out, a line each that says why: the time, a limit, or no more data.
         sets: The sets of fresh processes, in order.
         schema_version: The version of these records.
 

@@ -104,13 +104,34 @@ def bisection_text(found: Bisection) -> str:
 
 
 def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> None:
-    """Print the op x dtype summary, every finding with its lines, and the verdict of the `audit` on `console`.
+    """Print every finding of the `audit` with its lines, and last the verdict, on `console`.
 
-    What is wide by design is printed where `verbose`.
+    What is wide by design and the most frequent ops by dtype are printed between them where `verbose`.
     """
+    from rich.markup import escape
+
+    if audit.findings:
+        console.print(f"[bold]{escape(audit.model)} in {audit.precision}[/]\n", soft_wrap=True)
+    for finding in audit.findings:
+        _print_finding(finding, console)
+        console.print()
+    if verbose:
+        _print_details(audit, console)
+    if audit.stopped is not None:
+        console.print(f"[bold red]trace incomplete[/]: {escape(audit.stopped)}\n")
+    console.print(f"[bold]{escape(verdict(audit))}[/]", soft_wrap=True)
+
+
+def _print_details(audit: Audit, console: Console) -> None:
+    """Print what is wide by design, and the table of the most frequent ops by dtype."""
     from rich.markup import escape
     from rich.table import Table
 
+    if audit.wide_by_design:
+        console.print("wide by design (float32 inside one layer, which brings it back itself):", soft_wrap=True)
+        for line in by_design(audit):
+            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+        console.print()
     dtypes = [dtype for dtype in FLOATS if any(dtype in counts for counts in audit.ops_by_dtype.values())]
     table = Table(box=None)
     table.add_column("op")
@@ -120,19 +141,9 @@ def print_audit(audit: Audit, console: Console, *, verbose: bool = False) -> Non
     for op, counts in most:
         table.add_row(op, *(str(counts.get(dtype, "")) for dtype in dtypes))
     if most:
-        console.print(f"{escape(audit.model)}, {audit.precision}: the most frequent ops by dtype")
+        console.print("the most frequent ops by dtype:")
         console.print(table)
-    for finding in audit.findings:
         console.print()
-        _print_finding(finding, console)
-    if verbose and audit.wide_by_design:
-        console.print("\nwide by design (float32 inside one layer, which brings it back itself):", soft_wrap=True)
-        for line in by_design(audit):
-            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
-    if audit.stopped is not None:
-        console.print(f"\n[bold red]trace incomplete[/]: {escape(audit.stopped)}")
-    console.print()
-    console.print(f"[bold]{escape(verdict(audit))}[/]", soft_wrap=True)
 
 
 def by_design(audit: Audit) -> list[str]:

@@ -86,7 +86,8 @@ def _marks(results: Results) -> Iterator[tuple[str, tuple[Mark, Markup]]]:
     for name, verdict in named:
         if verdict is not None:
             ratio = f"{'below ' if verdict.at_most else ''}{verdict.ratio:.3f}"
-            said = html.said(ratio, interval_text(verdict.interval), outcome_word(name, verdict.outcome))
+            word = outcome_word(name, verdict.outcome, verdict.interval)
+            said = html.said(ratio, interval_text(verdict.interval), word)
             yield _label(name), (verdict_mark(name, verdict), said)
 
 
@@ -259,7 +260,7 @@ def _missing(results: Results, level: int) -> Iterator[Markup]:
     if rows or results.given_up:
         yield html.title(level, "Not measured")
     if results.given_up:
-        yield html.paragraph(f"Given up for time: {'; '.join(results.given_up)}.", kind="")
+        yield html.paragraph(f"Left out: {'; '.join(results.given_up)}.", kind="")
     if rows:
         headings = ("variant", "status", "why")
         yield html.html_table(

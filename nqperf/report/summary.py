@@ -29,6 +29,8 @@ from nqperf.report.times import baseline_seconds
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 # What noise leaves open of a control, in place of INCONCLUSIVE: no set more was asked for it, and it is no fault.
 _OPEN_CONTROLS = {SAME: "no other speed seen", PLANTED: "not found"}
+# A single set has no interval, so it could not have seen either.
+_UNKNOWN = "one set: not known"
 NONE = "-"
 NO_INTERVAL = "one set, no interval"
 _MINUTE = 60.0
@@ -120,15 +122,20 @@ def describe(name: str, verdict: Verdict) -> str:
     return f"{outcome_text(name, verdict)}: ratio {verdict.ratio:.3f} {inside} after {sets}, {floor}{by_total}"
 
 
-def outcome_word(name: str, outcome: str) -> str:
-    """Return the `outcome` of the row called `name`; of a control that noise leaves open what was not seen of it."""
-    return _OPEN_CONTROLS.get(name, outcome) if outcome == "INCONCLUSIVE" else outcome
+def outcome_word(name: str, outcome: str, interval: tuple[float, float] | None) -> str:
+    """Return the `outcome` of the row called `name`; of a control that noise leaves open what was not seen of it.
+
+    `interval` is its ratio's, None after a single set, which cannot tell.
+    """
+    if outcome != "INCONCLUSIVE" or name not in _OPEN_CONTROLS:
+        return outcome
+    return _UNKNOWN if interval is None else _OPEN_CONTROLS[name]
 
 
 def outcome_text(name: str, verdict: Verdict) -> str:
     """Return the outcome of the `verdict` on the row called `name`, and how much longer an open row would take."""
     if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or name in _OPEN_CONTROLS:
-        return outcome_word(name, verdict.outcome)
+        return outcome_word(name, verdict.outcome, verdict.interval)
     return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more (a larger --budget)"
 
 
@@ -237,7 +244,7 @@ def _absences(results: Results) -> Iterator[str]:
 
 
 def _given_up(results: Results) -> tuple[str, ...]:
-    return tuple(f"GIVEN UP for time: {what}" for what in results.given_up)
+    return tuple(f"LEFT OUT: {what}" for what in results.given_up)
 
 
 def _floor(results: Results) -> str:

@@ -17,7 +17,7 @@ def tuned_text(found: Tuned) -> str:
     recipe = found.recipe
     lines = [text_table(HEADINGS, [_row(one) for one in found.tried], left=("engine", "outcome")), ""]
     lines += [f"left out: {name} ({reason})" for name, reason in found.left_out.items()]
-    lines += [f"GIVEN UP for time: {what}" for what in found.given_up]
+    lines += [f"left out: {what}" for what in found.given_up]
     lines += [
         f"device: {recipe.device.device_key}",
         f"model: {recipe.model.name}; data: {recipe.data.name}; tolerance: {found.tolerance}",

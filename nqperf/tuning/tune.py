@@ -99,8 +99,8 @@ class Tuned(msgspec.Struct, frozen=True, kw_only=True):
     `tolerance` is how close answers had to stay. `ratio` is the recipe's speed-up over the baseline, in `interval`.
     Without an interval nothing is proven, and the ratio is 1: nothing beats the baseline, or the search was
     `interrupted` before. `changed` of `examples` predictions are not the baseline's. `left_out` are rows that could not
-    race, by name, with the reason; `given_up` is what the time did not allow. `seconds` is the time of the whole
-    search.
+    race, by name, with the reason; `given_up` is what else was left out, with the reason. `seconds` is the time of the
+    whole search.
     """
 
     recipe: Recipe

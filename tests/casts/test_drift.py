@@ -1,6 +1,7 @@
 """Drift and bisection, with null controls: float32 against float32 is exactly 0."""
 
 import dataclasses
+import importlib
 import math
 import re
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from nqperf.casts import drift
+from nqperf.casts.audit import audit_target
 from nqperf.casts.bisect import bisect, ddmin
 from nqperf.casts.drift_verdict import verdict
 from nqperf.casts.inputs import inputs_for
@@ -529,3 +531,31 @@ def test_layers_made_in_a_call_and_builders_without_a_precision_are_run_under_th
     assert twins.run_twin(batches[0]).dtype == tf.float16
     assert twins.run_reference(batches[0]).dtype == tf.float32
     assert keras.config.dtype_policy().name == "float32"
+
+
+def unnamed():
+    inputs = keras.Input((8,))
+    x = keras.layers.Dense(8)(keras.layers.Dense(8)(inputs))
+    return keras.Model(inputs, keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(4)])(x))
+
+
+def unnamed_of_old():
+    tf_keras = importlib.import_module("tf_keras")
+    inputs = tf_keras.Input((8,))
+    return tf_keras.Model(inputs, tf_keras.layers.Dense(4)(tf_keras.layers.Dense(8)(inputs)))
+
+
+@pytest.mark.parametrize("build", [unnamed, unnamed_of_old])
+def test_a_layer_has_one_name_in_audit_and_drift_whatever_was_built_before(build):
+    target = Target(name="unnamed", build=build)
+    audited = [audit_target(target, each)[1].layers for each in ("mixed_float16", "mixed_bfloat16")]
+    batch = inputs_for(target, data=None, arrays=None, limit=None, max_seq_length=8, batch_size=2).batches[0]
+    twins = build_twins(target, "mixed_float16", batch)
+    assert audited[0] == audited[1]
+    pairs = [(one.name, other.name) for _, one, other in twins.layers]
+    assert all(one == other for one, other in pairs)
+    names = [name for name, _, _ in twins.layers]
+    inner = [layer for layer in audited[0] if "dense" in layer]
+    assert inner
+    for layer in inner:
+        assert any(name.endswith(layer) for name in names), (layer, names)

@@ -2,9 +2,10 @@
 
 import pytest
 
+from nqperf.cli import train as commands
 from nqperf.cli.main import main
 from nqperf.cli.train import _Lines
-from nqperf.training.recipe import Validated
+from nqperf.training.recipe import CHECKPOINT, Validated
 from nqperf.training.train import Progress
 
 
@@ -40,6 +41,34 @@ def test_a_validation_says_what_is_kept(capsys):
         "step 6: micro-F1 0.1250 on held-out examples, the best was 0.2500",
         "step 9: micro-F1 0.5000 on held-out examples, the best so far, kept",
     ]
+
+
+def test_what_took_long_to_make_is_replaced_when_asked_for_alone(tmp_path, capsys, monkeypatch):
+    """A model or vocabulary that is there stays; --force replaces it, and so does the training that it is of."""
+    made, asked = tmp_path / "out", []
+    made.mkdir()
+    (made / "config.json").write_text('{"nqperf": {}}', encoding="utf-8")
+    (made / "tokenizer.model").write_bytes(b"mine")
+    monkeypatch.setattr(commands, "train", lambda job, _report: asked.append(job.out))
+    monkeypatch.setattr(commands, "start_engine", lambda _engine: None)
+    monkeypatch.setattr(commands, "make_vocabulary", lambda job: asked.append(job.out) or 1)
+    work = tmp_path / "work"
+    training = ["train", "--source", "world:4", "--work", str(work), "--out", str(made), "--steps", "2"]
+    training += ["--warmup-steps", "0"]
+    vocabulary = ["vocabulary", "--source", "world:4", "--out", str(made / "tokenizer.model")]
+    for arguments, said in ((training, "holds a model already"), (vocabulary, "is there already")):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+        error = capsys.readouterr().err
+        assert said in error
+        assert "--force" in error
+        assert not asked
+        main([*arguments, "--force"])
+        assert asked.pop() in {made, made / "tokenizer.model"}
+    work.mkdir()
+    (work / CHECKPOINT).write_bytes(b"")
+    main(training)
+    assert asked == [made], "a run that goes on needs no --force"
 
 
 def test_quiet_shows_nothing(capsys):

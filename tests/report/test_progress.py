@@ -67,6 +67,8 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
     assert set_text(dataclasses.replace(event, rows=(again,))).endswith(
         f"{SAME} 1.200 (1.190 .. 1.210) no other speed seen"
     )
+    alone = dataclasses.replace(again, interval=None)
+    assert set_text(dataclasses.replace(event, rows=(alone,))).endswith("one set: not known")
     assert set_text(dataclasses.replace(event, left=0)).startswith("set 4 of processes, the last one: ")
     lines = []
     with row_lines(lines.append) as tell:

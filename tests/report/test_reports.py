@@ -36,7 +36,7 @@ def test_what_the_time_did_not_allow_and_what_each_variant_took_of_the_system_is
     late = VariantResult(name="grappler", status="unjudged", reason="not judged: out of time: 3 of 20 pairs in 9 s")
     xla = msgspec.structs.replace(runs.measured("xla", 1.2), usage=usage)
     text = run_text(runs.run(xla, late, profile=None, given_up=("answered 1 of 5 examples",)))
-    assert "GIVEN UP for time: answered 1 of 5 examples" in text
+    assert "LEFT OUT: answered 1 of 5 examples" in text
     assert "grappler unjudged: not judged: out of time: 3 of 20 pairs in 9 s" in text
     assert "peak memory:\n  xla 6240, 25%, 1.50 GiB\n" in text
     major = msgspec.structs.replace(usage, major_faults=2.5)
@@ -130,6 +130,17 @@ def test_a_control_that_noise_leaves_open_is_no_failure_and_asks_for_no_time(ren
         rule = "the baseline against itself (fails on another speed that is beyond noise): no other speed seen: ratio "
         assert rule in shown
     assert rows(runs.run(runs.measured("xla", 1.2), controls=(1.1, 1 / 1.1)))[SAME_ROW]["verdict"] == "FAIL"
+
+
+@pytest.mark.parametrize("render", [run_text, run_markdown, run_page])
+def test_a_control_of_one_set_is_not_known(render):
+    found = runs.run(runs.measured("xla", 1.2, sets=1), sets_of_controls=1)
+    assert found.controls.same.verdict.interval is None
+    table = rows(found)
+    assert (table[SAME_ROW]["verdict"], table[PLANTED_ROW]["verdict"]) == ("one set: not known",) * 2
+    shown = render(found).replace("\\", "")
+    assert "one set: not known" in shown
+    assert "no other speed seen" not in shown
 
 
 def test_each_end_has_its_word():
@@ -289,7 +300,7 @@ def test_memory_is_held_to_the_baseline_s():
 def test_what_was_not_measured_says_why():
     text = re.sub(r"<[^>]*>", " ", run_page(runs.full()))
     assert re.search(r"grappler +unjudged +not measured: out of time", text)
-    assert "Given up for time: not measured, for the time was up (--budget 720 reaches it): grappler." in text
+    assert "Left out: not measured, for the time was up (--budget 720 reaches it): grappler." in text
 
 
 @pytest.mark.parametrize("render", [run_text, run_markdown, run_page])

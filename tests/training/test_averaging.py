@@ -86,6 +86,14 @@ def test_the_command_says_what_it_made(folders, tmp_path, capsys):
     out = tmp_path / "mean"
     main(["average", *map(str, folders), "--out", str(out)])
     assert capsys.readouterr().out == f"{out}: the mean of 3 models; choose its thresholds with `nqperf thresholds`\n"
+    made = (out / "model.safetensors").read_bytes()
+    with pytest.raises(SystemExit, match="2"):
+        main(["average", *map(str, folders[:2]), "--out", str(out)])
+    assert "holds a model already" in capsys.readouterr().err
+    assert (out / "model.safetensors").read_bytes() == made
+    main(["average", *map(str, folders[:2]), "--out", str(out), "--force"])
+    assert (out / "model.safetensors").read_bytes() != made
+    capsys.readouterr()
     with pytest.raises(SystemExit, match="2"):
         main(["average", str(folders[0]), "--out", str(tmp_path / "one")])
     assert "1 model to average; expected at least two" in capsys.readouterr().err

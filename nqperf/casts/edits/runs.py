@@ -47,7 +47,7 @@ class Yardstick:
             if self._function:
                 self._expected = _floats(self._called(_widened))
             else:
-                with building.policies_restored():
+                with building.keras_restored():
                     self._measure_model()
 
     def error(self, precision: str | None) -> float | None:
@@ -62,7 +62,7 @@ class Yardstick:
         try:
             if self._function:
                 return _error(self._expected, _floats(self._called(None)))
-            with building.policies_restored():
+            with building.keras_restored():
                 return self._error_of_model(self._expected, precision)
         except Exception as error:
             raise ConfigError(f"it does not run: {type(error).__name__}: {error}") from error

@@ -113,17 +113,16 @@ class _Run:
         return self.session.config.quick and not self.session.config.asked
 
     def given_up(self) -> Iterator[str]:
-        """Yield a line on the rows that the time did not reach, and one on the rows of the inputs that were not run."""
+        """Yield why rows of the table were not reached, and why rows of the inputs were not run, a line each."""
         unreached = [row.name for row in self.rows() if row.status == "unjudged"]
         if unreached and self._few:
             rows = ", ".join(unreached)
             yield f"not measured, to have two sets of the other rows in the time (--variants names rows): {rows}"
         elif unreached:
             yield unreached_text(unreached, self.session.budget, self.session.set_seconds(len(unreached)))
-        config, loaded = self.session.config, self.session.loaded
-        if loaded is not None and config.suite.limit is None and loaded.given > config.row_count(loaded.batch_size):
-            quick = "--quick; " if config.quick else ""
-            yield f"{loaded.rows} of {loaded.given} rows of the inputs ({quick}--limit {loaded.given} takes all)"
+        loaded = self.session.loaded
+        if loaded is not None:
+            yield from self.session.config.rows_left(loaded.rows, loaded.given, loaded.batch_size)
 
     def measure(self) -> None:
         """Take the sets."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,25 @@ class KerasBenchConfig:
             windows = self.suite.windows or 1 << 20
             return max(windows, batch_size * math.ceil(_FEWEST_ROWS / batch_size)) if self.quick else windows
         return batch_size * max(_DRAWN_BATCHES, math.ceil(_FEWEST_ROWS / batch_size))
+
+    def rows_left(self, run: int, given: int, batch_size: int) -> Iterator[str]:
+        """Yield why no more rows of the file of inputs were run than `run` of the `given`, `batch_size` at once.
+
+        Nothing where all were, or as many as were asked for.
+        """
+        if self.inputs is None:
+            return
+        limit, most = self.suite.limit, self.row_count(batch_size)
+        if limit is not None and limit > given:
+            yield f"--limit {limit} asks for more rows than the {given} of the inputs: give more in {self.inputs.name}"
+        elif limit is None and given > most:
+            takes = "--quick takes" if self.quick else "a run takes"
+            more = f"--limit {given} takes them"
+            yield f"{run} of {given} rows of the inputs were run: {takes} no more by itself ({more})"
+            return
+        if rest := min(given, most) - run:
+            rows = f"the last {rest} of {min(given, most)} rows" if rest > 1 else f"the last of {run + 1} rows"
+            yield f"{rows} of the inputs: no whole batch of {batch_size} is left (--batch-size takes another size)"
 
 
 def _foreign(row: Variant) -> str | None:

@@ -161,7 +161,7 @@ class Session:
         examples, count = len(self.task.inputs), len(self.task.features)
         answered = f"{examples} of {counted(len(whole.inputs), 'example')} ({count} of {len(whole.features)} windows)"
         why = f"for all of them take too much of the budget of {self.budget.seconds:g} s"
-        return (f"answered {answered}, {why}",)
+        return (f"answered {answered}, {why} (a larger --budget answers more)",)
 
     def set_seconds(self, rows: int) -> float:
         """Return about how long a set of so many `rows` takes at least, with the controls, were all a little slower."""

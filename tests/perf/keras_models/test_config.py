@@ -73,3 +73,33 @@ def test_a_quick_run_takes_as_many_rows_as_tell_that_decisions_stay(tmp_path):
         assert fewest <= quick.row_count(batch_size) // batch_size * batch_size < fewest + 8 + batch_size
     assert whole.row_count(4) == 192
     assert KerasBenchConfig.from_options("m:build", inputs=path, quick=True, limit=32).row_count(4) == 32
+
+
+@pytest.mark.parametrize(
+    ("options", "run", "given", "said"),
+    [
+        ({}, 60, 60, None),
+        ({"limit": 40}, 40, 200, None),
+        (
+            {"quick": True},
+            80,
+            200,
+            "80 of 200 rows of the inputs were run: --quick takes no more by itself (--limit",
+        ),
+        (
+            {},
+            192,
+            200,
+            "192 of 200 rows of the inputs were run: a run takes no more by itself (--limit 200",
+        ),
+        ({"limit": 300}, 200, 200, "--limit 300 asks for more rows than the 200 of the inputs: give more in in.npz"),
+        ({}, 76, 77, "the last of 77 rows of the inputs: no whole batch of 4 is left (--batch-size takes another"),
+        ({"limit": 42}, 40, 77, "the last 2 of 42 rows of the inputs: no whole batch of 4 is left"),
+    ],
+)
+def test_why_no_more_rows_were_run_is_said(tmp_path, options, run, given, said):
+    path = tmp_path / "in.npz"
+    np.savez(path, ids=np.zeros((2, 3)))
+    told = "; ".join(KerasBenchConfig.from_options("m:build", inputs=path, **options).rows_left(run, given, 4))
+    assert told.startswith(said) if said else told == ""
+    assert not list(KerasBenchConfig.from_options("m:build", **options).rows_left(run, given, 4))

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from nqperf.errors import ConfigError, FormatError
+from nqperf.formats.results.profiles_toml import PACKAGED
 from nqperf.perf.variants.floors import SIZES, read_floors
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import BASELINE, Fingerprint
@@ -18,7 +19,7 @@ LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "batch_size": 32, "max_se
 @pytest.mark.parametrize(
     ("variant", "recorded_change"),
     [
-        ("xla", -0.1183),
+        ("xla_clusters", -0.1183),
         ("xla_grappler", -0.15),
         ("mixed_float16", -0.631),
         ("mixed_float16_xla_grappler", -0.7424),
@@ -28,7 +29,15 @@ def test_the_thesis_is_promised_for_its_v100(variant, recorded_change):
     profile = read_floors().fitting(V100, LARGE)
     assert profile.name == "v100-thesis"
     assert profile.floors[variant] == pytest.approx(1 / (1 + recorded_change), abs=0.011)
-    assert set(profile.floors) < set(VARIANTS)
+    assert set(profile.floors) == {name for name, row in VARIANTS.items() if row.thesis_ratio is not None}
+    assert profile.floors[variant] <= VARIANTS[variant].thesis_ratio
+
+
+def test_an_own_profile_of_the_thesis_with_another_row_of_xla_is_still_read(tmp_path):
+    packaged = PACKAGED.read_text().split("[[profile]]")[1].replace("xla_clusters =", "xla =")
+    read = read_floors(written(tmp_path, f"schema_version = 1\n[[profile]]{packaged}"))
+    read.check_names()
+    assert read.fitting(V100, LARGE).floors["xla"] == 1.13
 
 
 # Rows that are younger than the last calibration.

@@ -21,8 +21,8 @@ from nqperf.statistics.judge import look
 from nqperf.statistics.sets import Sets
 from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
 
-# How many sets it takes is told by the upper end of what a few sets may scatter by. With so many times as many as there
-# is time for, the margin is given up; at once as many it was given up for 3.5 % of rows that 2 to 3 sets more had found.
+# How many sets it takes is told by the upper end of what a few sets may scatter by. The margin is given up where it takes
+# so many times as many as there is time for. Where that was once, 3.5 % of rows that it would have found passed.
 _FAR = 3
 
 

@@ -21,8 +21,8 @@ from nqperf.statistics.judge import look
 from nqperf.statistics.sets import Sets
 from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
 
-# How many sets it takes is told by the upper end of what a few sets may scatter by. The margin is given up where it takes
-# so many times as many as there is time for. Where that was once, 3.5 % of rows that it would have found passed.
+# How many sets it takes is told by the upper end of what a few sets may scatter by. The margin is given up where that
+# is so many times as many as there is time for. Where it was once, 3.5 % of rows passed that it would have found.
 _FAR = 3
 
 

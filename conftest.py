@@ -1,5 +1,6 @@
 import gc
 import os
+import sys
 from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,6 +11,10 @@ from hypothesis import settings
 from tests.skips import NoSkips
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Tests start some hundred processes that import the same modules: the first of them leaves these compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # What is imported is kept: a collector that looks through it at every few hundred objects finds nothing.
 gc.disable()

@@ -25,6 +25,11 @@ def sources() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def module_of(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -59,7 +64,7 @@ def modules() -> Graph:
     """Return what each module imports of the package, wherever in it."""
     known = {module_of(path) for path in sources()}
     return {
-        module_of(path): {_module(name, known) for name in imported(ast.parse(path.read_text())) if _own(name)}
+        module_of(path): {_module(name, known) for name in imported(tree_of(path)) if _own(name)}
         - {module_of(path), ""}
         for path in sources()
     }

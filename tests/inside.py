@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from tests.floors import module_of, room_of, sources
+from tests.floors import module_of, room_of, sources, tree_of
 
 TESTS = Path(__file__).parent
 _PATH = re.compile(r"nqperf(\.\w+)+")
@@ -29,7 +29,7 @@ def private_names() -> Mapping[str, frozenset[str]]:
     """Return the rooms in which each private name is defined, as a function, class, variable or attribute."""
     found: dict[str, set[str]] = {}
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             for name in _defined(node):
                 if is_private(name):
                     found.setdefault(name, set()).add(room_of(module_of(path)))

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.documents import river_examples, write_lines
-from tests.floors import PACKAGE, circle, drawing, floors, imported, modules, rooms, sources
+from tests.floors import PACKAGE, circle, drawing, floors, imported, modules, rooms, sources, tree_of
 
 # What a file format must know of the network, neither of which imports Keras.
 MODEL_FOR_FORMATS = {"nqperf.model.config", "nqperf.model.families", "nqperf.model.tensors", "nqperf.model.weights"}
@@ -60,7 +60,8 @@ def first_room(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def where(path):
+    return str(path.relative_to(PACKAGE))
 
 
 def test_the_docs_draw_the_floors_that_the_imports_show_and_tell_of_every_room():
@@ -95,44 +96,60 @@ def test_what_carries_imports_nothing_that_it_carries(lower, higher):
     assert higher not in seen
 
 
-@each_module
-def test_formats_know_of_the_network_what_needs_no_framework(path):
-    if first_room(path) != "formats":
-        return
-    for name in imported(ast.parse(path.read_text())):
-        if name.startswith("nqperf.model."):
-            assert name.rpartition(".")[0] in MODEL_FOR_FORMATS, f"formats import {name}"
+def test_formats_know_of_the_network_what_needs_no_framework():
+    faults = [
+        f"{where(path)} imports {name}"
+        for path in SOURCES
+        if first_room(path) == "formats"
+        for name in imported(tree_of(path))
+        if name.startswith("nqperf.model.") and name.rpartition(".")[0] not in MODEL_FOR_FORMATS
+    ]
+    assert faults == []
 
 
-@each_module
-def test_only_the_doors_open_files(path):
-    if first_room(path) in DOORS or str(path.relative_to(PACKAGE)) in MAY_OPEN:
-        return
-    for node in ast.walk(ast.parse(path.read_text())):
+def called_names(path):
+    """Yield the line and the name of each call."""
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
             called = node.func
-            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-            assert name not in OPENING, f"line {node.lineno} calls {name}"
+            yield node.lineno, called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
 
 
-@each_module
-def test_light_rooms_import_no_framework_when_they_are_imported(path):
-    if first_room(path) in ("model", "casts", "training", "perf"):
-        return
-    roots = {name.split(".")[0] for name in imported(ast.parse(path.read_text()), everywhere=False)}
-    assert not roots & HEAVY
+def test_only_the_doors_open_files():
+    faults = [
+        f"{where(path)}:{line} calls {name}"
+        for path in SOURCES
+        if first_room(path) not in DOORS and where(path) not in MAY_OPEN
+        for line, name in called_names(path)
+        if name in OPENING
+    ]
+    assert faults == []
 
 
-@each_module
-def test_no_engine_is_known_by_name_but_to_the_registry(path):
+def test_light_rooms_import_no_framework_when_they_are_imported():
+    faults = [
+        f"{where(path)} imports {name}"
+        for path in SOURCES
+        if first_room(path) not in ("model", "casts", "training", "perf")
+        for name in imported(tree_of(path), everywhere=False)
+        if name.split(".")[0] in HEAVY
+    ]
+    assert faults == []
+
+
+def engines_known_by_name(path):
+    """Yield what a module imports that is an engine's own to know."""
     inside = path.relative_to(PACKAGE).with_suffix("").parts
     own = inside[1] if inside[0] == "engines" and len(inside) > 1 else None
-    for name in imported(ast.parse(path.read_text())):
-        if name.startswith("nqperf.engines."):
-            engine = name.split(".")[2]
-            assert engine in SHARED_ENGINES or engine == own, f"imports {name}; ask nqperf.engines.registry"
-        if first_room(path) in ENGINE_NEUTRAL or own in SHARED_ENGINES:
-            assert name.split(".")[0] not in HEAVY, f"imports {name}; that is an engine's to do"
+    for name in imported(tree_of(path)):
+        if name.startswith("nqperf.engines.") and name.split(".")[2] not in SHARED_ENGINES | {own}:
+            yield f"{where(path)} imports {name}; ask nqperf.engines.registry"
+        if (first_room(path) in ENGINE_NEUTRAL or own in SHARED_ENGINES) and name.split(".")[0] in HEAVY:
+            yield f"{where(path)} imports {name}; that is an engine's to do"
+
+
+def test_no_engine_is_known_by_name_but_to_the_registry():
+    assert [fault for path in SOURCES for fault in engines_known_by_name(path)] == []
 
 
 def test_the_registry_holds_every_engine_under_its_own_name():
@@ -231,9 +248,9 @@ def long_without_reason(text):
             yield f"{getattr(node, 'name', 'the module')} has {last - first + 1} lines"
 
 
-@each_module
-def test_what_is_long_says_why(path):
-    assert list(long_without_reason(path.read_text())) == []
+def test_what_is_long_says_why():
+    faults = [f"{where(path)}: {what}" for path in SOURCES for what in long_without_reason(path.read_text())]
+    assert faults == []
 
 
 def test_what_is_long_is_seen():

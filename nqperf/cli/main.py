@@ -16,11 +16,10 @@ import click
 
 from nqperf import __version__
 from nqperf.cli import start_up
-from nqperf.cli.signals import ENDING, end_now, handling
+from nqperf.cli.signals import SIGNAL_BASE, ending
 from nqperf.errors import Interrupted, NqPerfError
 
 EXIT_BAD_INPUT = 2
-_SIGNAL_BASE = 128  # a shell's exit code of a command that a signal ended is 128 and its number
 
 
 class _Lazy(NamedTuple):
@@ -142,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     start_up.hold_back()
     logging.basicConfig(level=logging.WARNING, format="nqperf: %(message)s")
     try:
-        with handling(end_now, *ENDING):
+        with ending():
             cli.main(args=arguments, prog_name="nqperf", standalone_mode=False)
     except NqPerfError as error:
         _leave(f"error: {error}{_kept(error)}", error.exit_code)
@@ -171,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _leave_interrupted(interrupted: Interrupted) -> None:
     kept = _kept(interrupted) or "; nothing was left half-written"
-    _leave(f"interrupted{kept}", _SIGNAL_BASE + interrupted.signum)
+    _leave(f"interrupted{kept}", SIGNAL_BASE + interrupted.signum)
 
 
 def _kept(error: NqPerfError | Interrupted) -> str:

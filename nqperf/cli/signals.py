@@ -15,11 +15,13 @@ from nqperf.errors import Interrupted
 
 # The end of a terminal is a wish to end, as SIGTERM is; nohup, which ignores it, still does.
 ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+SIGNAL_BASE = 128  # a shell's exit code of a command that a signal ended is 128 and its number
 
 _ENDING_SOON = b"nqperf: ending when the shard under way is done; once more to end at once\n"
 _AGAIN_SECONDS = 0.05
 _AT_MOST = 600
 _put_off: Counter[int] = Counter()
+_came: list[int] = []
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -29,15 +31,16 @@ def end_now(signum: int, frame: FrameType | None) -> None:
     A compiled library, such as TensorFlow, does not outlive an exception in the middle of its import: the process would
     end by SIGSEGV. There the signal is sent again a moment later, for half a minute at the most.
 
-    Raises: Interrupted.
+    Raises: Interrupted; KeyboardInterrupt for SIGINT, which libraries expect.
     """
+    _came.append(signum)
     if _imports(frame) and _put_off[signum] < _AT_MOST:
         _put_off[signum] += 1
         again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signum))
         again.daemon = True
         again.start()
         return
-    raise Interrupted(signum)
+    raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted(signum)
 
 
 def _imports(frame: FrameType | None) -> bool:
@@ -65,6 +68,30 @@ def handling(handler: Handler, *signums: int) -> Iterator[None]:
     finally:
         for signum, older in before.items():
             signal.signal(signum, older)
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+    """Let signals end the block, and after one came, end it as interrupted however it ends.
+
+    Python ignores what is raised in a finaliser or in a callback of a weak reference, and so may lose what was raised
+    for a signal.
+
+    Raises: Interrupted, for the first signal that came; SystemExit of the block where its code says the same.
+    """
+    _came.clear()
+    kept = ""
+    with handling(end_now, signal.SIGINT, *ENDING):
+        try:
+            yield
+        except BaseException as error:
+            if not _came or (isinstance(error, SystemExit) and error.code == SIGNAL_BASE + _came[0]):
+                raise
+            kept = getattr(error, "kept", "")
+    if _came:
+        interrupted = Interrupted(_came[0])
+        interrupted.kept = kept
+        raise interrupted
 
 
 @contextlib.contextmanager

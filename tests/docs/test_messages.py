@@ -9,7 +9,7 @@ import pytest
 
 from nqperf.cli.main import COMMANDS, cli
 from tests.docs.test_site import commands, parse
-from tests.floors import PACKAGE, sources
+from tests.floors import PACKAGE, sources, tree_of
 
 QUOTED = re.compile(r"`(nqperf [^`]*)`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
@@ -20,16 +20,22 @@ OTHERS |= {"--benchmark-autosave", "--benchmark-timer", "--query-gpu", "--query-
 # Those of git, which a message about a repository names.
 OTHERS |= {"--all", "--stat", "--unshallow"}
 SOURCES = [path for path in sources() if path.parent.name != "world"]
-each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
+@functools.cache
 def texts(path):
-    """Yield the strings of a module; what an f-string fills in is a word."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Return the strings of a module; what an f-string fills in is a word."""
+    found = []
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(part.value if isinstance(part, ast.Constant) else "WORD" for part in node.values)
+            found.append("".join(part.value if isinstance(part, ast.Constant) else "WORD" for part in node.values))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+            found.append(node.value)
+    return found
+
+
+def where(path):
+    return str(path.relative_to(PACKAGE))
 
 
 def command_of(words):
@@ -68,24 +74,24 @@ def wrong(text):
     return found
 
 
-@each_module
-def test_every_command_that_a_message_quotes_is_there(path):
-    assert [fault for text in texts(path) for fault in wrong(text)] == []
+def test_every_command_that_a_message_quotes_is_there():
+    faults = [(where(path), fault) for path in SOURCES for text in texts(path) for fault in wrong(text)]
+    assert faults == []
 
 
-@each_module
-def test_every_option_that_a_message_names_is_there(path, pytestconfig):
+def test_every_option_that_a_message_names_is_there(pytestconfig):
     of_pytest = {name for group in pytestconfig._parser._groups for one in group.options for name in one.names()}
     known = all_options() | of_pytest | OTHERS
-    in_pytest = path.stem.startswith("pytest_") or path.parent.name == "pytest_plugin"
-    for text in texts(path):
-        if text.startswith("--") and " " not in text:
-            continue  # an argument of a command that is started, no message
-        named = set(OPTION.findall(text))
-        assert named <= known, named - known
-        # Who runs a command has no use for the options of pytest, unless it is pytest that the message is about.
-        if not in_pytest and "pytest" not in text:
-            assert not {name for name in named if name.startswith("--nqperf-")}, text
+    for path in SOURCES:
+        in_pytest = path.stem.startswith("pytest_") or path.parent.name == "pytest_plugin"
+        for text in texts(path):
+            if text.startswith("--") and " " not in text:
+                continue  # an argument of a command that is started, no message
+            named = set(OPTION.findall(text))
+            assert named <= known, (where(path), named - known)
+            # Who runs a command has no use for the options of pytest, unless it is pytest that the message is about.
+            if not in_pytest and "pytest" not in text:
+                assert not {name for name in named if name.startswith("--nqperf-")}, (where(path), text)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -64,4 +64,6 @@ def busy_text(results: Results) -> str | None:
 
 
 def _missed(planted: Control) -> str:
-    return "came out as another size" if planted.verdict.outcome == "FAIL" else "was not found"
+    if planted.verdict.outcome == "FAIL":
+        return "came out as another size"
+    return "was not found" if planted.verdict.interval is not None else "had one set, which cannot show it"

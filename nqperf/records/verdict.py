@@ -221,6 +221,8 @@ def _hidden(planted: Control | None) -> str:
     """Return what it means that a `planted` slowdown was not found."""
     if planted is None:
         return "no planted slowdown was measured: nothing shows what could be told on this machine"
+    if planted.verdict.interval is None:
+        return f"one set of processes cannot show that a planted slowdown{planted_share(planted)} would be found here"
     return (
         f"noise hides a planted slowdown{planted_share(planted)} on this machine: a difference of that size is not "
         "told, and ratios are as rough as their intervals"

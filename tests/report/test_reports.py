@@ -141,6 +141,8 @@ def test_a_control_of_one_set_is_not_known(render):
     shown = render(found).replace("\\", "")
     assert "one set: not known" in shown
     assert "no other speed seen" not in shown
+    assert any("one set of processes cannot show that a planted slowdown of 10% would" in why for why in found.reasons)
+    assert "noise hides" not in shown
 
 
 def test_each_end_has_its_word():

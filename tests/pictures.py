@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import statistics
 import subprocess
 import tempfile
 import textwrap
@@ -23,6 +22,7 @@ from nqperf.records.results import BASELINE, Results, VariantResult
 from nqperf.report.charts import Scale
 from nqperf.report.headline import by_speed, fastest_sentence
 from nqperf.report.html import run_page
+from nqperf.report.times import baseline_seconds
 from tests.browser import FLAGS, NAMES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
@@ -90,12 +90,12 @@ def thesis_rows(results: Results) -> str:
     ]
     for row in filter(None, map(results.variant, THESIS_ROWS)):
         verdict, agreed = row.verdict, row.agreement
-        baseline = [pair for taken in results.sets for pair in taken.baseline_seconds] if row.name == BASELINE else []
-        times = [*sum(baseline, ()), *(seconds for pairs in row.samples for seconds in pairs.variant_seconds)]
+        seconds = baseline_seconds(results, row)
+        ratio = verdict.ratio if verdict is not None else 1.0 if row.name == BASELINE else None
         interval = verdict.interval if verdict is not None else None
         cells = (
             f"`{row.name}`",
-            f"{statistics.median(times):.3f}" if times else row.reason or "",
+            f"{seconds / ratio:.3f}" if seconds is not None and ratio is not None else row.reason or "",
             f"{verdict.ratio:.2f}" if verdict is not None else "1" if row.name == BASELINE else "",
             f"{interval[0]:.2f} .. {interval[1]:.2f}" if interval is not None else "",
             agreed.changed_text if agreed is not None else "",

@@ -19,16 +19,16 @@ from nqperf.report.terminal import history_text
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?Z?)?)?)?")
 
 
-def _date(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Return the date that was typed; any beginning of one in ISO 8601 is one."""
+def _date(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    """Return the date that was typed, "" for none; any beginning of one in ISO 8601 is one."""
     if value and not _DATE.fullmatch(value):
         raise click.BadParameter(f"{value!r} is no date; expected one as 2026-05-01 or 2026-05-01T12:00:00Z")
-    return value
+    return value or ""
 
 
 @click.command("history")
 @click.argument("folder", type=shared.PATH)
-@shared.option("--since", metavar="DATE", default="", callback=_date, help="Only runs of that day (UTC) or later.")
+@shared.option("--since", metavar="DATE", callback=_date, help="Only runs of that day (UTC) or later.  [default: all]")
 @shared.option("--report", type=shared.PATH, help="Write the history as an HTML page.")
 @shared.together(shared.quiet_option, shared.json_option)
 def history_command(folder: Path, *, since: str, report: Path | None, quiet: bool, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from nqperf.cli.own_action import action_named, own_action
 from nqperf.errors import ConfigError
 from nqperf.formats.python_names import find_function
 from nqperf.formats.starter_files import USUAL, write_starter_files
-from nqperf.perf.revisions.config import DEFAULT, MARGIN_RULE
+from nqperf.perf.revisions.config import MARGIN_RULE, NOISY_MARGIN, USUAL_MARGIN
 from nqperf.perf.workers.builder_worker import BUILDER, meant
 
 _NEXT = """next:
@@ -19,7 +19,8 @@ _NEXT = """next:
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
 the margin is {margin:g} %, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05:
-here and in the workflow {rule}"""
+here and in the workflow {rule};
+without one of yours {noisy:g} % is enough to pass where {margin:g} % cannot be told in the time"""
 _UNKNOWN = """the workflow uses {action}, and where this nqperf is from is not known:
 GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT, or edit the line"""
 
@@ -66,6 +67,6 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
         )
     lines = [
         f"wrote {', '.join(written)}",
-        _NEXT.format(work=written[1], own=own, margin=100 * DEFAULT.margin, rule=MARGIN_RULE),
+        _NEXT.format(work=written[1], own=own, margin=100 * USUAL_MARGIN, noisy=100 * NOISY_MARGIN, rule=MARGIN_RULE),
     ]
     click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=USUAL)])))

@@ -14,7 +14,7 @@ from nqperf.cli import options as shared
 from nqperf.errors import ConfigError
 from nqperf.formats.results.revisions_json import write_revisions
 from nqperf.formats.results.step_summary import append_step_summary
-from nqperf.perf.revisions.config import MARGIN_RULE, RevisionsConfig
+from nqperf.perf.revisions.config import MARGIN_DEFAULT, MARGIN_RULE, RevisionsConfig
 from nqperf.perf.revisions.sides import BaseAsked, both_sides, project_of
 from nqperf.perf.revisions.suite import RowsAsked, compare_suite
 from nqperf.perf.workers.progress import Progress
@@ -35,7 +35,9 @@ base_options = shared.together(
 )
 margin_options = shared.together(
     shared.option(
-        "--margin", type=shared.SHARE, default=0.02, help=f"The slowdown of a run, 0.02 is 2 %: {MARGIN_RULE}."
+        "--margin",
+        type=shared.SHARE,
+        help=f"The slowdown of a run, 0.02 is 2 %: {MARGIN_RULE}. {MARGIN_DEFAULT}",
     ),
     shared.option(
         "--memory-margin", type=shared.SHARE, default=0.10, help=f"The growth of peak memory: {GROWTH_RULE}."

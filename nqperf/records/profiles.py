@@ -99,10 +99,11 @@ class Profile(_Table, frozen=True):
     """What one device promises for one workload: variant name to baseline seconds / variant seconds.
 
     `name` is its own, `device` says which machines it is for, and `provenance` where its floors come from. `floors` are
-    the speed-ups as they were measured, `sds` the SD of their logs from one set of fresh processes to the next, learnt
-    with `freedom` degrees of freedom. A floor without an SD is taken as it stands: one that was lowered by hand, as in
-    profiles of earlier versions. A speed-up holds for a size of network and of batch, not for all; a size that
-    `workload` does not name may be any.
+    the speed-ups as they were measured, `sds` the standard errors of their logs, learnt with `freedom` degrees of
+    freedom. A floor without one is taken as it stands: one that was lowered by hand, as in profiles of earlier
+    versions. A speed-up holds for a size of network and of batch, not for all; a size that `workload` does not name may
+    be any.
+
     Raises: ValueError for an empty name, no floor, a floor that is no speed-up or is the baseline's, or an SD without a
     floor.
     """

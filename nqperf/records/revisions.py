@@ -14,7 +14,7 @@ import msgspec
 from nqperf.records.results import Agreement, Fingerprint, is_undecided
 from nqperf.records.work import CountedWork
 
-REVISIONS_SCHEMA: Final = 2
+REVISIONS_SCHEMA: Final = 3
 
 Word = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 RevisionOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -61,10 +61,11 @@ class Judged(_Record, frozen=True):
     """The verdict on one `measure` (time of a run, peak memory, or seconds to start), and the `word` for it.
 
     `ratio` is the change's over the base's, `interval` holds it with the judge's confidence (None after one set),
-    `margin` is the slowdown by which it is judged (0.02: 2 %): surely more than
-    0.4 of it fails, surely less than it passes. `base` and `change` are the medians of the `sets` that were
-    taken, in seconds or bytes. `more_sets` is about how many sets more would decide, None where it is decided or no
-    number would.
+    `margin` is the slowdown by which it is judged (0.02: 2 %): surely more than 0.4 of it fails, surely less than it
+    passes. `asked` is the smaller margin, which decides what fails, of a row that passed by `margin` since the time was
+    too short for that; None where they are one. `base` and `change` are the medians of the `sets` that were taken, in
+    seconds or bytes. `more_sets` is about how many sets more would decide, by `asked` where there is one; None where it
+    is decided or no number would.
     Raises: ValueError for a ratio that is not a finite number above 0.
     """
 
@@ -77,6 +78,7 @@ class Judged(_Record, frozen=True):
     change: float
     sets: int
     more_sets: int | None = None
+    asked: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.ratio < math.inf:

@@ -172,7 +172,7 @@ def _edit(finding: Finding) -> str:
     """Return the edit, whether it has been tried, and what it changes in the float32 model, too."""
     text = str(finding.edit_text).replace("\n", "\n        ")
     wide = "; ".join(finding.changes_in_float32)
-    said = finding.unverified or (f"in float32, too, {wide}" if wide else "")
+    said = finding.unverified or (f"in the float32 model, too, {wide}" if wide else "")
     return f"edit ({said}): {text}" if said else f"edit: {text}"
 
 

@@ -23,7 +23,7 @@ _SHORT = 10  # letters of a commit's name, as people write it
 
 def next_steps(results: RevisionResults) -> list[str]:
     """Return what to do next after the comparison of `results`, a line each; nothing where nothing is left to do."""
-    return _to_decide(results) + _to_search(results)
+    return _to_decide(results) + _to_tell_less(results) + _to_search(results)
 
 
 def _to_decide(results: RevisionResults) -> list[str]:
@@ -38,8 +38,7 @@ def _to_decide(results: RevisionResults) -> list[str]:
     fewest = min(0 if one is None else one.sets for one in times)
     # Rows that were not reached take as long as the others.
     reached = sum(bool(row.sets) for row in results.rows)
-    a_pass = results.seconds / max([1, *(len(row.sets) for row in results.rows)])
-    a_pass *= len(results.rows) / max(1, reached)
+    a_pass = _a_pass(results) * len(results.rows) / max(1, reached)
     # A pass more is named than is needed: the last that does not fit is left out, so that the budget was not spent.
     # Before its first look nothing is decided, and one set says nothing of how many it takes.
     if fewest < _FIRST_LOOK:
@@ -53,6 +52,25 @@ def _to_decide(results: RevisionResults) -> list[str]:
         total = results.seconds + a_pass * (_FEW - fewest)
         return [_more_time(results, total + a_pass, "at least", "to tell what would decide")]
     return [_larger_margin(results, known)]
+
+
+def _a_pass(results: RevisionResults) -> float:
+    """Return the seconds that a set of every row that was reached took."""
+    return results.seconds / max([1, *(len(row.sets) for row in results.rows)])
+
+
+def _to_tell_less(results: RevisionResults) -> list[str]:
+    """Return by which margin rows passed in place of the smaller one that is looked for first, and what tells that."""
+    times = [time for row in results.rows if (time := row.measure("time")) is not None and time.asked is not None]
+    if not times:
+        return []
+    asked, margin = (f"{100 * (share or 0):g} %" for share in (times[0].asked, times[0].margin))
+    said = f"times scatter too far here to tell {asked} in this time, so less than {margin} slower is no slower"
+    more = max(math.inf if one.more_sets is None else one.more_sets for one in times)
+    total = results.seconds + _a_pass(results) * more
+    if total > _FAR * results.seconds:
+        return [said]
+    return [f"{said}; {_more_time(results, total + _a_pass(results), 'about', f'would tell {asked}')}"]
 
 
 def _more_time(results: RevisionResults, total: float, about: str, what_for: str) -> str:

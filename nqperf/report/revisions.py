@@ -60,9 +60,11 @@ def _speeds(results: RevisionResults) -> list[str]:
         said = [f"{row.name} {_change(time, base)}" for row, time in timed if time.word not in told]
         if many:
             said.append(f"not sure of {counted(len(unsure), 'row')} whether slower than {base}")
-        same = sum(time.word == "SAME" for _, time in timed)
+        same = [time for _, time in timed if time.word == "SAME"]
         if same:
-            said.append(f"{'the other ' if said else ''}{counted(same, 'row')} no slower than {base}")
+            said.append(
+                f"{'the other ' if said else ''}{counted(len(same), 'row')} no slower than {base}{_by_margin(same)}"
+            )
     grown = [(row, one) for row in results.rows for one in row.judged if one.word == "SLOWER" and one.measure != "time"]
     named = len(results.rows) > 1
     return said + [f"{row.name + ' ' if named else ''}{_percent(one)} {_MORE[one.measure]}" for row, one in grown]
@@ -86,8 +88,14 @@ def _change(time: Judged, base: str) -> str:
     if time.word == "SAME" and time.interval is not None and time.interval[0] > 1:
         return f"slower than {base} by less than the margin of {100 * time.margin:g} %: {_percent(time)}{inside}"
     if time.word == "SAME":
-        return f"no slower than {base}: {_percent(time)}{inside}"
+        return f"no slower than {base}{_by_margin([time])}: {_percent(time)}{inside}"
     return f"{abs(100 * (time.ratio - 1)):.1f} % {'slower' if time.word == 'SLOWER' else 'faster'} than {base}{inside}"
+
+
+def _by_margin(same: Sequence[Judged]) -> str:
+    """Return the margin that some of `same` passed by, where it is not the one that was asked for."""
+    wider = [one.margin for one in same if one.asked is not None]
+    return f" by the margin of {100 * max(wider):g} %" if wider else ""
 
 
 def _percent(one: Judged) -> str:

@@ -122,17 +122,3 @@ def detectable_slowdown(error: float, config: JudgeConfig, *, family: int = 1, p
     )
     needed = max((sure + reached) * error, math.log(config.fail_margin) + (lax + reached) * error)
     return math.expm1(needed)
-
-
-def least_margin(error: float, *, family: int = 1, power: float = 0.95) -> float:
-    """Return the least margin, as a share, by which two revisions can be told apart with probability `power`.
-
-    What is asked for and lies below is not to be had with so much noise: the margin that is judged by is then this one.
-    `error` is the standard error of the log ratio over all sets that fit, `family` the number of rows.
-    """
-    low, high = 0.0, 1.0
-    while high - low > 1e-6:  # noqa: PLR2004  # far less than any margin worth telling
-        middle = (low + high) / 2
-        enough = detectable_slowdown(error, JudgeConfig.for_margin(middle), family=family, power=power) <= middle
-        low, high = (low, middle) if enough else (middle, high)
-    return high

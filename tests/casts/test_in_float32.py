@@ -98,7 +98,7 @@ def test_fix_and_audit_say_which_edit_changes_the_float32_model_and_what_they_do
     assert held == {9: [], 10: ["-1e9 becomes -10000.0"]}
     document = json.loads(found.to_json())
     assert {each["line"]: each["changes_in_float32"] for each in document["findings"]} == held
-    assert "edit (in float32, too, -1e9 becomes -10000.0): " in github_annotations(found)
+    assert "edit (in the float32 model, too, -1e9 becomes -10000.0): " in github_annotations(found)
     assert heard[:2] == ["tracing mixed_float16", "running the model in float32, to hold edits to it"]
     assert {"trying 2 edits together", "running the model with 2 edits"} <= set(heard)
     assert [str(each.message) for each in recwarn if "overflow" in str(each.message)] == []

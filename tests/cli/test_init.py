@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from nqperf.cli.own_action import action_of_checkout, own_action
-from nqperf.perf.revisions.config import MARGIN_RULE, RevisionsConfig
+from nqperf.perf.revisions.config import MARGIN_RULE, USUAL_MARGIN
 from tests.inner_sessions import PLUGIN, forget_outer_session
 from tests.perf.revisions.projects import commit as make_commit
 from tests.perf.revisions.projects import git
@@ -46,7 +46,7 @@ def test_the_workflow_asks_what_the_command_that_is_printed_asks(call, project):
     out = call("init", "--action", "me/mine@v1")[1]
     assert last_step(project) == {"uses": "me/mine/.github/actions/ab@v1", "with": {"target": "benchmarks.work:build"}}
     assert "nqperf ab benchmarks.work:build --base main  " in out
-    assert f"the margin is {100 * RevisionsConfig().margin:g} %" in out
+    assert f"the margin is {100 * USUAL_MARGIN:g} %" in out
     assert MARGIN_RULE in out
 
 

@@ -31,6 +31,8 @@ def test_rows_of_the_thesis_stand_in_its_order_and_say_why_one_did_not_run():
     rows = [line for line in lines if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == ["baseline", "xla_clusters", "mixed_float16"]
     assert "| 1.20 |" in rows[1]
+    base, fast = (float(row.split("|")[2]) for row in rows[:2])
+    assert base / fast == pytest.approx(1.2, rel=0.01), "time and ratio are one comparison"
     assert measured.variant("mixed_float16").reason in rows[2]
     with pytest.raises(ValueError, match="no marks"):
         pictures.with_rows("nothing", measured)

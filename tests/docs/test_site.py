@@ -58,6 +58,10 @@ def every_command(page):
     for block in blocks(page):
         if block.language == "sh":
             yield from commands(block.text)
+        elif block.language in {"text", "yaml"}:  # what is for another machine, or for a workflow
+            whole = block.text.replace("\\\n", " ")
+            told = re.findall(r"^\s*(?:- )?(?:run: )?((?:nqperf|pytest) .*)$", whole, re.MULTILINE)
+            yield from commands("\n".join(told))
     indented = re.findall(r"^    (?:\$ (.*)|((?:nqperf|pytest) .*))$", text, re.MULTILINE)
     yield from commands("\n".join(one or other for one, other in indented))
 
@@ -79,6 +83,18 @@ def test_every_command_is_one_that_parses(page):
             # --help and --version leave by themselves.
             with contextlib.suppress(click.exceptions.Exit):
                 parse(cli, arguments)
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md"], ids=lambda page: page.stem)
+def test_every_option_in_a_sentence_is_one_of_its_command(page):
+    for told in re.findall(r"`nqperf ([^`]+)`", page.read_text()):
+        words, command = told.split(), cli
+        with click.Context(cli) as context:
+            while isinstance(command, click.Group) and words and (found := command.get_command(context, words[0])):
+                command, words = found, words[1:]
+        known = {name for option in command.params for name in option.opts + option.secondary_opts} | {"--help"}
+        used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(words)))
+        assert used <= known, f"nqperf {told}: {used - known}"
 
 
 def parse(group, arguments):
@@ -194,7 +210,8 @@ def test_the_profile_is_one(tmp_path):
     (block,) = (block for block in blocks(DOCS / "profiles.md") if block.language == "toml")
     (tmp_path / "desk.toml").write_text(block.text)
     (profile,) = read_profiles(tmp_path / "desk.toml")
-    assert profile.floors == {"xla": 0.78, "mixed_bfloat16": 1.52}
+    assert profile.floors == {"xla": 0.821, "mixed_bfloat16": 1.598}
+    assert set(profile.sds) == set(profile.floors), "as `nqperf calibrate` writes it"
 
 
 def test_the_list_of_commands_is_whole():

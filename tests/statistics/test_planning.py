@@ -11,7 +11,6 @@ from nqperf.statistics.planning import (
     MOST_ROUNDS,
     Cost,
     detectable_slowdown,
-    least_margin,
     least_seconds,
     more_sets,
     rounds_per_set,
@@ -73,14 +72,6 @@ def test_what_a_floor_can_find():
     found = [detectable_slowdown(error, config, family=14) for error in (0.004, 0.008, 0.02)]
     assert found == sorted(found)
     assert detectable_slowdown(0.02, config, family=14) > detectable_slowdown(0.02, config)
-
-
-@given(st.floats(1e-4, 0.05))
-def test_the_least_margin_is_the_one_that_is_just_found(error):
-    margin = least_margin(error)
-    assert detectable_slowdown(error, JudgeConfig.for_margin(margin)) <= margin
-    smaller = JudgeConfig.for_margin(0.95 * margin)
-    assert detectable_slowdown(error, smaller) > 0.95 * margin
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ def page_environment(pages: Pages, inherited: Mapping[str, str], *, in_heap: boo
     return {_TUNABLES: ":".join(filter(None, wanted))}
 
 
+def asks_for_huge_pages(environment: Mapping[str, str]) -> bool:
+    """Return whether a process with this `environment` asks for huge pages of memory."""
+    return _HUGE_PAGES in environment.get(_TUNABLES, "").split(":")
+
+
 def worker_environment(
     engine: EngineRow,
     requested: Mapping[str, str],

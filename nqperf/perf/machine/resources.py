@@ -118,23 +118,38 @@ def available_memory(root: Path = _ROOT) -> int | None:
 class Pages:
     """The memory of a process, in bytes: that on `huge` pages, and all that is `resident`.
 
-    None is what the system does not tell.
+    None is what the system does not tell. `small` says that the process is one that asked for huge pages and may be too
+    small for many.
     """
 
     huge: int | None
     resident: int | None
+    small: bool = False
 
     @property
     def kind(self) -> str:
-        """Whether most of what could lie on huge pages does: "huge", else "plain"."""
-        return "huge" if self.huge and self.resident and self.huge >= _HUGE_SHARE * self.resident else "plain"
+        """Whether most of what could lie on huge pages does: "huge", else "plain".
+
+        A small process that asked for them shows by a single one that it was given them: of 18 MB two or three pages
+        are about the share that counts, so the same work was called "huge" in one run and "plain" in the next.
+        """
+        if not self.huge or not self.resident:
+            return "plain"
+        return "huge" if self.small or self.huge >= _HUGE_SHARE * self.resident else "plain"
 
 
-def pages(root: Path = _ROOT) -> Pages:
-    """Return how much of this process's memory lies on huge pages; `root` is where the system's files are."""
+def pages(root: Path = _ROOT, *, small: bool = False) -> Pages:
+    """Return how much of this process's memory lies on huge pages; `root` is where the system's files are.
+
+    `small` says that it asked for them and may be a small one.
+    """
     rollup = root / "proc/self/smaps_rollup"
     huge, resident = (_field(rollup, name) for name in ("AnonHugePages", "Anonymous"))
-    return Pages(huge=None if huge is None else huge * 1024, resident=None if resident is None else resident * 1024)
+    return Pages(
+        huge=None if huge is None else huge * 1024,
+        resident=None if resident is None else resident * 1024,
+        small=small,
+    )
 
 
 def allows_huge_pages(root: Path = _ROOT) -> bool:

@@ -5,7 +5,6 @@ A measure is judged over all rows together: a comparison of equal code is red no
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,10 @@ import numpy as np
 
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.records.revisions import Judged, Measure, MeasuredSet, Word
-from nqperf.statistics.judge import look
 from nqperf.statistics.location import SetEstimate, set_estimate
 from nqperf.statistics.sets import Floor, Row, Sets
-from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
+from nqperf.statistics.two_margins import TwoMargins, VerdictByMargin
+from nqperf.statistics.verdicts import REFERENCE, Plan, RowVerdict
 
 MEASURES: tuple[Measure, ...] = ("time", "memory", "start")
 # The SD of a normal beside the median distance from its median.
@@ -29,28 +28,46 @@ SetsByRow = Mapping[str, Sequence[MeasuredSet]]
 
 @dataclass(slots=True, kw_only=True)
 class MeasuresJudge:
-    """The `judgements` so far, by measure.
+    """The `judges` of the measures, with what they found so far.
 
     `config` has the margins, `rows` the measures that are judged of each row, by its name.
     """
 
     config: RevisionsConfig
     rows: Mapping[str, Sequence[Measure]]
-    judgements: dict[Measure, Judgement | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
+    judges: dict[Measure, TwoMargins] = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        memory, start = config.memory_margin, config.start_margin
+        margins: dict[Measure, tuple[float, float]] = {
+            "time": config.margins,
+            "memory": (memory, memory),
+            "start": (start, start),
+        }
+        # Three measures are judged, and a comparison of equal code is to be red no more often than one row's would.
+        red_runs = REFERENCE.red_runs / len(MEASURES)
+        self.judges = {
+            measure: TwoMargins(margin=margin, wide=wide, red_runs=red_runs)
+            for measure, (margin, wide) in margins.items()
+        }
 
     def is_open(self, row: str) -> bool:
         """Return whether more sets of `row` may decide something.
 
         Memory and start are decided beside the time: they ask for sets of their own only to confirm that they grew.
         """
-        verdicts = {measure: self._verdict(measure, row) for measure in MEASURES}
-        time = verdicts["time"]
-        if time is None or not time.decided:
+        time, *others = (self._verdict(measure, row) for measure in MEASURES)
+        if time is None or not time.verdict.decided:
             return True
-        return any(one is not None and not one.decided and one.suspected_at is not None for one in verdicts.values())
+        known = [one.verdict for one in others if one is not None]
+        return any(not one.decided and one.suspected_at is not None for one in known)
 
-    def look_at(self, sets: SetsByRow, plan: Plan) -> None:
-        """Look at all `sets` so far, measure by measure, once after each pass; `plan` says how many there will be."""
+    def look_at(self, sets: SetsByRow, plan: Plan, room: int) -> None:
+        """Look at all `sets` so far, measure by measure, once after each pass.
+
+        `plan` says how many passes there will be, as alpha is shared, and `room` how many more fit into the time.
+        """
         passes = max(map(len, sets.values()), default=0)
         for measure in MEASURES:
             names = [name for name, measures in self.rows.items() if measure in measures]
@@ -66,25 +83,26 @@ class MeasuresJudge:
             if not any(known):
                 continue
             rows = Sets.of([Row(name=name, floor=Floor(ratio=1.0)) for name in names], known, shared=False)
-            before = self.judgements[measure]
-            self.judgements[measure] = look(rows, plan, before=before, config=self._judge_config(measure))
+            self.judges[measure].look(rows, plan, room)
 
     def judged(self, row: str, sets: Sequence[MeasuredSet]) -> tuple[Judged, ...]:
         """Return the verdicts on `row` with these `sets`, for the record."""
         found = []
         for measure in MEASURES:
-            verdict = self._verdict(measure, row)
-            if verdict is None or verdict.ratio is None:
+            by = self._verdict(measure, row)
+            if by is None or (ratio := by.verdict.ratio) is None:
                 continue
+            verdict, asked = by.verdict, self.judges[measure].margin
             values = [_values(measure, taken) for taken in sets]
             bounds = verdict.interval
             found.append(
                 Judged(
                     measure=measure,
                     word=_word(verdict),
-                    ratio=1 / verdict.ratio,
+                    ratio=1 / ratio,
                     interval=None if bounds is None else (1 / bounds[1], 1 / bounds[0]),
-                    margin=self._judge_config(measure).pass_margin - 1,
+                    margin=by.margin,
+                    asked=None if by.margin == asked else asked,
                     base=statistics.median(base for base, _ in values),
                     change=statistics.median(change for _, change in values),
                     sets=verdict.sets,
@@ -93,17 +111,8 @@ class MeasuresJudge:
             )
         return tuple(found)
 
-    def _verdict(self, measure: Measure, row: str) -> RowVerdict | None:
-        judgement = self.judgements[measure]
-        if judgement is None or measure not in self.rows[row]:
-            return None
-        return judgement.row(row)
-
-    def _judge_config(self, measure: Measure) -> JudgeConfig:
-        margins = {"time": self.config.margin, "memory": self.config.memory_margin, "start": self.config.start_margin}
-        config = JudgeConfig.for_margin(margins[measure])
-        # Three measures are judged, and a comparison of equal code is to be red no more often than one row's would.
-        return dataclasses.replace(config, red_runs=config.red_runs / len(MEASURES))
+    def _verdict(self, measure: Measure, row: str) -> VerdictByMargin | None:
+        return self.judges[measure].verdict(row) if measure in self.rows[row] else None
 
 
 def round_scatter(taken: MeasuredSet) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.duets import How, can_duet
-from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
+from nqperf.perf.revisions.config import USUAL_MARGIN, RevisionsConfig
 from nqperf.perf.revisions.judging import MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow, RowRun
 from nqperf.perf.revisions.sides import Side
@@ -20,7 +20,7 @@ from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResul
 from nqperf.statistics.planning import expected_sets
 from nqperf.statistics.verdicts import JudgeConfig, Plan
 
-_JUDGE = JudgeConfig.for_margin(DEFAULT.margin)
+_JUDGE = JudgeConfig.for_margin(USUAL_MARGIN)
 # The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
 _SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
 
@@ -51,7 +51,7 @@ class RowsSession:
                 how=how if can_duet() else "turns",
                 rounds=config.rounds,
                 set_seconds=config.budget / (_SETS_WANTED * len(self.rows)),
-                work_margin=config.margin,
+                work_margin=config.margins[0],
             )
             for row in self.rows
         )
@@ -70,7 +70,9 @@ class RowsSession:
             self._passes += 1
             last = not self._another_fits()
             if any(run.sets for run in self.runs):
-                self.judge.look_at({run.name: run.sets for run in self.runs}, self._plan(time_is_up=last))
+                fit = int(self.config.budget * self._passes / self._spent())
+                plan = Plan(sets=expected_sets(self._passes, fit), time_is_up=last)
+                self.judge.look_at({run.name: run.sets for run in self.runs}, plan, fit - self._passes)
             if last or not self._open():
                 return
 
@@ -114,11 +116,6 @@ class RowsSession:
     def _another_fits(self) -> bool:
         """Return whether a further pass over the rows that are open fits into the budget."""
         return sum(run.seconds for run in self._open()) <= self._left()
-
-    def _plan(self, *, time_is_up: bool) -> Plan:
-        """Return how many passes there will be in all, by what those so far took."""
-        fit = int(self.config.budget * self._passes / self._spent())
-        return Plan(sets=expected_sets(self._passes, fit), time_is_up=time_is_up)
 
     def results(self, sides: tuple[Side, Side], new: Sequence[str] = (), gone: Sequence[str] = ()) -> RevisionResults:
         """Return the record of a comparison of these `sides`; `new` and `gone` are rows that only one of them has."""

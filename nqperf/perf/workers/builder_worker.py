@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import os
 import pickle
 import re
 import sys
@@ -20,6 +21,7 @@ import msgspec
 from nqperf.engines.registry import count_first_run
 from nqperf.errors import ConfigError
 from nqperf.perf.machine import resources
+from nqperf.perf.machine.environment import asks_for_huge_pages
 from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
@@ -180,7 +182,10 @@ class _Worker:
 
     def _built(self, seconds: float) -> Built:
         return Built(
-            seconds=seconds, origin=self._origin, peak_bytes=resources.peak_memory(), pages=resources.pages().kind
+            seconds=seconds,
+            origin=self._origin,
+            peak_bytes=resources.peak_memory(),
+            pages=resources.pages(small=asks_for_huge_pages(os.environ)).kind,
         )
 
     def _run(self, runs: TimedRuns, *, again: bool) -> Output:

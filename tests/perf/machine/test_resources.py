@@ -120,6 +120,14 @@ def test_pages_are_huge_where_much_of_the_memory_lies_on_them(tmp_path, rollup, 
     assert (found.huge is None) == (rollup == "")
 
 
+@pytest.mark.parametrize(("huge", "kind"), [(4096, "huge"), (2048, "huge"), (0, "plain")])
+def test_a_small_process_that_asked_shows_by_one_huge_page_that_it_was_given_them(tmp_path, huge, kind):
+    """Of 18 MB it had 4 or 2 on huge pages: at a quarter, the same work was huge in one run and plain in the next."""
+    rollup = {"proc/self/smaps_rollup": f"Anonymous: 18000 kB\nAnonHugePages: {huge} kB\n"}
+    assert resources.pages(write(tmp_path, rollup), small=True).kind == kind
+    assert resources.pages(tmp_path).kind == "plain"
+
+
 @LINUX
 def test_huge_pages_are_seen_in_a_process_that_asks_for_them():
     if not resources.allows_huge_pages():

@@ -1,6 +1,7 @@
 """Two revisions before the judge, with scripted processes: what is said of a change, and what ends a comparison."""
 
 import itertools
+import json
 import math
 import random
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nqperf.errors import ConfigError, NqPerfError
+from nqperf.errors import ConfigError, FormatError, NqPerfError
 from nqperf.formats.results.revisions_json import read_revisions, write_revisions
 from nqperf.perf.pairs.sameness import Close, agree
 from nqperf.perf.revisions.compare import compare_revisions
@@ -37,7 +38,7 @@ class Scripted:
         if "start_fault" in script:
             raise NqPerfError(script["start_fault"])
         self.script, self.drawn, self.pid = script, drawn, 0
-        self.level = script.get("seconds", 0.1) * math.exp(drawn.gauss(0, 0.004))
+        self.level = script.get("seconds", 0.1) * math.exp(drawn.gauss(0, script.get("noise", 0.004)))
         self.warm_up_seconds = self.level
         self.start_seconds = script.get("start", 2.0) * math.exp(drawn.gauss(0, 0.01))
         self.peak_bytes = script.get("peak", 100 * MIB)
@@ -303,7 +304,7 @@ def test_outputs_without_a_value_are_not_compared_and_do_not_differ():
 def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, seconds, said):
     ticks = itertools.count(0.0, tick)
     monkeypatch.setattr("nqperf.perf.revisions.session.time.monotonic", lambda: next(ticks))
-    results = compare(change={"seconds": seconds}, seed=3)
+    results = compare(change={"seconds": seconds}, seed=3, margin=0.02)
     assert results.outcome == "INCONCLUSIVE"
     assert words(results)["time"] == "INCONCLUSIVE"
     assert re.search(said, revisions_text(results))
@@ -311,6 +312,38 @@ def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tic
     assert re.search(r": nqperf_paired\(..., budget=\d+\)", revisions_text(in_a_test))
     named = [msgspec.structs.replace(row, name="baseline") for row in results.rows]
     assert ": pytest --nqperf-budget " in revisions_text(msgspec.structs.replace(in_a_test, rows=tuple(named)))
+
+
+@pytest.mark.parametrize("margin", [None, 0.02])
+def test_where_the_noise_hides_the_usual_margin_a_wider_one_passes_and_is_named(monkeypatch, margin):
+    """Equal code was INCONCLUSIVE three times of three on a machine whose sets scatter by 4 %; a typed margin stays."""
+    ticks = itertools.count(0.0, 60.0)
+    monkeypatch.setattr("nqperf.perf.revisions.session.time.monotonic", lambda: next(ticks))
+    results = compare({"noise": 0.015}, {"noise": 0.015}, margin=margin)
+    (row,) = results.rows
+    time = row.measure("time")
+    text = revisions_text(results)
+    if margin is not None:
+        assert (results.outcome, time.word, time.margin, time.asked) == ("INCONCLUSIVE", "INCONCLUSIVE", 0.02, None)
+        return
+    assert (results.outcome, time.word, time.margin, time.asked) == ("PASS", "SAME", 0.05, 0.02)
+    assert time.interval[1] < 1.05
+    assert headline(results).startswith("no slower than main by the margin of 5 %: ")
+    assert "times scatter too far here to tell 2 % in this time, so less than 5 % slower is no slower; about " in text
+    assert " would tell 2 %: --budget " in text
+    assert "SAME: surely less than its margin more, which is 5 % (time of a run)" in text
+
+
+def test_rows_that_passed_by_a_wider_margin_are_said_to():
+    results = compare()
+    (row,) = results.rows
+    wide = msgspec.structs.replace(row.measure("time"), margin=0.05, asked=0.02, more_sets=None)
+    other = msgspec.structs.replace(row, name="other", judged=(wide, *row.judged[1:]))
+    both = msgspec.structs.replace(results, rows=(row, other))
+    assert headline(both) == "2 rows no slower than main by the margin of 5 %, answers the same"
+    assert next_steps(both) == [
+        "times scatter too far here to tell 2 % in this time, so less than 5 % slower is no slower"
+    ]
 
 
 def open_results(high, more_sets, *, sets=25, seconds=180.0):
@@ -417,6 +450,22 @@ def test_the_record_is_written_and_read_whole(tmp_path):
     results = compare(change={"seconds": 0.12})
     write_revisions(tmp_path / "ab.json", results)
     assert read_revisions(tmp_path / "ab.json") == results
+
+
+def test_a_record_of_the_version_before_is_read(tmp_path):
+    """It had no margin that was asked for beside the one a row passed by."""
+    results = compare(change={"seconds": 0.12})
+    write_revisions(tmp_path / "ab.json", results)
+    old = json.loads((tmp_path / "ab.json").read_text())
+    old["schema_version"] = 2
+    for one in old["rows"][0]["judged"]:
+        del one["asked"]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    assert read_revisions(tmp_path / "old.json") == msgspec.structs.replace(results, schema_version=2)
+    old["schema_version"] = 1
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    with pytest.raises(FormatError, match="is 1; expected 3"):
+        read_revisions(tmp_path / "old.json")
 
 
 def test_the_report_escapes_what_strangers_wrote():

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest_benchmark.histogram  # noqa: F401
 
 # Nor that the plugin's rooms are still attributes of their package: a second session would find the clock of the first.
+# And what each session would import anew for its report, with rich and its thirty modules.
+import nqperf.formats.project_toml
+import nqperf.formats.results.step_summary
 import nqperf.pytest_plugin.replay
 import nqperf.pytest_plugin.revisions
-import nqperf.pytest_plugin.suite  # noqa: F401
+import nqperf.pytest_plugin.suite
+import nqperf.records.history
+import nqperf.report.terminal  # noqa: F401
 from nqperf.formats.results.results_json import write_results
 from tests import runs
 

@@ -62,7 +62,7 @@ def test_sorted(benchmark):
     benchmark.extra_info["n"] = 3
     benchmark.pedantic(sorted, args=([3, 1, 2],), rounds=3)
 """
-INI = "[pytest]\nfilterwarnings = error\naddopts = --strict-markers --strict-config\n"
+INI = "[pytest]\nfilterwarnings = error\naddopts = --strict-markers --strict-config --benchmark-max-time=0.01\n"
 WITHOUT = ("-p", "no:nqperf", "-p", "no:nqperf_casts")
 # What the thin plugin is made of.
 THIN = {"nqperf", "nqperf.errors", "nqperf.plain_text", "nqperf.pytest_casts", "nqperf.pytest_plugin"}

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nqperf.casts.building import _by_parameters, _of_other_names
+from nqperf.casts.building import _by_parameters, _of_other_names, keras_restored
 
 
 class One:
@@ -43,3 +43,19 @@ def test_a_model_that_knows_its_inputs_is_left_alone():
     specs = ({"images": "a spec"},)
     assert _by_parameters(SimpleNamespace(call=One().call, inputs=["known"]), specs) == specs
     assert _by_parameters(One(), None) is None
+
+
+@pytest.mark.parametrize("fault", [ImportError, AttributeError, TypeError])
+def test_a_keras_that_keeps_its_counts_elsewhere_ends_nothing(monkeypatch, fault):
+    """They are in a private place, which another version may not have: names then go on, and the model is built."""
+
+    class Elsewhere:
+        @staticmethod
+        def import_module(name):
+            raise fault(name)
+
+    monkeypatch.setattr("nqperf.casts.building.importlib", Elsewhere)
+    ran = []
+    with keras_restored():
+        ran.append(True)
+    assert ran

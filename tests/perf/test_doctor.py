@@ -5,6 +5,9 @@ from nqperf.perf.doctor import examine
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.report.machine import diagnosis_text
 
+# Each engine is started; what doctor says of a machine, tests/perf/machine holds on made-up ones.
+pytestmark = pytest.mark.slow(15)
+
 
 @pytest.fixture(scope="module")
 def diagnosis():

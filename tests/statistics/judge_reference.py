@@ -9,7 +9,8 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from scipy import stats
+import numpy as np
+from scipy import special, stats
 
 from nqperf.statistics.spending import nominal_level
 
@@ -50,7 +51,7 @@ class Reference:
         if shown or (found.decided and not self.up) or found.interval is None:
             return None
         values = self.sets["location"][:count]
-        mean, sd = statistics.mean(values), statistics.stdev(values)
+        mean, sd = statistics.fmean(values), float(np.std(values, ddof=1))
         # In four of five samples the variance times its degrees of freedom is above this part of the true one.
         sd *= math.sqrt((count - 1) / float(stats.chi2.ppf(0.2, count - 1)))
 
@@ -96,8 +97,8 @@ class Reference:
         values = self.sets[view][:count]
         if count < 2:
             return None
-        error = statistics.stdev(values) / math.sqrt(count)
-        return float(stats.t.sf((self.floor - statistics.mean(values) - beyond) / error, count - 1))
+        error = float(np.std(values, ddof=1)) / math.sqrt(count)
+        return float(special.stdtr(count - 1, -(self.floor - statistics.fmean(values) - beyond) / error))
 
     def _slow(self, view, count, beyond=0.0):
         slower = self._tail(view, count, beyond)
@@ -124,8 +125,8 @@ class Reference:
         if count < 2:
             return None
         values = self.sets["location"][:count]
-        reach = stats.t.isf(self._one_look(), count - 1) * statistics.stdev(values) / math.sqrt(count)
-        return statistics.mean(values) - reach, statistics.mean(values) + reach
+        reach = stats.t.isf(self._one_look(), count - 1) * float(np.std(values, ddof=1)) / math.sqrt(count)
+        return statistics.fmean(values) - reach, statistics.fmean(values) + reach
 
     def _one_look(self):
         return 0.7 * (1 - self.config.confidence) / 2
@@ -193,6 +194,6 @@ class Reference:
         new = self.sets[view][since:count]
         if not new:
             return True
-        slowdown = self.floor - statistics.mean(new)
-        faster = self.row.role == "same" and statistics.mean(self.sets[view][:count]) > self.floor
+        slowdown = self.floor - statistics.fmean(new)
+        faster = self.row.role == "same" and statistics.fmean(self.sets[view][:count]) > self.floor
         return (-slowdown if faster else slowdown) > 0

@@ -1,5 +1,6 @@
 """The posterior of the search against a slow reference: the same model, added up on one even and fine grid."""
 
+import functools
 import math
 
 import numpy as np
@@ -19,27 +20,31 @@ def posterior_of(commits, places, values):
     return Posterior.of(np.arange(1, commits + 1), np.array(places, np.int64), np.array(values, float), NOISE)
 
 
-def prior(scale):
-    """Return the density of the log scale where the variance is scaled inverse chi-squared, up to a constant."""
-    return scale * stats.invgamma.pdf(scale**2, NOISE.freedom / 2, scale=NOISE.freedom * NOISE.sd**2 / 2) * scale
+# The density of each log scale where the variance is scaled inverse chi-squared, up to a constant.
+PRIOR = SCALES * stats.invgamma.pdf(SCALES**2, NOISE.freedom / 2, scale=NOISE.freedom * NOISE.sd**2 / 2) * SCALES
+# [a step in between, the bad commit's]: whether the first is a part of the second, and neither nearly none nor all.
+PART = (SIZES[:, None] > 0) & (SIZES[:, None] > 0.2 * SIZES) & (SIZES[:, None] < 0.8 * SIZES)
 
 
-def likelihood(values, sizes, scale):
-    return np.prod([stats.t.pdf(value - sizes, 4, scale=scale) for value in values], axis=0) * np.ones_like(sizes)
+@functools.lru_cache(maxsize=64)
+def likelihood_of(value):
+    """Return how likely a measured value is [by scale, by size]."""
+    return stats.t.pdf(value - SIZES, 4, scale=SCALES[:, None])
+
+
+def likelihood(values):
+    """Return how likely all values are [by scale, by size]."""
+    return math.prod(map(likelihood_of, values), start=np.ones((len(SCALES), len(SIZES))))
 
 
 def reference(commits, places, values):
     """Return the probability of each commit."""
+    nothing = np.flatnonzero(np.isclose(SIZES, 0))[0]
     weights = []
     for first in range(1, commits + 1):
         slow = [value for place, value in zip(places, values, strict=True) if place >= first]
         fast = [value for place, value in zip(places, values, strict=True) if place < first]
-        weights.append(
-            sum(
-                prior(scale) * likelihood(fast, np.zeros(1), scale)[0] * likelihood(slow, SIZES, scale).sum()
-                for scale in SCALES
-            )
-        )
+        weights.append((PRIOR * likelihood(fast)[:, nothing] * likelihood(slow).sum(axis=1)).sum())
     return np.array(weights) / sum(weights)
 
 
@@ -48,14 +53,13 @@ def of_scales(places, values):
     by_commit = [
         [value for at, value in zip(places, values, strict=True) if at == place] for place in sorted({*places})
     ]
-    weights = [prior(scale) * math.prod(likelihood(own, SIZES, scale).sum() for own in by_commit) for scale in SCALES]
-    return np.array(weights) / sum(weights)
+    weights = PRIOR * math.prod(likelihood(own).sum(axis=1) for own in by_commit)
+    return weights / weights.sum()
 
 
 def density(places, values, commit):
-    """Return how likely each size of one commit is, by its own measurements."""
-    own = [value for place, value in zip(places, values, strict=True) if place == commit]
-    density = np.array([likelihood(own, SIZES, scale) for scale in SCALES])
+    """Return how likely each size of one commit is [by scale, by size], by its own measurements."""
+    density = likelihood([value for place, value in zip(places, values, strict=True) if place == commit])
     return density / density.sum(axis=1, keepdims=True)
 
 
@@ -97,8 +101,7 @@ def test_a_step_in_between_is_as_likely_as_by_the_reference(case):
     bad, scales = density(places, values, commits), of_scales(places, values)
     for commit in {*places} - {commits}:
         own = density(places, values, commit)
-        part = (SIZES[:, None] > 0) & (SIZES[:, None] > 0.2 * SIZES) & (SIZES[:, None] < 0.8 * SIZES)
-        expected = sum(weight * (one @ part @ its_bad) for weight, one, its_bad in zip(scales, own, bad, strict=True))
+        expected = scales @ ((own @ PART.astype(float)) * bad).sum(axis=1)
         assert posterior.between(commit) == pytest.approx(expected, abs=0.03)
 
 

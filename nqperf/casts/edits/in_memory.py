@@ -17,16 +17,16 @@ class Live:
     """The functions that are there, by file; looked up once, for what edited code makes anew is edited already."""
 
     def __init__(self) -> None:
-        self._by_path: dict[str, list[FunctionType]] | None = None
+        self._all: list[FunctionType] | None = None
+        self._by_path: dict[str, list[FunctionType]] = {}
 
     def of(self, path: str) -> list[FunctionType]:
         """Return the functions that were made from the file at `path`."""
-        if self._by_path is None:
-            self._by_path = {}
-            for each in gc.get_objects():
-                if type(each) is FunctionType:  # no proxy is asked for its type
-                    self._by_path.setdefault(each.__code__.co_filename, []).append(each)
-        return self._by_path.get(path, [])
+        if self._all is None:
+            self._all = [each for each in gc.get_objects() if type(each) is FunctionType]  # no proxy is asked
+        if path not in self._by_path:
+            self._by_path[path] = [each for each in self._all if each.__code__.co_filename == path]
+        return self._by_path[path]
 
 
 @contextlib.contextmanager

@@ -82,6 +82,17 @@ def _parsed(text: str) -> ast.Module | None:
         return None
 
 
+def _nodes_of(path: str) -> tuple[ast.AST, ...]:
+    """Return all nodes of the source of the file `path`, breadth first; none when it is no Python."""
+    return _walked(text_at(path))
+
+
+@functools.lru_cache(maxsize=256)
+def _walked(text: str) -> tuple[ast.AST, ...]:
+    tree = _parsed(text)
+    return () if tree is None else tuple(ast.walk(tree))
+
+
 def function_at(location: SourceLocation) -> str:
     """Return the qualified name of the function around `location` (without `<locals>`), "" at module level."""
     tree = tree_of(location.path)
@@ -103,11 +114,8 @@ def function_at(location: SourceLocation) -> str:
 
 def expression(location: SourceLocation, op_type: str) -> ast.expr | ast.AugAssign | None:
     """Return the expression being executed at `location`; by the symbol of `op_type` where no columns are known."""
-    tree = tree_of(location.path)
-    if tree is None:
-        return None
     best: ast.expr | ast.AugAssign | None = None
-    for node in ast.walk(tree):
+    for node in _nodes_of(location.path):
         if not isinstance(node, ast.BinOp | ast.Call | ast.Compare | ast.AugAssign | ast.UnaryOp):
             continue
         if location.column is not None:
@@ -163,9 +171,8 @@ def _is_setting(part: ast.expr) -> bool:
 
 def statement(path: str, line: int) -> ast.stmt | None:
     """Return the innermost statement of the file `path` that holds the `line`."""
-    tree = tree_of(path)
     found = None
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in _nodes_of(path):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             found = node  # ast.walk goes breadth first: the innermost comes last
     return found
@@ -173,10 +180,9 @@ def statement(path: str, line: int) -> ast.stmt | None:
 
 def nodes_at(path: str, line: int) -> list[ast.stmt | ast.expr]:
     """Return the statements and expressions of the file at `path` that hold `line`, the innermost first."""
-    tree = tree_of(path)
     found = [
         node
-        for node in (ast.walk(tree) if tree is not None else ())
+        for node in _nodes_of(path)
         if isinstance(node, ast.stmt | ast.expr) and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     return found[::-1]
@@ -205,12 +211,7 @@ def _encloses(outer: Span, inner: Span) -> bool:
 
 def definition(path: str, name: str, line: int) -> ast.FunctionDef | None:
     """Return the function `name` of the file at `path`; of several the last one that is defined before `line`."""
-    tree = tree_of(path)
-    found = [
-        node
-        for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, ast.FunctionDef) and node.name == name
-    ]
+    found = [node for node in _nodes_of(path) if isinstance(node, ast.FunctionDef) and node.name == name]
     before = [node for node in found if node.lineno <= line]
     return max(before or found, key=lambda node: node.lineno, default=None)
 
@@ -226,8 +227,7 @@ def statements_before(path: str, node: ast.stmt | ast.expr) -> list[ast.stmt]:
 
 def node_at(path: str, wanted: Span) -> ast.expr | None:
     """Return the widest expression of the file `path` that stands exactly at the span `wanted`."""
-    tree = tree_of(path)
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in _nodes_of(path):
         if isinstance(node, ast.expr) and span(node) == wanted:
             return node
     return None
@@ -241,8 +241,7 @@ def cast_names(path: str) -> list[str]:
 @functools.lru_cache(maxsize=256)
 def _cast_names(text: str) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    tree = _parsed(text)
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in _walked(text):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 # "import a.b" binds a alone, and a.b is what it is called by

@@ -50,10 +50,23 @@ def load_request(model, rows=5, **changes):
 
 
 @pytest.fixture(scope="module")
-def worker(model_folder):
+def begun(model_folder):
+    """Yield a process that has done its first batch, and what it said of each step on the way."""
+    steps = (
+        (load_request(model_folder), protocol.Loaded),
+        (protocol.Trace(), protocol.Traced),
+        (protocol.FirstBatch(), protocol.Timed),
+        (protocol.FirstBatch(), protocol.Timed),
+        (protocol.Observe(), protocol.ObservedStates),
+    )
     with started("baseline") as process:
-        process.ask(load_request(model_folder), protocol.Loaded, timeout=300)
-        yield process
+        yield process, [process.ask(request, kind, timeout=300) for request, kind in steps]
+
+
+@pytest.fixture
+def worker(begun):
+    process, _ = begun
+    return process
 
 
 def test_every_row_is_predicted_as_the_engine_does(worker, tiny_config, tiny_weights):
@@ -210,12 +223,11 @@ def test_a_worker_that_is_stopped_and_one_that_computes_are_told_apart(model_fol
         process.ask(load_request(model_folder), protocol.Loaded, timeout=1.0)  # importing TensorFlow takes longer
 
 
-def test_loading_tracing_and_the_first_batch_are_asked_apart(model_folder):
-    with started("baseline") as process:
-        assert process.ask(load_request(model_folder), protocol.Loaded, timeout=300).batches == 2
-        assert process.ask(protocol.Trace(), protocol.Traced, timeout=300).seconds > 0
-        assert process.ask(protocol.FirstBatch(), protocol.Timed, timeout=300).seconds > 0
-        assert process.ask(protocol.FirstBatch(), protocol.Timed, timeout=300).seconds == 0  # there is but one
-        seen = process.ask(protocol.Observe(), protocol.ObservedStates, timeout=300)
-        assert seen.states.traces == 1
-        assert seen.resident_bytes is None or seen.resident_bytes > 0
+def test_loading_tracing_and_the_first_batch_are_asked_apart(begun):
+    _, (loaded, traced, first, again, seen) = begun
+    assert loaded.batches == 2
+    assert traced.seconds > 0
+    assert first.seconds > 0
+    assert again.seconds == 0  # there is but one
+    assert seen.states.traces == 1
+    assert seen.resident_bytes is None or seen.resident_bytes > 0

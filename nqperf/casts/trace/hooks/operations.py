@@ -40,7 +40,7 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
     ):
         replace_code(stack, tf_decorator.unwrap(function)[1], hooks.comparing(op_type, names))
     genuine = keras_dtypes.result_type
-    for module in [module for name, module in sys.modules.items() if name.split(".")[0] == "keras"]:
+    for module in [module for name, module in sys.modules.items() if name == "keras" or name.startswith("keras.")]:
         if vars(module).get("result_type") is genuine:
             replace(stack, module, "result_type", hooks.result_type)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nqperf.casts.drift import Drift, LayerDrift
 from nqperf.casts.edits.runs import TOLERANCE
+from nqperf.casts.findings import Finding
 from nqperf.casts.task_drift import TaskDrift
 from nqperf.casts.twins import called
 
@@ -35,8 +36,8 @@ def verdict(drift: Drift, task: TaskDrift | None = None, *, tolerance: float | N
     """Return the verdict on `drift`: every output within `tolerance` (relative L2), and no finding that counts.
 
     Without a tolerance it is 0.05 in float16 and 0.25 in bfloat16, as for edits. Values that are not finite and are
-    absorbed are no fault. The answers that
-    change in `task` are told of and judged by their reader.
+    absorbed are no fault, nor are values that become zero where their layer's own result is within the limit, as in the
+    tails of a softmax. The answers that change in `task` are told of and judged by their reader.
     """
     limit = TOLERANCE.get(drift.precision.removeprefix("mixed_"), 0.0) if tolerance is None else tolerance
     lost = next((each for each in drift.findings if each.rule == "NUM201"), None)
@@ -50,12 +51,29 @@ def verdict(drift: Drift, task: TaskDrift | None = None, *, tolerance: float | N
             f"{called(name)} is {error:.3g} off (relative L2), and at most {limit:g} is allowed; {_blame(drift, error)}"
         )
         return Verdict(holds=False, reason=told)
-    counted = sorted({each.rule for each in drift.findings if each.rule != "NUM202"})
+    own_errors = {each.layer: each.local.relative_l2 for each in drift.layers}
+    small = [each for each in drift.findings if each.rule == "NUM204" and own_errors.get(each.layer, math.inf) <= limit]
+    counted = [each for each in drift.findings if each.rule != "NUM202" and each not in small]
     if counted:
-        first = next(each for each in drift.findings if each.rule == counted[0])
-        return Verdict(holds=False, reason=f"{' and '.join(counted)} found, first in {first.layer}: {first.message}")
+        first = min(counted, key=lambda each: each.rule)
+        rules = " and ".join(sorted({each.rule for each in counted}))
+        told = f"{rules} found, first in {first.layer}: {first.message}"
+        return Verdict(holds=False, reason=f'{told}; dtype="float32" keeps that layer in float32')
     changed = f"; {task.changed_predictions} of {task.examples} answers change" if task is not None else ""
-    return Verdict(holds=True, reason=f"{called(name)} is {error:.3g} off (relative L2), at most {limit:g}{changed}")
+    flushed = f"; {_harmless(small, own_errors)}" if small else ""
+    return Verdict(
+        holds=True, reason=f"{called(name)} is {error:.3g} off (relative L2), at most {limit:g}{changed}{flushed}"
+    )
+
+
+def _harmless(small: list[Finding], own_errors: dict[str, float]) -> str:
+    """Return of the layers whose flushed values are too `small` to matter how far off their results are."""
+    worst = max(small, key=lambda each: own_errors[str(each.layer)])
+    where = str(worst.layer) if len(small) == 1 else f"{len(small)} layers"
+    return (
+        f"the values that become zero in {where} (NUM204) are too small to matter: "
+        f"{own_errors[str(worst.layer)]:.3g} off at the most"
+    )
 
 
 def _blame(drift: Drift, error: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nqperf.casts.building import keras_restored, set_policy
 from nqperf.casts.naming import meant
 from nqperf.casts.trace.hooks.variables import bound
 from nqperf.casts.trace.stops import said
@@ -221,7 +222,10 @@ def _keras_file(path: Path) -> Callable[..., Any]:
         held = {name for name in _policies(config) if "16" in name} or {"float32"}
         if precision is None or held == {precision}:
             return model
-        return keras.saving.deserialize_keras_object(_with_policy(config, held, precision))
+        # Layers that an own layer makes in its build() stand in no configuration: they are of the global policy.
+        with keras_restored():
+            set_policy(precision)
+            return keras.saving.deserialize_keras_object(_with_policy(config, held, precision))
 
     return build
 

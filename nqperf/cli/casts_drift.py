@@ -55,7 +55,7 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
     MODEL is a model folder, a .keras file, or module:function that builds a model. Without MODEL it is the packaged
     model. Without --data or --inputs the inputs are seeded: ids of the vocabulary, masks with padding, normal floats.
     The last line is the verdict with its reason; exit code 1 means that it does not hold: an output is too far off, or
-    values which are not finite, little headroom or flushed values were found.
+    values which are not finite, little headroom or flushed values that matter were found.
 
     \b
     nqperf casts drift mypackage.models:build --inputs batch.npz

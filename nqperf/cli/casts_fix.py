@@ -69,7 +69,7 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
         write_whole(patch, made.diff.encode())
     else:
         click.echo(made.diff, nl=False)
-    click.echo(summary_line(target.name, made, left), err=True)
+    click.echo(summary_line(target.name, made, left, written=write), err=True)
     _tell(audit.findings)
     if not audit.complete:
         sys.exit(EXIT_UNSURE)
@@ -129,9 +129,14 @@ def rule(name: str | None) -> None:
         click.echo(rule_page(name), nl=False)
 
 
-def summary_line(name: str, made: Patch, left: int) -> str:
-    """Return what was `made` of the findings in the model called `name`; for so many are `left` there is no edit."""
+def summary_line(name: str, made: Patch, left: int, *, written: bool) -> str:
+    """Return what was `made` of the findings in the model called `name`; for so many are `left` there is no edit.
+
+    `written` says that the edits stand in the files.
+    """
     if not made.mended and not left:
         return f"{name}: the audit finds nothing, so there is nothing to mend"
     names = ", ".join(file.path.name for file in made.before) or "no file"
-    return f"{counted(made.mended, 'finding')} mended in {names}; {left} without an edit that works"
+    done = "mended" if written else "can be mended"
+    nothing = "" if written or not made.mended else "; no file is changed"
+    return f"{counted(made.mended, 'finding')} {done} in {names}; {left} without an edit that works{nothing}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nqperf.perf.keras_models.outputs import LIMIT, RELATIVE
 from nqperf.records.doubts import controls_doubt, untested
 from nqperf.records.results import BASELINE, OWN_MODEL, Results, VariantResult
-from nqperf.report.summary import interval_text
+from nqperf.report.summary import interval_text, more_time
 
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
 
@@ -40,7 +40,10 @@ def doubt_sentence(results: Results) -> str | None:
     why = controls_doubt(results.controls)
     if why is None or not any(row.verdict and row.verdict.interval for row in results.variants):
         return None
-    return f"The controls do not support this ({why}): repeat it with a larger --budget, or on a quieter machine."
+    planted = results.controls.planted
+    more = None if planted is None else planted.verdict.more_seconds
+    longer = "a larger --budget" if more is None else f"about {more_time(more)} more (a larger --budget)"
+    return f"The controls do not support this ({why}): repeat it with {longer}, or on a quieter machine."
 
 
 def safety_sentence(results: Results) -> str | None:

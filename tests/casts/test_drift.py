@@ -296,6 +296,32 @@ def test_a_verdict_names_the_layer_to_blame_and_what_is_not_finite():
     assert "makes infinity, which reaches the outputs" in judged.reason
 
 
+def test_values_that_become_zero_count_only_where_their_layers_result_suffers():
+    """The tails of a softmax made a model of the best answers one that does not hold, which bisect and bench denied."""
+
+    class Sharp(keras.layers.Layer):
+        def call(self, x):
+            return ops.softmax(x * 40.0, axis=-1)
+
+    class Small(keras.layers.Layer):
+        def call(self, x):
+            return ops.tanh(x) * 1e-4 * 1e-4
+
+    twins, batch = small_twins(Sharp)
+    found = drift.measure(twins, [batch], name="small", precision="mixed_float16")
+    assert {finding.rule for finding in found.findings} == {"NUM204"}
+    judged = verdict(found)
+    assert judged.holds
+    assert "(NUM204) are too small to matter: " in judged.reason
+
+    twins, batch = small_twins(Small, Sharp)
+    found = drift.measure(twins, [batch], name="small", precision="mixed_float16")
+    judged = verdict(found)
+    assert not judged.holds
+    assert judged.reason.startswith("NUM204 found, first in small/layer_0: ")
+    assert judged.reason.endswith('dtype="float32" keeps that layer in float32')
+
+
 def test_a_reference_that_is_no_number_is_refused_and_not_blamed_on_16_bits():
     twins, _ = small_twins(keras.layers.Identity)
     foul = (tf.fill((2, 4), float("nan")),)

@@ -11,6 +11,7 @@ import pytest
 
 from nqperf.casts.edits.patch import Patch
 from nqperf.cli.casts_fix import summary_line
+from nqperf.formats.casts.source_files import SourceFile
 
 MODELS = Path(__file__).parent / "fixed_models"
 PROGRAM = "from nqperf.cli.main import main; main()"
@@ -66,8 +67,21 @@ def run_for_real(legacy, *paths):
 def test_a_model_without_findings_has_nothing_to_mend():
     """It had been told '0 findings mended in no file; 0 without an edit that works'."""
     clean = Patch(before=(), after=(), mended=0)
-    assert summary_line("mine:build", clean, 0) == "mine:build: the audit finds nothing, so there is nothing to mend"
-    assert summary_line("mine:build", clean, 2) == "0 findings mended in no file; 2 without an edit that works"
+    nothing = "mine:build: the audit finds nothing, so there is nothing to mend"
+    assert summary_line("mine:build", clean, 0, written=False) == nothing
+    left = "0 findings can be mended in no file; 2 without an edit that works"
+    assert summary_line("mine:build", clean, 2, written=False) == left
+
+
+def test_edits_that_are_only_shown_are_not_said_to_be_made():
+    file = SourceFile(path=Path("mine.py"), text="", encoding="utf-8", newline="\n")
+    made = Patch(before=(file,), after=(file,), mended=2)
+    shown = "2 findings can be mended in mine.py; 0 without an edit that works; no file is changed"
+    assert summary_line("mine:build", made, 0, written=False) == shown
+    assert (
+        summary_line("mine:build", made, 0, written=True)
+        == "2 findings mended in mine.py; 0 without an edit that works"
+    )
 
 
 @pytest.mark.slow(20)

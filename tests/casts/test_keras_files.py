@@ -22,6 +22,16 @@ import tensorflow as tf
 class Shifted(keras.layers.Layer):
     def call(self, x):
         return x + tf.ones((4,))
+
+
+@keras.saving.register_keras_serializable("own_layers")
+class Block(keras.layers.Layer):
+    def build(self, shape):
+        self.inner = keras.layers.Dense(4)
+        self.inner.build(shape)
+
+    def call(self, x):
+        return x + self.inner(x)
 """
 
 
@@ -103,6 +113,19 @@ def test_own_layers_are_imported_by_name_and_their_lines_found(folder):
         casts, ["drift", "own.keras", "--import", "own_layers", "--precision", "float32"]
     )
     assert "verdict: HOLDS" in drifted.output, drifted.exception
+
+
+@pytest.mark.usefixtures("folder")
+def test_layers_that_an_own_layer_makes_as_it_is_built_get_the_policy_that_is_asked_for():
+    """They stand in no configuration, and stayed in float32: the file had faults that its builder had not."""
+    own = importlib.import_module("own_layers")
+    saved("m.keras", "float32", own=own.Block)
+    keras.saving.get_custom_objects().clear()
+    sys.modules.pop("own_layers")
+    found, code = audited("m.keras", "--import", "own_layers", "--precision", "mixed_float16")
+    assert (found["findings"], code) == ([], 0)
+    model = resolve("m.keras").build(precision="mixed_float16")
+    assert model.get_layer("own").inner.compute_dtype == "float16"
 
 
 def test_a_file_of_unknown_layers_or_none_is_one_line(folder):

@@ -62,6 +62,11 @@ def test_nothing_is_sure_where_a_control_did_not_hold():
         for whole in (run_text(results), run_page(results), run_markdown(results)):
             assert doubt.split("%")[1] in whole
             assert "surely" not in whole
+    open_ = unsupported(runs.measured("xla", 1.2))
+    held = open_.controls.planted
+    planted = msgspec.structs.replace(held, verdict=msgspec.structs.replace(held.verdict, more_seconds=170.0))
+    open_ = msgspec.structs.replace(open_, controls=msgspec.structs.replace(open_.controls, planted=planted))
+    assert "repeat it with about 3 minutes more (a larger --budget), or on a quieter" in closing_sentence(open_)
     other = closing_sentence(unsupported(runs.measured("xla", 1.2), planted="FAIL"))
     assert "a planted slowdown of 10% came out as another size" in other
     none = msgspec.structs.replace(runs.run(runs.measured("xla", 1.2)), controls=Controls(same=None, planted=None))

@@ -74,7 +74,8 @@ def build_model(name: str, inputs: tuple[str, ...], imports: tuple[str, ...], pr
         raise
     except Exception as error:
         narrow = precision != "float32"
-        what = f"`nqperf casts audit {name}` lists what stops it" if narrow else "expected a Keras model"
+        needed = "".join(f" --import {module}" for module in imports)
+        what = f"`nqperf casts audit {name}{needed}` lists what stops it" if narrow else "expected a Keras model"
         raise ConfigError(f"the builder raised {said(error)}; {what}") from error
     model, specs = model_of(value, target.inputs)
     if specs is None:

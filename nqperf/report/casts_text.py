@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from nqperf.casts.findings import RULES, Audit, Finding, Island, layer_template
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from nqperf.casts.task_drift import TaskDrift
 
 _MOST_OPS = 12
+_FIRST = 5  # so many findings of a rule are listed of a drift
 
 
 def github_annotations(audit: Audit) -> str:
@@ -83,10 +86,18 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
             f"best position changed: {task.start_flips} starts, {task.end_flips} ends of {task.features} windows",
             f"answers changed: {task.changed_predictions} of {task.examples}",
         ]
-    for finding in drift.findings:
-        where = f"{finding.path}:{finding.line} " if finding.path else ""
-        lines.append(f"{finding.rule} {where}{finding.layer}: {finding.message}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_drift_findings(drift)])
+
+
+def _drift_findings(drift: Drift) -> Iterator[str]:
+    """Yield the findings of `drift`, a line each: of each rule the first few, for what follows is made by them."""
+    for rule, group in itertools.groupby(sorted(drift.findings, key=attrgetter("rule")), attrgetter("rule")):
+        found = list(group)
+        for finding in found[:_FIRST]:
+            where = f"{finding.path}:{finding.line} " if finding.path else ""
+            yield f"{finding.rule} {where}{finding.layer}: {finding.message}"
+        if len(found) > _FIRST:
+            yield f"{rule}: {len(found) - _FIRST} more, behind the first ones (--json has all)"
 
 
 def bisection_text(found: Bisection) -> str:

@@ -72,7 +72,7 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
         return "not run, as is told above"
     if row.status == "failed":
         wrong = (row.reason or "").startswith("parity")
-        return "outputs do NOT hold" if wrong else "failed, as is told above"
+        return "outputs do NOT hold (nqperf casts audit looks for why)" if wrong else "failed, as is told above"
     held = "outputs hold" if _answers_known(row) else _open(row)
     if row.verdict is None or row.verdict.interval is None:
         return f"{held}, speed not told"

@@ -296,6 +296,23 @@ def test_a_verdict_names_the_layer_to_blame_and_what_is_not_finite():
     assert "makes infinity, which reaches the outputs" in judged.reason
 
 
+def test_of_what_is_not_finite_the_first_places_are_listed_and_the_rest_counted():
+    """37 lines told of one constant: all but the first were behind it."""
+
+    class Exploding(keras.layers.Layer):
+        def call(self, x):
+            return x * 60000.0 * 4.0
+
+    twins, batch = small_twins(Exploding, *[keras.layers.Identity] * 3, *[Coarse] * 6)
+    found = drift.measure(twins, [batch], name="small", precision="mixed_float16")
+    count = sum(finding.rule == "NUM201" for finding in found.findings)
+    assert count > 6
+    lines = [line for line in drift_text(found, None).splitlines() if line.startswith("NUM201")]
+    assert len(lines) == 6
+    assert "layer_0" in lines[0]
+    assert lines[-1] == f"NUM201: {count - 5} more, behind the first ones (--json has all)"
+
+
 def test_values_that_become_zero_count_only_where_their_layers_result_suffers():
     """The tails of a softmax made a model of the best answers one that does not hold, which bisect and bench denied."""
 

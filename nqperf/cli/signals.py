@@ -33,14 +33,20 @@ def end_now(signum: int, frame: FrameType | None) -> None:
 
     Raises: Interrupted; KeyboardInterrupt for SIGINT, which libraries expect.
     """
+    if not _put_off_by_import(signum, frame):
+        raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted(signum)
+
+
+def _put_off_by_import(signum: int, frame: FrameType | None) -> bool:
+    """Note that the signal `signum` came, and return whether it is sent again, since `frame` stands in an import."""
     _came.append(signum)
-    if _imports(frame) and _put_off[signum] < _AT_MOST:
-        _put_off[signum] += 1
-        again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signum))
-        again.daemon = True
-        again.start()
-        return
-    raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted(signum)
+    if not _imports(frame) or _put_off[signum] >= _AT_MOST:
+        return False
+    _put_off[signum] += 1
+    again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signum))
+    again.daemon = True
+    again.start()
+    return True
 
 
 def _imports(frame: FrameType | None) -> bool:
@@ -103,8 +109,8 @@ def ending_between_shards() -> Iterator[Callable[[], None]]:
     asked: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
-        if asked:
-            end_now(signum, frame)
+        if asked and not _put_off_by_import(signum, frame):
+            raise Interrupted(signum)  # of SIGINT, too: click takes a KeyboardInterrupt, and what is kept would be lost
         asked.append(signum)
         with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be no terminal any more
             os.write(sys.stderr.fileno(), _ENDING_SOON)

@@ -10,7 +10,7 @@ import pytest
 
 from nqperf.cli import stages
 from nqperf.cli.main import main
-from nqperf.cli.signals import end_now, handling
+from nqperf.cli.signals import end_now, ending_between_shards, handling
 from nqperf.errors import Interrupted
 from tests.documents import river_examples, write_lines
 
@@ -100,3 +100,22 @@ def test_a_signal_whose_exception_was_lost_ends_the_run_as_interrupted(
     assert ended.value.code == 128 + signum
     assert "nqperf: interrupted; nothing was left half-written" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == ([data, out] if examples else [data])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+@pytest.mark.parametrize("signum", RAISED)
+def test_the_second_signal_between_shards_is_told_as_an_interruption(signum, capfd):
+    """click takes a KeyboardInterrupt for its own: what was kept was not said."""
+
+    def killed_and_waited():
+        os.kill(os.getpid(), signum)
+        time.sleep(30)
+
+    with ending_between_shards() as end_if_asked:
+        os.kill(os.getpid(), signum)
+        assert "once more to end at once" in capfd.readouterr().err
+        with pytest.raises(Interrupted) as second:
+            killed_and_waited()
+        assert second.value.signum == signum
+        with pytest.raises(Interrupted):
+            end_if_asked()

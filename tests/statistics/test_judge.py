@@ -365,3 +365,15 @@ def test_more_rows_that_are_judged_ask_for_more_sets():
         sd = found.sd * math.sqrt(freedom / stats.chi2.ppf(0.2, freedom))
         needed = max((sure * sd / slower) ** 2, (lax * sd / (slower - math.log(config.fail_margin))) ** 2)
         assert found.more_sets == math.ceil(needed) - 4
+
+
+def test_what_it_takes_to_decide_a_row_is_told_by_its_location_alone():
+    """A row whose total times scatter has fewer degrees of freedom there, which say nothing of its location."""
+    sets = sets_of(sets=4, sd=0.03)
+    scattered = sets.total.copy()
+    scattered[:, 0] += [0.5, -0.5, 0.5, -0.5]
+    other = Sets(rows=ROWS, location=sets.location, total=scattered)
+    freedom = [estimates(each).freedom[1, 0] for each in (sets, other)]
+    assert freedom[1] < freedom[0]
+    told = [judge(each, Plan(sets=8)).row("row0").more_sets for each in (sets, other)]
+    assert told[0] == told[1] > 0

@@ -20,7 +20,7 @@ from nqperf.nq.features import FeatureConfig
 from nqperf.training.averaging import average
 from nqperf.training.distillation import Lesson
 from nqperf.training.distillation_config import LOSSES, DistillationConfig
-from nqperf.training.recipe import CHECKPOINT, TrainingJob, Validated, VocabularyJob, make_vocabulary, train
+from nqperf.training.recipe import TrainingJob, Validated, VocabularyJob, make_vocabulary, train
 from nqperf.training.sources import Source
 from nqperf.training.student import StudentShape
 from nqperf.training.thresholds import VALIDATION_EXAMPLES, CalibrationJob, calibrate
@@ -171,8 +171,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
     """Fine-tune BERT Joint on the sources, and leave a model folder with float16 weights.
 
     A killed run is gone on with by the same command, and ends with the weights of an unbroken one. With validations
-    the model is that of the best held-out micro-F1. A model that is at --out is replaced with --force, or by a run
-    that goes on in its --work.
+    the model is that of the best held-out micro-F1. A model that is at --out already is replaced with --force alone.
 
     \b
     nqperf train --source nq:train.jsonl.gz --tokenizer tokenizer.model --steps 1000 --work work/ --out model/
@@ -188,7 +187,7 @@ def train_command(sources: tuple[str, ...], **options: Any) -> None:
         lesson=parse_lesson(options),
         **_fields_of(TrainingJob, options),
     )
-    check_replaceable(job.out, force=options["force"] or (job.work / CHECKPOINT).is_file())
+    check_replaceable(job.out, force=options["force"])
     start_engine(find_engine("tensorflow"))  # Keras trains with it
     with progress({"steps": training.steps}, quiet=options["quiet"]) as advance:
         lines = _Lines(training.steps, options["report_every"], quiet=options["quiet"])

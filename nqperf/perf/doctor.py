@@ -24,7 +24,7 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.results import GPU_FAULT, Fingerprint
 
-# Above this scatter from pair to pair the gate's 320 pairs seldom tell 2 % from 5 %.
+# Above this scatter from product to product a verdict takes visibly longer.
 STEADY = 0.05
 _MATMUL_SIZE = 512
 _OPTIONAL = {
@@ -161,7 +161,7 @@ def _noise(seconds: float) -> Check:
         name="noise",
         state="note",
         finding=finding,
-        advice="other programs compute on this machine, or its clock moves: verdicts need more pairs and may stay open",
+        advice="other programs compute on this machine, or its clock moves: verdicts take longer and may stay open",
     )
 
 

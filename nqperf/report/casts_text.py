@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -72,7 +73,11 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
             f"{layer.layer:<{width}}  {layer.local.relative_l2:>9.2e}  {layer.propagated.relative_l2:>10.2e}  "
             f"{layer.propagated.sqnr:>8.1f}  {layer.range.headroom:>8.1f}  {layer.local.flushed_share:>7.1%}"
         )
-    lines += ["", "local, propagated: relative L2 error; headroom: bits below the dtype's maximum", ""]
+    lines += [
+        "",
+        f"local, propagated: relative L2 error{_infinite(drift)}; headroom: bits below the dtype's maximum",
+        "",
+    ]
     for name, statistics in drift.outputs.items():
         lines.append(
             f"{called(name)}: max abs {statistics.max_abs:.3g}, relative L2 {statistics.relative_l2:.3g}, "
@@ -87,6 +92,12 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
             f"answers changed: {task.changed_predictions} of {task.examples}",
         ]
     return "\n".join([*lines, *_drift_findings(drift)])
+
+
+def _infinite(drift: Drift) -> str:
+    """Return what `inf` stands for in the columns of errors, nothing where no layer of `drift` shows it."""
+    errors = (error for layer in drift.layers for error in (layer.local.relative_l2, layer.propagated.relative_l2))
+    return " (inf: NaN or infinite in 16 bits, or off from zeros)" if math.inf in errors else ""
 
 
 def _drift_findings(drift: Drift) -> Iterator[str]:

@@ -100,4 +100,4 @@ def test_an_unknown_name_is_one_line(capsys):
     with pytest.raises(SystemExit) as left:
         main(["variants", "--no-look", "xlaa"])
     assert left.value.code == 2
-    assert "unknown variant 'xlaa'; did you mean xla? Expected some of baseline" in capsys.readouterr().err
+    assert "unknown variant 'xlaa'; did you mean xla? `nqperf variants` lists all" in capsys.readouterr().err

@@ -68,8 +68,10 @@ def named_variants(
             raise VariantError(f"{name} is the baseline here, which all others are held to: leave it out")
         # The plain policy of a type is nearer to whoever names the type than rows that are spelt more alike.
         near = [row for row in known if name and name in row] or difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? Expected" if near else "expected"
-        raise VariantError(f"unknown variant {name!r}; {hint} some of {', '.join(known)}")
+        hint = (
+            f"did you mean {near[0]}? `nqperf variants` lists all" if near else f"expected some of {', '.join(known)}"
+        )
+        raise VariantError(f"unknown variant {name!r}; {hint}")
     return tuple(row for row in known.values() if row.name in wanted)
 
 

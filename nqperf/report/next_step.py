@@ -94,7 +94,8 @@ def _larger_margin(results: RevisionResults, times: list[Judged]) -> str:
     far = f"not within {_FAR} times the budget"
     if margin is None:
         return f"{far}: no budget would decide on this machine as it is now; end what else computes on it"
-    return f"{far}, but sets like these would decide at {_option(results, 'margin', f'{margin:g}')}"
+    wider = f"sets like these would pass at {_option(results, 'margin', f'{margin:g}')}"
+    return f"{far}; {wider}, and so would what is {100 * margin:g} % slower"
 
 
 def _option(results: RevisionResults, name: str, value: str) -> str:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nqperf.errors import ConfigError, ParityError
+from nqperf.perf.measuring.outputs import Waiter, synchronise, to_host
 from nqperf.perf.measuring.planting import multiply_matrices, plant
 from nqperf.perf.measuring.spoiling import same_object, spoiled
 from nqperf.perf.measuring.untraced import untraced, watchers
 from nqperf.records.work import CountedWork
 
-_JAX = frozenset({"jax", "jaxlib"})
 # Seconds. When another process had the cores, threads that wait for each other by spinning, as OpenBLAS's do, were seen
 # to share one core for up to 0.1 s of their turn: of two equal pieces of NumPy work one came out 11 % slower.
 LEAD_IN = 0.2
@@ -26,69 +22,6 @@ _NOT_ANEW = (
     "it cannot be checked: it returns a result that was handed out before, or reads memory that was; let both return "
     "arrays of their own, computed in each run"
 )
-
-
-def synchronise(output: Any) -> None:
-    """Wait until the devices have computed `output`, whatever library it is from; none is imported for it.
-
-    TensorFlow's tensors are copied to the host, JAX's arrays are blocked on, PyTorch's device is waited for whether or
-    not the output shows that it was used. Dictionaries, lists and tuples are looked into; all else is done.
-    """
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    _each_value(output, _wait)
-
-
-def to_host(output: Any) -> Any:
-    """Return a copy of `output`, with every tensor of TensorFlow, JAX or PyTorch in it as a NumPy array.
-
-    It shares no memory with `output`, whose buffers the next run may write to; tuples are plain in it.
-    """
-    if isinstance(output, Mapping):
-        return {key: to_host(value) for key, value in output.items()}
-    if isinstance(output, list | tuple):
-        return type(output)(map(to_host, output)) if type(output) in {list, tuple} else tuple(map(to_host, output))
-    libraries = _libraries(output)
-    if "torch" in libraries and hasattr(output, "detach"):
-        tensor = output.detach().cpu()
-        return np.array((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
-    if "tensorflow" in libraries and hasattr(output, "numpy"):
-        return _copied(output.numpy())
-    if isinstance(output, np.ndarray) or libraries & _JAX:
-        return np.array(output)
-    return _copied(output)
-
-
-def _copied(value: Any) -> Any:
-    """Return a copy of a value; what cannot be copied is taken as it is."""
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001  # a type's own way to copy itself may raise anything
-        return value
-
-
-def _each_value(output: Any, act: Callable[[Any], None]) -> None:
-    if isinstance(output, Mapping):
-        output = list(output.values())
-    if isinstance(output, list | tuple):
-        for value in output:
-            _each_value(value, act)
-        return
-    act(output)
-
-
-def _wait(value: Any) -> None:
-    libraries = _libraries(value)
-    if libraries & _JAX and hasattr(value, "block_until_ready"):
-        value.block_until_ready()
-    elif "tensorflow" in libraries and hasattr(value, "numpy"):
-        value.numpy()
-
-
-def _libraries(value: Any) -> set[str]:
-    """Return the packages that the type of `value` and its bases are from."""
-    return {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +85,7 @@ class TimedRuns:
         self._work = work
         self._products = 0
         self._lead_in = lead_in
+        self._wait = Waiter() if work.synchronise is synchronise else work.synchronise
         self._shortest = math.inf  # the least seconds of a whole run
 
     def warm_up(self) -> float:
@@ -164,7 +98,7 @@ class TimedRuns:
         """Run once; the devices are done with the output when it is returned."""
         began = time.perf_counter()
         output = self._work.run() if self._work.set_up is None else self._work.run(self._work.set_up())
-        self._work.synchronise(output)
+        self._wait(output)
         self._shortest = min(self._shortest, time.perf_counter() - began)
         return output
 
@@ -235,7 +169,7 @@ class TimedRuns:
 
     def _seconds(self) -> float:
         """Return the seconds of a round's runs."""
-        run, set_up, wait = self._work.run, self._work.set_up, self._work.synchronise
+        run, set_up, wait = self._work.run, self._work.set_up, self._wait
         if set_up is None:
             start = time.perf_counter()
             for _ in range(self.repeats):

@@ -14,7 +14,8 @@ from nqperf.engines.registry import gpu_sharing
 from nqperf.errors import ConfigError
 from nqperf.perf.machine.environment import Pages, common_environment, page_environment, untraced
 from nqperf.perf.measuring.limits import TIMES, Limits, TooSlowError
-from nqperf.perf.measuring.work import LEAD_IN, TimedRuns, Work, as_work, to_host
+from nqperf.perf.measuring.outputs import to_host
+from nqperf.perf.measuring.work import LEAD_IN, TimedRuns, Work, as_work
 from nqperf.perf.workers import builder_worker, protocol
 from nqperf.perf.workers.process import Reply, WorkerError, WorkerProcess
 

@@ -198,6 +198,9 @@ def find(
         commit = commits[found.next_commit - 1]
         doubt = counted(found.in_doubt(config.confidence), "commit")
         so_far = f"{doubt} in doubt, {counted(len(measured), 'set')} so far of at most {config.most}"
+        if measured:
+            likeliest = max(range(len(commits)), key=lambda number: found.probabilities[number])
+            so_far += f", likeliest {commits[likeliest].short} ({found.probabilities[likeliest]:.0%})"
         config.progress(Doing(stage="bisect", name=f"{commit.short} {commit.subject}", so_far=so_far))
         try:
             slowdown = measure(commit)

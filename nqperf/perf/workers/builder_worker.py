@@ -22,7 +22,8 @@ from nqperf.engines.registry import count_first_run
 from nqperf.errors import ConfigError
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import asks_for_huge_pages
-from nqperf.perf.measuring.work import TimedRuns, as_work, to_host
+from nqperf.perf.measuring.outputs import to_host
+from nqperf.perf.measuring.work import TimedRuns, as_work
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
 from nqperf.records.work import CountedWork

@@ -46,9 +46,17 @@ def test_the_seventh_of_ten_is_found_with_few_sets(seed):
 def test_each_step_says_how_many_commits_are_in_doubt_and_how_many_sets_were_taken():
     told = []
     _, state = search({7: 1.08}, config=BisectConfig(most=50, progress=told.append))
-    said = [re.fullmatch(r"(\d+) commits? in doubt, (\d+) sets? so far of at most 50", one.so_far) for one in told]
+    said = [
+        re.fullmatch(
+            r"(\d+) commits? in doubt, (\d+) sets? so far of at most 50(?P<likeliest>, likeliest \w+ \(\d+%\))?",
+            one.so_far,
+        )
+        for one in told
+    ]
     doubts, sets = ([int(one[group]) for one in said] for group in (1, 2))
     assert sets == list(range(len(state.measured)))
+    assert said[0]["likeliest"] is None, "before the first set all are alike"
+    assert said[-1]["likeliest"].startswith(f", likeliest {COMMITS[6].short} (")
     assert (doubts[0], doubts[-1]) == (10, min(doubts))
     assert doubts[-1] <= 3
 

@@ -346,7 +346,7 @@ def test_an_unknown_key_of_the_project_is_refused_with_the_nearest_name(session)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--nqperf-variants", "xla,xlaa"], "*xlaa*mixed_float16*"),
+        (["--nqperf-variants", "xla,xlaa"], "*xlaa*did you mean xla[?]*"),
         (["--nqperf-profile", "absent.toml"], "*absent.toml*no such file*"),
         (["--nqperf-rounds", "0"], "*0 rounds*"),
         (["--nqperf-variants-file", "absent.toml"], "*absent.toml*no such file*"),

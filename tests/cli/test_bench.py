@@ -174,7 +174,7 @@ def check_tracked(results, folder):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--variants", "xla,xlaa"], ["xlaa", "mixed_bfloat16"]),
+        (["--variants", "xla,xlaa"], ["xlaa", "did you mean xla?"]),
         (["--variants", "baseline"], ["baseline"]),
         (["--profile", "absent.toml"], ["absent.toml", "no such file"]),
         (["--rounds", "0"], ["0 rounds"]),

@@ -37,10 +37,10 @@ class EncoderOutput:
 
 
 class Encoder:
-    """A loaded encoder.
+    """A loaded encoder, as `load_encoder` returns it. It computes op by op, so it is no measure of speed.
 
-    `config` is its configuration, `network` the Keras network that holds its weights; `pooler` says that the folder
-    has weights for a pooler.
+    It is made of its `config`, the one attribute, and a Keras `network` that holds its weights; `pooler` says that the
+    folder has weights for a pooler.
     """
 
     def __init__(self, config: BertConfig, network: BertJoint, *, pooler: bool) -> None:

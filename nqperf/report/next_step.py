@@ -95,7 +95,7 @@ def _larger_margin(results: RevisionResults, times: list[Judged]) -> str:
     if margin is None:
         return f"{far}: no budget would decide on this machine as it is now; end what else computes on it"
     wider = f"sets like these would pass at {_option(results, 'margin', f'{margin:g}')}"
-    return f"{far}; {wider}, and so would what is {100 * margin:g} % slower"
+    return f"{far}; {wider}, as would what is less than {100 * margin:g} % slower"
 
 
 def _option(results: RevisionResults, name: str, value: str) -> str:

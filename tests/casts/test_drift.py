@@ -1,7 +1,6 @@
 """Drift and bisection, with null controls: float32 against float32 is exactly 0."""
 
 import dataclasses
-import importlib
 import math
 import re
 
@@ -586,7 +585,7 @@ def unnamed():
 
 
 def unnamed_of_old():
-    tf_keras = importlib.import_module("tf_keras")
+    tf_keras = pytest.importorskip("tf_keras", reason="tf-keras is not installed")
     inputs = tf_keras.Input((8,))
     return tf_keras.Model(inputs, tf_keras.layers.Dense(4)(tf_keras.layers.Dense(8)(inputs)))
 

@@ -129,6 +129,7 @@ def test_help_looks_for_no_packages(python):
 
 
 def test_a_run_goes_on_only_with_the_version_that_began_it(tmp_path, model_folder):
+    pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
     python = fresh_environment(tmp_path / "environment")
     install(python, foreign(tmp_path))
     data = break_line(write_lines(tmp_path / "data.jsonl", river_examples(4)), tmp_path / "broken.jsonl", 3)

@@ -21,18 +21,11 @@ _PLAIN = frozenset({dict, list, tuple, defaultdict, OrderedDict, Counter})
 _LOOKED_AT = 8
 
 
-def synchronise(output: Any) -> None:
-    """Wait until the devices have computed `output`, whatever library it is from; none is imported for it.
+class Waiter:
+    """Waits until the devices have computed an output, whatever library it is from; none is imported for it.
 
     TensorFlow's tensors are copied to the host, JAX's arrays are blocked on, PyTorch's device is waited for whether or
     not the output shows that it was used. Dictionaries, lists and tuples are looked into; all else is done.
-    """
-    _wait_for_torch()
-    _settle(output)
-
-
-class Waiter:
-    """Waits for outputs as `synchronise` does, in a time that does not grow with an output that nothing waits for.
 
     To look at each of 90,000 numbers took longer than a work of 40 ms that returned them, and that time was taken for
     the work's. So an output is looked through when it is the first of its kinds, and others of these kinds are not,
@@ -43,7 +36,7 @@ class Waiter:
         self._done: tuple[type, ...] | None = None  # the kinds of an output in which nothing was to be waited for
 
     def __call__(self, output: Any) -> None:
-        """Wait for `output`."""
+        """Wait until the devices have computed `output`."""
         _wait_for_torch()
         kinds = _kinds(output)
         if kinds != self._done:
@@ -116,12 +109,12 @@ def _kinds(output: Any) -> tuple[type, ...]:
     return (type(output), *map(type, islice(values, _LOOKED_AT)))
 
 
-@functools.cache
+@functools.lru_cache
 def _is_container(kind: type) -> bool:
     return issubclass(kind, Mapping | list | tuple)
 
 
-@functools.cache
+@functools.lru_cache
 def _libraries(kind: type) -> frozenset[str]:
     """Return the packages that the type `kind` and its bases are from."""
     return frozenset(base.__module__.partition(".")[0] for base in kind.__mro__)

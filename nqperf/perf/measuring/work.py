@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nqperf.errors import ConfigError, ParityError
-from nqperf.perf.measuring.outputs import Waiter, synchronise, to_host
+from nqperf.perf.measuring.outputs import Waiter, to_host
 from nqperf.perf.measuring.planting import multiply_matrices, plant
 from nqperf.perf.measuring.spoiling import same_object, spoiled
 from nqperf.perf.measuring.untraced import untraced, watchers
@@ -35,7 +35,7 @@ class Work:
 
     run: Callable[..., Any]
     set_up: Callable[[], Any] | None = None
-    synchronise: Callable[[Any], object] = synchronise
+    synchronise: Callable[[Any], object] = field(default_factory=Waiter)
     warm_up: int = 2
 
     def __post_init__(self) -> None:
@@ -85,7 +85,6 @@ class TimedRuns:
         self._work = work
         self._products = 0
         self._lead_in = lead_in
-        self._wait = Waiter() if work.synchronise is synchronise else work.synchronise
         self._shortest = math.inf  # the least seconds of a whole run
 
     def warm_up(self) -> float:
@@ -98,7 +97,7 @@ class TimedRuns:
         """Run once; the devices are done with the output when it is returned."""
         began = time.perf_counter()
         output = self._work.run() if self._work.set_up is None else self._work.run(self._work.set_up())
-        self._wait(output)
+        self._work.synchronise(output)
         self._shortest = min(self._shortest, time.perf_counter() - began)
         return output
 
@@ -169,7 +168,7 @@ class TimedRuns:
 
     def _seconds(self) -> float:
         """Return the seconds of a round's runs."""
-        run, set_up, wait = self._work.run, self._work.set_up, self._wait
+        run, set_up, wait = self._work.run, self._work.set_up, self._work.synchronise
         if set_up is None:
             start = time.perf_counter()
             for _ in range(self.repeats):

@@ -22,9 +22,9 @@ from nqperf.statistics.verdicts import JudgeConfig, Plan
 
 _JUDGE = JudgeConfig.for_margin(USUAL_MARGIN)
 # The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
+_SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
 # An interval whose ends are so many times apart tells nobody anything yet: of two sets it may end at millions.
 _TOLD = 2.0
-_SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 
 from nqperf.errors import ConfigError
 from nqperf.perf.measuring import outputs, work
-from nqperf.perf.measuring.outputs import Waiter, synchronise, to_host
+from nqperf.perf.measuring.outputs import Waiter, to_host
 from nqperf.perf.measuring.planting import multiply_matrices, plant
 from nqperf.perf.measuring.work import TimedRuns, Work, as_work
 
@@ -205,24 +205,24 @@ def test_tensorflow_values_come_to_the_host():
     import tensorflow as tf
 
     output = {"a": tf.ones((2, 2)), "b": [tf.constant(3), (np.arange(2), "text", None)]}
-    synchronise(output)
+    Waiter()(output)
     found = to_host(output)
     assert type(found["a"]) is np.ndarray
     assert found["b"][0] == 3
     assert found["b"][1][1:] == ("text", None)
-    synchronise(tf.Variable(1.0))
+    Waiter()(tf.Variable(1.0))
     assert to_host(tf.Variable(2.0)) == 2.0
 
 
 def test_jax_values_come_to_the_host():
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     output = {"a": jax.numpy.ones((2, 2))}
-    synchronise(output)
+    Waiter()(output)
     assert type(to_host(output)["a"]) is np.ndarray
 
 
 def test_pytorch_values_come_to_the_host():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     output = [torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)]
-    synchronise(output)
+    Waiter()(output)
     assert [value.tolist() for value in to_host(output)] == [[1, 1], [1, 1]]

@@ -252,7 +252,19 @@ def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left()
     said = list(dict.fromkeys(one.so_far for one in told))
     assert said[0] == ""
     assert re.fullmatch(r"1 set done, so far [+-]\d\.\d %", said[1])
-    assert re.fullmatch(r"2 sets done, so far [+-]\d\.\d %( \(-?\d+\.\d \.\. -?\d\d?\.\d\))?", said[2])
+    assert re.fullmatch(r"2 sets done, so far [+-]\d\.\d % \(-?\d+\.\d \.\. -?\d+\.\d\)", said[2])
+    assert re.fullmatch(r"3 sets done, so far [+-]\d\.\d % \(-?\d+\.\d \.\. -?\d\.\d\)", said[3])
+
+
+def test_an_interval_that_tells_nothing_yet_is_not_shown(monkeypatch):
+    """Of two sets that scattered it was "-100.0 .. 9272431.7"."""
+    ticks = itertools.count(0.0, 30.0)
+    monkeypatch.setattr("nqperf.perf.revisions.session.time.monotonic", lambda: next(ticks))
+    told = []
+    compare({"noise": 0.1}, {"noise": 0.1}, progress=told.append, margin=0.02)
+    said = list(dict.fromkeys(one.so_far for one in told))
+    assert re.fullmatch(r"2 sets done, so far [+-]\d+\.\d %", said[2])
+    assert re.fullmatch(r"\d+ sets done, so far [+-]\d+\.\d % \(-?\d+\.\d \.\. -?\d+\.\d\)", said[-1])
 
 
 def test_what_neither_side_builds_is_no_fault_of_the_base():
@@ -367,21 +379,21 @@ FAR = "not within 10 times the budget"
         (lambda _, more: open_results(1.044, more, seconds=25.0), ["about 5 more seconds would decide: --budget 30"]),
         (
             lambda high, _: open_results(high, 226),
-            [f"{FAR}; sets like these would pass at --margin 0.05, and so would what is 5 % slower"],
+            [f"{FAR}; sets like these would pass at --margin 0.05, as would what is less than 5 % slower"],
         ),
         (lambda high, _: open_results(high, 225), ["about 28 more minutes would decide: --budget 1860"]),
         (lambda high, _: open_results(high, 1, seconds=172.0), ["about 2 more minutes would decide: --budget 240"]),
         (
             lambda high, _: open_results(high, None),
-            [f"{FAR}; sets like these would pass at --margin 0.05, and so would what is 5 % slower"],
+            [f"{FAR}; sets like these would pass at --margin 0.05, as would what is less than 5 % slower"],
         ),
         (
             lambda *_: open_results(1.01, None),
-            [f"{FAR}; sets like these would pass at --margin 0.05, and so would what is 5 % slower"],
+            [f"{FAR}; sets like these would pass at --margin 0.05, as would what is less than 5 % slower"],
         ),
         (
             lambda *_: open_results(1.05, None),
-            [f"{FAR}; sets like these would pass at --margin 0.1, and so would what is 10 % slower"],
+            [f"{FAR}; sets like these would pass at --margin 0.1, as would what is less than 10 % slower"],
         ),
         (
             lambda *_: open_results(1.21, None),

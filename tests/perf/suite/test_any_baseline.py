@@ -63,6 +63,7 @@ def test_what_cannot_be_a_baseline_is_refused(options, said):
 
 
 def test_the_engine_of_the_baseline_says_which_device_it_is_and_its_row_stands_among_the_states(monkeypatch):
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     asked = []
 
     def look(engine, **_):
@@ -76,12 +77,14 @@ def test_the_engine_of_the_baseline_says_which_device_it_is_and_its_row_stands_a
 
 
 def test_a_row_that_does_not_run_here_is_no_baseline(monkeypatch):
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     monkeypatch.setattr("nqperf.perf.suite.baseline.look_at_machine", lambda _engine, **_: H100)
     with pytest.raises(ConfigError, match="openvino cannot be the baseline on this machine: is for"):
         machine_of(config(baseline="openvino"))
 
 
 def test_a_baseline_that_is_not_installed_is_told_with_those_that_are(monkeypatch):
+    pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
     lost = EngineRow(name="tensorflow", target=ENGINES["tensorflow"].target, needs=("not_there",))
     monkeypatch.setitem(ENGINES, "tensorflow", lost)
     with pytest.raises(ConfigError, match=r"is not installed: the engine tensorflow needs.*; or .*--baseline"):

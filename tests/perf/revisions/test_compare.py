@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 import random
 import re
 from pathlib import Path
@@ -69,8 +70,10 @@ class Scripted:
 
 
 @pytest.fixture(autouse=True)
-def no_cores(monkeypatch):
-    """Hold no process to cores: the scripted ones have none."""
+def two_cores(monkeypatch):
+    """Script the machine, too: it has two cores, and the scripted processes are held to none."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
     monkeypatch.setattr("nqperf.perf.measuring.duets.hold_to", lambda *_: None)
 
 

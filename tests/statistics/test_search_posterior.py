@@ -81,6 +81,7 @@ def test_commits_are_as_likely_as_by_the_reference(case):
     assert got == pytest.approx(reference(commits, places, values), abs=0.02)
 
 
+@pytest.mark.slow(6)
 @settings(max_examples=30, deadline=None)
 @given(measurements(), st.integers(-10, 30))
 def test_the_bad_commit_is_as_slow_as_by_the_reference(case, percent):
@@ -93,6 +94,7 @@ def test_the_bad_commit_is_as_slow_as_by_the_reference(case, percent):
     assert math.log(posterior.factors(commits, (0.5,))[0]) == pytest.approx(middle, abs=0.004)
 
 
+@pytest.mark.slow(8)
 @settings(max_examples=20, deadline=None)
 @given(measurements())
 def test_a_step_in_between_is_as_likely_as_by_the_reference(case):

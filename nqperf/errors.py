@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import ClassVar
 
 from nqperf.plain_text import plain, without_secrets
@@ -92,10 +93,12 @@ class MissingExtraError(NqPerfError):
     """An optional dependency is not installed; the message names the extra that brings it.
 
     `extra` is the extra's name, "" where the whole `package` is what is missing; `purpose` is what cannot be done.
+    `absent` are the modules that were not found, where they are known.
     """
 
-    def __init__(self, extra: str, *, purpose: str, package: str = "nqperf") -> None:
+    def __init__(self, extra: str, *, purpose: str, package: str = "nqperf", absent: Sequence[str] = ()) -> None:
         source = "path/to/nqperf" if package == "nqperf" else package  # no package index has nqperf
         what = f"{source}[{extra}]" if extra else source
         needs = f"the extra {extra!r}" if extra else f"the package {package}, whole"
-        super().__init__(f"{purpose} needs {needs}: pip install '{what}'")
+        modules = f" (not installed: {', '.join(absent)})" if absent else ""
+        super().__init__(f"{purpose} needs {needs}{modules}: pip install '{what}'")

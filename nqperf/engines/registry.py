@@ -70,10 +70,11 @@ class EngineRow:
     def require(self) -> None:
         """Raise unless the engine's library is installed.
 
-        Raises: MissingExtraError naming the extra that brings it.
+        Raises: MissingExtraError naming the extra that brings it, and the modules that are not there.
         """
-        if not all(map(_is_installed, self.needs)):
-            raise MissingExtraError(self.extra, purpose=f"the engine {self.name}", package=self.package)
+        if absent := [name for name in self.needs if not _is_installed(name)]:
+            purpose = f"the engine {self.name}"
+            raise MissingExtraError(self.extra, purpose=purpose, package=self.package, absent=absent)
 
     def engine_type(self) -> type[Engine[Any]]:
         """Return the engine's class, whether or not its library is installed.

@@ -76,9 +76,18 @@ def test_the_environment_of_all_engines():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"extra": "far"}, "the engine far needs the extra 'far': pip install 'path/to/nqperf[far]'"),
-        ({"extra": "gpu", "package": "far-away"}, "needs the extra 'gpu': pip install 'far-away[gpu]'"),
-        ({"package": "far-away"}, "needs the package far-away, whole: pip install 'far-away'"),
+        (
+            {"extra": "far"},
+            "the engine far needs the extra 'far' (not installed: not_there): pip install 'path/to/nqperf[far]'",
+        ),
+        (
+            {"extra": "gpu", "package": "far-away"},
+            "needs the extra 'gpu' (not installed: not_there): pip install 'far-away[gpu]'",
+        ),
+        (
+            {"package": "far-away"},
+            "needs the package far-away, whole (not installed: not_there): pip install 'far-away'",
+        ),
     ],
 )
 def test_what_is_not_installed_is_told_with_what_brings_it(changes, said):

@@ -85,7 +85,10 @@ def test_one_stage_gives_them_too(data, model_folder, tmp_path):
             "the engine numpy has no setting xla; expected some of batch_size, buckets, in_flight, doubled",
         ),
         (["--engine", "numpy", "--batch-size", "0"], "batch_size is 0; expected at least 1"),
-        (["--engine", "far"], "the engine far needs the extra 'far': pip install 'path/to/nqperf[far]'"),
+        (
+            ["--engine", "far"],
+            "the engine far needs the extra 'far' (not installed: not_there): pip install 'path/to/nqperf[far]'",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "predict"])

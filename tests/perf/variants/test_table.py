@@ -159,7 +159,10 @@ def test_an_engine_that_is_not_installed_is_skipped_with_the_command_that_instal
     row = EngineRow(name="far", target=ENGINES["tensorflow"].target, needs=("numpy", "not_installed"), extra="far")
     monkeypatch.setitem(ENGINES, "far", row)
     reason = Variant(name="mine", description="", engine="far", effects=()).missing(ZEN_5)
-    assert reason == "the engine far needs the extra 'far': pip install 'path/to/nqperf[far]'"
+    assert (
+        reason
+        == "the engine far needs the extra 'far' (not installed: not_installed): pip install 'path/to/nqperf[far]'"
+    )
 
 
 def test_an_effect_on_a_state_that_the_engine_lacks_is_said():

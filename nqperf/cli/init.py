@@ -23,8 +23,8 @@ the margin is {margin:g} %, or what [tool.nqperf] of pyproject.toml says, such a
 here and in the workflow {rule};
 without one of yours {noisy:g} % is enough to pass where {margin:g} % cannot be told in the time"""
 _UNKNOWN = """TO REPLACE: {action} in {workflow}, since where this nqperf is from is not known;
-the workflow fails until OWNER/REPO is a repository on GitHub with nqperf's files that it may read, and COMMIT one of its
-commits: edit the line, or name them by --action OWNER/REPO@COMMIT"""
+the workflow fails until OWNER/REPO is a repository on GitHub with nqperf's files that it may read, and COMMIT one of
+its commits: edit the line, or name them by --action OWNER/REPO@COMMIT"""
 
 
 @click.command("init")
@@ -70,6 +70,8 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
         )
     lines = [
         f"wrote {', '.join(written)}",
-        _NEXT.format(test=TEST, work=written[1], own=own, margin=100 * USUAL_MARGIN, noisy=100 * NOISY_MARGIN, rule=MARGIN_RULE),
+        _NEXT.format(
+            test=TEST, work=written[1], own=own, margin=100 * USUAL_MARGIN, noisy=100 * NOISY_MARGIN, rule=MARGIN_RULE
+        ),
     ]
     click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=OPEN, workflow=WORKFLOW)])))

@@ -49,10 +49,10 @@ _OWN = (
     "numbers = random.Random(0).sample(range(10**6), 10**4)  # your own work in place of this",
     "sorted(numbers)",
 )
-_TEST = '''"""A template, for two ways to do the same work in this tree: both sides are one function until you write the other.
+_TEST = '''"""A template, for two ways to do the same work in this tree: both are one function until you write another.
 
-It judges no speed as it is, and you can delete it. What fails a pull request is the workflow's `nqperf ab`, which holds
-the work to its base.
+It judges no speed as it is, and you may delete it. What fails a pull request is the workflow's `nqperf ab`, which
+holds the work to its base.
 """
 
 from benchmarks.work import build

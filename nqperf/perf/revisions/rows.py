@@ -47,6 +47,7 @@ class PairedRow:
     measures: tuple[Measure, ...] = MEASURES
 
 
+# Long: a row's whole life, from its answers to its last set, is read in one piece.
 @dataclass(slots=True, kw_only=True)
 class RowRun:
     """The row `row` while it is measured.
@@ -72,6 +73,7 @@ class RowRun:
     base_error: NqPerfError | None = None
     seconds: float = 0.0
     _taken: list[MeasuredSet] = field(default_factory=list)
+    _first: int = 0
     _seconds: dict[How, float] = field(default_factory=dict)
     _free: bool = field(init=False)
     _repeats: int = 1
@@ -82,8 +84,8 @@ class RowRun:
 
     @property
     def sets(self) -> list[MeasuredSet]:
-        """The sets that were taken the way that is chosen: those of the other way are of another quantity."""
-        return [taken for taken in self._taken if self.how in {None, taken.how}]
+        """The sets that were taken the way that is chosen, since it was: those it was chosen by would look too sure."""
+        return [taken for taken in self._taken[self._first :] if self.how in {None, taken.how}]
 
     @property
     def name(self) -> str:
@@ -140,10 +142,10 @@ class RowRun:
         enough = left > 2 * TRIED * self.seconds
         return self._free and enough and not self.ended and to_compare(self.sets, self.margin)
 
-    def choose_again(self, seed: int, tell: Callable[[str], None] = lambda _: None) -> bool:
-        """Take a few sets the other way, and go on with it where it surely needs less time; return whether it does.
+    def choose_again(self, seed: int, left: Callable[[], float], tell: Callable[[str], None] = lambda _: None) -> bool:
+        """Take a few sets the other way; return whether it surely needs less time, and is begun with anew.
 
-        `seed` draws the orders, and `tell` is told each stage of it.
+        `seed` draws the orders, `left` returns the seconds that are left, and `tell` is told each stage of it.
         """
         assert self.how is not None  # noqa: S101  # it is chosen at the first set
         self._tell, seconds = tell, self.seconds
@@ -153,10 +155,11 @@ class RowRun:
             if self.ended:
                 return False
         others = [taken for taken in self._taken if taken.how == then]
-        if not better(self.sets, others, (self._seconds[now], self._seconds[then]), self.margin):
+        enough = left() > TRIED * self._seconds[then]
+        if not enough or not better(self.sets, others, (self._seconds[now], self._seconds[then]), self.margin):
             self.seconds = seconds
             return False
-        self.how, self.seconds = then, self._seconds[then]
+        self.how, self.seconds, self._first = then, self._seconds[then], len(self._taken)
         return True
 
     def _take_one(self, how: How, seed: int, *, timed: bool) -> None:

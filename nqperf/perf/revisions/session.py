@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.duets import How, can_duet
+from nqperf.perf.measuring.load import Load
 from nqperf.perf.revisions.config import USUAL_MARGIN, RevisionsConfig
 from nqperf.perf.revisions.judging import MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow, RowRun
@@ -40,6 +41,7 @@ class RowsSession:
     judge: MeasuresJudge = field(init=False)
     began: float = field(init=False)
     _drawn: random.Random = field(init=False)
+    _load: Load = field(default_factory=Load)
     _passes: int = 0
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class RowsSession:
         """
         tried = [run for run in self._open() if self.judge.can_begin_anew(run.name) and run.to_choose(self._left())]
         for run in tried:
-            if run.choose_again(self._drawn.randrange(1 << 32), self._teller(run)):
+            if run.choose_again(self._drawn.randrange(1 << 32), self._left, self._teller(run)):
                 self.judge.begin_anew(run.name)
         return bool(tried)
 
@@ -114,15 +116,16 @@ class RowsSession:
         """Return in words how many sets of a row were taken, and how its time has changed by them."""
         if not run.sets:
             return ""
+        busy = self._load.text()
         done = f"{counted(len(run.sets), 'set')} done"
         found = self.judge.judged(run.name, run.sets)
         time = next((one for one in found if one.measure == "time"), None)
         if time is None:
-            return done
+            return done + busy
         told = time.interval if time.interval is not None and time.interval[1] < _TOLD * time.interval[0] else ()
         low_high = (100 * (bound - 1) for bound in told)
         inside = " .. ".join(f"{bound:.1f}" for bound in low_high)
-        return f"{done}, so far {100 * (time.ratio - 1):+.1f} %{f' ({inside})' if inside else ''}"
+        return f"{done}, so far {100 * (time.ratio - 1):+.1f} %{f' ({inside})' if inside else ''}{busy}"
 
     def _open(self) -> list[RowRun]:
         """Return the rows of which a further set may decide something."""
@@ -155,7 +158,7 @@ class RowsSession:
         return RevisionResults(
             command=self.config.command,
             created=utc_now(),
-            fingerprint=take_fingerprint(),
+            fingerprint=take_fingerprint().and_observed(self._load.observed()),
             base=base.record,
             change=change.record,
             outcome=outcome,

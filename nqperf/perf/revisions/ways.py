@@ -1,7 +1,8 @@
 """How two sides are timed, chosen again while the interval stays wide: by how far the sets of each way scatter.
 
 A way is judged by the seconds that it still needs until the interval is as narrow as a verdict takes. The ratio has no
-part in it, and only the sets of the way that is kept are judged.
+part in it. Where it is the other one, sets are taken anew: of a few that scatter little by chance, which is what they
+were chosen by, the interval would be too narrow.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def better(
     few, is taken to be as large as it may be.
     """
     left = _needed(_sd(sets), margin) - len(sets)
-    at_most = _needed(larger_sd(_sd(others), len(others) - 1), margin) - len(others)
-    return max(at_most, 1) * seconds[1] < left * seconds[0]
+    at_most = _needed(larger_sd(_sd(others), len(others) - 1), margin)
+    return max(at_most, TRIED) * seconds[1] < left * seconds[0]
 
 
 def is_far(taken: MeasuredSet) -> bool:

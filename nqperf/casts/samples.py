@@ -22,13 +22,15 @@ def sample(
     Which integers an input takes is told by its name and type: a mask (or a boolean) is 1 with padding at the end, less
     in one row than in the next; segments are 0 and then 1; positions count. What is left are ids, from 0 to below
     `vocabulary`, by default the rows of the embedding that `model` looks them up in, else of its largest, or to 1 where
-    it has none. An input of floats that is looked up so holds ids, too. An open dimension gets `rows` or `size`.
+    it has none. An input of floats that is looked up so holds ids, too. An open dimension gets `rows` or `size`, of an
+    input of integers at most as many as the model has positions.
     """
     import tensorflow as tf
 
     generator = np.random.default_rng(_SEED)
     largest = vocabulary or _vocabulary(model)
     looked_up = _looked_up(specs, model)
+    most = _positions(model)
 
     def fill(spec: Any, path: str) -> Any:
         if isinstance(spec, Mapping):
@@ -37,7 +39,8 @@ def sample(
             return type(spec)(fill(each, path) for each in spec)
         if not isinstance(spec, tf.TensorSpec):
             return spec
-        shape = [(rows if axis == 0 else size) if known is None else known for axis, known in enumerate(spec.shape)]
+        open_size = min(size, most or size) if spec.dtype.is_integer or spec.dtype.is_bool else size
+        shape = [(open_size if axis else rows) if known is None else known for axis, known in enumerate(spec.shape)]
         if not (spec.dtype.is_integer or spec.dtype.is_bool or id(spec) in looked_up):
             return tf.cast(generator.standard_normal(shape), spec.dtype)
         name = "mask" if spec.dtype.is_bool else f"{path}/{spec.name or ''}".lower()
@@ -97,7 +100,7 @@ def _vocabulary(model: Any) -> int:
 
     A table of positions may have more rows than the vocabulary has pieces, so it counts where there is no other.
     """
-    layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()  # noqa: SLF001  # no public walk
+    layers = _layers(model)
     tables = [(_name(layer), getattr(layer, name, None)) for layer in layers for name in _TABLE_ROWS]
     tables += [("", getattr(getattr(layer, "config", None), "vocab_size", None)) for layer in layers]
     # A layer that keeps its table in a variable of its own.
@@ -109,6 +112,21 @@ def _vocabulary(model: Any) -> int:
     known: list[tuple[str, int]] = [(name, rows) for name, rows in tables if isinstance(rows, int)]
     pieces = [rows for name, rows in known if "position" not in name]
     return max([2, *(pieces or [rows for _, rows in known])])
+
+
+def _positions(model: Any) -> int | None:
+    """Return how many positions the smallest of the model's tables of positions has, None where it has none."""
+    tables = [
+        getattr(layer, name, None)
+        for layer in _layers(model)
+        if "position" in f"{_name(layer)} {type(layer).__name__}".lower()
+        for name in (*_TABLE_ROWS, "sequence_length")
+    ]
+    return min((rows for rows in tables if isinstance(rows, int) and rows > 0), default=None)
+
+
+def _layers(model: Any) -> list[Any]:
+    return list(model._flatten_layers()) if hasattr(model, "_flatten_layers") else []  # noqa: SLF001  # no public walk
 
 
 def _name(part: Any) -> str:

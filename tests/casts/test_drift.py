@@ -476,6 +476,23 @@ def test_ids_are_of_the_vocabulary_where_there_are_more_positions_than_pieces():
     assert np.asarray(sample(tf.TensorSpec((2, 64), tf.int32, name="ids"), model)).max() < 24
 
 
+def test_an_open_size_is_no_larger_than_the_model_has_positions():
+    """A model with a table of 12 positions ended in an error of TensorFlow's where 128 were drawn."""
+
+    class PositionEmbedding(keras.layers.Layer):
+        sequence_length = 12
+
+        def call(self, vectors):
+            return vectors
+
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    model = keras.Model(ids, PositionEmbedding(name="places")(keras.layers.Embedding(30, 4, name="pieces")(ids)))
+    specs = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None, 3), tf.float32))
+    whole, image = sample(specs, model, 2, size=128)
+    assert (whole.shape, image.shape) == ((2, 12), (2, 128, 3))
+    assert sample(specs[0], model, size=9).shape == (2, 9)
+
+
 def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not_fit(tmp_path):
     target, path = Target(name="looked", build=looked), tmp_path / "inputs.npz"
     ids, mask = np.arange(24).reshape(3, 8), np.ones((3, 8), bool)

@@ -6,7 +6,8 @@ import copy
 import functools
 import sys
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import Any
 
@@ -17,7 +18,8 @@ _JAX = frozenset({"jax", "jaxlib"})
 _LAZY = frozenset({*_JAX, "tensorflow"})
 # What these hold is there; another container may compute it when it is asked.
 _PLAIN = frozenset({dict, list, tuple, defaultdict, OrderedDict, Counter})
-# So many values of a container are looked at to see that an output is of the same kinds as the one before.
+# So many values of a container, and of each container in it, are looked at to see that an output is of the same kinds
+# as the one before.
 _LOOKED_AT = 8
 
 
@@ -25,7 +27,8 @@ class Waiter:
     """Waits until the devices have computed an output, whatever library it is from; none is imported for it.
 
     TensorFlow's tensors are copied to the host, JAX's arrays are blocked on, PyTorch's device is waited for whether or
-    not the output shows that it was used. Dictionaries, lists and tuples are looked into; all else is done.
+    not the output shows that it was used. Dictionaries, lists, tuples and dataclasses are looked into; all else is
+    done.
 
     To look at each of 90,000 numbers took longer than a work of 40 ms that returned them, and that time was taken for
     the work's. So an output is looked through when it is the first of its kinds, and others of these kinds are not,
@@ -33,7 +36,7 @@ class Waiter:
     """
 
     def __init__(self) -> None:
-        self._done: tuple[type, ...] | None = None  # the kinds of an output in which nothing was to be waited for
+        self._done: tuple[Any, ...] | None = None  # the kinds of an output in which nothing was to be waited for
 
     def __call__(self, output: Any) -> None:
         """Wait until the devices have computed `output`."""
@@ -83,8 +86,8 @@ def _settle(output: Any) -> bool:
     kind: Any = type(output)
     if not _is_container(kind):
         return bool(_libraries(kind) & _LAZY) and _wait(output)
-    values = list(output.values() if isinstance(output, Mapping) else output)
-    own = kind not in _PLAIN
+    values = list(_values(output))
+    own = kind not in _PLAIN and not is_dataclass(kind)
     # Of a long list of numbers the kinds alone are looked at.
     kinds: set[Any] = set(map(type, values))
     if any(_is_container(one) or _libraries(one) & _LAZY for one in kinds):
@@ -101,17 +104,29 @@ def _wait(value: Any) -> bool:
     return True
 
 
-def _kinds(output: Any) -> tuple[type, ...]:
-    """Return the types of an output and of the first values in it."""
-    if type(output) not in _PLAIN:
-        return (type(output),)
-    values = output.values() if isinstance(output, dict) else output
-    return (type(output), *map(type, islice(values, _LOOKED_AT)))
+def _kinds(output: Any, levels: int = 2) -> tuple[Any, ...]:
+    """Return the types of an output and of the first values in it, and those of the first values in these."""
+    kind = type(output)
+    if not levels or not (kind in _PLAIN or is_dataclass(kind)):
+        return (kind,)
+    return (kind, *(_kinds(value, levels - 1) for value in islice(_values(output), _LOOKED_AT)))
+
+
+def _values(output: Any) -> Iterable[Any]:
+    """Return the values that a container holds, or the fields of a dataclass."""
+    if isinstance(output, Mapping):
+        return output.values()
+    return field_values(output) if is_dataclass(type(output)) else output
+
+
+def field_values(output: Any) -> tuple[Any, ...]:
+    """Return the values of the fields of a dataclass's instance, `output`, in their order."""
+    return tuple(getattr(output, one.name) for one in fields(output))
 
 
 @functools.lru_cache
 def _is_container(kind: type) -> bool:
-    return issubclass(kind, Mapping | list | tuple)
+    return issubclass(kind, Mapping | list | tuple) or is_dataclass(kind)
 
 
 @functools.lru_cache

@@ -9,9 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
+
+from nqperf.perf.measuring.outputs import field_values
 
 _NUMBERS = "biufc"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
@@ -36,6 +39,8 @@ def same_object(output: Any, before: Any) -> bool:
 
 
 def _leaves(output: Any) -> Iterator[Any]:
+    if is_dataclass(type(output)):
+        output = field_values(output)
     if isinstance(output, Mapping):
         output = list(output.values())
     if isinstance(output, list | tuple):
@@ -74,7 +79,10 @@ def _spoil(output: Any, stack: ExitStack, seen: set[int]) -> None:
 
 
 def _spoil_container(output: Any, stack: ExitStack, seen: set[int]) -> None:
-    """Spoil what a list, a dictionary or a tuple holds; plain values in it are replaced."""
+    """Spoil what a list, a dictionary, a tuple or a dataclass holds; plain values in it are replaced."""
+    if is_dataclass(type(output)):
+        # Its fields stand in its dictionary; one with slots is looked into, as a tuple is.
+        output = getattr(output, "__dict__", field_values(output))
     if isinstance(output, tuple):
         for value in output:
             _spoil(value, stack, seen)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.errors import ConfigError, ParityError
+from nqperf.perf.measuring.plain_values import plain_values
 from nqperf.perf.measuring.spoiling import corrupted
 from nqperf.records.results import Agreement
 
@@ -94,7 +95,8 @@ class Close:
         try:
             first, second = _numbers(first), _numbers(second)
         except (TypeError, ValueError):
-            return np.asarray(first != second), 0.0
+            none = (first != first) & (second != second)  # noqa: PLR0124  # NaN among objects
+            return np.asarray((first != second) & ~none), 0.0
         with np.errstate(invalid="ignore"):
             apart = ~np.isclose(second, first, rtol=self.rtol, atol=self.atol, equal_nan=True)
             difference = np.abs(first - second)
@@ -214,14 +216,21 @@ def _blind_score(metric: Metric, candidate: Any, value: float) -> str | None:
     )
 
 
-def _leaves(ours: Any, theirs: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
-    """Yield each place of both outputs, as keys and numbers, and the values there; None for what only one has."""
+def _leaves(ours: Any, theirs: Any) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    """Yield each place of both outputs, as keys and numbers, and the values there; None for what only one has.
+
+    Objects are opened: their fields are places.
+    """
+    return _places(plain_values(ours), plain_values(theirs), ())
+
+
+def _places(ours: Any, theirs: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         for key in dict.fromkeys((*ours, *theirs)):
-            yield from _leaves(ours.get(key), theirs.get(key), (*place, key))
+            yield from _places(ours.get(key), theirs.get(key), (*place, key))
     elif isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and len(ours) == len(theirs):
         for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            yield from _leaves(one, other, (*place, number))
+            yield from _places(one, other, (*place, number))
     else:
         yield place, ours, theirs
 

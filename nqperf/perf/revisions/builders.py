@@ -51,7 +51,7 @@ class Starting:
     are asked for. A process may take `build_seconds` to build and warm up, `run_seconds` for a round. `alone` is a
     folder of `package_alone`, `project` that of the change's files. `cores` are those that the process starts on, and
     as many threads are asked of libraries; None: all. `engine` is the row of the engine that it runs, with the
-    variables of `switches`; None where it is no row of the suite.
+    variables of `switches`; None where it is no row of the suite. `plain`: its output comes as `plain_values`.
     """
 
     target: str
@@ -64,6 +64,7 @@ class Starting:
     cores: frozenset[int] | None = None
     engine: EngineRow | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
+    plain: bool = False
 
     def environment(self, side: Side) -> dict[str, str]:
         """Return the environment of a process of `side`."""
@@ -194,7 +195,7 @@ class BuilderProcess:
 
         Raises: NqPerfError as the worker does, and for an output that cannot be read in this process.
         """
-        asked = builder_worker.Answers(again=again)
+        asked = builder_worker.Answers(again=again, plain=self._starting.plain)
         said = self._worker.ask(asked, builder_worker.Output, timeout=self._starting.build_seconds)
         try:
             return said.value()

@@ -55,6 +55,7 @@ def compare_revisions(
             pages=config.pages,
             build_seconds=config.build_seconds,
             run_seconds=config.run_seconds,
+            plain=isinstance(same, Close),
         )
         row = PairedRow(name=target, starts=starter(sides, (starting, starting), start), same=compared)
         session = RowsSession(rows=(row,), config=config)
@@ -89,10 +90,10 @@ def _require_new(target: str, error: NqPerfError, start: Callable[[], RevisionPr
 
 
 def _lacks(error: NqPerfError, target: str) -> bool:
-    """Return whether `error` says that a side has not yet what the builder `target` is, or imports."""
+    """Return whether `error`, at its build, says that a side has not yet what the builder `target` is, or imports."""
     module, _, name = target.partition(":")
     missing = ("ImportError: ", "ModuleNotFoundError: ", f"AttributeError: module '{module}' has no attribute '{name}'")
-    return any(words in str(error) for words in missing)
+    return _AT_BUILD in str(error) and any(words in str(error) for words in missing)
 
 
 def _build_error(start: Callable[[], RevisionProcess]) -> NqPerfError | None:

@@ -23,6 +23,7 @@ from nqperf.errors import ConfigError
 from nqperf.perf.machine import resources
 from nqperf.perf.machine.environment import asks_for_huge_pages
 from nqperf.perf.measuring.outputs import to_host
+from nqperf.perf.measuring.plain_values import plain_values
 from nqperf.perf.measuring.work import TimedRuns, as_work
 from nqperf.perf.workers import protocol
 from nqperf.perf.workers.serving import serve
@@ -84,10 +85,12 @@ class Built(protocol.Message, frozen=True):
 class Answers(protocol.Message, frozen=True):
     """Send what is compared with the other side's: the output of a run, or what the work says is.
 
-    `again`: it was compared before, and a part of it is enough.
+    `again`: it was compared before, and a part of it is enough. `plain`: objects are sent as plain values, for their
+    classes may not be known where they are read.
     """
 
     again: bool = False
+    plain: bool = False
 
 
 class Count(protocol.Message, frozen=True):
@@ -171,7 +174,9 @@ class _Worker:
             protocol.Plant: lambda asked: protocol.Planted(fraction=runs.plant(asked.fraction)),
             Repeat: lambda asked: self._repeat(runs, asked.count),
             WarmUp: lambda _: self._built(runs.warm_up()),
-            Answers: lambda asked: Output.of(to_host(runs.compared(again=asked.again))),
+            Answers: lambda asked: Output.of(
+                (plain_values if asked.plain else to_host)(runs.compared(again=asked.again))
+            ),
             Count: lambda _: Counted(work=runs.counted() or self._counted),
             Run: lambda asked: self._run(runs, again=asked.again),
         }

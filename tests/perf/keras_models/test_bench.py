@@ -29,6 +29,19 @@ def build():
     return keras.Model(ids, keras.layers.Dense(3, dtype="float32")(x))
 """
 
+SHORT = """
+import keras
+import tensorflow as tf
+
+class Places(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs + tf.slice(tf.ones((64, 8)), [0, 0], [tf.shape(inputs)[1], 8])
+
+def build():
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    return keras.Model(ids, Places()(keras.layers.Embedding(50, 8)(ids)))
+"""
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -88,3 +101,15 @@ def test_a_builder_that_needs_arguments_is_one_line(folder, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.strip().splitlines()[-1].startswith("nqperf: error: build(size) needs arguments")
+
+
+@pytest.mark.slow(10)
+def test_a_model_that_does_not_take_the_inputs_that_were_drawn_names_the_options(folder, capsys):
+    (folder / "bench_short.py").write_text(SHORT)
+    assert ends("bench_short:build", "--quick", "--budget", "150") == 2
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nqperf: error: ")]
+    assert " failed at FirstBatch: " in said
+    assert said.endswith(
+        "(inputs were drawn, 128 where a size is open: if it takes others, name --max-seq-length SIZE, or real ones by "
+        "--inputs FILE.npz)"
+    )

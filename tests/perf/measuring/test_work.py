@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -138,6 +139,11 @@ class Tensor:
         return 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    held: object
+
+
 class Asked(Mapping):
     """A container that computes its values when it is asked for them."""
 
@@ -190,6 +196,15 @@ def test_an_output_of_other_kinds_than_the_one_before_is_looked_through():
     waiter([1, 2])
     waiter(tensor)
     assert tensor.waited == 2
+
+
+def test_what_a_dataclass_holds_is_waited_for():
+    held = Tensor()
+    waiter, output = Waiter(), Holder([held])
+    for run in range(1, 4):
+        waiter(Holder([1]))
+        waiter(output)
+        assert held.waited == run
 
 
 def test_a_container_that_computes_when_it_is_asked_is_asked_in_every_run():

@@ -1,6 +1,7 @@
 """Candidates that are wrong, or do nothing, and look right: each is failed, or said that it cannot be checked."""
 
 import cProfile
+import dataclasses
 import itertools
 import sys
 import time
@@ -311,3 +312,26 @@ def test_work_that_is_set_up_anew_each_time_is_checked_too():
     ours = Work(run=lambda values: np.array([value * 2 for value in values]), set_up=given.copy)
     assert outcome(ours, Work(run=lambda values: values * 2, set_up=given.copy))[0] in {"REPORTED", "INVALID"}
     assert outcome(ours, Work(run=lambda values: values, set_up=given.copy))[0] == "FAIL"
+
+
+@dataclasses.dataclass
+class Holder:
+    held: object
+    count: int = 3
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    held: object
+
+
+def test_what_a_dataclass_holds_is_spoiled_and_as_it_was_afterwards():
+    array, numbers = np.arange(4.0), [1.0]
+    holder, slotted, fixed = Holder(array), Slotted(numbers), object()
+    with spoiled([holder, slotted]):
+        assert (array != np.arange(4.0)).all()
+        assert (holder.count, numbers) == (None, [None])
+    np.testing.assert_array_equal(array, np.arange(4.0))
+    assert (holder.count, numbers) == (3, [1.0])
+    assert same_object(Holder(fixed), [fixed])
+    assert not same_object(Holder(object()), [fixed])

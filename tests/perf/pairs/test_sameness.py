@@ -73,6 +73,9 @@ def test_what_differs_in_kind_is_not_the_same(ours, theirs):
 
 def test_nan_at_the_same_place_is_the_same():
     assert agree(Close(), np.array([1, math.nan]), np.array([1, math.nan]))[1] is None
+    mixed = np.array(["kea", math.nan], dtype=object)
+    assert agree(Close(), mixed, mixed.copy())[1] is None
+    assert agree(Close(), mixed, mixed[::-1].copy())[1] is not None
 
 
 @pytest.mark.parametrize(("returned", "right"), [(True, True), (np.bool_(True), True), (None, True), (False, False)])

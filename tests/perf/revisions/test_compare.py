@@ -238,10 +238,13 @@ def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():
     ],
 )
 def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
+    fault = f"worker of base failed at Build: {fault}"
     results = compare(base={"build_fault": fault})
     assert (results.outcome, results.new, results.rows[0].outcome) == ("INCONCLUSIVE", ("work:build",), None)
     assert headline(results) == "nothing to compare: main has no work:build yet"
     assert f"the base fails: {fault}" in revisions_text(results)
+    with pytest.raises(NqPerfError, match="at Answers"):  # it is there: what it does later is its own fault
+        compare(base={"build_fault": fault.replace("Build", "Answers")})
     with pytest.raises(NqPerfError, match="Error: "):
         compare(base={"build_fault": fault}, change={"build_fault": fault})
 

@@ -5,9 +5,16 @@ import sys
 import pytest
 
 from nqperf.errors import ConfigError
-from nqperf.perf.workers.builder_worker import Build, Built, _Worker
+from nqperf.perf.workers.builder_worker import Answers, Build, Built, _Worker
 
 MODULE = """
+class Found:
+    def __init__(self):
+        self.words = ["kea"]
+
+def found():
+    return Found
+
 def build(scale=2, *more, **others):
     return lambda: scale
 
@@ -57,3 +64,17 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(asked):
         asked("bild")
     with pytest.raises(AttributeError, match=r"has no attribute 'zzz'$"):
         asked("zzz")
+
+
+def test_an_object_of_the_projects_own_class_is_read_where_its_module_is_not(tmp_path, monkeypatch):
+    """`nqperf ab` ended in ModuleNotFoundError where a run returned a dataclass of the project's own."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "objects_of_test.py").write_text(MODULE)
+    worker = _Worker()
+    worker.answer(Build(target="objects_of_test:found", path=(str(tmp_path),), own=True))
+    plain, whole = (worker.answer(Answers(plain=plain)) for plain in (True, False))
+    del sys.modules["objects_of_test"]
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one != str(tmp_path)])
+    assert plain.value() == {"(type)": "Found", "words": ["kea"]}
+    with pytest.raises(ModuleNotFoundError):
+        whole.value()

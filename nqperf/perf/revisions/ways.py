@@ -22,6 +22,8 @@ from nqperf.statistics.planning import larger_sd
 TRIED = 3
 # The ways are held to each other after so many sets, and whenever there are twice as many.
 _FIRST = 4
+# Sets begin anew, and some of the chance to err is used: so many times fewer seconds pay for that.
+_PAYS = 2
 # Standard errors from the middle of an interval to its ends.
 _ERRORS = 3.0
 # An interval that is no wider than what lies between the margins' ends decides any row: from 0.4 of it to all of it.
@@ -48,14 +50,14 @@ def to_compare(sets: Sequence[MeasuredSet], margin: float) -> bool:
 def better(
     sets: Sequence[MeasuredSet], others: Sequence[MeasuredSet], seconds: tuple[float, float], margin: float
 ) -> bool:
-    """Return whether the way of `others` surely takes fewer seconds from here on than that of `sets`.
+    """Return whether the way of `others` surely takes far fewer seconds from here on than that of `sets`.
 
     `seconds` are those of a set of each way, and `margin` is what is to be told. The scatter of the `others`, which are
     few, is taken to be as large as it may be.
     """
     left = _needed(_sd(sets), margin) - len(sets)
     at_most = _needed(larger_sd(_sd(others), len(others) - 1), margin)
-    return max(at_most, TRIED) * seconds[1] < left * seconds[0]
+    return _PAYS * max(at_most, TRIED) * seconds[1] < left * seconds[0]
 
 
 def is_far(taken: MeasuredSet) -> bool:

@@ -111,7 +111,7 @@ def run_command(data: str | None, model: Path | None, out: Path, **options: Any)
         plain = {**dataclasses.asdict(result), "skipped": len(result.skipped), "out": plain_text.plain(str(out))}
         click.echo(msgspec.json.encode(plain).decode())
     elif not options["quiet"]:
-        click.echo(_summary(result, out))
+        click.echo(_summary(result, out, options["limit"]))
 
 
 def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
@@ -134,12 +134,14 @@ def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
     )
 
 
-def _summary(result: RunResult, out: Path) -> str:
+def _summary(result: RunResult, out: Path, limit: int | None) -> str:
     seconds = [(name, f"{spent:.2f}") for name, spent in result.seconds.items()]
     resumed = f"\n{result.resumed_shards} of {result.shards} shards were done before" if result.resumed_shards else ""
     timed = result.windows - result.warm_up_windows
     rate = f", {timed / result.seconds['predict']:.1f} windows/s in predict" if timed else ""
-    answered = f"{counted(result.examples, 'example')}, {counted(result.windows, 'window')}"
+    fewer = limit is not None and result.examples < limit
+    examples = f"{counted(result.examples, 'example')}{f' (--limit {limit}: the data has no more)' if fewer else ''}"
+    answered = f"{examples}, {counted(result.windows, 'window')}"
     if result.metrics is None or result.non_null_threshold is None:
         scores = "no annotations in the data, so no scores"
     else:

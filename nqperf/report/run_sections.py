@@ -11,7 +11,9 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.plain_text import counted
 from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
+from nqperf.report.answers_section import answers_section
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
+from nqperf.report.combinations import COMBINED, combinations
 from nqperf.report.headline import by_speed
 from nqperf.report.lines import in_one_line
 from nqperf.report.roofline_section import roofline_section
@@ -28,6 +30,7 @@ from nqperf.report.summary import (
 )
 from nqperf.report.thesis import THESIS, thesis_ratios
 from nqperf.report.times import row_seconds
+from nqperf.report.variants import described
 
 LEGEND = (
     "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the mean of the "
@@ -49,14 +52,15 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
     yield html.html_table("Each variant, the fastest first", headings, rows, left=("verdict",))
     yield html.paragraph(in_one_line(summary.explanations))
-    if known := thesis_ratios(results):
-        yield html.paragraph(f"{THESIS[0].upper()}{THESIS[1:]}:")
-        yield html.facts(known)
+    for what, known in ((THESIS, thesis_ratios(results)), (COMBINED, combinations(results))):
+        if known:
+            yield html.paragraph(f"{what[0].upper()}{what[1:]}:")
+            yield html.facts(known)
     yield from _notes(results)
     yield from _descriptions(results, level)
     yield from _times(results, level)
     yield from _rounds(results, level)
-    yield from _answers(results, level)
+    yield from answers_section(results, level)
     yield from _memory(results, level)
     yield from roofline_section(results, level)
     yield from _missing(results, level)
@@ -115,7 +119,7 @@ def _turned(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 def _descriptions(results: Results, level: int) -> Iterator[Markup]:
     """Yield what each variant of the table is."""
-    known = [(row.name, VARIANTS[row.name].description) for row in by_speed(results) if row.name in VARIANTS]
+    known = [(row.name, described(VARIANTS[row.name])) for row in by_speed(results) if row.name in VARIANTS]
     if known:
         yield html.title(level, "What each variant does")
         headings = ("variant", "what it is")
@@ -188,31 +192,6 @@ def pair_ratios(pairs: Pairs) -> list[float]:
     """Return the ratio of each of the `pairs`: baseline seconds / variant seconds."""
     both = zip(pairs.baseline_seconds, pairs.variant_seconds, strict=True)
     return [baseline / variant for baseline, variant in both]
-
-
-def _answers(results: Results, level: int) -> Iterator[Markup]:
-    """Yield what each variant answered otherwise than the baseline."""
-    compared = [variant for variant in results.variants if variant.agreement is not None]
-    if not compared:
-        return
-    yield html.title(level, "Answers that changed")
-    same = [variant for variant in compared if variant.agreement and not variant.agreement.changed]
-    for undecided, ends in ((False, "every answer is the baseline's"), (True, "that decides nothing")):
-        if names := [variant.name for variant in same if variant.undecided == undecided]:
-            yield html.paragraph(f"None in {', '.join(names)}: {ends}.", kind="")
-    for variant in compared:
-        found = variant.agreement
-        if found is None or not found.changed:
-            continue
-        rows = [(one.subject, one.baseline, one.variant) for one in found.differences]
-        caption = f"{variant.name}: {found.changed} of {found.compared} changed"
-        if len(rows) < found.changed:
-            caption += f", {'the first ' + str(len(rows)) + ' shown' if rows else 'which ones is not on record'}"
-        if rows:
-            headings = ("question", "baseline", variant.name)
-            yield html.html_table(caption, headings, rows, left=headings[1:], lines=headings)
-        else:
-            yield html.paragraph(f"{caption}.", kind="")
 
 
 def _memory(results: Results, level: int) -> Iterator[Markup]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nqperf.plain_text import counted
-from nqperf.records.doubts import busy_text
+from nqperf.records.doubts import busy_text, untested
 from nqperf.records.profiles import held_to
 from nqperf.records.results import (
     BASELINE,
@@ -20,6 +20,7 @@ from nqperf.records.results import (
     Verdict,
 )
 from nqperf.report.columns import columns_text, usage_text
+from nqperf.report.combinations import combinations_text
 from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
 from nqperf.report.roofline import roofline_text
 from nqperf.report.thesis import thesis_text
@@ -82,7 +83,9 @@ def summarise(results: Results) -> Summary:
             _same(results.controls.same),
             _planted(results.controls.planted),
             explanations,
-            *filter(None, (thesis_text(results), usage_text(results), roofline_text(results))),
+            *filter(
+                None, (thesis_text(results), combinations_text(results), usage_text(results), roofline_text(results))
+            ),
             f"device: {results.fingerprint.device_key}",
             f"command: {results.command}",
         ),
@@ -201,10 +204,15 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
         NONE if ratio is None or seconds is None else _time(seconds / ratio, verdict),
         NONE if verdict is None or verdict.at_most else f"{100 / verdict.ratio - 100:+.1f} %",
         NONE if score is None else f"{score:.4f}",
-        NONE if agreement is None else f"{agreement.changed_text}{', undecided' if variant.undecided else ''}",
+        NONE if agreement is None else f"{agreement.changed_text}{_known(variant, results)}",
         *_speed(verdict),
         outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(variant.name, verdict),
     )
+
+
+def _known(variant: VariantResult, results: Results) -> str:
+    """Return what stands behind the count of changed answers of a variant where it decides nothing."""
+    return ", not tested" if untested(results) else ", undecided" if variant.undecided else ""
 
 
 def _control_rows(results: Results) -> Iterator[tuple[str, ...]]:

@@ -19,14 +19,14 @@ def thesis_text(results: Results) -> str | None:
 
 
 def thesis_ratios(results: Results) -> dict[str, str]:
-    """Return the ratio of each row of `results` that is one of the thesis's, here and there, in words, by row.
+    """Return the ratio of each row of `results` that is one of the thesis's, here and there, with its name there.
 
     Empty where fewer than two such rows were measured, of a user's own model, and where the baseline is another one.
     """
     if OWN_MODEL in results.workload or held_to(results.fingerprint.states) != BASELINE:
         return {}
     known = {
-        row.name: f"{row.verdict.ratio:.2f} here, {ratio:.2f} on the thesis's V100"
+        row.name: f"{row.verdict.ratio:.2f} here, {ratio:.2f} on the thesis's V100 ({VARIANTS[row.name].thesis})"
         for row in results.variants
         if row.verdict and not row.verdict.at_most and (ratio := _ratio(row.name)) is not None
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nqperf.perf.variants.listing import ListedVariant, by_reason
+from nqperf.perf.variants.variant import Variant
 from nqperf.plain_text import plain_lines
 from nqperf.report.tables import text_table
 
@@ -21,7 +22,7 @@ def variants_table(rows: Sequence[ListedVariant]) -> str:
     looked = any(row.runs is not None for row in rows)
     headings = ("variant", "engine", "answers", *(("here",) if looked else ()), "what it is")
     cells = [
-        (row.name, row.engine, _SHORT[row.answers], *((_runs(row),) if looked else ()), _described(row)) for row in rows
+        (row.name, row.engine, _SHORT[row.answers], *((_runs(row),) if looked else ()), described(row)) for row in rows
     ]
     table = text_table(headings, cells, left=headings[1:])
     reasons = by_reason({row.name: row.why_not for row in rows})
@@ -33,7 +34,8 @@ def variants_text(rows: Sequence[ListedVariant]) -> str:
     return "\n\n".join(plain_lines("\n".join(_lines(row))) for row in rows)
 
 
-def _described(row: ListedVariant) -> str:
+def described(row: ListedVariant | Variant) -> str:
+    """Return what `row` is, and what the thesis calls it where it is one of its Table 5."""
     return row.description if row.thesis is None else f"{row.description} (the thesis's row: {row.thesis})"
 
 

@@ -24,8 +24,10 @@ Commits = npt.NDArray[np.int64]
 # Of the noise: its degrees of freedom, and the scales that are weighed, each 1.25 times the one before.
 _FREEDOM = 4.0
 _SCALES = np.geomspace(0.002, 0.6, 26)
-# The sizes that are weighed lie about the medians, as near to each other there as the least scale asks for.
-_OFFSETS = 0.0016 * np.sinh(np.linspace(-6.0, 6.0, 33))
+# The sizes that are weighed lie about the medians, as near to each other there as the least scale asks for, and evenly
+# over what was measured: where processes come in two kinds, no median is near what half of them took.
+_OFFSETS = 0.0016 * np.sinh(np.linspace(-6.0, 6.0, 49))
+_STEP, _MOST_STEPS = 0.002, 500
 # A part of the slowdown smaller than this share of it is no step of its own: two sides differ by a little for good, be
 # it by where their files lie.
 _STEP_SHARE = 0.2
@@ -94,7 +96,8 @@ class Posterior:
 
     def bad_beyond(self, size: float) -> float:
         """Return the probability that the bad commit, by its own measurements, has a log slowdown above `size`."""
-        return float(self.scales @ self._shares(self.own[-1])[:, self.sizes > size].sum(axis=1))
+        below = self.scales @ self._below(self.own[-1])
+        return float(1 - np.interp(size, self.sizes, below))
 
     def between(self, commit: int) -> float:
         """Return the probability that a measured `commit` has a part of the slowdown, no small one, but not all of it.
@@ -102,7 +105,7 @@ class Posterior:
         That is, it is slower than the good one and faster than the bad one by a fifth of the slowdown or more.
         """
         own = self._shares(self.own[int(np.searchsorted(self.measured, commit))])
-        bad_below = _below(self._shares(self.own[-1]))
+        bad_below = self._below(self.own[-1])
         least, most = self.sizes / (1 - _STEP_SHARE), self.sizes / _STEP_SHARE
         bad_fits = np.array([np.interp(most, self.sizes, one) - np.interp(least, self.sizes, one) for one in bad_below])
         return float(self.scales @ np.where(self.sizes > 0, own * bad_fits, 0.0).sum(axis=1))
@@ -115,7 +118,7 @@ class Posterior:
         own = self.own[self.measured >= since]
         if not len(own):
             raise ValueError(f"no commit from {since} on was measured")
-        below = self.scales @ _below(self._shares(own.sum(axis=0)))
+        below = self.scales @ self._below(own.sum(axis=0))
         return tuple(math.exp(float(np.interp(one, below, self.sizes))) for one in at)
 
     def _shares(self, own: FloatArray) -> FloatArray:
@@ -125,20 +128,29 @@ class Posterior:
         shares: FloatArray = softmax(own + np.log(self.widths), axis=1)
         return shares
 
+    def _below(self, own: FloatArray) -> FloatArray:
+        """Return the probability to be below each size for each scale, by log likelihoods `own`; both [scales, sizes].
 
-def _below(shares: FloatArray) -> FloatArray:
-    """Return the probability to be below the middle of each size's interval; both [scales, sizes]."""
-    below: FloatArray = shares.cumsum(axis=1) - shares / 2
-    return below
+        By trapezoids: sizes are nearer to each other on one side than on the other.
+        """
+        density = self._shares(own) / self.widths
+        steps = (density[:, 1:] + density[:, :-1]) / 2 * np.diff(self.sizes)
+        return np.pad(steps.cumsum(axis=1), ((0, 0), (1, 0)))
 
 
 def _sizes(places: Commits, values: FloatArray) -> FloatArray:
-    """Return the log slowdowns to weigh: about 0, the median of each commit, and that of all from each commit on."""
-    medians = [0.0]
+    """Return the log slowdowns to weigh: about 0, the median of each commit, and that of all from each commit on.
+
+    And those about the least and the greatest that were measured, and evenly between them.
+    """
+    least, most = (float(end) for end in (values.min(initial=0.0), values.max(initial=0.0)))
+    medians = [0.0, least, most]
     for commit in np.unique(places):
         medians += [float(np.median(values[places == commit])), float(np.median(values[places >= commit]))]
+    between = np.linspace(least, most, min(_MOST_STEPS, 2 + int((most - least) / _STEP)))
+    about = (np.array(medians)[:, None] + _OFFSETS).ravel()
     # Rounded, for two that are nearly the same would stand for intervals of no length.
-    return np.unique((np.array(medians)[:, None] + _OFFSETS).round(6))
+    return np.unique(np.concatenate([about, between]).round(6))
 
 
 def _summed(logs: FloatArray, places: Commits) -> FloatArray:

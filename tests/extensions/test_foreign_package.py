@@ -128,6 +128,7 @@ def test_help_looks_for_no_packages(python):
     assert done.stdout.splitlines()[-1] == "False False"
 
 
+@pytest.mark.slow(15)
 def test_a_run_goes_on_only_with_the_version_that_began_it(tmp_path, model_folder):
     pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
     python = fresh_environment(tmp_path / "environment")

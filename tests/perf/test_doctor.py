@@ -38,6 +38,14 @@ def test_it_can_be_written_as_json(diagnosis):
     assert again == diagnosis
 
 
-def test_what_to_run_next_is_said_for_an_own_model_too(diagnosis):
-    commands = [line.split("nqperf ", 1)[1].split("  ")[0] for line in diagnosis_text(diagnosis).splitlines()[-4:]]
+def test_what_to_do_and_what_to_run_next_stand_before_what_was_found(diagnosis):
+    first, _, found = diagnosis_text(diagnosis).partition("\n\nwhat was found:\n")
+    summary, _, following = first.partition("\n\n")
+    commands = [line.split("nqperf ", 1)[1].split("  ")[0] for line in following.splitlines()]
     assert commands[:2] == ["bench --quick", "bench mymodel:build --quick"]
+    assert len(commands) == 4
+    device, *advice = summary.splitlines()
+    assert device.startswith(diagnosis.machine.fingerprint.device_key)
+    assert " run here" in device
+    assert len(advice) == sum(bool(check.advice) for check in diagnosis.checks)
+    assert len(found.splitlines()) == len(diagnosis.checks)

@@ -113,6 +113,7 @@ def test_a_change_of_speed_up(old, new, change, status):
     assert (found.old_sets, found.new_sets) == (SETS, SETS)
 
 
+@pytest.mark.slow(5)
 def test_runs_of_unchanged_code_are_quiet_and_a_slowdown_is_found():
     """A hundred comparisons of thirteen rows each; what processes differ by would make every third of pairs red."""
     rows = {f"row{number}": 1.0 + 0.1 * number for number in range(13)}

@@ -1,6 +1,7 @@
 """One sentence of a run: what is fastest, surely, with right answers; and the order of rows."""
 
 import html
+import re
 from types import SimpleNamespace
 
 import msgspec
@@ -136,7 +137,9 @@ def test_where_equal_answers_prove_nothing_no_row_is_called_safe():
         assert said.startswith(f"Fastest way, answers not tested ({why}): xla, 1.20 times the baseline (1.1")
         for whole in (run_text(results), html.unescape(run_page(results)), run_markdown(results)):
             assert said in whole
+            assert re.search(r"\d+ of \d+, not tested", whole), "in the cell of each row"
             assert "safe way" not in whole
+        assert f"None in xla, grappler: not tested, for {why}." in html.unescape(run_page(results))
         measured = fastest_sentence(msgspec.structs.replace(unsupported(runs.measured("xla", 1.2)), reasons=reasons))
         assert measured.startswith("Fastest way as measured, answers not tested (")
         slower = fastest_sentence(runs.run(runs.measured("eager", 0.5), reasons=reasons))

@@ -34,9 +34,15 @@ def test_the_table_s_ratios_are_those_of_the_page_and_of_its_times():
 def test_both_ratios_of_a_row_stand_in_one_line(render):
     shown = re.sub(r"<[^>]+>", " ", html.unescape(render(runs.run(*ROWS)))).replace("\\", "")
     said = THESIS[1:]  # a sentence of the page begins with it
-    assert re.search(rf"{re.escape(said)}:\s+xla_clusters:?\s+1.20 here, 1.13 on the thesis's V100", shown)
-    assert re.search(r"mixed_float16:?\s+0.68 here, 2.71 on the thesis's V100", shown)
+    assert re.search(rf"{re.escape(said)}:\s+xla_clusters:?\s+1.20 here, 1.13 on the thesis's V100 \(XLA\)", shown)
+    assert re.search(r"mixed_float16:?\s+0.68 here, 2.71 on the thesis's V100 \(mixed precision\)", shown)
     assert "0.50 here" not in shown, "no row of the thesis"
+
+
+def test_the_page_says_what_each_row_is_in_the_words_of_the_variants_and_of_the_thesis():
+    page = html.unescape(run_page(runs.run(*ROWS)))
+    assert "Keras policy mixed_float16 (the thesis's row: mixed precision)" in page
+    assert "(the thesis's row: XLA)" in page
 
 
 def test_one_row_is_no_table_nor_is_another_baseline_or_network():

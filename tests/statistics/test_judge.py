@@ -284,6 +284,7 @@ def one_row(seed):
     return row, location, total, plan, CONFIGS[int(drawn.integers(len(CONFIGS)))]
 
 
+@pytest.mark.slow(10)
 def test_one_row_alone_is_judged_as_the_reference_does():
     seen: Counter[tuple[str, str]] = Counter()
     for seed in range(800):

@@ -30,6 +30,7 @@ from nqperf.statistics.answers import Answered, judge_answers
 MOST_ANSWERS = 1500
 # They are looked at after so many each.
 LOT = 100
+_NO_TIME = "the time is up (a larger --budget asks more)"
 # Examples from the one with this number on, without end or as long as the data lasts.
 Further = Callable[[int], Iterator[Example]]
 
@@ -54,10 +55,13 @@ class Answering:
     Fields:
         session: The session, whose rows have answered its task.
         further: Yields further examples.
+        no_more: Why there are none, once there are none.
     """
 
     session: Session
     further: Further
+    no_more: str = "there are no more examples"
+    _ended: str = _NO_TIME
     _lots: list[_Lot] = field(default_factory=list)
     _examples: Iterator[Example] | None = None
     _baseline: VariantProcess | None = None
@@ -83,6 +87,7 @@ class Answering:
         until = session.budget.left() - seconds
         so_far = answered(session.task, session.baseline_answers(), run.answers)
         looks: list[int] = []
+        self._ended = _NO_TIME
         process: VariantProcess | None = None
         try:
             while len(so_far.changed) < MOST_ANSWERS and run.note is not None:
@@ -103,6 +108,9 @@ class Answering:
                 process.end()
         if run.failure is None and run.note is not None:
             self._judge(run, so_far, looks, most=None)
+        if run.note is not None:
+            most = len(so_far.changed) >= MOST_ANSWERS
+            run.note += f"; asked no more: {f'{MOST_ANSWERS} are the most' if most else self._ended}"
 
     def _judge(self, run: VariantRun, so_far: Answered, looks: Sequence[int], *, most: int | None) -> None:
         """Note what all answers so far come to, `most` being those that there will be; None: these are all."""
@@ -130,11 +138,13 @@ class Answering:
         if new:
             task = self._next_task()
             if task is None:
+                self._ended = self.no_more
                 return None
             try:
                 self._baseline = self._baseline or session.start(session.baseline)
                 self._lots.append(_Lot(task=task, baseline=session.further_answers(self._baseline, task)))
-            except NqPerfError:  # its times and first answers stand; the rows stay undecided
+            except NqPerfError as error:  # its times and first answers stand; the rows stay undecided
+                self._ended = f"the baseline was lost: {error}"
                 self._end_baseline()
                 return None
         return self._lots[number]

@@ -41,6 +41,7 @@ class Task:
         gold: Their annotations by id.
         answers: How answers are made of logits.
         non_null_threshold: How many annotators must have given an answer for an example to have one.
+        is_cut: Whether further examples were left out, for they had more windows than were asked for.
     """
 
     features: Features
@@ -50,6 +51,7 @@ class Task:
     gold: Mapping[int, tuple[Annotation, ...]]
     answers: AnswerConfig
     non_null_threshold: int
+    is_cut: bool = False
 
     def first(self, windows: int) -> Task:
         """Return the task of the first examples, as many as have `windows` windows, but at least one."""

@@ -33,7 +33,7 @@ from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.outcome import Known, Outcomes, evidence_fault
 from nqperf.perf.suite.resume import identity, take_over
 from nqperf.perf.suite.session import Session
-from nqperf.perf.suite.task import data_record, make_task, model_record, workload
+from nqperf.perf.suite.task import cut_text, data_record, make_task, model_record, workload
 from nqperf.perf.variants.floors import most_likely_first
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers.progress import Doing, Progress, Rows, SetFinished, silent
@@ -97,11 +97,12 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
             progress=progress,
         )
         run.choose()
-        run.given_up += session.answer_baseline(len(run.chosen))
+        cut = cut_text(session.task, config)
+        run.given_up += (*cut, *session.answer_baseline(len(run.chosen)))
         session.end_baseline()
         kept = KeptFile(path=config.kept, run=identity(session, fingerprint, profile))
-        further = _further(config)
-        session.most_answers = MOST_ANSWERS if further else None
+        further = _further(config, len(session.task.inputs))
+        session.most_answers = min(MOST_ANSWERS, config.limit or MOST_ANSWERS) if further else None
         run.measure(kept, config)
         run.ask_on(further or no_further)
     results = _results(run, config, source, fingerprint, profile)
@@ -230,12 +231,13 @@ class _Run:
         """Ask the rows whose answers are undecided `further` examples, in the time that is left; end the measuring."""
         measured = self.measured
         assert measured is not None, "measure comes first"  # noqa: S101
-        signal = measured.interrupted
+        ended = Answering(session=self.session, further=no_further, no_more="the run was interrupted")
+        asking = ended if measured.interrupted else Answering(session=self.session, further=further)
         try:
-            Answering(session=self.session, further=no_further if signal else further).run(self.chosen)
+            asking.run(self.chosen)
         except (KeyboardInterrupt, Interrupted) as caught:
             measured.interrupted = caught
-            Answering(session=self.session, further=no_further).run(self.chosen)
+            ended.run(self.chosen)
         self.outcomes = self._outcomes(measured)
 
     def _outcomes(self, measured: Measurement) -> Outcomes:
@@ -323,11 +325,14 @@ def _examples(config: SuiteConfig) -> tuple[str, Iterable[Example]]:
     return source.source, source.examples()
 
 
-def _further(config: SuiteConfig) -> Further | None:
-    """Return what yields the examples behind those of the suite, None where their number was asked for."""
-    if config.limit is not None:
+def _further(config: SuiteConfig, asked: int) -> Further | None:
+    """Return what yields the examples behind the `asked` ones, up to the limit; None where that allows no more."""
+    limit = config.limit
+    if limit is None:
+        return lambda skip: _source(config, Selection(skip=skip), skip + MOST_ANSWERS).examples()
+    if limit <= asked:
         return None
-    return lambda skip: _source(config, Selection(skip=skip), skip + MOST_ANSWERS).examples()
+    return lambda skip: _source(config, Selection(skip=skip, limit=limit - skip), limit).examples()
 
 
 def _source(config: SuiteConfig, selection: Selection, count: int | None = None) -> NqReader | DevelopmentSet:

@@ -16,12 +16,14 @@ from nqperf.nq.evaluation import default_non_null_threshold
 from nqperf.nq.example import Example
 from nqperf.nq.features import MODEL_INPUTS, FeatureConfig, Features, build_features, concatenate
 from nqperf.nq.grouping import AnswerInput
+from nqperf.perf.suite.config import SuiteConfig
 from nqperf.perf.suite.parity import Task
 from nqperf.perf.variants.floors import SIZES
 from nqperf.perf.variants.variant import Variant
 from nqperf.perf.workers import protocol
-from nqperf.plain_text import without_secrets
+from nqperf.plain_text import counted, without_secrets
 from nqperf.records.results import Size, Subject
+from nqperf.records.verdict import QUICK_GATE
 
 
 def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_length: int, windows: int | None) -> Task:
@@ -36,6 +38,7 @@ def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_lengt
     config = FeatureConfig.for_length(max_seq_length)
     blocks, inputs, rows = [], [], 0
     asked: dict[int, Example] = {}
+    is_cut = False
     for example in examples:
         if not example.annotations:
             raise ConfigError(
@@ -43,6 +46,7 @@ def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_lengt
             )
         block = build_features(example, tokenizer, ContextConfig(), config)
         if rows and windows is not None and rows + len(block) > windows:
+            is_cut = True
             break
         blocks.append(block)
         rows += len(block)
@@ -57,7 +61,20 @@ def make_task(folder: OpenedModel, examples: Iterable[Example], *, max_seq_lengt
         gold=gold,
         answers=AnswerConfig.of(folder.settings),
         non_null_threshold=default_non_null_threshold(gold.values()),
+        is_cut=is_cut,
     )
+
+
+def cut_text(task: Task, config: SuiteConfig) -> tuple[str, ...]:
+    """Return a line on the examples that the `task` of a run by `config` leaves out for its windows; none if none."""
+    if not task.is_cut:
+        return ()
+    first = f"examples behind the first {len(task.inputs)} ({counted(len(task.features), 'window')})"
+    asked = "" if config.limit is None else f", of the {config.limit} of --limit"
+    quick = " with --quick" if config.gate == QUICK_GATE else ""
+    fill = f"each row answers as many as fill {config.windows} windows{quick}"
+    more = "a row of 16 or 8 bits that is undecided then is asked more in the time that is left after the sets"
+    return (f"{first}{asked}: {fill}; {more}",)
 
 
 def model_record(folder: OpenedModel) -> Subject:

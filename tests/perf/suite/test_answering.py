@@ -152,6 +152,7 @@ def test_a_row_that_changes_nothing_is_undecided_at_the_end_and_says_what_is_sur
     assert run.agreement.details == {ALL_COMPARED: MOST_ANSWERS, ALL_CHANGED: 0}
     assert run.note.startswith(f"answers undecided: 0 of {MOST_ANSWERS} answers changed")
     assert "0.00% to 0.2" in run.note
+    assert run.note.endswith(f"; asked no more: {MOST_ANSWERS} are the most")
 
 
 def test_a_row_of_eight_bits_holds(ask):
@@ -175,7 +176,9 @@ def test_rows_share_the_time_and_none_is_begun_that_does_not_fit(ask):
     found = ask(session)
     assert session.now <= 1000
     assert [found[name].agreement.details[ALL_COMPARED] for name in ("one", "other")] == [280, 380]
-    assert all(found[name].note.startswith("answers undecided") for name in ("one", "other"))
+    for name in ("one", "other"):
+        assert found[name].note.startswith("answers undecided")
+        assert found[name].note.endswith("; asked no more: the time is up (a larger --budget asks more)")
 
 
 @pytest.mark.parametrize("seconds", [1.0, 150.0])
@@ -194,6 +197,7 @@ def test_data_that_ends_leaves_what_there_is(ask, further):
     run = ask(session, further)["narrow"]
     assert run.note.startswith("answers undecided: 0 of")
     assert run.agreement.details.get(ALL_COMPARED, 80) in {80, 110}
+    assert run.note.endswith("; asked no more: there are no more examples")
 
 
 def test_data_that_is_broken_further_on_ends_there(ask):

@@ -30,6 +30,7 @@ def run(model_folder, tmp_path, monkeypatch):
     return once
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_fast_enough_decides_every_row_of_all_examples(run):
     results, seconds = run(1.0, 60.0, ROWS[:2])
     assert seconds < 60

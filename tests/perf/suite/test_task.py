@@ -7,7 +7,8 @@ import pytest
 from nqperf.errors import ConfigError
 from nqperf.formats.weights.model_folder import WEIGHTS, open_model
 from nqperf.nq.answers import AnswerConfig
-from nqperf.perf.suite.task import data_record, make_task, model_record, workload
+from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.task import cut_text, data_record, make_task, model_record, workload
 from nqperf.perf.variants.floors import SIZES
 
 LENGTH = 48
@@ -44,9 +45,21 @@ def test_it_is_cut_after_whole_examples(folder, whole, river_documents):
     two = int(whole.starts[2])
     for windows, examples in ((two, 2), (two - 1, 1), (two + 1, 2), (1, 1)):  # one example at least, however long
         cut = make_task(folder, river_documents, max_seq_length=LENGTH, windows=windows)
-        assert len(cut.inputs) == examples
+        assert (len(cut.inputs), cut.is_cut) == (examples, True)
         np.testing.assert_array_equal(cut.starts, whole.starts[: examples + 1])
         np.testing.assert_array_equal(cut.features.input_ids, whole.features.input_ids[: whole.starts[examples]])
+
+
+@pytest.mark.parametrize(("options", "said"), [({}, "48 windows;"), ({"limit": 9}, ", of the 9 of --limit: each row")])
+def test_examples_behind_the_cut_are_said_to_be_left_out_and_why(folder, whole, river_documents, options, said):
+    config = SuiteConfig(windows=48, **options)
+    cut = make_task(folder, river_documents, max_seq_length=LENGTH, windows=1)
+    (line,) = cut_text(cut, config)
+    assert line.startswith(f"examples behind the first 1 ({len(cut.features)} window")
+    assert said in line
+    assert "--quick" not in line
+    assert "fill 32 windows with --quick" in cut_text(cut, config.quick())[0]
+    assert cut_text(whole, config) == ()
 
 
 def test_what_lies_behind_the_cut_is_not_read(folder, river_documents):

@@ -1,0 +1,51 @@
+"""What a row that combines others adds to each of them: which of its parts its speed comes with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from nqperf.engines.state import flat
+from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.variants.variant import Variant
+from nqperf.records.results import BASELINE, Results
+from nqperf.report.lines import listed
+
+COMBINED = "combinations, and how many times as fast they were measured as each of their parts that ran alone"
+
+
+def combinations_text(results: Results) -> str | None:
+    """Return how fast each combination of `results` is beside its parts, a line each; None where none was measured."""
+    known = combinations(results)
+    return listed(COMBINED, (f"{name}: {told}" for name, told in known.items())) if known else None
+
+
+def combinations(results: Results) -> dict[str, str]:
+    """Return in words how fast each row of `results` is beside the rows that set a part of what it sets, by row.
+
+    Of parts that contain each other only the largest are named. A ratio is the one of two rows to the baseline, each of
+    which has an interval of its own.
+    """
+    ratios = {
+        row.name: row.verdict.ratio
+        for row in results.variants
+        if row.name in VARIANTS and row.name != BASELINE and row.verdict is not None and not row.verdict.at_most
+    }
+    told = {}
+    for name, ratio in ratios.items():
+        parts = [f"{ratio / ratios[part]:.2f} times {part} ({ratios[part]:.2f})" for part in _parts(name, ratios)]
+        if len(parts) > 1:
+            told[name] = f"{ratio:.2f} of the baseline, {', '.join(parts)}"
+    return told
+
+
+def _parts(name: str, measured: Mapping[str, float]) -> Iterator[str]:
+    """Yield the largest rows of those `measured` that set a part of what the row `name` sets."""
+    whole = _sets(VARIANTS[name])
+    parts = {other: sets for other in measured if (sets := _sets(VARIANTS[other])) < whole}
+    for other, sets in parts.items():
+        if not any(sets < larger for larger in parts.values()):
+            yield other
+
+
+def _sets(variant: Variant) -> set[tuple[str, object]]:
+    return {("engine", variant.engine), *variant.environment.items(), *flat(variant.settings).items()}

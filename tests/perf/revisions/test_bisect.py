@@ -18,8 +18,8 @@ START = BisectState(target="work:build", good="0" * 40, bad=COMMITS[-1].sha)
 
 
 @pytest.fixture(autouse=True)
-def nobody_else_computes(monkeypatch, tmp_path):
-    monkeypatch.setattr("nqperf.perf.measuring.load._STAT", tmp_path / "stat")
+def nobody_else_computes(monkeypatch):
+    monkeypatch.setattr("nqperf.perf.measuring.load.Load.others", lambda _: None)
 
 
 def measuring(slowdowns, *, seed=1, sd=0.005, broken=(), asked=None):

@@ -20,6 +20,10 @@ def lines(chosen: argparse.Namespace) -> Iterator[list[str]]:
         yield revisions.HEADINGS
         for name in chosen.models or revisions.MODELS:
             yield revisions.line(name, chosen.runs, chosen.sets, chosen.seed, chosen.rows)
+    elif chosen.table == "margins":
+        yield revisions.MARGIN_HEADINGS
+        for name in chosen.models or revisions.MODELS:
+            yield revisions.margin_line(name, chosen.runs, chosen.sets, chosen.seed)
     elif chosen.table == "compare":
         yield runs.COMPARED_HEADINGS
         yield from runs.compared(chosen.runs, chosen.seed)
@@ -36,7 +40,7 @@ def lines(chosen: argparse.Namespace) -> Iterator[list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.characteristics", description=__doc__)
-    parser.add_argument("table", choices=["suite", "revisions", "compare", "history", "answers", "bisect"])
+    parser.add_argument("table", choices=["suite", "revisions", "margins", "compare", "history", "answers", "bisect"])
     parser.add_argument("--runs", type=int, default=2000, help="simulated runs for each figure (2000)")
     parser.add_argument("--sets", type=int, default=8, help="sets of processes that the budget has room for (8)")
     parser.add_argument("--seed", type=int, default=1)

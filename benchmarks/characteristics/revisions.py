@@ -36,6 +36,10 @@ HEADINGS = [
 ]
 
 
+MARGINS = (0.01, 0.02, 0.05, 0.1, 0.2)
+MARGIN_HEADINGS = ["noise (SD of a set)", *(f"by {margin:.0%}" for margin in MARGINS)]
+
+
 @dataclasses.dataclass(kw_only=True)
 class Counted:
     """Counts over runs: red ones, outcomes of the first row, passes of all, intervals that hold, sets.
@@ -70,6 +74,26 @@ def line(name: str, runs: int, sets: int, seed: int, rows: int = ROWS) -> list[s
     ]
 
 
+def margin_line(name: str, runs: int, sets: int, seed: int) -> list[str]:
+    """Return the cells of one model of noise: after how many sets one row without change passes, by each margin.
+
+    They are those of half of the runs, and of nine in ten; more than there is room for, `sets`, is so many.
+    """
+    generator = np.random.default_rng([seed, *name.encode()])
+    seconds = measure(MODELS[name], [0.0], (runs, sets, ROUNDS), generator)
+    location, total = set_estimates(seconds.baseline[:, :, None], seconds.rows)[:2]
+    row = (Row(name="row", floor=Floor(ratio=1.0)),)
+    cells = []
+    for margin in MARGINS:
+        taken = []
+        for one, other in zip(location, total, strict=True):
+            (by,) = _judged(Sets(rows=row, location=one, total=other, shared=False), (margin, margin))
+            taken.append(by.verdict.sets if by.verdict.outcome == "PASS" else sets + 1)
+        half, most = (int(np.quantile(taken, share, method="higher")) for share in (0.5, 0.9))
+        cells.append(", ".join(f"over {sets}" if count > sets else str(count) for count in (half, most)))
+    return [name, *cells]
+
+
 def _simulate(noise: Noise, slowdown: float, size: tuple[int, int, int], generator: np.random.Generator) -> Counted:
     """Return the counts of runs whose first row is slower by `slowdown`."""
     runs, sets, count = size
@@ -94,10 +118,10 @@ def _simulate(noise: Noise, slowdown: float, size: tuple[int, int, int], generat
     return counted
 
 
-def _judged(sets: Sets) -> list[VerdictByMargin]:
-    """Return the verdicts on the rows of `sets`, by the margins that nobody named; as a session looks at them."""
-    most = len(sets.location)
-    judge = TwoMargins(margin=USUAL_MARGIN, wide=NOISY_MARGIN, red_runs=REFERENCE.red_runs / len(MEASURES))
+def _judged(sets: Sets, margins: tuple[float, float] = (USUAL_MARGIN, NOISY_MARGIN)) -> list[VerdictByMargin]:
+    """Return the verdicts on the rows of `sets`, by `margins` or those nobody named; as a session looks at them."""
+    most, (margin, wide) = len(sets.location), margins
+    judge = TwoMargins(margin=margin, wide=wide, red_runs=REFERENCE.red_runs / len(MEASURES))
     for number in range(1, most + 1):
         plan = Plan(sets=expected_sets(number, most), time_is_up=number == most)
         judge.look(sets.first(number), plan, most - number)

@@ -22,7 +22,7 @@ from nqperf.plain_text import command_line
 @click.argument("target", metavar="MODULE:BUILD")
 @base_options
 @margin_options
-@shared.option("--budget", type=float, default=180.0, help="Seconds that measuring may take.")
+@shared.option("--budget", type=shared.SECONDS, default=180.0, help="Seconds that measuring may take.")
 @shared.option("--pages", type=click.Choice(["huge", "plain"]), default="huge", help="Memory pages of both sides.")
 @shared.option("--seed", type=int, default=0, help="Draws the orders.")
 @shared.option("--out", type=shared.PATH, help="Write the results as JSON.")

@@ -97,7 +97,7 @@ _SIGNALLED = 128
 @shared.require_option
 @shared.option("--quick", is_flag=True, help="Few sets and examples: less sure, for local work.")
 @shared.option("--rounds", type=int, help="Take at most so many rounds, over all sets of processes.")
-@shared.option("--budget", type=float, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
+@shared.option("--budget", type=shared.SECONDS, help="Seconds that the run may take.  [default: 600, 180 with --quick]")
 @base_options
 @margin_options
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")

@@ -10,7 +10,7 @@ from nqperf.cli import options as shared
 from nqperf.cli.own_action import action_named, own_action
 from nqperf.errors import ConfigError
 from nqperf.formats.python_names import find_function
-from nqperf.formats.starter_files import USUAL, write_starter_files
+from nqperf.formats.starter_files import OPEN, TEST, WORKFLOW, write_starter_files
 from nqperf.perf.revisions.config import MARGIN_RULE, NOISY_MARGIN, USUAL_MARGIN
 from nqperf.perf.workers.builder_worker import BUILDER, meant
 
@@ -18,11 +18,13 @@ _NEXT = """next:
   {work}: {own}
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
+{test} is a template for two ways to do the same work; pull requests fail by the workflow's nqperf ab
 the margin is {margin:g} %, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05:
 here and in the workflow {rule};
 without one of yours {noisy:g} % is enough to pass where {margin:g} % cannot be told in the time"""
-_UNKNOWN = """the workflow uses {action}, and where this nqperf is from is not known:
-GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT, or edit the line"""
+_UNKNOWN = """TO REPLACE: {action} in {workflow}, since where this nqperf is from is not known;
+the workflow fails until OWNER/REPO is a repository on GitHub with nqperf's files that it may read, and COMMIT one of
+its commits: edit the line, or name them by --action OWNER/REPO@COMMIT"""
 
 
 @click.command("init")
@@ -38,7 +40,8 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
     """Write the few files that make a pull request of your project fail when it makes something slower.
 
     They are benchmarks/work.py (what is measured: MODULE:FUNCTION, which is looked up and not run, or a sample to
-    replace), a test and a conftest beside it, and a workflow for GitHub. Files that are there are never replaced.
+    replace), a template of a test
+    and a conftest beside it, and a workflow for GitHub. Files that are there are never replaced.
 
     \b
     nqperf init
@@ -67,6 +70,8 @@ def init_command(function: str | None, folder: Path, *, action: str | None, quie
         )
     lines = [
         f"wrote {', '.join(written)}",
-        _NEXT.format(work=written[1], own=own, margin=100 * USUAL_MARGIN, noisy=100 * NOISY_MARGIN, rule=MARGIN_RULE),
+        _NEXT.format(
+            test=TEST, work=written[1], own=own, margin=100 * USUAL_MARGIN, noisy=100 * NOISY_MARGIN, rule=MARGIN_RULE
+        ),
     ]
-    click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=USUAL)])))
+    click.echo("\n".join(lines + ([] if known else [_UNKNOWN.format(action=OPEN, workflow=WORKFLOW)])))

@@ -71,11 +71,22 @@ class _Share(click.types.FloatParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and (per_cent := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
             share = float(per_cent[1])
-            self.fail(f"{value!r} is no share; {share / 100:g} is {share:g} %.", param, ctx)
+            self.fail(f"{value!r} is no number; expected a share: {share / 100:g} is {share:g} %.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Seconds(click.types.FloatParamType):
+    """A number of seconds; who types minutes or hours is told what they are in seconds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and (said := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh])\w*\s*", value)):
+            seconds = float(said[1]) * {"s": 1, "m": 60, "h": 3600}[said[2]]
+            self.fail(f"{value!r} is no number; expected seconds: write {seconds:g}.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 SHARE = _Share()
+SECONDS = _Seconds()
 PATH = _LocalPath(path_type=Path)
 MODEL = _ModelFolder(path_type=Path)
 

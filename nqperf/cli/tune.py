@@ -34,7 +34,7 @@ _INTERRUPTED = 130
     default="exact",
     help="How close answers must stay: the same ones, as 16 bits keep them, or as 8 bits do.",
 )
-@shared.option("--budget", type=float, default=900.0, help="Seconds that the search may take.")
+@shared.option("--budget", type=shared.SECONDS, default=900.0, help="Seconds that the search may take.")
 @shared.option("--limit", type=int, help="Use only so many examples.  [default: all]")
 @shared.option("--max-seq-length", type=int, default=512, help="Positions of one input.")
 @variants_option

@@ -43,11 +43,13 @@ def require_places(**outputs: Path | None) -> None:
     Raises: FormatError naming the option.
     """
     for option, path in outputs.items():
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            name = option.replace("_", "-")
-            raise FormatError(f"--{name} is no file in a folder that exists: name another", path=path)
+        name = option.replace("_", "-")
+        if path is not None and path.is_dir():
+            raise FormatError(f"--{name} is a folder; expected a file: name another", path=path)
+        if path is not None and not path.parent.is_dir():
+            raise FormatError(f"--{name} is no file in a folder that exists: make {path.parent} first", path=path)
         if path is not None and not (path.exists() and not path.is_file()):  # a device is no place for a file
-            _try_place(path, option.replace("_", "-"))
+            _try_place(path, name)
 
 
 def _try_place(path: Path, name: str) -> None:

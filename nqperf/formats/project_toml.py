@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +75,17 @@ class ProjectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     track: bool | None = None
 
 
+# What is expected of the options that are no text, for who wrote something else.
+_WHOLE, _YES_NO = "a whole number without quotes", "true or false without quotes"
+_EXPECTED = {
+    **dict.fromkeys(("limit", "batch_size", "max_seq_length", "rounds"), _WHOLE),
+    **dict.fromkeys(("quick", "allow_inconclusive", "require_judged", "track"), _YES_NO),
+    "margin": "a number such as 0.05 (5 %)",
+    "budget": "a number of seconds such as 600",
+    "pages": '"huge" or "plain"',
+    "require": '"gpu" or "cpu"',
+}
+_PER_CENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 # What no option of the suite is: how a run ends, and what it leaves.
 RUN_OPTIONS = ("allow_inconclusive", "require_judged", "report", "save_results", "track")
 
@@ -108,19 +121,37 @@ def read_project_options(path: Path) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0].replace('_', '-')}?" if near else ""
-            names = ", ".join(each.replace("_", "-") for each in known)
-            raise FormatError(f"unknown option; expected some of {names}{hint}", path=path, field=f"{TABLE}.{key}")
+            raise FormatError(f"unknown option; {_meant(name, known)}", path=path, field=f"{TABLE}.{key}")
         asked[name] = value
     try:
         found = msgspec.convert(asked, ProjectOptions)
     except msgspec.ValidationError as error:
         said, _, where = str(error).partition(" - at ")
-        field = where.strip("`").removeprefix("$.").replace("_", "-")
-        raise FormatError(said, path=path, field=f"{TABLE}.{field}") from None
+        field = where.strip("`").removeprefix("$.")
+        said = _wrong(field, asked[field]) if field in _EXPECTED else said
+        raise FormatError(said, path=path, field=f"{TABLE}.{field.replace('_', '-')}") from None
     options = {name: value for name in known if (value := getattr(found, name)) is not None}
     return {name: _from(path.parent, name, value) for name, value in options.items()}
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """Return which of the `known` options `name` may mean, and where all stand; all of them where none is near."""
+    near = difflib.get_close_matches(name, known, n=3)
+    names = ", ".join(each.replace("_", "-") for each in near or known)
+    if not near:
+        return f"expected some of {names}"
+    first, _, more = names.partition(", ")
+    return f"did you mean {first}?{f' Or {more}?' if more else ''} `nqperf bench --help` shows all"
+
+
+def _wrong(name: str, value: Any) -> str:
+    """Return that the option `name` has a `value` of another type, and what is expected."""
+    got = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    expected = _EXPECTED[name]
+    if name == "margin" and isinstance(value, str) and (per_cent := _PER_CENT.fullmatch(value)):
+        share = float(per_cent[1])
+        expected = f"a number such as {share / 100:g} ({share:g} %)"
+    return f"got {got}, expected {expected}"
 
 
 def _from(folder: Path, name: str, value: Any) -> Any:

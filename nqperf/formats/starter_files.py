@@ -49,16 +49,17 @@ _OWN = (
     "numbers = random.Random(0).sample(range(10**6), 10**4)  # your own work in place of this",
     "sorted(numbers)",
 )
-_TEST = '''"""Two ways to do the same work, held to each other: this one must be at least as fast as the other.
+_TEST = '''"""A template, for two ways to do the same work in this tree: both are one function until you write another.
 
-`nqperf ab benchmarks.work:build --base main` holds the same work to another revision instead, as the workflow does.
+It judges no speed as it is, and you may delete it. What fails a pull request is the workflow's `nqperf ab`, which
+holds the work to its base.
 """
 
 from benchmarks.work import build
 
 
-def test_it_is_no_slower_than_itself(nqperf_paired):
-    """Put what you want to hold it to in place of the first."""
+def test_another_way_to_do_the_work(nqperf_paired):
+    """Write the way that is to be beaten as the first; floor=1.0 then fails where the second is slower."""
     nqperf_paired(build(), build(), floor=None)
 '''
 _WORKFLOW = """# Is a pull request slower than its base? Both are measured on one runner; see the job's summary.
@@ -83,11 +84,12 @@ jobs:
         with:
           target: benchmarks.work:build
 """
-# What the workflow names where it is not known where nqperf is from, and what is said of it there.
+# What the workflow names where it is not known where nqperf is from, and what is said of it there: plainly words to
+# replace, for a name that looks like one may be a stranger's.
 FOLDER = ".github/actions/ab"
-USUAL = f"nqperf/nqperf/{FOLDER}@main"
-_REPLACE = """      # Replace nqperf/nqperf and main in the next line: by OWNER/REPO, a repository on GitHub with
-      # nqperf's files that this one may read, and by one of its commits.
+OPEN = f"OWNER/REPO/{FOLDER}@COMMIT"
+_REPLACE = """      # Replace OWNER/REPO and COMMIT in the next line, this job fails until then: by a repository on
+      # GitHub with nqperf's files that this one may read, and by one of its commits.
 """
 _USES = re.compile(rf"^ *- uses: (.*{re.escape(FOLDER)}.*?) *(?:#.*)?$")
 CONFTEST, WORK, TEST = "benchmarks/conftest.py", "benchmarks/work.py", "benchmarks/test_speed.py"
@@ -122,7 +124,7 @@ def starter_files(
             missing = f'raise NotImplementedError("{WORK}: give {name} its {said}, and take this line away")'
             prepare = f"{missing}\n    {said} = {', '.join(['...'] * len(needed))}  # from a fixed seed\n    {prepare}"
     work = _WORK.format(imports=imports, prepare=prepare, call=call)
-    workflow = _WORKFLOW.format(python=python, action=action or USUAL, note="" if action else _REPLACE)
+    workflow = _WORKFLOW.format(python=python, action=action or OPEN, note="" if action else _REPLACE)
     return {CONFTEST: _CONFTEST, WORK: work, TEST: _TEST, WORKFLOW: workflow}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median, quantiles
 
-from nqperf.records.results import Control, Controls, Results
+from nqperf.records.results import OTHERS, Control, Controls, Fingerprint, Results
 
 # What a reason says, behind a colon, where equal answers are no evidence.
 PROVES_NOTHING = "proves nothing"
@@ -55,12 +55,20 @@ def busy(results: Results) -> float | None:
 def busy_text(results: Results) -> str | None:
     """Return that the machine of `results` was busy, and what to do about it; None where nothing shows it."""
     times = busy(results)
+    if times is None and results.outcome == "INCONCLUSIVE" and (others := others_text(results.fingerprint)):
+        return f"{others}: repeat it when nothing else runs"
     if times is None:
         return None
     return (
         f"the machine was busy: the baseline's batch took {times:.1f} times as long at the median as in its fastest "
         "tenth: repeat it when nothing else runs"
     )
+
+
+def others_text(fingerprint: Fingerprint) -> str | None:
+    """Return that other programs computed on the machine of `fingerprint` meanwhile; None where nothing shows it."""
+    others = fingerprint.observed.get(OTHERS)
+    return others and f"the machine was busy: other programs used {others}"
 
 
 def _missed(planted: Control) -> str:

@@ -22,6 +22,8 @@ SAME = "baseline again"
 PLANTED = "baseline with planted work"
 # What a fingerprint has observed where the driver lists GPUs that the baseline's engine does not see: their names.
 UNUSED_GPUS = "unused_gpus"
+# What it has observed where other programs computed meanwhile: how many of the cores they kept busy.
+OTHERS = "others_kept_busy"
 # What it has observed where NVIDIA's tool is there and lists no GPU: what it says instead.
 GPU_FAULT = "gpu_fault"
 # What the workload of a user's own model has, and no other.
@@ -82,6 +84,10 @@ class Fingerprint(_Record, frozen=True):
     inter_op_threads: int | None = None
     states: dict[str, str] = msgspec.field(default_factory=dict)
     observed: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def and_observed(self, more: Mapping[str, str]) -> Fingerprint:
+        """Return the same with what `more` was observed, as text by its name."""
+        return msgspec.structs.replace(self, observed={**self.observed, **more})
 
     @property
     def device_key(self) -> str:

@@ -18,12 +18,14 @@ _MARGINS = (0.01, 0.02, 0.05, 0.1, 0.2)
 _MINUTE, _SECONDS = 60, 10
 _FIRST_LOOK = JudgeConfig.for_margin(_MARGINS[0]).first_look  # of every margin
 _COMMIT = re.compile("[0-9a-f]{40,64}")
+_DUETS = re.compile("--how[ =]duet")
 _SHORT = 10  # letters of a commit's name, as people write it
 
 
 def next_steps(results: RevisionResults) -> list[str]:
     """Return what to do next after the comparison of `results`, a line each; nothing where nothing is left to do."""
-    return _to_decide(results) + _to_tell_less(results) + _to_search(results)
+    decide = _to_decide(results)
+    return decide + (_in_turns(results) if decide else []) + _to_tell_less(results) + _to_search(results)
 
 
 def _to_decide(results: RevisionResults) -> list[str]:
@@ -52,6 +54,13 @@ def _to_decide(results: RevisionResults) -> list[str]:
         total = results.seconds + a_pass * (_FEW - fewest)
         return [_more_time(results, total + a_pass, "at least", "to tell what would decide")]
     return [_larger_margin(results, known)]
+
+
+def _in_turns(results: RevisionResults) -> list[str]:
+    """Return the other way to time where duets were asked for: else what scatters less was chosen."""
+    if not _DUETS.search(results.command):
+        return []
+    return ["duets scatter where others compute: turns may tell more in the same time: --how turns"]
 
 
 def _a_pass(results: RevisionResults) -> float:

@@ -28,7 +28,7 @@ _SECONDS_A_BEAT = 1.0
 def doing_text(event: Doing) -> str:
     """Return what is being done, by `event`."""
     so_far = f", {event.so_far}" if event.so_far else ""
-    left = f", for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
+    left = f", running for {event.past:.0f} s" if event.past >= _SECONDS_LONG else ""
     if event.left is not None:
         left = f", about {max(event.left, 0):.0f} s left{'' if event.share else ' at most'}"
     # A control's name is words: "start baseline again" would read as a restart.

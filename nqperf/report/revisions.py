@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import counted, plain, plain_lines
+from nqperf.records.doubts import others_text
 from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.next_step import next_steps
 from nqperf.report.summary import milliseconds
@@ -32,7 +33,7 @@ def headline(results: RevisionResults) -> str:
         return plain(f"nothing to compare: {results.base.label} has no {', '.join(results.new)} yet")
     if not any(row.judged for row in results.rows):
         return plain(f"{answers}; nothing was timed")
-    return plain(", ".join([*_speeds(results), answers, *_not_compared(results)]))
+    return plain(", ".join([*_speeds(results), answers, *_not_compared(results), *_busy(results)]))
 
 
 def row_sentence(row: ComparedRow, base: str) -> str:
@@ -68,6 +69,12 @@ def _speeds(results: RevisionResults) -> list[str]:
     grown = [(row, one) for row in results.rows for one in row.judged if one.word == "SLOWER" and one.measure != "time"]
     named = len(results.rows) > 1
     return said + [f"{row.name + ' ' if named else ''}{_percent(one)} {_MORE[one.measure]}" for row, one in grown]
+
+
+def _busy(results: RevisionResults) -> list[str]:
+    """Return that the machine was busy, where that may be why nothing was decided."""
+    others = others_text(results.fingerprint) if results.outcome == "INCONCLUSIVE" else None
+    return [others] if others else []
 
 
 def _not_compared(results: RevisionResults) -> list[str]:

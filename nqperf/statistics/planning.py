@@ -92,10 +92,8 @@ def more_sets(
     estimate lies on the wrong side, it is no way. `sd` is the SD of one set's log ratio, estimated with so many degrees
     of `freedom`, and the upper end of what it may be is counted. `sets` is how many there are.
     """
-    from scipy import special
-
     if math.isfinite(freedom):
-        sd *= math.sqrt(freedom / float(special.chdtri(freedom, 1 - _LARGER)))
+        sd = larger_sd(sd, freedom)
     totals = [
         max(((errors + _POWER) * sd / gap) ** 2 for gap, errors in needs)
         for needs in ways
@@ -105,6 +103,13 @@ def more_sets(
         return None
     more = math.ceil(min(totals)) - sets
     return max(1, more) if more <= MOST_MORE else None
+
+
+def larger_sd(sd: float, freedom: float) -> float:
+    """Return the upper end of what an SD may be that is estimated as `sd` with so many degrees of `freedom`."""
+    from scipy import special
+
+    return sd * math.sqrt(freedom / float(special.chdtri(freedom, 1 - _LARGER)))
 
 
 def detectable_slowdown(error: float, config: JudgeConfig, *, family: int = 1, power: float = 0.95) -> float:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from nqperf.errors import ConfigError
 from nqperf.statistics.judge import look
 from nqperf.statistics.sets import Sets
+from nqperf.statistics.spending import spent
 from nqperf.statistics.verdicts import JudgeConfig, Judgement, Plan, RowVerdict
 
 # How many sets it takes is told by the upper end of what a few sets may scatter by. The margin is given up where that
@@ -38,7 +39,8 @@ class VerdictByMargin:
 class TwoMargins:
     """The judgements so far, by `margin` and by the one that is `wide`; both are shares, 0.02 is 2 %.
 
-    Where both are the same there is one. `red_runs` is the share of runs of unchanged code that may be red. `narrowly`
+    Where both are the same there is one. `red_runs` is the share of runs of unchanged code that may be red; of that and
+    of every other chance to err only `share` is left, where sets of another kind have used up the rest. `narrowly`
     and `widely` are the judgements of the last look, None before it.
     Raises: ConfigError for a `margin` of 0 or less, or above the wide one.
     """
@@ -46,6 +48,7 @@ class TwoMargins:
     margin: float
     wide: float
     red_runs: float
+    share: float = 1.0
     narrowly: Judgement | None = None
     widely: Judgement | None = None
     _narrow: JudgeConfig = field(init=False)
@@ -57,8 +60,20 @@ class TwoMargins:
             raise ConfigError(
                 f"margins are {self.margin} and {self.wide}; expected above 0, and the wide one no smaller"
             )
-        self._narrow = dataclasses.replace(JudgeConfig.for_margin(self.margin), red_runs=self.red_runs)
+        usual = JudgeConfig.for_margin(self.margin)
+        self._narrow = dataclasses.replace(
+            usual,
+            red_runs=self.share * self.red_runs,
+            beyond_alpha=self.share * usual.beyond_alpha,
+            confidence=1 - self.share * (1 - usual.confidence),
+        )
         self._wide = dataclasses.replace(self._narrow, pass_margin=1 + self.wide)
+
+    @property
+    def unspent(self) -> float:
+        """What the looks so far have left of the chance to err, as a share."""
+        looks = () if self.narrowly is None else self.narrowly.looks
+        return 1 - max((spent(max(one.spent, one.spent_on_fail), 1.0) for one in looks), default=0.0)
 
     def look(self, sets: Sets, plan: Plan, room: int) -> None:
         """Look at all `sets` so far, once after each; `plan` says how many there will be, `room` how many more fit."""

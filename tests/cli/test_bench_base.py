@@ -132,7 +132,8 @@ def test_rows_that_one_side_lacks_are_told_and_a_change_that_breaks_fails(bench,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--variants", "nothing"), "unknown row 'nothing'"),
+        (("--variants", "nothing"), "unknown row 'nothing'; expected some of"),
+        (("--variants", "XLA"), "unknown row 'XLA'; did you mean xla?"),
         (("--base", "main"), "both given"),
         (("--resume",), "--resume has no effect beside a base"),
         (("--limit", "0"), "limit is 0"),

@@ -35,6 +35,10 @@ def test_the_files_are_written_and_told(call, project):
     assert all(name in out for name in written)
     assert "nqperf ab benchmarks.work:build --base main" in out
     assert "pytest" not in out
+    assert "benchmarks/test_speed.py is a template" in out
+    test = (project / "benchmarks" / "test_speed.py").read_text()
+    assert "A template" in test
+    assert "What fails a pull request is the workflow's `nqperf ab`" in test
 
 
 def last_step(project):
@@ -71,7 +75,7 @@ def test_the_rule_of_a_margin_is_the_same_sentence_wherever_it_is_named():
 def test_an_action_of_ones_own_is_used(call, project, named, used):
     out = call("init", "--action", named)[1]
     assert last_step(project)["uses"] == used
-    assert "GitHub must" not in out
+    assert "TO REPLACE" not in out
 
 
 @pytest.mark.parametrize("named", ["mine", "me/mine", "me/mine@", "me/mine/other@v1", "me/mine@v1\n  x: y", "../x@v1"])
@@ -136,16 +140,17 @@ def test_what_the_installer_left_names_the_action(monkeypatch, left, found):
 def test_an_action_that_is_not_known_is_told_with_what_it_needs(call, project, monkeypatch):
     monkeypatch.setattr("nqperf.cli.init.own_action", lambda: None)
     out = call("init")[1]
-    assert last_step(project)["uses"] == "nqperf/nqperf/.github/actions/ab@main"
-    assert "GitHub must be able to read that repository; name your own copy there by --action OWNER/REPO@COMMIT" in out
+    usual = "OWNER/REPO/.github/actions/ab@COMMIT"  # words to replace: what looks like a name may be a stranger's
+    assert last_step(project)["uses"] == usual
+    assert f"TO REPLACE: {usual} in .github/workflows/speed.yml" in out
+    assert "or name them by --action OWNER/REPO@COMMIT" in out
     workflow = project / ".github" / "workflows" / "speed.yml"
     lines = workflow.read_text().splitlines()
-    uses = next(number for number, line in enumerate(lines) if "nqperf/nqperf/" in line)
-    assert "# Replace nqperf/nqperf and main in the next line: by OWNER/REPO" in lines[uses - 2]
+    uses = next(number for number, line in enumerate(lines) if usual in line)
+    assert "# Replace OWNER/REPO and COMMIT in the next line, this job fails until then" in lines[uses - 2]
     code, _, err = call("init", "--action", "me/mine@c0ffee")
     assert code == 2
     mine = "me/mine/.github/actions/ab@c0ffee"
-    usual = "nqperf/nqperf/.github/actions/ab@main"
     assert f"write {mine} in the place of {usual} in line {uses + 1} of .github/workflows/speed.yml" in err
     workflow.write_text(workflow.read_text().replace(usual, mine))
     assert "in the place of" not in call("init", "--action", "me/mine@c0ffee")[2]

@@ -97,8 +97,9 @@ def test_rows_of_ones_own_stand_beside_them(listed, tmp_path):
     assert "proves   nothing: a switch without effect shows as a ratio of 1" in told
 
 
-def test_an_unknown_name_is_one_line(capsys):
+@pytest.mark.parametrize("name", ["xlaa", "XLA"])
+def test_an_unknown_name_is_one_line(capsys, name):
     with pytest.raises(SystemExit) as left:
-        main(["variants", "--no-look", "xlaa"])
+        main(["variants", "--no-look", name])
     assert left.value.code == 2
-    assert "unknown variant 'xlaa'; did you mean xla? `nqperf variants` lists all" in capsys.readouterr().err
+    assert f"unknown variant '{name}'; did you mean xla? `nqperf variants` lists all" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The tables of docs/trust.md are those that the script prints, and show what the page says of them."""
+"""The tables of docs/trust.md and revisions.md are those that the script prints, and show what the pages say."""
 
 import re
 from pathlib import Path
@@ -7,14 +7,14 @@ from scipy import stats
 
 from benchmarks.characteristics import answers, revisions, search, suite
 
-PAGE = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def table(headings):
-    """Return the lines of the table with these headings, cell by cell."""
-    head = f"| {' | '.join(headings)} |"
-    assert head in PAGE, f"docs/trust.md has no table with {head}"
-    lines = PAGE[PAGE.index(head) :].split("\n\n")[0].splitlines()[2:]
+def table(headings, name="trust.md"):
+    """Return the lines of the table with these headings on a page of the docs, cell by cell."""
+    head, page = f"| {' | '.join(headings)} |", (DOCS / name).read_text()
+    assert head in page, f"docs/{name} has no table with {head}"
+    lines = page[page.index(head) :].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
@@ -36,5 +36,6 @@ def test_every_model_of_noise_has_its_line_and_hardly_any_run_is_red():
 
 def test_the_other_tables_are_the_scripts_too():
     assert [line[0] for line in table(revisions.HEADINGS)] == list(revisions.MODELS)
+    assert [line[0] for line in table(revisions.MARGIN_HEADINGS, "revisions.md")] == list(revisions.MODELS)
     assert {line[0] for line in table(answers.HEADINGS)} == {f"{share:.2%}" for share in answers.SHARES}
     assert {line[0] for line in table(search.HEADINGS)} == set(search.CASES)

@@ -84,7 +84,7 @@ def test_what_is_being_done():
     assert doing_text(Doing(stage="rounds", name="xla", so_far="2 sets done")) == "rounds xla, 2 sets done"
     assert doing_text(Doing(stage="start", name="xla")) == "start xla"
     assert doing_text(Doing(stage="start", name=SAME)) == 'start "baseline again"', "it is no restart"
-    assert doing_text(Doing(stage="features", past=15.0)) == "features, for 15 s"
+    assert doing_text(Doing(stage="features", past=15.0)) == "features, running for 15 s"
     assert doing_text(Doing(stage="set", name="work:build", left=179.6)) == "set work:build, about 180 s left at most"
 
 
@@ -125,8 +125,8 @@ def test_what_takes_long_is_told_again_with_its_time_and_with_nothing_else_to_te
         now[0] += 60
         under_way.again()  # what is done after the row is not known yet
     assert [line for line in lines if "nqperf: xla" not in line] == [
-        "nqperf: tracing mixed_float16, for 15 s",
-        "nqperf: tracing mixed_float16, for 30 s",
+        "nqperf: tracing mixed_float16, running for 15 s",
+        "nqperf: tracing mixed_float16, running for 30 s",
         "nqperf: set work:build, about 95 s left at most",
     ]
 

@@ -16,7 +16,7 @@ from nqperf.errors import ConfigError, FormatError
 from nqperf.formats.files import whole_file, whole_folder, write_whole
 from nqperf.formats.weights.folder_files import FolderFiles
 from nqperf.formats.weights.hugging_face import check_family
-from nqperf.formats.weights.packaged import named_path
+from nqperf.formats.weights.packaged import meant_folder, named_path
 from nqperf.formats.weights.safetensors_file import SafetensorsFile, write_safetensors
 from nqperf.formats.weights.tensor_files import WEIGHTS
 from nqperf.formats.weights.tokenizer_file import (
@@ -167,7 +167,7 @@ def open_model(path: Path, *, identity: Mapping[str, str] | None = None) -> Open
             f"is a file; expected the model folder that it was made from, with {CONFIG} and {WEIGHTS}", path=path
         )
     if not path.is_dir():
-        raise FormatError(f"no such folder; expected a model folder with {CONFIG} and {WEIGHTS}", path=path)
+        raise FormatError(f"no such folder; {meant_folder(path, CONFIG, WEIGHTS)}", path=path)
     files = FolderFiles(path)
     fields = files.json_object(CONFIG, what="a configuration")
     config = read_config(path / CONFIG, fields)

@@ -18,6 +18,7 @@ from statistics import median
 
 from nqperf.errors import NqPerfError, OutOfTimeError
 from nqperf.perf.measuring.budget import SLOWER, Budget, Speed
+from nqperf.perf.measuring.load import Load
 from nqperf.perf.measuring.sets import Conduct, Start, TakenSet, take_set
 from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Controls, Pairs, ProcessSet, Verdict
 from nqperf.records.verdict import GateConfig, verdict_of
@@ -62,6 +63,7 @@ class Measurement:
         interrupted: The signal that ended the measuring; None where none did.
         rounds: The rounds of each set.
         passes: How often all open rows were measured: a pass is one set, or several where memory is short.
+        others: What the record of the machine has to say of other programs that computed meanwhile.
     """
 
     baseline: Start
@@ -83,6 +85,7 @@ class Measurement:
     interrupted: BaseException | None = None
     rounds: int = 0
     passes: int = 0
+    others: Mapping[str, str] = field(default_factory=dict)
     _groups: int = 1
     _looked: int = 0
     _final: bool = False
@@ -93,6 +96,7 @@ class Measurement:
 
     def run(self) -> None:
         """Take sets until nothing is left to do; what came of it stands in the fields."""
+        load = Load()
         self.rounds = self.rounds or self._planned_rounds()
         while self.open_rows() and self._allows_another():
             self._take()
@@ -100,6 +104,7 @@ class Measurement:
                 self._look()
         if self.estimates and not self._final:  # what ended the measuring came after the last look
             self.judgement = judge(self._sets(), Plan(sets=len(self.estimates), time_is_up=True), self._judge)
+        self.others = load.observed()
 
     def open_rows(self) -> tuple[str, ...]:
         """Return the rows that a further set may decide, and the baseline once more beside them; none: all is done."""

@@ -346,8 +346,8 @@ class _Session:
 
     def _fingerprint(self) -> Fingerprint:
         fingerprint = take_fingerprint()
-        observed = {**fingerprint.observed, **commit_at(Path.cwd())}
-        fingerprint = msgspec.structs.replace(fingerprint, observed=observed)
+        others = {} if self.measured is None else self.measured.others
+        fingerprint = fingerprint.and_observed({**commit_at(Path.cwd()), **others})
         if self.pages == "plain":
             return fingerprint
         return msgspec.structs.replace(fingerprint, states={**fingerprint.states, PAGES: self.pages})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
 from nqperf.perf.machine.examination import device_fingerprint
 from nqperf.perf.measuring.duets import FAR, How, Pair, can_duet, started_pairs
+from nqperf.perf.measuring.load import Load
 from nqperf.perf.revisions.builders import BuilderProcess, Starting, package_alone
 from nqperf.perf.revisions.compare import require_target, starter
 from nqperf.perf.revisions.git import Commit, Repository
@@ -186,6 +188,8 @@ def find(
     Raises: ConfigError when the bad commit does not build, GoodFailedError when the good one does not.
     """
     numbers = {commit.sha: number for number, commit in enumerate(commits, start=1)}
+    times: list[float] = []
+    load = Load()
     while True:
         measured = [Measured(commit=numbers[sha], slowdown=slowdown) for sha, slowdown in state.measured]
         unusable = {numbers[sha] for sha in state.unusable}
@@ -196,14 +200,14 @@ def find(
         if found.next_commit is None:
             return found, state
         commit = commits[found.next_commit - 1]
-        doubt = counted(found.in_doubt(config.confidence), "commit")
-        so_far = f"{doubt} in doubt, {counted(len(measured), 'set')} so far of at most {config.most}"
-        if measured:
-            likeliest = max(range(len(commits)), key=lambda number: found.probabilities[number])
-            so_far += f", likeliest {commits[likeliest].short} ({found.probabilities[likeliest]:.0%})"
-        config.progress(Doing(stage="bisect", name=f"{commit.short} {commit.subject}", so_far=so_far))
+        left = (config.most - len(measured)) * sum(times) / len(times) if times else None
+        so_far = _so_far(found, commits, len(measured), config) + load.text()
+        what = f"{commit.short} ({commit.subject}) beside the good revision"
+        config.progress(Doing(stage="measuring", name=what, so_far=so_far, left=left))
+        began = time.monotonic()
         try:
             slowdown = measure(commit)
+            times.append(time.monotonic() - began)
         except GoodFailedError:
             raise
         except NqPerfError as error:
@@ -211,6 +215,15 @@ def find(
         else:
             state = msgspec.structs.replace(state, measured=(*state.measured, (commit.sha, slowdown)))
         keep(state)
+
+
+def _so_far(found: Finding, commits: tuple[Commit, ...], sets: int, config: BisectConfig) -> str:
+    """Return in words what is `found` of the `commits` after so many `sets`."""
+    said = f"{counted(found.in_doubt(config.confidence), 'commit')} in doubt, {sets} of at most {config.most} sets"
+    if not sets:
+        return said
+    likeliest = max(range(len(commits)), key=lambda number: found.probabilities[number])
+    return f"{said}, likeliest {commits[likeliest].short} ({found.probabilities[likeliest]:.0%})"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,7 +245,10 @@ class _Measuring:
         target, root = self.sought.target, self.repository.root
         if self._good_side is None:
             place = self.stack.enter_context(self.repository.checked_out(self.good))
-            self._good_side = side_of_commit(self.good, place, root, target=target)
+            try:
+                self._good_side = side_of_commit(self.good, place, root, target=target)
+            except NqPerfError as error:
+                raise _good_failed(error) from error
         drawn = random.Random(f"{self.config.seed} {self._sets} {commit.sha}")  # noqa: S311  # an order, no secret
         self._sets += 1
         with self.repository.checked_out(commit) as place:
@@ -258,11 +274,16 @@ class _Measuring:
             taken = alive.take(how, _ROUNDS).rows[name]
         if taken.lost is not None:
             role, error = taken.lost
-            raise GoodFailedError(f"the good revision fails: {error}") if role == "base" else error
+            raise _good_failed(error) if role == "base" else error
         estimate = taken.estimate()
         if estimate is None or not math.isfinite(estimate.location):
             raise NqPerfError("no round was taken")
         return -estimate.location
+
+
+def _good_failed(error: NqPerfError) -> GoodFailedError:
+    said = f"the good revision fails: {str(error).rstrip('.')}"
+    return GoodFailedError(f"{said}: name a later --good, at which it builds and runs")
 
 
 def _key(state: BisectState) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.records.revisions import Judged, Measure, MeasuredSet, Word
 from nqperf.statistics.location import SetEstimate, set_estimate
+from nqperf.statistics.planning import expected_sets
 from nqperf.statistics.sets import Floor, Row, Sets
 from nqperf.statistics.two_margins import TwoMargins, VerdictByMargin
 from nqperf.statistics.verdicts import REFERENCE, Plan, RowVerdict
@@ -30,14 +31,20 @@ SetsByRow = Mapping[str, Sequence[MeasuredSet]]
 class MeasuresJudge:
     """The `judges` of the measures, with what they found so far.
 
-    `config` has the margins, `rows` the measures that are judged of each row, by its name.
+    `config` has the margins, `rows` the measures that are judged of each row, by its name. A row that begins anew has
+    judges of its own.
     """
 
     config: RevisionsConfig
     rows: Mapping[str, Sequence[Measure]]
     judges: dict[Measure, TwoMargins] = field(init=False)
+    _anew: dict[str, dict[Measure, TwoMargins]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.judges = self._judges(1.0, 1)
+
+    def _judges(self, share: float, rows: int) -> dict[Measure, TwoMargins]:
+        """Return new judges that err in such a `share` of the runs that the first do, one of so many `rows`."""
         config = self.config
         memory, start = config.memory_margin, config.start_margin
         margins: dict[Measure, tuple[float, float]] = {
@@ -46,9 +53,9 @@ class MeasuresJudge:
             "start": (start, start),
         }
         # Three measures are judged, and a comparison of equal code is to be red no more often than one row's would.
-        red_runs = REFERENCE.red_runs / len(MEASURES)
-        self.judges = {
-            measure: TwoMargins(margin=margin, wide=wide, red_runs=red_runs)
+        red_runs = REFERENCE.red_runs / len(MEASURES) / rows
+        return {
+            measure: TwoMargins(margin=margin, wide=wide, red_runs=red_runs, share=share)
             for measure, (margin, wide) in margins.items()
         }
 
@@ -63,14 +70,43 @@ class MeasuresJudge:
         known = [one.verdict for one in others if one is not None]
         return any(not one.decided and one.suspected_at is not None for one in known)
 
-    def look_at(self, sets: SetsByRow, plan: Plan, room: int) -> None:
+    def can_begin_anew(self, row: str) -> bool:
+        """Return whether `row` neither fails nor is suspected by one of its measures, and a chance to err is left."""
+        known = [one.verdict for one in (self._verdict(measure, row) for measure in MEASURES) if one is not None]
+        found = any(one.outcome == "FAIL" or one.suspected_at is not None for one in known)
+        return not found and self._unspent(row) > 0
+
+    def _unspent(self, row: str) -> float:
+        return min(judge.unspent for judge in self._judges_of(row).values())
+
+    def begin_anew(self, row: str) -> None:
+        """Leave aside what was found of `row`, whose sets are others from now on: of another way to time it.
+
+        What its looks have spent of the chance to err stays spent, and it is no part of the others' family any more.
+        """
+        share = self._unspent(row) * (self._anew[row]["time"].share if row in self._anew else 1.0)
+        self._anew[row] = self._judges(share, len(self.rows))
+
+    def _judges_of(self, row: str) -> dict[Measure, TwoMargins]:
+        return self._anew.get(row, self.judges)
+
+    def look_at(self, sets: SetsByRow, room: int, *, time_is_up: bool) -> None:
         """Look at all `sets` so far, measure by measure, once after each pass.
 
-        `plan` says how many passes there will be, as alpha is shared, and `room` how many more fit into the time.
+        About so many more passes fit into the time (`room`), by which alpha is shared, none where `time_is_up`.
         """
+        together = {name: [] if name in self._anew else found for name, found in sets.items()}
+        self._look_at(self.judges, list(self.rows), together, room, time_is_up=time_is_up)
+        for name, judges in self._anew.items():
+            self._look_at(judges, [name], {name: sets[name]}, room, time_is_up=time_is_up)
+
+    def _look_at(
+        self, judges: Mapping[Measure, TwoMargins], rows: Sequence[str], sets: SetsByRow, room: int, *, time_is_up: bool
+    ) -> None:
         passes = max(map(len, sets.values()), default=0)
+        plan = Plan(sets=expected_sets(passes, passes + room), time_is_up=time_is_up)
         for measure in MEASURES:
-            names = [name for name, measures in self.rows.items() if measure in measures]
+            names = [name for name in rows if measure in self.rows[name]]
             known: list[dict[str, SetEstimate]] = [
                 {
                     name: estimate
@@ -82,8 +118,8 @@ class MeasuresJudge:
             ]
             if not any(known):
                 continue
-            rows = Sets.of([Row(name=name, floor=Floor(ratio=1.0)) for name in names], known, shared=False)
-            self.judges[measure].look(rows, plan, room)
+            asked = Sets.of([Row(name=name, floor=Floor(ratio=1.0)) for name in names], known, shared=False)
+            judges[measure].look(asked, plan, room)
 
     def judged(self, row: str, sets: Sequence[MeasuredSet]) -> tuple[Judged, ...]:
         """Return the verdicts on `row` with these `sets`, for the record."""
@@ -92,7 +128,7 @@ class MeasuresJudge:
             by = self._verdict(measure, row)
             if by is None or (ratio := by.verdict.ratio) is None:
                 continue
-            verdict, asked = by.verdict, self.judges[measure].margin
+            verdict, asked = by.verdict, self._judges_of(row)[measure].margin
             values = [_values(measure, taken) for taken in sets]
             bounds = verdict.interval
             found.append(
@@ -112,7 +148,7 @@ class MeasuresJudge:
         return tuple(found)
 
     def _verdict(self, measure: Measure, row: str) -> VerdictByMargin | None:
-        return self.judges[measure].verdict(row) if measure in self.rows[row] else None
+        return self._judges_of(row)[measure].verdict(row) if measure in self.rows[row] else None
 
 
 def round_scatter(taken: MeasuredSet) -> float:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from nqperf.errors import NqPerfError
-from nqperf.perf.measuring.duets import FAR, How, Pair, PairsAlive, started_pairs
+from nqperf.perf.measuring.duets import How, Pair, PairsAlive, started_pairs
 from nqperf.perf.measuring.work import LEAD_IN
 from nqperf.perf.revisions.builders import RevisionProcess
 from nqperf.perf.revisions.judging import MEASURES, round_scatter
+from nqperf.perf.revisions.ways import TRIED, better, is_far, other, to_compare
 from nqperf.perf.revisions.work import WorkChange, work_change
 from nqperf.records.results import Agreement
 from nqperf.records.revisions import Measure, MeasuredSet
@@ -46,13 +47,15 @@ class PairedRow:
     measures: tuple[Measure, ...] = MEASURES
 
 
+# Long: a row's whole life, from its answers to its last set, is read in one piece.
 @dataclass(slots=True, kw_only=True)
 class RowRun:
     """The row `row` while it is measured.
 
-    `how` is the way that its sets are timed, None until a short trial has chosen. `rounds` are taken in a set, fewer
-    where it would take longer than `set_seconds`, and work that grows by more than `work_margin` fails. What is found:
-    `agreement` and `note` of the answers, `work` of both with its `work_change`, the `sets`, and `faults`, why the
+    `how` is the way that its sets are timed, None until a short trial has chosen; unless it was given, it is chosen
+    again while the interval stays wide. `rounds` are taken in a set, fewer where it would take longer than
+    `set_seconds`, and work that grows by more than `work_margin` fails; `margin` is the slowdown that is to be told.
+    What is found: `agreement` and `note` of the answers, `work` of both with its `work_change`, and `faults`, why the
     change fails, a line each. `base_error` is why the base does not run. `seconds` are those of the last set.
     """
 
@@ -61,16 +64,28 @@ class RowRun:
     rounds: int
     set_seconds: float
     work_margin: float
+    margin: float
     agreement: Agreement | None = None
     note: str | None = None
     work: tuple[CountedWork | None, CountedWork | None] = (None, None)
     work_change: WorkChange = field(default_factory=WorkChange)
-    sets: list[MeasuredSet] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     base_error: NqPerfError | None = None
     seconds: float = 0.0
+    _taken: list[MeasuredSet] = field(default_factory=list)
+    _first: int = 0
+    _seconds: dict[How, float] = field(default_factory=dict)
+    _free: bool = field(init=False)
     _repeats: int = 1
     _tell: Callable[[str], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self._free = self.how is None
+
+    @property
+    def sets(self) -> list[MeasuredSet]:
+        """The sets that were taken the way that is chosen, since it was: those it was chosen by would look too sure."""
+        return [taken for taken in self._taken[self._first :] if self.how in {None, taken.how}]
 
     @property
     def name(self) -> str:
@@ -104,26 +119,56 @@ class RowRun:
         """
         self.how = "duet"
         duet = self.sets[0]
-        far = abs(math.log(statistics.median(duet.base) / statistics.median(duet.change))) > FAR
+        far = is_far(duet)
         if not far and round_scatter(duet) <= _QUIET:
             return
         self._take_one("turns", seed, timed=True)
         if self.ended:
             return
         costs = [
-            round_scatter(taken) ** 2 * seconds for taken, seconds in zip(self.sets, self._round_seconds(), strict=True)
+            round_scatter(taken) ** 2 * seconds
+            for taken, seconds in zip(self._taken, self._round_seconds(), strict=True)
         ]
         self.how = "turns" if far or costs[1] < costs[0] else "duet"
-        self.sets = [taken for taken in self.sets if taken.how == self.how]
 
     def _round_seconds(self) -> tuple[float, float]:
         """Return what a round took in the set of the duet, both sides at once, and in that of turns."""
-        duet, turns = (self._repeats * statistics.median(taken.base) for taken in self.sets)
+        duet, turns = (self._repeats * statistics.median(taken.base) for taken in self._taken)
         return duet, 2 * (LEAD_IN + turns)
+
+    def to_choose(self, left: float) -> bool:
+        """Return whether the other way is to be tried now, where there are so many seconds `left`."""
+        # What would be chosen needs room for sets of its own.
+        enough = left > 2 * TRIED * self.seconds
+        return self._free and enough and not self.ended and to_compare(self.sets, self.margin)
+
+    def choose_again(self, seed: int, left: Callable[[], float], tell: Callable[[str], None] = lambda _: None) -> bool:
+        """Take a few sets the other way; return whether it surely needs less time, and is begun with anew.
+
+        `seed` draws the orders, `left` returns the seconds that are left, and `tell` is told each stage of it.
+        """
+        assert self.how is not None  # noqa: S101  # it is chosen at the first set
+        self._tell, seconds = tell, self.seconds
+        now, then = self.how, other(self.how)
+        for number in range(TRIED):
+            self._take_one(then, seed + number, timed=True)
+            if self.ended:
+                return False
+        others = [taken for taken in self._taken if taken.how == then]
+        enough = left() > TRIED * self._seconds[then]
+        if not enough or not better(self.sets, others, (self._seconds[now], self._seconds[then]), self.margin):
+            self.seconds = seconds
+            return False
+        self.how, self.seconds, self._first = then, self._seconds[then], len(self._taken)
+        return True
 
     def _take_one(self, how: How, seed: int, *, timed: bool) -> None:
         """Take a set whose processes are started for being timed so."""
         began = time.monotonic()
+        self._take_whole(how, seed, began, timed=timed)
+        self._seconds[how] = time.monotonic() - began
+
+    def _take_whole(self, how: How, seed: int, began: float, *, timed: bool) -> None:
         with started_pairs({self.name: self.row.starts(how)}, seed=seed, at_once=how == "duet") as alive:
             if self._lost(alive, how):
                 return
@@ -153,7 +198,7 @@ class RowRun:
     def _timed(self, alive: PairsAlive, how: How, began: float) -> None:
         """Take the rounds of the set that `began` then, and look at the answers once more."""
         base, change = self._sides(alive)
-        if not self.sets:
+        if not self._taken:
             self._repeats = runs_of_a_round(max(base.warm_up_seconds, change.warm_up_seconds))
         self._both(lambda side: side.repeat(self._repeats), base, change)
         rounds = self._rounds_in_time(how, max(base.warm_up_seconds, change.warm_up_seconds), began)
@@ -166,7 +211,7 @@ class RowRun:
             self.faults.append(f"the answers differ after the timed rounds: {fault}")
             return
         times = taken.rows[self.name]
-        self.sets.append(
+        self._taken.append(
             MeasuredSet(
                 seed=taken.seed,
                 how=how,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nqperf.perf.machine.fingerprint import take_fingerprint
 from nqperf.perf.measuring.duets import How, can_duet
+from nqperf.perf.measuring.load import Load
 from nqperf.perf.revisions.config import USUAL_MARGIN, RevisionsConfig
 from nqperf.perf.revisions.judging import MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow, RowRun
@@ -17,8 +18,7 @@ from nqperf.perf.workers.progress import Doing
 from nqperf.plain_text import counted
 from nqperf.records.results import utc_now
 from nqperf.records.revisions import ComparedRow, RevisionOutcome, RevisionResults
-from nqperf.statistics.planning import expected_sets
-from nqperf.statistics.verdicts import JudgeConfig, Plan
+from nqperf.statistics.verdicts import JudgeConfig
 
 _JUDGE = JudgeConfig.for_margin(USUAL_MARGIN)
 # The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
@@ -41,6 +41,7 @@ class RowsSession:
     judge: MeasuresJudge = field(init=False)
     began: float = field(init=False)
     _drawn: random.Random = field(init=False)
+    _load: Load = field(default_factory=Load)
     _passes: int = 0
 
     def __post_init__(self) -> None:
@@ -54,6 +55,7 @@ class RowsSession:
                 rounds=config.rounds,
                 set_seconds=config.budget / (_SETS_WANTED * len(self.rows)),
                 work_margin=config.margins[0],
+                margin=config.margins[0],
             )
             for row in self.rows
         )
@@ -72,37 +74,58 @@ class RowsSession:
             self._passes += 1
             last = not self._another_fits()
             if any(run.sets for run in self.runs):
-                fit = int(self.config.budget * self._passes / self._spent())
-                plan = Plan(sets=expected_sets(self._passes, fit), time_is_up=last)
-                self.judge.look_at({run.name: run.sets for run in self.runs}, plan, fit - self._passes)
+                self._look(last=last)
+                if not last and self._choose_again():
+                    last = not self._another_fits()
+                    self._look(last=last)
             if last or not self._open():
                 return
 
+    def _look(self, *, last: bool) -> None:
+        fit = int(self.config.budget * self._passes / self._spent())
+        self.judge.look_at({run.name: run.sets for run in self.runs}, fit - self._passes, time_is_up=last)
+
     def _take(self, run: RowRun) -> None:
+        tell = self._teller(run)
+        tell("set")
+        # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
+        differ = any(one.faults and not one.sets for one in self.runs)
+        run.take(self._drawn.randrange(1 << 32), timed=not differ, tell=tell)
+
+    def _choose_again(self) -> bool:
+        """Try the other way to time the rows whose intervals stay wide; return whether one was tried.
+
+        Where it is better, the row is judged anew by the sets that were taken so.
+        """
+        tried = [run for run in self._open() if self.judge.can_begin_anew(run.name) and run.to_choose(self._left())]
+        for run in tried:
+            if run.choose_again(self._drawn.randrange(1 << 32), self._left, self._teller(run)):
+                self.judge.begin_anew(run.name)
+        return bool(tried)
+
+    def _teller(self, run: RowRun) -> Callable[[str], None]:
         left, since, so_far = self._left(), time.perf_counter(), self._so_far(run)
 
         def tell(stage: str) -> None:
             seconds = left - (time.perf_counter() - since)
             self.config.progress(Doing(stage=stage, name=run.name, so_far=so_far, left=seconds))
 
-        tell("set")
-        # Once answers differ somewhere nobody asks for speeds; the answers of the others are worth knowing.
-        differ = any(one.faults and not one.sets for one in self.runs)
-        run.take(self._drawn.randrange(1 << 32), timed=not differ, tell=tell)
+        return tell
 
     def _so_far(self, run: RowRun) -> str:
         """Return in words how many sets of a row were taken, and how its time has changed by them."""
         if not run.sets:
             return ""
+        busy = self._load.text()
         done = f"{counted(len(run.sets), 'set')} done"
         found = self.judge.judged(run.name, run.sets)
         time = next((one for one in found if one.measure == "time"), None)
         if time is None:
-            return done
+            return done + busy
         told = time.interval if time.interval is not None and time.interval[1] < _TOLD * time.interval[0] else ()
         low_high = (100 * (bound - 1) for bound in told)
         inside = " .. ".join(f"{bound:.1f}" for bound in low_high)
-        return f"{done}, so far {100 * (time.ratio - 1):+.1f} %{f' ({inside})' if inside else ''}"
+        return f"{done}, so far {100 * (time.ratio - 1):+.1f} %{f' ({inside})' if inside else ''}{busy}"
 
     def _open(self) -> list[RowRun]:
         """Return the rows of which a further set may decide something."""
@@ -135,7 +158,7 @@ class RowsSession:
         return RevisionResults(
             command=self.config.command,
             created=utc_now(),
-            fingerprint=take_fingerprint(),
+            fingerprint=take_fingerprint().and_observed(self._load.observed()),
             base=base.record,
             change=change.record,
             outcome=outcome,

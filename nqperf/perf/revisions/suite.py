@@ -21,7 +21,7 @@ from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.session import RowsSession
 from nqperf.perf.revisions.sides import Side
 from nqperf.perf.revisions.task import SharedTask, shared_task
-from nqperf.perf.variants.table import VARIANTS
+from nqperf.perf.variants.table import VARIANTS, nearest
 from nqperf.perf.workers.process import WorkerError
 from nqperf.perf.workers.progress import Doing
 from nqperf.records.results import BASELINE
@@ -138,7 +138,9 @@ def _chosen(asked: RowsAsked, base: Mapping[str, Any], change: Mapping[str, Any]
         missing = "the base" if name in change else "the change" if name in base else None
         if missing is not None:
             raise VariantError(f"{missing} has no variant {name!r}, so nothing can be compared: leave it out")
-        raise VariantError(f"unknown row {name!r}; expected some of {', '.join((*both, *STAGES))}, or {ALL} alone")
+        near = nearest(name, (*both, *STAGES, ALL))
+        hint = f"did you mean {near}?" if near else f"expected some of {', '.join((*both, *STAGES))}, or {ALL} alone"
+        raise VariantError(f"unknown row {name!r}; {hint}")
     return tuple(dict.fromkeys(asked.variants))
 
 

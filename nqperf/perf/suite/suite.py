@@ -291,7 +291,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
     return Results(
         command=config.command,
         created=utc_now(),
-        fingerprint=fingerprint,
+        fingerprint=fingerprint.and_observed(measured.others),
         model=model_record(session.folder),
         data=data_record(session.task, source),
         workload=workload(session.folder, session.task, session.batch_size),

@@ -66,13 +66,22 @@ def named_variants(
     for name in sorted(wanted - set(known)):
         if baseline is not None and name == baseline.name:
             raise VariantError(f"{name} is the baseline here, which all others are held to: leave it out")
-        # The plain policy of a type is nearer to whoever names the type than rows that are spelt more alike.
-        near = [row for row in known if name and name in row] or difflib.get_close_matches(name, known, n=1)
-        hint = (
-            f"did you mean {near[0]}? `nqperf variants` lists all" if near else f"expected some of {', '.join(known)}"
-        )
+        near = nearest(name, known)
+        hint = f"did you mean {near}? `nqperf variants` lists all" if near else f"expected some of {', '.join(known)}"
         raise VariantError(f"unknown variant {name!r}; {hint}")
     return tuple(row for row in known.values() if row.name in wanted)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the `known` names `name` may mean, in small letters or capitals; None where none is near.
+
+    >>> nearest("XLA", ["eager", "xla"]), nearest("bfloat16", ["xla", "mixed_bfloat16"]), nearest("x", ["eager"])
+    ('xla', 'mixed_bfloat16', None)
+    """
+    known, said = list(known), name.lower()
+    # The plain policy of a type is nearer to whoever names the type than rows that are spelt more alike.
+    near = [said] if said in known else [row for row in known if said and said in row]
+    return next(iter(near or difflib.get_close_matches(said, known, n=1)), None)
 
 
 def _held_to(baseline: Variant, known: Mapping[str, Variant]) -> dict[str, Variant]:

@@ -129,8 +129,12 @@ def test_lower_case_is_taken_from_hugging_faces_file_where_ours_says_nothing(tmp
 
 
 def test_a_missing_folder_and_a_missing_config_are_named(tmp_path):
-    with pytest.raises(FormatError, match=r"model: no such folder"):
-        open_model(tmp_path / "model")
+    (tmp_path / "my-model").mkdir()
+    with pytest.raises(FormatError, match=r"my-modle: no such folder; expected a model folder with config\.json and "):
+        open_model(tmp_path / "my-modle")  # what lies beside it is no model
+    (tmp_path / "my-model" / "config.json").touch()
+    with pytest.raises(FormatError, match=r"my-modle: no such folder; did you mean .*/my-model\?"):
+        open_model(tmp_path / "my-modle")
     (tmp_path / "model").mkdir()
     with pytest.raises(FormatError, match=r"config\.json: no such file"):
         open_model(tmp_path / "model")

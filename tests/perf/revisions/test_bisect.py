@@ -8,12 +8,18 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
-from nqperf.perf.revisions.bisect import BisectConfig, GoodFailedError, bisect_row, find
+from nqperf.perf.revisions.bisect import BisectConfig, GoodFailedError, bisect, bisect_row, find
 from nqperf.perf.revisions.git import Commit
 from nqperf.perf.revisions.suite import RowsAsked
+from tests.perf.revisions.projects import commit, project
 
 COMMITS = tuple(Commit(sha=f"{number:040x}", subject=f"change {number}", date="2026-01-01") for number in range(1, 11))
 START = BisectState(target="work:build", good="0" * 40, bad=COMMITS[-1].sha)
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_computes(monkeypatch):
+    monkeypatch.setattr("nqperf.perf.measuring.load.Load.others", lambda _: None)
 
 
 def measuring(slowdowns, *, seed=1, sd=0.005, broken=(), asked=None):
@@ -48,13 +54,17 @@ def test_each_step_says_how_many_commits_are_in_doubt_and_how_many_sets_were_tak
     _, state = search({7: 1.08}, config=BisectConfig(most=50, progress=told.append))
     said = [
         re.fullmatch(
-            r"(\d+) commits? in doubt, (\d+) sets? so far of at most 50(?P<likeliest>, likeliest \w+ \(\d+%\))?",
+            r"(\d+) commits? in doubt, (\d+) of at most 50 sets(?P<likeliest>, likeliest \w+ \(\d+%\))?",
             one.so_far,
         )
         for one in told
     ]
     doubts, sets = ([int(one[group]) for one in said] for group in (1, 2))
     assert sets == list(range(len(state.measured)))
+    assert {one.stage for one in told} == {"measuring"}
+    assert re.fullmatch(r"\w{10} \(change \d+\) beside the good revision", told[0].name)
+    assert told[0].left is None, "nothing tells what a set takes"
+    assert all(one.left >= 0 for one in told[1:])
     assert said[0]["likeliest"] is None, "before the first set all are alike"
     assert said[-1]["likeliest"].startswith(f", likeliest {COMMITS[6].short} (")
     assert (doubts[0], doubts[-1]) == (10, min(doubts))
@@ -83,6 +93,13 @@ def test_a_good_revision_that_fails_ends_the_search():
 
     with pytest.raises(GoodFailedError):
         find(COMMITS, START, measure, BisectConfig(), lambda _: None)
+
+
+def test_a_good_revision_that_does_not_build_is_told_what_to_name(tmp_path):
+    there = project(tmp_path / "there", {"work.py": "raise RuntimeError('no compiler')\n"})
+    commit(there, {"work.py": "def build():\n    return int\n"}, "it builds")
+    with pytest.raises(GoodFailedError, match=r"no compiler .*: name a later --good, at which it builds and runs$"):
+        bisect("work:build", "HEAD~1", "HEAD", there, BisectConfig(most=2))
 
 
 def test_two_steps_are_told():

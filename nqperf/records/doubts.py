@@ -55,10 +55,9 @@ def busy(results: Results) -> float | None:
 def busy_text(results: Results) -> str | None:
     """Return that the machine of `results` was busy, and what to do about it; None where nothing shows it."""
     times = busy(results)
-    if times is None and results.outcome == "INCONCLUSIVE" and (others := others_text(results.fingerprint)):
-        return f"{others}: repeat it when nothing else runs"
-    if times is None:
-        return None
+    if times is None:  # what passed has passed beside them
+        others = others_text(results.fingerprint) if results.outcome != "PASS" else None
+        return others and f"{others}: repeat it when nothing else runs"
     return (
         f"the machine was busy: the baseline's batch took {times:.1f} times as long at the median as in its fastest "
         "tenth: repeat it when nothing else runs"

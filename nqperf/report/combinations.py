@@ -34,7 +34,7 @@ def combinations(results: Results) -> dict[str, str]:
     for name, ratio in ratios.items():
         parts = [f"{ratio / ratios[part]:.2f} times {part} ({ratios[part]:.2f})" for part in _parts(name, ratios)]
         if len(parts) > 1:
-            told[name] = f"{ratio:.2f} of the baseline, {', '.join(parts)}"
+            told[name] = f"{ratio:.2f} times the baseline, {', '.join(parts)}"
     return told
 
 

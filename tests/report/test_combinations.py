@@ -17,7 +17,7 @@ ROWS = [runs.measured(name, ratio) for name, ratio in {"mixed_float16": 0.5, "xl
 def test_it_is_held_to_each_of_its_largest_parts():
     found = combinations(runs.run(runs.measured("xla_clusters", 1.25), *ROWS))
     assert list(found) == [WHOLE], "xla_grappler has one part alone"
-    parts = r"(.+) of the baseline, (.+) times mixed_float16 \(.+\), (.+) times xla_grappler .+"
+    parts = r"(.+) times the baseline, (.+) times mixed_float16 \(.+\), (.+) times xla_grappler .+"
     said = re.fullmatch(parts, found[WHOLE])
     assert [float(one) for one in said.groups()] == pytest.approx([1.5, 3.0, 1.5], abs=0.05)
 

@@ -9,7 +9,7 @@ import pytest
 
 from nqperf.perf.suite.outcome import evidence_fault
 from nqperf.records.doubts import untested
-from nqperf.records.results import Controls, ProcessSet, Subject
+from nqperf.records.results import OTHERS, Controls, ProcessSet, Subject
 from nqperf.report.headline import by_speed, closing_sentence, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
 from nqperf.report.markdown import run_markdown
@@ -101,6 +101,16 @@ def test_a_machine_that_was_busy_is_told():
         assert said in html.unescape(render(busy))
         assert "was busy" not in render(timed(*[0.1] * 8, *[0.25] * 4)), "most had the machine to themselves"
         assert "was busy" not in render(timed(0.1, 0.25)), "too few to tell"
+
+
+@pytest.mark.parametrize("render", [run_text, run_page, run_markdown])
+def test_programs_beside_a_run_are_told_unless_all_passed_beside_them(render):
+    results = runs.run(runs.measured("xla", 1.2))
+    beside = msgspec.structs.replace(results, fingerprint=results.fingerprint.and_observed({OTHERS: "1.4 of 2 cores"}))
+    said = "the machine was busy: other programs used 1.4 of 2 cores: repeat it when nothing else runs"
+    for outcome, told in {"REPORTED": True, "INCONCLUSIVE": True, "FAIL": True, "PASS": False}.items():
+        assert (said in html.unescape(render(msgspec.structs.replace(beside, outcome=outcome)))) is told
+    assert "was busy" not in render(results)
 
 
 def test_a_row_that_fails_its_floor_is_not_the_fastest_safe_way():

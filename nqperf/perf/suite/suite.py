@@ -104,7 +104,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         further = _further(config, len(session.task.inputs))
         session.most_answers = min(MOST_ANSWERS, config.limit or MOST_ANSWERS) if further else None
         run.measure(kept, config)
-        run.ask_on(further or no_further)
+        run.ask_on(further or no_further, config.limit)
     results = _results(run, config, source, fingerprint, profile)
     total = time.perf_counter() - started
     spent = session.seconds
@@ -227,12 +227,16 @@ class _Run:
         if self.chosen:
             measured.run()
 
-    def ask_on(self, further: Further) -> None:
-        """Ask the rows whose answers are undecided `further` examples, in the time that is left; end the measuring."""
+    def ask_on(self, further: Further, limit: int | None) -> None:
+        """Ask the rows whose answers are undecided `further` examples, in the time that is left; end the measuring.
+
+        `limit` is that of `further`, None where it has none.
+        """
         measured = self.measured
         assert measured is not None, "measure comes first"  # noqa: S101
         ended = Answering(session=self.session, further=no_further, no_more="the run was interrupted")
-        asking = ended if measured.interrupted else Answering(session=self.session, further=further)
+        no_more = "there are no more examples" + ("" if limit is None else f" within --limit {limit}")
+        asking = ended if measured.interrupted else Answering(session=self.session, further=further, no_more=no_more)
         try:
             asking.run(self.chosen)
         except (KeyboardInterrupt, Interrupted) as caught:

@@ -276,7 +276,11 @@ def test_undecided_answers_are_asked_on_in_the_data_behind_the_suites_own(sleepi
     assert "all_compared" not in found.variant("eager").agreement.details
     assert "failed" not in " ".join(found.reasons)
     limited = sleeping([narrow], data=data, windows=12, limit=30, gate=ONE_SET).results.variant("narrow")
-    assert "all_compared" not in limited.agreement.details
+    assert limited.agreement.compared < limited.agreement.details["all_compared"] == 30
+    assert limited.note.endswith("; asked no more: there are no more examples within --limit 30")
+    least = limited.agreement.compared
+    alone = sleeping([narrow], data=data, windows=12, limit=least, gate=ONE_SET).results.variant("narrow")
+    assert "all_compared" not in alone.agreement.details
 
 
 @pytest.mark.slow

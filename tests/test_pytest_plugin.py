@@ -353,7 +353,7 @@ def test_an_unknown_key_of_the_project_is_refused_with_the_nearest_name(session)
         (["--nqperf-budget", "-1"], "*the budget is -1 s; expected above 0*"),
         (["--nqperf-budget", "soon"], "*invalid float value: 'soon'*"),
         (["--nqperf-save-results", "absent/run.json"], "*absent/run.json*folder that exists*"),
-        (["--nqperf-save-results", "."], "*--nqperf-save-results is no file*"),
+        (["--nqperf-save-results", "."], "*--nqperf-save-results is a folder; expected a file*"),
         (["--nqperf-limit", "0"], "*limit is 0; expected a whole number of at least 1*"),
         (["--nqperf-recipe", "absent.toml", "--nqperf-variants", "xla"], "*absent.toml*no such file*"),
     ],

@@ -57,6 +57,10 @@ class MeasuredSet(_Record, frozen=True):
     peaks: tuple[int | None, int | None] = (None, None)
 
 
+# An interval whose ends are so many times apart tells nobody anything yet: of two sets it may end at millions.
+_TOLD = 2.0
+
+
 class Judged(_Record, frozen=True):
     """The verdict on one `measure` (time of a run, peak memory, or seconds to start), and the `word` for it.
 
@@ -83,6 +87,12 @@ class Judged(_Record, frozen=True):
     def __post_init__(self) -> None:
         if not 0 < self.ratio < math.inf:
             raise ValueError(f"a ratio of {self.ratio} is no finite number above 0")
+
+    @property
+    def told(self) -> tuple[float, float] | None:
+        """The interval, None where it tells nobody anything: there is none, or its ends are twice as far apart."""
+        known = self.interval
+        return known if known is not None and known[1] < _TOLD * known[0] else None
 
 
 class ComparedRow(_Record, frozen=True):

@@ -85,10 +85,10 @@ def _not_compared(results: RevisionResults) -> list[str]:
 
 def _change(time: Judged, base: str) -> str:
     """Return how the time of a run changed beside that of `base`, with the interval in per cent."""
-    if time.interval is None:
-        inside = ""
+    if time.told is None:
+        inside = "" if time.interval is None else " (too rough for an interval)"
     else:
-        low, high = (100 * (bound - 1) for bound in time.interval)
+        low, high = (100 * (bound - 1) for bound in time.told)
         inside = f" ({-high:.1f} .. {-low:.1f})" if time.word == "FASTER" else f" ({low:.1f} .. {high:.1f})"
     if time.word == "INCONCLUSIVE":
         return f"not sure whether slower than {base}: {_percent(time)}{inside}"

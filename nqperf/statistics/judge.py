@@ -45,6 +45,8 @@ from nqperf.statistics.verdicts import REFERENCE, JudgeConfig, Judgement, Look, 
 _PLANTED_RANGE = (0.5, 1.5)
 # So much wider than one look's are the boundaries of several, about.
 _LOOKING = 1.1
+# No two ways to do the same work are further apart, as a log ratio, where the interval of two sets may have no end.
+_FARTHEST = math.log(1e6)
 
 
 def judge(sets: Sets, plan: Plan | None = None, config: JudgeConfig = REFERENCE) -> Judgement:
@@ -207,6 +209,10 @@ def _planted(case: _Case, plan: Plan, config: JudgeConfig) -> tuple[Outcome, boo
     return ("PASS", True) if case.interval[1] < 0 else ("INCONCLUSIVE", plan.time_is_up)
 
 
+def _factor(log: float) -> float:
+    return math.exp(min(max(log, -_FARTHEST), _FARTHEST))
+
+
 def _verdict(case: _Case, plan: Plan, config: JudgeConfig) -> RowVerdict:
     column, found = case.column, case.found
     suspected: int | None = None
@@ -226,7 +232,7 @@ def _verdict(case: _Case, plan: Plan, config: JudgeConfig) -> RowVerdict:
         decided=decided,
         sets=case.sets,
         ratio=math.exp(float(found.mean[0, column])) if known else None,
-        interval=(math.exp(interval[0]), math.exp(interval[1])) if interval else None,
+        interval=(_factor(interval[0]), _factor(interval[1])) if interval else None,
         total_ratio=math.exp(float(found.mean[1, column])) if known else None,
         by_total=case.judged and outcome == "FAIL" and case.by_total,
         sd=None if math.isnan(spread) else spread,

@@ -100,6 +100,15 @@ def test_planted_work_must_come_out_as_planted():
     assert judge(sets_of({"planted": -0.2})).row("planted").outcome == "FAIL"
 
 
+def test_an_interval_without_end_is_a_number():
+    """Of two sets that scatter, at a confidence of 99.995 %, exp() of an end had ended the run."""
+    values = np.array([[-0.9], [1.1]])
+    sets = Sets(rows=KINDS[:1], location=values, total=values.copy(), shared=False)
+    (row,) = judge(sets, Plan(sets=9), JudgeConfig(confidence=0.99999)).rows
+    assert row.interval == (pytest.approx(1e-6), pytest.approx(1e6))
+    assert (row.outcome, row.decided) == ("INCONCLUSIVE", False)
+
+
 def test_time_that_is_up_is_no_fail_and_says_how_much_more():
     found = judge(sets_of({"row0": -0.05}, sets=4, sd=0.03)).row("row0")
     assert found.outcome == "INCONCLUSIVE"

@@ -23,8 +23,6 @@ from nqperf.statistics.verdicts import JudgeConfig
 _JUDGE = JudgeConfig.for_margin(USUAL_MARGIN)
 # The trial of the other way to time, and the sets of the earliest verdict, are to fit into a budget on any machine.
 _SETS_WANTED = 1 + _JUDGE.first_look + _JUDGE.confirming
-# An interval whose ends are so many times apart tells nobody anything yet: of two sets it may end at millions.
-_TOLD = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,8 +120,7 @@ class RowsSession:
         time = next((one for one in found if one.measure == "time"), None)
         if time is None:
             return done + busy
-        told = time.interval if time.interval is not None and time.interval[1] < _TOLD * time.interval[0] else ()
-        low_high = (100 * (bound - 1) for bound in told)
+        low_high = (100 * (bound - 1) for bound in time.told or ())
         inside = " .. ".join(f"{bound:.1f}" for bound in low_high)
         return f"{done}, so far {100 * (time.ratio - 1):+.1f} %{f' ({inside})' if inside else ''}{busy}"
 

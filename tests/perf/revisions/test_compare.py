@@ -524,6 +524,12 @@ def test_a_busy_machine_is_told_while_it_is_measured(monkeypatch):
     ].so_far.endswith("), others use 1.4 of 2 cores")
 
 
+def test_an_interval_that_tells_nothing_is_not_in_the_sentence():
+    results = open_results(1.95, 3)
+    assert "(too rough for an interval)" in headline(results)
+    assert "too rough" not in headline(open_results(1.93, 3))
+
+
 def test_turns_are_named_where_duets_were_asked_for_and_decided_nothing():
     results = open_results(1.044, 1)
     assert len(next_steps(results)) == 1

@@ -140,7 +140,10 @@ class RowRun:
         """Return whether the other way is to be tried now, where there are so many seconds `left`."""
         # What would be chosen needs room for sets of its own.
         enough = left > 2 * TRIED * self.seconds
-        return self._free and enough and not self.ended and to_compare(self.sets, self.margin)
+        if not (self._free and enough and not self.ended and to_compare(self.sets, self.margin)):
+            return False
+        # Sets that tell of the other way alone are lost for the verdict: after the first trial it must look better.
+        return len(self._others()) < TRIED or self._is_other_better(surely=False)
 
     def choose_again(self, seed: int, left: Callable[[], float], tell: Callable[[str], None] = lambda _: None) -> bool:
         """Take a few sets the other way; return whether it surely needs less time, and is begun with anew.
@@ -149,18 +152,25 @@ class RowRun:
         """
         assert self.how is not None  # noqa: S101  # it is chosen at the first set
         self._tell, seconds = tell, self.seconds
-        now, then = self.how, other(self.how)
+        then = other(self.how)
         for number in range(TRIED):
             self._take_one(then, seed + number, timed=True)
             if self.ended:
                 return False
-        others = [taken for taken in self._taken if taken.how == then]
         enough = left() > TRIED * self._seconds[then]
-        if not enough or not better(self.sets, others, (self._seconds[now], self._seconds[then]), self.margin):
+        if not enough or not self._is_other_better(surely=True):
             self.seconds = seconds
             return False
         self.how, self.seconds, self._first = then, self._seconds[then], len(self._taken)
         return True
+
+    def _others(self) -> list[MeasuredSet]:
+        return [taken for taken in self._taken if taken.how != self.how]
+
+    def _is_other_better(self, *, surely: bool) -> bool:
+        assert self.how is not None  # noqa: S101  # it is chosen at the first set
+        seconds = self._seconds[self.how], self._seconds[other(self.how)]
+        return better(self.sets, self._others(), seconds, self.margin, surely=surely)
 
     def _take_one(self, how: How, seed: int, *, timed: bool) -> None:
         """Take a set whose processes are started for being timed so."""

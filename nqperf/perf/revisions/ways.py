@@ -48,15 +48,21 @@ def to_compare(sets: Sequence[MeasuredSet], margin: float) -> bool:
 
 
 def better(
-    sets: Sequence[MeasuredSet], others: Sequence[MeasuredSet], seconds: tuple[float, float], margin: float
+    sets: Sequence[MeasuredSet],
+    others: Sequence[MeasuredSet],
+    seconds: tuple[float, float],
+    margin: float,
+    *,
+    surely: bool = True,
 ) -> bool:
-    """Return whether the way of `others` surely takes far fewer seconds from here on than that of `sets`.
+    """Return whether the way of `others` takes far fewer seconds from here on than that of `sets`.
 
-    `seconds` are those of a set of each way, and `margin` is what is to be told. The scatter of the `others`, which are
-    few, is taken to be as large as it may be.
+    `seconds` are those of a set of each way, and `margin` is what is to be told. With `surely`, the scatter of the
+    `others`, which are few, is taken to be as large as it may be.
     """
     left = _needed(_sd(sets), margin) - len(sets)
-    at_most = _needed(larger_sd(_sd(others), len(others) - 1), margin)
+    scatter = _sd(others)
+    at_most = _needed(larger_sd(scatter, len(others) - 1) if surely else scatter, margin)
     return _PAYS * max(at_most, TRIED) * seconds[1] < left * seconds[0]
 
 

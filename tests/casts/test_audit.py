@@ -327,3 +327,22 @@ def test_a_module_in_the_working_directory_can_be_named(tmp_path, monkeypatch):
     ]
     assert isinstance(sys.modules["my_models"], types.ModuleType)
     assert trace.model_dtype == "float16"
+
+
+def test_a_layer_that_makes_no_op_when_it_is_wired_has_its_own_line():
+    """Its finding had the first line of another layer's call."""
+
+    class Own(keras.layers.Layer):
+        supports_masking = True
+
+        def call(self, inputs):
+            return inputs * ops.cast(ops.shape(inputs)[-1], inputs.dtype)
+
+    def build():
+        ids = keras.Input((None,), dtype="int32")
+        x = Own(name="own")(keras.layers.Embedding(16, 4, mask_zero=True)(ids))
+        return keras.Model(ids, keras.layers.GlobalAveragePooling1D(name="pool")(x))
+
+    found = [one for one in audit(build, precision="mixed_bfloat16").findings if one.layer.endswith("pool")]
+    line = build.__code__.co_firstlineno + 3
+    assert {one.location.line for one in found} == {line}

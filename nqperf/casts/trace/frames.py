@@ -8,7 +8,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -47,7 +47,8 @@ class CallSite:
     """Where an op is made: the user's frame, the innermost layer, and the Keras operations under way.
 
     `frame` and `layer` are None where there is none; `operations` come innermost first. `kind` says what makes a cast
-    there, as `OpRecord` has it, "" for nothing. `outermost` is the outermost layer with what it is called with: its
+    there, as `OpRecord` has it, "" for nothing. `wirings` has each of the operations that the user's code called, with
+    the frame that did. `outermost` is the outermost layer with what it is called with: its
     positional arguments and its named ones.
     """
 
@@ -56,6 +57,7 @@ class CallSite:
     operations: list[Any]
     kind: str
     outermost: tuple[Any, tuple[Any, ...], dict[str, Any]] | None = None
+    wirings: list[tuple[Any, FrameType]] = field(default_factory=list)
 
 
 def audited(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -75,6 +77,7 @@ def call_site(frame: FrameType | None) -> CallSite:
     operations: list[Any] = []
     kind = ""
     outermost = None
+    wirings: list[tuple[Any, FrameType]] = []
     inside = False
     while frame is not None:
         code = frame.f_code
@@ -82,6 +85,8 @@ def call_site(frame: FrameType | None) -> CallSite:
         if owner == "user":
             user = user or frame
             kind = kind or "explicit"
+            # The next user's frame further out has called what lies between: a layer's own lines do not wire it.
+            wirings += [(operation, frame) for operation in operations[len(wirings) :]]
         elif owner == "audit" and code.co_name == "audited":
             inside = True
             break
@@ -100,7 +105,14 @@ def call_site(frame: FrameType | None) -> CallSite:
         frame = frame.f_back
     if not inside:
         return CallSite(frame=None, layer=None, operations=[], kind="")
-    return CallSite(frame=user, layer=layer, operations=operations, kind=kind or "explicit", outermost=outermost)
+    return CallSite(
+        frame=user,
+        layer=layer,
+        operations=operations,
+        kind=kind or "explicit",
+        outermost=outermost,
+        wirings=wirings,
+    )
 
 
 def has_reflected_operator(frame: FrameType | None, values: Iterable[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import FrameType
 from typing import Any
 
 from nqperf.casts.trace import frames, hooks
@@ -27,22 +28,20 @@ class Locations:
     def here(self) -> CallSite:
         """Return where the caller is being called from, and remember the line that wires an operation first."""
         where = frames.call_site(frames.caller(1))
-        if where.frame is not None:
-            for operation in where.operations:
-                if id(operation) not in self.births:
-                    self.births[id(operation)] = self._mapped(where)
-                    self._alive.append(operation)
+        for operation, frame in where.wirings:
+            if id(operation) not in self.births:
+                self.births[id(operation)] = self._mapped(frame)
+                self._alive.append(operation)
         return where
 
     def location(self, where: CallSite) -> SourceLocation | None:
         """Return the user's line of `where`; that which wired a Keras operation, where the line run is nobody's."""
         if where.frame is not None:
-            return self._mapped(where)
+            return self._mapped(where.frame)
         return next((self.births[id(each)] for each in where.operations if id(each) in self.births), None)
 
-    def _mapped(self, where: CallSite) -> SourceLocation:
-        assert where.frame is not None  # noqa: S101  # both callers have checked; this tells the type checker
-        location = frames.location_of(where.frame)
+    def _mapped(self, frame: FrameType) -> SourceLocation:
+        location = frames.location_of(frame)
         if frames.is_generated(location.path):
             users = [(path, line) for path, line in hooks.mapped_stack() if frames.is_users(path)]
             if users:

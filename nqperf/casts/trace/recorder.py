@@ -123,6 +123,11 @@ class Recorder(hooks.Listener):
             self._lost(wanted, outputs[0])
         self.log.add(op_type, inputs, outputs, graph, (where, kind))
 
+    def wired(self) -> None:
+        """Remember the line that wires the Keras operation under way."""
+        if self.building:
+            self.where.here()
+
     def diverged(
         self, op_type: str, results: Sequence[Sequence[Any]], mark: tuple[int, int]
     ) -> list[str | None] | None:

@@ -48,6 +48,9 @@ class Listener:
         `graph` is None for one that was executed eagerly.
         """
 
+    def wired(self) -> None:
+        """Note that the Keras operation under way is called on symbolic tensors."""
+
     def diverged(self, op_type: str, results: Sequence[Sequence[Any]], mark: Any) -> list[str | None] | None:
         """Note branches, or the rounds of a loop, whose flat `results` differ in float type; `mark` is before them.
 

@@ -1,8 +1,9 @@
 # ruff: noqa: SLF001  # private hooks are what this package is for; it is the only one that touches them
-"""Hooks on ops: (A) where a graph op is built, (B) where a value becomes a tensor, (C) where Keras promotes.
+"""Hooks on ops: (A) built in a graph, (B) a value that becomes a tensor, (C) promotion by Keras, (D) Keras's wiring.
 
 (A) is `op_def_library._apply_op_helper`, with the few functions of TensorFlow that compare dtypes in Python before they
-come to an op; (B) `tensor_conversion_registry.convert`; (C) Keras's `result_type`. Op callbacks see each op.
+come to an op; (B) `tensor_conversion_registry.convert`; (C) Keras's `result_type`; (D) `symbolic_call`, since a layer
+that knows its output's shape makes no op when it is wired. Op callbacks see each op.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
     `guarded` is told what they hear.
     """
     from keras.src.backend.common import dtypes as keras_dtypes
+    from keras.src.layers.layer import Layer
+    from keras.src.ops.operation import Operation
     from tensorflow.python.framework import op_callbacks, op_def_library, tensor_conversion_registry
     from tensorflow.python.ops import array_ops, math_ops, nn_ops, tensor_array_ops
     from tensorflow.python.util import tf_decorator
@@ -44,6 +47,9 @@ def install(stack: contextlib.ExitStack, guarded: Guarded) -> None:
         if vars(module).get("result_type") is genuine:
             replace(stack, module, "result_type", hooks.result_type)
 
+    for kind in (Layer, Operation):
+        replace(stack, kind, "symbolic_call", hooks.symbolic_call)
+
     # Eager ops that Python's fast path does not know, such as Reshape, come with their name in bytes.
     def callback(
         op_type: str | bytes, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
@@ -64,6 +70,16 @@ class Hooks:
 
     def __init__(self, guarded: Guarded) -> None:
         self.guarded = guarded
+
+    def symbolic_call(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
+        """(D) Tell that a Keras operation is called on symbolic tensors."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.guarded.here():
+                self.guarded.tell("wired")
+            return genuine(*args, **kwargs)
+
+        return call
 
     def apply_op(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
         """Return hook A in place of `genuine`: it tells of an op that TensorFlow refuses, and builds it as repaired."""

@@ -72,7 +72,7 @@ class Hooks:
         self.guarded = guarded
 
     def symbolic_call(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        """(D) Tell that a Keras operation is called on symbolic tensors."""
+        """(D) Return what tells that a Keras operation is called on symbolic tensors, and then calls `genuine`."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.guarded.here():

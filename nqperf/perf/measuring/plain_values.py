@@ -39,8 +39,8 @@ def plain_values(output: Any) -> Any:
     """Return `output` with every object in it as a dictionary of its class's name and its fields.
 
     Of a dataclass these are the fields that its `==` compares, of another object its state as `pickle` takes it, of a
-    table its columns. Sets are sorted. Tensors become NumPy arrays. What is plain already comes back equal, and what
-    has no state that can be told (a lock) as it is.
+    table its columns. Sets are sorted, and a key that is an object is the text of what it becomes. Tensors become NumPy
+    arrays. What is plain already comes back equal, and what has no state that can be told (a lock) as it is.
 
     Raises: ConfigError for an output that is nested too deeply, and for an iterator, which computes nothing before it
     is read.
@@ -59,7 +59,7 @@ def plain_values(output: Any) -> Any:
 
 def _plain(value: Any, above: frozenset[int]) -> Any:
     """Return a value as `plain_values` does; `above` has the identities of the objects that it is in."""
-    if type(value) in _LEAVES:
+    if type(value) in _LEAVES and not _holds_objects(value):
         return value
     if isinstance(value, Iterator):
         raise ConfigError(
@@ -68,16 +68,46 @@ def _plain(value: Any, above: frozenset[int]) -> Any:
         )
     if id(value) in above:
         return "(what it is in)"
-    above |= {id(value)}
+    return _opened(value, above | {id(value)})
+
+
+def _opened(value: Any, above: frozenset[int]) -> Any:
+    """Return what a value holds, plain, or the value where it is one alone; `above` has it, too."""
+    opened: Any
     if isinstance(value, Mapping):
-        return {_plain(key, above): _plain(each, above) for key, each in value.items()}
-    if isinstance(value, list | tuple | deque):
-        values = (_plain(each, above) for each in value)
-        return tuple(values) if isinstance(value, tuple) else list(values)
-    fields = _fields(value)
-    if fields is None:
-        return _one_value(value)
-    return {_TYPE: _name_of(value), **{name: _plain(each, above) for name, each in fields.items()}}
+        opened = {_key(key, above): _plain(each, above) for key, each in value.items()}
+    elif isinstance(value, AbstractSet):
+        # Sorted when they are plain: the text of an object may have its address.
+        values = sorted((_plain(each, above) for each in value), key=lambda one: (type(one).__name__, repr(one)))
+        opened = {_TYPE: _name_of(value), "values": values}
+    elif isinstance(value, tuple):
+        opened = tuple([_plain(each, above) for each in value])
+    elif isinstance(value, list | deque):
+        opened = [_plain(each, above) for each in value]
+    elif _holds_objects(value):
+        opened = _plain(value.tolist(), above)
+    elif (fields := _fields(value)) is not None:
+        opened = {_TYPE: _name_of(value), **{name: _plain(each, above) for name, each in fields.items()}}
+    else:
+        opened = _one_value(value)
+    return opened
+
+
+def _key(key: Any, above: frozenset[int]) -> Any:
+    """Return the key of a dictionary as a plain value, as its text where that cannot be a key."""
+    plain = _plain(key, above)
+    try:
+        hash(plain)
+    except TypeError:
+        return repr(plain)
+    return plain
+
+
+def _holds_objects(value: Any) -> bool:
+    """Return whether an array holds objects that are to be opened."""
+    return (
+        isinstance(value, np.ndarray) and value.dtype.hasobject and any(type(one) not in _LEAVES for one in value.flat)
+    )
 
 
 def _one_value(value: Any) -> Any:
@@ -98,8 +128,6 @@ def _fields(value: Any) -> dict[str, Any] | None:
         fields = {"value": value.value}
     elif isinstance(value, type | FunctionType):
         fields = {"name": value.__qualname__}
-    elif isinstance(value, AbstractSet):
-        fields = {"values": sorted(value, key=lambda one: (type(one).__name__, repr(one)))}
     elif dataclasses.is_dataclass(kind):
         fields = {one.name: getattr(value, one.name) for one in dataclasses.fields(kind) if one.compare}
     elif (columns := getattr(value, "columns", None)) is not None and hasattr(kind, "__array__"):

@@ -4,6 +4,7 @@ import collections
 import copy
 import dataclasses
 import enum
+import math
 import pickle
 import threading
 from datetime import date
@@ -141,6 +142,20 @@ def test_objects_are_opened(value, plain):
 def test_numbers_and_texts_of_ones_own_become_plain():
     ((number, (text,)),) = plain_values({Id(7): [Name("kea")]}).items()
     assert (type(number), type(text)) == (int, str)
+
+
+def test_objects_may_be_keys_and_stand_in_sets_and_arrays():
+    """A dictionary whose keys were of an enum ended the comparison; a set's order hung on its objects' addresses."""
+    assert plain_values({Colour.RED: 1}) == {"{'(type)': 'Colour', 'value': 'r'}": 1}
+    assert plain_values({(Frozen("x"), 1): 2}) == {"({'(type)': 'Frozen', 'text': 'x'}, 1)": 2}
+    one, other = ({Index(place=number) for number in order} for order in (range(50), range(49, -1, -1)))
+    assert plain_values(one) == plain_values(other)
+    assert sorted(each["place"] for each in plain_values(one)["values"]) == [*range(50)]
+    held = np.empty(2, dtype=object)
+    held[:] = [Frozen("x"), None]
+    assert plain_values(held) == [{"(type)": "Frozen", "text": "x"}, None]
+    texts = np.array(["x", math.nan], dtype=object)
+    assert plain_values(texts) is texts
 
 
 def test_arrays_and_columns_are_arrays():

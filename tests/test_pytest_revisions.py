@@ -156,3 +156,15 @@ def test_a_builder_is_held_to_another_revision_in_a_test(pytester, monkeypatch):
     result = pytester.runpytest_inprocess(*ALONE, "test_speed.py", *arguments)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*work:build: the answers differ: 1 of 1 values differ*"])
+
+
+def test_a_change_cannot_let_its_undecided_rows_pass(session):
+    (session.path / "pyproject.toml").write_text("[tool.nqperf]\nallow_inconclusive = true\n")
+    (session.path / "old").mkdir()
+    undecided, row_alone = results(row("baseline", "INCONCLUSIVE")), ("--nqperf-variants", "baseline")
+    same_files = session(undecided, *row_alone)
+    assert same_files.parseoutcomes()["xfailed"] == 1
+    of_the_base = session(undecided, *row_alone, "--nqperf-base-path", "old")
+    assert of_the_base.parseoutcomes()["failed"] == 1
+    typed = session(undecided, *row_alone, "--nqperf-base-path", "old", "--nqperf-allow-inconclusive")
+    assert typed.parseoutcomes()["xfailed"] == 1

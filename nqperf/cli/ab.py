@@ -10,7 +10,7 @@ import click
 
 from nqperf.cli import options as shared
 from nqperf.cli.console import suite_progress
-from nqperf.cli.revisions import MARGINS, base_asked, base_options, deliver, margin_options
+from nqperf.cli.revisions import MARGINS, base_asked, base_options, by_the_base, deliver, margin_options
 from nqperf.formats.files import require_places
 from nqperf.perf.revisions.compare import compare_revisions, require_target
 from nqperf.perf.revisions.config import RevisionsConfig
@@ -55,5 +55,6 @@ def ab_command(target: str, **options: Any) -> None:
         )
         folder = Path.cwd()
         with both_sides(asked, folder, target=target) as sides:
+            options, config = by_the_base(options, config, sides)
             results = compare_revisions(target, sides, project_of(folder)[0], config=config)
     deliver(results, options)

@@ -149,7 +149,7 @@ def bench_command(data: str | None, **options: Any) -> None:
     require_places(out=options["out"], report=options["report"])
     if names_base(options):
         with suite_progress(quiet=options["quiet"]) as progress:
-            results = compare_rows(data, options, command_line(["nqperf", *sys.argv[1:]]), progress)
+            results, options = compare_rows(data, options, command_line(["nqperf", *sys.argv[1:]]), progress)
         deliver(results, options)
     refuse_margins()
     _run(data, options)

@@ -19,7 +19,7 @@ _NEXT = """next:
   nqperf ab benchmarks.work:build --base main              # is this tree slower than main?
   git add benchmarks .github && git commit -m "A speed gate"   # then every pull request is held to its base
 {test} is a template for two ways to do the same work; pull requests fail by the workflow's nqperf ab
-the margin is {margin:g} %, or what [tool.nqperf] of pyproject.toml says, such as margin = 0.05:
+the margin is {margin:g} %, or what [tool.nqperf] of the base's pyproject.toml says, such as margin = 0.05:
 here and in the workflow {rule};
 without one of yours {noisy:g} % is enough to pass where {margin:g} % cannot be told in the time"""
 _UNKNOWN = """TO REPLACE: {action} in {workflow}, since where this nqperf is from is not known;

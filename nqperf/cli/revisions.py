@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +15,9 @@ from nqperf.cli import options as shared
 from nqperf.errors import ConfigError
 from nqperf.formats.results.revisions_json import write_revisions
 from nqperf.formats.results.step_summary import append_step_summary
+from nqperf.perf.revisions.base_settings import DECIDING, settings_of_base
 from nqperf.perf.revisions.config import MARGIN_DEFAULT, MARGIN_RULE, RevisionsConfig
-from nqperf.perf.revisions.sides import BaseAsked, both_sides, project_of
+from nqperf.perf.revisions.sides import BaseAsked, Side, both_sides, project_of
 from nqperf.perf.revisions.suite import RowsAsked, compare_suite
 from nqperf.perf.workers.progress import Progress
 from nqperf.records.revisions import RevisionResults
@@ -79,10 +81,28 @@ def refuse_margins() -> None:
             raise ConfigError(f"--{option} has no effect without a base: name one by --base, or leave it out")
 
 
-def compare_rows(data: str | None, options: Mapping[str, Any], command: str, progress: Progress) -> RevisionResults:
+def by_the_base(
+    options: Mapping[str, Any], config: RevisionsConfig, sides: tuple[Side, Side]
+) -> tuple[dict[str, Any], RevisionsConfig]:
+    """Return `options` and `config` with the base's settings for what nobody typed and only a project's file says.
+
+    `sides` are base and change. Raises: FormatError as `settings_of_base`.
+    """
+    context = click.get_current_context()
+    typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+    given = [name for name in DECIDING if context.get_parameter_source(name) in typed]
+    found = settings_of_base(Path.cwd(), sides, given)
+    options = {**options, **found.values}
+    return options, dataclasses.replace(config, margin=options["margin"], settings=found.said)
+
+
+def compare_rows(
+    data: str | None, options: Mapping[str, Any], command: str, progress: Progress
+) -> tuple[RevisionResults, dict[str, Any]]:
     """Hold the suite's rows in this tree to those of the base that the `options` of `nqperf bench` name.
 
-    `data` is its DATA, `command` what the record says of the call, and `progress` is told each set.
+    `data` is its DATA, `command` what the record says of the call, and `progress` is told each set. Beside the results
+    stand the options with the base's settings.
 
     Raises: ConfigError for an option that has no effect here; NqPerfError for bad input.
     """
@@ -111,7 +131,8 @@ def compare_rows(data: str | None, options: Mapping[str, Any], command: str, pro
     )
     folder = Path.cwd()
     with both_sides(base_asked(options), folder, rows=True) as sides:
-        return compare_suite(asked, sides, project_of(folder)[0], config)
+        options, config = by_the_base(options, config, sides)
+        return compare_suite(asked, sides, project_of(folder)[0], config), options
 
 
 def deliver(results: RevisionResults, options: Mapping[str, Any]) -> None:

@@ -38,16 +38,32 @@ def dependency_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
+def to_install(root: Path) -> tuple[str, ...]:
+    """Return what pip is asked for to install the libraries of the project at `root`; empty where no file names any."""
+    path = root / "pyproject.toml"
+    tables = b""
+    if exists(path) and path.is_file():
+        tables = _tables(read_whole(path, what="the project's pyproject.toml", limit=WHOLE_BYTES))
+    if tables or (root / "setup.py").is_file():
+        return (str(root),)
+    requirements = root / "requirements.txt"
+    return ("--requirement", str(requirements)) if requirements.is_file() else ()
+
+
 def _tables(content: bytes) -> bytes:
-    """Return the tables of pyproject.toml that name libraries; the whole file where it cannot be taken apart."""
+    """Return the tables of pyproject.toml that name libraries, empty where none does.
+
+    It is the whole file where that cannot be taken apart.
+    """
     try:
         document: dict[str, Any] = tomllib.loads(content.decode())
     except (ValueError, RecursionError):
         return content
+    if not {"project", "dependency-groups", "build-system"} & document.keys() and not _poetry(document):
+        return b""
     project = document.get("project", {})
-    tool = document.get("tool", {})
     named = {name: project.get(name) for name in _PROJECT} if isinstance(project, dict) else project
-    poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
+    poetry = _poetry(document)
     wanted = {
         "project": named,
         "groups": document.get("dependency-groups"),
@@ -57,3 +73,9 @@ def _tables(content: bytes) -> bytes:
         else poetry,
     }
     return msgspec.json.encode(wanted, order="sorted", enc_hook=str)
+
+
+def _poetry(document: dict[str, Any]) -> Any:
+    """Return Poetry's own table of a pyproject.toml."""
+    tool = document.get("tool", {})
+    return tool.get("poetry", {}) if isinstance(tool, dict) else {}

@@ -171,8 +171,7 @@ def nqperf_gate(
     from nqperf.records.revisions import RevisionResults
 
     if isinstance(nqperf_results, RevisionResults):
-        base = nqperf_results.base.label
-        return lambda row: revisions.gate(request, _nqperf_benchmark, row, base)
+        return lambda row: revisions.gate(request, _nqperf_benchmark, row, revisions.held_of(request))
     results = nqperf_results
     return lambda variant: suite.gate(request, _nqperf_benchmark, results, variant)
 

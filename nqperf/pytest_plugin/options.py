@@ -40,6 +40,8 @@ _ASKED = frozenset(f"nqperf_{name.replace('-', '_')}" for name in _OF_THE_SUITE)
 
 
 ASKED = pytest.StashKey["SuiteOptions"]()
+# Whether an option, and not pyproject.toml, says that INCONCLUSIVE is no failure.
+ALLOWED = pytest.StashKey[bool]()
 # What pyproject.toml says of the suite.
 PROJECT = pytest.StashKey[dict[str, Any]]()
 
@@ -100,6 +102,7 @@ def take_project(config: pytest.Config) -> dict[str, Any]:
 
         path = find_project(config.rootpath)
         found = {} if path is None else read_project_options(path)
+        config.stash[ALLOWED] = config.option.nqperf_allow_inconclusive
         for name in RUN_OPTIONS:
             value = found.pop(name, None)
             option = f"nqperf_{name}"

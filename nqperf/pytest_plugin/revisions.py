@@ -11,7 +11,7 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.plain_text import command_line
-from nqperf.pytest_plugin.options import asked_of, switched_off, take_project
+from nqperf.pytest_plugin.options import ALLOWED, asked_of, switched_off, take_project
 from nqperf.pytest_plugin.progress import progress_of
 from nqperf.pytest_plugin.replay import replay_times
 from nqperf.pytest_plugin.session import gate_of
@@ -19,11 +19,15 @@ from nqperf.pytest_plugin.state import ComparedRevisions
 from nqperf.records.revisions import ComparedRow, RevisionResults
 from nqperf.report.revisions import row_sentence
 
+_SUITE = "suite"
+
 if TYPE_CHECKING:
+    from nqperf.perf.revisions.config import RevisionsConfig
+    from nqperf.perf.revisions.sides import Side
     from nqperf.perf.suite.config import SuiteConfig
 
 
-def run(own: SuiteConfig, config: pytest.Config) -> RevisionResults:
+def run(own: SuiteConfig, config: pytest.Config) -> ComparedRevisions:
     """Hold the rows whose tests were selected to those of the base that the options in `config` name.
 
     `own` is the project's: what its `nqperf_config` returns.
@@ -49,7 +53,9 @@ def run(own: SuiteConfig, config: pytest.Config) -> RevisionResults:
     with progress_of(config) as progress:
         measured = _measured(config, budget, suite.pages or "huge", progress)
         with both_sides(_asked(config), folder, rows=True) as sides:
-            return compare_suite(asked, sides, project_of(folder)[0], measured)
+            measured, allow = _by_the_base(config, measured, sides)
+            results = compare_suite(asked, sides, project_of(folder)[0], measured)
+    return ComparedRevisions(test="", results=results, allow_inconclusive=allow)
 
 
 def results_of(request: pytest.FixtureRequest, own: SuiteConfig) -> RevisionResults:
@@ -61,30 +67,35 @@ def results_of(request: pytest.FixtureRequest, own: SuiteConfig) -> RevisionResu
     if (off := switched_off(config)) is not None:
         pytest.skip(f"{off}: nothing was compared")
     try:
-        results = run(own, config)
+        held = run(own, config)
     except NqPerfError as error:
         pytest.exit(f"nqperf: {error}", returncode=1 if error.exit_code == 1 else pytest.ExitCode.USAGE_ERROR)
-    gate_of(config).state.revisions["suite"] = ComparedRevisions(test="", results=results)
-    return results
+    gate_of(config).state.revisions[_SUITE] = held
+    return held.results
 
 
-def gate(request: pytest.FixtureRequest, benchmark: Any, row: ComparedRow, base: str) -> None:
+def held_of(request: pytest.FixtureRequest) -> ComparedRevisions:
+    """Return what the comparison of the suite's rows in the session of `request` found, after `results_of`."""
+    return gate_of(request.config).state.revisions[_SUITE]
+
+
+def gate(request: pytest.FixtureRequest, benchmark: Any, row: ComparedRow, held: ComparedRevisions) -> None:
     """Give the change's times of `row` to `benchmark`, None without pytest-benchmark, and end the test as it says.
 
-    `request` is the test's, `base` what messages call the other side.
+    `request` is the test's, `held` the comparison that the row is of.
     """
     seconds = row.sets[-1].change if row.sets else ()
     said: dict[str, Any] = {"verdict": row.outcome or "skipped"}
     if (judged := row.measure("time")) is not None:
         said |= {"ratio": judged.ratio, "interval": judged.interval, "sets": judged.sets}
     replay_times(request.node, benchmark, said, seconds, failed=row.outcome == "FAIL")
-    message = row_sentence(row, base)
+    message = row_sentence(row, held.results.base.label)
     if row.outcome is None:
         pytest.skip(message)
     if row.outcome == "FAIL":
         pytest.fail(message, pytrace=False)
     if row.outcome == "INCONCLUSIVE":
-        if request.config.option.nqperf_allow_inconclusive:
+        if held.allow_inconclusive:
             pytest.xfail(message)
         more = "more time decides it, --nqperf-allow-inconclusive lets it be"
         pytest.fail(f"INCONCLUSIVE: {message}; {more}", pytrace=False)
@@ -119,11 +130,13 @@ def compare_builder(
                 f"unknown setting {', '.join(unknown)}; expected same or some of {', '.join(sorted(known))}"
             )
         with both_sides(wanted, folder, target=target) as sides:
+            measured, allow = _by_the_base(config, measured, sides)
             measured = dataclasses.replace(measured, **asked)
             results = compare_revisions(target, sides, project_of(folder)[0], config=measured, **same)
     test = request.node.nodeid
-    gate_of(config).state.revisions[f"{test} {target}"] = ComparedRevisions(test=test, results=results)
-    gate(request, benchmark, results.rows[0], results.base.label)
+    held = ComparedRevisions(test=test, results=results, allow_inconclusive=allow)
+    gate_of(config).state.revisions[f"{test} {target}"] = held
+    gate(request, benchmark, results.rows[0], held)
     return results
 
 
@@ -136,6 +149,26 @@ def _asked(config: pytest.Config) -> Any:
     except ConfigError as error:
         said = str(error).replace("--base", "--nqperf-base")
         raise ConfigError(f"{said}; in a test: nqperf_paired('module:build', base='main')") from None
+
+
+def _by_the_base(
+    config: pytest.Config, measured: RevisionsConfig, sides: tuple[Side, Side]
+) -> tuple[RevisionsConfig, bool]:
+    """Return `measured`, and whether INCONCLUSIVE is no failure, by the base's file where no option says it."""
+    from nqperf.perf.revisions.base_settings import settings_of_base
+
+    given = [
+        name
+        for name, typed in (
+            ("margin", config.option.nqperf_margin is not None),
+            ("allow_inconclusive", config.stash[ALLOWED]),
+        )
+        if typed
+    ]
+    found = settings_of_base(config.rootpath, sides, given, prefix="--nqperf-")
+    allow = found.values.get("allow_inconclusive", config.option.nqperf_allow_inconclusive)
+    margin = found.values.get("margin", measured.margin)
+    return dataclasses.replace(measured, margin=margin, settings=found.said), bool(allow)
 
 
 def _measured(config: pytest.Config, budget: float, pages: Any, progress: Any) -> Any:

@@ -164,9 +164,11 @@ class GateHooks:
     def _failed(self) -> bool:
         """Return whether a command that found the same would not exit with 0."""
         results, allowed = self.state.results, self._config.option.nqperf_allow_inconclusive
-        held = {one.results.outcome for one in self.state.revisions.values()}
-        if "FAIL" in held or ("INCONCLUSIVE" in held and not allowed):
-            return True
+        for held in self.state.revisions.values():
+            if held.results.outcome == "FAIL" or (
+                held.results.outcome == "INCONCLUSIVE" and not held.allow_inconclusive
+            ):
+                return True
         return results is not None and exit_status(results.outcome, allow_inconclusive=allowed) != 0
 
     def _tell_that_nothing_was_judged(self) -> None:

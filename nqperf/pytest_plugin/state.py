@@ -28,10 +28,12 @@ class ComparedRevisions:
     """What a comparison with another revision found.
 
     `test` is the node id of the test that asked for it, empty for the rows of the suite; `results` is its record.
+    `allow_inconclusive` says that INCONCLUSIVE is no failure of it.
     """
 
     test: str
     results: RevisionResults
+    allow_inconclusive: bool
 
 
 @dataclass(slots=True, kw_only=True)

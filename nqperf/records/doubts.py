@@ -66,8 +66,12 @@ def busy_text(results: Results) -> str | None:
 
 def others_text(fingerprint: Fingerprint) -> str | None:
     """Return that other programs computed on the machine of `fingerprint` meanwhile; None where nothing shows it."""
-    others = fingerprint.observed.get(OTHERS)
-    return others and f"the machine was busy: other programs used {others}"
+    return used_by_others(fingerprint.observed.get(OTHERS))
+
+
+def used_by_others(cores: str | None) -> str | None:
+    """Return that other programs used so many of the `cores` ("1.4 of 2 cores"); None where that is not known."""
+    return cores and f"the machine was busy: other programs used {cores}"
 
 
 def _missed(planted: Control) -> str:

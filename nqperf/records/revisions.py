@@ -14,7 +14,7 @@ import msgspec
 from nqperf.records.results import Agreement, Fingerprint, is_undecided
 from nqperf.records.work import CountedWork
 
-REVISIONS_SCHEMA: Final = 3
+REVISIONS_SCHEMA: Final = 4
 
 Word = Literal["SLOWER", "SAME", "FASTER", "INCONCLUSIVE"]
 RevisionOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -132,7 +132,7 @@ class RevisionResults(_Record, frozen=True):
     layout.
 
     `outcome` is FAIL where a row's is, INCONCLUSIVE where none is and one of them is. `pages` are the memory pages that
-    the processes asked for, `seconds` the wall time.
+    the processes asked for, `seconds` the wall time, `settings` what is to be said of the settings, a line each.
     """
 
     command: str
@@ -146,6 +146,7 @@ class RevisionResults(_Record, frozen=True):
     gone: tuple[str, ...] = ()
     pages: str = "plain"
     seconds: float = 0.0
+    settings: tuple[str, ...] = ()
     schema_version: int = REVISIONS_SCHEMA
 
     def row(self, name: str) -> ComparedRow | None:

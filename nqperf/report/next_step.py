@@ -12,6 +12,7 @@ from nqperf.statistics.verdicts import JudgeConfig
 
 # Nobody waits for so many times what a comparison took: another margin is said then.
 _FAR = 10
+_LONG = 2
 # Fewer sets say too little of their scatter to call anything far.
 _FEW = 5
 _MARGINS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -49,11 +50,18 @@ def _to_decide(results: RevisionResults) -> list[str]:
     known = [one for one in times if one is not None]
     total = results.seconds + a_pass * max(math.inf if one.more_sets is None else one.more_sets for one in known)
     if total <= _FAR * results.seconds:
-        return [_more_time(results, total + a_pass, "about", "would decide")]
+        # Who can wait as long again needs no other margin.
+        wider = _wider(results, known) if total > _LONG * results.seconds else None
+        longer = _more_time(results, total + a_pass, "about", "would decide")
+        return [f"{longer}; as it is, {wider}" if wider else longer]
     if fewest < _FEW:
         total = results.seconds + a_pass * (_FEW - fewest)
         return [_more_time(results, total + a_pass, "at least", "to tell what would decide")]
-    return [_larger_margin(results, known)]
+    far = f"not within {_FAR} times the budget"
+    wider = _wider(results, known)
+    if wider is None:
+        return [f"{far}: no budget would decide on this machine as it is now; end what else computes on it"]
+    return [f"{far}; {wider}"]
 
 
 def _in_turns(results: RevisionResults) -> list[str]:
@@ -95,16 +103,15 @@ def _more_time(results: RevisionResults, total: float, about: str, what_for: str
     return f"{about} {said} {what_for}: {_option(results, 'budget', f'{budget}')}"
 
 
-def _larger_margin(results: RevisionResults, times: list[Judged]) -> str:
-    """Return the least round margin at which the intervals of all `times` say SAME, or that none does."""
+def _wider(results: RevisionResults, times: list[Judged]) -> str | None:
+    """Return the least round margin at which the intervals of all `times` say SAME, None where none does."""
     most = max(math.inf if one.interval is None else one.interval[1] - 1 for one in times)
     judged_by = max(one.margin for one in times)
     margin = next((one for one in _MARGINS if one > max(most, judged_by)), None)
-    far = f"not within {_FAR} times the budget"
     if margin is None:
-        return f"{far}: no budget would decide on this machine as it is now; end what else computes on it"
+        return None
     wider = f"sets like these would pass at {_option(results, 'margin', f'{margin:g}')}"
-    return f"{far}; {wider}, as would what is less than {100 * margin:g} % slower"
+    return f"{wider}, as would what is less than {100 * margin:g} % slower"
 
 
 def _option(results: RevisionResults, name: str, value: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from nqperf.perf.revisions.bisect import Bisected
 from nqperf.plain_text import counted, plain, plain_lines
-from nqperf.records.doubts import others_text
+from nqperf.records.doubts import others_text, used_by_others
 from nqperf.records.revisions import ComparedRow, Judged, Measure, RevisionResults, RevisionSide, Word
 from nqperf.report.next_step import next_steps
 from nqperf.report.summary import milliseconds
@@ -21,6 +22,8 @@ _SHORT = 10  # letters of a commit's name, as people write it
 _WORDS: tuple[Word, ...] = ("SLOWER", "SAME", "FASTER", "INCONCLUSIVE")
 # Of more rows that are not decided the sentence has the number, and the table the names.
 _NAMED = 3
+# An interval of a slowdown whose upper end is so many times its lower one says little of the size.
+_ROUGH = 3
 
 
 def headline(results: RevisionResults) -> str:
@@ -175,6 +178,7 @@ def notes(results: RevisionResults) -> tuple[str, ...]:
     said = [f"base: {side_text(results.base)}", f"change: {side_text(results.change)}"]
     if hows:
         said.append(f"timed {' and '.join(ways[how] for how in hows)}; {counted(len(taken), 'set')} of fresh processes")
+    said += results.settings
     said += [f"work of {row.name}: {change}" for row in results.rows for change in row.work_changes]
     said += [f"{row.name}: {row.note}" for row in results.rows if row.note]
     said += [f"rows that only the change has: {', '.join(results.new)}"] if results.new else []
@@ -250,6 +254,21 @@ def bisected_text(found: Bisected, stats: Sequence[str]) -> str:
                 low, high = (100 * (bound - 1) for bound in found.interval)
                 size += f" ({low:.1f} .. {high:.1f})"
         one = "made it" if len(found.commits) == 1 else "cannot be told apart, one of them made it"
-        return plain_lines("\n".join([*lines, f"{names} {one}{size}, {between}", "", *stats]))
+        return plain_lines("\n".join([*lines, f"{names} {one}{size}, {between}", *_rough(found), "", *stats]))
     steps = [f"a step: {commit.short} {commit.subject}" for commit in found.steps]
-    return plain_lines("\n".join([*lines, *steps, f"{found.reason}, {between}"]))
+    return plain_lines("\n".join([*lines, *steps, f"{found.reason}, {between}", *_rough(found)]))
+
+
+def _rough(found: Bisected) -> list[str]:
+    """Return what makes the size of a slowdown rough, a line each: few sets that scatter, other programs."""
+    said = []
+    if found.commits and found.interval is not None:
+        low, high = map(math.log, found.interval)
+        if high > _ROUGH * low:
+            said.append(
+                "the size is rough, for few sets tell which commit it was; `nqperf ab` with that commit checked out "
+                "and --base HEAD~1 measures it"
+            )
+    if busy := used_by_others(found.others):
+        said.append(f"{busy}; sizes are rough beside them")
+    return said

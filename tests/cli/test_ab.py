@@ -175,3 +175,16 @@ def test_bisect_names_the_commit_and_shows_what_it_changed(folder):
     assert "src/work.py" in done.stdout
     assert git(folder, "worktree", "list").count("\n") == 1
     assert not list((folder / ".git" / "nqperf").iterdir())
+
+
+def test_a_change_does_not_loosen_its_own_gate(folder, ab, tmp_path):
+    (folder / "src" / "work.py").write_text(THREE_TIMES)
+    (folder / "pyproject.toml").write_text("[tool.nqperf]\nmargin = 0.999\nallow_inconclusive = true\n")
+    out = tmp_path / "ab.json"
+    done = ab(folder, "work:build", "--base", "HEAD", "--out", out, "--budget", 60)
+    assert done.returncode in (1, 3), done.stdout + done.stderr
+    assert "margin is none in HEAD's pyproject.toml and 99.9 % in this tree's" in done.stdout
+    record = json.loads(out.read_bytes())
+    (time,) = [one for one in record["rows"][0]["judged"] if one["measure"] == "time"]
+    assert time["margin"] < 0.1
+    assert len(record["settings"]) == 2

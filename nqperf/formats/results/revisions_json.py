@@ -15,8 +15,8 @@ from nqperf.records.revisions import REVISIONS_SCHEMA, RevisionResults
 _EXPECTED = "expected the results of two revisions, as `nqperf ab --out` writes them"
 
 
-# Version 2 has no margin that was asked for beside the one that a row passed by.
-_READ = (2, REVISIONS_SCHEMA)
+# Version 2 has no margin that was asked for beside the one that a row passed by, version 3 nothing on the settings.
+_READ = (2, 3, REVISIONS_SCHEMA)
 
 
 class _Head(msgspec.Struct):

@@ -64,7 +64,8 @@ class Bisected:
     The search was for what made `bad` slower than `good`. `commits` are those that cannot be told apart: one, or
     several where those between do not build; none where the bad revision is not slower. `steps` are commits at which a
     part of the slowdown came. `factor` is the slowdown with its `interval`. `sets` were measured. `unusable` says of
-    commits that do not build why. `reason` says how the search ended.
+    commits that do not build why. `reason` says how the search ended, `others` how many of the cores other programs
+    used meanwhile, None where few.
     """
 
     good: Commit
@@ -76,6 +77,7 @@ class Bisected:
     sets: int
     unusable: Mapping[str, str]
     reason: str
+    others: str | None = None
 
 
 class GoodFailedError(NqPerfError):
@@ -156,9 +158,10 @@ def _bisect(repository: Repository, good: str, bad: str, config: BisectConfig, s
     state = BisectState(target=sought.name, good=first.sha, bad=commits[-1].sha)
     path = repository.own_folder() / "nqperf" / f"bisect-{_key(state)}.json"
     kept = None if config.fresh else read_state(path)
+    load = Load()
     with ExitStack() as stack:
         measuring = _Measuring(repository=repository, good=first, sought=sought, config=config, stack=stack)
-        found, state = find(commits, kept or state, measuring, config, lambda state: write_state(path, state))
+        found, state = find(commits, kept or state, measuring, config, lambda state: write_state(path, state), load)
     path.unlink(missing_ok=True)
     by_number = dict(enumerate(commits, start=1))
     return Bisected(
@@ -171,6 +174,7 @@ def _bisect(repository: Repository, good: str, bad: str, config: BisectConfig, s
         sets=len(state.measured),
         unusable=state.unusable,
         reason=found.reason,
+        others=load.others(),
     )
 
 
@@ -180,16 +184,17 @@ def find(
     measure: MeasureSet,
     config: BisectConfig,
     keep: Callable[[BisectState], None],
+    load: Load,
 ) -> tuple[Finding, BisectState]:
     """Measure what the search asks for until it ends; return what it found, and all that was measured.
 
     `state` is what an earlier start has measured. `commits` are in order, the bad one last; `measure` takes one set of
-    one of them, `config` says when it is sure, and `keep` is given the state after each step.
+    one of them, `config` says when it is sure, `keep` is given the state after each step, and `load` tells what others
+    use meanwhile.
     Raises: ConfigError when the bad commit does not build, GoodFailedError when the good one does not.
     """
     numbers = {commit.sha: number for number, commit in enumerate(commits, start=1)}
     times: list[float] = []
-    load = Load()
     while True:
         measured = [Measured(commit=numbers[sha], slowdown=slowdown) for sha, slowdown in state.measured]
         unusable = {numbers[sha] for sha in state.unusable}

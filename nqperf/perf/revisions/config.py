@@ -25,8 +25,8 @@ class RevisionsConfig:
     `start_margin` are those of peak memory and of the seconds to start. `budget` is what measuring may take in all.
     `how` is "duet", "turns", or "auto": a short trial chooses. `rounds` are taken in a set, fewer where the budget has
     no room for so many in each. A worker may take `build_seconds` to build and warm up, `run_seconds` for a round.
-    `pages` are the memory pages that processes ask for, `command` is what the record says of the call, `progress` is
-    told each set, `seed` draws the orders.
+    `pages` are the memory pages that processes ask for, `command` is what the record says of the call, `settings` what
+    it says of where these come from, a line each. `progress` is told each set, `seed` draws the orders.
     Raises: ConfigError when a value is out of range.
     """
 
@@ -41,6 +41,7 @@ class RevisionsConfig:
     run_seconds: float = 120.0
     seed: int = 0
     command: str = ""
+    settings: tuple[str, ...] = ()
     progress: Progress = silent
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nqperf.errors import ConfigError
 from nqperf.formats.files import open_lock, remove, take_lock, write_whole
-from nqperf.formats.project_files import dependency_digest
+from nqperf.formats.project_files import dependency_digest, to_install
 
 _INSTALL_SECONDS = 3600.0
 _WAIT_SECONDS = 1.0
@@ -48,7 +48,7 @@ def environment_for(project: Path) -> str:
             remove(folder)
             _run("a virtual environment", [sys.executable, "-m", "venv", str(folder)])
             install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-            _run(f"the libraries of {project.name}", [*install, str(project), *_WORKER])
+            _run(f"the libraries of {project.name}", [*install, *to_install(project), *_WORKER])
             write_whole(folder / _COMPLETE, b"")
     finally:
         os.close(lock)

@@ -164,6 +164,7 @@ class RowsSession:
             gone=tuple(gone),
             pages=self.config.pages,
             seconds=time.monotonic() - self.began,
+            settings=self.config.settings,
         )
 
     def _row(self, run: RowRun) -> ComparedRow:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from nqperf.errors import ConfigError
 from nqperf.formats.files import write_whole
-from nqperf.formats.project_files import dependency_digest
+from nqperf.formats.project_files import dependency_digest, to_install
 from nqperf.formats.reading import exists, read_whole
 from nqperf.perf.revisions.environments import environment_for
 from nqperf.perf.revisions.git import Commit, Repository
@@ -128,7 +128,8 @@ def side_of_commit(
 ) -> Side:
     """Return the side of `commit`, whose files stand at `place`, with the libraries that it says it needs.
 
-    `project` is the folder of the change's files, whose libraries are shared where both say the same of them. `label`
+    `project` is the folder of the change's files, whose libraries are shared where both say the same of them, or the
+    commit says nothing. `label`
     is what people call the commit, `named` another Python that is to run it, `target` the builder that it runs.
     Raises: ConfigError as `environment_for` and `python_of`.
     """
@@ -136,7 +137,7 @@ def side_of_commit(
     python = sys.executable
     if named is not None:
         environment, python = "named", python_of(named)
-    elif dependency_digest(place) != dependency_digest(project):
+    elif to_install(place) and dependency_digest(place) != dependency_digest(project):
         environment, python = "its own", environment_for(place)
     record = RevisionSide(
         label=label or commit.short, commit=commit.sha, subject=commit.subject, environment=environment

@@ -8,9 +8,11 @@ import pytest
 
 from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.results.bisect_json import BisectState, read_state, write_state
-from nqperf.perf.revisions.bisect import BisectConfig, GoodFailedError, bisect, bisect_row, find
+from nqperf.perf.measuring.load import Load
+from nqperf.perf.revisions.bisect import BisectConfig, Bisected, GoodFailedError, bisect, bisect_row, find
 from nqperf.perf.revisions.git import Commit
 from nqperf.perf.revisions.suite import RowsAsked
+from nqperf.report.revisions import bisected_text
 from tests.perf.revisions.projects import commit, project
 
 COMMITS = tuple(Commit(sha=f"{number:040x}", subject=f"change {number}", date="2026-01-01") for number in range(1, 11))
@@ -37,7 +39,7 @@ def measuring(slowdowns, *, seed=1, sd=0.005, broken=(), asked=None):
 
 
 def search(slowdowns, config=None, state=START, keep=lambda _: None, **noise):
-    return find(COMMITS, state, measuring(slowdowns, **noise), config or BisectConfig(), keep)
+    return find(COMMITS, state, measuring(slowdowns, **noise), config or BisectConfig(), keep, Load())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -92,7 +94,7 @@ def test_a_good_revision_that_fails_ends_the_search():
         raise GoodFailedError("the good revision fails")
 
     with pytest.raises(GoodFailedError):
-        find(COMMITS, START, measure, BisectConfig(), lambda _: None)
+        find(COMMITS, START, measure, BisectConfig(), lambda _: None, Load())
 
 
 def test_a_good_revision_that_does_not_build_is_told_what_to_name(tmp_path):
@@ -140,3 +142,30 @@ def test_no_state_is_none_and_another_file_is_refused(tmp_path):
 def test_a_search_is_about_one_row(names, tmp_path):
     with pytest.raises(ConfigError, match="expected one row"):
         bisect_row(RowsAsked(variants=names), "HEAD~1", "HEAD", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("interval", "others", "said"),
+    [
+        ((1.10, 1.14), None, []),
+        ((1.08, 1.533), None, ["the size is rough"]),
+        ((0.99, 1.20), "1.1 of 2 cores", ["the size is rough", "other programs used 1.1 of 2 cores"]),
+        ((1.10, 1.14), "1.1 of 2 cores", ["other programs used 1.1 of 2 cores"]),
+    ],
+)
+def test_what_makes_the_size_rough_is_said_beside_it(interval, others, said):
+    found = Bisected(
+        good=COMMITS[0],
+        bad=COMMITS[-1],
+        commits=(COMMITS[4],),
+        steps=(),
+        factor=math.sqrt(math.prod(interval)),
+        interval=interval,
+        sets=12,
+        unusable={},
+        reason="found",
+        others=others,
+    )
+    text = bisected_text(found, [])
+    for words in ("the size is rough", "other programs used 1.1 of 2 cores"):
+        assert (words in text) == (words in said)

@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
 
 from nqperf.perf.suite.outcome import evidence_fault
@@ -231,3 +232,35 @@ def test_of_few_rows_it_is_said_that_the_decisions_alone_are_open(details, said)
 def test_of_nqperf_s_own_networks_it_is_not_said():
     assert safety_sentence(runs.run(narrow(runs.measured("mixed_float16", 1.0), "mixed_float16"))) is None
     assert safety_sentence(of_own_model(runs.measured("xla", 1.0))) is None
+
+
+def test_rows_that_are_not_told_apart_from_the_fastest_are_named_and_the_simplest_of_them():
+    whole = scattering("mixed_float16_xla_grappler", 1.11)
+    for others, said in (
+        ((), "; 0 of 1"),
+        ((runs.measured("eager", 0.5),), "; 0 of 1"),
+        (
+            (scattering("xla_grappler", 1.09),),
+            r"; not told apart from xla_grappler, 1\.\d\d \(.+\), which is simpler; 0",
+        ),
+        (
+            (scattering("xla_grappler", 1.09), scattering("xla", 1.08)),
+            r"; not told apart from xla_grappler, xla; the simplest of them is xla, 1\.\d\d \([^)]+\); 0 of 1",
+        ),
+        ((runs.undecided(scattering("mixed_float16", 1.09), 17),), "; 0 of 1"),  # no answers of the same standing
+        ((scattering("own_row", 1.09),), r"; not told apart from own_row, 1\.\d\d \([^)]+\); 0 of 1"),
+    ):
+        results = runs.run(whole, *others)
+        told = fastest_sentence(results)
+        assert re.search(rf"xla_grappler, 1\.\d\d times the baseline \([^)]+\){said}", told), told
+        for render in (run_text, run_page, run_markdown):
+            assert told in html.unescape(render(results)).replace("\\_", "_")
+
+
+def scattering(name, ratio):
+    """Return a row whose sets scatter by themselves, and little enough to be faster than the baseline."""
+    offsets = np.random.default_rng(len(name)).permutation([0.025, -0.025, 0.02, -0.02, 0.01, -0.01])
+    samples = tuple(
+        runs.pairs(ratio * float(np.exp(one)), number=number, noise=0.0001) for number, one in enumerate(offsets)
+    )
+    return msgspec.structs.replace(runs.measured(name, ratio), samples=samples, verdict=runs.judged(samples))

@@ -14,6 +14,7 @@ from nqperf.records.results import OTHERS, Controls, ProcessSet, Subject
 from nqperf.report.headline import by_speed, closing_sentence, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
 from nqperf.report.markdown import run_markdown
+from nqperf.report.run_sections import OF_NQPERF
 from nqperf.report.terminal import run_text
 from tests import runs
 
@@ -143,6 +144,7 @@ def test_where_equal_answers_prove_nothing_no_row_is_called_safe():
         (SimpleNamespace(folder=trained, baseline_answers=lambda: no_answers), "the baseline's micro-F1 is 0"),
     ):
         reasons = ("noise hides a planted slowdown", evidence_fault(session))
+        assert "train" in reasons[1].partition("proves nothing; ")[2], "what to do"
         results = runs.run(runs.measured("xla", 1.2), runs.measured("grappler", 1.1), reasons=reasons)
         said = closing_sentence(results)
         assert said.startswith(f"Fastest way, answers not tested ({why}): xla, 1.20 times the baseline (1.1")
@@ -264,3 +266,12 @@ def scattering(name, ratio):
         runs.pairs(ratio * float(np.exp(one)), number=number, noise=0.0001) for number, one in enumerate(offsets)
     )
     return msgspec.structs.replace(runs.measured(name, ratio), samples=samples, verdict=runs.judged(samples))
+
+
+def test_the_page_says_whose_network_its_ratios_are_of():
+    results = runs.run(runs.measured("xla", 1.2))
+    assert OF_NQPERF in html.unescape(run_page(results))
+    own = msgspec.structs.replace(results, workload={"batch_size": 4, "inputs": "ids int32[4, 16]"})
+    others = msgspec.structs.replace(results, variants=results.variants[1:])  # each held to a baseline of its own
+    for none in (own, others):
+        assert OF_NQPERF not in html.unescape(run_page(none))

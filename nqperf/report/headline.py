@@ -33,10 +33,13 @@ def closing_sentence(results: Results) -> str | None:
 def closing_sentences(results: Results) -> tuple[str, ...]:
     """Return what the fastest way of `results` gains, and of a user's own model whether 16 bits are safe and pay.
 
-    Where the controls do not support what was measured, the last one says so; nothing is called sure then. There are
-    none where nothing was timed and no row of 16 bits was looked at.
+    Where the controls do not support what was measured, the last one says so; nothing is called sure then. Where the
+    time was up before a row was timed, they say that; there are none where no row could run.
     """
-    return tuple(filter(None, (fastest_sentence(results), safety_sentence(results), doubt_sentence(results))))
+    said = tuple(filter(None, (fastest_sentence(results), safety_sentence(results), doubt_sentence(results))))
+    if not said and any(row.status == "unjudged" for row in results.variants):
+        return ("Which way is fastest is not decided yet: no row was timed (a larger --budget times them).",)
+    return said
 
 
 def doubt_sentence(results: Results) -> str | None:

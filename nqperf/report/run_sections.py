@@ -25,6 +25,7 @@ from nqperf.report.summary import (
     milliseconds,
     outcome_of,
     outcome_word,
+    planted_ratio,
     summarise,
     work_text,
 )
@@ -51,6 +52,8 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     if marks:
         yield html.title(level, "Speed")
         yield html.paragraph(LEGEND)
+        if expected := planted_ratio(results.controls.planted):
+            yield html.paragraph(f"The planted slowdown must be found{expected}.")
         if OWN_MODEL not in results.workload and results.variant(BASELINE) is not None:
             yield html.paragraph(OF_NQPERF)
         yield ratio_rows([(name, mark, said) for name, (mark, said) in marks.items()])

@@ -275,3 +275,12 @@ def test_the_page_says_whose_network_its_ratios_are_of():
     others = msgspec.structs.replace(results, variants=results.variants[1:])  # each held to a baseline of its own
     for none in (own, others):
         assert OF_NQPERF not in html.unescape(run_page(none))
+
+
+def test_where_the_time_was_up_before_a_row_was_timed_it_says_so():
+    said = "Which way is fastest is not decided yet: no row was timed (a larger --budget times them)."
+    late = msgspec.structs.replace(runs.SKIPPED, name="late", status="unjudged", reason="out of time")
+    for render in (run_text, run_page, run_markdown):
+        assert said in html.unescape(render(runs.run(late)))
+        assert "not decided yet" not in render(runs.run(late, runs.measured("xla", 1.2)))
+        assert "not decided yet" not in render(runs.run(runs.SKIPPED)), "no time would run it"

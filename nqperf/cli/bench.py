@@ -19,6 +19,8 @@ from nqperf.errors import ConfigError, NqPerfError
 from nqperf.formats.files import require_places
 from nqperf.formats.results.results_json import write_results
 from nqperf.formats.results.step_summary import append_step_summary, step_summary_fault
+from nqperf.formats.weights.model_folder import CONFIG
+from nqperf.formats.weights.packaged import named_path
 from nqperf.perf.keras_models.bench import bench_keras_model
 from nqperf.perf.keras_models.config import KerasBenchConfig, names_keras_model
 from nqperf.perf.suite.config import SuiteConfig
@@ -257,6 +259,9 @@ def suite_asked(data: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """Return what a command's `options` ask of the suite, on the file `data`, as `SuiteConfig.from_options` takes it.
 
     `data` is None for the packaged development set; of the options, those that are the command's own are left out.
+    Raises: ConfigError where `data` is a model folder.
     """
+    if data is not None and ((folder := named_path(data)) / CONFIG).is_file():
+        raise ConfigError(f"{data} is a model folder, not data ({folder / CONFIG} is there): say --model {data}")
     asked = {name: value for name, value in options.items() if name in _ASKED}
     return {"data": data, "command": command_line(["nqperf", *sys.argv[1:]]), **asked}

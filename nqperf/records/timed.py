@@ -58,6 +58,33 @@ def baseline_sets(run: Results, names: Sequence[str]) -> Sets:
     return Sets.of([Row(name=BASELINE)], _by_set({BASELINE: [*map(_speed, longest.values())]}), shared=False)
 
 
+def sets_beside(run: Results, name: str) -> Sets:
+    """Return the sets of every other row of `run` that has times, and of the baseline, beside the row `name`.
+
+    Their estimates are logs of how many times as fast `name` is: its own less the other's, of the sets that both were
+    in. `name` is then what all are held to, in the place of the baseline.
+    """
+    samples = {row.name: row.samples for row in run.variants if row.samples}
+    speeds = _by_set(samples)
+    others = [BASELINE, *(other for other in samples if other not in {name, BASELINE})]
+    zero = SetEstimate(location=0.0, total=0.0, error=None, rounds=0)
+    measured = [
+        {
+            other: SetEstimate(
+                location=ours.location - theirs.location,
+                total=ours.total - theirs.total,
+                error=None,
+                rounds=ours.rounds,
+            )
+            for other in others
+            if (theirs := zero if other == BASELINE else found.get(other)) is not None
+        }
+        for found in speeds
+        if (ours := found.get(name)) is not None
+    ]
+    return Sets.of([Row(name=other) for other in others], measured, shared=True)
+
+
 def _speed(sample: Pairs) -> Pairs:
     """Return the times of a row that is the baseline, beside one that takes a second a batch."""
     return Pairs(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from nqperf.engines.state import flat
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.perf.variants.variant import Variant
+from nqperf.records.apart import Beside, beside
 from nqperf.records.results import BASELINE, Results
 from nqperf.report.lines import listed
 
@@ -22,8 +23,7 @@ def combinations_text(results: Results) -> str | None:
 def combinations(results: Results) -> dict[str, str]:
     """Return in words how fast each row of `results` is beside the rows that set a part of what it sets, by row.
 
-    Of parts that contain each other only the largest are named. A ratio is the one of two rows to the baseline, each of
-    which has an interval of its own.
+    Of parts that contain each other only the largest are named. Each ratio has the interval of `records.apart`.
     """
     ratios = {
         row.name: row.verdict.ratio
@@ -32,10 +32,22 @@ def combinations(results: Results) -> dict[str, str]:
     }
     told = {}
     for name, ratio in ratios.items():
-        parts = [f"{ratio / ratios[part]:.2f} times {part} ({ratios[part]:.2f})" for part in _parts(name, ratios)]
+        parts = list(_parts(name, ratios))
         if len(parts) > 1:
-            told[name] = f"{ratio:.2f} times the baseline, {', '.join(parts)}"
+            known = beside(results, name)
+            said = [_beside_part(part, known[part]) for part in parts]
+            told[name] = f"{ratio:.2f} times the baseline, {', '.join(said)}"
     return told
+
+
+def switches(name: str) -> int | None:
+    """Return how many switches the row `name` of the table sets, None for a row that is not there."""
+    return len(_sets(VARIANTS[name])) if name in VARIANTS else None
+
+
+def _beside_part(part: str, found: Beside) -> str:
+    interval = "no interval" if found.interval is None else f"{found.interval[0]:.3f} .. {found.interval[1]:.3f}"
+    return f"{found.ratio:.2f} times {part} ({interval}{'' if found.told_apart else ': not told apart'})"
 
 
 def _parts(name: str, measured: Mapping[str, float]) -> Iterator[str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nqperf.perf.keras_models.outputs import LIMIT, RELATIVE
+from nqperf.records.apart import beside
 from nqperf.records.doubts import controls_doubt, untested
 from nqperf.records.results import BASELINE, OWN_MODEL, Results, VariantResult
+from nqperf.report.combinations import switches
 from nqperf.report.summary import interval_text, more_time
 
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
@@ -29,10 +33,13 @@ def closing_sentence(results: Results) -> str | None:
 def closing_sentences(results: Results) -> tuple[str, ...]:
     """Return what the fastest way of `results` gains, and of a user's own model whether 16 bits are safe and pay.
 
-    Where the controls do not support what was measured, the last one says so; nothing is called sure then. There are
-    none where nothing was timed and no row of 16 bits was looked at.
+    Where the controls do not support what was measured, the last one says so; nothing is called sure then. Where the
+    time was up before a row was timed, they say that; there are none where no row could run.
     """
-    return tuple(filter(None, (fastest_sentence(results), safety_sentence(results), doubt_sentence(results))))
+    said = tuple(filter(None, (fastest_sentence(results), safety_sentence(results), doubt_sentence(results))))
+    if not said and any(row.status == "unjudged" for row in results.variants):
+        return ("Which way is fastest is not decided yet: no row was timed (a larger --budget times them).",)
+    return said
 
 
 def doubt_sentence(results: Results) -> str | None:
@@ -97,7 +104,8 @@ def fastest_sentence(results: Results) -> str | None:
 
     A row gains where its whole interval lies above 1. One whose answers are undecided is named as that, and beside it
     the fastest whose answers are known. Where equal answers prove nothing, no row is called safe. What the controls do
-    not support is told as measured, and not as sure.
+    not support is told as measured, and not as sure. Rows with answers of the same standing that are not told apart
+    from the one that is named stand beside it, and which of them is the simplest.
     """
     sure = controls_doubt(results.controls) is None
     measured = "" if sure else " as measured"
@@ -107,11 +115,12 @@ def fastest_sentence(results: Results) -> str | None:
         return None
     gaining = [row for row in right if row.verdict and row.verdict.interval and row.verdict.interval[0] > 1]
     if gaining and (why := untested(results)):
-        return f"Fastest way{measured}, answers not tested ({why}): {_speed(gaining[0])}."
+        near = _near(results, gaining[0], right)
+        return f"Fastest way{measured}, answers not tested ({why}): {_speed(gaining[0])}{near}."
     safe = next((row for row in gaining if _answers_known(row)), None)
-    said = [] if safe is None else [f"Fastest safe way{measured}: {_gain(safe)}"]
+    said = [] if safe is None else [f"Fastest safe way{measured}: {_gain(results, safe, right)}"]
     if gaining and not _answers_known(gaining[0]):
-        said.insert(0, f"Fastest way{measured}, not known to be safe: {_gain(gaining[0])}")
+        said.insert(0, f"Fastest way{measured}, not known to be safe: {_gain(results, gaining[0], right)}")
     if said:
         return " ".join(said)
     if right and all(row.verdict is not None and row.verdict.interval is None for row in right):
@@ -144,9 +153,35 @@ def _speed(row: VariantResult) -> str:
     return f"{row.name}, {row.verdict.ratio:.2f} times the baseline ({interval_text(row.verdict.interval)})"
 
 
-def _gain(row: VariantResult) -> str:
-    """Return what `row`, which has a verdict, gains, and what is known of its answers."""
+def _near(results: Results, row: VariantResult, rows: Sequence[VariantResult]) -> str:
+    """Return which of `rows`, with answers that are as well known, are not told apart from `row` in speed."""
+    known = beside(results, row.name)
+    near = [
+        other
+        for other in rows
+        if other.name in known and not known[other.name].told_apart and _answers_known(other) == _answers_known(row)
+    ]
+    if not near:
+        return ""
+    simplest = min([row, *near], key=lambda one: switches(one.name) or 0)
+    if any(switches(one.name) is None for one in (row, *near)):
+        simplest = row  # nothing is known of what rows of one's own set
+    if len(near) == 1:
+        simpler = ", which is simpler" if simplest is near[0] else ""
+        return f"; not told apart from {_short(near[0])}{simpler}"
+    simpler = "" if simplest is row else f"; the simplest of them is {_short(simplest)}"
+    return f"; not told apart from {', '.join(one.name for one in near)}{simpler}"
+
+
+def _short(row: VariantResult) -> str:
+    assert row.verdict is not None  # noqa: S101  # only such rows are near another
+    return f"{row.name}, {row.verdict.ratio:.2f} ({interval_text(row.verdict.interval)})"
+
+
+def _gain(results: Results, row: VariantResult, rows: Sequence[VariantResult]) -> str:
+    """Return what `row`, which has a verdict, gains, which of `rows` are as fast, and what is known of its answers."""
+    said = f"{_speed(row)}{_near(results, row, rows)}"
     if row.agreement is None:
-        return f"{_speed(row)}; answers were not compared."
+        return f"{said}; answers were not compared."
     few = ", which decides nothing" if row.undecided else ""
-    return f"{_speed(row)}; {row.agreement.changed_text} answers changed{few}."
+    return f"{said}; {row.agreement.changed_text} answers changed{few}."

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from nqperf.perf.variants.table import VARIANTS
 from nqperf.plain_text import counted
-from nqperf.records.results import BASELINE, PLANTED, SAME, Control, Pairs, Results, Verdict
+from nqperf.records.results import BASELINE, OWN_MODEL, PLANTED, SAME, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
 from nqperf.report.answers_section import answers_section
 from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
@@ -25,6 +25,7 @@ from nqperf.report.summary import (
     milliseconds,
     outcome_of,
     outcome_word,
+    planted_ratio,
     summarise,
     work_text,
 )
@@ -37,6 +38,10 @@ LEGEND = (
     "sets of processes, the thick line its interval, the upright bar the floor, which is the promised ratio. An open "
     "dot has no interval: it comes from a single set, or its row was ended at a limit."
 )
+OF_NQPERF = (
+    "The ratios are of nqperf's network with this model's weights, on this machine. Other code with the same weights "
+    "may rank the rows otherwise: nqperf bench mymodel:build runs yours."
+)
 _CONTROLS = {SAME: "control: baseline against itself", PLANTED: "control: planted slowdown"}
 
 
@@ -47,10 +52,14 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
     if marks:
         yield html.title(level, "Speed")
         yield html.paragraph(LEGEND)
+        if expected := planted_ratio(results.controls.planted):
+            yield html.paragraph(f"The planted slowdown must be found{expected}.")
+        if OWN_MODEL not in results.workload and results.variant(BASELINE) is not None:
+            yield html.paragraph(OF_NQPERF)
         yield ratio_rows([(name, mark, said) for name, (mark, said) in marks.items()])
     yield html.title(level, "Table")
     headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
-    yield html.html_table("Each variant, the fastest first", headings, rows, left=("verdict",))
+    yield html.html_table("The baseline, then each variant, the fastest first", headings, rows, left=("verdict",))
     yield html.paragraph(in_one_line(summary.explanations))
     for what, known in ((THESIS, thesis_ratios(results)), (COMBINED, combinations(results))):
         if known:

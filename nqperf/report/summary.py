@@ -274,7 +274,12 @@ def _same(control: Control | None) -> str:
 
 def _planted(control: Control | None) -> str:
     share = f" of {control.planted:.1%}" if control is not None and control.planted else ""
-    return f"control, planted work{share} (must be found): {_control(PLANTED, control)}"
+    return f"control, planted work{share} (must be found{planted_ratio(control)}): {_control(PLANTED, control)}"
+
+
+def planted_ratio(control: Control | None) -> str:
+    """Return which ratio a `control` with planted work must have, behind what is said of it; nothing without work."""
+    return f", at a ratio of about {1 / (1 + control.planted):.3f}" if control is not None and control.planted else ""
 
 
 def _control(name: str, control: Control | None) -> str:

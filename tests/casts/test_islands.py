@@ -157,3 +157,16 @@ def test_a_sum_of_few_terms_is_an_addition_and_a_far_bound_no_overflow():
     assert audit(few, inputs=HALF).findings == ()
     rules_of = {finding.rule for finding in audit(lambda x: tf.clip_by_value(x, 1.0, -1e9), inputs=HALF).findings}
     assert rules_of == {"NUM101"}
+
+
+def pooled(dtype=None):
+    ids = keras.Input((32,), dtype="int32")
+    x = keras.layers.Embedding(10, 4, mask_zero=True)(ids)
+    return keras.Model(ids, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D(dtype=dtype)(x)))
+
+
+def test_what_lies_in_a_layer_of_keras_is_mended_where_the_layer_is_made():
+    (found,) = audit(pooled, precision="mixed_float16").findings
+    assert found.rule == "NUM105"
+    assert 'make that layer with dtype="float32"' in found.edit
+    assert not audit(lambda: pooled("float32"), precision="mixed_float16").findings

@@ -204,6 +204,17 @@ def test_refused_before_any_worker_starts(call, inputs, tmp_path, monkeypatch, o
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [["bench"], ["bench", "--quick"], ["calibrate", "--out", "profile.toml"]])
+def test_a_model_given_as_data_is_told_its_option(call, inputs, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("subprocess.Popen", None)
+    for model in (str(inputs[0]), "nq-mini"):
+        code, _, err = call(*command, model)
+        assert code == 2
+        assert f"{model} is a model folder, not data" in err
+        assert err.endswith(f"say --model {model}\n")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

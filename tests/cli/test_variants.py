@@ -97,9 +97,9 @@ def test_rows_of_ones_own_stand_beside_them(listed, tmp_path):
     assert "proves   nothing: a switch without effect shows as a ratio of 1" in told
 
 
-@pytest.mark.parametrize("name", ["xlaa", "XLA"])
-def test_an_unknown_name_is_one_line(capsys, name):
+@pytest.mark.parametrize(("name", "meant"), [("xlaa", "xla"), ("XLA", "xla, or xla_clusters, which is the thesis's")])
+def test_an_unknown_name_is_one_line(capsys, name, meant):
     with pytest.raises(SystemExit) as left:
         main(["variants", "--no-look", name])
     assert left.value.code == 2
-    assert f"unknown variant '{name}'; did you mean xla? `nqperf variants` lists all" in capsys.readouterr().err
+    assert f"unknown variant '{name}'; did you mean {meant}? `nqperf variants` lists all" in capsys.readouterr().err

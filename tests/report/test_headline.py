@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
 
 from nqperf.perf.suite.outcome import evidence_fault
@@ -13,6 +14,7 @@ from nqperf.records.results import OTHERS, Controls, ProcessSet, Subject
 from nqperf.report.headline import by_speed, closing_sentence, fastest_sentence, safety_sentence
 from nqperf.report.html import run_page
 from nqperf.report.markdown import run_markdown
+from nqperf.report.run_sections import OF_NQPERF
 from nqperf.report.terminal import run_text
 from tests import runs
 
@@ -142,6 +144,7 @@ def test_where_equal_answers_prove_nothing_no_row_is_called_safe():
         (SimpleNamespace(folder=trained, baseline_answers=lambda: no_answers), "the baseline's micro-F1 is 0"),
     ):
         reasons = ("noise hides a planted slowdown", evidence_fault(session))
+        assert "train" in reasons[1].partition("proves nothing; ")[2], "what to do"
         results = runs.run(runs.measured("xla", 1.2), runs.measured("grappler", 1.1), reasons=reasons)
         said = closing_sentence(results)
         assert said.startswith(f"Fastest way, answers not tested ({why}): xla, 1.20 times the baseline (1.1")
@@ -231,3 +234,53 @@ def test_of_few_rows_it_is_said_that_the_decisions_alone_are_open(details, said)
 def test_of_nqperf_s_own_networks_it_is_not_said():
     assert safety_sentence(runs.run(narrow(runs.measured("mixed_float16", 1.0), "mixed_float16"))) is None
     assert safety_sentence(of_own_model(runs.measured("xla", 1.0))) is None
+
+
+def test_rows_that_are_not_told_apart_from_the_fastest_are_named_and_the_simplest_of_them():
+    whole = scattering("mixed_float16_xla_grappler", 1.11)
+    for others, said in (
+        ((), "; 0 of 1"),
+        ((runs.measured("eager", 0.5),), "; 0 of 1"),
+        (
+            (scattering("xla_grappler", 1.09),),
+            r"; not told apart from xla_grappler, 1\.\d\d \(.+\), which is simpler; 0",
+        ),
+        (
+            (scattering("xla_grappler", 1.09), scattering("xla", 1.08)),
+            r"; not told apart from xla_grappler, xla; the simplest of them is xla, 1\.\d\d \([^)]+\); 0 of 1",
+        ),
+        ((runs.undecided(scattering("mixed_float16", 1.09), 17),), "; 0 of 1"),  # no answers of the same standing
+        ((scattering("own_row", 1.09),), r"; not told apart from own_row, 1\.\d\d \([^)]+\); 0 of 1"),
+    ):
+        results = runs.run(whole, *others)
+        told = fastest_sentence(results)
+        assert re.search(rf"xla_grappler, 1\.\d\d times the baseline \([^)]+\){said}", told), told
+        for render in (run_text, run_page, run_markdown):
+            assert told in html.unescape(render(results)).replace("\\_", "_")
+
+
+def scattering(name, ratio):
+    """Return a row whose sets scatter by themselves, and little enough to be faster than the baseline."""
+    offsets = np.random.default_rng(len(name)).permutation([0.025, -0.025, 0.02, -0.02, 0.01, -0.01])
+    samples = tuple(
+        runs.pairs(ratio * float(np.exp(one)), number=number, noise=0.0001) for number, one in enumerate(offsets)
+    )
+    return msgspec.structs.replace(runs.measured(name, ratio), samples=samples, verdict=runs.judged(samples))
+
+
+def test_the_page_says_whose_network_its_ratios_are_of():
+    results = runs.run(runs.measured("xla", 1.2))
+    assert OF_NQPERF in html.unescape(run_page(results))
+    own = msgspec.structs.replace(results, workload={"batch_size": 4, "inputs": "ids int32[4, 16]"})
+    others = msgspec.structs.replace(results, variants=results.variants[1:])  # each held to a baseline of its own
+    for none in (own, others):
+        assert OF_NQPERF not in html.unescape(run_page(none))
+
+
+def test_where_the_time_was_up_before_a_row_was_timed_it_says_so():
+    said = "Which way is fastest is not decided yet: no row was timed (a larger --budget times them)."
+    late = msgspec.structs.replace(runs.SKIPPED, name="late", status="unjudged", reason="out of time")
+    for render in (run_text, run_page, run_markdown):
+        assert said in html.unescape(render(runs.run(late)))
+        assert "not decided yet" not in render(runs.run(late, runs.measured("xla", 1.2)))
+        assert "not decided yet" not in render(runs.run(runs.SKIPPED)), "no time would run it"

@@ -201,7 +201,10 @@ def test_every_form_says_what_it_came_to_and_why(render):
     assert "failed: mixed_float16" in text
     text = re.sub(r"<[^>]*>|:", " ", text)
     assert re.search(r"tf32 +skipped +needs an Ampere GPU or later", text)
-    assert re.search(r"planted (slowdown|work of 10.0% \(must be found\)) *PASS +ratio 0.9", text)
+    assert re.search(
+        r"planted (slowdown|work of 10.0% \(must be found, at a ratio of about 0\.909\)) *PASS +ratio 0.9", text
+    )
+    assert "at a ratio of about 0.909" in text
     assert "device profile desk" in text
 
 

@@ -16,7 +16,11 @@ from nqperf.casts.trace.records import HALVES, OpRecord, SourceLocation
 # A sum of fewer terms is a handful of additions, which Grappler lets run in 16 bits.
 _FEW_TERMS = 8
 
-_BACK = 'compute it in float32: cast what goes in to "float32", and the result back'
+# An op may lie in a layer of Keras itself, where nobody can cast: the user's line only makes or calls that layer.
+_BACK = (
+    'compute it in float32: cast what goes in to "float32", and the result back; '
+    'where it is a layer of Keras itself, make that layer with dtype="float32"'
+)
 
 
 def in_words(flow: Flow, op: OpRecord) -> str:

@@ -221,9 +221,12 @@ def _with_question(vocabulary: TokenizerFile) -> TokenizerFile:
 def _lacks(vocabulary: TokenizerFile, rows: int) -> Iterator[str]:
     """Yield in words what the `vocabulary` lacks beside a table of embeddings with so many `rows`."""
     if vocabulary.plain:
-        yield "the vocabulary has no [Q]: questions begin without"
+        yield "the vocabulary has no [Q], the piece that begins a question in BERT Joint: questions begin without"
         if read_tokenizer(vocabulary).vocabulary.find(PSEUDO_CANDIDATE[0]) is None:
-            yield "the vocabulary has no context markers: they are unknown pieces"
+            yield (
+                "the vocabulary has no context markers, the pieces that begin each paragraph, list or table of a page "
+                "(as [Paragraph=3]): they are unknown pieces"
+            )
     size = vocabulary.vocabulary_size()
     if size == rows:
         return

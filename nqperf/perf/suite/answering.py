@@ -87,7 +87,7 @@ class Answering:
         until = session.budget.left() - seconds
         so_far = answered(session.task, session.baseline_answers(), run.answers)
         looks: list[int] = []
-        self._ended = _NO_TIME
+        self._ended = self.no_more if self.further is no_further else _NO_TIME  # no time would bring any
         process: VariantProcess | None = None
         try:
             while len(so_far.changed) < MOST_ANSWERS and run.note is not None:

@@ -118,10 +118,16 @@ def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
 def evidence_fault(session: Session) -> str | None:
     """Return why equal answers would prove nothing in this `session`, None where they do."""
     if session.folder.settings.heads == "new":
-        return f"the heads of this model were never trained: that its answers are the same {PROVES_NOTHING}"
+        return (
+            f"the heads of this model were never trained: that its answers are the same {PROVES_NOTHING}; train them "
+            "(nqperf train --start MODEL, see docs/training.md) or convert a checkpoint whose heads are trained"
+        )
     answers = session.baseline_answers()
     if not answers.metrics[MICRO_F1] > 0:
-        return f"the baseline's micro-F1 is 0: that other answers are no worse {PROVES_NOTHING}"
+        return (
+            f"the baseline's micro-F1 is 0: that other answers are no worse {PROVES_NOTHING}; take a model that "
+            "answers this data, or train it (nqperf train --start MODEL, see docs/training.md)"
+        )
     return None
 
 

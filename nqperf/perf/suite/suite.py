@@ -236,6 +236,9 @@ class _Run:
         assert measured is not None, "measure comes first"  # noqa: S101
         ended = Answering(session=self.session, further=no_further, no_more="the run was interrupted")
         no_more = "there are no more examples" + ("" if limit is None else f" within --limit {limit}")
+        fault = evidence_fault(self.session)
+        if fault is not None:  # the time would be spent on nothing
+            further, no_more = no_further, f"no number of answers would tell, for {fault.partition(':')[0]}"
         asking = ended if measured.interrupted else Answering(session=self.session, further=further, no_more=no_more)
         try:
             asking.run(self.chosen)

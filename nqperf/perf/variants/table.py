@@ -67,7 +67,11 @@ def named_variants(
         if baseline is not None and name == baseline.name:
             raise VariantError(f"{name} is the baseline here, which all others are held to: leave it out")
         near = nearest(name, known)
-        hint = f"did you mean {near}? `nqperf variants` lists all" if near else f"expected some of {', '.join(known)}"
+        of_thesis = _of_thesis(name)
+        other = f", or {of_thesis}, which is the thesis's" if near and of_thesis not in {None, near} else ""
+        meant = near or of_thesis
+        hint = f"did you mean {meant}{other}? `nqperf variants` lists all" if meant else ""
+        hint = hint or f"expected some of {', '.join(known)}"
         raise VariantError(f"unknown variant {name!r}; {hint}")
     return tuple(row for row in known.values() if row.name in wanted)
 
@@ -82,6 +86,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     # The plain policy of a type is nearer to whoever names the type than rows that are spelt more alike.
     near = [said] if said in known else [row for row in known if said and said in row]
     return next(iter(near or difflib.get_close_matches(said, known, n=1)), None)
+
+
+def _of_thesis(name: str) -> str | None:
+    """Return the row that the thesis calls `name`, None where it calls none so."""
+    said = " ".join(name.lower().replace("_", " ").replace("+", " and ").split())
+    return next((row.name for row in VARIANTS.values() if row.thesis is not None and row.thesis.lower() == said), None)
 
 
 def _held_to(baseline: Variant, known: Mapping[str, Variant]) -> dict[str, Variant]:

@@ -175,7 +175,7 @@ def test_what_a_vocabulary_lacks_is_told_of_that_vocabulary(source, vocabulary_o
     (source / "vocab.txt").write_text("\n".join(pieces[:35]))
     notes = convert(source, source.with_name("out")).notes
     assert [note for note in notes if "no [Q]" in note or "markers" in note] == [
-        "the vocabulary has no [Q]: questions begin without"
+        "the vocabulary has no [Q], the piece that begins a question in BERT Joint: questions begin without"
     ]
     assert any("35 pieces, the table of embeddings 40 rows: more than padding; check" in note for note in notes)
 
@@ -186,8 +186,15 @@ def test_a_plain_vocabulary_of_berts_kind_is_marked_so(source, vocabulary_of):
     vocabulary = dataclasses.replace(vocabulary_of("bert"), path=source.parent / "vocab.txt")
     write_hugging_face(source, "distilbert", vocabulary)
     report = convert(source, source.with_name("out"))
-    assert "the vocabulary has no [Q]: questions begin without" in report.notes
-    assert "the vocabulary has no context markers: they are unknown pieces" in report.notes
+    assert (
+        "the vocabulary has no [Q], the piece that begins a question in BERT Joint: questions begin without"
+        in report.notes
+    )
+    assert any(
+        "no context markers, the pieces that begin each paragraph" in note
+        and note.endswith(": they are unknown pieces")
+        for note in report.notes
+    )
     assert load_tokenizer(source.with_name("out")).encode_question("the river").tolist() == [5, 4]
     convert(source.with_name("out"), source.with_name("again"))
     assert open_model(source.with_name("again")).settings.plain_vocabulary

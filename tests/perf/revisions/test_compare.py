@@ -393,8 +393,10 @@ FAR = "not within 10 times the budget"
         (
             lambda high, _: open_results(high, 225),
             [
-                "about 28 more minutes would decide: --budget 1860; as it is, sets like these would pass at "
-                "--margin 0.05, as would what is less than 5 % slower"
+                (
+                    "about 28 more minutes would decide: --budget 1860; as it is, sets like these would pass at "
+                    "--margin 0.05, as would what is less than 5 % slower"
+                )
             ],
         ),
         (lambda high, _: open_results(high, 1, seconds=172.0), ["about 2 more minutes would decide: --budget 240"]),

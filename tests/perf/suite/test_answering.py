@@ -200,6 +200,14 @@ def test_data_that_ends_leaves_what_there_is(ask, further):
     assert run.note.endswith("; asked no more: there are no more examples")
 
 
+@pytest.mark.parametrize("seconds", [1.0, 1e6])
+def test_where_nothing_further_is_to_be_asked_no_budget_is_called_too_small(ask, seconds):
+    session = Session({"narrow": lambda _: False}, seconds=seconds)
+    run = ask(session, no_further)["narrow"]
+    assert session.started == []
+    assert run.note.endswith("; asked no more: there are no more examples")
+
+
 def test_data_that_is_broken_further_on_ends_there(ask):
     def further(_):
         yield from range(FIRST, FIRST + 150)

@@ -264,8 +264,9 @@ def test_an_ill_rows_cause_is_named_by_its_engine(sleeping, monkeypatch):
 
 
 @pytest.mark.slow
-def test_undecided_answers_are_asked_on_in_the_data_behind_the_suites_own(sleeping, tmp_path):
+def test_undecided_answers_are_asked_on_in_the_data_behind_the_suites_own(sleeping, tmp_path, monkeypatch):
     """Workers that sleep answer all alike: of 40 examples that cannot be told from half a per cent."""
+    monkeypatch.setattr("nqperf.perf.suite.suite.evidence_fault", lambda _: None)  # sleepers have no right answer
     data = str(write_lines(tmp_path / "rivers.jsonl", river_examples(40)))
     narrow = row(name="narrow", tolerance="sixteen_bit")
     found = sleeping([narrow, "eager"], data=data, windows=12, gate=ONE_SET).results
@@ -281,6 +282,19 @@ def test_undecided_answers_are_asked_on_in_the_data_behind_the_suites_own(sleepi
     least = limited.agreement.compared
     alone = sleeping([narrow], data=data, windows=12, limit=least, gate=ONE_SET).results.variant("narrow")
     assert "all_compared" not in alone.agreement.details
+
+
+@pytest.mark.slow
+def test_where_equal_answers_prove_nothing_none_are_asked_on(sleeping, tmp_path, monkeypatch):
+    data = str(write_lines(tmp_path / "rivers.jsonl", river_examples(40)))
+    why = "the heads of this model were never trained: that its answers are the same proves nothing"
+    monkeypatch.setattr("nqperf.perf.suite.suite.evidence_fault", lambda _: why)
+    found = sleeping([row(name="narrow", tolerance="sixteen_bit")], data=data, windows=12, gate=ONE_SET).results
+    narrow = found.variant("narrow")
+    assert "all_compared" not in narrow.agreement.details
+    assert narrow.note.endswith(
+        "; asked no more: no number of answers would tell, for the heads of this model were never trained"
+    )
 
 
 @pytest.mark.slow

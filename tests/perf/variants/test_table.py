@@ -117,6 +117,19 @@ def test_an_unknown_variant_is_refused_with_the_nearest_or_all_known_ones():
         select_variants(["quick"])
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("XLA", "did you mean xla, or xla_clusters, which is the thesis's?"),
+        ("XLA and Grappler", "did you mean xla_grappler?"),
+        ("mixed precision", "mixed_float16"),
+    ],
+)
+def test_who_names_a_row_as_the_thesis_does_is_told_its_row(named, said):
+    with pytest.raises(VariantError, match=re.escape(said)):
+        select_variants([named])
+
+
 @pytest.mark.parametrize(("named", "near"), [("float16", "mixed_float16"), ("bfloat16", "mixed_bfloat16")])
 def test_who_names_a_type_is_told_its_plain_policy(named, near):
     with pytest.raises(VariantError, match=rf"did you mean {near}\?"):

@@ -58,8 +58,10 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
             yield html.paragraph(OF_NQPERF)
         yield ratio_rows([(name, mark, said) for name, (mark, said) in marks.items()])
     yield html.title(level, "Table")
-    headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
-    yield html.html_table("The baseline, then each variant, the fastest first", headings, rows, left=("verdict",))
+    headings, rows = _with_cells(*_verdict_first(summary.headings, _by_speed(results, summary.rows)))
+    yield html.html_table(
+        "The baseline, then each variant, the fastest first", headings, rows, left=("verdict",), lines=("verdict",)
+    )
     yield html.paragraph(in_one_line(summary.explanations))
     for what, known in ((THESIS, thesis_ratios(results)), (COMBINED, combinations(results))):
         if known:
@@ -120,6 +122,14 @@ def _verdict_first(
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return a table whose verdicts stand beside the names, where narrow screens show them."""
     return tuple(_turned(headings)), [tuple(_turned(row)) for row in rows]
+
+
+def _with_cells(
+    headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return a table without the columns that hold nothing in any row, which made it wider than a window."""
+    kept = [column for column in range(len(headings)) if any(row[column] != NONE for row in rows)]
+    return tuple(headings[one] for one in kept), [tuple(row[one] for one in kept) for row in rows]
 
 
 def _turned(cells: tuple[str, ...]) -> tuple[str, ...]:

@@ -79,6 +79,26 @@ def test_the_first_screen_tells_the_fastest_way_and_narrow_ones_show_the_verdict
         assert found["reached"]
 
 
+SCROLLED = (
+    """(shown) => [...shown.document.querySelectorAll(".scroll")].map(one => one.scrollWidth - one.clientWidth)"""
+)
+
+
+def test_no_table_of_a_run_is_scrolled_sideways_in_a_usual_window(tmp_path):
+    reported = runs.run(runs.undecided(runs.measured("mixed_float16_xla_grappler", 1.1), 17), runs.measured("xla", 1.2))
+    for number, run in enumerate((runs.full(), reported)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        assert max(measure(run_page(run), SCROLLED, (1200,), place)[1200]) <= 0
+
+
+def test_a_column_that_holds_nothing_is_left_out_of_the_page():
+    assert '<th scope="col">finds</th>' in run_page(runs.full())
+    page = run_page(runs.run(runs.measured("xla", 1.2)))
+    assert '<th scope="col">finds</th>' not in page
+    assert '<th scope="col">ratio</th>' in page
+
+
 def test_the_check_sees_an_overlap_and_a_wide_page(tmp_path):
     page = '<svg width="800"><text x="1" y="20">one</text><text x="6" y="22">two</text></svg>'
     found = measure(page, LAYOUT, (400,), tmp_path)[400]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts import building
+from nqperf.casts.given_inputs import in_type, require_embedded
 from nqperf.casts.naming import only_array
 from nqperf.casts.samples import sample
 from nqperf.casts.targets import Target
@@ -90,7 +91,7 @@ def inputs_for(
         return Inputs(
             batches=[sample(built.arguments, model, rows=rows)], origin="drawn inputs (--inputs FILE.npz for real ones)"
         )
-    batches, origin = _rows(built.arguments, arrays, limit, batch_size)
+    batches, origin = _rows(built.arguments, model, arrays, limit, batch_size)
     return Inputs(batches=batches, origin=origin)
 
 
@@ -133,7 +134,9 @@ def _windows(target: Target, data: str, limit: int, max_seq_length: int, batch_s
     )
 
 
-def _rows(arguments: tuple[Any, ...], path: Path, limit: int | None, batch_size: int) -> tuple[list[Batch], str]:
+def _rows(
+    arguments: tuple[Any, ...], model: Any, path: Path, limit: int | None, batch_size: int
+) -> tuple[list[Batch], str]:
     """Return the first rows of a file's arrays as batches of a model's `arguments` (nested tf.TensorSpec), and which.
 
     An array belongs to the input of its name, or to that in its place where the file's names are NumPy's own. An only
@@ -155,10 +158,12 @@ def _rows(arguments: tuple[Any, ...], path: Path, limit: int | None, batch_size:
     for name, spec in specs.items():
         if not spec.shape[1:].is_compatible_with(arrays[name].shape[1:]):
             raise ConfigError(f"{path}: {name} has the shape {arrays[name].shape}; expected {_told(spec)}")
+        arrays[name] = in_type(arrays[name], spec, f"{path}: {name}", _told(spec))
+        require_embedded(arrays[name], spec, arguments, model, f"{path}: {name}")
 
     def block(start: int) -> Any:
-        def cut(name: str, spec: Any) -> Any:
-            return tf.cast(arrays[name][start : min(start + batch_size, rows)], spec.dtype)
+        def cut(name: str, _: Any) -> Any:
+            return tf.constant(arrays[name][start : min(start + batch_size, rows)])
 
         return _mapped(arguments, cut)
 

@@ -29,7 +29,7 @@ def sample(
 
     generator = np.random.default_rng(_SEED)
     largest = vocabulary or _vocabulary(model)
-    looked_up = _looked_up(specs, model)
+    looked_up = embedding_rows(specs, model)
     most = _positions(model)
 
     def fill(spec: Any, path: str) -> Any:
@@ -63,8 +63,11 @@ def _integers(name: str, shape: list[int], top: int, generator: np.random.Genera
     return generator.integers(0, top, shape)
 
 
-def _looked_up(specs: Any, model: Any) -> dict[int, int]:
-    """Return the rows of the embedding that each input of a functional model goes into, by the id of its spec."""
+def embedding_rows(specs: Any, model: Any) -> dict[int, int]:
+    """Return how many rows the embedding has that each input of a functional `model` goes into, by the id of its spec.
+
+    `specs` are its inputs (tf.TensorSpec, nested); those that go into no embedding are left out.
+    """
     import tensorflow as tf
 
     leaves = tf.nest.flatten(specs)

@@ -527,6 +527,31 @@ def test_arrays_of_a_file_are_run_by_name_or_place_and_refused_where_they_do_not
         inputs_for(target, data="dev.jsonl", arrays=path, limit=None, max_seq_length=8, batch_size=2)
 
 
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (np.ones((3, 8), "float32"), r"inputs\.npz: ids is float32\[3, 8\]; expected int32\[\?,8\]: save it as whole"),
+        (np.full((3, 8), 2**40), r"inputs\.npz: ids has values that int32 does not hold; expected int32\[\?,8\]"),
+        (np.arange(24).reshape(3, 8) + 7, r"inputs\.npz: ids has the id 30 at \[2, 7\]; its embedding has 0 to 29"),
+        (np.arange(24).reshape(3, 8) - 1, r"inputs\.npz: ids has the id -1 at \[0, 0\]"),
+    ],
+    ids=["floats", "too large for the type", "beyond the embedding", "below the embedding"],
+)
+def test_ids_that_the_model_has_no_use_for_are_refused_with_their_place(tmp_path, ids, said):
+    """Floats were cut to whole numbers without a word, and ids without a row ended in TensorFlow's own error."""
+
+    def build():
+        given = keras.Input((8,), dtype="int32", name="ids")
+        return keras.Model(given, keras.layers.Embedding(30, 4)(given))
+
+    path = tmp_path / "inputs.npz"
+    np.savez(path, ids=ids)
+    with pytest.raises(ConfigError, match=said):
+        inputs_for(
+            Target(name="words", build=build), data=None, arrays=path, limit=None, max_seq_length=8, batch_size=2
+        )
+
+
 @pytest.mark.parametrize(("limit", "sizes"), [(None, [2, 2, 1]), (3, [2, 1]), (1, [1]), (4, [2, 2])])
 def test_a_limit_takes_the_first_rows_of_a_file(tmp_path, limit, sizes):
     target, path = Target(name="looked", build=looked), tmp_path / "inputs.npz"

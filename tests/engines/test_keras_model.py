@@ -135,6 +135,12 @@ def test_inputs_that_do_not_fit_are_refused(module, arrays, words):
         keras_model.matched_inputs(built(f"{module}:text").specs, arrays, "batch.npz")
 
 
+def test_ids_without_an_embedding_are_refused(module):
+    model = built(f"{module}:text")
+    with pytest.raises(ConfigError, match=r"batch\.npz: ids has the id 50 at \[0, 0\]; its embedding has 0 to 49"):
+        keras_model.matched_inputs(model.specs, {"ids": np.full((4, 7), 50)}, "batch.npz", model.model)
+
+
 def test_an_only_array_of_another_name_is_taken_and_told(module):
     specs = built(f"{module}:text").specs
     ids = np.zeros((4, 7), np.int32)

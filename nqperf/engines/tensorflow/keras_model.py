@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nqperf.casts.building import is_builder, is_model, model_of, needs_arguments, with_precision
+from nqperf.casts.given_inputs import in_type, require_embedded
 from nqperf.casts.naming import only_array
 from nqperf.casts.samples import sample
 from nqperf.casts.targets import resolve
@@ -154,10 +155,10 @@ def drawn_inputs(built: BuiltModel, specs: Any, *, rows: int, length: int, vocab
     return {name or "input": tensor.numpy() for name, tensor in named_leaves(drawn)}
 
 
-def matched_inputs(specs: Any, arrays: Mapping[str, Array], origin: str) -> list[Array]:
-    """Return the `arrays` of `origin` in the order of `specs`, the model's inputs, in their types.
+def matched_inputs(specs: Any, arrays: Mapping[str, Array], origin: str, model: Any = None) -> list[Array]:
+    """Return the `arrays` of `origin` in the order of `specs`, the inputs of `model`, in their types.
 
-    Raises: ConfigError for names, shapes, types or numbers of rows that do not fit.
+    Raises: ConfigError for names, shapes, types or numbers of rows that do not fit, and ids without an embedding.
     """
     leaves = list(named_leaves(specs))
     found = []
@@ -170,6 +171,7 @@ def matched_inputs(specs: Any, arrays: Mapping[str, Array], origin: str) -> list
             wanted = ", ".join(f"{input_name(each, one) or 'input'} {_described(one)}" for each, one in leaves)
             raise ConfigError(f"{origin} has {', '.join(arrays)}; expected the model's inputs: {wanted}")
         found.append(_fitting(arrays[key], spec, f"{origin}: {key}"))
+        require_embedded(found[-1], spec, specs, model, f"{origin}: {key}")
     counts = {len(array) for array in found}
     if len(counts) > 1:
         raise ConfigError(f"{origin}: the inputs have {', '.join(map(str, sorted(counts)))} rows; expected one number")
@@ -199,16 +201,7 @@ def _fitting(array: Array, spec: Any, where: str) -> Array:
     )
     if not fits or not len(array):
         raise ConfigError(f"{where} is {array.dtype}{list(array.shape)}; expected {_described(spec)}")
-    if spec.dtype.name == "string":
-        return array
-    wanted = spec.dtype.as_numpy_dtype
-    integers = array.dtype.kind in "iub" and (spec.dtype.is_integer or spec.dtype.is_bool)
-    if not integers and not (spec.dtype.is_floating and array.dtype.kind in "fiu"):
-        raise ConfigError(f"{where} is {array.dtype}{list(array.shape)}; expected {_described(spec)}")
-    cast = array.astype(wanted)
-    if integers and not np.array_equal(cast.astype(array.dtype), array):
-        raise ConfigError(f"{where} has values that {spec.dtype.name} does not hold; expected {_described(spec)}")
-    return cast
+    return in_type(array, spec, where, _described(spec))
 
 
 def get_weights(model: Any) -> dict[str, Array]:

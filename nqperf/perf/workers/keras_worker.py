@@ -155,7 +155,7 @@ def _inputs(request: LoadModel, built: Any) -> tuple[Any, list[Array], int, str 
             arrays = keras_model.drawn_inputs(
                 built, specs, rows=request.rows, length=request.length, vocabulary=request.vocabulary
             )
-        found = keras_model.matched_inputs(specs, arrays, request.data or "what was drawn")
+        found = keras_model.matched_inputs(specs, arrays, request.data or "what was drawn", built.model)
         rows, renamed = len(found[0]), keras_model.renamed_input(specs, arrays) if request.data else None
         write_arrays(kept, {f"i{number}": array[: request.rows] for number, array in enumerate(found)})
     return specs, list(read_arrays(kept).values()), rows, renamed

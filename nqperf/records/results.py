@@ -325,6 +325,7 @@ class Results(_Record, frozen=True):
         reasons: Why it is that, one line each, the worst first.
         given_up: What the run left out, a line each that says why: the time, a limit, or no more data.
         sets: The sets of fresh processes, in order.
+        budget: The seconds that the run might take, None where none are on record.
         schema_version: The version of these records.
 
     Raises: ValueError when a variant stands twice.
@@ -345,6 +346,7 @@ class Results(_Record, frozen=True):
     reasons: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
     sets: tuple[ProcessSet, ...] = ()
+    budget: float | None = None
     schema_version: Literal[3] = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

@@ -9,7 +9,8 @@ from nqperf.records.apart import beside
 from nqperf.records.doubts import controls_doubt, untested
 from nqperf.records.results import BASELINE, OWN_MODEL, Results, VariantResult
 from nqperf.report.combinations import switches
-from nqperf.report.summary import interval_text, more_time
+from nqperf.report.longer import larger_budget, more_time, run_option
+from nqperf.report.summary import interval_text
 
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
 
@@ -49,8 +50,13 @@ def doubt_sentence(results: Results) -> str | None:
         return None
     planted = results.controls.planted
     more = None if planted is None else planted.verdict.more_seconds
-    longer = "a larger --budget" if more is None else f"about {more_time(more)} more (a larger --budget)"
-    return f"The controls do not support this ({why}): repeat it with {longer}, or on a quieter machine."
+    longer = "a larger --budget"
+    if planted is not None and more is not None:
+        longer = f"about {more_time(more)} more ({larger_budget(results, planted.verdict)})"
+    timed = sum(row.verdict is not None for row in results.variants)
+    # All rows and the controls share the time of a set.
+    fewer = f", with fewer rows ({run_option(results, 'variants')})" if timed > 1 else ""
+    return f"The controls do not support this ({why}): repeat it with {longer}{fewer}, or on a quieter machine."
 
 
 def safety_sentence(results: Results) -> str | None:

@@ -22,6 +22,7 @@ from nqperf.records.results import (
 from nqperf.report.columns import columns_text, usage_text
 from nqperf.report.combinations import combinations_text
 from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
+from nqperf.report.longer import larger_budget, more_time
 from nqperf.report.roofline import roofline_text
 from nqperf.report.thesis import thesis_text
 from nqperf.report.times import baseline_seconds
@@ -34,7 +35,6 @@ _OPEN_CONTROLS = {SAME: "no other speed seen", PLANTED: "not found"}
 _UNKNOWN = "one set: not known"
 NONE = "-"
 NO_INTERVAL = "one set, no interval"
-_MINUTE = 60.0
 _SHORT = 0.0002  # seconds
 
 
@@ -135,21 +135,14 @@ def outcome_word(name: str, outcome: str, interval: tuple[float, float] | None) 
     return _UNKNOWN if interval is None else _OPEN_CONTROLS[name]
 
 
-def outcome_text(name: str, verdict: Verdict) -> str:
-    """Return the outcome of the `verdict` on the row called `name`, and how much longer an open row would take."""
+def outcome_text(name: str, verdict: Verdict, results: Results | None = None) -> str:
+    """Return the outcome of the `verdict` on the row called `name`, and how much longer an open row would take.
+
+    `results` are those of the run, where the options that give the time are to be named.
+    """
     if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or name in _OPEN_CONTROLS:
         return outcome_word(name, verdict.outcome, verdict.interval)
-    return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more (a larger --budget)"
-
-
-def more_time(seconds: float) -> str:
-    """Return `seconds` that somebody would have to wait, in words.
-
-    >>> more_time(40), more_time(400), more_time(9000)
-    ('1 minute', '7 minutes', '2.5 hours')
-    """
-    minutes = max(1, round(seconds / _MINUTE))
-    return counted(minutes, "minute") if minutes < 2 * _MINUTE else f"{seconds / _MINUTE**2:.1f} hours"
+    return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more ({larger_budget(results, verdict)})"
 
 
 def ratio_text(verdict: Verdict) -> str:
@@ -206,7 +199,9 @@ def _row(variant: VariantResult, results: Results, metric: str | None) -> tuple[
         NONE if score is None else f"{score:.4f}",
         NONE if agreement is None else f"{agreement.changed_text}{_known(variant, results)}",
         *_speed(verdict),
-        outcome_of(variant) if verdict is None or variant.status != "measured" else outcome_text(variant.name, verdict),
+        outcome_of(variant)
+        if verdict is None or variant.status != "measured"
+        else outcome_text(variant.name, verdict, results),
     )
 
 

@@ -70,6 +70,13 @@ def test_nothing_is_sure_where_a_control_did_not_hold():
     planted = msgspec.structs.replace(held, verdict=msgspec.structs.replace(held.verdict, more_seconds=170.0))
     open_ = msgspec.structs.replace(open_, controls=msgspec.structs.replace(open_.controls, planted=planted))
     assert "repeat it with about 3 minutes more (a larger --budget), or on a quieter" in closing_sentence(open_)
+    known = msgspec.structs.replace(open_, budget=180.0, command="nqperf bench")
+    assert "with about 3 minutes more (--budget 360), or on a quieter" in closing_sentence(known)
+    two = msgspec.structs.replace(
+        known, command="pytest benchmarks", variants=(*known.variants, runs.measured("eager", 0.5))
+    )
+    said = "(--nqperf-budget 360), with fewer rows (--nqperf-variants), or on a quieter"
+    assert said in closing_sentence(two)
     other = closing_sentence(unsupported(runs.measured("xla", 1.2), planted="FAIL"))
     assert "a planted slowdown of 10% came out as another size" in other
     none = msgspec.structs.replace(runs.run(runs.measured("xla", 1.2)), controls=Controls(same=None, planted=None))

@@ -185,6 +185,10 @@ def test_more_time_says_what_gives_it():
     verdict = msgspec.structs.replace(few.verdict, outcome="INCONCLUSIVE", more_seconds=170.0)
     table = rows(runs.run(msgspec.structs.replace(few, verdict=verdict)))
     assert table["xla"]["verdict"] == "INCONCLUSIVE, about 3 minutes more (a larger --budget)"
+    known = msgspec.structs.replace(runs.run(msgspec.structs.replace(few, verdict=verdict)), budget=60.0)
+    assert rows(known)["xla"]["verdict"].endswith(
+        f"more (--{'nqperf-' * known.command.startswith('pytest')}budget 240)"
+    )
 
 
 def test_wrong_answers_have_no_speed():

@@ -275,6 +275,7 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
         reasons=(*broken, *stopped, *verdict.reasons),
         given_up=tuple(run.given_up()),
         sets=measured.record(),
+        budget=config.suite.budget,
     )
 
 

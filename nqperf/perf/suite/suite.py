@@ -311,6 +311,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
         reasons=(*broken, *stopped, *verdict.reasons, *said),
         given_up=(*run.given_up, *found.unreached(session)),
         sets=measured.record(),
+        budget=config.budget,
     )
 
 

@@ -11,15 +11,14 @@ from types import FrameType
 from typing import Any
 
 from nqperf.casts.edits.in_memory import in_force
-from nqperf.casts.edits.text import Change, Edit, edited
+from nqperf.casts.edits.made_wide import with_dtype
+from nqperf.casts.edits.text import Edit, edited
 from nqperf.casts.findings import Finding
 from nqperf.casts.trace import source
 from nqperf.casts.trace.frames import is_users, location_of
 from nqperf.casts.trace.hooks import constructions
 from nqperf.casts.trace.records import SourceLocation
 from nqperf.errors import ConfigError
-
-_WIDE = '"float32"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,22 +106,9 @@ def _applied(edits: Sequence[Edit]) -> dict[str, str]:
 
 
 def _with_dtype(path: str, node: ast.Call, layer: Any) -> Edit | None:
-    """Return the edit that hands dtype="float32" to the call that makes `layer`."""
-    given = next((each.value for each in node.keywords if each.arg == "dtype"), None)
-    if given is not None:
-        return Edit(path=path, changes=(Change(span=source.span(given), before=_WIDE, drops=True),))
-    if not _takes_dtype(type(layer)):
-        return None
-    last = [*node.args, *(each.value for each in node.keywords)]
-    if last:
-        end = max(source.span(each)[2:] for each in last)
-        behind = next(each for each in last if source.span(each)[2:] == end)
-        change = Change(span=source.span(behind), before="", after=f", dtype={_WIDE}")
-    else:
-        change = Change(
-            span=(*source.span(node.func)[2:], *source.span(node)[2:]), before=f"(dtype={_WIDE})", drops=True
-        )
-    return Edit(path=path, changes=(change,))
+    """Return the edit that hands dtype="float32" to the call that makes `layer`, None where it takes none."""
+    given = any(each.arg == "dtype" for each in node.keywords)
+    return with_dtype(path, node) if given or _takes_dtype(type(layer)) else None
 
 
 def _takes_dtype(kind: type) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from nqperf.casts.edits import proposals, widening
+from nqperf.casts.edits.made_wide import IN_FLOAT32, made_in_float32
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.findings import Finding
 from nqperf.casts.rules.constants import extreme, large_constant
@@ -39,7 +40,10 @@ def type_mismatch(flow: Flow) -> Iterator[Finding]:
             message=f"{event.op_type} gets {types}: {why}, TensorFlow refuses to build it{_infinite(event)}",
             edit=_cast_down(event),
             origin=origin.location if origin is not None else None,
-            proposals=proposals.for_mismatch(event, _origins(origin, event), _masks(flow, event)),
+            proposals=(
+                *proposals.for_mismatch(event, _origins(origin, event), _masks(flow, event)),
+                *made_in_float32(event.location, event.layer),
+            ),
             cause=origin.index if origin is not None else -1,
             reached=frozenset(flow.downstream([start])) if start is not None and event.target in WIDE else frozenset(),
         )
@@ -93,8 +97,12 @@ def _without_kernel(op: OpRecord, why: str) -> Finding:
         location=op.location,
         layer=op.layer,
         message=why,
-        edit='compute it in float32: cast its operand to "float32", and the result back',
-        proposals=(*widening.told_float32(op.location, op.op_type), *widening.in_float32(op)),
+        edit=IN_FLOAT32,
+        proposals=(
+            *widening.told_float32(op.location, op.op_type),
+            *widening.in_float32(op),
+            *made_in_float32(op.location, op.layer),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from nqperf.casts.edits import proposals, widening
+from nqperf.casts.edits.made_wide import IN_FLOAT32, made_in_float32
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.findings import Finding
 from nqperf.casts.rules import guards, reductions
@@ -57,12 +58,13 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
             location=harm.start.location or op.location,
             layer=harm.start.layer,
             message=f"the number {number:.12g} becomes {_NAMES[becomes]} in {dtype}, {harm.why}",
-            edit='compute it in float32: cast what goes in to "float32", and the result back',
+            edit=IN_FLOAT32,
             origin=origin,
             proposals=(
                 *_wide_before(flow, harm.start),
                 *widening.in_float32(harm.start, harm.end.location),
                 *_left_unrounded(flow, harm.start),
+                *made_in_float32(harm.start.location, harm.start.layer),
             ),
         )
 

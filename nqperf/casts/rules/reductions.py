@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 
 from nqperf.casts.edits import widening
+from nqperf.casts.edits.made_wide import IN_FLOAT32, made_in_float32
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
@@ -16,12 +17,6 @@ from nqperf.casts.trace.records import HALVES, OpRecord, SourceLocation
 # A sum of fewer terms is a handful of additions, which Grappler lets run in 16 bits.
 _FEW_TERMS = 8
 
-# An op may lie in a layer of Keras itself, where nobody can cast: the user's line only makes or calls that layer.
-_BACK = (
-    'compute it in float32: cast what goes in to "float32", and the result back; '
-    'where it is a layer of Keras itself, make that layer with dtype="float32"'
-)
-
 
 def in_words(flow: Flow, op: OpRecord) -> str:
     """Return what to do with `op` of `flow`, which must not run in a half type."""
@@ -29,15 +24,19 @@ def in_words(flow: Flow, op: OpRecord) -> str:
         return 'cast what is squared to "float32", and bring back what is made of it at last: a root, a quotient'
     if _goes_on(flow, op) or _made_of(flow, op) is not None:
         return 'cast what goes in to "float32", and bring back what is made of it at last: the sum needs it wide, too'
-    return _BACK
+    return IN_FLOAT32
 
 
 def proposals(flow: Flow, op: OpRecord) -> tuple[Edit, ...]:
-    """Return the edits that compute `op` of `flow` in float32: left wide where what follows is better so, or back."""
+    """Return the edits that compute `op` of `flow` in float32: left wide where what follows is better so, or back.
+
+    The last is for a layer of Keras's own, which is made in float32.
+    """
     wide = kept_wide(flow, op)
     # What squares sum up to, no cast may bring back to float16: it would overflow there.
     overflows = square_before(flow, op) is not None and op.in_dtypes[0] == "float16"
-    return tuple(dict.fromkeys([*wide, *(() if overflows else widening.in_float32(op))]))
+    back = () if overflows else widening.in_float32(op)
+    return tuple(dict.fromkeys([*wide, *back, *made_in_float32(op.location, op.layer)]))
 
 
 def kept_wide(flow: Flow, op: OpRecord) -> tuple[Edit, ...]:

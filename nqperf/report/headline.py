@@ -80,7 +80,10 @@ def _narrow(row: VariantResult) -> bool:
 
 
 def _safety(row: VariantResult, *, sure: bool) -> str:
-    """Return what is known of the outputs and of the speed of a row; `sure` says that the controls support it."""
+    """Return what is known of the outputs and of the speed of a row, and what to do where that is clear.
+
+    `sure` says that the controls support the speed.
+    """
     if row.status in {"skipped", "unjudged"}:
         return "not run, as is told above"
     if row.status == "failed":
@@ -92,8 +95,11 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
     low, high = row.verdict.interval
     if low <= 1 <= high:
         return f"{held}, not {'surely' if sure else 'measured'} faster here"
-    speed = f"{row.verdict.ratio:.2f} times as fast" if low > 1 else "slower"
-    return f"{held}, {'' if sure else 'measured '}{speed} here"
+    if not sure:
+        return f"{held}, measured {f'{row.verdict.ratio:.2f} times as fast' if low > 1 else 'slower'} here"
+    if low <= 1:
+        return f"{held}, slower here: leave it off"
+    return f"{held}, {row.verdict.ratio:.2f} times as fast here{': use it' if _answers_known(row) else ''}"
 
 
 def _open(row: VariantResult) -> str:

@@ -200,8 +200,8 @@ def test_of_an_own_model_it_is_said_whether_16_bits_are_safe_and_pay():
     )
     said = safety_sentence(results)
     assert said == (
-        "In 16 bits, on 32 rows: mixed_float16: outputs hold, slower here; "
-        f"mixed_bfloat16: outputs hold, {results.variant('mixed_bfloat16').verdict.ratio:.2f} times as fast here; "
+        "In 16 bits, on 32 rows: mixed_float16: outputs hold, slower here: leave it off; "
+        f"mixed_bfloat16: outputs hold, {results.variant('mixed_bfloat16').verdict.ratio:.2f} times as fast here: use it; "
         "mixed_float16_xla: outputs hold, not surely faster here."
     )
     for whole in (run_text(results), run_page(results), run_markdown(results).replace("\\_", "_")):

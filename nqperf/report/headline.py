@@ -95,11 +95,10 @@ def _safety(row: VariantResult, *, sure: bool) -> str:
     low, high = row.verdict.interval
     if low <= 1 <= high:
         return f"{held}, not {'surely' if sure else 'measured'} faster here"
-    if not sure:
-        return f"{held}, measured {f'{row.verdict.ratio:.2f} times as fast' if low > 1 else 'slower'} here"
-    if low <= 1:
-        return f"{held}, slower here: leave it off"
-    return f"{held}, {row.verdict.ratio:.2f} times as fast here{': use it' if _answers_known(row) else ''}"
+    speed, advice = f"{row.verdict.ratio:.2f} times as fast", ": use it" if _answers_known(row) else ""
+    if high < 1:
+        speed, advice = "slower", ": leave it off"
+    return f"{held}, {speed} here{advice}" if sure else f"{held}, measured {speed} here"
 
 
 def _open(row: VariantResult) -> str:

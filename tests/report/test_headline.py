@@ -198,10 +198,10 @@ def test_of_an_own_model_it_is_said_whether_16_bits_are_safe_and_pay():
         narrow(runs.measured("mixed_float16_xla", 1.0), "mixed_float16"),
         runs.measured("xla", 1.2),
     )
-    said = safety_sentence(results)
+    said, ratio = safety_sentence(results), results.variant("mixed_bfloat16").verdict.ratio
     assert said == (
         "In 16 bits, on 32 rows: mixed_float16: outputs hold, slower here: leave it off; "
-        f"mixed_bfloat16: outputs hold, {results.variant('mixed_bfloat16').verdict.ratio:.2f} times as fast here: use it; "
+        f"mixed_bfloat16: outputs hold, {ratio:.2f} times as fast here: use it; "
         "mixed_float16_xla: outputs hold, not surely faster here."
     )
     for whole in (run_text(results), run_page(results), run_markdown(results).replace("\\_", "_")):

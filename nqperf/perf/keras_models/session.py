@@ -47,8 +47,6 @@ _SPEED_BATCHES = 3
 CONTROLS = (SAME, PLANTED)
 # Whose outputs are not the same twice in one process is no baseline.
 _UNSTABLE = 1e-3
-# What a worker's error says of the first call of the model.
-_AT_CALL = " failed at FirstBatch: "
 
 
 # Long: the steps of a session share its state, and stand in their order.
@@ -116,7 +114,7 @@ class KerasSession:
         except WorkerError as error:
             if error.fault is not None:
                 raise ConfigError(error.fault) from error
-            if self.config.inputs is None and _AT_CALL in str(error):
+            if self.config.inputs is None and error.request is protocol.FirstBatch:
                 raise WorkerError(
                     f"{error} (inputs were drawn, {self.config.length} where a size is open: if it takes others, name "
                     "--max-seq-length SIZE, or real ones by --inputs FILE.npz)"

@@ -15,13 +15,12 @@ from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.session import RowsSession
 from nqperf.perf.revisions.sides import Side
-from nqperf.perf.workers.builder_worker import BUILDER, meant
+from nqperf.perf.workers.builder_worker import BUILDER, Build, meant
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.results import Agreement
 from nqperf.records.revisions import RevisionResults
 
 _CLOSE = Close()
-_AT_BUILD = " failed at Build: "
 # Starts a side's process, which is told its name; NqPerfError when it cannot.
 StartSide = Callable[[str, Side, Starting], RevisionProcess]
 
@@ -81,10 +80,8 @@ def _require_new(target: str, error: NqPerfError, start: Callable[[], RevisionPr
     if isinstance(its_own, WorkerError) and its_own.fault is not None:
         raise ConfigError(its_own.fault)
     if its_own is not None:
-        said = str(its_own)
-        raise ConfigError(
-            f"{target} builds neither in the base nor in this tree: {said.partition(_AT_BUILD)[2] or said}"
-        )
+        said = its_own.reason if isinstance(its_own, WorkerError) else None
+        raise ConfigError(f"{target} builds neither in the base nor in this tree: {said or its_own}")
     if not _lacks(error, target):
         raise error
 
@@ -93,7 +90,9 @@ def _lacks(error: NqPerfError, target: str) -> bool:
     """Return whether `error`, at its build, says that a side has not yet what the builder `target` is, or imports."""
     module, _, name = target.partition(":")
     missing = ("ImportError: ", "ModuleNotFoundError: ", f"AttributeError: module '{module}' has no attribute '{name}'")
-    return _AT_BUILD in str(error) and any(words in str(error) for words in missing)
+    if not isinstance(error, WorkerError) or error.request is not Build or error.reason is None:
+        return False
+    return any(words in error.reason for words in missing)
 
 
 def _build_error(start: Callable[[], RevisionProcess]) -> NqPerfError | None:

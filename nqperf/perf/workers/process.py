@@ -32,12 +32,20 @@ _ENDING_SECONDS = 10
 class WorkerError(NqPerfError):
     """A worker died, hung, or could not do what it was asked; `message` says which, and its last words.
 
-    `fault` is what it said of the user's own input, None where that is not what stopped it.
+    `fault` is what it said of the user's own input, None where that is not what stopped it. `request` is the message
+    that it said it could not do, and `reason` why ("TypeError: no weights"); None where it said nothing itself.
     """
 
-    def __init__(self, message: str, *, fault: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        fault: str | None = None,
+        request: type[msgspec.Struct] | None = None,
+        reason: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.fault = fault
+        self.fault, self.request, self.reason = fault, request, reason
 
 
 class WorkerProcess:
@@ -135,7 +143,8 @@ class WorkerProcess:
             raise self._died(what) from None
         if isinstance(answer, protocol.Failed):
             fault = answer.reason.partition(": ")[2] if answer.bad_input else None
-            raise WorkerError(f"worker of {self.name} failed at {what}: {answer.reason}", fault=fault)
+            said = f"worker of {self.name} failed at {what}: {answer.reason}"
+            raise WorkerError(said, fault=fault, request=request, reason=answer.reason)
         if not isinstance(answer, reply):
             self.end()
             raise WorkerError(f"worker of {self.name} replied {type(answer).__name__} to {what}")

@@ -20,6 +20,7 @@ from nqperf.perf.revisions.judging import MEASURES, MeasuresJudge
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.session import RowsSession
 from nqperf.perf.revisions.sides import Side
+from nqperf.perf.workers.builder_worker import Build, Run
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.results import OTHERS
 from nqperf.records.revisions import RevisionSide, joined
@@ -32,6 +33,12 @@ SIDES = tuple(
     Side(record=RevisionSide(label=label, commit="c0ffee" * 6), root=Path("/there") / label)
     for label in ("main", "the working tree")
 )
+
+
+def failed(request, reason, side="base"):
+    """Return what a worker of `side` that says that it cannot do a `request` ends with."""
+    said = f"worker of {side} failed at {request.__name__}: {reason}"
+    return WorkerError(said, request=request, reason=reason)
 
 
 class Scripted:
@@ -49,7 +56,7 @@ class Scripted:
 
     def ready(self):
         if "build_fault" in self.script:
-            raise NqPerfError(self.script["build_fault"])
+            raise self.script["build_fault"]
 
     def work(self):
         return self.script.get("work")
@@ -219,10 +226,10 @@ def test_a_set_of_a_slow_machine_has_as_many_rounds_as_leave_room_for_the_other_
 
 
 def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():
-    for when in ("start_fault", "build_fault"):
-        assert reasons(compare(change={when: "does not build"})) == ("the change fails: does not build",)
+    for fault in ({"start_fault": "does not build"}, {"build_fault": NqPerfError("does not build")}):
+        assert reasons(compare(change=fault)) == ("the change fails: does not build",)
         with pytest.raises(NqPerfError, match="does not build"):
-            compare(base={when: "does not build"})
+            compare(base=fault)
     results = compare(change={"fails_at": 3})
     assert (results.outcome, reasons(results)) == ("FAIL", ("the change fails: gave no reply",))
     with pytest.raises(NqPerfError, match="gave no reply"):
@@ -238,15 +245,14 @@ def test_a_change_that_does_not_start_or_dies_fails_and_a_base_is_bad_input():
     ],
 )
 def test_a_builder_that_only_the_change_has_is_new_and_no_bad_input(fault):
-    fault = f"worker of base failed at Build: {fault}"
-    results = compare(base={"build_fault": fault})
+    results = compare(base={"build_fault": failed(Build, fault)})
     assert (results.outcome, results.new, results.rows[0].outcome) == ("INCONCLUSIVE", ("work:build",), None)
     assert headline(results) == "nothing to compare: main has no work:build yet"
-    assert f"the base fails: {fault}" in revisions_text(results)
-    with pytest.raises(NqPerfError, match="at Answers"):  # it is there: what it does later is its own fault
-        compare(base={"build_fault": fault.replace("Build", "Answers")})
+    assert f"the base fails: worker of base failed at Build: {fault}" in revisions_text(results)
+    with pytest.raises(NqPerfError, match="at Run"):  # it is there: what it does later is its own fault
+        compare(base={"build_fault": failed(Run, fault)})
     with pytest.raises(NqPerfError, match="Error: "):
-        compare(base={"build_fault": fault}, change={"build_fault": fault})
+        compare(base={"build_fault": failed(Build, fault)}, change={"build_fault": failed(Build, fault)})
 
 
 def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left():
@@ -277,8 +283,7 @@ def test_an_interval_that_tells_nothing_yet_is_not_shown(monkeypatch):
 
 
 def test_what_neither_side_builds_is_no_fault_of_the_base():
-    fault = "worker of {} failed at Build: TypeError: no weights"
-    both = {"base": {"build_fault": fault.format("base")}, "change": {"build_fault": fault.format("change")}}
+    both = {side: {"build_fault": failed(Build, "TypeError: no weights", side)} for side in ("base", "change")}
     with pytest.raises(ConfigError) as caught:
         compare(**both)
     assert str(caught.value) == "work:build builds neither in the base nor in this tree: TypeError: no weights"
@@ -635,7 +640,12 @@ def test_answers_that_changed_are_not_said_to_be_the_same(note, said):
 
 
 def test_a_base_that_fails_in_a_row_is_no_fault_of_the_change():
-    results = compare_rows({"baseline": ({}, {}), "xla": ({"build_fault": "no compiler"}, {"build_fault": "none"})})
+    results = compare_rows(
+        {
+            "baseline": ({}, {}),
+            "xla": ({"build_fault": NqPerfError("no compiler")}, {"build_fault": NqPerfError("none")}),
+        }
+    )
     assert [row.outcome for row in results.rows] == ["PASS", None]
     assert results.outcome == "PASS"
     assert "xla: the base fails: no compiler" in revisions_text(results)

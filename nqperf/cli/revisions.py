@@ -91,9 +91,16 @@ def by_the_base(
     context = click.get_current_context()
     typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
     given = [name for name in DECIDING if context.get_parameter_source(name) in typed]
-    found = settings_of_base(Path.cwd(), sides, given)
+    usual: Any = next(each.default for each in context.command.params if each.name == "budget")
+    found = settings_of_base(Path.cwd(), sides, given, budget=_budget(options) if usual is None else usual)
     options = {**options, **found.values}
-    return options, dataclasses.replace(config, margin=options["margin"], settings=found.said)
+    margin, budget = options["margin"], found.values.get("budget", config.budget)
+    return options, dataclasses.replace(config, margin=margin, budget=budget, settings=found.said)
+
+
+def _budget(options: Mapping[str, Any]) -> float:
+    """Return the seconds that rows of the suite are compared in where nobody says how many."""
+    return _QUICK_BUDGET if options["quick"] else _BUDGET
 
 
 def compare_rows(
@@ -112,11 +119,10 @@ def compare_rows(
             raise ConfigError(
                 f"--{option} has no effect beside a base, whose rows are held to this tree's: leave it out"
             )
-    quick = options["quick"]
     config = RevisionsConfig(
         command=command,
         progress=progress,
-        budget=options["budget"] or (_QUICK_BUDGET if quick else _BUDGET),
+        budget=options["budget"] or _budget(options),
         pages=options["pages"] or "huge",
         **{name: options[name] for name in MARGINS},
     )

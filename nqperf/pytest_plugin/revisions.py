@@ -53,7 +53,7 @@ def run(own: SuiteConfig, config: pytest.Config) -> ComparedRevisions:
     with progress_of(config) as progress:
         measured = _measured(config, budget, suite.pages or "huge", progress)
         with both_sides(_asked(config), folder, rows=True) as sides:
-            measured, allow = _by_the_base(config, measured, sides)
+            measured, allow = _by_the_base(config, measured, sides, suite=(suite.budget, own.budget))
             results = compare_suite(asked, sides, project_of(folder)[0], measured)
     return ComparedRevisions(test="", results=results, allow_inconclusive=allow)
 
@@ -136,7 +136,10 @@ def compare_builder(
     test = request.node.nodeid
     held = ComparedRevisions(test=test, results=results, allow_inconclusive=allow)
     gate_of(config).state.revisions[f"{test} {target}"] = held
-    gate(request, benchmark, results.rows[0], held)
+    # By the base's benchmarks, where they are others, there is a second row: what fails of both counts.
+    gate(
+        request, benchmark, next((row for row in results.rows if row.outcome == results.outcome), results.rows[0]), held
+    )
     return results
 
 
@@ -152,9 +155,15 @@ def _asked(config: pytest.Config) -> Any:
 
 
 def _by_the_base(
-    config: pytest.Config, measured: RevisionsConfig, sides: tuple[Side, Side]
+    config: pytest.Config,
+    measured: RevisionsConfig,
+    sides: tuple[Side, Side],
+    suite: tuple[float, float] | None = None,
 ) -> tuple[RevisionsConfig, bool]:
-    """Return `measured`, and whether INCONCLUSIVE is no failure, by the base's file where no option says it."""
+    """Return `measured`, and whether INCONCLUSIVE is no failure, by the base's file where no option says it.
+
+    `suite` are the seconds of the suite's rows, as they are and where no file says them; None in a test of its own.
+    """
     from nqperf.perf.revisions.base_settings import settings_of_base
 
     given = [
@@ -162,13 +171,16 @@ def _by_the_base(
         for name, typed in (
             ("margin", config.option.nqperf_margin is not None),
             ("allow_inconclusive", config.stash[ALLOWED]),
+            ("budget", suite is None or config.option.nqperf_budget is not None),
         )
         if typed
     ]
-    found = settings_of_base(config.rootpath, sides, given, prefix="--nqperf-")
+    now, usual = suite or (0.0, 0.0)
+    found = settings_of_base(config.rootpath, sides, given, prefix="--nqperf-", budget=usual)
     allow = found.values.get("allow_inconclusive", config.option.nqperf_allow_inconclusive)
     margin = found.values.get("margin", measured.margin)
-    return dataclasses.replace(measured, margin=margin, settings=found.said), bool(allow)
+    budget = measured.budget + found.values.get("budget", now) - now
+    return dataclasses.replace(measured, margin=margin, budget=budget, settings=found.said), bool(allow)
 
 
 def _measured(config: pytest.Config, budget: float, pages: Any, progress: Any) -> Any:

@@ -132,6 +132,9 @@ def _to_search(results: RevisionResults) -> list[str]:
         return []
     slower = [row.name for row in results.rows if (time := row.measure("time")) is not None and time.word == "SLOWER"]
     good = f'"$(git merge-base {base.commit[:_SHORT]} HEAD)"'
+    builders = dict.fromkeys(name.partition(" ")[0] for name in slower)  # by the base's benchmarks, too
     return [
-        f"which commit made it slower: nqperf bisect {name} --good {good}" for name in slower if BUILDER.fullmatch(name)
+        f"which commit made it slower: nqperf bisect {name} --good {good}"
+        for name in builders
+        if BUILDER.fullmatch(name)
     ]

@@ -188,3 +188,62 @@ def test_a_change_does_not_loosen_its_own_gate(folder, ab, tmp_path):
     (time,) = [one for one in record["rows"][0]["judged"] if one["measure"] == "time"]
     assert time["margin"] < 0.1
     assert len(record["settings"]) == 2
+
+
+BENCHMARK = """
+from work import build as made
+
+def build():
+    return made()
+"""
+REMEMBERED = """
+from work import build as made
+
+def build():
+    found = made()()
+    return lambda: found
+"""
+
+
+@pytest.fixture
+def gated(tmp_path):
+    return project(tmp_path / "gated", {"src/work.py": WORK, "benchmarks/timed.py": BENCHMARK, "README": "x"})
+
+
+def test_a_change_that_edits_its_benchmark_is_held_to_the_base_s_too(gated, ab, tmp_path):
+    """What is slower by the base's benchmark fails, however fast the change's own benchmark has become."""
+    commit(gated, {"src/work.py": THREE_TIMES, "benchmarks/timed.py": REMEMBERED}, "all faster")
+    out = tmp_path / "ab.json"
+    done = ab(gated, "benchmarks.timed:build", "--base", "HEAD~1", "--out", out, "--budget", 300)
+    assert done.returncode == 1, done.stdout + done.stderr
+    rows = {row["name"]: row["outcome"] for row in json.loads(out.read_bytes())["rows"]}
+    assert rows["benchmarks.timed:build of HEAD~1's benchmarks/"] == "FAIL"
+    assert "benchmarks/ is not HEAD~1's: " in done.stdout
+    assert 'nqperf bisect benchmarks.timed:build --good "$(git merge-base ' in done.stdout
+
+
+def test_a_benchmark_package_of_the_change_alone_does_not_hide_the_base_s(gated, ab):
+    """A regular package comes before a folder without an __init__.py, wherever both stand on the search path."""
+    changed = {"benchmarks/__init__.py": "", "benchmarks/timed.py": REMEMBERED, "src/work.py": THREE_TIMES}
+    commit(gated, changed, "a package")
+    done = ab(gated, "benchmarks.timed:build", "--base", "HEAD~1", "--budget", 300)
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_a_slowdown_in_the_benchmark_itself_fails_still(gated, ab):
+    slower = BENCHMARK.replace("return made()", "run = made()\n    return lambda: (run(), run(), run())[0]")
+    commit(gated, {"benchmarks/timed.py": slower}, "more work in the benchmark")
+    done = ab(gated, "benchmarks.timed:build", "--base", "HEAD~1", "--budget", 300)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "benchmarks.timed:build of HEAD~1's benchmarks/ " not in done.stdout.partition("slower than")[0]
+
+
+def test_a_base_s_benchmark_that_the_change_cannot_run_is_told(gated, ab):
+    renamed = {
+        "src/work.py": WORK.replace("build", "make"),
+        "benchmarks/timed.py": BENCHMARK.replace("import build", "import make"),
+    }
+    commit(gated, renamed, "another name")
+    done = ab(gated, "benchmarks.timed:build", "--base", "HEAD~1", "--budget", 20, "--margin", "0.5")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    assert "benchmarks/ of HEAD~1 does not run in this tree: each side ran its own" in done.stdout.replace("\n  ", " ")

@@ -151,7 +151,7 @@ def _minimum(location: SourceLocation, numbers: Sequence[Operand], dtypes: Seque
 
 
 def _up(event: Event) -> Iterator[Edit | None]:
-    """Yield edits that compute the op in float32; then with its result brought back."""
+    """Yield edits that compute the op in float32, and with its result brought back: first where it is to be narrow."""
     location = event.location
     node = source.expression(location, event.op_type) if location is not None else None
     if location is None or node is None:
@@ -163,8 +163,8 @@ def _up(event: Event) -> Iterator[Edit | None]:
         if event.kind == "unsupported":
             yield from widening.told_float32(location, event.op_type)
             yield from (and_back(wide, source.span(node), dtype) for dtype in (*event.dtype_names, OWN))
-        yield wide
-        yield from (and_back(wide, source.span(node), dtype) for dtype in event.dtype_names)
+        back = [and_back(wide, source.span(node), dtype) for dtype in names_of_dtypes(location, event.dtype_names)]
+        yield from [wide, *back] if event.target in WIDE else [*back, wide]
 
 
 def _partners(event: Event, node: ast.AST | None) -> list[str]:

@@ -29,6 +29,7 @@ _CONFLICTS = ("CAST001", "CAST002")
 _REFUSED = ("CAST001", "CAST007", "CAST008")
 _ROUNDS = 12  # of all edits at once, and choices of one edit
 _LINKS = 4  # conflicts that one edit may bring after another
+_CHOICES = 16  # edits of the first of them
 
 _Key = tuple[str, str | None, int | None]
 
@@ -158,24 +159,29 @@ class _Trials:
                     break
         return kept
 
-    def _mends(self, finding: Finding, edits: list[Edit], kept: list[Edit]) -> Edit | None:
+    def _mends(self, finding: Finding, edits: list[Edit], kept: list[Edit], links: int = _LINKS) -> Edit | None:
         """Return the edit that mends `finding`, None when it does not.
 
-        Where it brings conflicts further on in the same file, what mends these becomes part of it.
+        Where it brings conflicts further on in the same file, what mends these becomes part of it. Of the first of them
+        further choices are tried: the first one may let a number overflow that another one keeps wide.
         """
-        for _ in range(_LINKS):
-            after = self._under([*kept, *edits], self.retrace)
-            if after is None or _counted(after)[_key(finding)] >= self.standing[_key(finding)]:
+        after = self._under([*kept, *edits], self.retrace)
+        if after is None or _counted(after)[_key(finding)] >= self.standing[_key(finding)]:
+            return None
+        new = _counted(after) - self.standing
+        if not new:
+            self.standing = _counted(after)
+            return _joined(edits)
+        coming = [each for each in after if new[_key(each)]]
+        if links == 1 or any(each.rule not in _CONFLICTS or not each.proposals for each in coming):
+            return None
+        for choice in range(_CHOICES if links == _LINKS else 1):
+            follow = [each.proposals[min(choice, len(each.proposals) - 1)] for each in coming]
+            if time.process_time() > self.end or any(edit.path != edits[0].path for edit in follow):
                 return None
-            new = _counted(after) - self.standing
-            if not new:
-                self.standing = _counted(after)
-                return _joined(edits)
-            coming = [each for each in after if new[_key(each)]]
-            follow = [each.proposals[0] for each in coming if each.rule in _CONFLICTS and each.proposals]
-            if len(follow) < len(coming) or any(edit.path != edits[0].path for edit in follow):
-                return None
-            edits = [*edits, *follow]
+            mended = self._mends(finding, [*edits, *follow], kept, links - 1)
+            if mended is not None:
+                return mended
         return None
 
     def _refused_still(self, kept: dict[int, Edit]) -> bool:

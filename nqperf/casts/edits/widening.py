@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nqperf.casts.edits.casting import OWN, and_back, first, is_cast, wrapped
 from nqperf.casts.edits.text import Change, Edit
@@ -97,8 +98,12 @@ def _until(op: OpRecord, wholes: Sequence[ast.expr]) -> tuple[Edit, ...]:
     node = source.expression(op.location, op.op_type) if op.location is not None else None
     if op.location is None or node is None or isinstance(node, ast.AugAssign):
         return ()
+    # A product with what is computed is wide only with both its sides.
+    sides = [side for each in wholes if isinstance(each, ast.BinOp) for side in (each.left, each.right)]
+    beside = [each for each in sides if isinstance(each, ast.Name | ast.Attribute)]
     return first(
-        _wide_inside(op.location.path, wholes, leaves, dtype)
+        _wide_inside(op.location.path, wholes, [*leaves, *more], dtype)
+        for more in ([], beside)
         for leaves in _leaves(node)
         for dtype in (*_dtypes_of(leaves[0]), OWN)
     )
@@ -133,6 +138,24 @@ def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
     unwrapped = (Change(span=before, before="", drops=True), Change(span=after, before="", drops=True))
     wrapped = tuple(Change(span=source.span(each), before=f"{call}(", after=f", {keyword})") for each in names)
     return (Edit(path=location.path, changes=(*unwrapped, *wrapped)),) if names else ()
+
+
+def cast_outside(location: SourceLocation | None) -> tuple[Edit, ...]:
+    """Return the edit of the cast written at `location` that puts it on what its operand is multiplied with, too."""
+    node = source.expression(location, "Cast") if location is not None else None
+    if location is None or not isinstance(node, ast.Call) or not node.args or not is_cast(node):
+        return ()
+    outer = next(iter(_holding(location.path, node)), None)
+    if not isinstance(outer, ast.BinOp):
+        return ()
+    other = outer.left if _inside(node, outer.right) else outer.right
+    keywords = (ast.unparse(each.value) for each in node.keywords if each.arg == "dtype")
+    dtype = next(keywords, ", ".join(ast.unparse(each) for each in node.args[1:]))
+    before, after = _ends(node, node.args[0])
+    unwrapped = (Change(span=before, before="", drops=True), Change(span=after, before="", drops=True))
+    wide = wrapped(location.path, [source.span(other)], '"float32"')
+    both = replace(wide, changes=(*unwrapped, *wide.changes)) if wide is not None else None
+    return first([and_back(both, source.span(outer), dtype)])
 
 
 def _ends(outer: ast.expr, inner: ast.expr) -> tuple[Span, Span]:

@@ -9,7 +9,7 @@ from nqperf.casts.edits import proposals, widening
 from nqperf.casts.edits.made_wide import IN_FLOAT32, made_in_float32
 from nqperf.casts.edits.text import Edit
 from nqperf.casts.findings import Finding
-from nqperf.casts.rules import guards, reductions
+from nqperf.casts.rules import guards, quotients, reductions
 from nqperf.casts.rules.constants import ADDS, extreme, large_constant
 from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
@@ -69,6 +69,37 @@ def rounded_guard(flow: Flow) -> Iterator[Finding]:
         )
 
 
+def large_quotient(flow: Flow) -> Iterator[Finding]:
+    """NUM101: a quotient in `flow` is beyond a half type where its epsilon alone is left of the denominator."""
+    for op in flow.trace.ops:
+        if op.out_dtype not in HALVES:
+            continue
+        source = flow.moved_from(op) if op.op_type == "Cast" and op.in_dtypes[0] in WIDE else op
+        reached = quotients.most(flow, source) if source is not None else None
+        if source is None or reached is None or reached <= RANGES[op.out_dtype].maximum:
+            continue
+        yield Finding(
+            rule="NUM101",
+            location=op.location or source.location,
+            layer=op.layer,
+            message=(
+                f"the {source.op_type} is {reached:.3g} where its epsilon alone is left of what it divides by, and "
+                f"infinity in {op.out_dtype}: times zeros it is NaN"
+            ),
+            edit=f"bring back to {op.out_dtype} the product with the quotient, not the quotient; or a larger epsilon",
+            origin=source.location if source is not op else None,
+            proposals=(
+                *(widening.cast_outside(op.location) if source is not op else _wide_product(flow, op)),
+                *made_in_float32(op.location, op.layer),
+            ),
+        )
+
+
+def _wide_product(flow: Flow, quotient: OpRecord) -> tuple[Edit, ...]:
+    """Return the edits that compute a `quotient`, and the product that reads it, in float32."""
+    return tuple(edit for each in flow.readers(quotient) for edit in widening.in_float32(quotient, each.location))
+
+
 def zero_times_infinity(flow: Flow) -> Iterator[Finding]:
     """NUM103: a product in `flow` of an infinite constant and a tensor that may hold zeros."""
     for op in flow.trace.ops:
@@ -110,6 +141,7 @@ def summed_minima(flow: Flow) -> Iterator[Finding]:
 RULES: tuple[Callable[[Flow], Iterator[Finding]], ...] = (
     overflow,
     rounded_guard,
+    large_quotient,
     zero_times_infinity,
     summed_minima,
 )

@@ -27,7 +27,7 @@ from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.sets import Conduct, Process
 from nqperf.perf.suite.baseline import probe_seconds
 from nqperf.perf.suite.conduct import Memory, loads_side_by_side
-from nqperf.perf.suite.outcome import Known, row_of, skipped_row, unreached_text
+from nqperf.perf.suite.outcome import Known, row_of, short_of_sets, skipped_row, unreached_text
 from nqperf.perf.suite.processes import VariantProcess
 from nqperf.perf.suite.suite import SuiteRun, on_pages
 from nqperf.perf.variants.variant import Variant
@@ -120,6 +120,8 @@ class _Run:
             yield f"not measured, to have two sets of the other rows in the time (--variants names rows): {rows}"
         elif unreached:
             yield unreached_text(unreached, self.session.budget, self.session.set_seconds(len(unreached)))
+        if self.measured is not None:
+            yield from short_of_sets(self.measured)
         loaded = self.session.loaded
         if loaded is not None:
             yield from self.session.config.rows_left(loaded.rows, loaded.given, loaded.batch_size)

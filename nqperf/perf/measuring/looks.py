@@ -125,13 +125,13 @@ class Measurement:
         return _SLACK * cost.set_seconds(self.rounds or FEWEST_ROUNDS)
 
     @property
-    def _most(self) -> int:
+    def most(self) -> int:
         """The sets that are taken at the most."""
         return _MOST_SETS if self.gate.sets is None else self.gate.sets
 
     def sets_left(self) -> int:
         """Return how many more sets there is time for, as far as there are to be more."""
-        within, left = self._most - self.passes, self.budget.left()
+        within, left = self.most - self.passes, self.budget.left()
         if math.isinf(left):
             return within
         cost = self._costs.cost(self.open_rows() or tuple(self.starts))
@@ -171,7 +171,7 @@ class Measurement:
             return best
         wanted = self.gate.judge.first_look + self.gate.judge.confirming
         affordable, filling = (
-            int((left / (_SLACK * sets) - cost.start_seconds) / cost.round_seconds) for sets in (wanted, self._most)
+            int((left / (_SLACK * sets) - cost.start_seconds) / cost.round_seconds) for sets in (wanted, self.most)
         )
         return max(FEWEST_ROUNDS, min(MOST_ROUNDS, affordable, max(best, filling)))
 
@@ -179,7 +179,7 @@ class Measurement:
         """Return whether a further set may begin."""
         if self.interrupted is not None or len(self.broken) >= _MOST_BROKEN:
             return False
-        if self.passes >= self._most:
+        if self.passes >= self.most:
             return False
         if not self.estimates:  # the first one is tried whatever it takes: its caller has looked at the time
             return not self.taken or self.budget.left() > 0

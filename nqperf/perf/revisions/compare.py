@@ -14,7 +14,7 @@ from nqperf.perf.revisions.builders import BuilderProcess, RevisionProcess, Star
 from nqperf.perf.revisions.config import DEFAULT, RevisionsConfig
 from nqperf.perf.revisions.rows import PairedRow
 from nqperf.perf.revisions.session import RowsSession
-from nqperf.perf.revisions.sides import Side
+from nqperf.perf.revisions.sides import Side, own_benchmarks
 from nqperf.perf.workers.builder_worker import BUILDER, Build, meant
 from nqperf.perf.workers.process import WorkerError
 from nqperf.records.results import Agreement
@@ -56,8 +56,18 @@ def compare_revisions(
             run_seconds=config.run_seconds,
             plain=isinstance(same, Close),
         )
-        row = PairedRow(name=target, starts=starter(sides, (starting, starting), start), same=compared)
-        session = RowsSession(rows=(row,), config=config)
+        by_base = (sides[0], dataclasses.replace(sides[1], by_base=True))
+        label, said = sides[0].record.label, ""
+        place = own_benchmarks(target, sides) if sides[1].benchmarks is not None else None
+        rows = [PairedRow(name=target, starts=starter(sides, (starting, starting), start), same=compared)]
+        if place is not None and _build_error(lambda: start("change", by_base[1], starting)) is None:
+            # What the base measures is measured in the change, too: no change loosens its own gate.
+            name = f"{target} of {label}'s {place}/"
+            rows.append(PairedRow(name=name, starts=starter(by_base, (starting, starting), start), same=compared))
+            said = f"{place}/ is not {label}'s: what is measured by that stands in a row of its own, and counts as well"
+        elif place is not None:
+            said = f"{place}/ of {label} does not run in this tree: each side ran its own, so see that both do the same"
+        session = RowsSession(rows=tuple(rows), config=config)
         session.run()
         run = session.runs[0]
         if run.base_error is not None:
@@ -66,8 +76,8 @@ def compare_revisions(
         if run.faults and run.agreement is not None and run.agreement.changed and not run.sets:
             run.note = run.note or _unsteady(lambda: start("base", sides[0], starting), same)
     if lent := sides[0].lent:
-        said = f"{lent} is not in {sides[0].record.label}: this tree's is used on both sides"
-        run.note = "; ".join(filter(None, (run.note, said)))
+        said = f"{lent} is not in {label}: this tree's is used on both sides"
+    run.note = "; ".join(filter(None, (run.note, said))) or None
     return session.results(sides)
 
 

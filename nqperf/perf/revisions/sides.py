@@ -6,12 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from nqperf.errors import ConfigError
-from nqperf.formats.files import write_whole
+from nqperf.formats.files import scratch_folder, write_whole
 from nqperf.formats.project_files import dependency_digest, to_install
 from nqperf.formats.reading import exists, read_whole
 from nqperf.perf.revisions.environments import environment_for
@@ -19,6 +19,7 @@ from nqperf.perf.revisions.git import Commit, Repository
 from nqperf.records.revisions import RevisionSide
 
 _SOURCE_FOLDERS = ("src",)
+_BENCHMARK_FOLDERS = ("benchmarks", "benchmark", "tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class Side:
     `own` says that the interpreter's own libraries are its, else they are this process's. `package` is the folder that
     nqperf itself is imported from in its process: that of a revision of nqperf has its own, all others this one's
     (None). With `installed` it is the one among the interpreter's libraries. `lent` names the file of a benchmark that
-    the revision does not have and the change's is put in place of.
+    the revision does not have and the change's is put in place of. `benchmarks` is a folder with the base's benchmarks,
+    where the change has others; `by_base` tells that they come before the side's own files.
     """
 
     record: RevisionSide
@@ -38,13 +40,17 @@ class Side:
     package: Path | None = None
     installed: bool = False
     lent: str | None = None
+    benchmarks: Path | None = None
+    by_base: bool = False
 
     def search_path(self, project: Path) -> tuple[str, ...]:
         """Return where its process looks for modules: its own files first, and nothing of the other side's.
 
         `project` is the folder of the change's files: what stands in it on this process's path is looked for in `root`.
         """
-        first = [str(self.root), *(str(self.root / name) for name in _SOURCE_FOLDERS if (self.root / name).is_dir())]
+        roots = [self.root, *(self.root / name for name in _SOURCE_FOLDERS if (self.root / name).is_dir())]
+        before = self.benchmarks if self.by_base else None
+        first = [str(each) for each in (before, *roots) if each is not None]
         if self.own:
             return tuple(first)
         rest = [str(_moved(Path(entry), project, self.root)) for entry in sys.path if entry]
@@ -105,7 +111,9 @@ def both_sides(
         with repository.checked_out(commit) as place:
             # A commit's whole name, as a workflow gives it, is too long for a sentence.
             label = commit.short if commit.sha == asked.revision else asked.revision
-            yield side_of_commit(commit, place, project, label=label, named=asked.python, target=target), change
+            base = side_of_commit(commit, place, project, label=label, named=asked.python, target=target)
+            with with_benchmark_of_base(target, (base, change)) as sides:
+                yield sides
         return
     named = asked.python is not None
     root = project if asked.path is None else _folder(asked.path)
@@ -114,7 +122,9 @@ def both_sides(
     python = python_of(asked.python)
     installed = rows and named and asked.path is None and _has_nqperf(python)
     package = None if installed else own_package(root)
-    yield Side(record=record, root=root, python=python, own=named, package=package, installed=installed), change
+    base = Side(record=record, root=root, python=python, own=named, package=package, installed=installed)
+    with with_benchmark_of_base(target, (base, change)) as sides:
+        yield sides
 
 
 def side_of_commit(
@@ -150,6 +160,50 @@ def side_of_commit(
         package=own_package(place),
         lent=target and _lend(target, place, project),
     )
+
+
+@contextmanager
+def with_benchmark_of_base(target: str | None, sides: tuple[Side, Side]) -> Iterator[tuple[Side, Side]]:
+    """Yield base and change, the `sides`, the change with the base's benchmarks at hand where those of `target` differ.
+
+    Both are measured then, so that no change loosens its own gate by what it measures.
+    """
+    place = None if target is None else own_benchmarks(target, sides)
+    if place is None:
+        yield sides
+        return
+    base, change = sides
+    with scratch_folder() as folder:
+        mine = folder / place.name
+        mine.mkdir()
+        for each in (base.root / place).iterdir():
+            (mine / each.name).symlink_to(each.resolve())
+        # A package comes before a folder without this file, wherever that stands.
+        if not (mine / "__init__.py").exists():
+            (mine / "__init__.py").touch()
+        yield base, replace(change, benchmarks=folder)
+
+
+def own_benchmarks(target: str, sides: tuple[Side, Side]) -> Path | None:
+    """Return the folder of the benchmark `target`, "module:build", where the two `sides` have other modules in it.
+
+    A benchmark stands in a folder for such; what a builder elsewhere does is the work that is compared.
+    """
+    module = Path(*target.partition(":")[0].split("."))
+    if module.parts[0] not in _BENCHMARK_FOLDERS:
+        return None
+    for folder in ("", *_SOURCE_FOLDERS):
+        if all((side.root / folder / module.with_suffix(".py")).is_file() for side in sides):
+            place = folder / Path(module.parts[0])
+            base, change = (_modules(side.root / place) for side in sides)
+            return None if base == change else place
+    return None
+
+
+def _modules(folder: Path) -> dict[str, bytes]:
+    """Return the content of the modules in `folder` and below, by their paths."""
+    files = sorted(each for each in folder.rglob("*.py") if each.is_file())
+    return {str(each.relative_to(folder)): read_whole(each, what="a benchmark") for each in files}
 
 
 def _lend(target: str, place: Path, project: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,13 +116,34 @@ def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
     return f"not measured, for the time was up (--budget {budget.enough(least):g} reaches {them}): {', '.join(names)}"
 
 
+def short_of_sets(measured: Measurement) -> Iterator[str]:
+    """Yield that a further set did not fit into the time, where rows were open when `measured` ended."""
+    budget, taken = measured.budget, len(measured.estimates)
+    ended = measured.interrupted or measured.broken or measured.passes >= measured.most or math.isinf(budget.left())
+    if ended or not taken or not measured.open_rows():
+        return
+    least = measured.set_seconds()
+    said = f"it takes about {least:.0f} s here, and {max(0.0, budget.left()):.0f} of {budget.seconds:g} s were left"
+    if taken == 1:
+        yield f"a second set of processes, which gives intervals: {said} (--budget {budget.enough(least):g} has room)"
+    else:
+        yield f"a further set of processes: {said}"
+
+
+def heads_fault(session: Session) -> str | None:
+    """Return that no answers of the model of this `session` prove anything, None where its heads were trained."""
+    if session.folder.settings.heads != "new":
+        return None
+    return (
+        f"the heads of this model were never trained: that its answers are the same {PROVES_NOTHING}; train them "
+        "(nqperf train --start MODEL, see docs/training.md) or convert a checkpoint whose heads are trained"
+    )
+
+
 def evidence_fault(session: Session) -> str | None:
     """Return why equal answers would prove nothing in this `session`, None where they do."""
-    if session.folder.settings.heads == "new":
-        return (
-            f"the heads of this model were never trained: that its answers are the same {PROVES_NOTHING}; train them "
-            "(nqperf train --start MODEL, see docs/training.md) or convert a checkpoint whose heads are trained"
-        )
+    if untrained := heads_fault(session):
+        return untrained
     answers = session.baseline_answers()
     if not answers.metrics[MICRO_F1] > 0:
         return (
@@ -151,10 +173,16 @@ def row_of(run: VariantRun, verdict: Verdict | None, measured: Measurement, know
 
 def _explained(row: VariantResult, cause: str | None) -> VariantResult:
     """Return `row` with the `cause` of a type that gains nothing, where it came out slower; else as it is."""
-    interval = row.verdict.interval if row.verdict is not None else None
-    if cause is None or interval is None or interval[1] >= 1 or cause in (row.note or ""):
+    verdict = row.verdict
+    if cause is None or verdict is None or cause in (row.note or ""):
         return row
-    return msgspec.structs.replace(row, note="; ".join(filter(None, (row.note, f"slower here: {cause}"))))
+    # One set has no interval, and people ask why all the same.
+    slower, where = (
+        (verdict.ratio < 1, "in the one set") if verdict.interval is None else (verdict.interval[1] < 1, "here")
+    )
+    if not slower:
+        return row
+    return msgspec.structs.replace(row, note="; ".join(filter(None, (row.note, f"slower {where}: {cause}"))))
 
 
 def skipped_row(variant: Variant, reason: str) -> VariantResult:

@@ -36,6 +36,10 @@ from nqperf.statistics.planning import FEWEST_ROUNDS, Cost
 from nqperf.statistics.sets import Floor, Row
 
 _SPEED_BATCHES = 3
+# More sets than a verdict takes at least, for which the time is kept: busy machines start processes later and slower.
+_SPARE_SETS = 0.5
+# Batches that a model answers whose answers prove nothing: enough to see that a row answers, and the same.
+_UNTRAINED = 4
 CONTROLS = (SAME, PLANTED)
 # A process that is right the second time too gives the same logits, but for the rounding of its own type: of their
 # spread, so much may change.
@@ -141,25 +145,31 @@ class Session:
         self.workshop.limits = Limits.of(start=ready, batch=self.speed.batch)
         return seen.states
 
-    def answer_baseline(self, rows: int, *, measuring: float | None = None) -> tuple[str, ...]:
+    def answer_baseline(self, rows: int, *, measuring: float | None = None, untrained: bool = False) -> tuple[str, ...]:
         """Let the baseline answer as many examples as the budget allows; return what is given up for it, a line each.
 
         The budget is for so many `rows`, which answer as many examples each, and for sets in which all are timed:
-        `measuring` seconds of it, by default those of the sets that a verdict takes at least.
+        `measuring` seconds of it, by default those of the sets that a verdict takes at least, and of half a one more,
+        for they may take longer than the first process did. Where no answers prove anything, as those of `untrained`
+        heads, a few batches are answered, and the time is left to the sets.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline does not work.
         """
         run, whole = self.runs[BASELINE], self.task
         if measuring is None:
-            measuring = self.gate.judge.first_look * self.set_seconds(rows)
+            measuring = (self.gate.judge.first_look + _SPARE_SETS) * self.set_seconds(rows)
         windows = self.budget.windows(measuring, passes=1 + rows, batch=self.speed.batch, batch_size=self.batch_size)
-        if windows is not None:
-            self.task = whole.first(windows)
+        most = _UNTRAINED * self.batch_size if untrained else None
+        fewest = min((count for count in (windows, most) if count is not None), default=None)
+        if fewest is not None:
+            self.task = whole.first(fewest)
         run.answers = self.answers(run, self._first_process())
         self.predictions[BASELINE] = run.answers.predictions
         if self.task is whole:
             return ()
         examples, count = len(self.task.inputs), len(self.task.features)
         answered = f"{examples} of {counted(len(whole.inputs), 'example')} ({count} of {len(whole.features)} windows)"
+        if fewest == most:
+            return (f"answered {answered}, for no number of answers tells anything of heads that were never trained",)
         why = f"for all of them take too much of the budget of {self.budget.seconds:g} s"
         return (f"answered {answered}, {why} (a larger --budget answers more)",)
 

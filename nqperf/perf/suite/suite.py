@@ -30,7 +30,7 @@ from nqperf.perf.suite.baseline import machine_of, require_installed
 from nqperf.perf.suite.challenger import read_challenger, weighed
 from nqperf.perf.suite.conduct import SuiteConduct
 from nqperf.perf.suite.config import SuiteConfig
-from nqperf.perf.suite.outcome import Known, Outcomes, evidence_fault
+from nqperf.perf.suite.outcome import Known, Outcomes, evidence_fault, heads_fault, short_of_sets
 from nqperf.perf.suite.resume import identity, take_over
 from nqperf.perf.suite.session import Session
 from nqperf.perf.suite.task import cut_text, data_record, make_task, model_record, workload
@@ -97,13 +97,15 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
             progress=progress,
         )
         run.choose()
-        cut = cut_text(session.task, config)
-        run.given_up += (*cut, *session.answer_baseline(len(run.chosen)))
+        untrained = heads_fault(session) is not None and config.limit is None
+        cut = () if untrained else cut_text(session.task, config)
+        run.given_up += (*cut, *session.answer_baseline(len(run.chosen), untrained=untrained))
         session.end_baseline()
         kept = KeptFile(path=config.kept, run=identity(session, fingerprint, profile))
         further = _further(config, len(session.task.inputs))
         session.most_answers = min(MOST_ANSWERS, config.limit or MOST_ANSWERS) if further else None
         run.measure(kept, config)
+        run.given_up += tuple(short_of_sets(run.measured)) if run.measured else ()
         run.ask_on(further or no_further, config.limit)
     results = _results(run, config, source, fingerprint, profile)
     total = time.perf_counter() - started

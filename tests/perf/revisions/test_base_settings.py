@@ -55,6 +55,25 @@ def test_an_undecided_change_cannot_let_itself_pass(sides):
     assert said.endswith("(--nqperf-allow-inconclusive for this run)")
 
 
+@pytest.mark.parametrize(
+    ("base", "counts", "there"), [("budget = 60", 60, "60 s"), ("", 180, "none"), (None, 180, "none")]
+)
+def test_a_change_cannot_take_the_time_for_a_verdict_away(sides, base, counts, there):
+    both = sides(base, "budget = 5")
+    found = settings_of_base(both[1].root, both, (), budget=180.0)
+    assert found.values == {**NOTHING, "budget": counts}
+    (said,) = found.said
+    assert said.startswith(f"budget is {there} in main's pyproject.toml and 5 s in this tree's: the base's counts")
+    assert said.endswith("(--budget 5 for this run)")
+
+
+def test_a_change_may_take_more_time_and_what_was_typed_counts(sides):
+    both = sides("budget = 60", "budget = 600")
+    assert "budget" not in settings_of_base(both[1].root, both, (), budget=180.0).values
+    (both[1].root / "pyproject.toml").write_text("[tool.nqperf]\nbudget = 6\n")
+    assert settings_of_base(both[1].root, both, ("budget",), budget=180.0).said == ()
+
+
 def test_what_was_typed_counts(sides):
     both = sides("margin = 0.02", "margin = 0.5")
     found = settings_of_base(both[1].root, both, ("margin",))

@@ -22,6 +22,7 @@ def told(record, cause=CAUSE):
 def test_a_row_that_is_slower_says_which_type_gains_nothing():
     slow = runs.measured("mixed_float16", 0.7)
     assert told(slow).note == f"slower here: {CAUSE}"
+    assert told(runs.measured("mixed_float16", 0.7, sets=1)).note == f"slower in the one set: {CAUSE}"
     few = told(runs.undecided(slow, 17))
     assert few.undecided
     assert few.note.endswith(f"answers changed; slower here: {CAUSE}")
@@ -29,7 +30,7 @@ def test_a_row_that_is_slower_says_which_type_gains_nothing():
 
 
 @pytest.mark.parametrize(
-    "record", [runs.measured("xla", 1.2), runs.measured("xla", 1.0), runs.measured("xla", 0.7, sets=1)]
+    "record", [runs.measured("xla", 1.2), runs.measured("xla", 1.0), runs.measured("xla", 1.2, sets=1)]
 )
 def test_a_row_that_may_be_as_fast_says_nothing(record):
     assert told(record) == record

@@ -83,7 +83,9 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         _take_verbose(command)
-        if cmd_name in OF_THE_PROJECT and ctx and not ctx.resilient_parsing:
+        # The help says what holds where nobody says anything: against a base, this tree's file may not count.
+        helps = not {"-h", "--help"}.isdisjoint(sys.argv[1:])
+        if cmd_name in OF_THE_PROJECT and ctx and not ctx.resilient_parsing and not helps:
             from nqperf.cli.project import defaults
 
             ctx.default_map = {cmd_name: defaults(cmd_name)}

@@ -13,6 +13,8 @@ from nqperf.report.longer import larger_budget, more_time, run_option
 from nqperf.report.summary import interval_text
 
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
+# Who is to wait longer than these seconds looks for another way first.
+_LONG = 600.0
 
 
 def by_speed(results: Results) -> tuple[VariantResult, ...]:
@@ -55,8 +57,20 @@ def doubt_sentence(results: Results) -> str | None:
         longer = f"about {more_time(more)} more ({larger_budget(results, planted.verdict)})"
     timed = sum(row.verdict is not None for row in results.variants)
     # All rows and the controls share the time of a set.
-    fewer = f", with fewer rows ({run_option(results, 'variants')})" if timed > 1 else ""
-    return f"The controls do not support this ({why}): repeat it with {longer}{fewer}, or on a quieter machine."
+    fewer = [f"with fewer rows ({run_option(results, 'variants')})"] if timed > 1 else []
+    ways = [f"with {longer}", *fewer] if (more or 0.0) <= _LONG else [*fewer, f"with {longer}"]
+    # That little was not found says nothing against what is larger than what was looked for.
+    rough = ". Differences of that size are lost in the noise, and larger ones are rough" if _lost(results) else ""
+    then = ". Repeat" if rough else ": repeat"
+    return f"The controls do not support this ({why}){rough}{then} it {', '.join(ways)}, or on a quieter machine."
+
+
+def _lost(results: Results) -> bool:
+    """Return whether what was planted in `results` was lost in the noise, and nothing else is against its ratios."""
+    same, planted = results.controls.same, results.controls.planted
+    if planted is None or (same is not None and same.verdict.outcome == "FAIL"):
+        return False
+    return planted.verdict.outcome == "INCONCLUSIVE" and planted.verdict.interval is not None
 
 
 def safety_sentence(results: Results) -> str | None:

@@ -143,8 +143,10 @@ def _next_step(model: _Model, config: SearchConfig) -> _Step:
     if len(model.places) >= config.most:
         return _too_many(config)
     best = int(np.argmax(model.posterior.probabilities))
-    if model.posterior.probabilities[best] < config.confidence or not model.bad_is_slower():
-        return _Step(following=model.most_telling(), reason="in doubt")
+    alone = model.posterior.probabilities[best] >= config.confidence
+    if not alone or not model.bad_is_slower():
+        size = f"whether the bad commit is {config.factor - 1:.0%} slower is not sure yet"
+        return _Step(following=model.most_telling(), reason=size if alone else "in doubt")
     unsure = model.unsure_side(best)
     if unsure is not None:
         return _Step(following=unsure, reason="both sides of the step are measured again")

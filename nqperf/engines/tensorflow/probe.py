@@ -241,18 +241,30 @@ def _sixteen_bits_check(machine: Machine) -> Check:
     instructions = f"{machine.fingerprint.cpu_model}: {', '.join(machine.fingerprint.isa) or 'no instructions known'}"
     states = machine.of(_NAME).states
     speeds = "; ".join(
-        f"{name} products {states[name][0]:.2f} to {states[name][1]:.2f} times as fast as float32"
-        if name in states
-        else f"{name} products do not work"
-        for name in _NARROW
+        _gain_text(name, *states[name]) if name in states else f"{name} products do not work" for name in _NARROW
     )
-    gains = any(states[name][1] >= FASTER for name in _NARROW if name in states)
+    known = [states[name] for name in _NARROW if name in states]
+    advice = f"no type of 16 bits gains here: expect a model to be no faster in {_ALONE}"
+    if any(high >= FASTER for _, high in known):
+        advice = "look again when nothing else runs: no type of 16 bits is seen to gain, and none not to"
+    if any(low >= FASTER for low, _ in known):
+        advice = ""
     return Check(
         name="16 bits",
         state="note" if _bfloat16(machine) else "ok",
-        finding=f"{instructions}; {speeds}",
-        advice="" if gains else f"no type of 16 bits gains here: expect a model to be no faster in {_ALONE}",
+        finding=f"{speeds} ({instructions})",
+        advice=advice,
     )
+
+
+def _gain_text(name: str, low: float, high: float) -> str:
+    """Return whether products in the type `name`, `low` to `high` times as fast as float32's, gain anything here."""
+    said = f"{low:.2f} to {high:.2f} times as fast as float32"
+    if low >= FASTER:
+        return f"{name} products gain, {said}"
+    if high < FASTER:
+        return f"{name} products gain nothing, {said}"
+    return f"whether {name} products gain cannot be told, {said} in the middle half of rounds"
 
 
 def _float16_fusion_check(machine: Machine) -> Iterator[Check]:

@@ -228,7 +228,9 @@ def _so_far(found: Finding, commits: tuple[Commit, ...], sets: int, config: Bise
     if not sets:
         return said
     likeliest = max(range(len(commits)), key=lambda number: found.probabilities[number])
-    return f"{said}, likeliest {commits[likeliest].short} ({found.probabilities[likeliest]:.0%})"
+    said += f", likeliest {commits[likeliest].short} ({found.probabilities[likeliest]:.0%})"
+    # Who reads that one is in doubt wants to know what is left to do.
+    return f"{said}: {found.reason}" if found.in_doubt(config.confidence) == 1 else said
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from nqperf.perf.suite.variant_run import VariantRun
 from nqperf.perf.variants.variant import Variant
 from nqperf.records.doubts import PROVES_NOTHING
 from nqperf.records.results import BASELINE, Controls, VariantResult, Verdict
-from nqperf.records.verdict import RunVerdict, judge_run, too_slow
+from nqperf.records.verdict import QUICK_GATE, RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
 
 _NOT_REACHED = "not measured: out of time"
@@ -117,13 +117,26 @@ def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
 
 
 def short_of_sets(measured: Measurement) -> Iterator[str]:
-    """Yield that a further set did not fit into the time, where rows were open when `measured` ended."""
+    """Yield why no further set was taken, where rows were open when `measured` ended: no time, or no more were asked.
+
+    Nothing is said where the run takes what it needs.
+    """
     budget, taken = measured.budget, len(measured.estimates)
-    ended = measured.interrupted or measured.broken or measured.passes >= measured.most or math.isinf(budget.left())
+    ended = measured.interrupted or measured.broken or math.isinf(budget.left())
     if ended or not taken or not measured.open_rows():
         return
+    left = f"{max(0.0, budget.left()):.0f} of {budget.seconds:g} s were left"
+    if measured.passes >= measured.most:
+        quick = measured.gate == QUICK_GATE
+        said = (
+            f"the {measured.most} of --quick are taken (without it, more fit)"
+            if quick
+            else f"{measured.most} are the most"
+        )
+        yield f"a further set of processes: {said}, and {left}"
+        return
     least = measured.set_seconds()
-    said = f"it takes about {least:.0f} s here, and {max(0.0, budget.left()):.0f} of {budget.seconds:g} s were left"
+    said = f"it takes about {least:.0f} s here, and {left}"
     if taken == 1:
         yield f"a second set of processes, which gives intervals: {said} (--budget {budget.enough(least):g} has room)"
     else:

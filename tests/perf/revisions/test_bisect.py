@@ -56,7 +56,7 @@ def test_each_step_says_how_many_commits_are_in_doubt_and_how_many_sets_were_tak
     _, state = search({7: 1.08}, config=BisectConfig(most=50, progress=told.append))
     said = [
         re.fullmatch(
-            r"(\d+) commits? in doubt, (\d+) of at most 50 sets(?P<likeliest>, likeliest \w+ \(\d+%\))?",
+            r"(\d+) commits? in doubt, (\d+) of at most 50 sets(?P<likeliest>, likeliest \w+ \(\d+%\))?(?P<left>: .+)?",
             one.so_far,
         )
         for one in told
@@ -71,6 +71,8 @@ def test_each_step_says_how_many_commits_are_in_doubt_and_how_many_sets_were_tak
     assert said[-1]["likeliest"].startswith(f", likeliest {COMMITS[6].short} (")
     assert (doubts[0], doubts[-1]) == (10, min(doubts))
     assert doubts[-1] <= 3
+    for one, doubt in zip(said[1:], doubts[1:], strict=True):
+        assert (one["left"] is not None) == (doubt == 1), "of one in doubt it is said what is left to do"
 
 
 def test_commits_that_do_not_build_are_passed_over():

@@ -207,7 +207,7 @@ class PairsAlive:
         first, second = SIDES if self.drawn.random() < 0.5 else SIDES[::-1]  # noqa: PLR2004  # a fair coin
         try:
             if how == "duet":
-                taken = self._at_once(row)
+                taken = self._at_once(row, (first, second))
             else:
                 self._hold(row, [frozenset().union(*self.cores)] * 2)
                 taken = {side: _batch(row, side, self._rounds) for side in (first, second)}
@@ -217,11 +217,12 @@ class PairsAlive:
         for side, seconds in taken.items():
             row.seconds[side].append(seconds)
 
-    def _at_once(self, row: _Alive) -> dict[str, float]:
+    def _at_once(self, row: _Alive, order: tuple[str, str]) -> dict[str, float]:
+        """Time both sides at once; `order` is drawn, for who wakes first drives other programs to the other's cores."""
         swapped = self._rounds % 2
         self._hold(row, [self.cores[swapped], self.cores[1 - swapped]])
         with ThreadPoolExecutor(max_workers=2) as threads:
-            asked = {side: threads.submit(_batch, row, side, self._rounds) for side in SIDES}
+            asked = {side: threads.submit(_batch, row, side, self._rounds) for side in order}
             return {side: answer.result() for side, answer in asked.items()}
 
     def _hold(self, row: _Alive, cores: Sequence[frozenset[int]]) -> None:

@@ -87,10 +87,12 @@ def test_all_are_ready_before_they_are_timed_one_by_one_or_at_once(at_once):
     assert order == (["start"] * 4 + ["ready"] * 4 if at_once else ["start", "ready"] * 4)
 
 
-def test_both_sides_go_first_in_turns():
+@pytest.mark.parametrize("how", ["duet", "turns"])
+def test_both_sides_go_first(how):
+    """In a duet too: who wakes first drives another program from its cores to those of the other."""
     log = []
     with started_pairs(pairs(log, a=(1, 1)), seed=0) as alive:
-        alive.take("turns", 40)
+        alive.take(how, 40)
     firsts = [name for what, name, *_ in log if what == "batch"][::2]
     assert 10 < firsts.count("a.base") < 30
 

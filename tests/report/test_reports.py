@@ -122,7 +122,7 @@ def test_a_control_that_noise_leaves_open_is_no_failure_and_the_headline_alone_s
     found = with_open_controls(runs.run(runs.measured("xla", 1.2)))
     shown = render(found).replace("\\", "").replace(".INCONCLUSIVE {", "")  # the page's style of the word
     assert "INCONCLUSIVE" not in shown
-    assert shown.count("repeat it with about 29 minutes more") == shown.count("29 minutes") == 1
+    assert shown.count("about 29 minutes more") == shown.count("29 minutes") == 1
     assert "no other speed seen" in shown
     table = rows(found)
     assert (table[SAME_ROW]["verdict"], table[PLANTED_ROW]["verdict"]) == ("no other speed seen", "not found")

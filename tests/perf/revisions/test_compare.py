@@ -47,7 +47,8 @@ class Scripted:
     def __init__(self, script, drawn):
         if "start_fault" in script:
             raise NqPerfError(script["start_fault"])
-        self.script, self.drawn, self.pid = script, drawn, 0
+        # Of its own: both sides of a duet are asked at once, by two threads.
+        self.script, self.drawn, self.pid = script, random.Random(drawn.getrandbits(32)), 0
         self.level = script.get("seconds", 0.1) * math.exp(drawn.gauss(0, script.get("noise", 0.004)))
         self.warm_up_seconds = self.level
         self.start_seconds = script.get("start", 2.0) * math.exp(drawn.gauss(0, 0.01))
@@ -267,7 +268,8 @@ def test_what_is_done_is_told_before_each_round_with_the_seconds_that_are_left()
     said = list(dict.fromkeys(one.so_far for one in told))
     assert said[0] == ""
     assert re.fullmatch(r"1 set done, so far [+-]\d\.\d %", said[1])
-    assert re.fullmatch(r"2 sets done, so far [+-]\d\.\d % \(-?\d+\.\d \.\. -?\d+\.\d\)", said[2])
+    # An interval of two sets that tells nothing yet is left out.
+    assert re.fullmatch(r"2 sets done, so far [+-]\d\.\d %( \(-?\d+\.\d \.\. -?\d+\.\d\))?", said[2])
     assert re.fullmatch(r"3 sets done, so far [+-]\d\.\d % \(-?\d+\.\d \.\. -?\d\.\d\)", said[3])
 
 
@@ -319,18 +321,18 @@ def test_outputs_without_a_value_are_not_compared_and_do_not_differ():
 
 
 @pytest.mark.parametrize(
-    ("tick", "seconds", "said"),
+    ("tick", "noise", "said"),
     [
-        (900.0, 0.102, r"at least \d+ more minutes for a first look: --budget \d+0\n"),
-        (200.0, 0.102, r"at least \d+ more minutes to tell what would decide: --budget \d+0\n"),
-        (80.0, 0.102, r"about \d+ more minutes would decide: --budget \d+0\n"),
+        (900.0, 0.004, r"at least \d+ more minutes for a first look: --budget \d+0\n"),
+        (200.0, 0.02, r"at least \d+ more minutes to tell what would decide: --budget \d+0\n"),
+        (80.0, 0.004, r"about \d+ more minutes would decide: --budget \d+0\n"),
     ],
     ids=["one set", "two sets", "more sets"],
 )
-def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, seconds, said):
+def test_time_that_is_up_is_inconclusive_and_says_what_it_takes(monkeypatch, tick, noise, said):
     ticks = itertools.count(0.0, tick)
     monkeypatch.setattr("nqperf.perf.revisions.session.time.monotonic", lambda: next(ticks))
-    results = compare(change={"seconds": seconds}, seed=3, margin=0.02)
+    results = compare({"noise": noise}, {"seconds": 0.102, "noise": noise}, seed=3, margin=0.02)
     assert results.outcome == "INCONCLUSIVE"
     assert words(results)["time"] == "INCONCLUSIVE"
     assert re.search(said, revisions_text(results))

@@ -56,18 +56,8 @@ def compare_revisions(
             run_seconds=config.run_seconds,
             plain=isinstance(same, Close),
         )
-        by_base = (sides[0], dataclasses.replace(sides[1], by_base=True))
-        label, said = sides[0].record.label, ""
-        place = own_benchmarks(target, sides) if sides[1].benchmarks is not None else None
-        rows = [PairedRow(name=target, starts=starter(sides, (starting, starting), start), same=compared)]
-        if place is not None and _build_error(lambda: start("change", by_base[1], starting)) is None:
-            # What the base measures is measured in the change, too: no change loosens its own gate.
-            name = f"{target} of {label}'s {place}/"
-            rows.append(PairedRow(name=name, starts=starter(by_base, (starting, starting), start), same=compared))
-            said = f"{place}/ is not {label}'s: what is measured by that stands in a row of its own, and counts as well"
-        elif place is not None:
-            said = f"{place}/ of {label} does not run in this tree: each side ran its own, so see that both do the same"
-        session = RowsSession(rows=tuple(rows), config=config)
+        rows, said = _rows(target, sides, starting, start, compared)
+        session = RowsSession(rows=rows, config=config)
         session.run()
         run = session.runs[0]
         if run.base_error is not None:
@@ -76,9 +66,33 @@ def compare_revisions(
         if run.faults and run.agreement is not None and run.agreement.changed and not run.sets:
             run.note = run.note or _unsteady(lambda: start("base", sides[0], starting), same)
     if lent := sides[0].lent:
-        said = f"{lent} is not in {label}: this tree's is used on both sides"
+        said = f"{lent} is not in {sides[0].record.label}: this tree's is used on both sides"
     run.note = "; ".join(filter(None, (run.note, said))) or None
     return session.results(sides)
+
+
+def _rows(
+    target: str, sides: tuple[Side, Side], starting: Starting, start: StartSide, compared: Callable[..., Any]
+) -> tuple[tuple[PairedRow, ...], str]:
+    """Return the row of `target`, behind it one by the base's benchmarks where they are others, and what is said of it.
+
+    What the base measures is measured in the change, too: no change loosens its own gate. `starting` is how `start`
+    starts the `sides`, whose outputs are `compared`.
+    """
+
+    def row(name: str, both: tuple[Side, Side]) -> PairedRow:
+        return PairedRow(name=name, starts=starter(both, (starting, starting), start), same=compared)
+
+    place = own_benchmarks(target, sides) if sides[1].benchmarks is not None else None
+    if place is None:
+        return (row(target, sides),), ""
+    label = sides[0].record.label
+    by_base = (sides[0], dataclasses.replace(sides[1], by_base=True))
+    if _build_error(lambda: start("change", by_base[1], starting)) is not None:
+        told = f"{place}/ of {label} does not run in this tree: each side ran its own, so see that both do the same"
+        return (row(target, sides),), told
+    rows = (row(target, sides), row(f"{target} of {label}'s {place}/", by_base))
+    return rows, f"{place}/ is not {label}'s: what is measured by that stands in a row of its own, and counts as well"
 
 
 def _require_new(target: str, error: NqPerfError, start: Callable[[], RevisionProcess]) -> None:

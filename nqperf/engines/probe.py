@@ -116,8 +116,8 @@ class Probe:
         del settings, machine
         return None
 
-    def no_gain_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
-        """Return why a row with these `settings` cannot gain on `machine` by its type, None where nothing is known."""
+    def products_alone(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
+        """Return how fast products in the type of these `settings` are alone on `machine`; None where it is not known."""
         del settings, machine
         return None
 

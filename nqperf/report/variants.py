@@ -10,10 +10,12 @@ from nqperf.plain_text import plain_lines
 from nqperf.report.tables import text_table
 
 ANSWERS = {
-    "exact": "the same answers",
-    "sixteen_bit": "at least 99.9 % of the baseline's micro-F1",
-    "eight_bit": "at least 99 % of the baseline's micro-F1",
+    "exact": "must be the same",
+    "sixteen_bit": "must keep at least 99.9 % of the baseline's micro-F1",
+    "eight_bit": "must keep at least 99 % of the baseline's micro-F1",
 }
+# Names of requirements that do not speak for themselves.
+_NEEDS = {"float16_fusion": "float16_fusion (float16 products fused with their bias, which some CPUs cannot)"}
 _SHORT = {"exact": "exact", "sixteen_bit": "16 bits", "eight_bit": "8 bits"}
 
 
@@ -43,6 +45,12 @@ def _runs(row: ListedVariant) -> str:
     return "runs" if row.runs else "no"
 
 
+def _here(row: ListedVariant) -> str:
+    if not row.runs:
+        return f"does not run: {row.why_not}"
+    return "runs" if row.products is None else f"runs; {row.products}"
+
+
 def _lines(row: ListedVariant) -> Iterator[str]:
     yield row.name
     sets = [f"{name}={value}" for name, value in (*row.environment.items(), *row.settings.items())]
@@ -52,10 +60,10 @@ def _lines(row: ListedVariant) -> Iterator[str]:
         "engine": (row.engine,),
         "from": (row.package,) if row.package else (),
         "sets": sets or ("nothing: the engine as it is by default",),
-        "needs": (", ".join(row.needs),) if row.needs else (),
+        "needs": (", ".join(_NEEDS.get(need, need) for need in row.needs),) if row.needs else (),
         "answers": (ANSWERS[row.answers],),
         "proves": row.proves or ("nothing: a switch without effect shows as a ratio of 1",),
-        "here": () if row.runs is None else ("runs",) if row.runs else (f"does not run: {row.why_not}",),
+        "here": () if row.runs is None else (_here(row),),
     }
     for name, values in told.items():
         for number, value in enumerate(values):

@@ -75,7 +75,7 @@ def test_the_engine_names_why_a_row_is_slow(machine, settings, named):
 def test_engines_that_know_of_nothing_name_nothing():
     row = Variant(name="mine", description="", effects=(), engine="onnxruntime", settings={})
     assert row.slow_because(SLOW_FLOAT16) is None
-    assert row.no_gain_because(SLOW_FLOAT16) is None
+    assert row.products_alone(SLOW_FLOAT16) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_engines_that_know_of_nothing_name_nothing():
 )
 def test_the_engine_says_what_the_type_of_16_bits_gains_alone(speeds, settings, named):
     machine = like(SAPPHIRE_RAPIDS, float16=speeds, bfloat16=(1.9, 2.1))
-    said = Variant(name="mine", description="", effects=(), settings=settings).no_gain_because(machine)
+    said = Variant(name="mine", description="", effects=(), settings=settings).products_alone(machine)
     if named is None:
         assert said is None
         return

@@ -196,7 +196,7 @@ class TensorFlowProbe(Probe):
         stalls = _stalls(machine)
         return stalls and f"Grappler fuses products in float16 with their bias, and {stalls}: leave its remapping off"
 
-    def no_gain_because(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
+    def products_alone(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
         """Return how much faster products in the type of 16 bits of `settings` were seen to be alone on `machine`.
 
         Those that XLA compiles are other kernels than the ones that were timed.

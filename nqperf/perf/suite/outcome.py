@@ -181,7 +181,7 @@ def row_of(run: VariantRun, verdict: Verdict | None, measured: Measurement, know
         return VariantResult(
             name=run.variant.name, status="unjudged", reason=_NOT_REACHED, requested=run.variant.requested()
         )
-    return _explained(run.record(samples, verdict), run.variant.no_gain_because(known.machine))
+    return _explained(run.record(samples, verdict), run.variant.products_alone(known.machine))
 
 
 def _explained(row: VariantResult, cause: str | None) -> VariantResult:

@@ -29,6 +29,8 @@ class ListedVariant:
         proves: What is seen in its process before anything is timed, a sentence each; without one it fails.
         runs: Whether it runs on the machine; None where no machine was looked at.
         why_not: Why it does not run; None where it does, or no machine was looked at.
+        products: How fast the products of its type of 16 bits were seen to be alone; None for a row without one, and
+            where nothing was seen.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ListedVariant:
     proves: tuple[str, ...]
     runs: bool | None = None
     why_not: str | None = None
+    products: str | None = None
 
 
 def listed(rows: Iterable[Variant], machine: Machine | None = None) -> tuple[ListedVariant, ...]:
@@ -74,4 +77,5 @@ def _listed(row: Variant, machine: Machine | None) -> ListedVariant:
         proves=tuple(effect.proves for effect in row.effects),
         runs=None if machine is None else why_not is None,
         why_not=why_not,
+        products=None if machine is None or why_not else row.products_alone(machine),
     )

@@ -87,9 +87,9 @@ class Variant:
         """Return why this variant is very slow on `machine`, where its engine can name it."""
         return self.engine_row().probe_of().slow_because(self.settings, machine)
 
-    def no_gain_because(self, machine: Machine) -> str | None:
-        """Return why the type of this variant's products gains nothing on `machine`, where its engine can name it."""
-        return self.engine_row().probe_of().no_gain_because(self.settings, machine)
+    def products_alone(self, machine: Machine) -> str | None:
+        """Return how fast products in this variant's type are alone on `machine`, where its engine has looked."""
+        return self.engine_row().probe_of().products_alone(self.settings, machine)
 
     def elsewhere(self, observed: EngineState, baseline: EngineState) -> str | None:
         """Return on which other device than the `baseline`'s products were executed, or None when on the same.

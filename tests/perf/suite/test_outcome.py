@@ -13,7 +13,7 @@ CAUSE = "float16 products alone are no faster"
 
 def told(record, cause=CAUSE):
     """Return the record of a row whose engine names the `cause`."""
-    variant = SimpleNamespace(name=record.name, no_gain_because=lambda _machine: cause)
+    variant = SimpleNamespace(name=record.name, products_alone=lambda _machine: cause)
     run = SimpleNamespace(variant=variant, failure=None, record=lambda *_: record)
     measured = SimpleNamespace(samples=lambda _name: record.samples, lost={})
     return row_of(run, record.verdict, measured, Known(machine=SAPPHIRE_RAPIDS, absent={}, floors={}))

@@ -117,7 +117,7 @@ class Probe:
         return None
 
     def products_alone(self, settings: Mapping[str, Any], machine: Machine) -> str | None:
-        """Return how fast products in the type of these `settings` are alone on `machine`; None where it is not known."""
+        """Return how fast products in the type of these `settings` are alone on `machine`, None where none was seen."""
         del settings, machine
         return None
 

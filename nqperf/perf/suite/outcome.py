@@ -21,6 +21,7 @@ from nqperf.records.doubts import PROVES_NOTHING
 from nqperf.records.results import BASELINE, Controls, VariantResult, Verdict
 from nqperf.records.verdict import QUICK_GATE, RunVerdict, judge_run, too_slow
 from nqperf.statistics.sets import Floor
+from nqperf.statistics.verdicts import RowVerdict
 
 _NOT_REACHED = "not measured: out of time"
 
@@ -117,30 +118,35 @@ def unreached_text(names: Sequence[str], budget: Budget, least: float) -> str:
 
 
 def short_of_sets(measured: Measurement) -> Iterator[str]:
-    """Yield why no further set was taken, where rows were open when `measured` ended: no time, or no more were asked.
+    """Yield why no further set was taken, where `measured` ended with rows that it does not tell from the baseline.
 
-    Nothing is said where the run takes what it needs.
+    The time was up, or as many sets were taken as were asked for. Nothing is said where the run takes what it needs.
     """
     budget, taken = measured.budget, len(measured.estimates)
     ended = measured.interrupted or measured.broken or math.isinf(budget.left())
-    if ended or not taken or not measured.open_rows():
+    if ended or not any(map(_untold, measured.judgement.rows if measured.judgement else ())):
         return
     left = f"{max(0.0, budget.left()):.0f} of {budget.seconds:g} s were left"
+    least = measured.set_seconds(tuple(measured.starts))
     if measured.passes >= measured.most:
         quick = measured.gate == QUICK_GATE
-        said = (
-            f"the {measured.most} of --quick are taken (without it, more fit)"
-            if quick
-            else f"{measured.most} are the most"
-        )
-        yield f"a further set of processes: {said}, and {left}"
-        return
-    least = measured.set_seconds()
-    said = f"it takes about {least:.0f} s here, and {left}"
-    if taken == 1:
-        yield f"a second set of processes, which gives intervals: {said} (--budget {budget.enough(least):g} has room)"
-    else:
-        yield f"a further set of processes: {said}"
+        most = f"the {measured.most} of --quick are taken (without it more fit)" if quick else f"{taken} were asked for"
+        yield f"a further set of processes: {most}, and {left}"
+    elif budget.left() < least:
+        what, room = "a further set of processes", ""
+        if taken == 1:
+            what, room = (
+                "a second set of processes, which gives intervals",
+                f" (--budget {budget.enough(least):g} has room)",
+            )
+        yield f"{what}: it takes about {least:.0f} s here, and {left}{room}"
+
+
+def _untold(row: RowVerdict) -> bool:
+    """Return whether what was measured of a `row` leaves open whether it is slower or faster, or what was planted."""
+    if row.role == "same" or row.outcome in {"PASS", "FAIL"}:
+        return False
+    return row.interval is None or row.interval[0] <= 1 <= row.interval[1]
 
 
 def heads_fault(session: Session) -> str | None:

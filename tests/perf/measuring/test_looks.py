@@ -1,6 +1,7 @@
 """Sets and looks of scripted processes, whose clock is theirs: how a measurement goes on, ends, and what it keeps."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from nqperf.perf.measuring.budget import Budget, Speed
 from nqperf.perf.measuring.limits import TooSlowError
 from nqperf.perf.measuring.looks import Measurement, controls_of, row_verdicts
 from nqperf.perf.measuring.sets import Conduct
+from nqperf.perf.suite.outcome import short_of_sets
 from nqperf.records.results import BASELINE, PLANTED, SAME
-from nqperf.records.verdict import GateConfig
+from nqperf.records.verdict import QUICK_GATE, GateConfig
 from nqperf.statistics.sets import Floor, Row
 
 START, BATCH = 2.0, 0.1
@@ -276,3 +278,33 @@ def test_rows_that_are_refused_late_keep_the_sets_that_they_have():
     assert measured.lost == {}
     verdicts = row_verdicts(measured)
     assert (verdicts["a"].sets, verdicts["b"].sets) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("budget", "gate", "said"),
+    [
+        (18, GateConfig(rounds=3), r"a second set of processes, which gives intervals: it takes about \d+ s here, and"),
+        (60, GateConfig(rounds=3), r"a further set of processes: it takes about \d+ s here, and \d+ of 60 s were left"),
+        (
+            900,
+            QUICK_GATE,
+            r"a further set of processes: the 5 of --quick are taken \(without it more fit\), and \d{3} of",
+        ),
+    ],
+)
+def test_a_row_that_is_left_open_says_why_no_further_set_was_taken(budget, gate, said):
+    """A run had stopped with a quarter of its time unused and a question open, and no line said why."""
+    measured = measurement(Machine(offset=0.05), {"near": 1.0}, budget=budget, gate=gate)
+    measured.run()
+    (line,) = short_of_sets(measured)
+    assert re.match(said, line), line
+    assert ("--budget" in line) == (len(measured.estimates) == 1)
+
+
+def test_where_all_is_told_or_nothing_limits_the_run_no_line_says_why_it_ended():
+    told = measurement(Machine(offset=1e-4, noise=1e-4), {"slow": 1.5}, budget=900)
+    told.run()
+    assert list(short_of_sets(told)) == []
+    free = measurement(Machine(offset=0.05), {"near": 1.0}, gate=GateConfig(sets=2, rounds=3))
+    free.run()
+    assert list(short_of_sets(free)) == []

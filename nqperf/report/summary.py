@@ -35,6 +35,8 @@ _OPEN_CONTROLS = {SAME: "no other speed seen", PLANTED: "not found"}
 _UNKNOWN = "one set: not known"
 NONE = "-"
 NO_INTERVAL = "one set, no interval"
+# Ends so many times apart tell nothing.
+_ROUGH = 100.0
 _SHORT = 0.0002  # seconds
 
 
@@ -160,8 +162,15 @@ def floor_text(verdict: Verdict) -> str:
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:
-    """Return `interval`, of ratios, in words; None is that of a single set of processes."""
-    return NO_INTERVAL if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
+    """Return `interval`, of ratios, in words; None is that of a single set of processes.
+
+    Of two sets that scatter it may be "0.000 .. 1000000.000", which nobody reads as "nothing is known".
+    """
+    if interval is None:
+        return NO_INTERVAL
+    if interval[1] > _ROUGH * interval[0]:
+        return "too rough to tell"
+    return f"{interval[0]:.3f} .. {interval[1]:.3f}"
 
 
 def work_text(results: Results) -> str:

@@ -168,7 +168,8 @@ def with_benchmark_of_base(target: str | None, sides: tuple[Side, Side]) -> Iter
 
     Both are measured then, so that no change loosens its own gate by what it measures.
     """
-    place = None if target is None else own_benchmarks(target, sides)
+    # A base that is lent the benchmark has none of its own.
+    place = None if target is None or sides[0].lent else own_benchmarks(target, sides)
     if place is None:
         yield sides
         return
@@ -185,9 +186,10 @@ def with_benchmark_of_base(target: str | None, sides: tuple[Side, Side]) -> Iter
 
 
 def own_benchmarks(target: str, sides: tuple[Side, Side]) -> Path | None:
-    """Return the folder of the benchmark `target`, "module:build", where the two `sides` have other modules in it.
+    """Return the folder of the benchmark `target`, "module:build", where what the base has in it is not the change's.
 
-    A benchmark stands in a folder for such; what a builder elsewhere does is the work that is compared.
+    `sides` are both. A benchmark stands in a folder for such; what a builder elsewhere does is the work that is
+    compared. Modules that only the change has say nothing, but for those that are run with a package.
     """
     module = Path(*target.partition(":")[0].split("."))
     if module.parts[0] not in _BENCHMARK_FOLDERS:
@@ -196,7 +198,8 @@ def own_benchmarks(target: str, sides: tuple[Side, Side]) -> Path | None:
         if all((side.root / folder / module.with_suffix(".py")).is_file() for side in sides):
             place = folder / Path(module.parts[0])
             base, change = (_modules(side.root / place) for side in sides)
-            return None if base == change else place
+            added = any(name not in base and Path(name).name == "__init__.py" for name in change)
+            return place if added or any(change.get(name) != held for name, held in base.items()) else None
     return None
 
 

@@ -1,5 +1,6 @@
 """Whose nqperf a side's process runs, and what is said when it speaks another version of the workers' protocol."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from nqperf.perf.revisions.sides import BaseAsked, Side, both_sides, own_package
 from nqperf.perf.workers import protocol
 from nqperf.records.revisions import RevisionSide
 from nqperf.report.revisions import side_text
-from tests.perf.revisions.projects import git, project
+from tests.perf.revisions.projects import commit, git, project
 
 ANOTHER = """
 import os, struct, sys
@@ -101,3 +102,41 @@ def test_a_base_named_by_its_whole_commit_is_called_by_ten_letters(tmp_path):
             assert (base.record.label, base.record.commit) == (said, whole)
     with both_sides(BaseAsked(revision=whole), folder) as (base, _):
         assert side_text(base.record) == f"{whole[:10]} first"
+
+
+@pytest.mark.parametrize(
+    ("changed", "others"),
+    [
+        ({"benchmarks/work.py": "x = 2\n"}, True),
+        ({"benchmarks/helper.py": "y = 2\n"}, True),
+        ({"benchmarks/helper.py": None}, True),
+        ({"benchmarks/__init__.py": ""}, True),
+        ({"benchmarks/another.py": "z = 1\n"}, False),
+        ({"mine.py": "FAST = False\n"}, False),
+    ],
+)
+def test_a_change_with_other_benchmarks_has_the_base_s_at_hand(tmp_path, changed, others):
+    files = {"benchmarks/work.py": "x = 1\n", "benchmarks/helper.py": "y = 1\n", "mine.py": "FAST = True\n"}
+    folder = project(tmp_path / "mine", files)
+    commit(folder, changed, "second")
+    with both_sides(BaseAsked(revision="HEAD~1"), folder, target="benchmarks.work:build") as (base, change):
+        assert (change.benchmarks is not None) == others
+        assert base.benchmarks is None
+        if change.benchmarks is not None:
+            place = change.benchmarks / "benchmarks"
+            assert (place / "work.py").read_text() == "x = 1\n"
+            assert (place / "__init__.py").is_file()
+            by_base = dataclasses.replace(change, by_base=True)
+            assert by_base.search_path(folder)[0] == str(change.benchmarks)
+            assert str(change.benchmarks) not in change.search_path(folder)
+    with both_sides(BaseAsked(revision="HEAD~1"), folder, target="mine:build") as (_, change):
+        assert change.benchmarks is None, "what is no benchmark is the work that is compared"
+
+
+def test_a_base_that_is_lent_the_benchmark_has_none_of_its_own(tmp_path):
+    folder = project(tmp_path / "mine", {"mine.py": "FAST = True\n"})
+    (folder / "benchmarks").mkdir()
+    for name in ("work.py", "conftest.py", "test_work.py"):
+        (folder / "benchmarks" / name).write_text("from mine import FAST\n")
+    with both_sides(BaseAsked(revision="main"), folder, target="benchmarks.work:build") as (base, change):
+        assert (base.lent, change.benchmarks) == ("benchmarks/work.py", None)

@@ -69,7 +69,8 @@ def fix(model: str, precision: str, *, write: bool, anywhere: bool, patch: Path 
         write_whole(patch, made.diff.encode())
     else:
         click.echo(made.diff, nl=False)
-        click.echo("" if not made.diff else "\n", nl=False, err=True)  # what follows is no part of the patch
+        if made.diff:
+            click.echo(err=True)  # what follows is no part of the patch
     click.echo(summary_line(target.name, made, left, written=write), err=True)
     _tell(audit.findings)
     if not audit.complete:

@@ -79,3 +79,13 @@ def test_the_bound_is_what_float16_holds(epsilon):
         each.rule for each in audit(lambda: layers_of_the_tests().model(Scaled), precision="mixed_float16").findings
     }
     assert found == ({"NUM101"} if epsilon**-0.5 > float(np.finfo(np.float16).max) else set())
+
+
+def test_a_quotient_beyond_all_types_is_a_finding_and_ends_nothing():
+    class Sharp(keras.layers.Layer):
+        def call(self, x):
+            s = keras.ops.sum(keras.ops.square(keras.ops.cast(x, "float32")), axis=-1, keepdims=True)
+            return x * keras.ops.cast(keras.ops.power(s + 1e-30, -12.0), x.dtype)
+
+    outcome = audit(lambda: layers_of_the_tests().model(Sharp), precision="mixed_float16")
+    assert "the Pow is inf where its epsilon alone is left" in "".join(each.message for each in outcome.findings)

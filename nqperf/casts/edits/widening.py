@@ -127,35 +127,45 @@ def told_float32(location: SourceLocation | None, op_type: str) -> tuple[Edit, .
 
 def cast_inside(location: SourceLocation | None) -> tuple[Edit, ...]:
     """Return edits of the cast written at `location` that put it on what is computed, not on the result."""
-    node = source.expression(location, "Cast") if location is not None else None
-    if location is None or not isinstance(node, ast.Call) or not node.args or not is_cast(node):
+    node = _cast_at(location)
+    if location is None or node is None:
         return ()
-    call, dtype = ast.unparse(node.func), ", ".join(ast.unparse(each) for each in node.args[1:])
-    keyword = next((ast.unparse(each.value) for each in node.keywords if each.arg == "dtype"), dtype)
-    inner = node.args[0]
+    call, inner, dtype = ast.unparse(node.func), node.args[0], _target_of(node)
     names = [each for each in ast.walk(inner) if isinstance(each, ast.Name | ast.Attribute) and _is_value(each, inner)]
-    before, after = _ends(node, inner)
-    unwrapped = (Change(span=before, before="", drops=True), Change(span=after, before="", drops=True))
-    wrapped = tuple(Change(span=source.span(each), before=f"{call}(", after=f", {keyword})") for each in names)
-    return (Edit(path=location.path, changes=(*unwrapped, *wrapped)),) if names else ()
+    wrapped = tuple(Change(span=source.span(each), before=f"{call}(", after=f", {dtype})") for each in names)
+    return (Edit(path=location.path, changes=(*_unwrapped(node), *wrapped)),) if names else ()
 
 
 def cast_outside(location: SourceLocation | None) -> tuple[Edit, ...]:
     """Return the edit of the cast written at `location` that puts it on what its operand is multiplied with, too."""
-    node = source.expression(location, "Cast") if location is not None else None
-    if location is None or not isinstance(node, ast.Call) or not node.args or not is_cast(node):
+    node = _cast_at(location)
+    if location is None or node is None:
         return ()
     outer = next(iter(_holding(location.path, node)), None)
     if not isinstance(outer, ast.BinOp):
         return ()
     other = outer.left if _inside(node, outer.right) else outer.right
-    keywords = (ast.unparse(each.value) for each in node.keywords if each.arg == "dtype")
-    dtype = next(keywords, ", ".join(ast.unparse(each) for each in node.args[1:]))
-    before, after = _ends(node, node.args[0])
-    unwrapped = (Change(span=before, before="", drops=True), Change(span=after, before="", drops=True))
     wide = wrapped(location.path, [source.span(other)], '"float32"')
-    both = replace(wide, changes=(*unwrapped, *wide.changes)) if wide is not None else None
-    return first([and_back(both, source.span(outer), dtype)])
+    both = None if wide is None else replace(wide, changes=(*_unwrapped(node), *wide.changes))
+    return first([and_back(both, source.span(outer), _target_of(node))])
+
+
+def _cast_at(location: SourceLocation | None) -> ast.Call | None:
+    """Return the cast that is written at `location`, None where none is."""
+    node = source.expression(location, "Cast") if location is not None else None
+    return node if isinstance(node, ast.Call) and node.args and is_cast(node) else None
+
+
+def _target_of(cast: ast.Call) -> str:
+    """Return what a cast says of its dtype."""
+    told = (ast.unparse(each.value) for each in cast.keywords if each.arg == "dtype")
+    return next(told, ", ".join(ast.unparse(each) for each in cast.args[1:]))
+
+
+def _unwrapped(cast: ast.Call) -> tuple[Change, Change]:
+    """Return the changes that leave of a cast what it casts."""
+    before, after = _ends(cast, cast.args[0])
+    return Change(span=before, before="", drops=True), Change(span=after, before="", drops=True)
 
 
 def _ends(outer: ast.expr, inner: ast.expr) -> tuple[Span, Span]:

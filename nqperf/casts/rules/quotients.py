@@ -6,6 +6,8 @@ does not hold. Times the zeros it is NaN then.
 
 from __future__ import annotations
 
+import math
+
 from nqperf.casts.rules.constants import extreme
 from nqperf.casts.rules.ranges import RANGES
 from nqperf.casts.trace.flow import Flow
@@ -36,7 +38,12 @@ def most(flow: Flow, op: OpRecord) -> float | None:
         least, power, numerator = _least(flow, inputs[0]), inputs[1].constant.low, 1.0
     else:
         return None
-    return None if least is None or power >= 0 else numerator * least**power
+    if least is None or power >= 0:
+        return None
+    try:
+        return float(numerator * least**power)
+    except OverflowError:  # beyond float64, too
+        return math.inf
 
 
 def _least(flow: Flow, op: OpRecord, depth: int = _DEPTH) -> float | None:

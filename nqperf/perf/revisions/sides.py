@@ -195,7 +195,9 @@ def own_benchmarks(target: str, sides: tuple[Side, Side]) -> Path | None:
     if module.parts[0] not in _BENCHMARK_FOLDERS:
         return None
     for folder in ("", *_SOURCE_FOLDERS):
-        if all((side.root / folder / module.with_suffix(".py")).is_file() for side in sides):
+        # The change may have made a package of the base's module.
+        file, package = sides[0].root / folder / module.with_suffix(".py"), sides[0].root / folder / module
+        if file.is_file() or (package / "__init__.py").is_file():
             place = folder / Path(module.parts[0])
             base, change = (_modules(side.root / place) for side in sides)
             added = any(name not in base and Path(name).name == "__init__.py" for name in change)

@@ -191,7 +191,7 @@ def row_of(run: VariantRun, verdict: Verdict | None, measured: Measurement, know
 
 
 def _explained(row: VariantResult, cause: str | None) -> VariantResult:
-    """Return `row` with the `cause` of a type that gains nothing, where it came out slower; else as it is."""
+    """Return `row` with how fast the products in its type are alone, the `cause`, where it came out slower."""
     verdict = row.verdict
     if cause is None or verdict is None or cause in (row.note or ""):
         return row

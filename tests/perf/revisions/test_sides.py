@@ -111,6 +111,7 @@ def test_a_base_named_by_its_whole_commit_is_called_by_ten_letters(tmp_path):
         ({"benchmarks/helper.py": "y = 2\n"}, True),
         ({"benchmarks/helper.py": None}, True),
         ({"benchmarks/__init__.py": ""}, True),
+        ({"benchmarks/work.py": None, "benchmarks/work/__init__.py": "x = 2\n"}, True),
         ({"benchmarks/another.py": "z = 1\n"}, False),
         ({"mine.py": "FAST = False\n"}, False),
     ],

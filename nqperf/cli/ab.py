@@ -18,11 +18,14 @@ from nqperf.perf.revisions.sides import both_sides, project_of
 from nqperf.plain_text import command_line
 
 
+_BUDGET = 180.0
+
+
 @click.command("ab")
 @click.argument("target", metavar="MODULE:BUILD")
 @base_options
 @margin_options
-@shared.option("--budget", type=shared.SECONDS, default=180.0, help="Seconds that measuring may take.")
+@shared.option("--budget", type=shared.SECONDS, default=_BUDGET, help="Seconds that measuring may take.")
 @shared.option("--pages", type=click.Choice(["huge", "plain"]), default="huge", help="Memory pages of both sides.")
 @shared.option("--seed", type=int, default=0, help="Draws the orders.")
 @shared.option("--out", type=shared.PATH, help="Write the results as JSON.")
@@ -55,6 +58,6 @@ def ab_command(target: str, **options: Any) -> None:
         )
         folder = Path.cwd()
         with both_sides(asked, folder, target=target) as sides:
-            options, config = by_the_base(options, config, sides)
+            options, config = by_the_base(options, config, sides, _BUDGET)
             results = compare_revisions(target, sides, project_of(folder)[0], config=config)
     deliver(results, options)

@@ -82,20 +82,20 @@ def refuse_margins() -> None:
 
 
 def by_the_base(
-    options: Mapping[str, Any], config: RevisionsConfig, sides: tuple[Side, Side]
+    options: Mapping[str, Any], config: RevisionsConfig, sides: tuple[Side, Side], budget: float
 ) -> tuple[dict[str, Any], RevisionsConfig]:
     """Return `options` and `config` with the base's settings for what nobody typed and only a project's file says.
 
-    `sides` are base and change. Raises: FormatError as `settings_of_base`.
+    `sides` are base and change, and `budget` is how many seconds the command takes where nobody says it. Raises:
+    FormatError as `settings_of_base`.
     """
     context = click.get_current_context()
     typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
     given = [name for name in DECIDING if context.get_parameter_source(name) in typed]
-    usual: Any = next(each.default for each in context.command.params if each.name == "budget")
-    found = settings_of_base(Path.cwd(), sides, given, budget=_budget(options) if usual is None else usual)
+    found = settings_of_base(Path.cwd(), sides, given, budget=budget)
     options = {**options, **found.values}
-    margin, budget = options["margin"], found.values.get("budget", config.budget)
-    return options, dataclasses.replace(config, margin=margin, budget=budget, settings=found.said)
+    margin, seconds = options["margin"], found.values.get("budget", config.budget)
+    return options, dataclasses.replace(config, margin=margin, budget=seconds, settings=found.said)
 
 
 def _budget(options: Mapping[str, Any]) -> float:
@@ -137,7 +137,7 @@ def compare_rows(
     )
     folder = Path.cwd()
     with both_sides(base_asked(options), folder, rows=True) as sides:
-        options, config = by_the_base(options, config, sides)
+        options, config = by_the_base(options, config, sides, _budget(options))
         return compare_suite(asked, sides, project_of(folder)[0], config), options
 
 

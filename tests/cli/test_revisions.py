@@ -16,7 +16,8 @@ def budget_of(call, monkeypatch, tmp_path):
     asked = []
 
     def compare(*arguments, **keywords):
-        asked.extend(value for value in (*arguments, *keywords.values()) if isinstance(value, revisions.RevisionsConfig))
+        given = (*arguments, *keywords.values())
+        asked.extend(value for value in given if isinstance(value, revisions.RevisionsConfig))
         raise _MeasuredEnough("here it would measure")
 
     monkeypatch.setattr(revisions, "compare_suite", compare)

@@ -6,7 +6,7 @@ from nqperf.cli import ab, revisions
 from nqperf.errors import NqPerfError
 
 
-class _MeasuredEnough(NqPerfError):
+class _MeasuredError(NqPerfError):
     """Ends a command where it would begin to measure."""
 
 
@@ -18,7 +18,7 @@ def budget_of(call, monkeypatch, tmp_path):
     def compare(*arguments, **keywords):
         given = (*arguments, *keywords.values())
         asked.extend(value for value in given if isinstance(value, revisions.RevisionsConfig))
-        raise _MeasuredEnough("here it would measure")
+        raise _MeasuredError("here it would measure")
 
     monkeypatch.setattr(revisions, "compare_suite", compare)
     monkeypatch.setattr(ab, "compare_revisions", compare)

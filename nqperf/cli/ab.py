@@ -17,7 +17,6 @@ from nqperf.perf.revisions.config import RevisionsConfig
 from nqperf.perf.revisions.sides import both_sides, project_of
 from nqperf.plain_text import command_line
 
-
 _BUDGET = 180.0
 
 

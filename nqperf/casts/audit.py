@@ -84,9 +84,11 @@ def audited_trace(
         findings = judge(trace, model, weights(model) if weights is not None and trace.stopped is None else None)
 
         def again() -> tuple[Finding, ...] | None:
-            rebuilt, _ = building.built(target, inputs, precision)
+            rebuilt, model_again = building.built(target, inputs, precision)
             tried, _ = tracing.trace(rebuilt, device=device)
-            return judge(tried) if tried.stopped is None else None
+            if tried.stopped is not None:
+                return None
+            return judge(tried, model_again, weights(model_again) if weights is not None else None)
 
         runs = any(finding.proposals for finding in findings) and not is_large(model)
         if runs:

@@ -17,6 +17,8 @@ _STEPS = 12
 
 # Ops that a value stays near zero, or near one, through.
 _KEEPS = MOVES | {"Cast", "Sum", "Mean", "Abs", "Square", "Relu", "Sqrt"}
+_SUMS = frozenset({"AddV2", "Add", "Sub", "BiasAdd"})
+_BOUNDS = frozenset({"Maximum", "Minimum"})
 _TWO = frozenset({"AddV2", "Add", "Sub", "Maximum", "Minimum", "Mul"})
 # Ops that make infinity or NaN of a zero.
 _FRAGILE = frozenset({"Log", "Rsqrt", "Reciprocal", "Inv"})
@@ -72,6 +74,29 @@ def harm(flow: Flow, constant: OpRecord, becomes: str) -> Harm | None:
     return None
 
 
+def only_added(flow: Flow, op: OpRecord) -> bool:
+    """Whether all that `flow` does with `op` is to add it to other values, of which none is a divisor or near a pole."""
+    readers = flow.readers(op)
+    return bool(readers) and all(_adds(flow, each) for each in readers)
+
+
+def _adds(flow: Flow, reader: OpRecord) -> bool:
+    if reader.op_type in MOVES:
+        return only_added(flow, reader)
+    if reader.op_type not in _SUMS:
+        return False
+    waiting, seen = [reader], set()
+    while waiting:
+        op = waiting.pop()
+        seen.add(op.index)
+        for each in flow.readers(op):
+            if each.op_type == "Sqrt" or _fragile(flow, each, "zero", op.index):
+                return False
+            if each.op_type in MOVES | _BOUNDS | {"Cast"} and each.index not in seen:
+                waiting.append(each)
+    return True
+
+
 def _why(end: OpRecord, becomes: str) -> str:
     if becomes == "infinity":
         return f"and the bound lets infinity through to this {end.op_type}"
@@ -80,7 +105,7 @@ def _why(end: OpRecord, becomes: str) -> str:
 
 def _lets_through(flow: Flow, bound: OpRecord) -> OpRecord | None:
     """Return the op that makes NaN of an infinity which a bound no longer cuts, None where there is none."""
-    if bound.op_type not in ("Maximum", "Minimum"):
+    if bound.op_type not in _BOUNDS:
         return None
     fragile = ("Sub", "RealDiv", "Mul")
     return next((each for each in _reached(flow, bound) if each.op_type in fragile), None)
@@ -92,7 +117,7 @@ def _reached(flow: Flow, op: OpRecord) -> list[OpRecord]:
     while waiting and len(found) < _STEPS:
         for reader in flow.readers(waiting.pop(0)):
             found.append(reader)
-            if reader.op_type in MOVES or reader.op_type in ("Maximum", "Minimum"):
+            if reader.op_type in MOVES or reader.op_type in _BOUNDS:
                 waiting.append(reader)
     return found
 

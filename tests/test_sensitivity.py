@@ -14,8 +14,9 @@ from nqperf.formats.weights.model_folder import open_model
 from nqperf.model import precision
 from nqperf.model.encoders import blocks
 from nqperf.nq.logits import concatenate
-from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, MICRO_F1, agreement, check_parity, score_predictions
+from nqperf.perf.suite.parity import MICRO_F1, agreement, check_parity, score_predictions
 from nqperf.perf.suite.task import make_task
+from nqperf.records.results import LOGIT_DIFFERENCE
 
 EXAMPLES = 6
 SEQ_LENGTH = 512

@@ -32,6 +32,8 @@ OWN_MODEL = "inputs"
 UNDECIDED = "answers undecided"
 # Where an agreement has, among its details, what was compared in all after more was asked, and what of it changed.
 ALL_COMPARED, ALL_CHANGED = "all_compared", "all_changed"
+# Where it has how far logits are apart at the most.
+LOGIT_DIFFERENCE = "max_abs_logit_difference"
 
 Switch = str | int | float | bool | None
 # One size of the work; all of them by name are its workload.

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from nqperf.records.results import Results, Usage
 from nqperf.report.lines import listed
 
 
-def columns_text(results: Results) -> str:
-    """Return what the columns of the table of `results` are."""
-    return listed("the columns", _columns(results))
+def columns_text(results: Results, headings: Sequence[str]) -> str:
+    """Return what the columns of the table of `results` are, those of `headings`."""
+    return listed("the columns", (f"{name}: {text}" for name, text in _columns(results).items() if name in headings))
 
 
-def _columns(results: Results) -> Iterator[str]:
+def _columns(results: Results) -> dict[str, str]:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f", which holds it with {min(confidences):.2%} probability" if confidences else ""
-    yield f"ratio: baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}"
-    yield "in total: the same of total times"
-    yield f"time: of one batch, the baseline's median over all rounds, over the ratio{_turns(results)}"
-    yield "change: of this time"
-    yield "changed: results that differ from the baseline's"
-    yield "finds: the slowdown against the floor that these sets find in 4 of 5 runs"
+    return {
+        "ratio": f"baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}",
+        "in total": "the same of total times",
+        "time": f"of one batch: the median of the baseline's, over the ratio{_turns(results)}",
+        "change": "of this time",
+        "changed": "results that differ from the baseline's",
+        "finds": "the slowdown against the floor that these sets find in 4 of 5 runs",
+    }
 
 
 def _turns(results: Results) -> str:

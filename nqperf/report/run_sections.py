@@ -7,7 +7,6 @@ from statistics import median
 
 from markupsafe import Markup
 
-from nqperf.perf.variants.table import VARIANTS
 from nqperf.plain_text import counted
 from nqperf.records.results import BASELINE, OWN_MODEL, PLANTED, SAME, Control, Pairs, Results, Verdict
 from nqperf.report import page as html
@@ -18,7 +17,6 @@ from nqperf.report.headline import by_speed
 from nqperf.report.lines import in_one_line
 from nqperf.report.roofline_section import roofline_section
 from nqperf.report.summary import (
-    NONE,
     absence,
     describe,
     interval_text,
@@ -29,9 +27,10 @@ from nqperf.report.summary import (
     summarise,
     work_text,
 )
+from nqperf.report.tables import NONE
 from nqperf.report.thesis import THESIS, thesis_ratios
 from nqperf.report.times import row_seconds
-from nqperf.report.variants import described
+from nqperf.report.variants_section import variants_section
 
 LEGEND = (
     "Ratio: baseline seconds / variant seconds; right of the broken line at 1 is faster. The dot is the mean of the "
@@ -58,7 +57,7 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
             yield html.paragraph(OF_NQPERF)
         yield ratio_rows([(name, mark, said) for name, (mark, said) in marks.items()])
     yield html.title(level, "Table")
-    headings, rows = _with_cells(*_verdict_first(summary.headings, _by_speed(results, summary.rows)))
+    headings, rows = _verdict_first(summary.headings, _by_speed(results, summary.rows))
     yield html.html_table(
         "The baseline, then each variant, the fastest first", headings, rows, left=("verdict",), lines=("verdict",)
     )
@@ -68,7 +67,7 @@ def run_sections(results: Results, level: int = 2) -> Iterator[Markup]:
             yield html.paragraph(f"{what[0].upper()}{what[1:]}:")
             yield html.facts(known)
     yield from _notes(results)
-    yield from _descriptions(results, level)
+    yield from variants_section(results, level)
     yield from _times(results, level)
     yield from _rounds(results, level)
     yield from answers_section(results, level)
@@ -124,25 +123,8 @@ def _verdict_first(
     return tuple(_turned(headings)), [tuple(_turned(row)) for row in rows]
 
 
-def _with_cells(
-    headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return a table without the columns that hold nothing in any row, which made it wider than a window."""
-    kept = [column for column in range(len(headings)) if any(row[column] != NONE for row in rows)]
-    return tuple(headings[one] for one in kept), [tuple(row[one] for one in kept) for row in rows]
-
-
 def _turned(cells: tuple[str, ...]) -> tuple[str, ...]:
     return (cells[0], cells[-1], *cells[1:-1])
-
-
-def _descriptions(results: Results, level: int) -> Iterator[Markup]:
-    """Yield what each variant of the table is."""
-    known = [(row.name, described(VARIANTS[row.name])) for row in by_speed(results) if row.name in VARIANTS]
-    if known:
-        yield html.title(level, "What each variant does")
-        headings = ("variant", "what it is")
-        yield html.html_table("As `nqperf variants` tells", headings, known, left=headings[1:], lines=headings[1:])
 
 
 def _times(results: Results, level: int) -> Iterator[Markup]:

@@ -24,6 +24,8 @@ from nqperf.report.combinations import combinations_text
 from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
 from nqperf.report.longer import larger_budget, more_time
 from nqperf.report.roofline import roofline_text
+from nqperf.report.seen import seen_text
+from nqperf.report.tables import NONE, with_cells
 from nqperf.report.thesis import thesis_text
 from nqperf.report.times import baseline_seconds
 
@@ -33,7 +35,6 @@ _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
 _OPEN_CONTROLS = {SAME: "no other speed seen", PLANTED: "not found"}
 # A single set has no interval, so it could not have seen either.
 _UNKNOWN = "one set: not known"
-NONE = "-"
 NO_INTERVAL = "one set, no interval"
 # Ends so many times apart tell nothing.
 _ROUGH = 100.0
@@ -61,19 +62,16 @@ def summarise(results: Results) -> Summary:
     """Return what `results` came to."""
     metric = _metric(results)
     score = "score" if metric is None else _METRIC_NAMES.get(metric, metric)
-    floors, explanations = _floor(results), columns_text(results)
+    columns = ("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds")
+    variants = (_row(variant, results, metric) for variant in results.variants if stands_in_table(variant))
+    headings, rows = with_cells((*columns, "verdict"), (*variants, *_control_rows(results)))
+    floors, explanations = _floor(results), columns_text(results, headings)
     judged = judged_text(results)
     return Summary(
         headline=f"{results.outcome}: {judged}",
         reasons=tuple(filter(None, (*(why for why in results.reasons if why not in judged), busy_text(results)))),
-        headings=(
-            *("variant", "time", "change", score, "changed", "ratio", "interval", "in total", "sets", "floor", "finds"),
-            "verdict",
-        ),
-        rows=(
-            *(_row(variant, results, metric) for variant in results.variants if stands_in_table(variant)),
-            *_control_rows(results),
-        ),
+        headings=headings,
+        rows=rows,
         floors=floors,
         explanations=explanations,
         notes=(
@@ -86,7 +84,14 @@ def summarise(results: Results) -> Summary:
             _planted(results.controls.planted),
             explanations,
             *filter(
-                None, (thesis_text(results), combinations_text(results), usage_text(results), roofline_text(results))
+                None,
+                (
+                    thesis_text(results),
+                    combinations_text(results),
+                    seen_text(results),
+                    usage_text(results),
+                    roofline_text(results),
+                ),
             ),
             f"device: {results.fingerprint.device_key}",
             f"command: {results.command}",

@@ -12,6 +12,16 @@ from nqperf.plain_text import plain
 _RULED = "    \n    \n -- \n    \n    \n    \n    \n    \n"
 # No table is cut or folded, wherever it is shown.
 _WIDEST = 100_000
+# A cell that there is nothing for.
+NONE = "-"
+
+
+def with_cells(
+    headings: tuple[str, ...], rows: tuple[tuple[str, ...], ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return `headings` and `rows` without the columns that hold nothing in any row, which only make a table wide."""
+    kept = [column for column in range(len(headings)) if not rows or any(row[column] != NONE for row in rows)]
+    return tuple(headings[one] for one in kept), tuple(tuple(row[one] for one in kept) for row in rows)
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> str:

@@ -12,8 +12,8 @@ from nqperf.records.results import BASELINE, Results
 from nqperf.records.timed import is_of_baseline
 from nqperf.report.headline import closing_sentences
 from nqperf.report.lines import wrapped
-from nqperf.report.summary import NONE, interval_text, milliseconds, summarise
-from nqperf.report.tables import text_table
+from nqperf.report.summary import interval_text, milliseconds, summarise
+from nqperf.report.tables import NONE, text_table
 from nqperf.statistics.comparison import Change
 
 CHANGE_HEADINGS = ("variant", "old ratio", "new ratio", "factor", "interval", "sets", "change")

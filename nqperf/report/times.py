@@ -18,11 +18,14 @@ def row_seconds(results: Results, variant: VariantResult) -> list[float]:
 
 
 def baseline_seconds(results: Results, variant: VariantResult) -> float | None:
-    """Return what a round took the baseline of `variant`: the median of its pairs, None where there are none.
+    """Return what a batch took the baseline of `variant`: the median, None where there are no times.
 
-    It is of all pairs of the run `results`, so that rows compare; in a record of comparisons that share no baseline, of
-    its own.
+    It is of every batch of the run `results`, so that rows compare; in a record of comparisons that share no baseline,
+    of its own pairs.
     """
+    baseline = results.variant(BASELINE)
+    if baseline is not None and (shared := row_seconds(results, baseline)):
+        return median(shared)
     samples = [*variant.samples]
     if results.variant(BASELINE) is not None:
         samples = [sample for one in results.variants for sample in one.samples]

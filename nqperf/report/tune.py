@@ -5,8 +5,8 @@ from __future__ import annotations
 from nqperf.plain_text import counted
 from nqperf.records.profiles import held_to
 from nqperf.records.results import BASELINE
-from nqperf.report.summary import NONE, interval_text
-from nqperf.report.tables import text_table
+from nqperf.report.summary import interval_text
+from nqperf.report.tables import NONE, text_table
 from nqperf.tuning.tune import Tried, Tuned
 
 HEADINGS = ("tried", "engine", "batch", "ratio", "interval", "pairs", "seconds", "outcome")

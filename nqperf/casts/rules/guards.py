@@ -75,7 +75,7 @@ def harm(flow: Flow, constant: OpRecord, becomes: str) -> Harm | None:
 
 
 def only_added(flow: Flow, op: OpRecord) -> bool:
-    """Whether all that `flow` does with `op` is to add it to other values, of which none is a divisor or near a pole."""
+    """Whether all that `flow` does with `op` is to add it to what is no divisor, and goes into no root or logarithm."""
     readers = flow.readers(op)
     return bool(readers) and all(_adds(flow, each) for each in readers)
 

@@ -13,9 +13,9 @@ from nqperf.nq.evaluation import answer_counts, default_non_null_threshold, eval
 from nqperf.nq.example import NULL_SPAN, Example, Prediction, Span
 from nqperf.perf.pairs.sameness import Close, agree
 from nqperf.perf.suite.differences import difference
-from nqperf.perf.suite.parity import ANSWER_LIMITS, LIMITS, LOGIT_DIFFERENCE, MICRO_F1
+from nqperf.perf.suite.parity import ANSWER_LIMITS, LIMITS, MICRO_F1
 from nqperf.perf.variants.variant import Tolerance
-from nqperf.records.results import UNDECIDED, Agreement
+from nqperf.records.results import LOGIT_DIFFERENCE, UNDECIDED, Agreement
 from nqperf.statistics.answers import Answered, judge_answers
 
 _EXACT = Close(rtol=0, atol=0)

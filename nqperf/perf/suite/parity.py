@@ -18,15 +18,14 @@ from nqperf.nq.logits import MODEL_OUTPUTS, Logits
 from nqperf.nq.ranking import rank_spans
 from nqperf.perf.suite.differences import difference
 from nqperf.perf.variants.variant import Tolerance
-from nqperf.records.results import UNDECIDED, Agreement
+from nqperf.records.results import LOGIT_DIFFERENCE, UNDECIDED, Agreement
 from nqperf.statistics.answers import Answered, AnswerLimits, AnswersVerdict, judge_answers
 
 MICRO_F1 = "all-answer-f1"
 # So many changed answers a record keeps in words: enough to see what went wrong, and no second predictions file.
 _DIFFERENCES = 20
-# The further details of an agreement: the share of examples whose best span is the same, and how far logits are apart.
+# A further detail of an agreement: the share of examples whose best span is the same.
 SPAN_AGREEMENT = "span_agreement"
-LOGIT_DIFFERENCE = "max_abs_logit_difference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,8 +11,8 @@ pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installe
 from nqperf.cli.main import main  # noqa: E402
 from nqperf.formats.weights.model_folder import open_model  # noqa: E402
 from nqperf.perf.export import int8_search  # noqa: E402
-from nqperf.perf.suite.parity import LOGIT_DIFFERENCE, SPAN_AGREEMENT  # noqa: E402
-from nqperf.records.results import Agreement  # noqa: E402
+from nqperf.perf.suite.parity import SPAN_AGREEMENT  # noqa: E402
+from nqperf.records.results import LOGIT_DIFFERENCE, Agreement  # noqa: E402
 from tests.families import CONFIGS  # noqa: E402
 
 

@@ -119,7 +119,7 @@ def say_next(command: str, model: str | None, inputs: tuple[str, ...], rest: str
     """Say on stderr what to run next on a `model` of the user's: `command`, its `inputs`, and the `rest`."""
     if model is not None and ":" in model:
         given = "".join(f" --input {shlex.quote(each)}" for each in inputs)
-        click.echo(f"nqperf: next: nqperf {command} {model}{given} {rest}", err=True)
+        click.echo(f"nqperf: next: nqperf {command} {model}{given} {rest}".rstrip(), err=True)
 
 
 def say_next_of(model: str | None, audits: list[Audit], inputs: tuple[str, ...]) -> None:
@@ -142,7 +142,9 @@ def say_next_of(model: str | None, audits: list[Audit], inputs: tuple[str, ...])
     elif left is not None:
         say_next("casts drift", model, inputs, f"--precision {left.precision} (what the warnings cost)")
     else:
-        say_next("casts drift", model, inputs, f"--precision {audits[-1].precision}")
+        measured = tuple(each.precision for each in audits)
+        both = measured == PRECISIONS[:2]  # what is measured where nobody names one
+        say_next("casts drift", model, inputs, "" if both else " ".join(f"--precision {each}" for each in measured))
 
 
 def _show(audits: list[Audit], form: str, *, verbose: bool) -> None:

@@ -15,9 +15,10 @@ from nqperf.errors import ConfigError
 
 if TYPE_CHECKING:
     from nqperf.casts.edits.kept_layers import Kept
+    from nqperf.casts.inputs import Inputs
+    from nqperf.casts.targets import Target
 
 _data_options = (
-    click.option("--precision", type=click.Choice(PRECISIONS), default="mixed_float16", show_default=True),
     click.option("--input", "inputs", multiple=True, metavar="SPEC", help="An input: float16[2,8] or ids=int32[2,8]."),
     click.option(
         "--import", "imports", multiple=True, metavar="MODULE", help="Import this first: a .keras file's own layers."
@@ -47,49 +48,68 @@ def _with_data(command: Any) -> Any:
 
 @click.command(epilog=CODES, short_help="Measure how far 16 bits are from float32, layer by layer.")
 @click.argument("model", required=False)
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), multiple=True, help="Repeatable.  [default: both types of 16 bits]"
+)
 @click.option("--tolerance", type=float, help="Largest relative L2 error of an output [default: 0.05, bfloat16 0.25].")
 @_with_data
-def drift(model: str | None, precision: str, tolerance: float | None, *, as_json: bool, **options: Any) -> None:
+def drift(
+    model: str | None, precision: tuple[str, ...], tolerance: float | None, *, as_json: bool, **options: Any
+) -> None:
     """Measure how far MODEL in 16 bits is from float32: per layer, locally and propagated, and on the task.
 
     MODEL is a model folder, a .keras file, or module:function that builds a model. Without MODEL it is the packaged
     model. Without --data or --inputs the inputs are seeded: ids of the vocabulary, masks with padding, normal floats.
-    The last line is the verdict with its reason; exit code 1 means that it does not hold: an output is too far off, or
-    values which are not finite, little headroom or flushed values that matter were found.
+    The last line of each type is the verdict with its reason; exit code 1 means that one does not hold: an output is
+    too far off, or values which are not finite, little headroom or flushed values that matter were found.
 
     \b
     nqperf casts drift mypackage.models:build --inputs batch.npz
     nqperf casts drift models/bert-joint --data dev.jsonl.gz --limit 4
     nqperf casts drift mypackage.models:build --precision mixed_bfloat16 --json
     """
-    from nqperf.casts import drift as drifts
-    from nqperf.casts.drift_verdict import verdict
     from nqperf.casts.inputs import inputs_for
     from nqperf.casts.targets import resolve
-    from nqperf.casts.twins import build_twins
-    from nqperf.report.casts_text import drift_text
 
-    specs = options.pop("inputs")
+    specs, wanted = options.pop("inputs"), precision or PRECISIONS[:2]
     with users_code(), work_shown():
         target = resolve(model, specs, imports=options.pop("imports"))
         data = inputs_for(target, **options)
-        twins = build_twins(target, precision, data.batches[0])
-        found = drifts.measure(twins, data.batches, name=target.name, precision=precision, inputs=data.origin)
-        task = data.task_drift(twins)
-    judged = verdict(found, task, tolerance=tolerance)
+        measured = [_measured(target, data, each, tolerance) for each in wanted]
     if as_json:
         import json
-        from dataclasses import asdict
 
-        document = {**found.to_dict(), "task": asdict(task) if task is not None else None, "verdict": asdict(judged)}
-        click.echo(json.dumps(document, indent=2))
+        # One measurement is the document itself; several are listed, as those of an audit are.
+        documents = [document for document, _, _ in measured]
+        click.echo(json.dumps(documents[0] if len(documents) == 1 else {"drifts": documents}, indent=2))
     else:
-        click.echo(f"{drift_text(found, task)}\n\n{judged.line}")
-    if not judged.holds:
-        sys.exit(EXIT_FINDINGS)
-    if not as_json and precision != "float32":
+        click.echo("\n\n".join(text for _, text, _ in measured))
+    holding = [each for each, (_, _, holds) in zip(wanted, measured, strict=True) if holds]
+    rows = ",".join(each for each in holding if each != "float32")
+    if not as_json and rows:
         real = "" if options["arrays"] is None else f" --inputs {shlex.quote(str(options['arrays']))}"
-        say_next("bench", model, specs, f"--quick --variants {precision}{real}")
+        say_next("bench", model, specs, f"--quick --variants {rows}{real}")
+    if len(holding) < len(wanted):
+        sys.exit(EXIT_FINDINGS)
+
+
+def _measured(
+    target: Target, data: Inputs, precision: str, tolerance: float | None
+) -> tuple[dict[str, Any], str, bool]:
+    """Return how far the `target` is off in a `precision` on the `data`, as JSON and in words, and whether it holds."""
+    from dataclasses import asdict
+
+    from nqperf.casts import drift as drifts
+    from nqperf.casts.drift_verdict import verdict
+    from nqperf.casts.twins import build_twins
+    from nqperf.report.casts_text import drift_text
+
+    twins = build_twins(target, precision, data.batches[0])
+    found = drifts.measure(twins, data.batches, name=target.name, precision=precision, inputs=data.origin)
+    task = data.task_drift(twins)
+    judged = verdict(found, task, tolerance=tolerance)
+    document = {**found.to_dict(), "task": None if task is None else asdict(task), "verdict": asdict(judged)}
+    return document, f"{drift_text(found, task)}\n\n{judged.line}", judged.holds
 
 
 @click.command(short_help="Find the fewest layers to keep in float32.")
@@ -99,6 +119,7 @@ def drift(model: str | None, precision: str, tolerance: float | None, *, as_json
 )
 @click.option("--patch", type=PATH, help="Write what keeps the layers in float32 to this file.")
 @click.option("--anywhere", is_flag=True, help="Edit files outside of the project too, and installed ones.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="mixed_float16", show_default=True)
 @_with_data
 def bisect(model: str | None, precision: str, tolerance: float, *, as_json: bool, **options: Any) -> None:
     """Find a 1-minimal set of layers of MODEL to keep in float32, so that every output is within --tolerance.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nqperf.engines.registry import installed_versions
 
 # Distributions that bring the same module, or plug into the same place: of two, the files of the later one stand.
@@ -10,14 +12,28 @@ _EXCLUSIVE = (
     ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"),
     ("jax-cuda12-plugin", "jax-cuda13-plugin"),
 )
+# The one that this package itself asks pip for: without it, the next installation brings it back.
+_OWN = "tensorflow"
 
 
-def conflicts() -> tuple[str, ...]:
-    """Return a sentence on each group of installed distributions that overwrite each other."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Installed distributions that overwrite each other: `finding` says which ones, `advice` is the command to type."""
+
+    finding: str
+    advice: str
+
+
+def conflicts() -> tuple[Conflict, ...]:
+    """Return each group of installed distributions that overwrite each other, with what to do."""
     groups = (sorted(installed_versions(group)) for group in _EXCLUSIVE)
-    return tuple(
-        f"{' and '.join(found)} bring the same module or plug-in, and the files of the one installed last stand: "
-        "uninstall all of them, and install one"
-        for found in groups
-        if len(found) > 1
+    return tuple(map(_conflict, filter(lambda found: len(found) > 1, groups)))
+
+
+def _conflict(found: list[str]) -> Conflict:
+    kept = f"{_OWN}, which nqperf asks for" if _OWN in found else "the one that you want"
+    return Conflict(
+        finding=f"{' and '.join(found)} bring the same module or plug-in, and the files of the one installed last "
+        f"stand; keep {kept}",
+        advice=f"pip uninstall {' '.join(found)}, then pip install {_OWN if _OWN in found else 'that one'}",
     )

@@ -57,7 +57,7 @@ def examine(*, noise_seconds: float = 5.0, baseline: Variant | None = None) -> D
         *_engines(),
         *_extras(),
         *_extensions(),
-        *(Check(name="packages", state="missing", finding=found, advice="pip list") for found in conflicts()),
+        *(Check(name="packages", state="note", finding=one.finding, advice=one.advice) for one in conflicts()),
     )
     told = tuple(replace(check, finding=check.finding.replace(TOLD_BY_DOCTOR, "")) for check in checks)
     return Diagnosis(machine=machine, checks=told)

@@ -171,9 +171,12 @@ def test_a_drift_runs_the_weights_that_are_saved(folder):
     np.savez(folder / "rows.npz", values)
     words = ["drift", "mixed.keras", "--inputs", "rows.npz", "--json"]
     outcome = click.testing.CliRunner().invoke(casts, words, catch_exceptions=False)
-    document = json.loads(outcome.output)
-    assert 0 < document["outputs"]["output"]["relative_l2"] < 0.01
-    assert document["verdict"]["holds"]
+    narrow, narrower = json.loads(outcome.output)["drifts"]
+    assert (narrow["precision"], narrower["precision"]) == ("mixed_float16", "mixed_bfloat16")
+    assert 0 < narrow["outputs"]["output"]["relative_l2"] < 0.01
+    assert narrow["outputs"]["output"]["relative_l2"] < narrower["outputs"]["output"]["relative_l2"] < 0.1
+    assert narrow["verdict"]["holds"]
+    assert narrower["verdict"]["holds"]
     target = resolve("mixed.keras")
     twin = target.build(precision="float32")
     weights = target.weights(twin)

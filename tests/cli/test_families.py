@@ -52,7 +52,7 @@ def test_the_casts_of_a_model_folder(call, family, family_folder, data):
     folder = family_folder(family)
     code, out, err = call("casts", "audit", folder, "--precision", "mixed_float16", "--json")
     assert (code, json.loads(out)["findings"]) == (0, []), err
-    options = ("--data", data, "--limit", 1, "--max-seq-length", 80, "--json")
+    options = ("--precision", "mixed_float16", "--data", data, "--limit", 1, "--max-seq-length", 80, "--json")
     code, out, err = call("casts", "drift", folder, *options)
     assert code in (0, 1), err
     drifted = json.loads(out)

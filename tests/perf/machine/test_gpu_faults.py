@@ -280,8 +280,10 @@ def test_a_change_of_what_decides_on_a_gpu_is_told_by_compare_and_history():
 def test_extras_that_overwrite_each_other_are_told(monkeypatch, installed, said):
     monkeypatch.setattr(conflicts, "installed_versions", lambda names: dict.fromkeys({*names} & {*installed}, "1"))
     (found,) = conflicts.conflicts()
-    assert said in found
-    assert all(name in found for name in installed)
+    assert said in found.finding
+    assert all(name in found.finding and name in found.advice for name in installed)
+    kept = "tensorflow" if "tensorflow" in installed else "that one"
+    assert found.advice.endswith(f"then pip install {kept}")
 
 
 def test_what_is_alone_has_no_conflict(monkeypatch):

@@ -95,6 +95,10 @@ def test_many_rows_that_are_not_decided_are_counted():
     assert headline(results(*unsure, slow)).startswith(
         "read 10.0 % slower than main (9.3 .. 10.7), not sure of 4 rows whether slower than main, "
     )
+    faster = row("xla", "FASTER", 0.5)
+    assert headline(results(faster, slow)).startswith(
+        "read 10.0 % slower than main (9.3 .. 10.7), xla 50.0 % faster than "
+    )
     assert headline(results(*unsure[:3])).startswith("baseline not sure whether slower than main: +1.0 %")
 
 

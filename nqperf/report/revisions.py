@@ -53,6 +53,7 @@ def _speeds(results: RevisionResults) -> list[str]:
     """Return what is said of the speed: of the only row, or of those that are not as before."""
     base = results.base.label
     timed = [(row, time) for row in results.rows if (time := row.measure("time")) is not None]
+    timed.sort(key=lambda one: _WORDS.index(one[1].word))  # what fails comes first
     said = []
     if len(results.rows) == 1:
         more = any(reason.startswith("more work") for reason in results.rows[0].reasons)

@@ -10,34 +10,20 @@ import pytest
 
 import nqperf
 from tests.documents import river_examples, write_lines
+from tests.launching import launched
 
 SHORT_WINDOWS = ("--max-seq-length", "48", "--doc-stride", "16", "--max-query-length", "12")
-# Changes the process and then becomes the command. A preexec_fn would run between fork and exec in this process, which
-# Python warns of where another test has started threads.
-LAUNCHER = """
-import os, resource, signal, sys
-largest, heeded, *command = sys.argv[1:]
-if largest:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
-if heeded:
-    signal.signal(int(heeded), signal.SIG_DFL)
-os.execv(command[0], command)
-"""
 
 
 @pytest.fixture
 def started(tmp_path):
-    """Start a command in a process of its own, its temporary folder in the test's.
-
-    `largest` is the most bytes that a file may have, `heeded` a signal that is not ignored though the shell may.
-    """
+    """Start a command in a process of its own, its temporary folder in the test's, with the limits of `launched`."""
     (tmp_path / "tmp").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
 
-    def start(*arguments, largest="", heeded=""):
-        launcher = [sys.executable, "-c", LAUNCHER, str(largest), str(int(heeded) if heeded else "")]
+    def start(*arguments, **limits):
         return subprocess.Popen(
-            [*launcher, sys.executable, "-m", "nqperf.cli.main", *map(str, arguments)],
+            launched(sys.executable, "-m", "nqperf.cli.main", *arguments, **limits),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,7 +64,6 @@ def test_standard_output_on_a_full_disk_is_no_traceback():
 def test_a_signal_leaves_nothing_half_written(started, tmp_path, model_folder, signum, code):
     out = tmp_path / "f.tfrecord"
     before = sorted(tmp_path.iterdir())
-    # What a shell runs in the background ignores SIGINT, and so do its children.
     process = started("prepare", "-", "--tokenizer", model_folder, "--out", out, *SHORT_WINDOWS, heeded=signum)
     while sorted(tmp_path.iterdir()) == before:
         assert process.poll() is None

@@ -27,6 +27,7 @@ from nqperf.shards.predicting import PredictConfig, predict_features
 from nqperf.shards.versions import versions
 from nqperf.shards.worker import Worker, WorkerConfig
 from tests.documents import break_line, river_examples, write_lines
+from tests.launching import launched
 from tests.shards.kills import FILES, SHORT_WINDOWS, contents
 
 LENGTHS = PipelineConfig(features=FeatureConfig(max_seq_length=48, doc_stride=16, max_query_length=12))
@@ -322,7 +323,7 @@ def test_the_second_signal_ends_at_once(model_folder, tmp_path):
     out = tmp_path / "out"
     command = ["run", "-", "--model", model_folder, "--out", out, "--shard-examples", 2, *SHORT_WINDOWS]
     starting = subprocess.Popen(
-        [sys.executable, "-m", "nqperf.cli.main", *map(str, command)],
+        launched(sys.executable, "-m", "nqperf.cli.main", *command, heeded=signal.SIGINT),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=Path(nqperf.__file__).parent.parent,

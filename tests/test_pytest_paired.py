@@ -138,6 +138,7 @@ def test_the_controls_that_did_not_hold_are_those_shown():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_example_of_the_docs_runs(pytester, monkeypatch):
     """The example is run as it stands, but for the machine's noise: a verdict may be any, an error may not."""
     text = (REPOSITORY / "docs" / "gate.md").read_text()

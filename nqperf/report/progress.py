@@ -48,7 +48,7 @@ def set_text(event: SetFinished) -> str:
 def _so_far(row: RowVerdict, *, bare: bool) -> str:
     """Return what is known of a `row`; that it has no interval only where it is not said of all: `bare`."""
     interval = "" if row.interval is None and bare else f" ({interval_text(row.interval)})"
-    outcome = outcome_word(row.name, row.outcome, row.interval) if row.decided else "not decided yet"
+    outcome = outcome_word(row.name, row.outcome, row.interval) if row.decided else "so far"
     return f"{row.ratio:.3f}{interval} {outcome}"
 
 

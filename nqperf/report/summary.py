@@ -31,8 +31,12 @@ from nqperf.report.times import baseline_seconds
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
-# What noise leaves open of a control, in place of INCONCLUSIVE: no set more was asked for it, and it is no fault.
-_OPEN_CONTROLS = {SAME: "no other speed seen", PLANTED: "not found"}
+# The verdicts on a control in words of its own: a slowdown that PASSes reads as none, and what noise leaves open is no
+# fault, and no set more was asked for it.
+_CONTROLS = {
+    SAME: {"PASS": "the same speed", "INCONCLUSIVE": "no other speed seen"},
+    PLANTED: {"PASS": "found", "INCONCLUSIVE": "not found"},
+}
 # A single set has no interval, so it could not have seen either.
 _UNKNOWN = "one set: not known"
 NO_INTERVAL = "one set, no interval"
@@ -133,13 +137,12 @@ def describe(name: str, verdict: Verdict) -> str:
 
 
 def outcome_word(name: str, outcome: str, interval: tuple[float, float] | None) -> str:
-    """Return the `outcome` of the row called `name`; of a control that noise leaves open what was not seen of it.
+    """Return the `outcome` of the row called `name`; of a control what was seen of it.
 
     `interval` is its ratio's, None after a single set, which cannot tell.
     """
-    if outcome != "INCONCLUSIVE" or name not in _OPEN_CONTROLS:
-        return outcome
-    return _UNKNOWN if interval is None else _OPEN_CONTROLS[name]
+    words = _CONTROLS.get(name, {})
+    return _UNKNOWN if interval is None and outcome == "INCONCLUSIVE" and words else words.get(outcome, outcome)
 
 
 def outcome_text(name: str, verdict: Verdict, results: Results | None = None) -> str:
@@ -147,7 +150,7 @@ def outcome_text(name: str, verdict: Verdict, results: Results | None = None) ->
 
     `results` are those of the run, where the options that give the time are to be named.
     """
-    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or name in _OPEN_CONTROLS:
+    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or name in _CONTROLS:
         return outcome_word(name, verdict.outcome, verdict.interval)
     return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more ({larger_budget(results, verdict)})"
 

@@ -223,6 +223,7 @@ def test_a_change_that_edits_its_benchmark_is_held_to_the_base_s_too(gated, ab, 
     assert 'nqperf bisect benchmarks.timed:build --good "$(git merge-base ' in done.stdout
 
 
+@pytest.mark.long
 def test_a_benchmark_package_of_the_change_alone_does_not_hide_the_base_s(gated, ab):
     """A regular package comes before a folder without an __init__.py, wherever both stand on the search path."""
     changed = {"benchmarks/__init__.py": "", "benchmarks/timed.py": REMEMBERED, "src/work.py": THREE_TIMES}
@@ -231,6 +232,7 @@ def test_a_benchmark_package_of_the_change_alone_does_not_hide_the_base_s(gated,
     assert done.returncode == 1, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_slowdown_in_the_benchmark_itself_fails_still(gated, ab):
     slower = BENCHMARK.replace("return made()", "run = made()\n    return lambda: (run(), run(), run())[0]")
     commit(gated, {"benchmarks/timed.py": slower}, "more work in the benchmark")

@@ -157,6 +157,7 @@ def test_a_margin_without_a_base_is_refused(tmp_path):
     assert "--margin has no effect without a base" in done.stderr
 
 
+@pytest.mark.long
 def test_bisect_names_the_commit_that_slowed_a_stage(folders, tmp_path):
     folder = folders[1]
     git(folder, "init", "--quiet")

@@ -57,11 +57,11 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
     event = SetFinished(number=4, left=2, rows=(decided, early, never), seconds=3.0)
     said = (
         "set 4 of processes, time for about 2 more: xla 1.200 (1.190 .. 1.210) PASS, "
-        "eager 0.500 (one set, no interval) not decided yet"
+        "eager 0.500 (one set, no interval) so far"
     )
     assert set_text(event) == said
     first = dataclasses.replace(event, number=1, rows=(early, never))
-    bare = "set 1 of processes (one set, no interval), time for about 2 more: eager 0.500 not decided yet"
+    bare = "set 1 of processes (one set, no interval), time for about 2 more: eager 0.500 so far"
     assert set_text(first) == bare
     again = dataclasses.replace(decided, name=SAME, role="same", outcome="INCONCLUSIVE")
     assert set_text(dataclasses.replace(event, rows=(again,))).endswith(

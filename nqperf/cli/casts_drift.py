@@ -88,7 +88,7 @@ def drift(
     rows = ",".join(each for each in holding if each != "float32")
     if not as_json and rows:
         real = "" if options["arrays"] is None else f" --inputs {shlex.quote(str(options['arrays']))}"
-        say_next("bench", model, specs, f"--quick --variants {rows}{real}")
+        say_next("bench", model, specs, f"--budget 180 --variants {rows}{real}")
     if len(holding) < len(wanted):
         sys.exit(EXIT_FINDINGS)
 

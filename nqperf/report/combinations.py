@@ -33,7 +33,7 @@ def combinations(results: Results) -> dict[str, str]:
     told = {}
     for name, ratio in ratios.items():
         parts = list(_parts(name, ratios))
-        if len(parts) > 1:
+        if parts:
             known = beside(results, name)
             said = [_beside_part(part, known[part]) for part in parts]
             told[name] = f"{ratio:.2f} times the baseline, {', '.join(said)}"
@@ -47,7 +47,7 @@ def switches(name: str) -> int | None:
 
 def _beside_part(part: str, found: Beside) -> str:
     interval = "no interval" if found.interval is None else f"{found.interval[0]:.3f} .. {found.interval[1]:.3f}"
-    return f"{found.ratio:.2f} times {part} ({interval}{'' if found.told_apart else ': not told apart'})"
+    return f"{found.ratio:.2f} times {part} ({interval}{': told apart' if found.told_apart else ': not told apart'})"
 
 
 def _parts(name: str, measured: Mapping[str, float]) -> Iterator[str]:

@@ -43,7 +43,8 @@ def _seen(seen: Mapping[str, Switch]) -> Iterator[str]:
 def _compiled(seen: Mapping[str, Switch]) -> Iterator[str]:
     """Yield what was compiled, or that nothing was even traced."""
     if clusters := seen.get("clusters"):
-        yield counted(int(clusters), "XLA cluster")
+        inside = seen.get("clustered_products")
+        yield counted(int(clusters), "XLA cluster") + ("" if inside is None else f" with {inside} of the products")
     elif seen.get("xla_compiled"):
         yield "compiled by XLA"
     elif seen.get("compiled"):
@@ -70,7 +71,7 @@ def _products(seen: Mapping[str, Switch]) -> Iterator[str]:
 
 
 def _rewritten(seen: Mapping[str, Switch]) -> Iterator[str]:
-    """Yield what Grappler was told to do, and what of it shows in the graph."""
+    """Yield what Grappler was told to do, what of it shows in the graph, and what of that oneDNN computes."""
     on = sum(bool(state) for name, state in seen.items() if name.startswith("grappler.") and ".disable_" not in name)
     if on:
         # Model pruning is the one that has a switch to turn it off, and none to turn it on.
@@ -78,6 +79,8 @@ def _rewritten(seen: Mapping[str, Switch]) -> Iterator[str]:
         yield f"{counted(on + pruning, 'Grappler option')} on"
     if seen.get("rewritten_nodes") == 0:
         yield "no node rewritten by Grappler"
+    if kernels := seen.get("onednn_ops"):
+        yield counted(int(kernels), "oneDNN op")
     if nodes := seen.get("amp_nodes"):
         yield f"{counted(int(nodes), 'node')} made by auto mixed precision"
 

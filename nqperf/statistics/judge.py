@@ -14,7 +14,8 @@ Both are asked of the location and of the total time. Then it must hold in new s
 suspicion did not see, in which the row is slower on average too. A PASS is a one-sided test too, of being slower
 by less than the pass margin, at half of what `confidence` leaves for all looks together; and total time does not say
 otherwise. All else is INCONCLUSIVE once the time is up. A FAIL stays. A row that passed and is measured further goes on
-to pass while its interval says so; it may be in doubt again, and FAIL.
+to pass while its interval says so; it may be in doubt again, and FAIL. Planted work that was found is measured no
+further, and stays found.
 
 The tests are t tests on the sets' estimates with moderated variance, and the interval is the same estimator's: that of
 a PASS lies above floor / pass margin, that of a FAIL below the floor at the look that found it (with the floor's SD
@@ -216,6 +217,10 @@ def _factor(log: float) -> float:
 def _verdict(case: _Case, plan: Plan, config: JudgeConfig) -> RowVerdict:
     column, found = case.column, case.found
     suspected: int | None = None
+    before = case.before
+    settled = before is not None and before.outcome in {"PASS", "FAIL"} and before.sets == case.sets
+    if before is not None and settled and case.row.role == "planted":
+        return before  # it is measured no further: how other rows scatter since then does not undo what was found
     if case.row.role == "planted":
         outcome, decided = _planted(case, plan, config)
     elif case.judged:

@@ -174,7 +174,7 @@ def test_a_limit_of_a_drift_is_said_and_its_inputs_are_handed_on(invoke):
     done = invoke("drift", "cli_models:build", "--inputs=my rows.npz", "--limit=2")
     assert ", 1 batch of the first 2 of 3 rows of my rows.npz (--limit 3 takes all) on " in done.stdout
     assert done.stderr.splitlines()[-1] == (
-        "nqperf: next: nqperf bench cli_models:build --quick --variants mixed_float16,mixed_bfloat16 "
+        "nqperf: next: nqperf bench cli_models:build --budget 180 --variants mixed_float16,mixed_bfloat16 "
         "--inputs 'my rows.npz'"
     )
 

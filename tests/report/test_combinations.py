@@ -16,7 +16,8 @@ ROWS = [runs.measured(name, ratio) for name, ratio in {"mixed_float16": 0.5, "xl
 
 def test_it_is_held_to_each_of_its_largest_parts():
     found = combinations(runs.run(runs.measured("xla_clusters", 1.25), *ROWS))
-    assert list(found) == [WHOLE], "xla_grappler has one part alone"
+    assert set(found) == {WHOLE, "xla_grappler"}
+    assert re.fullmatch(r"1\.00 times the baseline, 0\.80 times xla_clusters \(.+: told apart\)", found["xla_grappler"])
     parts = r"(.+) times the baseline, (.+) times mixed_float16 \(.+\), (.+) times xla_grappler \(.+"
     said = re.fullmatch(parts, found[WHOLE])
     assert [float(one) for one in said.groups()] == pytest.approx([1.5, 3.0, 1.5], abs=0.05)
@@ -31,12 +32,13 @@ def test_it_stands_in_every_report(render):
 
 def test_nothing_is_said_without_the_parts_or_the_whole():
     assert combinations_text(runs.run(*ROWS[:2])) is None
-    assert combinations_text(runs.run(ROWS[0], ROWS[2], runs.broken("xla_grappler"))) is None
+    assert list(combinations(runs.run(ROWS[0], ROWS[2], runs.broken("xla_grappler")))) == [WHOLE]
+    assert combinations_text(runs.run(ROWS[2], runs.broken("xla_grappler"))) is None
 
 
 def test_each_ratio_has_its_interval_and_says_where_the_two_are_not_told_apart():
     apart = combinations(runs.run(*ROWS))[WHOLE]
-    assert re.search(r"1\.50 times xla_grappler \(\d\.\d{3} \.\. \d\.\d{3}\)", apart)
+    assert re.search(r"1\.50 times xla_grappler \(\d\.\d{3} \.\. \d\.\d{3}: told apart\)", apart)
     same = runs.run(ROWS[0], runs.measured("xla_grappler", 1.0), runs.measured(WHOLE, 1.0))
     assert re.search(r"1\.00 times xla_grappler \(.+: not told apart\)", combinations(same)[WHOLE])
     single = [runs.measured(row.name, row.verdict.ratio, sets=1) for row in ROWS]

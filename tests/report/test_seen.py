@@ -18,6 +18,10 @@ PLAIN = {"matmuls": 51, "low_precision_matmul_share": 0.0, "clusters": 0, "xla_c
         (PLAIN, "51 matrix products, none in 16 bits"),
         ({**PLAIN, "matmuls": 1}, "1 matrix product, none in 16 bits"),
         ({**PLAIN, "clusters": 20}, "51 matrix products, none in 16 bits, 20 XLA clusters"),
+        (
+            {**PLAIN, "clusters": 20, "clustered_products": 7, "onednn_ops": 56},
+            "51 matrix products, none in 16 bits, 20 XLA clusters with 7 of the products, 56 oneDNN ops",
+        ),
         ({**PLAIN, "xla_compiled": True}, "51 matrix products, none in 16 bits, compiled by XLA"),
         ({**PLAIN, "eager": True}, "51 matrix products, none in 16 bits, run eagerly"),
         ({**PLAIN, "low_precision_matmul_share": 49 / 51}, "49 of 51 matrix products in 16 bits"),

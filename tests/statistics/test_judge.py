@@ -100,6 +100,24 @@ def test_planted_work_must_come_out_as_planted():
     assert judge(sets_of({"planted": -0.2})).row("planted").outcome == "FAIL"
 
 
+def test_planted_work_that_was_found_stays_found_however_rows_scatter_later():
+    """Before: found after 3 sets and measured no further, it was lost again at the ninth, where others scattered."""
+    found = sets_of({"planted": math.log(0.886)}, sets=9, sd=0.02)
+    rows = [row.role == "planted" for row in ROWS]
+    rest = np.random.default_rng(2).normal(0, 0.2, (6, len(ROWS)))
+    for values in (found.location, found.total):
+        values[3:] = rest
+        values[3:, rows] = np.nan
+    first, last = judge(found.first(3), Plan(sets=9)), judge(found)
+    assert first.row("planted").outcome == "PASS"
+    assert last.row("planted") == first.row("planted")
+    assert last.row("free").interval[1] / last.row("free").interval[0] > 1.1, "the others scatter"
+    again = sets_of({"planted": math.log(0.886)}, sets=9, sd=0.02)
+    for values in (again.location, again.total):
+        values[3:] = rest
+    assert judge(again).row("planted").outcome != "PASS", "what is measured further is judged by all of its sets"
+
+
 def test_an_interval_without_end_is_a_number():
     """Of two sets that scatter, at a confidence of 99.995 %, exp() of an end had ended the run."""
     values = np.array([[-0.9], [1.1]])

@@ -21,13 +21,15 @@ _DOT = re.compile(r" (dot|convolution)\(")
 class GraphCounts:
     """What is in the graphs of a run.
 
-    `devices` are the kinds of device that products were executed on. `clusters` is how many parts of it XLA compiled;
-    `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto
-    mixed precision put in. `products` holds for each matrix product whether it is in 16 bits.
+    `devices` are the kinds of device that products were executed on. `clusters` is how many parts of it XLA compiled,
+    and `clustered_products` how many of the products are in them; `rewritten_nodes` are those that Grappler took out or
+    put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto mixed precision put in. `products` holds for each
+    matrix product whether it is in 16 bits.
     """
 
     devices: frozenset[str]
     clusters: int
+    clustered_products: int
     rewritten_nodes: int
     onednn_ops: int
     amp_nodes: int
@@ -79,15 +81,17 @@ def count_nodes(graphs: Any) -> GraphCounts:
     executed = executed_nodes(graphs)
     traced = [node for function in functions for node in function.pre_optimization_graph.node]
     clusters = sum(node.op == "_XlaRun" for node in executed)
-    computing = (node for node in executed if node.op == "_XlaRun" or _PRODUCT.fullmatch(node.op))
+    computing = [node for node in executed if node.op == "_XlaRun" or _PRODUCT.fullmatch(node.op)]
+    # What went into clusters is no longer seen one by one.
+    products = list(_products(traced if clusters else executed))
     return GraphCounts(
         devices=frozenset(filter(None, (device_kind(node.device) for node in computing))),
         clusters=clusters,
+        clustered_products=len(products) - sum(node.op != "_XlaRun" for node in computing) if clusters else 0,
         rewritten_nodes=sum(_rewritten_nodes(function) for function in functions),
         onednn_ops=sum(node.op.startswith("_Mkl") for node in executed),
         amp_nodes=sum("AutoMixedPrecision" in node.name for node in executed),
-        # What went into clusters is no longer seen one by one.
-        products=list(_products(traced if clusters else executed)),
+        products=products,
     )
 
 

@@ -62,10 +62,11 @@ def state_of(found: Mapping[str, Any], graphs: Any, hlo: Callable[[], str]) -> E
 
     `graphs` is the record of the first run, and `hlo` returns what XLA was given of the whole function.
 
-    Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it.
-    `rewritten_nodes` are those that Grappler took out or put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto
-    mixed precision put in. `tf32_rounds`: a matrix product on the GPU rounds to TF32; None without a GPU. `xla_tf32`:
-    XLA was allowed to round so; None where it did not compile the function.
+    Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it, and
+    `clustered_products` how many of the products are in these. `rewritten_nodes` are those that Grappler took out or
+    put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto mixed precision put in. `tf32_rounds`: a matrix product
+    on the GPU rounds to TF32; None without a GPU. `xla_tf32`: XLA was allowed to round so; None where it did not
+    compile the function.
     """
     counts = count_nodes(graphs)
     products = counts.products
@@ -90,6 +91,7 @@ def state_of(found: Mapping[str, Any], graphs: Any, hlo: Callable[[], str]) -> E
             "xla_compiled": xla_compiled,
             "autoclustering": bool(found["autoclustering"]),
             "clusters": counts.clusters,
+            "clustered_products": counts.clustered_products,
             "rewritten_nodes": counts.rewritten_nodes,
             "onednn_ops": counts.onednn_ops,
             "amp_nodes": counts.amp_nodes,

@@ -193,20 +193,16 @@ def row_of(run: VariantRun, verdict: Verdict | None, measured: Measurement, know
 def _explained(row: VariantResult, cause: str | None) -> VariantResult:
     """Return `row` with how fast the products in its type are alone, the `cause`, where it did not come out faster.
 
-    The controls may not support that it is slower, and the products were timed at another moment: the words say so.
+    Whether it is slower the row's verdict says, and the run's controls; the products were timed at another moment.
     """
     verdict = row.verdict
     if cause is None or verdict is None or cause in (row.note or ""):
         return row
     # One set has no interval, and people ask why all the same.
-    low, high = verdict.interval or (verdict.ratio, verdict.ratio)
-    if low > 1 or (verdict.interval is None and low == 1):
+    low = verdict.interval[0] if verdict.interval is not None else verdict.ratio
+    if low >= 1:
         return row
-    slower = "measured slower" if verdict.interval is not None else "slower in the one set"
-    told = slower if high < 1 else "not told apart from the baseline"
-    return msgspec.structs.replace(
-        row, note="; ".join(filter(None, (row.note, f"{told} (timed before the rows: {cause})")))
-    )
+    return msgspec.structs.replace(row, note="; ".join(filter(None, (row.note, f"timed before the rows: {cause}"))))
 
 
 def skipped_row(variant: Variant, reason: str) -> VariantResult:

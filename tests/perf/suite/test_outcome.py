@@ -21,15 +21,15 @@ def told(record, cause=CAUSE):
 
 def test_a_row_that_is_slower_says_which_type_gains_nothing():
     slow = runs.measured("mixed_float16", 0.7)
-    assert told(slow).note == f"measured slower (timed before the rows: {CAUSE})"
+    assert told(slow).note == f"timed before the rows: {CAUSE}"
     one = told(runs.measured("mixed_float16", 0.7, sets=1))
-    assert one.note == f"slower in the one set (timed before the rows: {CAUSE})"
+    assert one.note == f"timed before the rows: {CAUSE}"
     open_row = told(runs.measured("mixed_float16", 1.0))
     assert open_row.verdict.interval[0] < 1 < open_row.verdict.interval[1]
-    assert open_row.note == f"not told apart from the baseline (timed before the rows: {CAUSE})"
+    assert open_row.note == f"timed before the rows: {CAUSE}"
     few = told(runs.undecided(slow, 17))
     assert few.undecided
-    assert few.note.endswith(f"answers changed; measured slower (timed before the rows: {CAUSE})")
+    assert few.note.endswith(f"answers changed; timed before the rows: {CAUSE}")
     assert told(few).note == few.note, "a row that is taken over has its cause already"
 
 

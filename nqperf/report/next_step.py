@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from statistics import median, stdev
 
 from nqperf.perf.workers.builder_worker import BUILDER
 from nqperf.plain_text import counted
@@ -17,6 +18,8 @@ _LONG = 2
 _FEW = 5
 _MARGINS = (0.01, 0.02, 0.05, 0.1, 0.2)
 _MINUTE, _SECONDS = 60, 10
+# Halves of so many sets show that one scatters so many times as far as the other.
+_FEW_OF_A_HALF, _ROUGHER = 6, 2.0
 _FIRST_LOOK = JudgeConfig.for_margin(_MARGINS[0]).first_look  # of every margin
 _COMMIT = re.compile("[0-9a-f]{40,64}")
 _DUETS = re.compile("--how[ =]duet")
@@ -26,7 +29,8 @@ _SHORT = 10  # letters of a commit's name, as people write it
 def next_steps(results: RevisionResults) -> list[str]:
     """Return what to do next after the comparison of `results`, a line each; nothing where nothing is left to do."""
     decide = _to_decide(results)
-    return decide + (_in_turns(results) if decide else []) + _to_tell_less(results) + _to_search(results)
+    open_still = _in_turns(results) + _rougher(results) if decide else []
+    return decide + open_still + _to_tell_less(results) + _to_search(results)
 
 
 def _to_decide(results: RevisionResults) -> list[str]:
@@ -69,6 +73,23 @@ def _in_turns(results: RevisionResults) -> list[str]:
     if not _DUETS.search(results.command):
         return []
     return ["duets scatter where others compute: turns may tell more in the same time: --how turns"]
+
+
+def _rougher(results: RevisionResults) -> list[str]:
+    """Return which open rows have later sets that scatter more than the earlier ones, and so widen the interval."""
+    said = []
+    for row in results.rows:
+        ratios = [math.log(median(one.change) / median(one.base)) for one in row.sets]
+        half = len(ratios) // 2
+        if row.outcome != "INCONCLUSIVE" or half < _FEW_OF_A_HALF:
+            continue
+        early, late = stdev(ratios[:half]), stdev(ratios[half:])
+        if late > _ROUGHER * early > 0:
+            said.append(
+                f"{row.name}: its later sets scatter {late / early:.1f} times as far as its earlier ones, so something "
+                "else came to compute here: repeat it when the machine is quieter"
+            )
+    return said
 
 
 def _a_pass(results: RevisionResults) -> float:

@@ -207,7 +207,11 @@ def _meaning(word: Word, judged: Sequence[Judged]) -> str:
     said = ", ".join(f"{100 * share:g} % ({_NAMES[measure]})" for measure, share in shares)
     if word == "SAME":
         return f"surely less than its margin more, which is {said}"
-    return f"surely more than 0.4 of its margin, which is {said}, and seen again in a new set"
+    level = f"{1 - JudgeConfig().beyond_alpha:.0%}"
+    return (
+        f"surely slower, and at {level} by more than 0.4 of its margin, which is {said}; seen again in a new set (an "
+        "interval is of 99%, and may reach below that)"
+    )
 
 
 def _reasons(results: RevisionResults) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from nqperf.engines.state import EngineState, process_threads
 from nqperf.engines.tensorflow.config import TensorFlowConfig
 from nqperf.engines.tensorflow.device import STALLING, float16_fusion_cost, tf32_rounds
-from nqperf.engines.tensorflow.graphs import compiled_products, count_nodes, may_round
+from nqperf.engines.tensorflow.graphs import GraphCounts, compiled_products, count_nodes, may_round
 
 _PRODUCT_SIZE = 256
 
@@ -62,7 +62,7 @@ def state_of(found: Mapping[str, Any], graphs: Any, hlo: Callable[[], str]) -> E
 
     `graphs` is the record of the first run, and `hlo` returns what XLA was given of the whole function.
 
-    Its own: `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it, and
+    Of TensorFlow's own `xla_compiled` says that XLA compiles the whole function, `clusters` how many parts of it, and
     `clustered_products` how many of the products are in these. `rewritten_nodes` are those that Grappler took out or
     put in, `onednn_ops` oneDNN's kernels, `amp_nodes` what auto mixed precision put in. `tf32_rounds`: a matrix product
     on the GPU rounds to TF32; None without a GPU. `xla_tf32`: XLA was allowed to round so; None where it did not
@@ -86,24 +86,30 @@ def state_of(found: Mapping[str, Any], graphs: Any, hlo: Callable[[], str]) -> E
         low_precision_matmul_share=sum(products) / len(products) if products else None,
         intra_op_threads=int(found["intra_op_threads"]),
         process_threads=process_threads(),
-        own={
-            "eager": bool(found["eager"]),
-            "xla_compiled": xla_compiled,
-            "autoclustering": bool(found["autoclustering"]),
-            "clusters": counts.clusters,
-            "clustered_products": counts.clustered_products,
-            "rewritten_nodes": counts.rewritten_nodes,
-            "onednn_ops": counts.onednn_ops,
-            "amp_nodes": counts.amp_nodes,
-            "softmax_dtype": str(found["softmax_dtype"]),
-            "kernel_dtype": str(found["kernel_dtype"]),
-            "tf32": bool(found["tf32"]),
-            "tf32_rounds": tf32_rounds() if found["gpus"] else None,
-            "xla_tf32": xla_tf32,
-            "grappler": dict(found["grappler"]),
-            "inter_op_threads": int(found["inter_op_threads"]),
-        },
+        own=_own_states(found, counts, xla_compiled=xla_compiled, xla_tf32=xla_tf32),
     )
+
+
+def _own_states(
+    found: Mapping[str, Any], counts: GraphCounts, *, xla_compiled: bool, xla_tf32: bool | None
+) -> dict[str, Any]:
+    return {
+        "eager": bool(found["eager"]),
+        "xla_compiled": xla_compiled,
+        "autoclustering": bool(found["autoclustering"]),
+        "clusters": counts.clusters,
+        "clustered_products": counts.clustered_products,
+        "rewritten_nodes": counts.rewritten_nodes,
+        "onednn_ops": counts.onednn_ops,
+        "amp_nodes": counts.amp_nodes,
+        "softmax_dtype": str(found["softmax_dtype"]),
+        "kernel_dtype": str(found["kernel_dtype"]),
+        "tf32": bool(found["tf32"]),
+        "tf32_rounds": tf32_rounds() if found["gpus"] else None,
+        "xla_tf32": xla_tf32,
+        "grappler": dict(found["grappler"]),
+        "inter_op_threads": int(found["inter_op_threads"]),
+    }
 
 
 def multiply(count: int) -> None:

@@ -190,8 +190,8 @@ def test_the_table_says_base_change_and_ratio_of_one_comparison():
 
 def test_the_words_of_the_verdicts_are_told_with_the_figures_of_their_margins():
     text = revisions_text(compare(change={"seconds": 0.2, "peak": 130 * MIB}, margin=0.05))
-    slower = "which is 2 % (time of a run), 4 % (peak memory), and seen again in a new set"
-    assert f"SLOWER: surely more than 0.4 of its margin, {slower}" in text
+    slower = "which is 2 % (time of a run), 4 % (peak memory); seen again in a new set"
+    assert f"SLOWER: surely slower, and at 92% by more than 0.4 of its margin, {slower}" in text
     assert "SAME: surely less than its margin more, which is 25 % (time to start)" in text
 
 
@@ -434,6 +434,22 @@ def test_what_is_open_has_one_next_step(found, said):
     results = found(1.044, 1)
     assert next_steps(results) == said
     assert f"\n{said[0]}\n" in revisions_text(results)
+
+
+@pytest.mark.parametrize(
+    ("scatter", "count", "told"), [((0.01, 0.05), 20, True), ((0.01, 0.012), 20, False), ((0.01, 0.05), 10, False)]
+)
+def test_sets_that_scatter_more_than_those_before_are_told(scatter, count, told):
+    """Five times the sets had an interval that was 40 % wider, and nothing said why."""
+    results = open_results(1.044, 1)
+    (row,) = results.rows
+    sizes = [scatter[2 * number >= count] for number in range(count)]
+    changes = [math.exp(size * (-1) ** number) for number, size in enumerate(sizes)]
+    sets = tuple(msgspec.structs.replace(row.sets[0], base=(1.0,), change=(change,)) for change in changes)
+    results = msgspec.structs.replace(results, rows=(msgspec.structs.replace(row, sets=sets),))
+    steps = next_steps(results)
+    assert any("its later sets scatter 5.0 times as far as its earlier ones" in step for step in steps) == told
+    assert told or len(steps) == 1
 
 
 def test_a_row_that_was_not_reached_is_open_beside_one_that_is_decided():

@@ -327,7 +327,7 @@ class Results(_Record, frozen=True):
         reasons: Why it is that, one line each, the worst first.
         given_up: What the run left out, a line each that says why: the time, a limit, or no more data.
         sets: The sets of fresh processes, in order.
-        budget: The seconds that the run might take, None where none are on record.
+        budget: The seconds that the run might take, None where it had no end or none are on record.
         schema_version: The version of these records.
 
     Raises: ValueError when a variant stands twice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tempfile
 import time
@@ -277,7 +278,7 @@ def _results(run: _Run, fingerprint: Fingerprint, data: str) -> Results:
         reasons=(*broken, *stopped, *verdict.reasons),
         given_up=tuple(run.given_up()),
         sets=measured.record(),
-        budget=config.suite.budget,
+        budget=config.suite.budget if math.isfinite(config.suite.budget) else None,
     )
 
 

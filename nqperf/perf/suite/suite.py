@@ -7,6 +7,7 @@ before it is timed; then sets follow until each row is decided or the time is up
 # Long: one run from its configuration to its record, in order.
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -313,7 +314,7 @@ def _results(run: _Run, config: SuiteConfig, source: str, fingerprint: Fingerpri
         reasons=(*broken, *stopped, *verdict.reasons, *said),
         given_up=(*run.given_up, *found.unreached(session)),
         sets=measured.record(),
-        budget=config.budget,
+        budget=config.budget if math.isfinite(config.budget) else None,
     )
 
 

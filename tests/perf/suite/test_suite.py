@@ -1,10 +1,12 @@
 """A session's processes, and whole runs of the suite: with TensorFlow on a tiny model, and with workers that sleep."""
 
 import dataclasses
+import math
 import os
 import signal
 import sys
 
+import msgspec
 import pytest
 
 from nqperf.errors import FormatError, NqPerfError, OutOfTimeError, ParityError, VariantError
@@ -18,6 +20,7 @@ from nqperf.perf.variants.variant import Effect, Variant
 from nqperf.perf.workers.progress import Doing, RowFinished, SetFinished, silent
 from nqperf.records.results import BASELINE, PLANTED, SAME
 from nqperf.records.verdict import GateConfig
+from nqperf.report.terminal import run_text
 from tests.documents import river_examples, write_lines
 from tests.perf.machine.machines import SLOW_FLOAT16
 from tests.perf.workers.asleep import fall_asleep
@@ -333,6 +336,16 @@ def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(slee
         OutOfTimeError, match=r"one set of processes takes about \d+ s here, .* expected a budget of \d+ s"
     ):
         sleeping("eager", budget=0.5, gate=GateConfig())
+
+
+def test_a_run_without_an_end_names_no_budget_of_infinite_seconds(sleeping):
+    """Before: --rounds takes the budget away, and a control that was not found ended the report with OverflowError."""
+    results = sleeping("eager", budget=math.inf, gate=GateConfig(rounds=2, sets=2)).results
+    assert results.budget is None
+    open_ = results.controls.planted
+    verdict = msgspec.structs.replace(open_.verdict, outcome="INCONCLUSIVE", interval=(0.5, 1.5), more_seconds=90.0)
+    controls = msgspec.structs.replace(results.controls, planted=msgspec.structs.replace(open_, verdict=verdict))
+    assert "a larger --budget" in run_text(msgspec.structs.replace(results, controls=controls))
 
 
 def test_rows_that_the_time_did_not_reach_are_told_with_the_budget_that_does():

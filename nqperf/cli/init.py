@@ -24,7 +24,7 @@ here and in the workflow {rule};
 without one of yours {noisy:g} % is enough to pass where {margin:g} % cannot be told in the time"""
 _UNKNOWN = """TO REPLACE: {action} in {workflow}, since where this nqperf is from is not known;
 the workflow fails until OWNER/REPO is a repository on GitHub with nqperf's files that it may read, and COMMIT one of
-its commits: edit the line, or name them by --action OWNER/REPO@COMMIT"""
+its commits: edit the line (--action OWNER/REPO@COMMIT names them where the files are not there yet)"""
 
 
 @click.command("init")

@@ -143,7 +143,7 @@ def test_an_action_that_is_not_known_is_told_with_what_it_needs(call, project, m
     usual = "OWNER/REPO/.github/actions/ab@COMMIT"  # words to replace: what looks like a name may be a stranger's
     assert last_step(project)["uses"] == usual
     assert f"TO REPLACE: {usual} in .github/workflows/speed.yml" in out
-    assert "or name them by --action OWNER/REPO@COMMIT" in out
+    assert "--action OWNER/REPO@COMMIT names them where the files are not there yet" in out
     workflow = project / ".github" / "workflows" / "speed.yml"
     lines = workflow.read_text().splitlines()
     uses = next(number for number, line in enumerate(lines) if usual in line)

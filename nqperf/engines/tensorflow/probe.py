@@ -254,7 +254,7 @@ def _sixteen_bits_check(machine: Machine) -> Check:
     if any(high >= FASTER for _, high in known):
         advice = "look again when nothing else runs: no type of 16 bits is seen to gain, and none not to"
     if any(low >= FASTER for low, _ in known):
-        advice = "that is of products alone, and more than a model gains: nqperf bench tells how much yours does"
+        advice = "products alone gain more than a model does: nqperf bench tells how much yours gains"
     return Check(
         name="16 bits",
         state="note" if _bfloat16(machine) else "ok",

@@ -212,9 +212,10 @@ def _modules(folder: Path) -> dict[str, bytes]:
 
 
 def _lend(target: str, place: Path, project: Path) -> str | None:
-    """Copy the file of the builder `target` from `project` to `place` where only that lacks it; return its name.
+    """Lend the file of the builder `target` from `project` to `place` where only that lacks it; return its name.
 
-    So the first change that brings a benchmark is measured too, and commits from before it.
+    So the first change that brings a benchmark is measured too, and commits from before it. What stands beside it in a
+    folder of benchmarks and is not in `place`, such as its input, is lent with it.
     """
     module = Path(*target.partition(":")[0].split("."))
     for folder in ("", *_SOURCE_FOLDERS):
@@ -225,8 +226,19 @@ def _lend(target: str, place: Path, project: Path) -> str | None:
                 if not (place / each).exists():
                     (place / each).parent.mkdir(parents=True, exist_ok=True)
                     write_whole(place / each, read_whole(project / each, what="a benchmark"))
+            if module.parts[0] in _BENCHMARK_FOLDERS:
+                _lend_beside(folder / Path(module.parts[0]), place, project)
             return str(file)
     return None
+
+
+def _lend_beside(folder: Path, place: Path, project: Path) -> None:
+    """Link the files of `folder` in `project` that `place` lacks: they may be large, and are read alone."""
+    for each in sorted(path for path in (project / folder).rglob("*") if path.is_file()):
+        there = place / each.relative_to(project)
+        if "__pycache__" not in each.parts and not there.exists():
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.symlink_to(each.resolve())
 
 
 def own_package(root: Path) -> Path | None:

@@ -134,6 +134,22 @@ def test_a_change_with_other_benchmarks_has_the_base_s_at_hand(tmp_path, changed
         assert change.benchmarks is None, "what is no benchmark is the work that is compared"
 
 
+def test_what_stands_beside_a_benchmark_is_lent_with_it(tmp_path):
+    """Before: the input that ci.md says to keep beside the benchmark was not there, and the base failed."""
+    folder = project(tmp_path / "mine", {"mine.py": "FAST = True\n", "benchmarks/old.py": "OLD = 1\n"})
+    (folder / "benchmarks" / "work.py").write_text("from benchmarks.made import lines\n")
+    (folder / "benchmarks" / "made.py").write_text("lines = 3\n")
+    (folder / "benchmarks" / "data").mkdir()
+    (folder / "benchmarks" / "data" / "log.txt").write_text("a line\n")
+    (folder / "benchmarks" / "old.py").write_text("OLD = 2\n")
+    with both_sides(BaseAsked(revision="main"), folder, target="benchmarks.work:build") as (base, _):
+        assert base.lent == "benchmarks/work.py"
+        assert (base.root / "benchmarks" / "made.py").read_text() == "lines = 3\n"
+        assert (base.root / "benchmarks" / "data" / "log.txt").read_text() == "a line\n"
+        assert (base.root / "benchmarks" / "old.py").read_text() == "OLD = 1\n", "what the base has stays its own"
+    assert (folder / "benchmarks" / "data" / "log.txt").read_text() == "a line\n"
+
+
 def test_a_base_that_is_lent_the_benchmark_has_none_of_its_own(tmp_path):
     folder = project(tmp_path / "mine", {"mine.py": "FAST = True\n"})
     (folder / "benchmarks").mkdir()

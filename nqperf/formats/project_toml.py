@@ -86,6 +86,8 @@ _EXPECTED = {
     "require": '"gpu" or "cpu"',
 }
 _PER_CENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+# Options of commands that are typed alone.
+_TYPED = ("memory_margin", "start_margin")
 # What no option of the suite is: how a run ends, and what it leaves.
 RUN_OPTIONS = ("allow_inconclusive", "require_judged", "report", "save_results", "track")
 
@@ -136,6 +138,8 @@ def read_project_options(path: Path) -> dict[str, Any]:
 
 def _meant(name: str, known: Sequence[str]) -> str:
     """Return which of the `known` options `name` may mean, and where all stand; all of them where none is near."""
+    if name in _TYPED:
+        return f"it stands in no file: type --{name.replace('_', '-')}"
     near = difflib.get_close_matches(name, known, n=3)
     names = ", ".join(each.replace("_", "-") for each in near or known)
     if not near:

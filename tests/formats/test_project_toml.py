@@ -56,6 +56,10 @@ def test_files_beside_it_are_found_from_anywhere(project, tmp_path):
         ("[tool.nqperf]\nlimit = true\n", ["limit: got true, expected a whole number"]),
         ("[tool.nqperf]\nreport = 3\n", ["report: Expected `str | null`, got `int`"]),
         ("[tool.nqperf]\nmargn = 0.1\n", ["did you mean margin?", "`nqperf bench --help` shows all"]),
+        (
+            "[tool.nqperf]\nmemory-margin = 0.1\n",
+            ["tool.nqperf.memory-margin", "it stands in no file: type --memory-margin"],
+        ),
         ("[tool.nqperf]\nzzz = 1\n", ["expected some of model, data, limit, "]),
         ("[tool]\nnqperf = 3\n", ["pyproject.toml", "object"]),
         ("[tool.nqperf\n", ["no TOML"]),

@@ -103,7 +103,7 @@ _SIGNALLED = 128
 @base_options
 @margin_options
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
-@shared.option("--resume", is_flag=True, help="Go on from the sets that an earlier start with this --out has taken.")
+@shared.option("--resume", is_flag=True, help="Go on from the sets of a start with this --out that was cut off.")
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
 @shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
 @shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
@@ -232,7 +232,10 @@ def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     if options["resume"] and options["tracked"]:
         raise ConfigError("--track logs the predictions of every variant, which no rows hold: leave --resume out")
     kept = options["out"] and _rows_file(options["out"])
-    return SuiteConfig.from_options(kept=kept, **suite_asked(data, options))
+    config = SuiteConfig.from_options(kept=kept, **suite_asked(data, options))
+    if options["resume"] and kept and not kept.exists():
+        warn(f"--resume finds no {kept.name}, which a start that came to its end does not leave: this one begins anew")
+    return config
 
 
 def _keras_config(target: str, options: dict[str, Any]) -> KerasBenchConfig:

@@ -16,8 +16,9 @@ def columns_text(results: Results, headings: Sequence[str]) -> str:
 def _columns(results: Results) -> dict[str, str]:
     confidences = {variant.verdict.confidence for variant in results.variants if variant.verdict}
     held = f", which holds it with {min(confidences):.2%} probability" if confidences else ""
+    both = "" if results.controls.same is None else "; the baseline is the mean of its two processes"
     return {
-        "ratio": f"baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}",
+        "ratio": f"baseline seconds / variant seconds, the mean of the sets' locations, and its interval{held}{both}",
         "in total": "the same of total times",
         "time": f"of one batch: the median of the baseline's, over the ratio{_turns(results)}",
         "change": "of this time",

@@ -204,6 +204,19 @@ def test_refused_before_any_worker_starts(call, inputs, tmp_path, monkeypatch, o
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_a_resume_that_finds_nothing_to_go_on_from_says_so(call, inputs, tmp_path, monkeypatch, left):
+    """Before: it began anew without a word, and six minutes were lost."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("subprocess.Popen", None)
+    if left:
+        (tmp_path / "run.json.rows").write_text("")
+    model, data = inputs
+    code, _, err = call("bench", data, "--model", model, "--max-seq-length", 512, "--out", "run.json", "--resume")
+    assert code == 2
+    assert ("finds no run.json.rows, which a start that came to its end does not leave" in err) == (not left)
+
+
 @pytest.mark.parametrize("command", [["bench"], ["bench", "--quick"], ["calibrate", "--out", "profile.toml"]])
 def test_a_model_given_as_data_is_told_its_option(call, inputs, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)

@@ -103,7 +103,9 @@ _SIGNALLED = 128
 @base_options
 @margin_options
 @shared.option("--out", type=shared.PATH, help="Write the whole run as JSON, for `nqperf compare`.")
-@shared.option("--resume", is_flag=True, help="Go on from the sets of a start with this --out that was cut off.")
+@shared.option(
+    "--resume", is_flag=True, help="Go on from the sets of an earlier start with this --out that left rows open."
+)
 @shared.option("--report", type=shared.PATH, help="Write the report as an HTML page.")
 @shared.option("--track", "tracked", is_flag=True, help="Log the run to MLflow (extra mlflow).")
 @shared.option("--allow-inconclusive", is_flag=True, help="Exit with 0 where speed could not be told.")
@@ -113,8 +115,9 @@ def bench_command(data: str | None, **options: Any) -> None:
     """Run the model on DATA in every variant; say whether the answers are the same and the speed is as promised.
 
     Without DATA, the fixed development set of the generated world is used. What is promised stands in the device's
-    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Sets of
-    processes that are taken stand in OUT.rows until the run is whole; Ctrl-C shows what is known by then.
+    profile; without one the run only reports. In GitHub Actions the report goes to the job summary too. Ctrl-C shows
+    what is known by then. A run that Ctrl-C or the time ended before every row was told leaves its sets of processes
+    in OUT.rows, and the same command with --resume goes on from them.
 
     A Keras model of your own (a function that builds it, or a .keras file) runs in all rows of TensorFlow, on --inputs
     or on inputs that are drawn from its specs; of each row it is said how far the outputs are from float32's. With
@@ -173,6 +176,9 @@ def _run(data: str | None, options: dict[str, Any]) -> None:
     elif not options["quiet"]:
         click.echo(f"{run_text(run.results, console_width())}\n{seconds_text(run.seconds)}")
     whole = _deliver(run, options)
+    out = options["out"]
+    if run.unfinished and out is not None and (kept := _rows_file(out)).exists() and not options["quiet"]:
+        click.echo(f"{kept} holds the sets: the same command with --resume goes on from them", err=True)
     if run.interrupted is not None:
         sys.exit(_SIGNALLED + getattr(run.interrupted, "signum", signal.SIGINT))
     status = exit_status(run.results.outcome, allow_inconclusive=options["allow_inconclusive"])
@@ -208,8 +214,7 @@ def _deliver(run: SuiteRun, options: dict[str, Any]) -> bool:
 
 def _write_results(out: Path, run: SuiteRun) -> None:
     write_results(out, run.results)
-    # Rows that the budget did not reach, or a signal cut off, can be measured by --resume.
-    if run.interrupted is None and all(row.status != "unjudged" for row in run.results.variants):
+    if not run.unfinished:
         _rows_file(out).unlink(missing_ok=True)
 
 
@@ -234,7 +239,7 @@ def _config(data: str | None, options: dict[str, Any]) -> SuiteConfig:
     kept = options["out"] and _rows_file(options["out"])
     config = SuiteConfig.from_options(kept=kept, **suite_asked(data, options))
     if options["resume"] and kept and not kept.exists():
-        warn(f"--resume finds no {kept.name}, which a start that came to its end does not leave: this one begins anew")
+        warn(f"--resume finds no {kept.name}, which a start that left no row open does not leave: this one begins anew")
     return config
 
 

@@ -19,6 +19,7 @@ from nqperf.formats.weights.model_folder import write_model_folder
 from nqperf.formats.weights.tokenizer_file import TokenizerFile
 from nqperf.model.weights import initial_weights
 from nqperf.perf.suite.config import SuiteConfig
+from nqperf.perf.suite.suite import SuiteRun
 from nqperf.perf.suite.trials import CalibrationRun, measure_calibration
 from nqperf.records.calibration import calibrate
 from nqperf.records.proof import Proof, Trial
@@ -214,7 +215,24 @@ def test_a_resume_that_finds_nothing_to_go_on_from_says_so(call, inputs, tmp_pat
     model, data = inputs
     code, _, err = call("bench", data, "--model", model, "--max-seq-length", 512, "--out", "run.json", "--resume")
     assert code == 2
-    assert ("finds no run.json.rows, which a start that came to its end does not leave" in err) == (not left)
+    assert ("finds no run.json.rows, which a start that left no row open does not leave" in err) == (not left)
+
+
+@pytest.mark.parametrize("unfinished", [True, False])
+def test_a_run_that_left_rows_open_keeps_its_sets_and_says_how_to_go_on(
+    call, inputs, tmp_path, monkeypatch, unfinished
+):
+    """Before: a run whose time was up threw its sets away, and --resume began anew."""
+    monkeypatch.chdir(tmp_path)
+    rows = tmp_path / "run.json.rows"
+    rows.write_text("{}")
+    run = SuiteRun(results=runs.run(), predictions={}, seconds={}, unfinished=unfinished)
+    monkeypatch.setattr("nqperf.cli.bench.run_suite", lambda *_: run)
+    monkeypatch.setattr("nqperf.cli.bench.seconds_text", lambda _: "")
+    model, data = inputs
+    _, _, err = call("bench", data, "--model", model, "--max-seq-length", SEQ_LENGTH, "--out", "run.json")
+    assert rows.exists() == unfinished
+    assert ("run.json.rows holds the sets: the same command with --resume goes on from them" in err) == unfinished
 
 
 @pytest.mark.parametrize("command", [["bench"], ["bench", "--quick"], ["calibrate", "--out", "profile.toml"]])

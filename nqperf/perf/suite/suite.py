@@ -51,13 +51,15 @@ class SuiteRun:
 
     `results` is the record, `predictions` are by variant. Units of `seconds`: "models" is spent in rounds, predictions
     and warm-up, "start" in starting processes and building the models, "other" is the suite's own. `interrupted` is the
-    signal that ended the measuring, None where none did.
+    signal that ended the measuring, None where none did; `unfinished` says whether a later start can go on from its
+    sets.
     """
 
     results: Results
     predictions: Mapping[str, list[Prediction]]
     seconds: Mapping[str, float]
     interrupted: BaseException | None = None
+    unfinished: bool = False
 
 
 # Long: the whole run is read in one piece.
@@ -106,7 +108,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         further = _further(config, len(session.task.inputs))
         session.most_answers = min(MOST_ANSWERS, config.limit or MOST_ANSWERS) if further else None
         run.measure(kept, config)
-        run.given_up += tuple(short_of_sets(run.measured)) if run.measured else ()
+        run.short = tuple(short_of_sets(run.measured)) if run.measured else ()
+        run.given_up += run.short
         run.ask_on(further or no_further, config.limit)
     results = _results(run, config, source, fingerprint, profile)
     total = time.perf_counter() - started
@@ -117,6 +120,7 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         predictions=dict(session.predictions),
         seconds={"total": total, **spent, "other": other},
         interrupted=run.measured.interrupted if run.measured else None,
+        unfinished=run.is_unfinished(results),
     )
 
 
@@ -166,6 +170,7 @@ class _Run:
         progress: Told what is done.
         chosen: The rows that there is time for.
         given_up: What the time does not allow, a line each.
+        short: Those of them that say why no further set was taken.
         measured: The sets and looks.
     """
 
@@ -176,6 +181,7 @@ class _Run:
     progress: Progress
     chosen: tuple[Variant, ...] = ()
     given_up: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
     measured: Measurement | None = None
     outcomes: Outcomes | None = None
     _told: set[str] = field(default_factory=set)
@@ -249,6 +255,14 @@ class _Run:
             measured.interrupted = caught
             ended.run(self.chosen)
         self.outcomes = self._outcomes(measured)
+
+    def is_unfinished(self, results: Results) -> bool:
+        """Return whether a later start could go on from the sets of this one, whose record is `results`."""
+        measured = self.measured
+        if measured is None or measured.interrupted is not None:
+            return measured is not None
+        waiting = any(row.status == "unjudged" for row in results.variants)
+        return waiting or (bool(self.short) and measured.passes < measured.most)
 
     def _outcomes(self, measured: Measurement) -> Outcomes:
         return Outcomes.of(self.session, measured, self.variants, self.known)

@@ -326,9 +326,30 @@ def test_ctrl_c_ends_the_measuring_and_what_is_known_is_the_record(sleeping):
 
     run = sleeping("eager", interrupt)
     assert isinstance(run.interrupted, KeyboardInterrupt)
+    assert run.unfinished
     assert run.results.variant("eager").verdict.sets >= 2
     assert run.results.variant("eager").verdict.interval is not None
     assert run.results.reasons[0] == "the measuring was interrupted: what was known by then"
+
+
+def test_a_run_whose_time_was_up_can_be_gone_on_from_and_a_whole_one_cannot(sleeping, tmp_path, monkeypatch):
+    kept, over, left = tmp_path / "run.json.rows", [], Budget.left
+
+    def end_in_the_first_set(event):
+        if isinstance(event, Doing) and event.name == "2 of 2, set 1":
+            over.append(event)
+
+    monkeypatch.setattr(Budget, "left", lambda budget: 0.0 if over else left(budget))
+    gate = GateConfig(rounds=2)
+    short = sleeping("eager", end_in_the_first_set, budget=900, kept=kept, gate=gate)
+    assert short.unfinished
+    assert short.results.given_up[0].startswith("a second set of processes")
+    over.clear()
+    whole = sleeping("eager", budget=900, kept=kept, resume=True, gate=gate)
+    assert not whole.unfinished
+    taken = len(short.results.sets)
+    assert whole.results.sets[:taken] == short.results.sets
+    assert len(whole.results.sets) > taken
 
 
 def test_a_budget_that_has_no_room_for_one_set_is_refused_with_one_that_has(sleeping):

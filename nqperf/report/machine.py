@@ -59,17 +59,16 @@ def _claim(claim: str, trials: int, errors: int, share: float) -> str:
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return what was found on a machine by the `diagnosis`: what it comes to and what to do, then a line a check."""
+    """Return what was found on a machine by the `diagnosis`: a line a check, then what to do and what to run next."""
     checks = diagnosis.checks
     width = max(len(check.name) for check in checks)
     runs = next((check.finding.partition(":")[0] for check in checks if check.name == "variants"), "none run here")
     lines = [
         f"{diagnosis.machine.fingerprint.device_key}: of the variants {runs}",
-        *(f"{check.name:<{width}}  {check.advice}" for check in checks if check.advice),
+        *(f"{check.state:<7}  {check.name:<{width}}  {check.finding}" for check in checks),
+        "",
+        *(f"to do    {check.name:<{width}}  {check.advice}" for check in checks if check.advice),
         "",
         *_NEXT,
-        "",
-        "what was found:",
-        *(f"{check.state:<7}  {check.name:<{width}}  {check.finding}" for check in checks),
     ]
     return plain_lines("\n".join(lines))

@@ -38,14 +38,14 @@ def test_it_can_be_written_as_json(diagnosis):
     assert again == diagnosis
 
 
-def test_what_to_do_and_what_to_run_next_stand_before_what_was_found(diagnosis):
-    first, _, found = diagnosis_text(diagnosis).partition("\n\nwhat was found:\n")
-    summary, _, following = first.partition("\n\n")
-    commands = [line.split("nqperf ", 1)[1].split("  ")[0] for line in following.splitlines()]
+def test_what_was_found_comes_first_and_what_to_run_next_stands_at_the_end(diagnosis):
+    found, advice, following = (part.splitlines() for part in diagnosis_text(diagnosis).split("\n\n"))
+    commands = [line.split("nqperf ", 1)[1].split("  ")[0] for line in following]
     assert commands[:2] == ["bench --quick", "bench mymodel:build --quick"]
     assert len(commands) == 4
-    device, *advice = summary.splitlines()
+    device = found[0]
     assert device.startswith(diagnosis.machine.fingerprint.device_key)
     assert " run here" in device
     assert len(advice) == sum(bool(check.advice) for check in diagnosis.checks)
-    assert len(found.splitlines()) == len(diagnosis.checks)
+    assert len(found) == 1 + len(diagnosis.checks)
+    assert all(line.startswith("to do ") for line in advice)

@@ -5,7 +5,9 @@ import pytest
 
 from nqperf.cli.main import main
 from nqperf.perf.machine import examination
+from nqperf.perf.suite.parity import ANSWER_LIMITS
 from nqperf.perf.variants.table import VARIANTS
+from nqperf.report.variants import ANSWERS
 from tests.perf.machine.machines import H100, ZEN_3
 
 
@@ -40,6 +42,15 @@ def test_the_reasons_are_the_machines(listed):
     rows = {row["name"]: row for row in found}
     assert rows["tf32"]["runs"] is True
     assert (rows["openvino"]["runs"], rows["openvino"]["why_not"]) == (False, "is for machines that compute on the CPU")
+
+
+@pytest.mark.parametrize("tolerance", ["sixteen_bit", "eight_bit"])
+def test_both_limits_of_the_answers_are_told(tolerance):
+    limits = ANSWER_LIMITS[tolerance]
+    assert ANSWERS[tolerance] == (
+        f"must keep at least {limits.micro_f1 * 100:g} % of the baseline's micro-F1, "
+        f"and at most {limits.changed * 100:g} % of them may change"
+    )
 
 
 def test_what_is_named_is_told_whole(listed):

@@ -172,13 +172,13 @@ def test_the_action_calls_what_exists_and_runs_no_text_of_its_inputs():
     known = {option for parameter in command.params for option in parameter.opts}
     assert {argument for argument in arguments if argument.startswith("--")} <= known
     assert arguments[:5] == ["the target", "--base", "the base", "--margin", "0.05"]
-    assert set(action["runs"]["steps"][-1]["env"]) == {"TARGET", "BASE", "MARGIN", "BUDGET"}
+    assert set(action["runs"]["steps"][-1]["env"]) == {"TARGET", "BASE", "MARGIN", "BUDGET", "INCONCLUSIVE"}
 
 
 def words_with(script, **variables):
     """Return the words with which a script of the action calls nqperf, a function in its place that tells them."""
     told = f"nqperf() {{ printf '%s\\n' \"$@\"; }}\n{script}"
-    environment = {"TARGET": "the target", "BASE": "the base", **variables}
+    environment = {"TARGET": "the target", "BASE": "the base", "INCONCLUSIVE": "true", **variables}
     words = [shutil.which("bash"), "-euc", told]
     return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
 
@@ -192,6 +192,18 @@ def test_the_action_names_no_margin_and_no_budget_that_the_step_does_not():
     assert unnamed == ["ab", "the target", "--base", "the base", "--out", "nqperf-ab.json", "--allow-inconclusive"]
     assert words_with(script, MARGIN="0.1", BUDGET="")[4:6] == ["--margin", "0.1"]
     assert words_with(script, MARGIN="", BUDGET="60 x")[4:6] == ["--budget", "60 x"]
+
+
+def test_a_step_may_ask_that_what_cannot_be_told_fails():
+    action = yaml.safe_load(ACTION.read_text())
+    assert action["inputs"]["allow-inconclusive"]["default"] == "true"
+    script = action["runs"]["steps"][-1]["run"]
+    asked = words_with(script, MARGIN="", BUDGET="", INCONCLUSIVE="false")
+    assert asked == ["ab", "the target", "--base", "the base", "--out", "nqperf-ab.json"]
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        words_with(script, MARGIN="", BUDGET="", INCONCLUSIVE="no")
+    assert refused.value.returncode == 2
+    assert "expected true or false" in refused.value.stderr
 
 
 def test_the_action_installs_its_own_files_as_no_index_has_them(tmp_path):

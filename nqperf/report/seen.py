@@ -8,7 +8,8 @@ from nqperf.plain_text import counted
 from nqperf.records.results import LOGIT_DIFFERENCE, Results, Switch, VariantResult
 from nqperf.report.lines import listed
 
-_WHAT = "what each row was seen to do, and how far its logits are from the baseline's at the most"
+_WHAT = "what each row was seen to do"
+LOGITS = "how far its logits are from the baseline's at the most"  # a Keras model's outputs may be none
 
 
 def seen_rows(results: Results) -> dict[str, str]:
@@ -20,7 +21,13 @@ def seen_rows(results: Results) -> dict[str, str]:
 def seen_text(results: Results) -> str | None:
     """Return what each row of `results` was seen to do, a line a row, None where nothing is on record."""
     rows = seen_rows(results)
-    return listed(_WHAT, (f"{name}: {text}" for name, text in rows.items())) if rows else None
+    what = f"{_WHAT}, and {LOGITS}" if has_logits(results) else _WHAT
+    return listed(what, (f"{name}: {text}" for name, text in rows.items())) if rows else None
+
+
+def has_logits(results: Results) -> bool:
+    """Return whether logits of a row of `results` were compared with the baseline's."""
+    return any(any(_apart(row)) for row in results.variants)
 
 
 def _seen(seen: Mapping[str, Switch]) -> Iterator[str]:

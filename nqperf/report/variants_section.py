@@ -10,7 +10,7 @@ from nqperf.perf.variants.table import VARIANTS
 from nqperf.records.results import Results
 from nqperf.report import page as html
 from nqperf.report.headline import by_speed
-from nqperf.report.seen import seen_rows
+from nqperf.report.seen import LOGITS, has_logits, seen_rows
 from nqperf.report.variants import described
 
 
@@ -24,7 +24,7 @@ def variants_section(results: Results, level: int) -> Iterator[Markup]:
     seen = seen_rows(results)
     if seen:
         yield html.title(level, "What each variant was seen to do")
-        caption = "In its own process; how far its logits are from the baseline's at the most"
+        caption = f"In its own process; {LOGITS}" if has_logits(results) else "In its own process"
         yield _table(caption, "what was seen", [(name, seen[name]) for name in order if name in seen])
 
 

@@ -66,3 +66,11 @@ def test_how_far_logits_are_apart_stands_beside_it_in_the_text_and_on_the_page()
 def test_a_run_that_has_nothing_on_record_says_nothing():
     row = msgspec.structs.replace(runs.measured("mine", 1.2), observed={}, agreement=None)
     assert seen_text(runs.run(row)) is None
+
+
+def test_where_no_logits_were_compared_none_are_named():
+    """A Keras model of somebody's own may have outputs that are no logits."""
+    row = msgspec.structs.replace(runs.measured("xla", 1.2), observed=PLAIN, agreement=None)
+    found = runs.run(row)
+    assert "what each row was seen to do:\n" in seen_text(found)
+    assert "logits" not in seen_text(found)

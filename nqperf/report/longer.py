@@ -13,12 +13,14 @@ _MINUTE = 60.0
 def larger_budget(results: Results | None, verdict: Verdict) -> str:
     """Return which --budget decides the open row of a `verdict`, where that of its run, `results`, is known.
 
-    It is rounded up to whole minutes: too short a run decides nothing.
+    It is rounded up to whole minutes: too short a run decides nothing. Of a run with --quick it is said to leave that
+    out, which takes few sets whatever the budget.
     """
     if results is None or results.budget is None or verdict.more_seconds is None:
         return "a larger --budget"
     total = _MINUTE * math.ceil((results.budget + verdict.more_seconds) / _MINUTE)
-    return f"{run_option(results, 'budget')} {total:.0f}"
+    budget, quick = f"{run_option(results, 'budget')} {total:.0f}", run_option(results, "quick")
+    return f"{budget} without {quick}" if quick in results.command.split() else budget
 
 
 def run_option(results: Results, name: str) -> str:

@@ -72,6 +72,8 @@ def test_nothing_is_sure_where_a_control_did_not_hold():
     assert "Repeat it with about 3 minutes more (a larger --budget), or on a quieter" in closing_sentence(open_)
     known = msgspec.structs.replace(open_, budget=180.0, command="nqperf bench")
     assert "with about 3 minutes more (--budget 360), or on a quieter" in closing_sentence(known)
+    quick = msgspec.structs.replace(known, command="nqperf bench --quick")  # it takes five sets at the most
+    assert "with about 3 minutes more (--budget 360 without --quick), or on a" in closing_sentence(quick)
     two = msgspec.structs.replace(
         known, command="pytest benchmarks", variants=(*known.variants, runs.measured("eager", 0.5))
     )

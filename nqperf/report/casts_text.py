@@ -75,7 +75,8 @@ def drift_text(drift: Drift, task: TaskDrift | None) -> str:
         )
     lines += [
         "",
-        f"local, propagated: relative L2 error{_infinite(drift)}; headroom: bits below the dtype's maximum",
+        f"local, propagated: relative L2 error{_infinite(drift)}, of the layer alone and with all before it",
+        "SQNR: the signal over the error; headroom: bits below the dtype's maximum; flushed: values that became zero",
         "",
     ]
     for name, statistics in drift.outputs.items():

@@ -67,7 +67,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         f"{diagnosis.machine.fingerprint.device_key}: of the variants {runs}",
         *(f"{check.state:<7}  {check.name:<{width}}  {check.finding}" for check in checks),
         "",
-        *(f"to do    {check.name:<{width}}  {check.advice}" for check in checks if check.advice),
+        *(f"advice   {check.name:<{width}}  {check.advice}" for check in checks if check.advice),
         "",
         *_NEXT,
     ]

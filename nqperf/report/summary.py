@@ -37,6 +37,8 @@ _CONTROLS = {
     SAME: {"PASS": "the same speed", "INCONCLUSIVE": "no other speed seen"},
     PLANTED: {"PASS": "found", "INCONCLUSIVE": "not found"},
 }
+# What its interval says, and the stricter level of a control does not.
+_NOT_SURELY = "not surely another speed"
 # A single set has no interval, so it could not have seen either.
 _UNKNOWN = "one set: not known"
 NO_INTERVAL = "one set, no interval"
@@ -142,7 +144,12 @@ def outcome_word(name: str, outcome: str, interval: tuple[float, float] | None) 
     `interval` is its ratio's, None after a single set, which cannot tell.
     """
     words = _CONTROLS.get(name, {})
-    return _UNKNOWN if interval is None and outcome == "INCONCLUSIVE" and words else words.get(outcome, outcome)
+    if outcome == "INCONCLUSIVE" and words:
+        if interval is None:
+            return _UNKNOWN
+        if name == SAME and not interval[0] <= 1 <= interval[1]:
+            return _NOT_SURELY
+    return words.get(outcome, outcome)
 
 
 def outcome_text(name: str, verdict: Verdict, results: Results | None = None) -> str:

@@ -307,7 +307,7 @@ def test_of_what_is_not_finite_the_first_places_are_listed_and_the_rest_counted(
     count = sum(finding.rule == "NUM201" for finding in found.findings)
     assert count > 6
     text = drift_text(found, None)
-    assert "relative L2 error (inf: NaN or infinite in 16 bits, or off from zeros); headroom" in text
+    assert "relative L2 error (inf: NaN or infinite in 16 bits, or off from zeros), of the layer alone" in text
     lines = [line for line in text.splitlines() if line.startswith("NUM201")]
     assert len(lines) == 6
     assert "layer_0" in lines[0]
@@ -391,7 +391,7 @@ def test_a_drift_says_what_was_run(tmp_path):
     text = drift_text(found, None)
     assert "1 batch of the rows of batch.npz on " in text
     assert "\nthe output: max abs" in text
-    assert "relative L2 error; headroom" in text
+    assert "relative L2 error, of the layer alone" in text
     assert verdict(found).reason.startswith("the output is 0")
 
 

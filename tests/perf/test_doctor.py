@@ -48,4 +48,4 @@ def test_what_was_found_comes_first_and_what_to_run_next_stands_at_the_end(diagn
     assert " run here" in device
     assert len(advice) == sum(bool(check.advice) for check in diagnosis.checks)
     assert len(found) == 1 + len(diagnosis.checks)
-    assert all(line.startswith("to do ") for line in advice)
+    assert all(line.startswith("advice ") for line in advice)

@@ -65,7 +65,11 @@ def test_a_set_is_told_with_what_is_known_of_each_row_by_then():
     assert set_text(first) == bare
     again = dataclasses.replace(decided, name=SAME, role="same", outcome="INCONCLUSIVE")
     assert set_text(dataclasses.replace(event, rows=(again,))).endswith(
-        f"{SAME} 1.200 (1.190 .. 1.210) no other speed seen"
+        f"{SAME} 1.200 (1.190 .. 1.210) not surely another speed"
+    )
+    level = dataclasses.replace(again, ratio=1.0, interval=(0.99, 1.01))
+    assert set_text(dataclasses.replace(event, rows=(level,))).endswith(
+        f"{SAME} 1.000 (0.990 .. 1.010) no other speed seen"
     )
     alone = dataclasses.replace(again, interval=None)
     assert set_text(dataclasses.replace(event, rows=(alone,))).endswith("one set: not known")

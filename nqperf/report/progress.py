@@ -13,7 +13,8 @@ from threading import Lock, Thread
 from nqperf.perf.workers.progress import Doing, Event, Progress, Row, RowFinished, SetFinished
 from nqperf.plain_text import plain
 from nqperf.records.results import PLANTED, SAME, VariantResult, Verdict
-from nqperf.report.summary import NO_INTERVAL, interval_text, outcome_of, outcome_word, ratio_text
+from nqperf.report.outcomes import outcome_word
+from nqperf.report.summary import NO_INTERVAL, interval_text, outcome_of, ratio_text
 from nqperf.statistics.verdicts import RowVerdict
 
 # A log shows nobody what changed since; one line a second is enough of it.

@@ -15,6 +15,7 @@ from nqperf.report.charts import Mark, Scale, ratio_axis, ratio_line, rounds
 from nqperf.report.combinations import COMBINED, combinations
 from nqperf.report.headline import by_speed
 from nqperf.report.lines import in_one_line
+from nqperf.report.outcomes import outcome_word
 from nqperf.report.roofline_section import roofline_section
 from nqperf.report.summary import (
     absence,
@@ -22,7 +23,6 @@ from nqperf.report.summary import (
     interval_text,
     milliseconds,
     outcome_of,
-    outcome_word,
     planted_ratio,
     summarise,
     work_text,

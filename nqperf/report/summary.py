@@ -23,6 +23,7 @@ from nqperf.report.columns import columns_text, usage_text
 from nqperf.report.combinations import combinations_text
 from nqperf.report.conclusion import judged_text, stands_in_table, unmeasured
 from nqperf.report.longer import larger_budget, more_time
+from nqperf.report.outcomes import is_control, outcome_word
 from nqperf.report.roofline import roofline_text
 from nqperf.report.seen import seen_text
 from nqperf.report.tables import NONE, with_cells
@@ -31,16 +32,6 @@ from nqperf.report.times import baseline_seconds
 
 # How the scores that have a shorter name are headed.
 _METRIC_NAMES = {"all-answer-f1": "micro-F1"}
-# The verdicts on a control in words of its own: a slowdown that PASSes reads as none, and what noise leaves open is no
-# fault, and no set more was asked for it.
-_CONTROLS = {
-    SAME: {"PASS": "the same speed", "INCONCLUSIVE": "no other speed seen"},
-    PLANTED: {"PASS": "found", "INCONCLUSIVE": "not found"},
-}
-# What its interval says, and the stricter level of a control does not.
-_NOT_SURELY = "not surely another speed"
-# A single set has no interval, so it could not have seen either.
-_UNKNOWN = "one set: not known"
 NO_INTERVAL = "one set, no interval"
 # Ends so many times apart tell nothing.
 _ROUGH = 100.0
@@ -138,26 +129,12 @@ def describe(name: str, verdict: Verdict) -> str:
     return f"{outcome_text(name, verdict)}: ratio {verdict.ratio:.3f} {inside} after {sets}, {floor}{by_total}"
 
 
-def outcome_word(name: str, outcome: str, interval: tuple[float, float] | None) -> str:
-    """Return the `outcome` of the row called `name`; of a control what was seen of it.
-
-    `interval` is its ratio's, None after a single set, which cannot tell.
-    """
-    words = _CONTROLS.get(name, {})
-    if outcome == "INCONCLUSIVE" and words:
-        if interval is None:
-            return _UNKNOWN
-        if name == SAME and not interval[0] <= 1 <= interval[1]:
-            return _NOT_SURELY
-    return words.get(outcome, outcome)
-
-
 def outcome_text(name: str, verdict: Verdict, results: Results | None = None) -> str:
     """Return the outcome of the `verdict` on the row called `name`, and how much longer an open row would take.
 
     `results` are those of the run, where the options that give the time are to be named.
     """
-    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or name in _CONTROLS:
+    if verdict.outcome != "INCONCLUSIVE" or verdict.more_seconds is None or is_control(name):
         return outcome_word(name, verdict.outcome, verdict.interval)
     return f"{verdict.outcome}, about {more_time(verdict.more_seconds)} more ({larger_budget(results, verdict)})"
 

@@ -59,19 +59,36 @@ class KeptFile:
 
         Raises: FormatError when the file is damaged, of another schema, or of a run that differs (saying in what).
         """
-        if self.path is None or not self.path.exists():
-            return None
-        content = read_whole(self.path, what="the sets of an earlier start", limit=JSON_BYTES)
-        expected = f"the sets of a benchmark run: {_START_OVER}"
-        version = decode_json(content, _Head, self.path, expected=expected).schema_version
-        if version != SCHEMA_VERSION:
-            raise FormatError(
-                f"is {version}; expected {SCHEMA_VERSION}: {_START_OVER}", path=self.path, field="schema_version"
-            )
-        found = decode_json(content, Kept, self.path, expected=expected)
-        if odd := differences(found.run, self.run):
+        found = None if self.path is None else _read(self.path)
+        if found is not None and (odd := differences(found.run, self.run)):
             raise FormatError(f"is of a run that differs: {odd}: make them equal, or {_START_OVER}", path=self.path)
         return found
+
+
+def kept_examples(path: Path) -> int | None:
+    """Return how many examples each row of an earlier start answered, whose sets are kept in `path`.
+
+    None where there are none, or where the file does not say. Another start has time for more of them or fewer, and its
+    answers would be to other questions.
+    Raises: FormatError when the file is damaged or of another schema.
+    """
+    found = _read(path)
+    data = {} if found is None else found.run.get("data")
+    counts = data.get("counts") if isinstance(data, dict) else None
+    examples = counts.get("examples") if isinstance(counts, dict) else None
+    return examples if isinstance(examples, int) and examples > 0 else None
+
+
+def _read(path: Path) -> Kept | None:
+    refuse_links(path.parent, [path.name])
+    if not path.exists():
+        return None
+    content = read_whole(path, what="the sets of an earlier start", limit=JSON_BYTES)
+    expected = f"the sets of a benchmark run: {_START_OVER}"
+    version = decode_json(content, _Head, path, expected=expected).schema_version
+    if version != SCHEMA_VERSION:
+        raise FormatError(f"is {version}; expected {SCHEMA_VERSION}: {_START_OVER}", path=path, field="schema_version")
+    return decode_json(content, Kept, path, expected=expected)
 
 
 class _Head(msgspec.Struct):

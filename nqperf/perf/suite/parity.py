@@ -54,7 +54,10 @@ class Task:
 
     def first(self, windows: int) -> Task:
         """Return the task of the first examples, as many as have `windows` windows, but at least one."""
-        examples = max(1, int(np.searchsorted(self.starts, windows, side="right")) - 1)
+        return self.first_examples(max(1, int(np.searchsorted(self.starts, windows, side="right")) - 1))
+
+    def first_examples(self, examples: int) -> Task:
+        """Return the task of so many of the first `examples`, all of them where there are no more."""
         if examples >= len(self.inputs):
             return self
         inputs = self.inputs[:examples]

@@ -145,13 +145,16 @@ class Session:
         self.workshop.limits = Limits.of(start=ready, batch=self.speed.batch)
         return seen.states
 
-    def answer_baseline(self, rows: int, *, measuring: float | None = None, untrained: bool = False) -> tuple[str, ...]:
+    def answer_baseline(
+        self, rows: int, *, measuring: float | None = None, untrained: bool = False, earlier: int | None = None
+    ) -> tuple[str, ...]:
         """Let the baseline answer as many examples as the budget allows; return what is given up for it, a line each.
 
         The budget is for so many `rows`, which answer as many examples each, and for sets in which all are timed:
         `measuring` seconds of it, by default those of the sets that a verdict takes at least, and of half a one more,
         for they may take longer than the first process did. Where no answers prove anything, as those of `untrained`
-        heads, a few batches are answered, and the time is left to the sets.
+        heads, a few batches are answered, and the time is left to the sets. Where an `earlier` start of this run has
+        answered so many examples, the same are answered again.
         Raises: WorkerError, ParityError or OutOfTimeError when the baseline does not work.
         """
         run, whole = self.runs[BASELINE], self.task
@@ -160,7 +163,9 @@ class Session:
         windows = self.budget.windows(measuring, passes=1 + rows, batch=self.speed.batch, batch_size=self.batch_size)
         most = _UNTRAINED * self.batch_size if untrained else None
         fewest = min((count for count in (windows, most) if count is not None), default=None)
-        if fewest is not None:
+        if earlier is not None:
+            self.task = whole.first_examples(earlier)
+        elif fewest is not None:
             self.task = whole.first(fewest)
         run.answers = self.answers(run, self._first_process())
         self.predictions[BASELINE] = run.answers.predictions
@@ -168,6 +173,8 @@ class Session:
             return ()
         examples, count = len(self.task.inputs), len(self.task.features)
         answered = f"{examples} of {counted(len(whole.inputs), 'example')} ({count} of {len(whole.features)} windows)"
+        if earlier is not None:
+            return (f"answered {answered}, as the start that this one goes on from",)
         if fewest == most:
             return (f"answered {answered}, for no number of answers tells anything of heads that were never trained",)
         why = f"for all of them take too much of the budget of {self.budget.seconds:g} s"

@@ -20,7 +20,7 @@ import msgspec
 from nqperf.engines.batches import CPU_BATCH, GPU_BATCH
 from nqperf.errors import Interrupted
 from nqperf.formats.nq.jsonl import NqReader, Selection
-from nqperf.formats.results.kept_rows import KeptFile
+from nqperf.formats.results.kept_rows import KeptFile, kept_examples
 from nqperf.formats.weights.model_folder import open_model
 from nqperf.nq.example import Example, Prediction
 from nqperf.perf.machine.examination import device_fingerprint, seen_by
@@ -102,7 +102,8 @@ def run_suite(config: SuiteConfig, progress: Progress = silent) -> SuiteRun:
         run.choose()
         untrained = heads_fault(session) is not None and config.limit is None
         cut = () if untrained else cut_text(session.task, config)
-        run.given_up += (*cut, *session.answer_baseline(len(run.chosen), untrained=untrained))
+        earlier = kept_examples(config.kept) if config.resume and config.kept is not None else None
+        run.given_up += (*cut, *session.answer_baseline(len(run.chosen), untrained=untrained, earlier=earlier))
         session.end_baseline()
         kept = KeptFile(path=config.kept, run=identity(session, fingerprint, profile))
         further = _further(config, len(session.task.inputs))

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from nqperf.errors import FormatError
-from nqperf.formats.results.kept_rows import KeptFile
+from nqperf.formats.results.kept_rows import KeptFile, kept_examples
 from nqperf.records.results import Controls
 from tests import runs
 
@@ -41,3 +41,31 @@ def test_another_run_another_schema_and_damage_are_refused(tmp_path):
     path.write_bytes(b"{")
     with pytest.raises(FormatError, match="leave --resume out to start over"):
         kept(path).read()
+
+
+@pytest.mark.parametrize(
+    ("data", "examples"),
+    [
+        ({"counts": {"examples": 27}}, 27),
+        ({"counts": {"examples": 0}}, None),
+        ({"counts": {"examples": "27"}}, None),
+        ({"counts": [27]}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_later_start_learns_how_many_examples_were_answered(tmp_path, data, examples):
+    path = tmp_path / "run.json.rows"
+    assert kept_examples(path) is None
+    kept(path, data=data).write((), Controls(same=None, planted=None), ())
+    assert kept_examples(path) == examples
+
+
+def test_a_link_is_followed_by_neither_reading(tmp_path):
+    path = tmp_path / "run.json.rows"
+    kept(tmp_path / "elsewhere").write((), Controls(same=None, planted=None), ())
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FormatError, match="link"):
+        kept_examples(path)
+    with pytest.raises(FormatError, match="link"):
+        kept(path)
